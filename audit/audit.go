@@ -1,0 +1,54 @@
+// Package audit says who did what to which object. It holds the event and how it reads; the store keeps events in the
+// transaction of the change they describe, so there is no change without its event and no event without its change.
+package audit
+
+import "time"
+
+// Actor is who does something. The zero Actor is the program itself.
+type Actor struct {
+	Kind ActorKind `json:"kind"`
+	ID   string    `json:"id,omitempty"`   // of the token, administrator or job
+	Name string    `json:"name,omitempty"` // as shown to people
+}
+
+// ActorKind says what an Actor is.
+type ActorKind string
+
+// The kinds of actor.
+const (
+	System ActorKind = "system" // the program itself
+	Admin  ActorKind = "admin"  // a person at the command line or the console
+	Token  ActorKind = "token"  // a client with a bearer token
+	Job    ActorKind = "job"    // a provisioning job
+)
+
+// Event is one line of the audit log.
+type Event struct {
+	At     time.Time `json:"at"`
+	Actor  Actor     `json:"actor"`
+	Verb   string    `json:"verb"`             // what was done, in the past tense: "created", "updated", "approved"
+	Object string    `json:"object"`           // what kind of thing: "user", "app", "assignment"
+	ID     string    `json:"id"`               // of the object
+	Name   string    `json:"name,omitempty"`   // of the object, as shown to people
+	Detail string    `json:"detail,omitempty"` // names of what changed, never secret values
+}
+
+// String returns the event as one English sentence without a full stop.
+func (e Event) String() string {
+	who := e.Actor.Name
+	if who == "" {
+		who = e.Actor.ID
+	}
+	if who == "" {
+		who = "Lockstep"
+	}
+	what := e.Name
+	if what == "" {
+		what = e.ID
+	}
+	s := who + " " + e.Verb + " " + e.Object + " " + what
+	if e.Detail != "" {
+		s += " (" + e.Detail + ")"
+	}
+	return s
+}

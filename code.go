@@ -1,0 +1,204 @@
+package lockstep
+
+import "errors"
+
+// Code is a stable name for one kind of error. Codes never change their meaning; they are in logs, in the API, on the command
+// line, in the console and in docs/errors.md, which is generated from Catalogue.
+type Code string
+
+// Class says who can end an error.
+type Class string
+
+// The classes of error.
+const (
+	Heals    Class = "heals itself" // retried without anybody's help
+	NeedsYou Class = "needs you"    // an administrator has to change something
+	Report   Class = "bug"          // ours: please report it
+)
+
+// Error is an error with a stable code. Detail is one sentence that an administrator understands; it never holds a secret.
+type Error struct {
+	Code   Code
+	Detail string
+	Err    error // what lies beneath; may be nil
+}
+
+// Error returns the detail, the code in brackets, and what lies beneath.
+func (e *Error) Error() string {
+	s := e.Detail
+	if s == "" {
+		s = Describe(e.Code).Title
+	}
+	s += " [" + string(e.Code) + "]"
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns what lies beneath.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is reports whether target is an Error of the same code, so that errors.Is(err, ErrVersion) works for any detail.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t.Code == e.Code
+}
+
+// Errorf is not provided on purpose: write &Error{Code: …, Detail: fmt.Sprintf(…), Err: err}, so that the code stands out.
+
+// CodeOf returns the code of the outermost Error in err's chain, or CodeInternal when there is none, or "" for nil.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return CodeInternal
+}
+
+// Errors that many packages compare with.
+var (
+	ErrNotFound      = &Error{Code: CodeNotFound}
+	ErrVersion       = &Error{Code: CodeVersion}
+	ErrConflict      = &Error{Code: CodeConflict}
+	ErrCursorExpired = &Error{Code: CodeCursorExpired}
+	ErrEpoch         = &Error{Code: CodeEpoch}
+)
+
+// Entry describes one code for people.
+type Entry struct {
+	Code  Code
+	Class Class
+	Title string // what happened, one sentence
+	Help  string // what to do, one or two sentences
+}
+
+// Describe returns the entry of the code; an unknown code gives an entry of class Report.
+func Describe(c Code) Entry {
+	for _, e := range Catalogue {
+		if e.Code == c {
+			return e
+		}
+	}
+	return Entry{Code: c, Class: Report, Title: "An error without a description happened.", Help: "Please report it with the code and the log line."}
+}
+
+// The codes. The first part names the place: directory, source, target, match, map, scope, guard, job, auth, store, cli.
+const (
+	CodeInternal      Code = "internal"
+	CodeNotFound      Code = "not_found"
+	CodeVersion       Code = "version_mismatch"
+	CodeConflict      Code = "conflict"
+	CodeInvalid       Code = "invalid_value"
+	CodeCursorExpired Code = "cursor_expired"
+	CodeEpoch         Code = "job.epoch_lost"
+
+	CodeSourceUnreachable Code = "source.unreachable"
+	CodeSourceAuth        Code = "source.auth_failed"
+	CodeSourceMalformed   Code = "source.malformed"
+	CodeSourceRow         Code = "source.bad_row"
+	CodeSourceDuplicate   Code = "source.duplicate"
+	CodeSourceLimit       Code = "source.size_limit"
+	CodeSourceReferral    Code = "source.referral"
+	CodeSourceShrunk      Code = "source.shrunk"
+
+	CodeTargetUnreachable Code = "target.unreachable"
+	CodeTargetTimeout     Code = "target.timeout"
+	CodeTargetRateLimited Code = "target.rate_limited"
+	CodeTargetServerError Code = "target.server_error"
+	CodeTargetMalformed   Code = "target.malformed_answer"
+	CodeTargetRefused     Code = "target.refused"
+	CodeTargetConflict    Code = "target.conflict"
+	CodeTargetGone        Code = "target.gone"
+	CodeTargetDomain      Code = "target.domain_unverified"
+	CodeTargetUnsupported Code = "target.unsupported"
+	CodeTargetNotListed   Code = "target.not_listed_yet"
+	CodeAuthToken         Code = "auth.token_rejected"
+	CodeAuthForbidden     Code = "auth.forbidden"
+
+	CodeMatchMissing   Code = "match.value_missing"
+	CodeMatchAmbiguous Code = "match.ambiguous"
+	CodeMatchDuplicate Code = "match.duplicate_source"
+	CodeMatchTaken     Code = "match.already_linked"
+
+	CodeMapUnknown    Code = "map.unknown_attribute"
+	CodeMapExpression Code = "map.expression_failed"
+	CodeMapRequired   Code = "map.required_missing"
+	CodeMapInvalid    Code = "map.invalid_value"
+	CodeMapSyntax     Code = "map.syntax"
+
+	CodeScopeSyntax    Code = "scope.syntax"
+	CodeGuardHeld      Code = "guard.held"
+	CodeReferenceWaits Code = "reference.waiting"
+
+	CodeUsage        Code = "cli.usage"
+	CodeBusy         Code = "cli.data_folder_busy"
+	CodeUnreachable  Code = "cli.server_unreachable"
+	CodeUnauthorized Code = "api.unauthorized"
+	CodeKeyMissing   Code = "store.key_missing"
+	CodeSchemaNewer  Code = "store.schema_newer"
+	CodeSealed       Code = "store.unsealing_failed"
+	CodePlanStale    Code = "plan.stale"
+	CodeTimeout      Code = "timeout"
+)
+
+// Catalogue describes every code, in the order of docs/errors.md.
+var Catalogue = []Entry{
+	{CodeInternal, Report, "Something in Lockstep went wrong that should not.", "Please report it with the log line; nothing was lost, the work is tried again."},
+	{CodeNotFound, NeedsYou, "There is no such object.", "Check the name or id; list what there is."},
+	{CodeVersion, NeedsYou, "The object was changed by somebody else in the meantime.", "Read it again and repeat the change."},
+	{CodeConflict, NeedsYou, "A value that must be unique is already taken.", "Choose another value or change the object that holds it."},
+	{CodeInvalid, NeedsYou, "A value is not allowed here.", "The message names the attribute and what it allows."},
+	{CodeCursorExpired, Heals, "The change feed no longer reaches back to where the job stopped.", "The job reads everything once and writes only the differences."},
+	{CodeEpoch, Heals, "Another worker has taken over the job.", "Nothing to do: this worker stopped before it changed anything."},
+
+	{CodeSourceUnreachable, Heals, "The source cannot be reached.", "Check address, network and TLS; the job tries again by itself."},
+	{CodeSourceAuth, NeedsYou, "The source did not accept the credentials.", "Set the user and password again and test the connection."},
+	{CodeSourceMalformed, NeedsYou, "What the source sent cannot be read.", "The message names the place; nothing was changed at the target."},
+	{CodeSourceRow, NeedsYou, "One row of the source cannot be used.", "Mend the row that the message names; the other rows went through."},
+	{CodeSourceDuplicate, NeedsYou, "Two objects of the source have the same key.", "Keys must be unique; neither object is changed until one of them goes."},
+	{CodeSourceLimit, NeedsYou, "The source stopped at a size limit before the end.", "Raise the limit for the reading account or let it page; nothing is deleted on an incomplete read."},
+	{CodeSourceReferral, NeedsYou, "The source pointed to another server instead of answering.", "Read from that server directly or narrow the base."},
+	{CodeSourceShrunk, NeedsYou, "The source suddenly has far fewer objects than before.", "If that is right, approve the held changes; else mend the source."},
+
+	{CodeTargetUnreachable, Heals, "The application cannot be reached.", "Check address, network and TLS; what was not sent is tried again."},
+	{CodeTargetTimeout, Heals, "The application did not answer in time.", "Lockstep looks at the application before it tries again, so nothing is created twice."},
+	{CodeTargetRateLimited, Heals, "The application asked to slow down.", "Lockstep waits as told and goes on."},
+	{CodeTargetServerError, Heals, "The application failed to answer the request.", "It is tried again with growing pauses."},
+	{CodeTargetMalformed, Heals, "The application's answer is not what the protocol says.", "Check that the address is the SCIM base; it is tried again."},
+	{CodeTargetRefused, NeedsYou, "The application refused the change.", "The message has the application's own words."},
+	{CodeTargetConflict, NeedsYou, "The application says that the object exists already, but does not show which.", "Look for it in the application and link or remove it."},
+	{CodeTargetGone, Heals, "The linked object no longer exists in the application.", "The link is dropped and the person is matched anew."},
+	{CodeTargetDomain, NeedsYou, "The person's e-mail domain is not verified in the application.", "Verify the domain or map another address."},
+	{CodeTargetUnsupported, NeedsYou, "The application cannot do what the rules ask for.", "Change the mapping or switch the feature off."},
+	{CodeTargetNotListed, Heals, "The application does not list an object yet that it may have created.", "Lockstep looks again until it is certain, then goes on."},
+	{CodeAuthToken, NeedsYou, "The application rejected the token.", "It may have expired: set a new one and test the connection."},
+	{CodeAuthForbidden, NeedsYou, "The token is not allowed to do this.", "Give it the rights that the application's page lists."},
+
+	{CodeMatchMissing, NeedsYou, "The person has no value to be matched by.", "Fill the attribute in the source or map another one."},
+	{CodeMatchAmbiguous, NeedsYou, "More than one object in the application matches.", "Remove the duplicates there or match by another attribute."},
+	{CodeMatchDuplicate, NeedsYou, "Two people of the source would become the same object.", "Give them different values for the matching attribute."},
+	{CodeMatchTaken, NeedsYou, "The object that matches is already linked to somebody else.", "Unlink it or change the matching value."},
+
+	{CodeMapUnknown, NeedsYou, "A mapping names an attribute that does not exist.", "Correct the name; the message says which."},
+	{CodeMapExpression, NeedsYou, "An expression could not be evaluated for this person.", "Test the expression with this person's values."},
+	{CodeMapRequired, NeedsYou, "A required attribute of the application stays empty.", "Fill it in the source or give the mapping a default."},
+	{CodeMapInvalid, NeedsYou, "A mapped value is not allowed by the application's schema.", "The message names attribute and value."},
+	{CodeMapSyntax, NeedsYou, "An expression or path cannot be read.", "The message has the column of the mistake."},
+
+	{CodeScopeSyntax, NeedsYou, "A scoping filter cannot be read.", "The message names the clause."},
+	{CodeGuardHeld, NeedsYou, "Too many harmful changes at once: they are held.", "Look at the held changes, then approve or reject them."},
+	{CodeReferenceWaits, Heals, "A reference waits until the other object exists in the application.", "It is written as soon as that object is linked."},
+
+	{CodeUsage, NeedsYou, "The command was not understood.", "Run it with --help."},
+	{CodeBusy, NeedsYou, "Another process uses the data folder.", "Stop it, or give --server its address."},
+	{CodeUnreachable, NeedsYou, "The server does not answer.", "Check that it runs and that --server is right."},
+	{CodeUnauthorized, NeedsYou, "The token is missing, wrong or expired.", "Create one with `lockstep token create`."},
+	{CodeKeyMissing, NeedsYou, "The key that the database was sealed with is missing.", "Restore the key file or set LOCKSTEP_KEY_FILE."},
+	{CodeSchemaNewer, NeedsYou, "The database was written by a newer version of Lockstep.", "Run that version or a newer one."},
+	{CodeSealed, NeedsYou, "A sealed value cannot be opened with this key.", "Restore the key that sealed it."},
+	{CodePlanStale, NeedsYou, "The plan no longer fits: data or rules have changed.", "Make a new plan."},
+	{CodeTimeout, Heals, "It took longer than allowed.", "Try again, or allow more time."},
+}

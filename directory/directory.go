@@ -1,0 +1,243 @@
+// Package directory holds the truth about a tenant's people and applications: users, groups, memberships, apps,
+// assignments, and the change feed that tells everybody else what moved.
+//
+// Invariants. Every write is a list of Changes that commits whole or not at all, with its feed rows and its audit rows in the
+// same transaction. The feed has one position per tenant, and commit order is position order, so a reader that follows by
+// position misses nothing and sees nothing twice. A membership change is one row; it never loads the group. A write that
+// disables or deletes a user raises his AuthEpoch in the same transaction, which ends his sessions wherever they are checked;
+// this package knows nothing of sign-in.
+package directory
+
+import (
+	"context"
+	"time"
+
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/scim"
+)
+
+// Tenant is one company whose people and applications are kept apart from every other's.
+type Tenant struct {
+	ID      lockstep.TenantID
+	Slug    string // unique, lower case, used in addresses and on the command line
+	Name    string
+	Created time.Time
+}
+
+// User is one person. Attributes holds a SCIM User (core, enterprise and further extension schemas, each extension as an
+// Object under its URN) without id, meta, schemas, groups and password. userName is always there.
+type User struct {
+	ID         lockstep.UserID
+	Version    int64     // rises with each write; the entity tag is W/"<version>"
+	Active     bool      // the attribute active; absent means true
+	Deleted    time.Time // zero unless soft-deleted
+	AuthEpoch  int64     // rises when the user is disabled or deleted, or his credentials change
+	Created    time.Time
+	Modified   time.Time
+	Attributes scim.Object
+}
+
+// Group is one group. Attributes holds a SCIM Group without id, meta, schemas and members. displayName is always there.
+type Group struct {
+	ID         lockstep.GroupID
+	Version    int64
+	Deleted    time.Time
+	Created    time.Time
+	Modified   time.Time
+	Attributes scim.Object
+}
+
+// Kind says what a principal is. The values are the names of the SCIM resource types.
+type Kind string
+
+// The kinds of principal.
+const (
+	UserKind  Kind = "User"
+	GroupKind Kind = "Group"
+)
+
+// Member is one membership: the member, a user or a nested group, belongs to Group.
+type Member struct {
+	Group lockstep.GroupID
+	Kind  Kind
+	ID    string // a UserID or a GroupID
+}
+
+// App is an application of a tenant that people are assigned to.
+type App struct {
+	ID       lockstep.AppID
+	Slug     string // unique in the tenant, lower case
+	Name     string
+	Template string // the gallery template it was made from
+	Roles    []Role
+	Created  time.Time
+	Version  int64
+}
+
+// Role is an app role that an assignment can carry.
+type Role struct {
+	Value   string `json:"value"`
+	Name    string `json:"name"`
+	Exclude bool   `json:"exclude,omitempty"` // holders of only this role are not provisioned ("Default Access" of Entra's Webex app)
+}
+
+// Assignment gives a user, or the members of a group, a role in an app.
+type Assignment struct {
+	ID      lockstep.AssignmentID
+	App     lockstep.AppID
+	Kind    Kind
+	To      string // a UserID or a GroupID
+	Role    string // "" is the app's first role
+	Created time.Time
+}
+
+// Change is one write. The types of this package whose names end in neither Page nor Query implement it: PutUser,
+// DeleteUser, RestoreUser, PutGroup, DeleteGroup, RestoreGroup, AddMembers, RemoveMembers, PutApp, DeleteApp, PutAssignment,
+// DeleteAssignment.
+type Change interface{ change() }
+
+type (
+	// PutUser creates the user when its Version is 0, else replaces it. IfVersion other than 0 makes the write conditional:
+	// when the stored version differs it fails with lockstep.ErrVersion. Active is taken from Attributes.
+	PutUser struct {
+		User      User
+		IfVersion int64
+	}
+	// DeleteUser soft-deletes the user: it is out of every list, keeps its memberships and its userName for a restore, and its
+	// AuthEpoch rises. Purge removes it and all that refers to it for good.
+	DeleteUser struct {
+		ID        lockstep.UserID
+		IfVersion int64
+		Purge     bool
+	}
+	// RestoreUser ends a soft delete.
+	RestoreUser struct{ ID lockstep.UserID }
+	// PutGroup creates or replaces a group as PutUser does a user. Members are not part of it.
+	PutGroup struct {
+		Group     Group
+		IfVersion int64
+	}
+	// DeleteGroup soft-deletes a group, or removes it for good.
+	DeleteGroup struct {
+		ID        lockstep.GroupID
+		IfVersion int64
+		Purge     bool
+	}
+	// RestoreGroup ends a soft delete.
+	RestoreGroup struct{ ID lockstep.GroupID }
+	// AddMembers adds memberships; those that exist already are no error and no change.
+	AddMembers struct {
+		Group   lockstep.GroupID
+		Members []Member // Group of each is ignored
+	}
+	// RemoveMembers removes memberships; those that do not exist are no error and no change.
+	RemoveMembers struct {
+		Group   lockstep.GroupID
+		Members []Member
+	}
+	// PutApp creates or replaces an app.
+	PutApp struct{ App App }
+	// DeleteApp removes an app with its assignments.
+	DeleteApp struct{ ID lockstep.AppID }
+	// PutAssignment assigns. Assigning the same principal again replaces the role.
+	PutAssignment struct{ Assignment Assignment }
+	// DeleteAssignment withdraws an assignment.
+	DeleteAssignment struct{ ID lockstep.AssignmentID }
+)
+
+func (PutUser) change()          {}
+func (DeleteUser) change()       {}
+func (RestoreUser) change()      {}
+func (PutGroup) change()         {}
+func (DeleteGroup) change()      {}
+func (RestoreGroup) change()     {}
+func (AddMembers) change()       {}
+func (RemoveMembers) change()    {}
+func (PutApp) change()           {}
+func (DeleteApp) change()        {}
+func (PutAssignment) change()    {}
+func (DeleteAssignment) change() {}
+
+// Event is one row of the change feed.
+type Event struct {
+	Pos    int64 // of the tenant; rises by one with each row, without holes
+	At     time.Time
+	Object string // "user", "group", "member", "app", "assignment"
+	Op     Op
+	ID     string            // of the object; of the group for a member
+	Member string            // for a member: the user or group that was added or removed
+	Kind   Kind              // for a member and an assignment: what the principal is
+	App    lockstep.AppID    // for an assignment
+	Action lockstep.ActionID // the action that wrote it, when a job did
+}
+
+// Op is what happened to the object of an Event.
+type Op string
+
+// The operations of the feed.
+const (
+	OpPut    Op = "put"    // created, replaced or restored
+	OpDelete Op = "delete" // soft-deleted, unassigned
+	OpPurge  Op = "purge"  // gone for good
+	OpAdd    Op = "add"    // membership
+	OpRemove Op = "remove" // membership
+)
+
+// UserQuery selects users of a tenant. Exactly one of IDs, Key or paging by After is used; the zero query pages from the start.
+type UserQuery struct {
+	IDs       []lockstep.UserID // these, in any order; unknown ones are left out
+	Attribute string            // with Values: the users whose attribute has one of the values: userName, externalId, email (any of emails.value)
+	Values    []string          // compared without regard to case, except for externalId
+	After     lockstep.UserID   // those after this id, in the order of ids
+	Deleted   bool              // soft-deleted ones too
+	Limit     int               // at most this many; 0 is 500
+}
+
+// GroupQuery selects groups of a tenant, as UserQuery does users. Attribute is displayName or externalId.
+type GroupQuery struct {
+	IDs       []lockstep.GroupID
+	Attribute string
+	Values    []string
+	After     lockstep.GroupID
+	Deleted   bool
+	Limit     int
+}
+
+// MemberQuery selects memberships. Groups and IDs are and-ed when both are given; Kind "" is both kinds. The order is by
+// (group, member id).
+type MemberQuery struct {
+	Groups []lockstep.GroupID
+	IDs    []string // of members
+	Kind   Kind
+	After  Member // continue after this membership
+	Limit  int    // 0 is 10,000
+}
+
+// Reader reads one tenant's directory. Every method sees committed data only.
+type Reader interface {
+	Users(ctx context.Context, t lockstep.TenantID, q UserQuery) ([]User, error)
+	Groups(ctx context.Context, t lockstep.TenantID, q GroupQuery) ([]Group, error)
+	Members(ctx context.Context, t lockstep.TenantID, q MemberQuery) ([]Member, error)
+	Apps(ctx context.Context, t lockstep.TenantID) ([]App, error)
+	Assignments(ctx context.Context, t lockstep.TenantID, app lockstep.AppID) ([]Assignment, error)
+	// Feed returns up to limit events after pos, oldest first. A position older than what is retained gives
+	// lockstep.ErrCursorExpired.
+	Feed(ctx context.Context, t lockstep.TenantID, after int64, limit int) ([]Event, error)
+	// Head returns the position of the newest event; 0 before the first.
+	Head(ctx context.Context, t lockstep.TenantID) (int64, error)
+}
+
+// Writer commits changes to one tenant's directory.
+type Writer interface {
+	// Commit applies the changes in order, in one transaction, with their feed rows and audit rows. An error names the change
+	// that failed and nothing is written. When action is not empty a job is writing: the feed rows carry the action's id and no
+	// audit row is written. It returns the tenant's feed position after the write.
+	Commit(ctx context.Context, t lockstep.TenantID, by audit.Actor, action lockstep.ActionID, changes ...Change) (int64, error)
+}
+
+// Store is what the directory is kept in.
+type Store interface {
+	Reader
+	Writer
+}
