@@ -1,0 +1,374 @@
+package provision
+
+import (
+	"context"
+	"time"
+
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/directory"
+	"lockstep/rule"
+	"lockstep/scim"
+)
+
+// Job joins a source to a target. Of the two one is always the directory: an inbound job brings people into it, an outbound
+// job brings them from it into an app.
+type Job struct {
+	Tenant     lockstep.TenantID
+	ID         lockstep.JobID
+	Slug       string // unique in the tenant: of the source or of the app
+	Name       string
+	Direction  Direction
+	App        lockstep.AppID // of an outbound job
+	Connection Connection     // to the outside system
+	Rules      rule.Rules
+	Policy     Policy
+	Manual     bool  // plans wait for Apply
+	Config     int64 // version of Connection, Rules and Policy; rises with each edit
+	Created    time.Time
+
+	// What follows changes as the job runs.
+	State    JobState
+	Code     lockstep.Code // why it is quarantined
+	Detail   string
+	Cursor   Cursor    // where the next cycle begins; "" is everything
+	Position int64     // feed position that Cursor stands for, outbound jobs only
+	Applied  int64     // Config that the links were last evaluated with
+	NextRun  time.Time // not later than this, zero is never
+	Epoch    int64     // raised by each slice; every commit is conditional on it
+	Deadline time.Time // until when the slice may send
+	Cycle    *Cycle    // the open one
+}
+
+// Direction is which way a job brings objects.
+type Direction string
+
+// The directions.
+const (
+	Inbound  Direction = "inbound"
+	Outbound Direction = "outbound"
+)
+
+// JobState is what a job may do.
+type JobState string
+
+// The states of a job.
+const (
+	Active      JobState = "active"
+	Paused      JobState = "paused"
+	Quarantined JobState = "quarantined" // tried again with growing pauses
+)
+
+// Connection says how to reach the outside system. Secrets are names only: their values are sealed in the store and read
+// through Secrets.
+type Connection struct {
+	Kind     string            `json:"kind"` // "csvfile", "ldap", "scimapp", "webex"
+	Settings map[string]string `json:"settings"`
+	Secrets  []string          `json:"secrets"` // names of the secrets that are set
+}
+
+// Policy is what an administrator decides about a job beside its rules. The zero Policy is the default.
+type Policy struct {
+	Everyone    bool            `json:"everyone,omitempty"`     // all people are in scope, not only assigned ones
+	Nested      bool            `json:"nested,omitempty"`       // an assigned group brings members of its groups too
+	DefaultRole bool            `json:"default_role,omitempty"` // holders of only an excluding role are provisioned as well
+	Groups      bool            `json:"groups,omitempty"`       // group objects are provisioned
+	OnLeave     rule.Leave      `json:"on_leave,omitempty"`     // what happens to who leaves scope: disable (default), delete, keep
+	OnMissing   rule.Missing    `json:"on_missing,omitempty"`   // what happens when a linked object vanished at the target
+	Guard       rule.GuardLimit `json:"guard"`
+	Interval    time.Duration   `json:"interval,omitempty"` // at least this often, also without a change; 0 is only on change
+	Rate        float64         `json:"rate,omitempty"`     // requests a second at most; 0 is as many as the target takes
+	Connections int             `json:"connections,omitempty"`
+}
+
+// Phase is how far a cycle is. Each begins only when the one before has ended.
+type Phase string
+
+// The phases of a cycle, in order.
+const (
+	Listing  Phase = "list"   // the target's objects are read for matching
+	Reading  Phase = "read"   // the source is read and actions are planned
+	Ranking  Phase = "rank"   // creates are put in manager order
+	Review   Phase = "review" // a manual job's plan waits for Apply
+	Applying Phase = "apply"  // planned actions are carried out
+	Ended    Phase = "end"
+)
+
+// Cycle is one run of a job from its cursor to the head it saw when it began.
+type Cycle struct {
+	ID      lockstep.CycleID
+	Job     lockstep.JobID
+	Kind    CycleKind
+	Trigger string // "change", "schedule", "person", "configuration"
+	Phase   Phase
+	Page    Cursor // where Reading stands
+	Head    int64  // outbound: feed position seen at the start
+	Listed  bool   // the target has been listed into the store
+	Total   int    // objects to read, 0 when unknown
+	Counts  Counts
+	Code    lockstep.Code // why it failed or stopped
+	Detail  string
+	Began   time.Time
+	EndedAt time.Time
+}
+
+// CycleKind says what a cycle reads.
+type CycleKind string
+
+// The kinds of cycle.
+const (
+	Initial     CycleKind = "initial"
+	Incremental CycleKind = "incremental"
+)
+
+// Counts is what a cycle did, in objects. TargetRequests counts HTTP requests.
+type Counts struct {
+	Read           int `json:"read"`
+	Planned        int `json:"planned"`
+	Created        int `json:"created"`
+	Linked         int `json:"linked"`
+	Updated        int `json:"updated"`
+	Disabled       int `json:"disabled"`
+	Deleted        int `json:"deleted"`
+	Referred       int `json:"referred"`
+	Skipped        int `json:"skipped"`
+	Unchanged      int `json:"unchanged"`
+	Failed         int `json:"failed"`
+	Held           int `json:"held"`
+	TargetRequests int `json:"target_requests"`
+	Throttled      int `json:"throttled"` // answers 429
+}
+
+// ActionState is what has become of an action.
+type ActionState string
+
+// The states of an action. Planned, Held and LeftOut are before the call, Open is during it, the rest is after.
+const (
+	Planned  ActionState = "planned"
+	Held     ActionState = "held"     // by the guard, waits for a decision
+	LeftOut  ActionState = "left_out" // not chosen in this plan
+	Open     ActionState = "open"     // the call may have been sent
+	Done     ActionState = "done"
+	Failed   ActionState = "failed"  // tried again at Link.Due
+	Refused  ActionState = "refused" // the target will not have it until something changes
+	Rejected ActionState = "rejected"
+	Skipped  ActionState = "skipped"
+)
+
+// Lane orders kinds of action: access goes before it comes.
+type Lane int
+
+// The lanes, in the order in which they are applied.
+const (
+	LaneDisable Lane = iota
+	LaneDelete
+	LaneUpdate
+	LaneCreate // links ride here too
+	LaneRefer
+)
+
+// End is one side of an action.
+type End struct {
+	Ref
+	Name string
+}
+
+// Action is one row: plan line, intention, log line and undo image.
+type Action struct {
+	ID      lockstep.ActionID
+	Job     lockstep.JobID
+	Cycle   lockstep.CycleID
+	Kind    rule.Kind
+	Lane    Lane
+	Rank    int // order within the lane: a manager's create has a lower rank than his people's
+	Source  End
+	Target  End // ID is "" before a create
+	Before  scim.Object
+	After   scim.Object
+	Refers  string // source id of the manager, creates only
+	Reason  rule.Reason
+	Seen    Seen
+	State   ActionState
+	Code    lockstep.Code
+	Detail  string
+	Attempt int
+	Epoch   int64
+	Decided Decision
+	Expires time.Time
+	Undoes  lockstep.ActionID
+	Planned time.Time
+	Opened  time.Time
+	Ended   time.Time
+}
+
+// Seen is what an action was planned on; it is stale when one of these has moved.
+type Seen struct {
+	Version string `json:"version,omitempty"` // of the source object
+	Hash    string `json:"hash,omitempty"`    // of what was last written
+	Config  int64  `json:"config,omitempty"`  // of the job
+}
+
+// Decision is who approved or rejected a held action, and when.
+type Decision struct {
+	By audit.Actor `json:"by"`
+	At time.Time   `json:"at"`
+}
+
+// Link joins an object of the source to one of the target, one per job and source object. It is there for objects that are
+// out of scope, too: then Target is empty and Verdict says why.
+type Link struct {
+	Source   Ref
+	Name     string
+	Target   string      // id at the target; "" when there is none
+	Matched  string      // how they were joined: "created", the matching attribute, "by hand"
+	Key      string      // first matching value, folded; two sources with the same key are duplicates
+	Image    scim.Object // what was last written
+	Version  string      // of the target object
+	Disabled bool        // the target object was disabled by us
+	Verdict  rule.Verdict
+	Code     lockstep.Code // of the last failure
+	Detail   string
+	Attempts int
+	Due      time.Time        // when to look again; zero is when something changes
+	Seen     lockstep.CycleID // last Whole read that listed the source object
+}
+
+// EdgeRow is a reference as a job knows it, in the source's ids. Wanted and not Written waits to be added, Written and not
+// Wanted waits to be removed, neither is not kept.
+type EdgeRow struct {
+	From      Ref
+	Attribute string
+	To        Ref
+	Wanted    bool
+	Written   bool
+}
+
+// Listed is an object of the target while a cycle matches.
+type Listed struct {
+	Object Object
+	Keys   []Key // its matching values
+}
+
+// Key is a matching value: the attribute's path and the value, folded to lower case.
+type Key struct{ Attribute, Value string }
+
+// LinkQuery selects links of a job. Exactly one of Sources, Targets, Keys is used; with none of them links page by source
+// id after After in the given Type, filtered by DueBefore and Unseen.
+type LinkQuery struct {
+	Type      string
+	Sources   []string
+	Targets   []string
+	Keys      []string
+	After     string
+	DueBefore time.Time        // Due is set and not later
+	Unseen    lockstep.CycleID // linked, and Seen is another cycle
+	Limit     int              // 0 is 1,000
+}
+
+// EdgeQuery selects edges of a job by their end From or To (Refs), or all that wait with both ends linked (Ready).
+type EdgeQuery struct {
+	From  []Ref
+	To    []Ref
+	Ready bool // Wanted differs from Written and both ends are linked
+	Limit int
+}
+
+// ActionQuery selects actions of a job, by lane, rank and id, or newest first with Newest.
+type ActionQuery struct {
+	Cycle  lockstep.CycleID
+	IDs    []lockstep.ActionID
+	States []ActionState
+	Source Ref               // of this source object
+	Text   string            // part of a name, for people who search
+	After  lockstep.ActionID // with Newest: older than this
+	Newest bool
+	Limit  int // 0 is 1,000
+}
+
+// Tally counts a cycle's actions by state, kind and type, and a job's linked objects by type.
+type Tally struct {
+	Actions map[TallyKey]int
+	Linked  map[string]int // by resource type, enabled ones
+}
+
+// TallyKey is one cell of a Tally.
+type TallyKey struct {
+	State ActionState
+	Kind  rule.Kind
+	Type  string
+}
+
+// Batch is what one commit writes, all or nothing. Nil and empty parts are left alone.
+type Batch struct {
+	Cycle    *Cycle              // opened, moved on or, with EndedAt set, closed
+	Job      *Job                // its State, Code, Detail, Cursor, Position, Applied and NextRun
+	Actions  []Action            // inserted, or replaced by id
+	Opened   []lockstep.ActionID // planned → open, with epoch, attempt+1 and time
+	Ranks    []Rank
+	Links    []Link    // inserted or replaced by source
+	Unlink   []Ref     // source refs: the link and its edges go
+	Wanted   []EdgeRow // Wanted of these edges is set as given, inserting what is new; rows neither wanted nor written go
+	Written  []EdgeRow // Written of these edges is set as given; rows neither wanted nor written go
+	Unwrite  []Ref     // source refs whose edges, in both directions, are no longer written at the target
+	Listed   []Listed
+	Unlist   bool // drop the listing
+	Requests int  // target requests since the last commit, added to the cycle's counts
+}
+
+// Rank sets the rank of an action.
+type Rank struct {
+	Action lockstep.ActionID
+	Rank   int
+}
+
+// Store keeps jobs and what they know. All reads see committed data.
+type Store interface {
+	Jobs
+	Links(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q LinkQuery) ([]Link, error)
+	Listed(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, typ string, keys []Key) ([]Listed, error)
+	Edges(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q EdgeQuery) ([]EdgeRow, error)
+	Actions(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q ActionQuery) ([]Action, error)
+	// Creates calls f with id, source id and manager's source id of each planned create of the cycle.
+	Creates(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID, f func(id lockstep.ActionID, source, refers string)) error
+	Tally(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID) (Tally, error)
+	// Commit writes the batch if the job's epoch is still epoch, else it writes nothing and returns lockstep.ErrEpoch.
+	Commit(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, epoch int64, b Batch) error
+}
+
+// Jobs keeps the jobs themselves.
+type Jobs interface {
+	Job(ctx context.Context, t lockstep.TenantID, id lockstep.JobID) (Job, error)
+	// Claim raises the job's epoch, sets its deadline and returns it with its open cycle.
+	Claim(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, deadline time.Time) (Job, error)
+	// Due returns the active jobs that have work at now: an open cycle that does not wait for review, a head beyond the
+	// position, NextRun, or a link that is due.
+	Due(ctx context.Context, now time.Time) ([]Job, error)
+	// Cycles returns the job's cycles, newest first.
+	Cycles(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, limit int) ([]Cycle, error)
+	// Secret returns a secret of the job's connection, or lockstep.ErrNotFound.
+	Secret(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, name string) (string, error)
+}
+
+// Settings keeps what administrators change: the jobs' configuration, each change with its audit row.
+type Settings interface {
+	// PutJob creates the job when its Config is 0, else replaces Name, Connection, Rules, Policy, Manual, State and NextRun,
+	// if the stored Config is the same; Config rises when Connection, Rules or Policy differ. A new job has the given ID.
+	PutJob(ctx context.Context, by audit.Actor, job Job) error
+	DeleteJob(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.JobID) error
+	ListJobs(ctx context.Context, t lockstep.TenantID) ([]Job, error)
+	// SetSecret seals and keeps a secret; an empty value removes it.
+	SetSecret(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.JobID, name, value string) error
+	// Decide approves (state planned) or rejects held actions, or releases a plan in review (the cycle moves to Applying).
+	Decide(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.JobID, d Verdict) error
+}
+
+// Verdict is an administrator's word on a job's open plan.
+type Verdict struct {
+	Cycle   lockstep.CycleID
+	Apply   bool                // the plan in review goes ahead
+	Discard bool                // the plan in review is dropped, its rows are left out
+	Approve []lockstep.ActionID // held rows that may go
+	Reject  []lockstep.ActionID // held or planned rows that may not
+}
+
+var _ = directory.UserKind // the hub (hub.go) makes the directory a Source and a Target

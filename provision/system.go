@@ -1,0 +1,143 @@
+package provision
+
+import (
+	"context"
+	"time"
+
+	"lockstep"
+	"lockstep/rule"
+	"lockstep/scim"
+)
+
+// Ref names an object of a source or a target: its resource type ("User", "Group") and the id by which that system knows it
+// for good (an id that survives renames).
+type Ref struct{ Type, ID string }
+
+// Object is one object as a system shows it.
+type Object struct {
+	Ref
+	Name    string       // for people: userName, displayName
+	Version string       // opaque; "" when the system has none
+	Values  scim.Object  // attributes without id, meta, references
+	Edges   []Edge       // references to other objects of the same system
+	Partial bool         // Edges lists what changed (Gone tells how), not all there is
+	Enabled bool         // false when the object is blocked from signing in
+	Deleted bool         // soft-deleted: out of scope, restorable
+	Grants  []rule.Grant // why the object is assigned to the job's app; nil for sources without assignments
+	Time    time.Time    // when the change was made at the system, zero when unknown
+}
+
+// Edge is a reference from the object that carries it: manager, members.
+type Edge struct {
+	Attribute string // "manager" or "members"
+	To        Ref
+	Gone      bool // in a Partial object: the reference was removed
+}
+
+// Cursor is a position in a source, opaque to the engine. "" reads everything from the start.
+type Cursor string
+
+// Page is one piece of a Read.
+type Page struct {
+	Objects []Object
+	Gone    []Ref  // deleted for good at the source
+	Bad     []Bad  // rows that could not be used
+	Next    Cursor // where to continue if the reader stops after this page
+	Last    bool   // nothing follows; Next is the position for the next cycle
+	Whole   bool   // this read lists everything, so a linked object that no page listed is gone
+	Total   int    // objects that the read will list, 0 when unknown; for progress only
+}
+
+// Bad is an object of a source that cannot be used, and why.
+type Bad struct {
+	Ref  Ref
+	Name string // what to show: a line number, a DN
+	Err  error  // a *lockstep.Error
+}
+
+// Check is one line of a connection test.
+type Check struct {
+	Name   string        `json:"name"` // "reach", "authenticate", "search by userName"
+	OK     bool          `json:"ok"`
+	Code   lockstep.Code `json:"code,omitempty"`
+	Detail string        `json:"detail,omitempty"`
+	Took   time.Duration `json:"took_ns"`
+}
+
+// System says what a source or target is and can do.
+type System struct {
+	Name  string                // for people: "Webex", "people.csv"
+	Types map[string]*scim.Type // by resource type name; nil for a source without a schema
+	Key   string                // names the system for the shared budget: jobs with equal keys share limits
+
+	// Of a target:
+	FindBy      map[string][]string // by type: attributes that Find can search, as paths
+	FindBatch   int                 // values per Find call; 0 is 1
+	Batch       int                 // operations per Apply call; 0 is 1
+	MaxMembers  int                 // members per create or update; 0 is no limit
+	Unique      map[string][]string // by type: attributes that the target keeps unique by itself
+	SoftDelete  bool                // active=false disables; else disabling means deleting
+	Nesting     bool                // groups may contain groups
+	References  []string            // attributes that are references: "manager", "members"
+	Lag         time.Duration       // how long a created object may be missing from lists; 0 is 30 s
+	Connections int                 // calls at the same time at most; 0 is 10
+}
+
+// Source is a system that objects are read from.
+type Source interface {
+	Describe(ctx context.Context) (System, error)
+	// Test checks the connection and reports each step as it ends. It returns the first failure.
+	Test(ctx context.Context, report func(Check)) error
+	// Read calls page with what is new since the cursor until the last page or until page returns an error, which it passes
+	// on. A cursor that is no longer known gives lockstep.ErrCursorExpired. Users come before groups.
+	Read(ctx context.Context, from Cursor, page func(Page) error) error
+	// Get returns these objects with all their edges; unknown ones are left out.
+	Get(ctx context.Context, refs ...Ref) ([]Object, error)
+	// Watch calls changed whenever there may be something to read, until ctx ends. A source that cannot watch returns
+	// at once with errors.ErrUnsupported.
+	Watch(ctx context.Context, changed func()) error
+}
+
+// Target is a system that objects are written to.
+type Target interface {
+	Describe(ctx context.Context) (System, error)
+	Test(ctx context.Context, report func(Check)) error
+	// List calls page with all objects of the type, without members of groups.
+	List(ctx context.Context, typ string, page func([]Object) error) error
+	// Find returns the objects of the type whose attribute has one of the values, at most System.FindBatch of them.
+	Find(ctx context.Context, typ, attribute string, values ...string) ([]Object, error)
+	// Get returns one object with its references, or lockstep.ErrNotFound.
+	Get(ctx context.Context, ref Ref) (Object, error)
+	// Apply does the operations, at most System.Batch, and returns one Result each, in order. It never panics and never
+	// returns fewer. It does not retry: the engine does.
+	Apply(ctx context.Context, ops []Operation) []Result
+}
+
+// Operation is one call to a target.
+type Operation struct {
+	Action  lockstep.ActionID
+	Kind    rule.Kind   // Create, Update, Disable, Delete, Refer
+	Ref     Ref         // Type always; ID unless Create
+	Name    string      // of the object, for messages
+	Before  scim.Object // Update, Disable: what was last written; what is absent from it was never ours
+	After   scim.Object // Create, Update, Disable: what shall be there
+	Add     []Reference // Create, Update, Refer: references to add or set, in the target's ids
+	Remove  []Reference // Refer: references to remove
+	Version string      // of the object when it was last seen; sent as If-Match where the target knows it
+}
+
+// Reference is an edge in the target's ids.
+type Reference struct {
+	Attribute string
+	To        Ref
+}
+
+// Result is the outcome of one Operation. Err nil means done.
+type Result struct {
+	ID         string // of the object that was created
+	Version    string
+	Err        error         // a *lockstep.Error
+	RetryAfter time.Duration // how long the target asked to wait; 0 when it did not
+	MaybeSent  bool          // the target may have done it although Err is set
+	Requests   int           // HTTP requests that the call took
+}

@@ -1,0 +1,63 @@
+package rule
+
+// Kind is what an action does at the target.
+type Kind string
+
+// The kinds of action.
+const (
+	Create  Kind = "create"
+	Link    Kind = "link" // an existing object is taken over, nothing is written
+	Update  Kind = "update"
+	Disable Kind = "disable"
+	Delete  Kind = "delete"
+	Refer   Kind = "refer" // references only: members, a late manager
+	Skip    Kind = "skip"
+)
+
+// Leave is what happens to an object whose person leaves scope.
+type Leave string
+
+// What happens on leaving; "" is LeaveDisable.
+const (
+	LeaveDisable Leave = "disable"
+	LeaveDelete  Leave = "delete"
+	LeaveKeep    Leave = "keep"
+)
+
+// Missing is what happens when a linked object has vanished at the target.
+type Missing string
+
+// What happens on vanishing; "" is MissingRecreate.
+const (
+	MissingRecreate Missing = "recreate"
+	MissingDetach   Missing = "detach"
+	MissingFail     Missing = "fail"
+)
+
+// Grant is one reason why a person is assigned to an app.
+type Grant struct {
+	Role    string   `json:"role,omitempty"`
+	Exclude bool     `json:"exclude,omitempty"` // the role excludes from provisioning
+	Path    []string `json:"path,omitempty"`    // names of the groups that brought him in, the assigned one first; empty when assigned himself
+}
+
+// Reason says why an action was planned or a person left out: the rule that decided, the clause of it, and the values it saw.
+type Reason struct {
+	Rule   string   `json:"rule"`             // "assigned", "not assigned", "filter", "disabled at source", "matched", …
+	Clause string   `json:"clause,omitempty"` // the deciding clause or group path in words
+	Values []string `json:"values,omitempty"` // attribute=value pairs that the clause saw
+}
+
+// Verdict is whether an object is in scope, and why.
+type Verdict struct {
+	In     bool   `json:"in"`
+	Reason Reason `json:"reason"`
+}
+
+// GuardLimit is how much harm a cycle may do before it is held. A kind of harm is held when it exceeds both Count and
+// Percent of the linked objects. Zero values are the defaults: 5 and 10 %.
+type GuardLimit struct {
+	Count   int     `json:"count,omitempty"`
+	Percent float64 `json:"percent,omitempty"`
+	Off     bool    `json:"off,omitempty"`
+}
