@@ -166,7 +166,7 @@ type Event struct {
 	Object string // "user", "group", "member", "app", "assignment"
 	Op     Op
 	ID     string            // of the object; of the group for a member
-	Member string            // for a member: the user or group that was added or removed
+	Member string            // for a member: the user or group that was added or removed; for an assignment: the principal, while ID is the assignment's
 	Kind   Kind              // for a member and an assignment: what the principal is
 	App    lockstep.AppID    // for an assignment
 	Action lockstep.ActionID // the action that wrote it, when a job did

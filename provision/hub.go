@@ -1,0 +1,501 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"lockstep"
+	"lockstep/directory"
+	"lockstep/rule"
+	"lockstep/scim"
+)
+
+// enterprise is the URN of the enterprise extension (RFC 7643 §4.3), under which the directory keeps a user's manager.
+const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+
+// Resource types of the directory and of every target.
+const (
+	userType  = string(directory.UserKind)
+	groupType = string(directory.GroupKind)
+)
+
+// Names of the attributes that are references.
+const (
+	managerAttribute = "manager"
+	memberAttribute  = "members"
+)
+
+const (
+	hubPage   = 500  // objects in a page
+	hubEvents = 1000 // feed rows looked at together
+)
+
+// hubSource reads one tenant's directory as a Source, for one app. Its cursors are
+//
+//	""             everything from the start
+//	u/<pos>/<id>   the full read stands after this user; <pos> is the head it began at
+//	g/<pos>/<id>   the same among the groups
+//	p/<pos>        everything up to this feed position has been read
+type hubSource struct {
+	dir     directory.Reader
+	tenant  lockstep.TenantID
+	app     lockstep.AppID
+	nested  bool // members of groups in an assigned group are assigned too
+	flatten bool // the target knows no nested groups: a group has the members of its groups
+}
+
+func (h *hubSource) Describe(context.Context) (System, error) {
+	return System{Name: "directory", Key: "directory/" + string(h.tenant), References: []string{managerAttribute, memberAttribute}, Nesting: true}, nil
+}
+
+func (h *hubSource) Test(ctx context.Context, report func(Check)) error {
+	_, err := h.dir.Head(ctx, h.tenant)
+	report(Check{Name: "read the directory", OK: err == nil, Code: lockstep.CodeOf(err)})
+	return err
+}
+
+// Watch is not supported: the store tells the queue of every commit.
+func (h *hubSource) Watch(context.Context, func()) error { return errors.ErrUnsupported }
+
+func (h *hubSource) Read(ctx context.Context, from Cursor, page func(Page) error) error {
+	view, err := h.view(ctx)
+	if err != nil {
+		return err
+	}
+	stage, pos, after, err := parseHubCursor(from)
+	if err != nil {
+		return err
+	}
+	if stage == "p" {
+		return view.readFeed(ctx, pos, page)
+	}
+	if stage == "" {
+		if pos, err = h.dir.Head(ctx, h.tenant); err != nil {
+			return err
+		}
+		stage = "u"
+	}
+	if stage == "u" {
+		if err := view.readUsers(ctx, pos, lockstep.UserID(after), page); err != nil {
+			return err
+		}
+		after = ""
+	}
+	return view.readGroups(ctx, pos, lockstep.GroupID(after), page)
+}
+
+func (h *hubSource) Get(ctx context.Context, refs ...Ref) ([]Object, error) {
+	view, err := h.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var users []lockstep.UserID
+	var groups []lockstep.GroupID
+	for _, r := range refs {
+		if r.Type == userType {
+			users = append(users, lockstep.UserID(r.ID))
+		} else {
+			groups = append(groups, lockstep.GroupID(r.ID))
+		}
+	}
+	objects, err := view.users(ctx, users)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range groups {
+		o, err := view.wholeGroup(ctx, g)
+		if err != nil {
+			return nil, err
+		}
+		if o != nil {
+			objects = append(objects, *o)
+		}
+	}
+	return objects, nil
+}
+
+func hubCursor(stage string, pos int64, after string) Cursor {
+	if stage == "p" {
+		return Cursor("p/" + strconv.FormatInt(pos, 10))
+	}
+	return Cursor(stage + "/" + strconv.FormatInt(pos, 10) + "/" + after)
+}
+
+func parseHubCursor(c Cursor) (stage string, pos int64, after string, err error) {
+	if c == "" {
+		return "", 0, "", nil
+	}
+	parts := strings.SplitN(string(c), "/", 3)
+	stage = parts[0]
+	if len(parts) < 2 || (stage != "p" && stage != "u" && stage != "g") || (stage != "p" && len(parts) != 3) {
+		return "", 0, "", lockstep.ErrCursorExpired
+	}
+	if pos, err = strconv.ParseInt(parts[1], 10, 64); err != nil {
+		return "", 0, "", lockstep.ErrCursorExpired
+	}
+	if len(parts) == 3 {
+		after = parts[2]
+	}
+	return stage, pos, after, nil
+}
+
+// position returns the feed position that a finished read's cursor stands for.
+func hubPosition(c Cursor) int64 {
+	stage, pos, _, err := parseHubCursor(c)
+	if err != nil || stage != "p" {
+		return 0
+	}
+	return pos
+}
+
+// hubView is the directory with what one read needs to know of it at hand: the app's assignments and the nesting of groups,
+// both small beside the people.
+type hubView struct {
+	*hubSource
+	exclude map[string]bool                         // role value → excludes from provisioning
+	users_  map[string][]rule.Grant                 // assigned users
+	groups_ map[lockstep.GroupID][]rule.Grant       // assigned groups
+	parents map[lockstep.GroupID][]lockstep.GroupID // group → groups that contain it
+	nestedG map[lockstep.GroupID][]lockstep.GroupID // group → groups in it
+	names   map[lockstep.GroupID]string
+}
+
+func (h *hubSource) view(ctx context.Context) (*hubView, error) {
+	v := &hubView{
+		hubSource: h,
+		exclude:   map[string]bool{},
+		users_:    map[string][]rule.Grant{},
+		groups_:   map[lockstep.GroupID][]rule.Grant{},
+		parents:   map[lockstep.GroupID][]lockstep.GroupID{},
+		nestedG:   map[lockstep.GroupID][]lockstep.GroupID{},
+		names:     map[lockstep.GroupID]string{},
+	}
+	if err := v.loadAssignments(ctx); err != nil {
+		return nil, err
+	}
+	for q := (directory.MemberQuery{Kind: directory.GroupKind}); ; {
+		members, err := h.dir.Members(ctx, h.tenant, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range members {
+			child := lockstep.GroupID(m.ID)
+			v.parents[child] = append(v.parents[child], m.Group)
+			v.nestedG[m.Group] = append(v.nestedG[m.Group], child)
+		}
+		if len(members) < memberPage {
+			return v, nil
+		}
+		q.After = members[len(members)-1]
+	}
+}
+
+// memberPage is the page size that directory.MemberQuery's zero Limit stands for.
+const memberPage = 10_000
+
+func (v *hubView) loadAssignments(ctx context.Context) error {
+	apps, err := v.dir.Apps(ctx, v.tenant)
+	if err != nil {
+		return err
+	}
+	first := ""
+	for _, a := range apps {
+		if a.ID != v.app {
+			continue
+		}
+		for i, r := range a.Roles {
+			v.exclude[r.Value] = r.Exclude
+			if i == 0 {
+				first = r.Value
+			}
+		}
+	}
+	assignments, err := v.dir.Assignments(ctx, v.tenant, v.app)
+	if err != nil {
+		return err
+	}
+	for _, a := range assignments {
+		role := a.Role
+		if role == "" {
+			role = first
+		}
+		g := rule.Grant{Role: role, Exclude: v.exclude[role]}
+		if a.Kind == directory.UserKind {
+			v.users_[a.To] = append(v.users_[a.To], g)
+		} else {
+			v.groups_[lockstep.GroupID(a.To)] = append(v.groups_[lockstep.GroupID(a.To)], g)
+		}
+	}
+	return nil
+}
+
+// above returns the group and every group that contains it, directly or through others. Nesting may have cycles.
+func (v *hubView) above(g lockstep.GroupID) []lockstep.GroupID { return closure(v.parents, g) }
+
+// below returns the group and every group inside it.
+func (v *hubView) below(g lockstep.GroupID) []lockstep.GroupID { return closure(v.nestedG, g) }
+
+func closure(next map[lockstep.GroupID][]lockstep.GroupID, from lockstep.GroupID) []lockstep.GroupID {
+	all := []lockstep.GroupID{from}
+	if len(next[from]) == 0 {
+		return all
+	}
+	seen := map[lockstep.GroupID]bool{from: true}
+	for i := 0; i < len(all); i++ {
+		for _, n := range next[all[i]] {
+			if !seen[n] {
+				seen[n] = true
+				all = append(all, n)
+			}
+		}
+	}
+	return all
+}
+
+func (v *hubView) readUsers(ctx context.Context, pos int64, after lockstep.UserID, page func(Page) error) error {
+	for {
+		users, err := v.dir.Users(ctx, v.tenant, directory.UserQuery{After: after, Limit: hubPage, Deleted: true})
+		if err != nil {
+			return err
+		}
+		objects, err := v.userObjects(ctx, users)
+		if err != nil {
+			return err
+		}
+		next := hubCursor("g", pos, "")
+		if len(users) == hubPage {
+			after = users[len(users)-1].ID
+			next = hubCursor("u", pos, string(after))
+		}
+		if err := page(Page{Objects: objects, Next: next, Whole: true}); err != nil {
+			return err
+		}
+		if len(users) < hubPage {
+			return nil
+		}
+	}
+}
+
+func (v *hubView) readGroups(ctx context.Context, pos int64, after lockstep.GroupID, page func(Page) error) error {
+	const limit = 50 // each comes with all its members
+	for {
+		groups, err := v.dir.Groups(ctx, v.tenant, directory.GroupQuery{After: after, Limit: limit, Deleted: true})
+		if err != nil {
+			return err
+		}
+		objects := make([]Object, 0, len(groups))
+		for i := range groups {
+			o, err := v.groupObject(ctx, &groups[i])
+			if err != nil {
+				return err
+			}
+			objects = append(objects, o)
+		}
+		p := Page{Objects: objects, Whole: true}
+		if p.Last = len(groups) < limit; p.Last {
+			p.Next = hubCursor("p", pos, "")
+		} else {
+			after = groups[len(groups)-1].ID
+			p.Next = hubCursor("g", pos, string(after))
+		}
+		if err := page(p); err != nil || p.Last {
+			return err
+		}
+	}
+}
+
+// users returns the objects of these users, soft-deleted ones too.
+func (v *hubView) users(ctx context.Context, ids []lockstep.UserID) ([]Object, error) {
+	var objects []Object
+	for chunk := range slices.Chunk(ids, hubPage) {
+		users, err := v.dir.Users(ctx, v.tenant, directory.UserQuery{IDs: chunk, Deleted: true, Limit: len(chunk)})
+		if err != nil {
+			return nil, err
+		}
+		os, err := v.userObjects(ctx, users)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, os...)
+	}
+	return objects, nil
+}
+
+// userObjects turns users into objects. Their memberships are read only when an assigned group could bring somebody in.
+func (v *hubView) userObjects(ctx context.Context, users []directory.User) ([]Object, error) {
+	var in map[string][]lockstep.GroupID
+	if len(v.groups_) > 0 && len(users) > 0 {
+		ids := make([]string, len(users))
+		for i := range users {
+			ids[i] = string(users[i].ID)
+		}
+		var err error
+		if in, err = v.memberships(ctx, ids); err != nil {
+			return nil, err
+		}
+	}
+	objects := make([]Object, len(users))
+	for i := range users {
+		u := &users[i]
+		o := Object{
+			Ref: Ref{userType, string(u.ID)}, Name: u.Attributes.Text("userName"), Version: strconv.FormatInt(u.Version, 10),
+			Values: u.Attributes, Enabled: u.Active, Deleted: !u.Deleted.IsZero(), Time: u.Modified,
+		}
+		if m := managerOf(u.Attributes); m != "" {
+			o.Edges = []Edge{{Attribute: managerAttribute, To: Ref{userType, m}}}
+		}
+		var err error
+		if o.Grants, err = v.grants(ctx, string(u.ID), in[string(u.ID)]); err != nil {
+			return nil, err
+		}
+		objects[i] = o
+	}
+	return objects, nil
+}
+
+func managerOf(attributes scim.Object) string {
+	ext, _ := attributes.Get(enterprise).(scim.Object)
+	m, _ := ext.Get(managerAttribute).(scim.Object)
+	return m.Text("value")
+}
+
+// memberships returns the groups that each of the users is directly in.
+func (v *hubView) memberships(ctx context.Context, users []string) (map[string][]lockstep.GroupID, error) {
+	in := make(map[string][]lockstep.GroupID, len(users))
+	for q := (directory.MemberQuery{IDs: users, Kind: directory.UserKind}); ; {
+		members, err := v.dir.Members(ctx, v.tenant, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range members {
+			in[m.ID] = append(in[m.ID], m.Group)
+		}
+		if len(members) < memberPage {
+			return in, nil
+		}
+		q.After = members[len(members)-1]
+	}
+}
+
+// grants says why the user is assigned: himself first, then through each group that is.
+func (v *hubView) grants(ctx context.Context, user string, in []lockstep.GroupID) ([]rule.Grant, error) {
+	grants := slices.Clone(v.users_[user])
+	for _, direct := range in {
+		reach := []lockstep.GroupID{direct}
+		if v.nested {
+			reach = v.above(direct)
+		}
+		for _, g := range reach {
+			for _, grant := range v.groups_[g] {
+				path, err := v.path(ctx, g, direct)
+				if err != nil {
+					return nil, err
+				}
+				grant.Path = path
+				grants = append(grants, grant)
+			}
+		}
+	}
+	return grants, nil
+}
+
+// path returns the names of the groups from the assigned one down to the one that the user is directly in.
+func (v *hubView) path(ctx context.Context, assigned, direct lockstep.GroupID) ([]string, error) {
+	way := []lockstep.GroupID{assigned}
+	if assigned != direct {
+		way = v.route(assigned, direct)
+	}
+	names := make([]string, len(way))
+	for i, g := range way {
+		name, ok := v.names[g]
+		if !ok {
+			groups, err := v.dir.Groups(ctx, v.tenant, directory.GroupQuery{IDs: []lockstep.GroupID{g}, Deleted: true})
+			if err != nil {
+				return nil, err
+			}
+			if len(groups) > 0 {
+				name = groups[0].Attributes.Text("displayName")
+			}
+			v.names[g] = name
+		}
+		names[i] = name
+	}
+	return names, nil
+}
+
+// route finds the shortest way from a group down to one inside it.
+func (v *hubView) route(from, to lockstep.GroupID) []lockstep.GroupID {
+	came := map[lockstep.GroupID]lockstep.GroupID{from: ""}
+	for queue := []lockstep.GroupID{from}; len(queue) > 0; queue = queue[1:] {
+		if queue[0] == to {
+			break
+		}
+		for _, n := range v.nestedG[queue[0]] {
+			if _, seen := came[n]; !seen {
+				came[n] = queue[0]
+				queue = append(queue, n)
+			}
+		}
+	}
+	var way []lockstep.GroupID
+	for g := to; g != ""; g = came[g] {
+		way = append(way, g)
+	}
+	slices.Reverse(way)
+	return way
+}
+
+func (v *hubView) groupValues(g *directory.Group) Object {
+	return Object{
+		Ref: Ref{groupType, string(g.ID)}, Name: g.Attributes.Text("displayName"), Version: strconv.FormatInt(g.Version, 10),
+		Values: g.Attributes, Enabled: true, Deleted: !g.Deleted.IsZero(), Grants: v.groups_[g.ID], Time: g.Modified,
+	}
+}
+
+// groupObject returns the group with all its members: those of the groups in it, too, when the target knows no nesting.
+func (v *hubView) groupObject(ctx context.Context, g *directory.Group) (Object, error) {
+	o := v.groupValues(g)
+	q := directory.MemberQuery{Groups: []lockstep.GroupID{g.ID}}
+	if v.flatten {
+		q.Groups, q.Kind = v.below(g.ID), directory.UserKind
+	}
+	var seen map[string]bool // only several groups can name a member twice
+	if len(q.Groups) > 1 {
+		seen = map[string]bool{}
+	}
+	for {
+		members, err := v.dir.Members(ctx, v.tenant, q)
+		if err != nil {
+			return Object{}, err
+		}
+		for _, m := range members {
+			if seen != nil {
+				if seen[m.ID] {
+					continue
+				}
+				seen[m.ID] = true
+			}
+			o.Edges = append(o.Edges, Edge{Attribute: memberAttribute, To: Ref{string(m.Kind), m.ID}})
+		}
+		if len(members) < memberPage {
+			return o, nil
+		}
+		q.After = members[len(members)-1]
+	}
+}
+
+func (v *hubView) wholeGroup(ctx context.Context, id lockstep.GroupID) (*Object, error) {
+	groups, err := v.dir.Groups(ctx, v.tenant, directory.GroupQuery{IDs: []lockstep.GroupID{id}, Deleted: true})
+	if err != nil || len(groups) == 0 {
+		return nil, err
+	}
+	o, err := v.groupObject(ctx, &groups[0])
+	if err != nil {
+		return nil, fmt.Errorf("read group %s: %w", id, err)
+	}
+	return &o, nil
+}
