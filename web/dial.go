@@ -1,0 +1,114 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Dialer connects to public addresses and to those that the operator allowed, and to no other. It judges the resolved
+// address at the moment of connecting: what a name resolved to earlier does not count.
+//
+// The zero Dialer allows public addresses only. A Dialer may be used by many goroutines; do not change it then.
+type Dialer struct {
+	// Allow lists further ranges: the company's own network, say, or loopback for a demonstration. Cloud metadata services
+	// are on link-local addresses; an operator has to name those ranges on purpose.
+	Allow []netip.Prefix
+	// Timeout bounds resolving and connecting together. 0 means 10 s.
+	Timeout time.Duration
+	// Resolver resolves names. Nil means the machine's.
+	Resolver *net.Resolver
+}
+
+// BlockedError says that an address is neither public nor allowed.
+type BlockedError struct {
+	Addr netip.Addr
+}
+
+// Error names the address and what can be done.
+func (e *BlockedError) Error() string {
+	return fmt.Sprintf("address %s is not public and the operator has not allowed its range", e.Addr)
+}
+
+// DialContext connects to host:port over network tcp, tcp4 or tcp6. The error wraps a *BlockedError when every address was
+// refused by rule.
+func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if !strings.HasPrefix(network, "tcp") {
+		return nil, fmt.Errorf("dial %s %s: only tcp is allowed", network, address)
+	}
+	timeout := d.Timeout
+	if timeout == 0 {
+		timeout = 10 * time.Second
+	}
+	dialer := net.Dialer{
+		Timeout:  timeout,
+		Resolver: d.Resolver,
+		// Control sees the very address that connect(2) gets next.
+		Control: func(_, address string, _ syscall.RawConn) error { return d.check(address) },
+	}
+	return dialer.DialContext(ctx, network, address)
+}
+
+func (d *Dialer) check(address string) error {
+	to, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	if !d.Allowed(to.Addr()) {
+		return &BlockedError{Addr: to.Addr()}
+	}
+	return nil
+}
+
+// Allowed reports whether the Dialer would connect to the address.
+func (d *Dialer) Allowed(addr netip.Addr) bool {
+	addr = addr.Unmap().WithZone("") // ::ffff:10.0.0.1 is 10.0.0.1; a prefix has no zone
+	if within(d.Allow, addr) {
+		return true
+	}
+	return addr.IsGlobalUnicast() && !within(notPublic, addr)
+}
+
+func within(prefixes []netip.Prefix, addr netip.Addr) bool {
+	for _, p := range prefixes {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// notPublic is what IsGlobalUnicast lets through although it is not the public internet (IANA special-purpose registries,
+// RFC 6890). The transition ranges are here because they carry an IPv4 address inside.
+var notPublic = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),        // this network
+	netip.MustParsePrefix("10.0.0.0/8"),       // private
+	netip.MustParsePrefix("100.64.0.0/10"),    // carrier-grade NAT; Alibaba's metadata
+	netip.MustParsePrefix("168.63.129.16/32"), // Azure's host, reachable from every virtual machine there
+	netip.MustParsePrefix("172.16.0.0/12"),    // private
+	netip.MustParsePrefix("192.0.0.0/24"),     // protocol assignments; Oracle's metadata
+	netip.MustParsePrefix("192.0.2.0/24"),     // documentation
+	netip.MustParsePrefix("192.168.0.0/16"),   // private
+	netip.MustParsePrefix("198.18.0.0/15"),    // benchmarks
+	netip.MustParsePrefix("198.51.100.0/24"),  // documentation
+	netip.MustParsePrefix("203.0.113.0/24"),   // documentation
+	netip.MustParsePrefix("240.0.0.0/4"),      // reserved
+	netip.MustParsePrefix("64:ff9b::/96"),     // NAT64
+	netip.MustParsePrefix("64:ff9b:1::/48"),   // NAT64, local
+	netip.MustParsePrefix("100::/64"),         // discard
+	netip.MustParsePrefix("2001::/23"),        // protocol assignments, Teredo
+	netip.MustParsePrefix("2001:db8::/32"),    // documentation
+	netip.MustParsePrefix("2002::/16"),        // 6to4
+	netip.MustParsePrefix("3fff::/20"),        // documentation
+	netip.MustParsePrefix("fc00::/7"),         // private; Amazon's metadata
+	netip.MustParsePrefix("fec0::/10"),        // site-local, of old
+}
+
+// Loopback is what a demonstration and a test allow.
+func Loopback() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+}
