@@ -21,12 +21,12 @@ type learntLimit struct {
 }
 
 const (
-	probeCalls  = 500  // the bank is used up in about so many calls, so that a refusal stays rare
-	minProbe    = 0.02 // but the pace is this share above the rate at least,
-	maxProbe    = 0.05 // and this at most
-	raised      = 2.0  // banks that have been used when the limit must have been raised
-	atRisk      = 2.0  // calls that may be refused when a probe hits the limit
-	slowestRate = 0.2  // calls a second that are never undercut
+	probeCalls  = 500    // the bank is used up in about so many calls, so that a refusal stays rare
+	minProbe    = 0.0125 // but the pace is this share above the rate at least,
+	maxProbe    = 0.05   // and this at most
+	raised      = 2.0    // banks that have been used when the limit must have been raised
+	atRisk      = 2.0    // calls that may be refused when a probe hits the limit
+	slowestRate = 0.2    // calls a second that are never undercut
 )
 
 // pace returns how many calls a second to send now, 0 when no limit is known.
