@@ -19,6 +19,12 @@ type Attr struct {
 // List is the value of a multi-valued attribute. Its elements are values, but never Lists.
 type List []any
 
+// Len returns the number of elements.
+func (l List) Len() int { return len(l) }
+
+// At returns the element i, which is at least 0 and less than Len.
+func (l List) At(i int) any { return l[i] }
+
 // Get returns the value of the attribute, or nil when it is absent.
 func (o Object) Get(name string) any {
 	if i := o.index(name); i >= 0 {
@@ -132,24 +138,46 @@ func Equal(a, b any) bool {
 	return a == b
 }
 
+// equalList compares in the order given first, which is the usual case, then without order.
 func equalList(a, b List) bool {
 	if len(a) != len(b) {
 		return false
 	}
+	i := 0
+	for i < len(a) && Equal(a[i], b[i]) {
+		i++
+	}
+	if len(a)-i > smallList {
+		return sameHashes(a[i:], b[i:])
+	}
 	used := make([]bool, len(b))
 next:
-	for i := range a {
-		if Equal(a[i], b[i]) && !used[i] { // the usual case: same order
-			used[i] = true
-			continue
-		}
-		for j := range b {
-			if !used[j] && Equal(a[i], b[j]) {
+	for _, x := range a[i:] {
+		for j := i; j < len(b); j++ {
+			if !used[j] && Equal(x, b[j]) {
 				used[j] = true
 				continue next
 			}
 		}
 		return false
+	}
+	return true
+}
+
+// smallList is the length up to which comparing all pairs is faster than anything else.
+const smallList = 16
+
+func sameHashes(a, b List) bool {
+	count := make(map[[16]byte]int, len(a))
+	for _, x := range a {
+		count[hashValue(x)]++
+	}
+	for _, x := range b {
+		h := hashValue(x)
+		if count[h] == 0 {
+			return false
+		}
+		count[h]--
 	}
 	return true
 }

@@ -1,0 +1,255 @@
+package scim
+
+import (
+	"bytes"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"lockstep/scim/filter"
+)
+
+// MaxDepth is how deep objects and lists may nest in JSON that is decoded. Resources need five.
+const MaxDepth = 32
+
+// DecodeObject decodes a JSON object. Numbers become int64 when they are whole and fit, else float64. Null, empty lists and
+// empty objects are dropped, wherever they are. It refuses names that occur twice in an object, also in different case (RFC
+// 7643 §2.1), lists in lists, values nested deeper than MaxDepth, invalid UTF-8, and anything after the object. The error is
+// an *Error with status 400 and the type invalidSyntax.
+func DecodeObject(data []byte) (Object, error) {
+	v, err := decode(data, false)
+	if err != nil {
+		return nil, err
+	}
+	o, ok := v.(Object)
+	if !ok {
+		return nil, ErrInvalidSyntax("the body is not a JSON object")
+	}
+	return o, nil
+}
+
+// UnmarshalJSON is DecodeObject.
+func (o *Object) UnmarshalJSON(data []byte) (err error) {
+	*o, err = DecodeObject(data)
+	return err
+}
+
+// MarshalJSON is AppendJSON. It never fails.
+func (o Object) MarshalJSON() ([]byte, error) { return AppendJSON(nil, o), nil }
+
+// decode decodes one JSON value. With keepEmpty, nulls, empty lists and empty objects stay, as nil, List{} and Object{}: in a
+// PATCH they mean something.
+func decode(data []byte, keepEmpty bool) (any, error) {
+	d := decoder{
+		Decoder:   jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true)), // checked here, in any case
+		keepEmpty: keepEmpty,
+	}
+	v, err := d.value()
+	if err == nil {
+		err = d.end()
+	}
+	if err != nil {
+		return nil, syntaxError(err)
+	}
+	if v == nil && !keepEmpty {
+		return Object{}, nil
+	}
+	return v, nil
+}
+
+type decoder struct {
+	*jsontext.Decoder
+	keepEmpty bool
+}
+
+func syntaxError(err error) error {
+	if e, ok := err.(*Error); ok {
+		return e
+	}
+	return ErrInvalidSyntax("the body is not valid JSON: " + err.Error())
+}
+
+func (d decoder) end() error {
+	if _, err := d.ReadToken(); err == nil {
+		return ErrInvalidSyntax("there is something after the JSON value")
+	}
+	if d.InputOffset() == 0 {
+		return ErrInvalidSyntax("the body is empty")
+	}
+	return nil
+}
+
+// value reads the next value; nil stands for null and, unless keepEmpty, for what is empty.
+func (d decoder) value() (any, error) {
+	tok, err := d.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch tok.Kind() {
+	case '"':
+		return tok.String(), nil
+	case '0':
+		return number(tok.String())
+	case 't', 'f':
+		return tok.Bool(), nil
+	case '{':
+		o, err := d.object()
+		if err != nil || len(o) == 0 && !d.keepEmpty {
+			return nil, err
+		}
+		return o, nil
+	case '[':
+		l, err := d.list()
+		if err != nil || len(l) == 0 && !d.keepEmpty {
+			return nil, err
+		}
+		return l, nil
+	}
+	return nil, nil
+}
+
+func (d decoder) object() (Object, error) {
+	if d.StackDepth() > MaxDepth {
+		return nil, ErrInvalidSyntax("the body is nested too deeply")
+	}
+	o := make(Object, 0, 8)
+	var seen names
+	for d.PeekKind() != '}' {
+		tok, err := d.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		name := tok.String()
+		v, err := d.value()
+		if err != nil {
+			return nil, err
+		}
+		if seen.has(o, name) {
+			return nil, ErrInvalidSyntax("the name " + strconv.Quote(name) + " occurs twice")
+		}
+		o = append(o, Attr{Name: name, Value: v})
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, err
+	}
+	if !d.keepEmpty {
+		o = slices.DeleteFunc(o, func(a Attr) bool { return a.Value == nil })
+	}
+	return o, nil
+}
+
+func (d decoder) list() (List, error) {
+	if d.StackDepth() > MaxDepth {
+		return nil, ErrInvalidSyntax("the body is nested too deeply")
+	}
+	l := List{}
+	for {
+		switch d.PeekKind() {
+		case '[':
+			return nil, ErrInvalidSyntax("a list stands in a list")
+		case ']':
+			_, err := d.ReadToken()
+			return l, err
+		}
+		v, err := d.value()
+		if err != nil {
+			return nil, err
+		}
+		if v != nil { // a null is no value, not even in a PATCH
+			l = append(l, v)
+		}
+	}
+}
+
+// names tells whether an object has a name already, in any case, without being quadratic for objects with many names.
+type names map[string]bool
+
+func (n *names) has(o Object, name string) bool {
+	if len(o) < smallList {
+		return o.Has(name)
+	}
+	if *n == nil {
+		*n = make(names, 2*len(o))
+		for _, a := range o {
+			(*n)[filter.Fold(a.Name)] = true
+		}
+	}
+	key := filter.Fold(name)
+	had := (*n)[key]
+	(*n)[key] = true
+	return had
+}
+
+func number(s string) (any, error) {
+	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return i, nil
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		return nil, ErrInvalidSyntax("the number " + s + " is out of range")
+	}
+	if f == math.Trunc(f) && f >= -1<<63 && f < 1<<63 {
+		return int64(f), nil
+	}
+	return f, nil
+}
+
+// AppendJSON appends the object as JSON to dst: attributes in their order, no space, nothing escaped that need not be. The
+// same object always gives the same bytes. Invalid UTF-8 becomes U+FFFD; a float that JSON cannot express becomes 0.
+func AppendJSON(dst []byte, o Object) []byte {
+	dst = append(dst, '{')
+	for i := range o {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendText(dst, o[i].Name)
+		dst = append(dst, ':')
+		dst = AppendValue(dst, o[i].Value)
+	}
+	return append(dst, '}')
+}
+
+// AppendValue appends any attribute value as JSON, as AppendJSON does.
+func AppendValue(dst []byte, v any) []byte {
+	switch v := v.(type) {
+	case string:
+		return appendText(dst, v)
+	case bool:
+		return strconv.AppendBool(dst, v)
+	case int64:
+		return strconv.AppendInt(dst, v, 10)
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			v = 0
+		}
+		return strconv.AppendFloat(dst, v, 'g', -1, 64)
+	case Object:
+		return AppendJSON(dst, v)
+	case List:
+		dst = append(dst, '[')
+		for i := range v {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = AppendValue(dst, v[i])
+		}
+		return append(dst, ']')
+	}
+	return append(dst, "null"...)
+}
+
+func appendText(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			dst, _ = jsontext.AppendQuote(dst, strings.ToValidUTF8(s, "\uFFFD"))
+			return dst
+		}
+	}
+	dst = append(dst, '"')
+	dst = append(dst, s...)
+	return append(dst, '"')
+}

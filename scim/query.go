@@ -1,0 +1,49 @@
+package scim
+
+import (
+	"time"
+
+	"lockstep/scim/filter"
+)
+
+// Ref names a resource: the name of its type, such as "User", and its id.
+type Ref struct{ Type, ID string }
+
+// Resource is a stored resource as a server hands it out. Its attributes come in one of two forms, so that a store that keeps
+// them as JSON need not decode what is sent as it is.
+type Resource struct {
+	Ref
+	Version           string // opaque; the entity tag is W/"<version>"
+	Created, Modified time.Time
+	// Attributes holds everything but id and meta; schemas may be left out, it is then derived from what is there. Nil when
+	// Doc is set.
+	Attributes Object
+	// Doc is the JSON object of all attributes but id and meta, with schemas, without any that is never returned or only on
+	// request. Nil when Attributes is set.
+	Doc []byte
+}
+
+// Object returns the attributes, decoded if need be. The caller must not change them.
+func (r *Resource) Object() (Object, error) {
+	if r.Doc == nil {
+		return r.Attributes, nil
+	}
+	return DecodeObject(r.Doc)
+}
+
+// Query selects resources of one type (RFC 7644 §3.4.2).
+type Query struct {
+	Type       string      // the name of the type
+	Filter     filter.Expr // nil: every resource
+	SortBy     filter.Path // the zero Path: in an order that stays the same from page to page
+	Descending bool
+	StartIndex int // from 1
+	Count      int // at most so many resources; 0 asks for the total only
+	Want       *Projection
+}
+
+// Page is the answer to a Query. Resources starts with the StartIndex-th of the Total that match.
+type Page struct {
+	Total     int
+	Resources []Resource
+}
