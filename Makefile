@@ -1,0 +1,42 @@
+# `make` or `make help` prints what there is. Everything but `test` needs Go only; `test` says what it installs.
+
+.DEFAULT_GOAL := help
+.PHONY: help build test lint fuzz bench docs screenshots clean
+
+FUZZTIME ?= 30s
+PEOPLE   ?= 10000
+GROUPS   ?= 200
+LATENCY  ?= 20ms
+OUT      ?= bin
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## a static binary in bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(OUT)/ ./cmd/lockstep
+
+test: ## everything that CI runs: form, vet, all tests (TESTFLAGS='-run X' narrows)
+	./test.sh
+
+lint: ## golangci-lint and govulncheck at their pinned versions (minutes, the first time)
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
+	go run golang.org/x/vuln/cmd/govulncheck@v1.8.0 ./...
+
+fuzz: ## every fuzz target for FUZZTIME (30s) each
+	@grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r file; do \
+	  sed -nE 's/^func (Fuzz[A-Za-z0-9_]*).*/\1/p' "$$file" | while read -r target; do \
+	    echo "$$(dirname "$$file") $$target"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null || exit 1; \
+	  done || exit 1; done
+
+bench: ## one provisioning cycle measured (PEOPLE, GROUPS, LATENCY)
+	go run ./cmd/lockstep bench cycle --people $(PEOPLE) --groups $(GROUPS) --latency $(LATENCY) -o json
+
+docs: ## the generated pages of docs/
+	go test . -run '^TestErrorsPage$$' -update
+
+screenshots: ## the console's pages as pictures in docs/screenshots (needs chromium)
+	SCREENSHOTS=$(CURDIR)/docs/screenshots go test ./e2e -count=1 -run '^TestScreenshots$$' -v
+
+clean: ## what build and test leave behind
+	rm -rf $(OUT) e2e/node/node_modules
