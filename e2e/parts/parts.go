@@ -1,5 +1,5 @@
-// Package parts starts the real servers that tests run against: PostgreSQL and OpenLDAP, from the machine's own binaries,
-// in a temporary folder, reachable from this machine only. Only tests import it.
+// Package parts starts the real servers that tests run against: PostgreSQL and OpenLDAP from the machine's own binaries, and a
+// SCIM server from npm. Each keeps to a temporary folder and is reachable from this machine only. Only tests import it.
 //
 // Design: every server runs under a supervisor, five lines of shell that hold the read end of a pipe. The test binary holds
 // the write end and does nothing with it. When the binary ends, in whatever way (return, panic, kill -9), the kernel closes
@@ -37,6 +37,40 @@ func Need(t testing.TB, tool string) string {
 		t.Skipf("%v; `make test` installs it on Debian", err)
 	}
 	return path
+}
+
+// needFile is Need for a file below the module's root that `make test` installs. It returns the file's path.
+func needFile(t testing.TB, name string) string {
+	t.Helper()
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(root, name)
+	switch {
+	case exists(path):
+	case inCI():
+		t.Fatalf("%s is not installed; under CI=true nothing is skipped", name)
+	default:
+		t.Skipf("%s is not installed; `make test` does it", name)
+	}
+	return path
+}
+
+// moduleRoot is the folder of go.mod; tests run in their package's folder, somewhere below.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	for ; err == nil && !exists(filepath.Join(dir, "go.mod")); dir = filepath.Dir(dir) {
+		if dir == filepath.Dir(dir) {
+			return "", errors.New("no go.mod above the working folder")
+		}
+	}
+	return dir, err
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func inCI() bool { return os.Getenv("CI") == "true" }
@@ -81,6 +115,7 @@ rm -rf "$dir"
 type server struct {
 	cmd   *exec.Cmd
 	stdin io.Closer     // closing it ends the program
+	ready string        // the line of output that said that it is ready
 	ended chan struct{} // closed when the program's output has ended
 }
 
@@ -122,6 +157,7 @@ func (s *server) await(output io.Reader, ready string) error {
 		for lines.Scan() {
 			fmt.Fprintln(&seen, lines.Text())
 			if strings.Contains(lines.Text(), ready) {
+				s.ready = lines.Text()
 				up <- nil
 				_, _ = io.Copy(io.Discard, output) // its end is all that matters
 				return

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -133,6 +134,25 @@ func TestDieWithServer(t *testing.T) {
 	}
 	fmt.Println("server in " + dir)
 	select {}
+}
+
+func TestSCIMIsAServerOfSomebodyElse(t *testing.T) {
+	server := SCIM(t)
+	for token, want := range map[string]int{server.Token: http.StatusOK, "wrong": http.StatusUnauthorized} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/Users", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("token %q: %d, want %d", token, resp.StatusCode, want)
+		}
+	}
 }
 
 func TestProgramThatEndsEarlyIsAnError(t *testing.T) {

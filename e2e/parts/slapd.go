@@ -156,11 +156,6 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
 func copyProgram(to, from string) error {
 	in, err := os.Open(from)
 	if err != nil {
