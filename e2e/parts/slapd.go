@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // LDAP is a running OpenLDAP server with one database.
@@ -80,7 +81,29 @@ func startSlapd(slapd, conf, ldif string) (*LDAP, *server, error) {
 		return nil, nil, err
 	}
 	server, err := supervise(dir, "TERM", "slapd starting", nil, files.program, "-f", files.config, "-h", l.URL, "-d", "none")
-	return l, server, err
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := awaitListener(address); err != nil {
+		server.stop()
+		return nil, nil, err
+	}
+	return l, server, nil
+}
+
+// awaitListener connects until it works: slapd says that it starts a moment before it listens, and says nothing after.
+func awaitListener(address string) error {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(20 * time.Second); ; <-tick.C {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			return conn.Close()
+		}
+		if time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 // ldapFiles is what a server keeps in its folder.
