@@ -49,6 +49,7 @@ func TestConventionsSeesBreaches(t *testing.T) {
 		{"// Package p has a job.\npackage p\ntype UserManager struct{}", "UserManager ends in Manager"},
 		{"// Package p has a job.\npackage p\ntype userHelper interface{}", "userHelper ends in Helper"},
 		{"// Package p has a job.\npackage p\nfunc (t T) SyncService() {}", "SyncService ends in Service"},
+		{"// Package p has a job.\npackage p\nfunc setManager() {}", ""},
 		{"// Package p has a job.\npackage p\nfunc loadData() {}", "loadData ends in Data"},
 		{"// Package p has a job.\npackage p\nfunc Metadata() {}", ""},
 		{"// Package p has a job.\npackage p\nfunc init() {}", "init"},
@@ -74,12 +75,15 @@ func checkConventions(tree fs.FS) []string {
 		case "util", "utils", "common", "model", "models", "helpers", "misc":
 			problems = append(problems, name+": package "+pkg+" says nothing")
 		}
-		for _, ident := range declared(file) {
+		for ident, isType := range declared(file) {
 			if ident == "init" {
 				problems = append(problems, name+": init hides an order; call a function instead")
 			}
 			for _, word := range []string{"Manager", "Service", "Controller", "Repository", "Helper", "Util", "Impl", "Data", "Info"} {
-				if strings.HasSuffix(ident, word) && ident != "Helper" { // testing.TB has a method of that name
+				if word == "Manager" && !isType || ident == "Helper" { // a person has a manager; testing.TB a method Helper
+					continue
+				}
+				if strings.HasSuffix(ident, word) {
 					problems = append(problems, fmt.Sprintf("%s: the name %s ends in %s", name, ident, word))
 				}
 			}
@@ -93,20 +97,21 @@ func checkConventions(tree fs.FS) []string {
 	return problems
 }
 
-// declared returns the names of the file's functions, methods and types. Generated files name what they like.
-func declared(file *ast.File) []string {
+// declared returns the names of the file's functions, methods and types, true for a type. Generated files name what they
+// like.
+func declared(file *ast.File) map[string]bool {
+	names := map[string]bool{}
 	if ast.IsGenerated(file) {
-		return nil
+		return names
 	}
-	var names []string
 	for _, d := range file.Decls {
 		switch d := d.(type) {
 		case *ast.FuncDecl:
-			names = append(names, d.Name.Name)
+			names[d.Name.Name] = false
 		case *ast.GenDecl:
 			for _, spec := range d.Specs {
 				if typ, ok := spec.(*ast.TypeSpec); ok {
-					names = append(names, typ.Name.Name)
+					names[typ.Name.Name] = true
 				}
 			}
 		}

@@ -21,7 +21,6 @@ needed() { grep -rqlE --include='*_test.go' "$1" . ; }
 missing() {
   have initdb && have createdb || echo "initdb postgresql"
   have slapd || echo "slapd slapd"
-  have ldapsearch || echo "ldapsearch ldap-utils"
   if needed 'parts\.Need\(t, "chromium"\)'; then have chromium || echo "chromium chromium"; fi
   if [ -f e2e/node/package.json ]; then
     have node || echo "node nodejs"
