@@ -167,18 +167,42 @@ func nextBoundary(interval string, t time.Time) time.Time {
 	return time.Unix((ordinal(interval, t)+1)*unit+sunday, 0).UTC()
 }
 
-// now reads the instant of the evaluation and notes when it will next matter.
+// now reads the instant of the evaluation and notes the next boundary of the interval.
 func (st *state) now(interval string) (val, error) {
-	t := st.env.Now.UTC()
-	if t.IsZero() {
+	v, err := quietNow(st)
+	if err == nil {
+		st.note(nextBoundary(interval, st.env.Now.UTC()))
+	}
+	return v, err
+}
+
+// quietNow reads the instant for a caller that notes the change itself.
+func quietNow(st *state) (val, error) {
+	if st.env.Now.IsZero() {
 		return null, failf("the time is not known here")
 	}
-	if p := st.env.NextChange; p != nil {
-		if next := nextBoundary(interval, t); p.IsZero() || next.Before(*p) {
-			*p = next
-		}
+	return date(st.env.Now), nil
+}
+
+// note keeps the earliest instant at which the result may change.
+func (st *state) note(t time.Time) {
+	if p := st.env.NextChange; p != nil && (p.IsZero() || t.Before(*p)) {
+		*p = t
 	}
-	return date(t), nil
+}
+
+// noteOrder notes when Now() reaches the other side of an order, or leaves it. A text that is no date as Now() writes them
+// is compared as text, which may change with every second.
+func (st *state) noteOrder(other val) {
+	now := st.env.Now.UTC().Truncate(time.Second)
+	t, ok := parseOwnDate(other.text)
+	switch {
+	case other.text == "":
+	case !ok, t.Equal(now):
+		st.note(now.Add(time.Second))
+	case t.After(now):
+		st.note(t)
+	}
 }
 
 func nowThunk(st *state, _ []thunk) (val, error) { return st.now("s") }
@@ -194,7 +218,7 @@ func prepareDateDiff(n *node, args []*node) (thunk, error) {
 			return nil, reject(args[0], "interval must be yyyy, m, ww, d, h, n or s")
 		}
 		for i, a := range args[1:] {
-			if a.kind == kindCall && a.fn.Name == "Now" {
+			if isNow(a) {
 				thunks[i+1] = finish(a, func(st *state) (val, error) { return st.now(args[0].text) })
 			}
 		}

@@ -193,13 +193,25 @@ func (fn *function) apply(st *state, a []val) (val, error) {
 		return text(""), nil
 	case !a[0].set:
 		return null, nil
-	case a[0].list == nil:
+	}
+	if a[0].list == nil {
+		if err := st.room(len(a[0].text)); err != nil {
+			return null, err
+		}
 		return fn.strict(st, a)
 	}
+	return fn.applyEach(st, a)
+}
+
+// applyEach runs the function for every value of a multi-valued first argument; what becomes null is dropped.
+func (fn *function) applyEach(st *state, a []val) (val, error) {
 	in := a[0].list
 	out := make([]string, 0, len(in))
 	total := 0
 	for _, s := range in {
+		if err := st.room(len(s)); err != nil {
+			return null, err
+		}
 		a[0] = text(s)
 		v, err := fn.strict(st, a)
 		if err != nil {

@@ -66,7 +66,8 @@ type Env struct {
 	Ignored *bool
 
 	// NextChange becomes the earliest instant at which the result may differ because Now() does: the next second, or the
-	// next boundary of the interval where Now() stands directly in DateDiff. It is left alone when Now() was not read.
+	// next boundary of the interval where Now() stands directly in DateDiff, or the other side of an order with Now(). It is
+	// left alone when nothing depends on Now().
 	NextChange *time.Time
 }
 

@@ -16,22 +16,22 @@ type Function struct {
 	Result    string // what the example gives, as Value.String shows it
 }
 
-// flags of a function.
-type flag uint8
+// traits of a function, as flags.
+type traits uint8
 
 const (
-	each     flag = 1 << iota // runs for every value of the first argument; null gives null
-	blank                     // with each: null gives ""
-	passes                    // hands on values that it did not make: neither limited nor charged again
-	volatile                  // two evaluations may differ
-	secret                    // values must not appear in errors
-	topLevel                  // must be the outermost call
+	each     traits = 1 << iota // runs for every value of the first argument; null gives null
+	blank                       // with each: null gives ""
+	passes                      // hands on values that it did not make: neither limited nor charged again
+	volatile                    // two evaluations may differ
+	secret                      // values must not appear in errors
+	topLevel                    // must be the outermost call
 )
 
 // function is one row of the table: one of strict, lazy and prepare is set.
 type function struct {
 	Function
-	flags      flag
+	flags      traits
 	conditions int  // number of leading arguments that may be comparisons; -1 means all
 	pairs      bool // an even number of arguments
 

@@ -14,42 +14,73 @@ func buildComparison(n *node) (thunk, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, r, op := sides[0], sides[1], n.text
-	byNumber := isNumeral(n.args[0]) || isNumeral(n.args[1])
-	return func(st *state) (val, error) {
-		a, err := l(st)
-		if err != nil {
-			return null, err
-		}
-		b, err := r(st)
-		if err != nil {
-			return null, err
-		}
-		if err := st.charge(1 + a.size() + b.size()); err != nil {
-			return null, at(n, err)
-		}
-		switch op {
-		case "=", "<>":
-			same, err := equal(st, a, b, byNumber)
-			if err != nil {
-				return null, at(n, err)
-			}
-			return boolean(same == (op == "=")), nil
-		default:
-			return boolean(ordered(op, a, b)), nil
-		}
-	}, nil
+	c := &comparison{node: n, op: n.text, left: sides[0], right: sides[1]}
+	c.byNumber = isNumeral(n.args[0]) || isNumeral(n.args[1])
+	if c.op != "=" && c.op != "<>" {
+		c.watchNow(n.args[0], n.args[1])
+	}
+	return c.run, nil
 }
+
+// comparison is a compiled comparison.
+type comparison struct {
+	node             *node
+	op               string
+	left, right      thunk
+	byNumber         bool
+	nowLeft, nowSide bool // an order with Now() itself on one side
+}
+
+// watchNow evaluates Now() without a note, since the order changes only when the other side is reached.
+func (c *comparison) watchNow(left, right *node) {
+	switch l, r := isNow(left), isNow(right); {
+	case l && !r:
+		c.left, c.nowLeft, c.nowSide = finish(left, quietNow), true, true
+	case r && !l:
+		c.right, c.nowSide = finish(right, quietNow), true
+	}
+}
+
+func (c *comparison) run(st *state) (val, error) {
+	a, err := c.left(st)
+	if err != nil {
+		return null, err
+	}
+	b, err := c.right(st)
+	if err != nil {
+		return null, err
+	}
+	if c.op == "=" || c.op == "<>" {
+		same, err := equal(st, a, b, c.byNumber)
+		if err != nil {
+			return null, at(c.node, err)
+		}
+		return boolean(same == (c.op == "=")), nil
+	}
+	if err := st.charge(1 + len(a.text) + len(b.text)); err != nil {
+		return null, at(c.node, err)
+	}
+	if c.nowSide {
+		other := a
+		if c.nowLeft {
+			other = b
+		}
+		st.noteOrder(other)
+	}
+	return boolean(ordered(c.op, a, b)), nil
+}
+
+func isNow(n *node) bool { return n.kind == kindCall && n.fn.Name == "Now" }
 
 func isNumeral(n *node) bool { return n.kind == kindNumber || n.kind == kindHex }
 
 func equal(st *state, a, b val, byNumber bool) (bool, error) {
 	for i := range max(a.count(), 1) {
 		for j := range max(b.count(), 1) {
-			if err := st.charge(1); err != nil {
+			x, y := a.at(i), b.at(j)
+			if err := st.charge(1 + min(len(x), len(y))); err != nil {
 				return false, err
 			}
-			x, y := a.at(i), b.at(j)
 			if x == y {
 				return true, nil
 			}

@@ -40,7 +40,11 @@ func patternThunk(n *node) (func(*state) (*regexp2.Regexp, error), error) {
 		if err != nil {
 			return nil, err
 		}
-		return compilePattern(v.text)
+		re, err := compilePattern(v.text)
+		if err != nil && st.secret { // it quotes the pattern
+			return nil, failf("the regular expression cannot be read")
+		}
+		return re, err
 	}, nil
 }
 
@@ -113,6 +117,16 @@ func (st *state) regexRoom(s string) error {
 	return st.charge(100 + 4*len(s))
 }
 
+// groupNumber returns the number of a group, by name or number, or -1. The engine takes "" for group 0 and lets long numbers
+// wrap around, so both are refused here.
+func groupNumber(re *regexp2.Regexp, name string) int {
+	const digits = 9
+	if name == "" || isDigit(name[0]) && len(name) > digits {
+		return -1
+	}
+	return re.GroupNumberFromName(name)
+}
+
 // template is the replacement of a match: text, $1, ${name}, $$, $& (the match), $` and $' (before, after), $+ (the last
 // group), $_ (the whole source). What names no group is text.
 type template []templatePart
@@ -159,12 +173,12 @@ func readTemplatePart(re *regexp2.Regexp, s string) (templatePart, int) {
 		if end < 0 {
 			return dollar, 1
 		}
-		if g := re.GroupNumberFromName(s[2:end]); g >= 0 {
+		if g := groupNumber(re, s[2:end]); g >= 0 {
 			return templatePart{group: g}, end + 1
 		}
 	case isDigit(c):
 		for end := len(s) - len(strings.TrimLeft(s[1:], "0123456789")); end > 1; end-- {
-			if g := re.GroupNumberFromName(s[1:end]); g >= 0 && end < 12 {
+			if g := groupNumber(re, s[1:end]); g >= 0 {
 				return templatePart{group: g}, end
 			}
 		}

@@ -93,8 +93,8 @@ func prepareReplacePattern(all [replaceCount]*node) (thunk, error) {
 		if err != nil {
 			return nil, err
 		}
-		if re.GroupNumberFromName(g.text) < 0 {
-			return nil, reject(g, "the regular expression has no group %s", g.text)
+		if groupNumber(re, g.text) < 0 {
+			return nil, reject(g, "the regular expression has no group %q", g.text)
 		}
 	}
 	return r.run, nil
@@ -157,7 +157,7 @@ func (r *replacer) groupNumber(st *state, re *regexp2.Regexp) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n := re.GroupNumberFromName(name.text)
+	n := groupNumber(re, name.text)
 	if n < 0 {
 		return 0, failf("the regular expression has no group %s", st.quote(name.text))
 	}

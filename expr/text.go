@@ -229,7 +229,7 @@ func word(st *state, a []val) (val, error) {
 		return null, err
 	}
 	delimiters, s := a[2].text, a[0].text
-	if err := st.charge(len(s) * min(len(delimiters), 64)); err != nil {
+	if err := fewSeparators(delimiters); err != nil {
 		return null, err
 	}
 	for {
@@ -248,15 +248,24 @@ func word(st *state, a []val) (val, error) {
 	}
 }
 
+// fewSeparators keeps the search for any of them linear.
+func fewSeparators(s string) error {
+	const most = 64
+	if len(s) > most {
+		return failf("at most %d bytes of separators are allowed", most)
+	}
+	return nil
+}
+
 // properCase is PCase. Without separators it follows .NET's ToTitleCase on the lower-cased text: a word begins at the first
 // letter after a separator, or at a letter after a digit, and an apostrophe does not end it.
-func properCase(st *state, a []val) (val, error) {
+func properCase(_ *state, a []val) (val, error) {
 	var out strings.Builder
 	out.Grow(len(a[0].text))
 	separates := titleSeparator
 	own := len(a) > 1 && a[1].text != ""
 	if own {
-		if err := st.charge(len(a[0].text) * min(len(a[1].text), 64)); err != nil {
+		if err := fewSeparators(a[1].text); err != nil {
 			return null, err
 		}
 		separates = func(r rune) bool { return strings.ContainsRune(a[1].text, r) }
