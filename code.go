@@ -103,6 +103,7 @@ const (
 	CodeSourceLimit       Code = "source.size_limit"
 	CodeSourceReferral    Code = "source.referral"
 	CodeSourceShrunk      Code = "source.shrunk"
+	CodeSourceChanged     Code = "source.changed"
 
 	CodeTargetUnreachable Code = "target.unreachable"
 	CodeTargetTimeout     Code = "target.timeout"
@@ -162,6 +163,7 @@ var Catalogue = []Entry{
 	{CodeSourceLimit, NeedsYou, "The source stopped at a size limit before the end.", "Raise the limit for the reading account or let it page; nothing is deleted on an incomplete read."},
 	{CodeSourceReferral, NeedsYou, "The source pointed to another server instead of answering.", "Read from that server directly or narrow the base."},
 	{CodeSourceShrunk, NeedsYou, "The source suddenly has far fewer objects than before.", "If that is right, approve the held changes; else mend the source."},
+	{CodeSourceChanged, Heals, "The source was changed while it was read.", "It is read again from the start; nothing is deleted on an incomplete read."},
 
 	{CodeTargetUnreachable, Heals, "The application cannot be reached.", "Check address, network and TLS; what was not sent is tried again."},
 	{CodeTargetTimeout, Heals, "The application did not answer in time.", "Lockstep looks at the application before it tries again, so nothing is created twice."},
