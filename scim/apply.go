@@ -145,7 +145,7 @@ func (w *patcher) setAttr(op Operation, g target) error {
 		return err
 	}
 	if v == nil {
-		if op.Op == OpAdd {
+		if op.Op == OpAdd && op.Value != "" { // "" clears a manager whatever the operation is
 			return nil
 		}
 		return w.clear(g)
@@ -229,7 +229,8 @@ func addElements(n *node, list, values List) (_ List, primary int) {
 			list = append(list, e)
 			index.add(i, e)
 		} else if from, ok := e.(Object); ok {
-			list[i] = n.merged(list[i].(Object), from)
+			old, _ := list[i].(Object)
+			list[i] = n.merged(old, from)
 		}
 		if isPrimary(e) {
 			primary = i

@@ -110,38 +110,39 @@ func (w *patcher) changed(op Operation, g target, e, v any) (any, error) {
 	if !ok { // of a simple attribute: licenseID[value eq "x"]
 		return v, nil
 	}
-	if g.sub != nil {
-		if v == nil {
-			o.Delete(g.sub.Name)
-			return o, nil
-		}
-		return w.withSub(op, g, o.Clone(), v)
-	}
+	o = o.Clone()
 	from, _ := v.(Object)
-	if op.Op == OpReplace && len(from) > 1 { // a lone sub-attribute is a change, more is a new value
-		fresh, err := w.stamped(g, from)
-		if err != nil {
-			fresh = from
-		}
-		for _, sub := range g.node.subs {
-			if err := sub.mayChange(o.Get(sub.Name), fresh.Get(sub.Name)); err != nil {
-				return nil, err
-			}
-		}
-		return fresh, checkNeeded(g.node.needed, fresh)
+	var err error
+	switch {
+	case g.sub != nil && v == nil:
+		o.Delete(g.sub.Name)
+	case g.sub != nil:
+		o, err = w.withSub(op, g, o, v)
+	case op.Op == OpReplace && len(from) > 1: // a lone sub-attribute is a change, more is a new value
+		o, err = w.replaced(g, o, from)
+	default:
+		o = g.node.merged(o, from)
 	}
-	return g.node.merged(o.Clone(), from), nil
-}
-
-// stamped returns the value with what the filter demands of it, where the value does not say otherwise.
-func (w *patcher) stamped(g target, v Object) (Object, error) {
-	demanded, err := constraints(g.path)
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range demanded {
-		if !v.Has(a.Name) {
-			v.Set(a.Name, a.Value)
+	return o, checkNeeded(g.node.needed, o)
+}
+
+// replaced returns the value that takes the place of the element.
+func (w *patcher) replaced(g target, old, v Object) (Object, error) {
+	if demanded, err := constraints(g.path); err == nil { // what the filter demands stays, where the value does not say otherwise
+		for _, a := range demanded {
+			if !v.Has(a.Name) {
+				v.Set(a.Name, a.Value)
+			}
+		}
+	}
+	for _, a := range v {
+		if sub := g.node.subs.get(a.Name); sub != nil {
+			if err := sub.mayChange(old.Get(a.Name), a.Value); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return v, nil

@@ -47,3 +47,12 @@ type Page struct {
 	Total     int
 	Resources []Resource
 }
+
+// Definitions returns the core schema and the extensions of the type. The caller must not change them.
+func (t *Type) Definitions() []*Schema {
+	list := make([]*Schema, len(t.schemes))
+	for i, s := range t.schemes {
+		list[i] = s.Schema
+	}
+	return list
+}

@@ -115,6 +115,9 @@ func Assign(o *Object, p filter.Path, v any) error {
 		return ErrInvalidPath("the path " + p.String() + " names no attribute")
 	}
 	ext, ok := container(*o, p.URN)
+	if !ok { // the extension is new, not the object itself
+		ext = nil
+	}
 	if err := assignAttr(&ext, p, v); err != nil {
 		return err
 	}

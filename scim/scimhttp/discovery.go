@@ -57,7 +57,7 @@ func (c *call) schemas() []scim.Object {
 	var all []scim.Object
 	seen := map[string]bool{}
 	for _, t := range c.backend.Types() {
-		for _, s := range t.SchemaList() {
+		for _, s := range t.Definitions() {
 			if seen[s.ID] {
 				continue
 			}

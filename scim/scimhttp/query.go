@@ -78,15 +78,14 @@ func (c *call) query(types []*scim.Type, r request) (a answer, err error) {
 	if err != nil {
 		return a, err
 	}
-	types, err = searchable(types, q)
+	able, err := targets(types, q)
 	if err != nil {
 		return a, err
 	}
 	*c.buf = append(*c.buf, `{"schemas":["`+scim.ListURN+`"],"Resources":[`...)
 	total, returned, start := 0, 0, q.StartIndex
-	for _, t := range types {
-		one := q
-		one.Type = t.Name
+	for _, t := range able {
+		one := t.query
 		one.StartIndex = max(1, start-total)
 		one.Count = q.Count - returned
 		page, err := c.backend.List(c.r.Context(), one)
@@ -98,7 +97,7 @@ func (c *call) query(types []*scim.Type, r request) (a answer, err error) {
 			if returned > 0 {
 				*c.buf = append(*c.buf, ',')
 			}
-			if err := c.render(t, &page.Resources[i], q.Want); err != nil {
+			if err := c.render(t.typ, &page.Resources[i], q.Want); err != nil {
 				return a, err
 			}
 			returned++
@@ -157,85 +156,43 @@ func integer(name, text string, otherwise int) (int, error) {
 	return int(n), nil
 }
 
-// searchable returns the types that have the attributes of the filter. Of several types those that lack one cannot match; when
+// target is a type with the query as it applies to it.
+type target struct {
+	typ   *scim.Type
+	query scim.Query
+}
+
+// targets returns the types that have the attributes of the filter. Of several types those that lack one cannot match; when
 // none has them the filter is wrong.
-func searchable(types []*scim.Type, q scim.Query) ([]*scim.Type, error) {
-	var able []*scim.Type
-	var wrong error
+func targets(types []*scim.Type, q scim.Query) (able []target, err error) {
 	for _, t := range types {
-		if err := CheckQuery(t, q); err != nil {
-			wrong = err
+		one, wrong := forType(t, q)
+		if wrong != nil {
+			err = wrong
 			continue
 		}
-		able = append(able, t)
+		able = append(able, target{t, one})
 	}
-	if able == nil && wrong != nil {
-		return nil, wrong
+	if able != nil {
+		err = nil
 	}
-	return able, nil
+	return able, err
 }
 
-// CheckQuery reports an attribute in the filter or in sortBy that the type does not have, and an operator that its type does
-// not allow: gt, ge, lt and le need an order, which booleans and binaries lack (RFC 7644 §3.4.2.2).
-func CheckQuery(t *scim.Type, q scim.Query) error {
+// forType checks the query against the type and spells its paths as the schema does.
+func forType(t *scim.Type, q scim.Query) (scim.Query, error) {
+	q.Type = t.Name
 	if q.SortBy.Attr != "" {
-		if _, ok := t.Attribute(q.SortBy); !ok {
-			return scim.ErrInvalidPath("sortBy: " + q.SortBy.String() + " is not an attribute of " + t.Name)
+		path, ok := t.Canonical(q.SortBy)
+		if !ok || path.Filter != nil {
+			return q, scim.ErrInvalidPath("sortBy: " + q.SortBy.String() + " is not an attribute of " + t.Name)
 		}
+		q.SortBy = path
 	}
-	return checkFilter(t, q.Filter, filter.Path{})
-}
-
-// checkFilter checks an expression that stands in the brackets of outer, if outer has an attribute.
-func checkFilter(t *scim.Type, e filter.Expr, outer filter.Path) error {
-	switch e := e.(type) {
-	case filter.And:
-		return checkFilters(t, e, outer)
-	case filter.Or:
-		return checkFilters(t, e, outer)
-	case filter.Not:
-		return checkFilter(t, e.Expr, outer)
-	case filter.ValuePath:
-		return checkPath(t, e.Path, outer, "")
-	case filter.Present:
-		return checkPath(t, e.Path, outer, "")
-	case filter.Compare:
-		return checkPath(t, e.Path, outer, e.Op)
+	if q.Filter == nil {
+		return q, nil
 	}
-	return nil
-}
-
-func checkFilters(t *scim.Type, list []filter.Expr, outer filter.Path) error {
-	for _, e := range list {
-		if err := checkFilter(t, e, outer); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func checkPath(t *scim.Type, p, outer filter.Path, op filter.Op) error {
-	full := p
-	if outer.Attr != "" {
-		full = filter.Path{URN: outer.URN, Attr: outer.Attr, Sub: p.Attr}
-	}
-	if full.Attr == "" && op == "" {
-		if _, ok := t.Canonical(full); ok {
-			return nil // urn:…:User pr
-		}
-	}
-	a, ok := t.Attribute(filter.Path{URN: full.URN, Attr: full.Attr, Sub: full.Sub})
-	if !ok {
-		return scim.ErrInvalidFilter(full.String() + " is not an attribute of " + t.Name)
-	}
-	if op.Ordered() && (a.Type == scim.Boolean || a.Type == scim.Binary) {
-		return scim.ErrInvalidFilter("the operator " + string(op) + " does not apply to " + full.String())
-	}
-	if a.Returned == scim.ReturnedNever {
-		return scim.ErrInvalidFilter(full.String() + " cannot be searched") // its value would leak, guess by guess
-	}
-	if p.Filter != nil {
-		return checkFilter(t, p.Filter, filter.Path{URN: p.URN, Attr: p.Attr})
-	}
-	return nil
+	canonical, err := t.Filter(q.Filter)
+	q.Filter = canonical
+	return q, err
 }

@@ -223,3 +223,7 @@ func schemasOf(t *scim.Type, o scim.Object) scim.List {
 	}
 	return list
 }
+
+func (c *call) parsePatch(_ *scim.Type, body []byte) (scim.Patch, error) {
+	return scim.ParsePatch(body, scim.Limits{Operations: c.limits.PatchOps, Bytes: int(c.limits.Body)})
+}
