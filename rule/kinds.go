@@ -1,5 +1,11 @@
 package rule
 
+import (
+	"time"
+
+	"lockstep"
+)
+
 // Kind is what an action does at the target.
 type Kind string
 
@@ -42,20 +48,24 @@ type Grant struct {
 }
 
 // Reason says why an action was planned or a person left out: the rule that decided, the clause of it, and the values it saw.
+// Sentence puts it in words.
 type Reason struct {
 	Rule   string   `json:"rule"`             // "assigned", "not assigned", "filter", "disabled at source", "matched", …
 	Clause string   `json:"clause,omitempty"` // the deciding clause or group path in words
 	Values []string `json:"values,omitempty"` // attribute=value pairs that the clause saw
 }
 
-// Verdict is whether an object is in scope, and why.
+// Verdict is whether an object is in scope, and why. A person who is disabled at the source may be in scope; one who is
+// soft-deleted there is not.
 type Verdict struct {
-	In     bool   `json:"in"`
-	Reason Reason `json:"reason"`
+	In      bool          `json:"in"`
+	Reason  Reason        `json:"reason"`
+	Code    lockstep.Code `json:"code,omitempty"`   // why the filter could not be evaluated; then In is false and means nothing
+	Recheck time.Time     `json:"recheck,omitzero"` // the earliest instant at which it can change by itself; zero is never
 }
 
 // GuardLimit is how much harm a cycle may do before it is held. A kind of harm is held when it exceeds both Count and
-// Percent of the linked objects. Zero values are the defaults: 5 and 10 %.
+// Percent of the linked objects, or when nothing would be left. Zero values are the defaults: 5 and 10 %.
 type GuardLimit struct {
 	Count   int     `json:"count,omitempty"`
 	Percent float64 `json:"percent,omitempty"`

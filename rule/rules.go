@@ -54,8 +54,9 @@ type FlowType string
 
 // When a mapping flows.
 const (
-	Always        FlowType = "Always"
-	ObjectAddOnly FlowType = "ObjectAddOnly" // only when the object is created
+	Always            FlowType = "Always"
+	ObjectAddOnly     FlowType = "ObjectAddOnly"     // only when the object is created
+	MultiValueAddOnly FlowType = "MultiValueAddOnly" // values are added, never taken away
 )
 
 // Behavior says whether an unchanged value is sent again. "" is FlowWhenChanged.
@@ -78,14 +79,25 @@ type FilterGroup struct {
 	Clauses []Clause `json:"clauses"`
 }
 
-// Clause is one condition.
+// Clause is one condition. Apart from IS NULL no clause holds for an attribute without a value, not even NOT EQUALS.
 type Clause struct {
-	Attribute string  `json:"sourceOperandName"`
-	Operator  string  `json:"operatorName"` // EQUALS, NOT EQUALS, IS TRUE, …
-	Operand   Operand `json:"targetOperand"`
+	Attribute  string     `json:"sourceOperandName"`
+	Operator   string     `json:"operatorName"` // EQUALS, NOT EQUALS, IS TRUE, …: see Operators
+	Operand    Operand    `json:"targetOperand"`
+	IgnoreCase bool       `json:"ignoreCase,omitempty"` // ours
+	Quantifier Quantifier `json:"multivaluedComparisonType,omitempty"`
 }
 
 // Operand holds the values that a Clause compares with.
 type Operand struct {
 	Values []string `json:"values"`
 }
+
+// Quantifier says how many of an attribute's values have to fulfil a clause. "" is All for operators with NOT, Any for the rest.
+type Quantifier string
+
+// The quantifiers.
+const (
+	Any Quantifier = "Any"
+	All Quantifier = "All"
+)

@@ -1,0 +1,56 @@
+package rule
+
+import "strings"
+
+// Sentence puts the reason in words: "in scope: assigned through group Engineering › Platform".
+func (r Reason) Sentence() string {
+	switch r.Rule {
+	case ruleAssigned, ruleEveryone:
+		return "in scope: " + r.clause()
+	case ruleUnassigned, ruleExcluded, ruleFilter, ruleDeleted:
+		return "left out: " + r.clause()
+	}
+	if r.Clause == "" {
+		return r.Rule
+	}
+	if s := r.saw(); s != "" {
+		return r.Rule + ": " + r.Clause + " — " + s
+	}
+	return r.Rule + ": " + r.Clause
+}
+
+// clause is what follows the colon.
+func (r Reason) clause() string {
+	switch r.Rule {
+	case ruleEveryone:
+		return "everybody is"
+	case ruleAssigned:
+		return "assigned " + r.Clause
+	case ruleExcluded:
+		if r.Clause == "" {
+			return "the role is not provisioned"
+		}
+		return "the role “" + r.Clause + "” is not provisioned"
+	case ruleFilter:
+		return r.Clause + " — " + r.saw()
+	}
+	if r.Clause != "" {
+		return r.Clause
+	}
+	return r.Rule
+}
+
+// saw puts the values in words: "it is US".
+func (r Reason) saw() string {
+	if len(r.Values) == 0 {
+		if r.Rule == ruleFilter {
+			return "it is empty"
+		}
+		return ""
+	}
+	values := make([]string, len(r.Values))
+	for i, pair := range r.Values {
+		_, values[i], _ = strings.Cut(pair, "=")
+	}
+	return "it is " + strings.Join(values, ", ")
+}

@@ -1,0 +1,52 @@
+package rule
+
+import (
+	"strconv"
+	"strings"
+)
+
+// didYouMean returns a hint to add to an error about an unknown name, or "" when none of the names is near: one that ends with
+// it (familyName for name.familyName), or one that at most a third of its letters tells apart.
+func didYouMean(name string, names []string) string {
+	name = strings.ToLower(name)
+	best, nearest := "", len(name)/3+1
+	for _, n := range names {
+		lower := strings.ToLower(n)
+		if strings.HasSuffix(lower, "."+name) || strings.HasSuffix(lower, ":"+name) {
+			return hint(n)
+		}
+		if d := distance(name, lower, nearest); d < nearest {
+			best, nearest = n, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return hint(best)
+}
+
+func hint(name string) string { return "; did you mean " + strconv.Quote(name) + "?" }
+
+// distance is the Levenshtein distance of two texts in bytes, or at least limit when it is not below that.
+func distance(a, b string, limit int) int {
+	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
+		return limit
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
