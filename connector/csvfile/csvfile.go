@@ -1,0 +1,217 @@
+// Package csvfile reads people and groups from CSV files, as a provision.Source.
+//
+// A folder holds people.csv and, if wanted, groups.csv and memberships.csv (RFC 4180; UTF-8 with or without a byte order mark;
+// comma, semicolon or tab). The first row names the columns:
+//
+//	people.csv       id, manager (another row's id), active, and any attribute or SCIM path:
+//	                 userName, name.givenName, emails[type eq "work"].value, mail, …
+//	groups.csv       id, displayName, members (ids joined by ";"), and any attribute or SCIM path
+//	memberships.csv  group, member, type (User or Group; without it the id decides)
+//
+// Every read goes over the files twice: first for the ids, so that duplicates, managers and members are known, then for the
+// objects, page by page. Memory holds ids and memberships, never rows. The digest of the files is the cursor: files that
+// have not changed are not read again, and files that change during a read end it.
+//
+// Invariants: one bad row never stops the others. A read is Whole only if every row could be given to an id, since otherwise
+// a person might be missing for a typing error. A membership row that cannot be read makes the groups it may concern partial,
+// so that nobody loses a membership by it. Files are reached through an os.Root, so that no name leads out of the folder.
+package csvfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"lockstep"
+	"lockstep/provision"
+)
+
+// Config says which files to read. Root is required, everything else has a default.
+type Config struct {
+	Root        *os.Root      // the folder
+	People      string        // "" is people.csv; it must exist
+	Groups      string        // "" is groups.csv, which may be missing
+	Memberships string        // "" is memberships.csv, which may be missing
+	ID          string        // column of people and groups that holds the id; "" is id
+	Comma       rune          // 0 is found out from the first row
+	Poll        time.Duration // how often Watch looks; 0 is a second
+	MaxBytes    int64         // of one file; 0 is 1 GiB
+}
+
+// ParseConfig reads a connection's settings: people, groups, memberships, id, delimiter. The root is the caller's.
+func ParseConfig(root *os.Root, settings map[string]string) (Config, error) {
+	c := Config{Root: root}
+	for name, value := range settings {
+		switch name {
+		case "people":
+			c.People = value
+		case "groups":
+			c.Groups = value
+		case "memberships":
+			c.Memberships = value
+		case "id":
+			c.ID = value
+		case "delimiter":
+			comma, err := parseComma(value)
+			if err != nil {
+				return c, err
+			}
+			c.Comma = comma
+		default:
+			return c, invalid("a CSV source has no setting %q; it has people, groups, memberships, id and delimiter", name)
+		}
+	}
+	return c, nil
+}
+
+func parseComma(s string) (rune, error) {
+	switch s {
+	case "", "auto":
+		return 0, nil
+	case "tab", `\t`, "\t":
+		return '\t', nil
+	case ",", ";", "|":
+		return rune(s[0]), nil
+	}
+	return 0, invalid("the delimiter %q is none of , ; | tab", s)
+}
+
+func invalid(format string, args ...any) error {
+	return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: fmt.Sprintf(format, args...)}
+}
+
+// Source is a folder of CSV files.
+type Source struct{ config Config }
+
+var _ provision.Source = (*Source)(nil)
+
+// New returns a Source that reads the folder's files whenever it is asked.
+func New(c Config) *Source {
+	c.People = or(c.People, "people.csv")
+	c.Groups = or(c.Groups, "groups.csv")
+	c.Memberships = or(c.Memberships, "memberships.csv")
+	c.ID = or(c.ID, "id")
+	c.Poll = or(c.Poll, time.Second)
+	c.MaxBytes = or(c.MaxBytes, 1<<30)
+	return &Source{config: c}
+}
+
+func or[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+const (
+	userType         = "User"
+	groupType        = "Group"
+	managerAttribute = "manager"
+	memberAttribute  = "members"
+)
+
+// Describe names the source. It has no schema: every column is an attribute.
+func (s *Source) Describe(context.Context) (provision.System, error) {
+	return provision.System{
+		Name:       s.config.People,
+		Key:        "csvfile/" + s.config.Root.Name() + "/" + s.config.People,
+		References: []string{managerAttribute, memberAttribute},
+		Nesting:    true,
+	}, nil
+}
+
+// Test opens the files, reads the headers and all rows, and tells how many there are.
+func (s *Source) Test(ctx context.Context, report func(provision.Check)) error {
+	var first error
+	step := func(name string, f func() (string, error)) {
+		if first != nil {
+			return
+		}
+		began := time.Now()
+		detail, err := f()
+		check := provision.Check{Name: name, OK: err == nil, Code: lockstep.CodeOf(err), Detail: detail, Took: time.Since(began)}
+		if err != nil {
+			check.Detail = err.Error()
+		}
+		first = err
+		report(check)
+	}
+	step("open "+s.config.People, func() (string, error) {
+		t, err := s.open(s.config.People)
+		if err != nil {
+			return "", err
+		}
+		defer t.close()
+		_, err = s.personColumns(t)
+		return "", err
+	})
+	step("read all rows", func() (string, error) {
+		x, err := s.scan(ctx)
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("%d people, %d groups, %d rows cannot be used", len(x.people), len(x.groups), x.bad), nil
+	})
+	return first
+}
+
+// Get returns these objects. It reads the files once, however many are asked for.
+func (s *Source) Get(ctx context.Context, refs ...provision.Ref) ([]provision.Object, error) {
+	wanted := make(map[provision.Ref]bool, len(refs))
+	for _, r := range refs {
+		wanted[r] = true
+	}
+	var found []provision.Object
+	err := s.Read(ctx, "", func(p provision.Page) error {
+		for _, o := range p.Objects {
+			if wanted[o.Ref] {
+				found = append(found, o)
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// Watch looks at the files' times and sizes until ctx ends.
+func (s *Source) Watch(ctx context.Context, changed func()) error {
+	ticker := time.NewTicker(s.config.Poll)
+	defer ticker.Stop()
+	last := s.stamp()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+		if now := s.stamp(); now != last {
+			last = now
+			changed()
+		}
+	}
+}
+
+type stamp [3]struct {
+	changed time.Time
+	size    int64
+}
+
+func (s *Source) stamp() (at stamp) {
+	for i, name := range s.files() {
+		if info, err := s.config.Root.Stat(name); err == nil { // a file that is missing has the zero stamp
+			at[i].changed, at[i].size = info.ModTime(), info.Size()
+		}
+	}
+	return at
+}
+
+func (s *Source) files() [3]string {
+	return [3]string{s.config.People, s.config.Groups, s.config.Memberships}
+}
+
+// missing reports whether an optional file is not there.
+func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
