@@ -28,16 +28,17 @@ type Job struct {
 	Created    time.Time
 
 	// What follows changes as the job runs.
-	State    JobState
-	Code     lockstep.Code // why it is quarantined
-	Detail   string
-	Cursor   Cursor    // where the next cycle begins; "" is everything
-	Position int64     // feed position that Cursor stands for, outbound jobs only
-	Applied  int64     // Config that the links were last evaluated with
-	NextRun  time.Time // not later than this, zero is never
-	Epoch    int64     // raised by each slice; every commit is conditional on it
-	Deadline time.Time // until when the slice may send
-	Cycle    *Cycle    // the open one
+	State     JobState
+	Code      lockstep.Code // why it is quarantined
+	Detail    string
+	Cursor    Cursor    // where the next cycle begins; "" is everything
+	Position  int64     // feed position that Cursor stands for, outbound jobs only
+	Applied   int64     // Config that the links were last evaluated with
+	NextRun   time.Time // not later than this, zero is never
+	NotBefore time.Time // not earlier than this, after a failure; zero is at once
+	Epoch     int64     // raised by each slice; every commit is conditional on it
+	Deadline  time.Time // until when the slice may send
+	Cycle     *Cycle    // the open one
 }
 
 // Direction is which way a job brings objects.
@@ -137,6 +138,8 @@ type Counts struct {
 	Held           int `json:"held"`
 	TargetRequests int `json:"target_requests"`
 	Throttled      int `json:"throttled"` // answers 429
+	Bad            int `json:"bad"`       // rows of the source that could not be used
+	Nameless       int `json:"nameless"`  // of these, rows that do not even say whose they are
 }
 
 // ActionState is what has become of an action.
@@ -204,6 +207,7 @@ type Action struct {
 // Seen is what an action was planned on; it is stale when one of these has moved.
 type Seen struct {
 	Version string `json:"version,omitempty"` // of the source object
+	Gone    bool   `json:"gone,omitempty"`    // the source object was deleted for good
 	Hash    string `json:"hash,omitempty"`    // of what was last written
 	Config  int64  `json:"config,omitempty"`  // of the job
 }
@@ -265,12 +269,14 @@ type LinkQuery struct {
 	Limit     int              // 0 is 1,000
 }
 
-// EdgeQuery selects edges of a job by their end From or To (Refs), or all that wait with both ends linked (Ready).
+// EdgeQuery selects edges of a job by their ends, and-ed when both From and To are given, or all that wait with both ends
+// linked (Ready). Limit 0 is no limit.
 type EdgeQuery struct {
-	From  []Ref
-	To    []Ref
-	Ready bool // Wanted differs from Written and both ends are linked
-	Limit int
+	From    []Ref
+	To      []Ref
+	Waiting bool // with From or To: only edges whose Wanted differs from Written
+	Ready   bool // Wanted differs from Written and both ends are linked
+	Limit   int
 }
 
 // ActionQuery selects actions of a job, by lane, rank and id, or newest first with Newest.
@@ -278,6 +284,7 @@ type ActionQuery struct {
 	Cycle  lockstep.CycleID
 	IDs    []lockstep.ActionID
 	States []ActionState
+	Kinds  []rule.Kind
 	Source Ref               // of this source object
 	Text   string            // part of a name, for people who search
 	After  lockstep.ActionID // with Newest: older than this
@@ -300,19 +307,18 @@ type TallyKey struct {
 
 // Batch is what one commit writes, all or nothing. Nil and empty parts are left alone.
 type Batch struct {
-	Cycle    *Cycle              // opened, moved on or, with EndedAt set, closed
-	Job      *Job                // its State, Code, Detail, Cursor, Position, Applied and NextRun
-	Actions  []Action            // inserted, or replaced by id
-	Opened   []lockstep.ActionID // planned → open, with epoch, attempt+1 and time
-	Ranks    []Rank
-	Links    []Link    // inserted or replaced by source
-	Unlink   []Ref     // source refs: the link and its edges go
-	Wanted   []EdgeRow // Wanted of these edges is set as given, inserting what is new; rows neither wanted nor written go
-	Written  []EdgeRow // Written of these edges is set as given; rows neither wanted nor written go
-	Unwrite  []Ref     // source refs whose edges, in both directions, are no longer written at the target
-	Listed   []Listed
-	Unlist   bool // drop the listing
-	Requests int  // target requests since the last commit, added to the cycle's counts
+	Cycle   *Cycle              // opened, moved on or, with EndedAt set, closed
+	Job     *Job                // its State, Code, Detail, Cursor, Position, Applied and NextRun
+	Actions []Action            // inserted, or replaced by id
+	Opened  []lockstep.ActionID // planned → open, with epoch, attempt+1 and time
+	Ranks   []Rank
+	Links   []Link    // inserted or replaced by source
+	Unlink  []Ref     // source refs: the link and its edges go
+	Wanted  []EdgeRow // Wanted of these edges is set as given, inserting what is new; rows neither wanted nor written go
+	Written []EdgeRow // Written of these edges is set as given; rows neither wanted nor written go
+	Unwrite []Ref     // source refs whose edges, in both directions, are no longer written at the target
+	Listed  []Listed
+	Unlist  bool // drop the listing
 }
 
 // Rank sets the rank of an action.
@@ -340,8 +346,9 @@ type Jobs interface {
 	Job(ctx context.Context, t lockstep.TenantID, id lockstep.JobID) (Job, error)
 	// Claim raises the job's epoch, sets its deadline and returns it with its open cycle.
 	Claim(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, deadline time.Time) (Job, error)
-	// Due returns the active jobs that have work at now: an open cycle that does not wait for review, a head beyond the
-	// position, NextRun, or a link that is due.
+	// Due returns the jobs that are not paused, whose NotBefore has passed and that have work at now: an open cycle that does
+	// not wait for review, or NextRun; and, for a job that is not Manual, a head beyond Position (outbound), Config other
+	// than Applied, or a link that is due.
 	Due(ctx context.Context, now time.Time) ([]Job, error)
 	// Cycles returns the job's cycles, newest first.
 	Cycles(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, limit int) ([]Cycle, error)

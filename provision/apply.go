@@ -1,0 +1,494 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"lockstep"
+	"lockstep/rule"
+)
+
+// apply carries out the cycle's planned actions, lane by lane, until none is left or the slice's time is up.
+//
+// Three parts run at the same time. The loader marks rows as open and hands them out; workers send them; the settler
+// records the outcomes. A row is committed as open before its call is sent, and no more rows are open than the target takes
+// in about two seconds, so a crash leaves little to look after.
+func (r *run) apply(ctx context.Context) error {
+	a := &applier{run: r, items: map[string]*item{}, idle: sync.NewCond(new(sync.Mutex))}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	work, results := make(chan []*item), make(chan *item, 64)
+	var workers, settler sync.WaitGroup
+	for range r.connections {
+		workers.Go(func() {
+			for batch := range work {
+				a.send(ctx, batch)
+				for _, it := range batch {
+					close(it.done)
+					results <- it
+				}
+			}
+		})
+	}
+	settler.Go(func() {
+		if err := a.settle(ctx, results); err != nil {
+			stop(err)
+			for range results { // let the workers end
+			}
+		}
+	})
+	done, err := a.load(ctx, work)
+	close(work)
+	workers.Wait()
+	close(results)
+	settler.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	switch {
+	case err != nil:
+		return err
+	case a.fatal != nil:
+		return a.fatal
+	case !done:
+		return errYield
+	}
+	return r.finish(ctx)
+}
+
+// finish ends the cycle when nothing is open any more.
+func (r *run) finish(ctx context.Context) error {
+	open, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, ActionQuery{Cycle: r.cycle.ID, States: []ActionState{Open}, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(open) == 0 {
+		return r.end(ctx)
+	}
+	// What may have been sent is looked for again until it is certain.
+	r.wake = r.now().Add(time.Second)
+	r.job.NotBefore = r.wake
+	if err := r.commit(ctx, Batch{Cycle: r.cycle, Job: &r.job}); err != nil {
+		return err
+	}
+	return errYield
+}
+
+// item is an action on its way.
+type item struct {
+	Action
+	op      Operation
+	link    Link
+	carried []EdgeRow // references that ride along
+	manager *item     // whose create must end first
+	found   *Object   // there already: adopted instead of created
+	result  Result
+	end     ending
+	done    chan struct{} // closed when result and end are final
+}
+
+// ending says what becomes of an item's row beside what its result says.
+type ending int
+
+const (
+	answered  ending = iota // the result decides
+	pointless               // there was nothing to send: done
+	unsent                  // certainly not sent: planned again
+	uncertain               // perhaps sent: stays open and is looked for
+)
+
+// applier is one run of apply.
+type applier struct {
+	*run
+	items map[string]*item // creates of this slice by source id, for the references to them
+	idle  *sync.Cond       // guards open, fatal and failures
+	open  int
+	fatal error // ends the slice: every further call would fail the same way
+	row   int   // failures in a row for which the system is to blame
+}
+
+// tripAfter is how many calls may fail in a row for reasons of the system, not of the object, before the slice gives up.
+const tripAfter = 12
+
+// load opens rows and hands them out. It reports whether all rows were handed out.
+func (a *applier) load(ctx context.Context, work chan<- []*item) (done bool, err error) {
+	if err := a.recover(ctx, work); err != nil {
+		return false, err
+	}
+	var stage int
+	for {
+		if a.halted(ctx) || a.timeUp() {
+			return false, nil
+		}
+		window := a.window()
+		rows, err := a.Store.Actions(ctx, a.job.Tenant, a.job.ID, ActionQuery{Cycle: a.cycle.ID, States: []ActionState{Planned}, Limit: min(window, loadChunk)})
+		if err != nil {
+			return false, err
+		}
+		if len(rows) == 0 {
+			a.drain(ctx, 0)
+			if a.halted(ctx) {
+				return false, nil
+			}
+			more, err := a.moreRefers(ctx)
+			if err != nil || !more {
+				return err == nil, err
+			}
+			continue
+		}
+		// People are at the target before groups name them, and all objects before late references are written.
+		if s := stageOf(rows[0]); s != stage {
+			a.drain(ctx, 0)
+			stage = s
+			continue // what was open has an effect on the rows: read them again
+		}
+		rows = sameStage(rows)
+		a.drain(ctx, window-len(rows))
+		if a.halted(ctx) {
+			return false, nil
+		}
+		if err := a.hand(ctx, rows, nil, work); err != nil {
+			return false, err
+		}
+	}
+}
+
+const loadChunk = 256
+
+// window is how many rows may be open: what the target takes in two seconds.
+func (a *applier) window() int {
+	rate, _ := a.limit.Limit()
+	if rate <= 0 {
+		return 2 * loadChunk
+	}
+	return max(8, min(2*loadChunk, int(2*rate)))
+}
+
+func stageOf(a Action) int {
+	if a.Lane == LaneRefer {
+		return 2
+	}
+	if a.Source.Type == groupType && a.Lane == LaneCreate {
+		return 1
+	}
+	return 0
+}
+
+func sameStage(rows []Action) []Action {
+	for i := range rows {
+		if stageOf(rows[i]) != stageOf(rows[0]) {
+			return rows[:i]
+		}
+	}
+	return rows
+}
+
+// hand opens the rows, makes operations of them and gives them to the workers. Creates whose object is at the target already
+// come with it in found.
+func (a *applier) hand(ctx context.Context, rows []Action, found map[lockstep.ActionID]*Object, work chan<- []*item) error {
+	ids := make([]lockstep.ActionID, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].ID
+	}
+	if err := a.commit(ctx, Batch{Opened: ids}); err != nil {
+		return err
+	}
+	items, err := a.operations(ctx, rows)
+	if err != nil {
+		return err
+	}
+	for _, it := range items {
+		it.found = found[it.ID]
+	}
+	a.idle.L.Lock()
+	a.open += len(items)
+	a.idle.L.Unlock()
+	size := max(a.to.Batch, 1)
+	for len(items) > 0 {
+		n := 1
+		for n < min(size, len(items)) && !waitsForOneOf(items[n], items[:n]) {
+			n++
+		}
+		select {
+		case work <- items[:n:n]:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		items = items[n:]
+	}
+	return nil
+}
+
+// waitsForOneOf reports whether the item needs the id that one of the batch will get.
+func waitsForOneOf(it *item, batch []*item) bool {
+	for _, b := range batch {
+		if it.manager == b {
+			return true
+		}
+	}
+	return false
+}
+
+// operations makes the calls of opened rows, with the links and references that they need.
+func (a *applier) operations(ctx context.Context, rows []Action) ([]*item, error) {
+	items := make([]*item, len(rows))
+	refs := map[string][]string{} // source ids whose links are needed, by type
+	for i, row := range rows {
+		row.Attempt++ // as Opened has stored it
+		row.Epoch, row.State = a.job.Epoch, Open
+		items[i] = &item{Action: row, done: make(chan struct{})}
+		refs[row.Source.Type] = append(refs[row.Source.Type], row.Source.ID)
+		if row.Refers != "" {
+			refs[userType] = append(refs[userType], row.Refers)
+		}
+	}
+	links := map[Ref]Link{}
+	for typ, ids := range refs {
+		if err := a.loadLinks(ctx, typ, ids, links); err != nil {
+			return nil, err
+		}
+	}
+	for _, it := range items {
+		it.link = links[it.Source.Ref]
+		it.op = Operation{
+			Action: it.ID, Kind: it.Kind, Ref: Ref{it.Target.Type, it.Target.ID}, Name: it.Target.Name,
+			Before: it.Before, After: it.After, Version: it.link.Version,
+		}
+		if it.Kind != rule.Create && it.link.Target != "" {
+			it.op.Ref.ID = it.link.Target
+		}
+		if it.Kind == rule.Create {
+			a.carryManager(it, links)
+		}
+	}
+	if len(rows) > 0 && (stageOf(rows[0]) > 0) {
+		for _, it := range items {
+			if err := a.carryEdges(ctx, it); err != nil {
+				return nil, err
+			}
+		}
+	}
+	a.idle.L.Lock()
+	for _, it := range items {
+		if it.Kind == rule.Create && it.Source.Type == userType {
+			a.items[it.Source.ID] = it
+		}
+	}
+	a.idle.L.Unlock()
+	return items, nil
+}
+
+func (a *applier) loadLinks(ctx context.Context, typ string, ids []string, into map[Ref]Link) error {
+	found, err := a.Store.Links(ctx, a.job.Tenant, a.job.ID, LinkQuery{Type: typ, Sources: ids, Limit: len(ids)})
+	for _, l := range found {
+		into[l.Source] = l
+	}
+	return err
+}
+
+// carryManager lets the manager's reference ride in the create: at once when he is linked, after his own create when that is
+// on its way. A ring is not waited for.
+func (a *applier) carryManager(it *item, links map[Ref]Link) {
+	if it.Refers == "" {
+		return
+	}
+	to := Ref{userType, it.Refers}
+	edge := EdgeRow{From: it.Source.Ref, Attribute: managerAttribute, To: to, Wanted: true, Written: true}
+	if l := links[to]; l.Target != "" {
+		it.op.Add = append(it.op.Add, Reference{managerAttribute, Ref{it.Target.Type, l.Target}})
+		it.carried = append(it.carried, edge)
+		return
+	}
+	a.idle.L.Lock()
+	defer a.idle.L.Unlock()
+	if m := a.items[it.Refers]; m != nil && m.Rank < it.Rank {
+		it.manager = m
+		it.carried = append(it.carried, edge)
+	}
+}
+
+// carryEdges puts the references that wait, and whose other end is linked, into the call: at most as many as the target takes.
+func (a *applier) carryEdges(ctx context.Context, it *item) error {
+	limit := a.to.MaxMembers
+	if limit <= 0 {
+		limit = 1000
+	}
+	edges, err := a.Store.Edges(ctx, a.job.Tenant, a.job.ID, EdgeQuery{From: []Ref{it.Source.Ref}, Waiting: true, Limit: limit})
+	if err != nil {
+		return err
+	}
+	byType := map[string][]string{}
+	for _, e := range edges {
+		byType[e.To.Type] = append(byType[e.To.Type], e.To.ID)
+	}
+	links := map[Ref]Link{}
+	for typ, ids := range byType {
+		if err := a.loadLinks(ctx, typ, ids, links); err != nil {
+			return err
+		}
+	}
+	for _, e := range edges {
+		target := links[e.To].Target
+		if target == "" {
+			continue
+		}
+		ref := Reference{e.Attribute, Ref{a.programs[e.To.Type].targetType, target}}
+		if e.Wanted {
+			it.op.Add = append(it.op.Add, ref)
+		} else {
+			it.op.Remove = append(it.op.Remove, ref)
+		}
+		e.Written = e.Wanted
+		it.carried = append(it.carried, e)
+	}
+	if it.Kind == rule.Refer && len(it.carried) == 0 { // written in the meantime
+		it.end = pointless
+	}
+	return nil
+}
+
+// drain waits until at most n rows are open.
+func (a *applier) drain(ctx context.Context, n int) {
+	defer context.AfterFunc(ctx, a.idle.Broadcast)()
+	a.idle.L.Lock()
+	defer a.idle.L.Unlock()
+	for a.open > max(n, 0) && ctx.Err() == nil {
+		a.idle.Wait()
+	}
+}
+
+func (a *applier) halted(ctx context.Context) bool {
+	a.idle.L.Lock()
+	defer a.idle.L.Unlock()
+	return a.fatal != nil || ctx.Err() != nil
+}
+
+// moreRefers plans rows for references whose ends have come together since the plan was made.
+func (a *applier) moreRefers(ctx context.Context) (bool, error) {
+	rows, err := a.refers(ctx, a.cycle)
+	if err != nil || len(rows) == 0 {
+		return false, err
+	}
+	a.cycle.Counts.Planned += len(rows)
+	return true, a.commit(ctx, Batch{Cycle: a.cycle, Actions: rows})
+}
+
+// refers makes a row for each object with references that wait while both their ends are linked. Objects whose references
+// failed in this cycle already are left for the next.
+func (r *run) refers(ctx context.Context, tried *Cycle) ([]Action, error) {
+	edges, err := r.Store.Edges(ctx, r.job.Tenant, r.job.ID, EdgeQuery{Ready: true, Limit: 10_000})
+	if err != nil || len(edges) == 0 {
+		return nil, err
+	}
+	skip := map[Ref]bool{}
+	states := []ActionState{Planned, Open}
+	if tried != nil {
+		states = append(states, Failed, Refused)
+	}
+	old, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, ActionQuery{Cycle: r.cycle.ID, States: states, Kinds: []rule.Kind{rule.Refer, rule.Create}, Limit: 1 << 20})
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range old {
+		if row.Kind == rule.Refer || row.State != Failed && row.State != Refused {
+			skip[row.Source.Ref] = true
+		}
+	}
+	type change struct{ add, remove int }
+	changes := map[Ref]*change{}
+	var order []Ref
+	for _, e := range edges {
+		if skip[e.From] {
+			continue
+		}
+		c := changes[e.From]
+		if c == nil {
+			c = &change{}
+			changes[e.From] = c
+			order = append(order, e.From)
+		}
+		if e.Wanted {
+			c.add++
+		} else {
+			c.remove++
+		}
+	}
+	rows := make([]Action, 0, len(order))
+	for _, from := range order {
+		c := changes[from]
+		rows = append(rows, r.referRow(from, fmt.Sprintf("%d added, %d removed", c.add, c.remove)))
+	}
+	return rows, r.nameRows(ctx, rows)
+}
+
+func (r *run) referRow(from Ref, what string) Action {
+	return Action{
+		ID: lockstep.NewID[lockstep.ActionID](), Job: r.job.ID, Cycle: r.cycle.ID, Kind: rule.Refer, Lane: LaneRefer,
+		Source: End{Ref: from}, Reason: rule.Reason{Rule: "references changed", Clause: what}, Epoch: r.job.Epoch,
+		Seen: Seen{Config: r.job.Config}, State: Planned, Planned: r.now(),
+	}
+}
+
+// nameRows fills in the names and targets of refer rows from their links.
+func (r *run) nameRows(ctx context.Context, rows []Action) error {
+	ids := map[string][]string{}
+	for _, a := range rows {
+		ids[a.Source.Type] = append(ids[a.Source.Type], a.Source.ID)
+	}
+	for typ, chunk := range ids {
+		links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: typ, Sources: chunk, Limit: len(chunk)})
+		if err != nil {
+			return err
+		}
+		byID := map[string]Link{}
+		for _, l := range links {
+			byID[l.Source.ID] = l
+		}
+		for i := range rows {
+			if l, ok := byID[rows[i].Source.ID]; ok && rows[i].Source.Type == typ {
+				rows[i].Source.Name = l.Name
+				rows[i].Target = End{Ref{r.programs[typ].targetType, l.Target}, l.Name}
+			}
+		}
+	}
+	return nil
+}
+
+// settle records outcomes as they come in, many in one commit.
+func (a *applier) settle(ctx context.Context, results <-chan *item) error {
+	for it := range results {
+		batch := []*item{it}
+	gather:
+		for len(batch) < loadChunk {
+			select {
+			case more, ok := <-results:
+				if !ok {
+					break gather
+				}
+				batch = append(batch, more)
+			default:
+				break gather
+			}
+		}
+		if err := a.record(ctx, batch); err != nil {
+			return err
+		}
+		a.idle.L.Lock()
+		a.open -= len(batch)
+		a.idle.L.Unlock()
+		a.idle.Broadcast()
+	}
+	return nil
+}
+
+// record writes the outcomes of a batch of calls in one commit. It runs to its end even when the slice is being stopped: what
+// the target has done must be known.
+func (a *applier) record(ctx context.Context, items []*item) error {
+	b := Batch{Cycle: a.cycle}
+	for _, it := range items {
+		a.outcome(it, &b)
+	}
+	return a.commit(context.WithoutCancel(ctx), b)
+}

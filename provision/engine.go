@@ -1,0 +1,391 @@
+// Package provision is the engine that brings a target in step with a source: it reads what changed, plans an action for each
+// object, guards against harm, applies, and records.
+//
+// Design. The directory is the hub: every job has it as its source or its target (hub.go, hubtarget.go), so one engine serves
+// both directions. What should be is decided by package rule, without effects; this package holds the state and has the
+// effects. A job runs in slices of a few seconds, each of which takes the job up where the last left it: everything a cycle
+// knows is in the store, nothing that matters is in memory alone.
+//
+// Invariants. All of a cycle's actions are planned before the first call, so that the guard sees shares and not single rows.
+// An action is committed as open before its call is sent and settled after; a crash leaves it open, and the next slice looks
+// at the target before it sends anything again. Every commit is conditional on the job's epoch and every call on the slice's
+// deadline, so that a worker that was paused and wakes up changes nothing. A failure concerns one object: the others go on,
+// and the object becomes due again.
+package provision
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"lockstep"
+	"lockstep/directory"
+	"lockstep/rule"
+	"lockstep/scim"
+	"lockstep/scim/filter"
+)
+
+// Engine runs jobs. Store, Directory and Connect must be set; the rest has defaults. Its methods may be called at the same
+// time for different jobs; two slices of one job exclude each other by the job's epoch.
+type Engine struct {
+	Store     Store
+	Directory directory.Store
+	Connect   Connect
+	Now       func() time.Time // nil is time.Now
+	Random    io.Reader        // for expressions; nil is crypto/rand.Reader
+	Log       *slog.Logger     // nil discards
+
+	SliceFor    time.Duration // a slice stops taking up work after this; 0 is 5 s
+	SendFor     time.Duration // no call is sent later than this after the slice's start; 0 is 15 s
+	CallTimeout time.Duration // of one call to a target; 0 is 30 s
+
+	budgets Budgets
+	mu      sync.Mutex
+	running map[lockstep.JobID]Cycle
+}
+
+// Connect opens the two ends of a job. The directory's end is not asked for.
+type Connect interface {
+	Source(ctx context.Context, job Job) (Source, error)
+	Target(ctx context.Context, job Job) (Target, error)
+}
+
+// Turn is what a slice left behind.
+type Turn struct {
+	More  bool  // there is work that could be done at once
+	Cycle Cycle // as it stands
+}
+
+// Slice takes the job up where it stands and works on it for about SliceFor. It returns lockstep.ErrEpoch when another worker
+// has taken the job over. Failures of a source, a target or an object are recorded and are no error.
+func (e *Engine) Slice(ctx context.Context, t lockstep.TenantID, id lockstep.JobID) (Turn, error) {
+	start := e.now()
+	job, err := e.Store.Claim(ctx, t, id, start.Add(orDefault(e.SendFor, 15*time.Second)))
+	if err != nil {
+		return Turn{}, fmt.Errorf("claim job %s: %w", id, err)
+	}
+	if job.State == Paused {
+		return Turn{}, nil
+	}
+	r := &run{Engine: e, job: job, until: start.Add(orDefault(e.SliceFor, 5*time.Second))}
+	if job.Cycle != nil {
+		c := *job.Cycle
+		r.cycle = &c
+	} else {
+		r.cycle = r.begin(start)
+	}
+	defer e.forget(id)
+	e.note(r.cycle)
+	more, err := r.slice(ctx)
+	if err != nil {
+		err = r.failed(ctx, err)
+	}
+	return Turn{More: more && err == nil, Cycle: *r.cycle}, err
+}
+
+// Test checks the connection of the job's outside system.
+func (e *Engine) Test(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, report func(Check)) error {
+	job, err := e.Store.Job(ctx, t, id)
+	if err != nil {
+		return err
+	}
+	if job.Direction == Inbound {
+		s, err := e.Connect.Source(ctx, job)
+		if err != nil {
+			return err
+		}
+		return s.Test(ctx, report)
+	}
+	target, err := e.Connect.Target(ctx, job)
+	if err != nil {
+		return err
+	}
+	return target.Test(ctx, report)
+}
+
+// Progress returns the cycle of a slice that is running in this process; it is fresher than what the store has.
+func (e *Engine) Progress(id lockstep.JobID) (Cycle, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c, ok := e.running[id]
+	return c, ok
+}
+
+func (e *Engine) note(c *Cycle) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.running == nil {
+		e.running = map[lockstep.JobID]Cycle{}
+	}
+	e.running[c.Job] = *c
+}
+
+func (e *Engine) forget(id lockstep.JobID) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.running, id)
+}
+
+func (e *Engine) now() time.Time {
+	if e.Now != nil {
+		return e.Now()
+	}
+	return time.Now()
+}
+
+func (e *Engine) random() io.Reader {
+	if e.Random != nil {
+		return e.Random
+	}
+	return rand.Reader
+}
+
+func (e *Engine) log() *slog.Logger {
+	if e.Log != nil {
+		return e.Log
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return otherwise
+}
+
+// run is one slice of one job.
+type run struct {
+	*Engine
+	job         Job
+	cycle       *Cycle
+	until       time.Time // stop taking up work
+	source      Source
+	target      Target
+	from        System
+	to          System
+	limit       *Budget
+	connections int
+
+	requests, refusals atomic.Int64 // of the target since the last commit
+
+	programs map[string]*program // by source type
+	lookup   lookup              // how unlinked objects are matched
+	held     map[Ref]Action      // held rows by source object
+	fresh    int                 // unlinked objects matched by Find so far
+	linked   int                 // linked objects of the job, for the choice between Find and a listing
+	wake     time.Time           // when an open action can be looked at again
+}
+
+// program is an object mapping, ready to run.
+type program struct {
+	*rule.Program
+	mapping    rule.ObjectMapping
+	targetType string
+	references map[string]bool
+	paths      []filter.Path // of the target attributes that are ours, references left out
+	disables   bool          // the target can disable objects of this type, and the rules say so
+}
+
+// own parses the paths of the target attributes that the mapping feeds.
+func (p *program) own() error {
+	for _, m := range p.mapping.Attributes {
+		path, err := filter.ParsePath(m.Target)
+		if err != nil {
+			return &lockstep.Error{Code: lockstep.CodeMapSyntax, Detail: fmt.Sprintf("target attribute %q: %v", m.Target, err), Err: err}
+		}
+		if name := referenceName(m.Target); !p.references[name] {
+			p.paths = append(p.paths, path)
+		}
+	}
+	return nil
+}
+
+// ours returns the part of a target object that the mapping feeds.
+func (p *program) ours(values scim.Object) scim.Object {
+	var o scim.Object
+	for _, path := range p.paths {
+		v := scim.First(values, path)
+		if path.Filter == nil && path.Sub == "" {
+			if list := scim.Values(values, path); len(list) > 1 {
+				v = scim.List(list)
+			}
+		}
+		if v == nil {
+			continue
+		}
+		if err := scim.Assign(&o, path, v); err != nil {
+			continue // a value of a shape that the mapping could not have written is not ours
+		}
+	}
+	return o
+}
+
+// begin opens a cycle in memory; it reaches the store with the first commit.
+func (r *run) begin(now time.Time) *Cycle {
+	c := &Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: r.job.ID, Kind: Incremental, Trigger: "change", Phase: Reading, Page: r.job.Cursor, Began: now}
+	switch {
+	case r.job.Cursor == "":
+		c.Kind, c.Phase, c.Trigger = Initial, Listing, "first"
+	case r.job.Applied != r.job.Config:
+		c.Kind, c.Phase, c.Page, c.Trigger = Initial, Listing, "", "configuration"
+	case !r.job.NextRun.IsZero() && !r.job.NextRun.After(now):
+		c.Trigger = "schedule"
+	}
+	return c
+}
+
+// slice moves the cycle through its phases until the time is up, it has ended, or it waits.
+func (r *run) slice(ctx context.Context) (more bool, err error) {
+	if r.cycle.Phase == Review {
+		return false, nil
+	}
+	if err := r.open(ctx); err != nil {
+		return false, err
+	}
+	for {
+		switch r.cycle.Phase {
+		case Listing:
+			err = r.list(ctx)
+		case Reading:
+			err = r.read(ctx)
+		case Ranking:
+			err = r.rank(ctx)
+		case Applying:
+			err = r.apply(ctx)
+		default: // Review, Ended
+			return false, nil
+		}
+		switch {
+		case errors.Is(err, errYield):
+			return r.wake.IsZero(), nil
+		case err != nil:
+			return false, err
+		}
+	}
+}
+
+// errYield ends a phase's turn without ending the phase.
+var errYield = errors.New("yield")
+
+func (r *run) timeUp() bool { return !r.now().Before(r.until) }
+
+// open connects both ends and compiles the rules.
+func (r *run) open(ctx context.Context) (err error) {
+	if r.job.Direction == Inbound {
+		if r.source, err = r.Connect.Source(ctx, r.job); err != nil {
+			return err
+		}
+		r.target = &hubTarget{dir: r.Directory, tenant: r.job.Tenant, job: r.job}
+	} else {
+		if r.target, err = r.Connect.Target(ctx, r.job); err != nil {
+			return err
+		}
+	}
+	if r.to, err = r.target.Describe(ctx); err != nil {
+		return err
+	}
+	if r.job.Direction == Outbound {
+		r.source = &hubSource{
+			dir: r.Directory, tenant: r.job.Tenant, app: r.job.App,
+			nested: r.job.Policy.Nested, flatten: !r.to.Nesting,
+		}
+	}
+	if r.from, err = r.source.Describe(ctx); err != nil {
+		return err
+	}
+	r.connections = cmp.Or(r.job.Policy.Connections, r.to.Connections, defaultConnections)
+	r.limit = r.budgets.Get(r.to.Key, r.job.Policy.Rate, r.connections)
+	return r.compile()
+}
+
+// compile makes the rules' programs. A rule that does not compile stops the job: planning with a part of the rules would
+// look like people leaving scope.
+func (r *run) compile() error {
+	r.programs = map[string]*program{}
+	for _, m := range r.job.Rules.Objects {
+		if !m.Enabled || (m.Source == groupType && r.job.Direction == Outbound && !r.job.Policy.Groups) {
+			continue
+		}
+		typ := resourceType(m.Target)
+		p, problems := rule.Compile(m, r.to.Types[typ], rule.Options{Searchable: r.to.FindBy[typ]})
+		if err := errors.Join(problems...); err != nil {
+			return fmt.Errorf("rules for %s: %w", m.Name, err)
+		}
+		prog := &program{Program: p, mapping: m, targetType: typ, references: map[string]bool{}, disables: r.to.SoftDelete && p.Blocks()}
+		for _, name := range p.References() {
+			prog.references[name] = true
+		}
+		if err := prog.own(); err != nil {
+			return err
+		}
+		r.programs[m.Source] = prog
+	}
+	return nil
+}
+
+// failed records what stopped the slice and when to try again. Lost epochs and a context that ended are passed on.
+func (r *run) failed(ctx context.Context, cause error) error {
+	if errors.Is(cause, lockstep.ErrEpoch) || ctx.Err() != nil {
+		return cause
+	}
+	now := r.now()
+	pause := min(max(now.Sub(r.cycle.Began)/2, 2*time.Second), 15*time.Minute)
+	code := lockstep.CodeOf(cause)
+	if code == lockstep.CodeCursorExpired { // read everything, write the differences
+		r.job.Cursor, r.cycle.EndedAt, r.cycle.Phase = "", now, Ended
+		pause = 0
+	}
+	r.log().Warn("cycle stopped", "job", r.job.ID, "cycle", r.cycle.ID, "phase", r.cycle.Phase, "code", code, "error", cause)
+	r.cycle.Code, r.cycle.Detail = code, cause.Error()
+	r.job.Code, r.job.Detail = code, cause.Error()
+	if lockstep.Describe(code).Class != lockstep.Heals {
+		r.job.State = Quarantined
+		pause = max(pause, time.Minute)
+	}
+	r.job.NotBefore = now.Add(pause)
+	return r.commit(ctx, Batch{Cycle: r.cycle, Job: &r.job})
+}
+
+// count adds requests to the target to what the next commit of the cycle stores.
+func (r *run) count(requests int, refused bool) {
+	r.requests.Add(int64(requests))
+	if refused {
+		r.refusals.Add(1)
+	}
+}
+
+// commit writes the batch under the job's epoch. Commits that carry the cycle never run at the same time.
+func (r *run) commit(ctx context.Context, b Batch) error {
+	if b.Cycle != nil {
+		b.Cycle.Counts.TargetRequests += int(r.requests.Swap(0))
+		b.Cycle.Counts.Throttled += int(r.refusals.Swap(0))
+		defer r.note(b.Cycle)
+	}
+	if err := r.Store.Commit(ctx, r.job.Tenant, r.job.ID, r.job.Epoch, b); err != nil {
+		return fmt.Errorf("record cycle %s: %w", r.cycle.ID, err)
+	}
+	return nil
+}
+
+// end closes the cycle.
+func (r *run) end(ctx context.Context) error {
+	now := r.now()
+	r.cycle.Phase, r.cycle.EndedAt = Ended, now
+	r.job.Code, r.job.Detail, r.job.NotBefore = "", "", time.Time{}
+	if r.job.State == Quarantined {
+		r.job.State = Active
+	}
+	r.job.NextRun = time.Time{}
+	if r.job.Policy.Interval > 0 {
+		r.job.NextRun = now.Add(r.job.Policy.Interval)
+	}
+	return r.commit(ctx, Batch{Cycle: r.cycle, Job: &r.job, Unlist: r.cycle.Listed})
+}

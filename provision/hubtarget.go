@@ -1,0 +1,273 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/directory"
+	"lockstep/rule"
+	"lockstep/scim"
+)
+
+// hubTarget writes one tenant's directory, for an inbound job. It commits the operations of a call together and, when that
+// fails, one by one, so that one bad object does not hold up the rest.
+type hubTarget struct {
+	dir    directory.Store
+	tenant lockstep.TenantID
+	job    Job
+}
+
+const hubBatch = 100
+
+func (h *hubTarget) Describe(context.Context) (System, error) {
+	return System{
+		Name: "the directory", Key: "directory/" + string(h.tenant),
+		Types:     map[string]*scim.Type{userType: scim.UserType(), groupType: scim.GroupType()},
+		FindBy:    map[string][]string{userType: {"userName", "externalId", `emails[type eq "work"].value`}, groupType: {"displayName", "externalId"}},
+		Unique:    map[string][]string{userType: {"userName"}},
+		FindBatch: hubPage, Batch: hubBatch, Connections: 4, MaxMembers: 10_000, SoftDelete: true, Nesting: true,
+		References: []string{managerAttribute, memberAttribute}, Lag: 1, // a commit is listed at once
+	}, nil
+}
+
+func (h *hubTarget) Test(ctx context.Context, report func(Check)) error {
+	_, err := h.dir.Head(ctx, h.tenant)
+	report(Check{Name: "read the directory", OK: err == nil, Code: lockstep.CodeOf(err)})
+	return err
+}
+
+func (h *hubTarget) List(ctx context.Context, typ string, page func([]Object) error) error {
+	if typ == groupType {
+		return h.listGroups(ctx, page)
+	}
+	for q := (directory.UserQuery{Limit: hubPage}); ; {
+		users, err := h.dir.Users(ctx, h.tenant, q)
+		if err != nil {
+			return err
+		}
+		if err := page(userTargets(users)); err != nil || len(users) < hubPage {
+			return err
+		}
+		q.After = users[len(users)-1].ID
+	}
+}
+
+func (h *hubTarget) listGroups(ctx context.Context, page func([]Object) error) error {
+	for q := (directory.GroupQuery{Limit: hubPage}); ; {
+		groups, err := h.dir.Groups(ctx, h.tenant, q)
+		if err != nil {
+			return err
+		}
+		if err := page(groupTargets(groups)); err != nil || len(groups) < hubPage {
+			return err
+		}
+		q.After = groups[len(groups)-1].ID
+	}
+}
+
+func userTargets(users []directory.User) []Object {
+	objects := make([]Object, len(users))
+	for i, u := range users {
+		objects[i] = Object{
+			Ref: Ref{userType, string(u.ID)}, Name: u.Attributes.Text("userName"), Version: strconv.FormatInt(u.Version, 10),
+			Values: u.Attributes, Enabled: u.Active, Deleted: !u.Deleted.IsZero(),
+		}
+	}
+	return objects
+}
+
+func groupTargets(groups []directory.Group) []Object {
+	objects := make([]Object, len(groups))
+	for i, g := range groups {
+		objects[i] = Object{
+			Ref: Ref{groupType, string(g.ID)}, Name: g.Attributes.Text("displayName"), Version: strconv.FormatInt(g.Version, 10),
+			Values: g.Attributes, Enabled: true, Deleted: !g.Deleted.IsZero(),
+		}
+	}
+	return objects
+}
+
+func (h *hubTarget) Find(ctx context.Context, typ, attribute string, values ...string) ([]Object, error) {
+	if typ == groupType {
+		groups, err := h.dir.Groups(ctx, h.tenant, directory.GroupQuery{Attribute: attribute, Values: values, Limit: 2 * hubPage})
+		return groupTargets(groups), err
+	}
+	if attribute == `emails[type eq "work"].value` {
+		attribute = "email"
+	}
+	users, err := h.dir.Users(ctx, h.tenant, directory.UserQuery{Attribute: attribute, Values: values, Limit: 2 * hubPage})
+	return userTargets(users), err
+}
+
+func (h *hubTarget) Get(ctx context.Context, ref Ref) (Object, error) {
+	var objects []Object
+	if ref.Type == groupType {
+		groups, err := h.dir.Groups(ctx, h.tenant, directory.GroupQuery{IDs: []lockstep.GroupID{lockstep.GroupID(ref.ID)}, Deleted: true})
+		if err != nil {
+			return Object{}, err
+		}
+		objects = groupTargets(groups)
+	} else {
+		users, err := h.dir.Users(ctx, h.tenant, directory.UserQuery{IDs: []lockstep.UserID{lockstep.UserID(ref.ID)}, Deleted: true})
+		if err != nil {
+			return Object{}, err
+		}
+		objects = userTargets(users)
+	}
+	if len(objects) == 0 {
+		return Object{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("no %s %s in the directory", ref.Type, ref.ID)}
+	}
+	return objects[0], nil
+}
+
+func (h *hubTarget) Apply(ctx context.Context, ops []Operation) []Result {
+	results := make([]Result, len(ops))
+	var changes []directory.Change
+	for i := range ops {
+		cs, id, err := h.changes(ctx, &ops[i])
+		results[i] = Result{ID: id, Err: err}
+		if err == nil {
+			changes = append(changes, cs...)
+		}
+	}
+	if len(changes) == 0 || h.commit(ctx, "", changes) == nil {
+		return results
+	}
+	for i := range ops { // one of them does not fit: find out which
+		if results[i].Err != nil {
+			continue
+		}
+		cs, id, err := h.changes(ctx, &ops[i])
+		if err == nil {
+			err = h.commit(ctx, ops[i].Action, cs)
+		}
+		results[i] = Result{ID: id, Err: err}
+	}
+	return results
+}
+
+func (h *hubTarget) commit(ctx context.Context, action lockstep.ActionID, changes []directory.Change) error {
+	by := audit.Actor{Kind: audit.Job, ID: string(h.job.ID), Name: h.job.Name}
+	_, err := h.dir.Commit(ctx, h.tenant, by, action, changes...)
+	return err
+}
+
+// changes turns an operation into changes of the directory. An update merges what is ours into what is there, since others
+// may own the rest.
+func (h *hubTarget) changes(ctx context.Context, op *Operation) ([]directory.Change, string, error) {
+	if op.Ref.Type == groupType {
+		return h.groupChanges(ctx, op)
+	}
+	id := lockstep.UserID(op.Ref.ID)
+	switch op.Kind {
+	case rule.Delete:
+		return []directory.Change{directory.DeleteUser{ID: id}}, op.Ref.ID, nil
+	case rule.Create:
+		u := directory.User{ID: lockstep.NewID[lockstep.UserID](), Attributes: op.After.Clone()}
+		setManager(&u.Attributes, op)
+		return []directory.Change{directory.PutUser{User: u}}, string(u.ID), nil
+	}
+	users, err := h.dir.Users(ctx, h.tenant, directory.UserQuery{IDs: []lockstep.UserID{id}, Deleted: true})
+	if err != nil {
+		return nil, op.Ref.ID, err
+	}
+	if len(users) == 0 {
+		return nil, op.Ref.ID, &lockstep.Error{Code: lockstep.CodeTargetGone, Detail: fmt.Sprintf("user %s is no longer in the directory", op.Name)}
+	}
+	u := users[0]
+	u.Attributes = u.Attributes.Clone()
+	if op.Kind != rule.Refer {
+		merge(&u.Attributes, op.Before, op.After)
+	}
+	setManager(&u.Attributes, op)
+	changes := []directory.Change{directory.PutUser{User: u, IfVersion: u.Version}}
+	if !u.Deleted.IsZero() {
+		changes = append([]directory.Change{directory.RestoreUser{ID: id}}, directory.PutUser{User: u})
+	}
+	return changes, op.Ref.ID, nil
+}
+
+func (h *hubTarget) groupChanges(ctx context.Context, op *Operation) ([]directory.Change, string, error) {
+	id := lockstep.GroupID(op.Ref.ID)
+	switch op.Kind {
+	case rule.Delete, rule.Disable:
+		return []directory.Change{directory.DeleteGroup{ID: id}}, op.Ref.ID, nil
+	case rule.Create:
+		g := directory.Group{ID: lockstep.NewID[lockstep.GroupID](), Attributes: op.After.Clone()}
+		return append([]directory.Change{directory.PutGroup{Group: g}}, memberChanges(g.ID, op)...), string(g.ID), nil
+	case rule.Refer:
+		return memberChanges(id, op), op.Ref.ID, nil
+	}
+	groups, err := h.dir.Groups(ctx, h.tenant, directory.GroupQuery{IDs: []lockstep.GroupID{id}})
+	if err != nil {
+		return nil, op.Ref.ID, err
+	}
+	if len(groups) == 0 {
+		return nil, op.Ref.ID, &lockstep.Error{Code: lockstep.CodeTargetGone, Detail: fmt.Sprintf("group %s is no longer in the directory", op.Name)}
+	}
+	g := groups[0]
+	g.Attributes = g.Attributes.Clone()
+	merge(&g.Attributes, op.Before, op.After)
+	return append([]directory.Change{directory.PutGroup{Group: g, IfVersion: g.Version}}, memberChanges(id, op)...), op.Ref.ID, nil
+}
+
+// merge sets what after has and removes what before had and after has not. Extensions are merged attribute by attribute.
+func merge(o *scim.Object, before, after scim.Object) {
+	for _, a := range before {
+		if !after.Has(a.Name) {
+			o.Delete(a.Name)
+		}
+	}
+	for _, a := range after {
+		now, isObject := a.Value.(scim.Object)
+		old, was := o.Get(a.Name).(scim.Object)
+		if isObject && was {
+			had, _ := before.Get(a.Name).(scim.Object)
+			old = old.Clone()
+			merge(&old, had, now)
+			o.Set(a.Name, old)
+			continue
+		}
+		o.Set(a.Name, scim.CloneValue(a.Value))
+	}
+}
+
+func setManager(o *scim.Object, op *Operation) {
+	ext, _ := o.Get(enterprise).(scim.Object)
+	ext = ext.Clone()
+	for _, ref := range op.Remove {
+		if ref.Attribute == managerAttribute {
+			ext.Delete(managerAttribute)
+		}
+	}
+	for _, ref := range op.Add {
+		if ref.Attribute == managerAttribute {
+			ext.Set(managerAttribute, scim.Object{{Name: "value", Value: ref.To.ID}})
+		}
+	}
+	o.Set(enterprise, ext)
+}
+
+func memberChanges(g lockstep.GroupID, op *Operation) []directory.Change {
+	members := func(refs []Reference) []directory.Member {
+		var ms []directory.Member
+		for _, ref := range refs {
+			if ref.Attribute == memberAttribute {
+				ms = append(ms, directory.Member{Group: g, Kind: directory.Kind(ref.To.Type), ID: ref.To.ID})
+			}
+		}
+		return ms
+	}
+	var changes []directory.Change
+	if ms := members(op.Remove); len(ms) > 0 {
+		changes = append(changes, directory.RemoveMembers{Group: g, Members: ms})
+	}
+	for chunk := range slices.Chunk(members(op.Add), 1000) {
+		changes = append(changes, directory.AddMembers{Group: g, Members: chunk})
+	}
+	return changes
+}

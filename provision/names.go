@@ -1,0 +1,40 @@
+package provision
+
+import (
+	"strings"
+
+	"lockstep/scim"
+)
+
+// resourceType returns the resource type that a rule's target object name stands for: its own name, or that of a core schema
+// URN such as urn:ietf:params:scim:schemas:core:2.0:User.
+func resourceType(name string) string {
+	if i := strings.LastIndexByte(name, ':'); i >= 0 {
+		return name[i+1:]
+	}
+	return name
+}
+
+// referenceName returns the name under which edges of a mapped reference path go: manager for the enterprise manager and
+// its value, members for a group's.
+func referenceName(path string) string {
+	path = strings.TrimSuffix(path, ".value")
+	if i := strings.LastIndexByte(path, ':'); i >= 0 {
+		return path[i+1:]
+	}
+	return path
+}
+
+// fold makes a matching value comparable: matching ignores letter case everywhere (userName is not case-exact, RFC 7643
+// §4.1.1, and people are deleted by tools that think otherwise).
+func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+// objectName is what people call the object that these target values describe.
+func objectName(values scim.Object, otherwise string) string {
+	for _, a := range []string{"userName", "displayName"} {
+		if s := values.Text(a); s != "" {
+			return s
+		}
+	}
+	return otherwise
+}

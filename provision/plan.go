@@ -1,0 +1,521 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"lockstep"
+	"lockstep/rule"
+	"lockstep/scim"
+)
+
+// candidate is an object of the source on its way through planning.
+type candidate struct {
+	Object
+	program  *program
+	link     Link // as stored; zero when the job meets the object for the first time
+	known    bool // link was stored
+	next     Link // as it will be stored
+	gone     bool
+	verdict  rule.Verdict
+	out      rule.Output
+	hits     []Object
+	taken    bool              // the hit is linked to another object
+	twin     bool              // another object of the source has the same matching value
+	replaces lockstep.ActionID // the row that this cycle planned for it before
+}
+
+// planned is what planning a page comes to.
+type planned struct {
+	actions []Action
+	links   []Link
+	unlink  []Ref
+	wanted  []EdgeRow
+	left    []Action // held rows that no longer hold
+}
+
+// plan decides what to do about the objects of one page. It reads the store and, to match, the target; it writes nothing.
+func (r *run) plan(ctx context.Context, objects []Object, gone []Ref, whole bool) (planned, error) {
+	cs, err := r.candidates(ctx, objects, gone)
+	if err != nil {
+		return planned{}, err
+	}
+	for _, c := range cs {
+		r.evaluate(c)
+	}
+	if err := r.match(ctx, cs); err != nil {
+		return planned{}, err
+	}
+	var p planned
+	for _, c := range cs {
+		if err := r.settleOn(ctx, c, whole, &p); err != nil {
+			return planned{}, err
+		}
+	}
+	p.wanted, err = r.wantedEdges(ctx, cs)
+	return p, err
+}
+
+// candidates joins the page's objects with their links. Objects that no rule brings are left out.
+func (r *run) candidates(ctx context.Context, objects []Object, gone []Ref) ([]*candidate, error) {
+	var cs []*candidate
+	ids := map[string][]string{}
+	add := func(c *candidate) {
+		if c.program = r.programs[c.Type]; c.program != nil {
+			cs = append(cs, c)
+			ids[c.Type] = append(ids[c.Type], c.ID)
+		}
+	}
+	for _, o := range objects {
+		add(&candidate{Object: o})
+	}
+	for _, ref := range gone {
+		add(&candidate{Object: Object{Ref: ref}, gone: true})
+	}
+	links := map[Ref]Link{}
+	for typ, chunk := range ids {
+		found, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: typ, Sources: chunk, Limit: len(chunk)})
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range found {
+			links[l.Source] = l
+		}
+	}
+	for _, c := range cs {
+		if c.link, c.known = links[c.Ref]; c.known && c.Name == "" {
+			c.Name = c.link.Name
+		}
+	}
+	return cs, nil
+}
+
+// evaluate decides scope and maps the object's values.
+func (r *run) evaluate(c *candidate) {
+	now := r.now()
+	if c.gone {
+		c.verdict = rule.Verdict{In: c.link.Verdict.In, Reason: rule.Reason{Rule: "deleted for good at source"}}
+	} else {
+		c.verdict = c.program.Scope(rule.Subject{
+			ID: c.ID, Values: c.Values, Enabled: c.Enabled, Deleted: c.Deleted, Grants: c.Grants, Now: now,
+			Everyone: r.job.Policy.Everyone || r.job.Direction == Inbound, DefaultRole: r.job.Policy.DefaultRole,
+		})
+	}
+	c.next = c.link
+	c.next.Source, c.next.Name, c.next.Verdict = c.Ref, c.Name, c.verdict
+	c.next.Due = time.Time{}
+	if c.gone || !c.verdict.In && c.link.Target == "" {
+		return // nothing to write: spare the mapping
+	}
+	r.mapValues(c, c.link.Target == "", c.link.Image)
+	c.next.Due = earliest(c.verdict.Recheck, c.out.Recheck)
+	if len(c.out.Match) > 0 {
+		c.next.Key = c.out.Match[0].Attribute + "=" + fold(c.out.Match[0].Value)
+	}
+}
+
+// mapValues maps the object's values onto what the target has.
+func (r *run) mapValues(c *candidate, creating bool, written scim.Object) {
+	c.out = c.program.Map(rule.Input{
+		ID: c.ID, Values: c.Values, Enabled: c.Enabled, Deleted: c.Deleted, InScope: c.verdict.In,
+		Creating: creating, Written: written, Now: r.now(), Random: r.random(),
+	})
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}
+
+// match finds the target's objects for those that are to be there and are not linked, and the twins among them.
+func (r *run) match(ctx context.Context, cs []*candidate) error {
+	open := map[string][]*candidate{}
+	for _, c := range cs {
+		if c.link.Target == "" && c.verdict.In && c.Enabled && !c.Deleted && !c.gone && len(c.out.Match) > 0 {
+			open[c.Type] = append(open[c.Type], c)
+		}
+	}
+	for typ, list := range open {
+		if err := r.twins(ctx, typ, list); err != nil {
+			return err
+		}
+		if err := r.hits(ctx, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// twins marks candidates whose first matching value another object of the source holds already. Whoever is linked, or else
+// was met first, keeps it.
+func (r *run) twins(ctx context.Context, typ string, cs []*candidate) error {
+	keys := make([]string, len(cs))
+	for i, c := range cs {
+		keys[i] = c.next.Key
+	}
+	holders, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: typ, Keys: keys, Limit: 2 * len(keys)})
+	if err != nil {
+		return err
+	}
+	holder := map[string]Ref{}
+	for _, l := range holders {
+		if l.Verdict.In && l.Code != lockstep.CodeMatchDuplicate {
+			if _, taken := holder[l.Key]; !taken || l.Target != "" {
+				holder[l.Key] = l.Source
+			}
+		}
+	}
+	for _, c := range cs {
+		h, taken := holder[c.next.Key]
+		if !taken {
+			holder[c.next.Key] = c.Ref
+			continue
+		}
+		c.twin = h != c.Ref
+	}
+	return nil
+}
+
+// hits looks the candidates up by their matching values: the first attribute for all, the next for those without a hit.
+func (r *run) hits(ctx context.Context, cs []*candidate) error {
+	for priority := 0; len(cs) > 0; priority++ {
+		var keys []Key
+		var asked, rest []*candidate
+		for _, c := range cs {
+			if priority < len(c.out.Match) && !c.twin {
+				keys = append(keys, matchKey(c, priority))
+				asked = append(asked, c)
+			}
+		}
+		if len(keys) == 0 {
+			return nil
+		}
+		found, err := r.lookup(ctx, cs[0].program.targetType, keys)
+		if err != nil {
+			return err
+		}
+		var targets []string
+		for _, c := range asked {
+			if c.hits = found[matchKey(c, priority)]; len(c.hits) == 0 {
+				rest = append(rest, c)
+			}
+			for _, h := range c.hits {
+				targets = append(targets, h.ID)
+			}
+		}
+		if err := r.markTaken(ctx, asked, targets); err != nil {
+			return err
+		}
+		cs = rest
+	}
+	return nil
+}
+
+func matchKey(c *candidate, priority int) Key {
+	m := c.out.Match[priority]
+	return Key{m.Attribute, fold(m.Value)}
+}
+
+func (r *run) markTaken(ctx context.Context, cs []*candidate, targets []string) error {
+	if len(targets) == 0 {
+		return nil
+	}
+	links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: cs[0].Type, Targets: targets, Limit: len(targets)})
+	if err != nil {
+		return err
+	}
+	owner := map[string]Ref{}
+	for _, l := range links {
+		owner[l.Target] = l.Source
+	}
+	for _, c := range cs {
+		if len(c.hits) == 1 {
+			o, linked := owner[c.hits[0].ID]
+			c.taken = linked && o != c.Ref
+		}
+	}
+	return nil
+}
+
+// settleOn decides about one candidate and adds what follows to p.
+func (r *run) settleOn(ctx context.Context, c *candidate, whole bool, p *planned) error {
+	before := c.link.Image
+	if len(c.hits) == 1 && c.link.Target == "" {
+		before = c.program.ours(c.hits[0].Values)
+		r.mapValues(c, false, before) // what the target has counts: empty sources leave it
+	}
+	d := rule.Decide(r.situation(c, before))
+	if c.known && c.link.Seen == r.cycle.ID {
+		if err := r.reuse(ctx, c, d, p); err != nil {
+			return err
+		}
+	}
+	if whole {
+		c.next.Seen = r.cycle.ID
+	}
+	if h, held := r.held[c.Ref]; held {
+		if h.Kind == d.Kind { // still waits for a decision
+			r.cycle.Counts.Held++
+			p.link(c)
+			return nil
+		}
+		h.State, h.Detail, h.Ended = LeftOut, "no longer needed", r.now()
+		p.left = append(p.left, h)
+	}
+	switch {
+	case d.Kind == rule.Skip && d.Code != "":
+		r.refuse(c, d, p)
+	case d.Kind == rule.Skip:
+		r.skip(c, d, p)
+	case d.Kind == rule.Refer: // the edges say what; rank plans it
+		c.next.Code, c.next.Detail = "", ""
+	default:
+		c.next.Code, c.next.Detail = "", ""
+		c.next.Seen = r.cycle.ID // tells reuse that there is a row
+		p.actions = append(p.actions, r.action(c, d, before))
+		r.cycle.Counts.Planned++
+	}
+	if c.gone && d.Kind == rule.Skip {
+		p.unlink = append(p.unlink, c.Ref)
+		return nil
+	}
+	p.link(c)
+	return nil
+}
+
+// situation gathers what the decision depends on.
+func (r *run) situation(c *candidate, before scim.Object) rule.Situation {
+	s := rule.Situation{
+		Linked: c.link.Target != "", Disabled: c.link.Disabled, Detached: c.link.Code == lockstep.CodeTargetGone && c.link.Target == "" && r.job.Policy.OnMissing == rule.MissingDetach,
+		Gone: c.gone, SoftDeleted: c.Deleted, Enabled: c.Enabled, In: c.verdict.In,
+		Hits: len(c.hits), HitLinked: c.taken, Keyless: len(c.out.Match) == 0, Duplicate: c.twin,
+		Flow: c.program.mapping.Flow, Leave: r.job.Policy.OnLeave, Missing: r.job.Policy.OnMissing,
+		SoftDelete: c.program.disables, Blocks: c.program.Blocks(),
+	}
+	if len(c.out.Problems) > 0 {
+		s.Problem = lockstep.CodeOf(c.out.Problems[0])
+	}
+	s.Differs = !scim.Equal(c.program.Known(before), c.out.Want)
+	return s
+}
+
+// reuse takes over the id of the row that this cycle has planned for the object already, when a page is read again.
+func (r *run) reuse(ctx context.Context, c *candidate, d rule.Decision, p *planned) error {
+	rows, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, ActionQuery{Cycle: r.cycle.ID, Source: c.Ref, States: []ActionState{Planned}, Limit: 1})
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	if d.Kind == rule.Skip || d.Kind == rule.Refer {
+		rows[0].State, rows[0].Detail, rows[0].Ended = LeftOut, "changed again before it was applied", r.now()
+		p.left = append(p.left, rows[0])
+		r.cycle.Counts.Planned--
+		return nil
+	}
+	c.replaces = rows[0].ID
+	r.cycle.Counts.Planned--
+	return nil
+}
+
+// action makes the row of a decision.
+func (r *run) action(c *candidate, d rule.Decision, before scim.Object) Action {
+	a := Action{
+		ID: lockstep.NewID[lockstep.ActionID](), Job: r.job.ID, Cycle: r.cycle.ID, Kind: d.Kind, Lane: laneOf(d.Kind),
+		Source: End{c.Ref, c.Name}, Target: End{Ref: Ref{c.program.targetType, c.link.Target}},
+		Before: before, After: c.out.Want, Reason: d.Because(c.verdict), Epoch: r.job.Epoch,
+		Seen: Seen{Version: c.Version, Gone: c.gone, Config: r.job.Config}, State: Planned, Planned: r.now(),
+	}
+	if c.replaces != "" {
+		a.ID = c.replaces
+	}
+	if d.Adopt {
+		a.Kind, a.Lane, a.Target.ID = rule.Link, LaneCreate, c.hits[0].ID
+		if d.Kind == rule.Link {
+			a.After = before // take it over as it is
+		}
+	}
+	if d.Kind == rule.Delete {
+		a.After = nil
+	}
+	a.Target.Name = objectName(a.After, objectName(a.Before, c.Name))
+	if a.Kind == rule.Create && c.program.references[managerAttribute] {
+		for _, e := range c.Edges {
+			if e.Attribute == managerAttribute {
+				a.Refers = e.To.ID
+			}
+		}
+	}
+	if c.Type == groupType && a.Lane == LaneCreate {
+		a.Rank = groupRank
+	}
+	return a
+}
+
+// groupRank puts groups behind all people within a lane, so that their members are there when they are created.
+const groupRank = 1 << 20
+
+func laneOf(k rule.Kind) Lane {
+	switch k {
+	case rule.Disable:
+		return LaneDisable
+	case rule.Delete:
+		return LaneDelete
+	case rule.Update:
+		return LaneUpdate
+	case rule.Refer:
+		return LaneRefer
+	}
+	return LaneCreate
+}
+
+// refuse records why an object cannot go as it is. The row is written when the reason is new.
+func (r *run) refuse(c *candidate, d rule.Decision, p *planned) {
+	r.cycle.Counts.Failed++
+	detail := r.explain(c, d)
+	if c.link.Code == d.Code && c.link.Detail == detail {
+		return
+	}
+	c.next.Code, c.next.Detail = d.Code, detail
+	now := r.now()
+	p.actions = append(p.actions, Action{
+		ID: lockstep.NewID[lockstep.ActionID](), Job: r.job.ID, Cycle: r.cycle.ID, Kind: rule.Skip, Lane: LaneCreate,
+		Source: End{c.Ref, c.Name}, Target: End{Ref: Ref{c.program.targetType, c.link.Target}, Name: c.Name},
+		After: c.out.Want, Reason: d.Because(c.verdict), State: Refused, Code: d.Code, Detail: detail, Epoch: r.job.Epoch, Planned: now, Ended: now,
+	})
+}
+
+// explain is the sentence that goes with a refusal.
+func (r *run) explain(c *candidate, d rule.Decision) string {
+	value := ""
+	if len(c.out.Match) > 0 {
+		value = c.out.Match[0].Attribute + " " + c.out.Match[0].Value
+	}
+	switch d.Code {
+	case lockstep.CodeMatchAmbiguous:
+		names := make([]string, 0, len(c.hits))
+		for _, h := range c.hits {
+			names = append(names, h.Name)
+		}
+		return fmt.Sprintf("%d objects in %s match %s: %s", len(c.hits), r.to.Name, value, strings.Join(names, ", "))
+	case lockstep.CodeMatchDuplicate:
+		return fmt.Sprintf("another %s of %s has %s, too (letter case does not count)", strings.ToLower(c.Type), r.from.Name, value)
+	case lockstep.CodeMatchTaken:
+		return fmt.Sprintf("%s in %s is linked to somebody else already", c.hits[0].Name, r.to.Name)
+	case lockstep.CodeMatchMissing:
+		return fmt.Sprintf("%s has no value for the matching attribute", c.Name)
+	}
+	if len(c.out.Problems) > 0 {
+		return c.out.Problems[0].Error()
+	}
+	return lockstep.Describe(d.Code).Title
+}
+
+// skip counts an object that is left alone. A row is written only when somebody known is skipped for a new reason.
+func (r *run) skip(c *candidate, d rule.Decision, p *planned) {
+	c.next.Code, c.next.Detail = "", ""
+	if c.link.Target != "" && c.verdict.In {
+		r.cycle.Counts.Unchanged++
+		return
+	}
+	r.cycle.Counts.Skipped++
+	if !c.known || c.link.Verdict.In == c.verdict.In && c.link.Verdict.Reason.Rule == c.verdict.Reason.Rule {
+		return
+	}
+	now := r.now()
+	p.actions = append(p.actions, Action{
+		ID: lockstep.NewID[lockstep.ActionID](), Job: r.job.ID, Cycle: r.cycle.ID, Kind: rule.Skip, Lane: LaneCreate,
+		Source: End{c.Ref, c.Name}, Target: End{Ref: Ref{c.program.targetType, c.link.Target}, Name: c.Name},
+		Reason: d.Because(c.verdict), State: Skipped, Epoch: r.job.Epoch, Planned: now, Ended: now,
+	})
+}
+
+// link stores the link when something about it is new.
+func (p *planned) link(c *candidate) {
+	if c.known && sameLink(c.link, c.next) {
+		return
+	}
+	p.links = append(p.links, c.next)
+}
+
+func sameLink(a, b Link) bool {
+	return a.Name == b.Name && a.Key == b.Key && a.Code == b.Code && a.Detail == b.Detail && a.Due.Equal(b.Due) && a.Seen == b.Seen &&
+		a.Verdict.In == b.Verdict.In && a.Verdict.Reason.Rule == b.Verdict.Reason.Rule && a.Verdict.Reason.Clause == b.Verdict.Reason.Clause &&
+		slices.Equal(a.Verdict.Reason.Values, b.Verdict.Reason.Values)
+}
+
+// wantedEdges returns the references that the page adds or withdraws, as compared with what the job wants so far.
+func (r *run) wantedEdges(ctx context.Context, cs []*candidate) ([]EdgeRow, error) {
+	have, err := r.storedEdges(ctx, cs)
+	if err != nil {
+		return nil, err
+	}
+	var rows []EdgeRow
+	for _, c := range cs {
+		if !c.refers() {
+			continue
+		}
+		for _, e := range c.Edges {
+			row := EdgeRow{From: c.Ref, Attribute: e.Attribute, To: e.To}
+			if !c.program.references[e.Attribute] || r.programs[e.To.Type] == nil || e.To.Type == groupType && !r.to.Nesting {
+				continue
+			}
+			had := have[row]
+			delete(have, row)
+			if had != e.Gone {
+				continue
+			}
+			row.Wanted = !e.Gone
+			rows = append(rows, row)
+		}
+	}
+	for row := range have { // wanted until now, not listed any more
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// refers reports whether the object's references are kept: it is at the target, or about to be.
+func (c *candidate) refers() bool {
+	return len(c.program.references) > 0 && !c.gone && (c.verdict.In || c.link.Target != "")
+}
+
+// storedEdges returns the edges that are wanted so far, with Wanted and Written blank: all of an object that lists all, of a
+// partial one only those that it names, however many it has.
+func (r *run) storedEdges(ctx context.Context, cs []*candidate) (map[EdgeRow]bool, error) {
+	have := map[EdgeRow]bool{}
+	load := func(q EdgeQuery) error {
+		edges, err := r.Store.Edges(ctx, r.job.Tenant, r.job.ID, q)
+		for _, e := range edges {
+			if e.Wanted {
+				have[EdgeRow{From: e.From, Attribute: e.Attribute, To: e.To}] = true
+			}
+		}
+		return err
+	}
+	var whole []Ref
+	for _, c := range cs {
+		switch {
+		case !c.known || !c.refers():
+		case !c.Partial:
+			whole = append(whole, c.Ref)
+		default:
+			for chunk := range slices.Chunk(c.Edges, 500) {
+				to := make([]Ref, len(chunk))
+				for i, e := range chunk {
+					to[i] = e.To
+				}
+				if err := load(EdgeQuery{From: []Ref{c.Ref}, To: to}); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	if len(whole) == 0 {
+		return have, nil
+	}
+	return have, load(EdgeQuery{From: whole})
+}

@@ -1,0 +1,348 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"lockstep"
+	"lockstep/rule"
+)
+
+// read reads the source from where the cycle stands and plans page by page. Each page's rows, links and edges and the place to
+// go on from are one commit.
+func (r *run) read(ctx context.Context) error {
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	whole := false
+	err := r.source.Read(ctx, r.cycle.Page, func(page Page) error {
+		whole = whole || page.Whole
+		if err := r.takePage(ctx, page); err != nil {
+			return err
+		}
+		if page.Last {
+			return nil
+		}
+		if r.timeUp() {
+			return errYield
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if whole && r.cycle.Counts.Nameless == 0 {
+		if err := r.unseen(ctx); err != nil {
+			return err
+		}
+	}
+	if err := r.dueAgain(ctx); err != nil {
+		return err
+	}
+	r.cycle.Phase = Ranking
+	return nil // committed with the ranks
+}
+
+// prepare loads what planning needs to know of the job as a whole.
+func (r *run) prepare(ctx context.Context) error {
+	r.held = map[Ref]Action{}
+	rows, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, ActionQuery{States: []ActionState{Held}, Limit: 1 << 20})
+	if err != nil {
+		return err
+	}
+	for _, a := range rows {
+		r.held[a.Source.Ref] = a
+	}
+	tally, err := r.Store.Tally(ctx, r.job.Tenant, r.job.ID, r.cycle.ID)
+	if err != nil {
+		return err
+	}
+	r.linked = 0
+	for _, n := range tally.Linked {
+		r.linked += n
+	}
+	r.lookup = r.byFind
+	if r.cycle.Listed {
+		r.lookup = r.fromListing
+	}
+	return nil
+}
+
+// takePage plans one page and commits it.
+func (r *run) takePage(ctx context.Context, page Page) error {
+	r.cycle.Counts.Read += len(page.Objects)
+	r.cycle.Total = max(r.cycle.Total, page.Total)
+	p, err := r.plan(ctx, page.Objects, page.Gone, page.Whole)
+	if err != nil {
+		return err
+	}
+	r.bad(page.Bad, &p)
+	b := p.batch()
+	if page.Whole {
+		b.Links = append(b.Links, r.badSeen(ctx, page.Bad)...)
+	}
+	r.cycle.Page = page.Next
+	b.Cycle = r.cycle
+	if page.Last && !r.job.Manual {
+		r.moveCursor()
+		b.Job = &r.job
+	}
+	if len(page.Objects)+len(page.Gone)+len(page.Bad) == 0 && page.Last {
+		return nil // nothing new: the cycle's last commit says it all
+	}
+	return r.commit(ctx, b)
+}
+
+// moveCursor makes the next cycle begin where this one stopped reading.
+func (r *run) moveCursor() {
+	r.job.Cursor, r.job.Applied = r.cycle.Page, r.job.Config
+	if r.job.Direction == Outbound {
+		r.job.Position = hubPosition(r.cycle.Page)
+	}
+}
+
+func (p *planned) batch() Batch {
+	return Batch{Actions: append(p.actions, p.left...), Links: p.links, Unlink: p.unlink, Wanted: p.wanted}
+}
+
+// bad records the rows of the source that could not be used.
+func (r *run) bad(rows []Bad, p *planned) {
+	for _, b := range rows {
+		r.cycle.Counts.Bad++
+		r.cycle.Counts.Failed++
+		if b.Ref.ID == "" {
+			r.cycle.Counts.Nameless++
+		}
+		now := r.now()
+		p.actions = append(p.actions, Action{
+			ID: lockstep.NewID[lockstep.ActionID](), Job: r.job.ID, Cycle: r.cycle.ID, Kind: rule.Skip, Lane: LaneCreate,
+			Source: End{b.Ref, b.Name}, Reason: rule.Reason{Rule: "unreadable at source"}, State: Refused,
+			Code: lockstep.CodeOf(b.Err), Detail: b.Err.Error(), Epoch: r.job.Epoch, Planned: now, Ended: now,
+		})
+	}
+}
+
+// badSeen marks the linked objects whose rows could not be used as seen: a row that cannot be read is no leaver.
+func (r *run) badSeen(ctx context.Context, rows []Bad) []Link {
+	var links []Link
+	for _, b := range rows {
+		if b.Ref.ID == "" {
+			continue
+		}
+		found, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: b.Ref.Type, Sources: []string{b.Ref.ID}, Limit: 1})
+		if err != nil || len(found) == 0 {
+			continue // an error comes back with the commit that follows
+		}
+		found[0].Seen = r.cycle.ID
+		links = append(links, found[0])
+	}
+	return links
+}
+
+// unseen plans for the linked objects that a whole read did not list: they are gone.
+func (r *run) unseen(ctx context.Context) error {
+	for typ := range r.programs {
+		after := ""
+		for {
+			links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: typ, Unseen: r.cycle.ID, After: after, Limit: hubPage})
+			if err != nil {
+				return err
+			}
+			if len(links) == 0 {
+				break
+			}
+			after = links[len(links)-1].Source.ID
+			gone := make([]Ref, len(links))
+			for i, l := range links {
+				gone[i] = l.Source
+			}
+			if err := r.takeMore(ctx, nil, gone); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// dueAgain plans again for the objects whose time has come: retries, relative dates, grace periods.
+func (r *run) dueAgain(ctx context.Context) error {
+	for typ := range r.programs {
+		after := ""
+		for {
+			links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: typ, DueBefore: r.now(), After: after, Limit: hubPage})
+			if err != nil {
+				return err
+			}
+			if len(links) == 0 {
+				break
+			}
+			after = links[len(links)-1].Source.ID
+			refs := make([]Ref, len(links))
+			for i, l := range links {
+				refs[i] = l.Source
+			}
+			objects, err := r.source.Get(ctx, refs...)
+			if errors.Is(err, errors.ErrUnsupported) {
+				return nil // the next whole read has them
+			}
+			if err != nil {
+				return fmt.Errorf("read %s again: %w", r.from.Name, err)
+			}
+			if err := r.takeMore(ctx, objects, missing(refs, objects)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// missing returns the refs that have no object.
+func missing(refs []Ref, objects []Object) []Ref {
+	there := make(map[Ref]bool, len(objects))
+	for _, o := range objects {
+		there[o.Ref] = true
+	}
+	var gone []Ref
+	for _, ref := range refs {
+		if !there[ref] {
+			gone = append(gone, ref)
+		}
+	}
+	return gone
+}
+
+// takeMore plans objects that are not on a page of their own.
+func (r *run) takeMore(ctx context.Context, objects []Object, gone []Ref) error {
+	p, err := r.plan(ctx, objects, gone, false)
+	if err != nil {
+		return err
+	}
+	b := p.batch()
+	b.Cycle = r.cycle
+	return r.commit(ctx, b)
+}
+
+// rank ends planning: harm is held, creates get their order, waiting references get their rows. Then the plan is applied, or
+// waits for review.
+func (r *run) rank(ctx context.Context) error {
+	var b Batch
+	if r.cycle.Counts.Planned > 0 {
+		held, err := r.guard(ctx)
+		if err != nil {
+			return err
+		}
+		b.Actions = held
+		if b.Ranks, err = r.ranks(ctx); err != nil {
+			return err
+		}
+	}
+	refers, err := r.refers(ctx, nil)
+	if err != nil {
+		return err
+	}
+	b.Actions = append(b.Actions, refers...)
+	r.cycle.Counts.Planned += len(refers)
+	if !r.job.Manual || r.cycle.Counts.Planned == 0 && len(b.Actions) == 0 {
+		if r.moveCursor(); r.cycle.Counts.Planned == 0 {
+			return r.end(ctx)
+		}
+		r.cycle.Phase = Applying
+		b.Job = &r.job
+	} else {
+		r.cycle.Phase = Review
+	}
+	b.Cycle = r.cycle
+	return r.commit(ctx, b)
+}
+
+// guard holds the planned rows of each kind of harm that goes too far.
+func (r *run) guard(ctx context.Context) ([]Action, error) {
+	tally, err := r.Store.Tally(ctx, r.job.Tenant, r.job.ID, r.cycle.ID)
+	if err != nil {
+		return nil, err
+	}
+	planned := func(k rule.Kind, typ string) int { return tally.Actions[TallyKey{Planned, k, typ}] }
+	held := r.job.Policy.Guard.Guard([]rule.Toll{
+		{Harm: rule.UserDisable, Count: planned(rule.Disable, userType), Linked: tally.Linked[userType]},
+		{Harm: rule.UserDelete, Count: planned(rule.Delete, userType), Linked: tally.Linked[userType]},
+		{Harm: rule.GroupDelete, Count: planned(rule.Delete, groupType), Linked: tally.Linked[groupType]},
+	})
+	if len(held) == 0 {
+		return nil, nil
+	}
+	var rows []Action
+	all, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, ActionQuery{Cycle: r.cycle.ID, States: []ActionState{Planned}, Kinds: []rule.Kind{rule.Disable, rule.Delete}, Limit: 1 << 20})
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range all {
+		if h, ok := harmOf(a); ok && slices.Contains(held, h) {
+			a.State, a.Code, a.Detail = Held, lockstep.CodeGuardHeld, fmt.Sprintf("more %ss at once than the guard lets through", h)
+			rows = append(rows, a)
+		}
+	}
+	r.cycle.Counts.Held += len(rows)
+	r.cycle.Counts.Planned -= len(rows)
+	return rows, nil
+}
+
+func harmOf(a Action) (rule.Harm, bool) {
+	switch {
+	case a.Kind == rule.Disable && a.Source.Type == userType:
+		return rule.UserDisable, true
+	case a.Kind == rule.Delete && a.Source.Type == userType:
+		return rule.UserDelete, true
+	case a.Kind == rule.Delete && a.Source.Type == groupType:
+		return rule.GroupDelete, true
+	}
+	return "", false
+}
+
+// ring is the rank of people who report to each other in a circle, and of who reports to them.
+const ring = groupRank - 1
+
+// ranks orders the planned creates so that a manager comes before his people. Whoever is part of a ring comes last; his
+// reference is written later.
+func (r *run) ranks(ctx context.Context) ([]Rank, error) {
+	type create struct {
+		id     lockstep.ActionID
+		refers string
+	}
+	creates := map[string]create{} // by source id
+	err := r.Store.Creates(ctx, r.job.Tenant, r.job.ID, r.cycle.ID, func(id lockstep.ActionID, source, refers string) {
+		creates[source] = create{id, refers}
+	})
+	if err != nil {
+		return nil, err
+	}
+	depth := make(map[string]int, len(creates))
+	var way []string
+	for source := range creates {
+		way = way[:0]
+		above := -1 // rank of whom the way leads to; nobody who is created
+		for at := source; ; at = creates[at].refers {
+			if _, created := creates[at]; !created {
+				break
+			}
+			if d, met := depth[at]; met {
+				above = d
+				break
+			}
+			depth[at] = ring // meeting it again on this way is a ring
+			way = append(way, at)
+		}
+		for i := len(way) - 1; i >= 0; i-- {
+			above = min(above+1, ring)
+			depth[way[i]] = above
+		}
+	}
+	ranks := make([]Rank, 0, len(creates))
+	for source, c := range creates {
+		if depth[source] > 0 {
+			ranks = append(ranks, Rank{c.id, depth[source]})
+		}
+	}
+	return ranks, nil
+}

@@ -1,0 +1,373 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"lockstep"
+	"lockstep/rule"
+	"lockstep/scim"
+)
+
+const (
+	tries      = 3               // calls for one action within a slice, when the system is to blame for the failure
+	maxProbes  = 40              // slices that look for an object which the target says exists
+	lookFor    = 2 * time.Second // how long one slice looks for it
+	lookEvery  = 250 * time.Millisecond
+	defaultLag = 30 * time.Second
+)
+
+// send carries out the items of one call and leaves each with its result and ending.
+func (a *applier) send(ctx context.Context, batch []*item) {
+	live := make([]*item, 0, len(batch))
+	for _, it := range batch {
+		if it.end == answered && a.complete(ctx, it) {
+			live = append(live, it)
+		}
+	}
+	for try := 1; len(live) > 0; try++ {
+		results, err := a.once(ctx, live)
+		if err != nil {
+			for _, it := range live {
+				it.end = unsent
+			}
+			return
+		}
+		again := live[:0]
+		for i, it := range live {
+			it.result = results[i]
+			if a.again(ctx, it, try) {
+				again = append(again, it)
+			}
+		}
+		live = again
+	}
+}
+
+// complete makes the operation ready to be sent: the manager's id is waited for, an adopted object is compared. It reports
+// whether there is anything to send.
+func (a *applier) complete(ctx context.Context, it *item) bool {
+	if it.manager != nil {
+		select {
+		case <-it.manager.done:
+		case <-ctx.Done():
+			it.end = unsent
+			return false
+		}
+		if id := it.manager.result.ID; id != "" {
+			it.op.Add = append(it.op.Add, Reference{managerAttribute, Ref{it.Target.Type, id}})
+		} else {
+			it.carried = nil // his create failed: the reference waits
+		}
+	}
+	if it.found != nil {
+		return a.adopt(it)
+	}
+	if it.Kind == rule.Link {
+		it.op.Kind = rule.Update
+		it.result.ID = it.Target.ID
+		if scim.Equal(it.Before, it.After) {
+			it.end = pointless
+			return false
+		}
+	}
+	return it.end == answered
+}
+
+// adopt turns a create into an update of the object that is there already, or into nothing when it is as it should be. What
+// would have ridden along with the create is written afterwards.
+func (a *applier) adopt(it *item) bool {
+	it.op.Kind, it.op.Ref.ID, it.op.Version = rule.Update, it.found.ID, it.found.Version
+	it.op.Before = a.programs[it.Source.Type].ours(it.found.Values)
+	it.op.Add, it.carried = nil, nil
+	it.result = Result{ID: it.found.ID}
+	if scim.Equal(it.op.Before, it.op.After) {
+		it.end = pointless
+		return false
+	}
+	return true
+}
+
+var errDeadline = errors.New("the slice's deadline has passed")
+
+// once makes one call within the target's budget. An error means that it was not sent.
+func (a *applier) once(ctx context.Context, items []*item) ([]Result, error) {
+	if err := a.limit.Acquire(ctx); err != nil {
+		return nil, err
+	}
+	start := a.now()
+	if !start.Before(a.job.Deadline) || a.halted(ctx) {
+		a.limit.Release(Outcome{})
+		return nil, errDeadline
+	}
+	ops := make([]Operation, len(items))
+	for i, it := range items {
+		ops[i] = it.op
+	}
+	call, cancel := context.WithTimeout(ctx, orDefault(a.CallTimeout, 30*time.Second))
+	results := a.target.Apply(call, ops)
+	cancel()
+	o := Outcome{Took: a.now().Sub(start)}
+	for _, res := range results {
+		o.Requests += res.Requests
+		switch lockstep.CodeOf(res.Err) {
+		case lockstep.CodeTargetRateLimited:
+			o.Throttled, o.RetryAfter = true, max(o.RetryAfter, res.RetryAfter)
+		case lockstep.CodeTargetUnreachable, lockstep.CodeTargetTimeout, lockstep.CodeTargetServerError, lockstep.CodeTargetMalformed:
+			o.Err = true
+		}
+	}
+	a.limit.Release(o)
+	a.count(o.Requests, o.Throttled)
+	a.idle.L.Lock()
+	defer a.idle.L.Unlock()
+	if a.row++; !o.Err {
+		a.row = 0
+	}
+	return results, nil
+}
+
+// again decides after a call whether the item is sent once more, and sets its ending when it is not.
+func (a *applier) again(ctx context.Context, it *item, try int) bool {
+	res := &it.result
+	if res.Err == nil {
+		if it.op.Ref.ID != "" {
+			res.ID = it.op.Ref.ID
+		}
+		return false
+	}
+	switch code := lockstep.CodeOf(res.Err); code {
+	case lockstep.CodeTargetRateLimited:
+		return true // the budget waits as long as it must
+	case lockstep.CodeAuthToken:
+		it.end = unsent
+		a.halt(res.Err)
+		return false
+	case lockstep.CodeTargetConflict:
+		return it.op.Kind == rule.Create && a.conflict(ctx, it)
+	case lockstep.CodeTargetUnreachable, lockstep.CodeTargetTimeout, lockstep.CodeTargetServerError, lockstep.CodeTargetMalformed:
+		return a.systemFailed(ctx, it, try)
+	case lockstep.CodeTargetGone:
+		if it.op.Kind == rule.Delete {
+			res.Err = nil // what was wished for
+		}
+	}
+	return false
+}
+
+// systemFailed handles a failure that is not the object's fault. A create that may have been sent is sent again only where the
+// target itself would refuse a second one; elsewhere its row stays open and is looked for.
+func (a *applier) systemFailed(ctx context.Context, it *item, try int) bool {
+	risky := it.op.Kind == rule.Create && it.result.MaybeSent
+	a.idle.L.Lock()
+	tripped := a.row >= tripAfter
+	a.idle.L.Unlock()
+	switch {
+	case tripped || ctx.Err() != nil:
+		a.halt(it.result.Err)
+		it.end = unsent
+		if it.result.MaybeSent {
+			it.end = uncertain
+		}
+		return false
+	case risky && !a.unique(it):
+		it.end = uncertain
+		return false
+	case try < tries:
+		return true
+	case risky:
+		it.end = uncertain
+	}
+	return false
+}
+
+// unique reports whether the target would refuse a second object with the item's matching value.
+func (a *applier) unique(it *item) bool {
+	for _, m := range a.programs[it.Source.Type].mapping.Attributes {
+		if m.Match > 0 && containsFold(a.to.Unique[it.Target.Type], m.Target) {
+			return true
+		}
+	}
+	return false
+}
+
+// conflict handles the answer that the object exists. It is looked for, since it may be ours, from a call whose answer was
+// lost, and lists may lag. It reports whether there is an update to be sent to it.
+func (a *applier) conflict(ctx context.Context, it *item) bool {
+	for end := a.now().Add(lookFor); ; {
+		hits, err := a.probe(ctx, []*Action{&it.Action})
+		if err != nil {
+			it.end = uncertain
+			return false
+		}
+		if h, ok := hits[it.ID]; ok {
+			return a.takeOver(ctx, it, h)
+		}
+		if it.Attempt >= maxProbes {
+			it.result.Err = &lockstep.Error{Code: lockstep.CodeTargetConflict, Detail: fmt.Sprintf("%s says that %s exists but does not list it", a.to.Name, it.Target.Name), Err: it.result.Err}
+			return false
+		}
+		if !a.now().Add(lookEvery).Before(end) || a.halted(ctx) {
+			it.end = uncertain
+			return false
+		}
+		select {
+		case <-time.After(lookEvery):
+		case <-ctx.Done():
+			it.end = uncertain
+			return false
+		}
+	}
+}
+
+// takeOver adopts the only hit of a conflict, unless it is somebody else's.
+func (a *applier) takeOver(ctx context.Context, it *item, hits []Object) bool {
+	fail := func(code lockstep.Code, detail string) bool {
+		it.result.Err = &lockstep.Error{Code: code, Detail: detail}
+		return false
+	}
+	if len(hits) > 1 {
+		return fail(lockstep.CodeMatchAmbiguous, fmt.Sprintf("%d objects in %s match %s", len(hits), a.to.Name, it.Target.Name))
+	}
+	owners, err := a.Store.Links(ctx, a.job.Tenant, a.job.ID, LinkQuery{Type: it.Source.Type, Targets: []string{hits[0].ID}, Limit: 1})
+	if err != nil {
+		it.end = uncertain
+		return false
+	}
+	if len(owners) > 0 && owners[0].Source != it.Source.Ref {
+		return fail(lockstep.CodeMatchTaken, fmt.Sprintf("%s in %s is linked to %s already", hits[0].Name, a.to.Name, owners[0].Name))
+	}
+	it.found = &hits[0]
+	return a.adopt(it)
+}
+
+// halt ends the slice: every further call would fail the same way.
+func (a *applier) halt(err error) {
+	a.idle.L.Lock()
+	if a.fatal == nil {
+		a.fatal = err
+	}
+	a.idle.L.Unlock()
+	a.idle.Broadcast()
+}
+
+// probe looks at the target for the objects of creates, by their matching values. Creates without a hit are left out.
+func (r *run) probe(ctx context.Context, rows []*Action) (map[lockstep.ActionID][]Object, error) {
+	found := map[lockstep.ActionID][]Object{}
+	for typ, p := range r.programs {
+		paths, err := matchPaths(p)
+		if err != nil {
+			return nil, err
+		}
+		var keys []Key
+		mine := map[lockstep.ActionID][]Key{}
+		for _, row := range rows {
+			if row.Source.Type == typ {
+				mine[row.ID] = keysOf(row.After, paths)
+				keys = append(keys, mine[row.ID]...)
+			}
+		}
+		if len(keys) == 0 {
+			continue
+		}
+		hits, err := r.find(ctx, p.targetType, keys)
+		if err != nil {
+			return nil, err
+		}
+		for id, ks := range mine {
+			for _, k := range ks {
+				if len(hits[k]) > 0 {
+					found[id] = hits[k]
+					break
+				}
+			}
+		}
+	}
+	return found, nil
+}
+
+// recover takes up the rows that a slice left open when it ended without knowing what became of them. What can be repeated
+// without harm is. A create is looked for first, and sent again only when the target would refuse a second one or when it is
+// certain that a first one would be listed by now.
+func (a *applier) recover(ctx context.Context, work chan<- []*item) error {
+	all, err := a.Store.Actions(ctx, a.job.Tenant, a.job.ID, ActionQuery{Cycle: a.cycle.ID, States: []ActionState{Open}, Limit: 4 * loadChunk})
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	var creates []*Action
+	for i := range all {
+		if all[i].Kind == rule.Create {
+			creates = append(creates, &all[i])
+		}
+	}
+	hits, err := a.probe(ctx, creates)
+	if err != nil {
+		return err
+	}
+	found := map[lockstep.ActionID]*Object{}
+	var rows []Action
+	for _, row := range all {
+		h := hits[row.ID]
+		switch {
+		case row.Kind == rule.Create && len(h) == 0 && !a.certain(row):
+			continue // too early: it stays open
+		case len(h) == 1:
+			owner, err := a.Store.Links(ctx, a.job.Tenant, a.job.ID, LinkQuery{Type: row.Source.Type, Targets: []string{h[0].ID}, Limit: 1})
+			if err != nil {
+				return err
+			}
+			if len(owner) == 0 || owner[0].Source == row.Source.Ref {
+				found[row.ID] = &h[0]
+			}
+		case len(h) > 1:
+			row.State, row.Code, row.Ended = Refused, lockstep.CodeMatchAmbiguous, a.now()
+			row.Detail = fmt.Sprintf("%d objects in %s match %s: none is taken over and no other is created", len(h), a.to.Name, row.Target.Name)
+			if err := a.commit(ctx, Batch{Cycle: a.cycle, Actions: []Action{row}}); err != nil {
+				return err
+			}
+			continue
+		}
+		rows = append(rows, row)
+	}
+	for len(rows) > 0 {
+		n := len(sameStage(rows))
+		if err := a.hand(ctx, rows[:n], found, work); err != nil {
+			return err
+		}
+		a.drain(ctx, 0)
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// certain reports whether an open create that is not listed can be sent again.
+func (a *applier) certain(row Action) bool {
+	if a.unique(&item{Action: row}) {
+		return true
+	}
+	last := row.Opened.Add(orDefault(a.SendFor, 15*time.Second) + orDefault(a.CallTimeout, 30*time.Second))
+	return a.now().After(last.Add(orDefault(a.to.Lag, defaultLag)))
+}
+
+// call makes one reading call to the target within its budget.
+func (r *run) call(ctx context.Context, f func(context.Context) ([]Object, error)) ([]Object, error) {
+	for {
+		if err := r.limit.Acquire(ctx); err != nil {
+			return nil, err
+		}
+		start := r.now()
+		call, cancel := context.WithTimeout(ctx, orDefault(r.CallTimeout, 30*time.Second))
+		objects, err := f(call)
+		cancel()
+		o := Outcome{Took: r.now().Sub(start)}
+		e, _ := errors.AsType[*lockstep.Error](err)
+		o.Throttled = e != nil && e.Code == lockstep.CodeTargetRateLimited
+		r.limit.Release(o)
+		r.count(1, o.Throttled)
+		if !o.Throttled {
+			return objects, err
+		}
+	}
+}
