@@ -180,7 +180,8 @@ type run struct {
 	lookup   lookup              // how unlinked objects are matched
 	held     map[Ref]Action      // held rows by source object
 	fresh    int                 // unlinked objects matched by Find so far
-	linked   int                 // linked objects of the job, for the choice between Find and a listing
+	byType   map[string]int      // linked objects by source type
+	linked   int                 // their sum, for the choice between Find and a listing
 	wake     time.Time           // when an open action can be looked at again
 }
 

@@ -59,7 +59,7 @@ func (r *run) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.linked = 0
+	r.linked, r.byType = 0, tally.Linked
 	for _, n := range tally.Linked {
 		r.linked += n
 	}
@@ -264,28 +264,44 @@ func (r *run) guard(ctx context.Context) ([]Action, error) {
 		return nil, err
 	}
 	planned := func(k rule.Kind, typ string) int { return tally.Actions[TallyKey{Planned, k, typ}] }
-	held := r.job.Policy.Guard.Guard([]rule.Toll{
-		{Harm: rule.UserDisable, Count: planned(rule.Disable, userType), Linked: tally.Linked[userType]},
-		{Harm: rule.UserDelete, Count: planned(rule.Delete, userType), Linked: tally.Linked[userType]},
-		{Harm: rule.GroupDelete, Count: planned(rule.Delete, groupType), Linked: tally.Linked[groupType]},
-	})
+	held := r.job.Policy.Guard.Guard(tolls(map[rule.Harm]int{
+		rule.UserDisable: planned(rule.Disable, userType),
+		rule.UserDelete:  planned(rule.Delete, userType),
+		rule.GroupDelete: planned(rule.Delete, groupType),
+	}, tally.Linked))
 	if len(held) == 0 {
 		return nil, nil
 	}
-	var rows []Action
-	all, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, ActionQuery{Cycle: r.cycle.ID, States: []ActionState{Planned}, Kinds: []rule.Kind{rule.Disable, rule.Delete}, Limit: 1 << 20})
+	all, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, ActionQuery{
+		Cycle: r.cycle.ID, States: []ActionState{Planned}, Kinds: []rule.Kind{rule.Disable, rule.Delete}, Limit: 1 << 20,
+	})
 	if err != nil {
 		return nil, err
 	}
+	var rows []Action
 	for _, a := range all {
 		if h, ok := harmOf(a); ok && slices.Contains(held, h) {
-			a.State, a.Code, a.Detail = Held, lockstep.CodeGuardHeld, fmt.Sprintf("more %ss at once than the guard lets through", h)
+			a.hold(h)
 			rows = append(rows, a)
 		}
 	}
 	r.cycle.Counts.Held += len(rows)
 	r.cycle.Counts.Planned -= len(rows)
 	return rows, nil
+}
+
+// tolls pairs the harm that is planned with what there is to be hurt.
+func tolls(planned map[rule.Harm]int, linked map[string]int) []rule.Toll {
+	return []rule.Toll{
+		{Harm: rule.UserDisable, Count: planned[rule.UserDisable], Linked: linked[userType]},
+		{Harm: rule.UserDelete, Count: planned[rule.UserDelete], Linked: linked[userType]},
+		{Harm: rule.GroupDelete, Count: planned[rule.GroupDelete], Linked: linked[groupType]},
+	}
+}
+
+// hold makes the row wait for an administrator.
+func (a *Action) hold(h rule.Harm) {
+	a.State, a.Code, a.Detail = Held, lockstep.CodeGuardHeld, fmt.Sprintf("more %ss at once than the guard lets through", h)
 }
 
 func harmOf(a Action) (rule.Harm, bool) {
