@@ -1,6 +1,8 @@
 package scim
 
 import (
+	"strings"
+
 	"lockstep/scim/filter"
 )
 
@@ -16,7 +18,8 @@ type Change struct {
 // whole: members[value eq "2819"]. When neither tells them apart, the whole list is one change. Changes come in the order of
 // before, then what is new in the order of after.
 //
-// Assigning every After to its path, and removing it where After is nil, turns before into an object Equal to after.
+// Assigning every After to its path, and removing it where After is nil, turns before into an object Equal to after,
+// provided that no value has nothing but a type and primary, which Remove would not leave.
 func Diff(before, after Object) []Change {
 	d := differ{}
 	d.attributes(filter.Path{}, before, after)
@@ -47,19 +50,11 @@ func (d *differ) attribute(in filter.Path, name string, before, after any) {
 	}
 	p := in
 	p.Attr = name
-	if in.URN == "" {
-		if whole, err := filter.ParsePath(name); err == nil && whole.URN != "" {
-			b, okB := objectOrNil(before)
-			a, okA := objectOrNil(after)
-			if okA && okB && whole.Attr == "" {
-				d.attributes(whole, b, a)
-				return
-			}
-		}
-	}
 	b, okB := objectOrNil(before)
 	a, okA := objectOrNil(after)
 	switch {
+	case okA && okB && isURN(name):
+		d.attributes(filter.Path{URN: name}, b, a)
 	case okA && okB:
 		d.subs(p, b, a)
 	case isListOrNil(before) && isListOrNil(after):
@@ -68,6 +63,8 @@ func (d *differ) attribute(in filter.Path, name string, before, after any) {
 		d.add(p, before, after)
 	}
 }
+
+func isURN(name string) bool { return len(name) > 4 && strings.EqualFold(name[:4], "urn:") }
 
 func objectOrNil(v any) (Object, bool) {
 	if v == nil {

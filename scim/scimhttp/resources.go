@@ -62,7 +62,7 @@ func (c *call) patch(t *scim.Type, ref scim.Ref) (a answer, err error) {
 	if err != nil {
 		return a, err
 	}
-	p, err := c.parsePatch(t, body)
+	p, err := scim.ParsePatch(body, scim.Limits{Operations: c.limits.PatchOps, Bytes: int(c.limits.Body)})
 	if err != nil {
 		return a, err
 	}
@@ -222,8 +222,4 @@ func schemasOf(t *scim.Type, o scim.Object) scim.List {
 		}
 	}
 	return list
-}
-
-func (c *call) parsePatch(_ *scim.Type, body []byte) (scim.Patch, error) {
-	return scim.ParsePatch(body, scim.Limits{Operations: c.limits.PatchOps, Bytes: int(c.limits.Body)})
 }
