@@ -57,7 +57,8 @@ type MatchValue struct {
 // gives the default later, too, or clears. A value that is random, or that would change every second, is made when the object
 // is created, and again when an attribute changes that it depends on; otherwise it stays as it was written.
 func (p *Program) Map(in Input) Output {
-	e := evaluation{p: p, in: &in}
+	room := make(scim.List, 4)
+	e := evaluation{p: p, in: &in, read: room[:0:2], write: room[2:2:4]}
 	e.status = status{id: in.ID, deleted: in.Deleted || !in.Enabled || !in.InScope, disabled: !in.Enabled}
 	e.out.Redacted = p.redacted
 	if in.Creating {
@@ -91,6 +92,8 @@ type evaluation struct {
 	current *row
 	ignored bool
 	next    time.Time
+	read    scim.List // room for what a row reads
+	write   scim.List // room for what it writes, when that is one value
 }
 
 // row evaluates a mapping. fresh is whether a value that is random is made anew.
@@ -122,7 +125,7 @@ func (e *evaluation) value(r *row, fresh bool) (list scim.List, kept bool, err e
 	case r.constant != nil:
 		return r.constant, false, nil
 	case r.direct != nil:
-		list = r.direct.read(nil, e.in.Values, e.status)
+		list = r.direct.read(e.read[:0], e.in.Values, e.status)
 		if blank(list) {
 			return nil, false, nil
 		}
@@ -134,9 +137,16 @@ func (e *evaluation) value(r *row, fresh bool) (list scim.List, kept bool, err e
 		if r.kind != scim.String && r.kind != "" && empty(v) {
 			return nil, false, nil
 		}
-		list = listOf(v)
+		list = e.read[:0]
+		for _, s := range v {
+			list = append(list, s)
+		}
 	}
-	if list, err = r.convert(list); err != nil {
+	room := e.write[:0]
+	if r.multi || len(list) > 1 { // the list itself is written
+		room = make(scim.List, 0, len(list))
+	}
+	if list, err = r.convert(room, list); err != nil {
 		err = &lockstep.Error{Code: lockstep.CodeMapInvalid, Detail: r.name + " " + err.Error()}
 	}
 	return list, false, err
@@ -286,13 +296,13 @@ func (e *evaluation) fail(r *row, err error) {
 func (e *evaluation) check() {
 	for _, i := range e.p.match {
 		r := &e.p.rows[i]
-		values := appendTexts(nil, r.target.stored(nil, e.out.Want))
+		values := appendTexts(nil, r.target.stored(e.read[:0], e.out.Want))
 		if len(values) > 0 && values[0] != "" {
 			e.out.Match = append(e.out.Match, MatchValue{Attribute: r.name, Value: values[0]})
 		}
 	}
 	for _, r := range e.p.required {
-		if !blank(r.stored(nil, e.out.Want)) {
+		if !blank(r.stored(e.read[:0], e.out.Want)) {
 			continue
 		}
 		e.out.Problems = append(e.out.Problems, &lockstep.Error{

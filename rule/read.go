@@ -149,10 +149,11 @@ func (r *reader) stored(dst scim.List, o scim.Object) scim.List {
 	for _, e := range list {
 		element, complex := e.(scim.Object)
 		if r.matches != nil {
-			if !complex {
-				element = scim.Object{{Name: "value", Value: e}}
+			o, ok := e.(filter.Object) // the same, but not made a value anew
+			if !ok {
+				o = scim.Object{{Name: "value", Value: e}}
 			}
-			if !r.matches(element) {
+			if !r.matches(o) {
 				continue
 			}
 		}

@@ -66,7 +66,7 @@ func (r *row) aim(t *scim.Type, a *scim.Attribute) error {
 		}
 	}
 	if r.Default != "" {
-		if r.fallback, err = r.convert(scim.List{r.Default}); err != nil {
+		if r.fallback, err = r.convert(nil, scim.List{r.Default}); err != nil {
 			return fmt.Errorf("the default of %s: %w", r.name, err)
 		}
 	}
@@ -123,7 +123,7 @@ func (r *row) simplify() error {
 			return err
 		}
 		r.program = nil
-		r.constant, err = r.convert(listOf(v))
+		r.constant, err = r.convert(nil, listOf(v))
 		return err
 	}
 	return nil
@@ -147,12 +147,11 @@ func listOf(v expr.Value) scim.List {
 	return list
 }
 
-// convert turns values into those that the target takes.
-func (r *row) convert(list scim.List) (scim.List, error) {
+// convert appends to out the values turned into those that the target takes.
+func (r *row) convert(out, list scim.List) (scim.List, error) {
 	if len(list) > 1 && !r.multi && r.kind != "" {
 		return nil, fmt.Errorf("takes one value, but there are %d: choose with Item, or put them together with Join", len(list))
 	}
-	out := make(scim.List, 0, len(list))
 	for _, v := range list {
 		if o, ok := v.(scim.Object); ok {
 			if r.complex || r.kind == "" {
@@ -162,10 +161,14 @@ func (r *row) convert(list scim.List) (scim.List, error) {
 			v = o.Get("value")
 		}
 		var err error
-		before := len(out)
+		before, same := len(out), v // same is v without making it a value anew
 		switch v := v.(type) {
 		case string:
-			out, err = r.appendText(out, v)
+			if r.parses() {
+				out, err = r.appendText(out, v)
+			} else if err = r.fits(v); err == nil {
+				out = append(out, same)
+			}
 		case bool:
 			out, err = r.appendBool(out, v)
 		case int64:
@@ -183,6 +186,22 @@ func (r *row) convert(list scim.List) (scim.List, error) {
 		}
 	}
 	return out, nil
+}
+
+// parses reports whether texts become values of another type, or form.
+func (r *row) parses() bool {
+	return r.kind == scim.Boolean || r.kind == scim.Integer || r.kind == scim.Decimal || r.kind == scim.DateTime
+}
+
+// fits checks a text that is written as it is.
+func (r *row) fits(s string) error {
+	if r.longest > 0 && len(s) > r.longest && utf8.RuneCountInString(s) > r.longest {
+		return fmt.Errorf("takes at most %d characters, but there are %d", r.longest, utf8.RuneCountInString(s))
+	}
+	if r.closed != nil && !slices.Contains(r.closed, s) {
+		return r.wrong(s, "one of "+strings.Join(r.closed, ", "))
+	}
+	return nil
 }
 
 // wrapLast makes the last value, which is simple, complex. The text of a JSON object is that object.
@@ -228,13 +247,7 @@ func (r *row) appendText(out scim.List, s string) (scim.List, error) {
 		}
 		return nil, r.wrong(s, "a time")
 	}
-	if r.longest > 0 && utf8.RuneCountInString(s) > r.longest {
-		return nil, fmt.Errorf("takes at most %d characters, but there are %d", r.longest, utf8.RuneCountInString(s))
-	}
-	if r.closed != nil && !slices.Contains(r.closed, s) {
-		return nil, r.wrong(s, "one of "+strings.Join(r.closed, ", "))
-	}
-	return append(out, s), nil
+	return append(out, s), r.fits(s)
 }
 
 func (r *row) appendBool(out scim.List, b bool) (scim.List, error) {
@@ -306,12 +319,20 @@ func (r *row) setElement(want *scim.Object, values scim.List) error {
 	}
 	found := false
 	for i := range list {
-		if o, ok := list[i].(scim.Object); ok && r.target.matches(o) {
-			o.Set(r.path.Sub, values[0])
-			list[i], found = o, true
+		if o, ok := list[i].(filter.Object); !ok || !r.target.matches(o) {
+			continue
+		}
+		found = true
+		o, _ := list[i].(scim.Object)
+		before := len(o)
+		if o.Set(r.path.Sub, values[0]); len(o) != before { // else it was set in place
+			list[i] = o
 		}
 	}
-	if !found {
+	switch {
+	case found && ok:
+		return nil
+	case !found:
 		o := make(scim.Object, len(r.element), len(r.element)+1)
 		copy(o, r.element)
 		o.Set(r.path.Sub, values[0])
