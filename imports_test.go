@@ -20,7 +20,6 @@ type charter struct {
 	ours string // packages of ours beside the root, divided by blanks
 	must string // packages of the standard library that it must not import
 	pure bool   // reads no clock: neither time.Now nor its relatives
-
 }
 
 // domain is what describes Lockstep's own things; surfaces and the store speak of all of them.
@@ -187,7 +186,7 @@ func breach(dir, imported string, test bool) string {
 	case isOurs:
 		return ""
 	case !strings.Contains(strings.SplitN(imported, "/", 2)[0], "."): // the standard library
-		for _, banned := range strings.Fields(c.must) {
+		for banned := range strings.FieldsSeq(c.must) {
 			if !test && (imported == banned || (banned != "net" && strings.HasPrefix(imported, banned+"/"))) { // net/url is text
 				return must
 			}
@@ -244,7 +243,7 @@ func charterOf(dir string) (charter, bool) {
 
 // matches reports whether a package is in a list of patterns divided by blanks.
 func matches(patterns, pkg string) bool {
-	for _, p := range strings.Fields(patterns) {
+	for p := range strings.FieldsSeq(patterns) {
 		below, isTree := strings.CutSuffix(p, "*")
 		if p == pkg || (isTree && strings.HasPrefix(pkg, below)) {
 			return true

@@ -39,7 +39,7 @@ func (s *Server) Run(ctx context.Context, ln net.Listener, h http.Handler) error
 	server := &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !running.enter() {
-				panic(http.ErrAbortHandler)
+				panic(http.ErrAbortHandler) //nolint:forbidigo // how a handler cuts its connection
 			}
 			defer running.leave()
 			limitReading(w, r)
@@ -62,7 +62,9 @@ func (s *Server) Run(ctx context.Context, ln net.Listener, h http.Handler) error
 	}
 	close(drain)
 	err := s.shutdown(context.WithoutCancel(ctx), server, cancel)
-	<-failed
+	if ended := <-failed; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
 	running.close()
 	return err
 }

@@ -62,7 +62,7 @@ func (s *Surface) Handle(h Handler) http.Handler {
 func (s *Surface) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if e, ok := r.Context().Value(exchangeKey{}).(*exchange); ok && e.answer.status != 0 {
 		e.aborted = true
-		panic(http.ErrAbortHandler) // half an answer must not look like a whole one
+		panic(http.ErrAbortHandler) //nolint:forbidigo // half an answer must not look like a whole one
 	}
 	if s.Errors != nil {
 		s.Errors(w, r, err)
@@ -99,7 +99,7 @@ func (s *Surface) serve(h http.Handler, r *http.Request, e *exchange) {
 		case nil:
 		case http.ErrAbortHandler:
 			e.aborted = true
-			panic(p)
+			panic(p) //nolint:forbidigo // not ours to stop
 		default:
 			e.err = &lockstep.Error{Code: lockstep.CodeInternal, Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
 			s.fail(e.answer, r, e.err)

@@ -23,7 +23,7 @@ func run(t *testing.T, s Surface, h http.Handler, r *http.Request) (*httptest.Re
 	w := httptest.NewRecorder()
 	func() {
 		defer func() {
-			if p := recover(); p != nil && p != http.ErrAbortHandler {
+			if p := recover(); p != nil && p != http.ErrAbortHandler { //nolint:errorlint // compared as net/http does
 				t.Errorf("panic reached the server: %v", p)
 			}
 		}()
