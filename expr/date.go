@@ -151,7 +151,7 @@ func ordinal(interval string, t time.Time) int64 {
 	return q
 }
 
-// nextBoundary is when dateDiff from t next changes.
+// nextBoundary is when dateDiff from t next changes. The interval is one that checkInterval accepts.
 func nextBoundary(interval string, t time.Time) time.Time {
 	switch interval {
 	case "yyyy":
@@ -160,10 +160,6 @@ func nextBoundary(interval string, t time.Time) time.Time {
 		return time.Date(t.Year(), t.Month()+1, 1, 0, 0, 0, 0, time.UTC)
 	}
 	unit := seconds(interval)
-	if unit == 0 {
-		unit = 1
-		interval = "s"
-	}
 	return time.Unix((ordinal(interval, t)+1)*unit+sunday, 0).UTC()
 }
 

@@ -130,7 +130,7 @@ func Functions() []Function {
 	return out
 }
 
-// suggest finds the function that was probably meant: the same letters in another case, or a name that begins alike.
+// suggest finds the function that was probably meant: the same letters in another case.
 func suggest(name string) string {
 	for _, n := range slices.Sorted(maps.Keys(catalogue)) {
 		if strings.EqualFold(n, name) {
