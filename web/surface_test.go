@@ -86,7 +86,7 @@ func TestPanicIsAnAnswerAndALogLine(t *testing.T) {
 }
 
 func TestHalfAnAnswerIsCut(t *testing.T) {
-	var s Surface
+	s := Surface{Log: slog.New(slog.DiscardHandler)}
 	server := httptest.NewServer(s.Wrap(s.Handle(func(w http.ResponseWriter, r *http.Request) error {
 		_, _ = io.WriteString(w, "[1,")
 		_ = http.NewResponseController(w).Flush()
