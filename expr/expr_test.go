@@ -27,12 +27,15 @@ var person = map[string]Value{
 	"employeeId":                   {"1815"},
 	"telephoneNumber":              {"+44 20 7946 0000"},
 	"proxyAddresses":               {"SMTP:ada.lovelace@example.com", "smtp:ada@example.com", "smtp:ada@example.com"},
-	"emails[type eq \"a]\"].value": {"odd@example.com"},
+	`emails[type eq "work"].value`: {"ada@example.com"},
 	"appRoleAssignments": {
 		`{"id":"r1","value":"Admin","displayName":"Administrator"}`,
 		`{"id":"r2","value":"Auditor","displayName":"Auditor"}`,
 	},
 }
+
+// odd is an attribute with a bracket in a quote.
+const odd = `emails[type eq "a]"].value`
 
 // stars is a source of randomness that yields one byte over and over.
 type stars struct{}
@@ -46,7 +49,12 @@ func (stars) Read(b []byte) (int, error) {
 
 func sampleEnv() *Env {
 	return &Env{
-		Attribute:     func(name string) Value { return person[name] },
+		Attribute: func(name string) Value {
+			if name == odd {
+				return Value{"odd@example.com"}
+			}
+			return person[name]
+		},
 		Now:           time.Date(2021, 7, 2, 15, 33, 38, 0, time.UTC),
 		Random:        stars{},
 		Unique:        func(s string) (bool, error) { return s != "ada" && s != "ada1", nil },
