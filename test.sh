@@ -15,7 +15,7 @@ have() {
 }
 
 # needed PATTERN: does any test mention it?
-needed() { grep -rqlE --include='*_test.go' "$1" . ; }
+needed() { grep -rqE --include='*_test.go' --exclude-dir=node_modules "$1" . ; }
 
 # missing: one line for each missing program: the program, then the Debian package that has it.
 missing() {
