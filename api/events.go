@@ -1,0 +1,119 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/sse"
+
+	"lockstep"
+	"lockstep/provision"
+	"lockstep/web"
+)
+
+func (s *Server) eventRoutes(a huma.API) {
+	op := operation(http.MethodGet, "/jobs/{job}/events", "watch-job", "Watch a job: its state, its open cycle, new lines of its log")
+	sse.Register(a, op, map[string]any{"job": Job{}, "action": Action{}, "end": StreamEnd{}}, s.watch)
+}
+
+// StreamEnd is the last event of a stream that the server ended: connect again.
+type StreamEnd struct {
+	Reason string `json:"reason"`
+}
+
+const (
+	watchEvery = 200 * time.Millisecond
+	watchFor   = 15 * time.Minute
+	watchRows  = 100 // newest log lines looked at each time
+)
+
+type watchInput struct {
+	oneJob
+	Actions bool `query:"actions" default:"true" doc:"Whether log lines are wanted. Of more than 100 new ones between two looks only the newest are sent."`
+}
+
+// watch sends what changed since the look before, until the caller goes, the server ends, or the time is up.
+func (s *Server) watch(ctx context.Context, in *watchInput, send sse.Sender) {
+	c := callerOf(ctx)
+	j, err := s.findJob(ctx, c.Tenant, in.Job)
+	if err != nil {
+		_ = send.Data(StreamEnd{Reason: problemOf(err).Error()}) // the caller is gone when this fails
+		return
+	}
+	w := watcher{server: s, tenant: c.Tenant, job: j.ID, actions: in.Actions, send: send, sent: map[lockstep.ActionID]provision.ActionState{}}
+	tick, end := time.NewTicker(watchEvery), time.NewTimer(watchFor)
+	defer tick.Stop()
+	defer end.Stop()
+	for {
+		if err := w.look(ctx); err != nil {
+			_ = send.Data(StreamEnd{Reason: problemOf(err).Error()})
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-web.Draining(ctx):
+			_ = send.Data(StreamEnd{Reason: "The server ends."})
+			return
+		case <-end.C:
+			_ = send.Data(StreamEnd{Reason: "The stream has reached its longest time."})
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// watcher is one stream of events.
+type watcher struct {
+	server  *Server
+	tenant  lockstep.TenantID
+	job     lockstep.JobID
+	actions bool
+	send    sse.Sender
+	last    Job
+	sent    map[lockstep.ActionID]provision.ActionState // as it was sent, of the newest rows
+}
+
+func (w *watcher) look(ctx context.Context) error {
+	stored, err := w.server.Store.Job(ctx, w.tenant, w.job)
+	if err != nil {
+		return err
+	}
+	now := w.server.view(stored)
+	if reflect.DeepEqual(now, w.last) {
+		return nil
+	}
+	first := w.last.ID == ""
+	w.last = now
+	if err := w.send.Data(now); err != nil {
+		return err
+	}
+	if !w.actions {
+		return nil
+	}
+	return w.rows(ctx, first)
+}
+
+// rows sends log lines that are new or have another state. At the first look it only notes what is there.
+func (w *watcher) rows(ctx context.Context, first bool) error {
+	rows, err := w.server.Store.Actions(ctx, w.tenant, w.job, provision.ActionQuery{Newest: true, Limit: watchRows})
+	if err != nil {
+		return err
+	}
+	sent := make(map[lockstep.ActionID]provision.ActionState, len(rows))
+	for i := len(rows) - 1; i >= 0; i-- { // oldest first
+		a := rows[i]
+		sent[a.ID] = a.State
+		if first || w.sent[a.ID] == a.State {
+			continue
+		}
+		if err := w.send.Data(actionOf(a)); err != nil {
+			return err
+		}
+	}
+	w.sent = sent
+	return nil
+}

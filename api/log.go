@@ -1,0 +1,185 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"lockstep"
+	"lockstep/provision"
+)
+
+func (s *Server) logRoutes(a huma.API) {
+	route(s, a, http.MethodGet, "/jobs/{job}/cycles", "list-cycles", "List the job's cycles, newest first", s.listCycles)
+	route(s, a, http.MethodGet, "/jobs/{job}/cycles/{cycle}", "get-cycle", "Show a cycle", s.getCycle)
+	route(s, a, http.MethodGet, "/jobs/{job}/actions", "list-actions", "Search the provisioning log, newest first", s.listActions)
+	route(s, a, http.MethodGet, "/jobs/{job}/actions/{action}", "get-action", "Show a line of the provisioning log", s.getAction)
+	s.exportRoute(a)
+}
+
+func (s *Server) listCycles(ctx context.Context, c caller, in *struct {
+	oneJob
+	Limit int `query:"limit" minimum:"1" maximum:"1000" default:"20"`
+},
+) (list[Cycle], error) {
+	j, err := s.findJob(ctx, c.Tenant, in.Job)
+	if err != nil {
+		return list[Cycle]{}, err
+	}
+	all, err := s.Store.Cycles(ctx, c.Tenant, j.ID, in.Limit)
+	out := listOf[Cycle](nil)
+	for _, cy := range all {
+		out.Items = append(out.Items, s.fresh(cy))
+	}
+	return out, err
+}
+
+// fresh is cycleOf, with what the slice that runs in this process knows better.
+func (s *Server) fresh(c provision.Cycle) Cycle {
+	if f, ok := s.Engine.Progress(c.Job); ok && f.ID == c.ID {
+		return cycleOf(f)
+	}
+	return cycleOf(c)
+}
+
+func (s *Server) getCycle(ctx context.Context, c caller, in *struct {
+	oneJob
+	Cycle string `path:"cycle" maxLength:"36"`
+},
+) (Cycle, error) {
+	j, err := s.findJob(ctx, c.Tenant, in.Job)
+	if err != nil {
+		return Cycle{}, err
+	}
+	return s.cycle(ctx, c.Tenant, j.ID, lockstep.CycleID(in.Cycle))
+}
+
+func (s *Server) cycle(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, id lockstep.CycleID) (Cycle, error) {
+	all, err := s.Store.Cycles(ctx, t, job, 1000)
+	if err != nil {
+		return Cycle{}, err
+	}
+	for _, cy := range all {
+		if cy.ID == id {
+			return s.fresh(cy), nil
+		}
+	}
+	return Cycle{}, notFound("cycle", string(id))
+}
+
+// actionFilter selects lines of the log.
+type actionFilter struct {
+	oneJob
+	Cycle  string `query:"cycle" maxLength:"36"`
+	State  string `query:"state" maxLength:"200" doc:"States divided by commas, such as failed,refused."`
+	Search string `query:"search" maxLength:"200" doc:"Part of a name."`
+}
+
+func (f actionFilter) query() (provision.ActionQuery, error) {
+	q := provision.ActionQuery{Cycle: lockstep.CycleID(f.Cycle), Text: f.Search, Newest: true}
+	for word := range strings.SplitSeq(f.State, ",") {
+		switch st := provision.ActionState(strings.TrimSpace(word)); st {
+		case "":
+		case provision.Planned, provision.Held, provision.LeftOut, provision.Open, provision.Done, provision.Failed,
+			provision.Refused, provision.Rejected, provision.Skipped:
+			q.States = append(q.States, st)
+		default:
+			return q, invalid("“" + clip(word) + "” is no state; there are: planned, held, left_out, open, done, failed, refused, rejected, skipped.")
+		}
+	}
+	return q, nil
+}
+
+func (s *Server) listActions(ctx context.Context, c caller, in *struct {
+	actionFilter
+	After string `query:"after" maxLength:"36" doc:"The next of the page before: older lines follow."`
+	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+},
+) (list[Action], error) {
+	j, err := s.findJob(ctx, c.Tenant, in.Job)
+	if err != nil {
+		return list[Action]{}, err
+	}
+	q, err := in.query()
+	if err != nil {
+		return list[Action]{}, err
+	}
+	q.After, q.Limit = lockstep.ActionID(in.After), in.Limit
+	all, err := s.Store.Actions(ctx, c.Tenant, j.ID, q)
+	out := listOf[Action](nil)
+	for _, a := range all {
+		out.Items = append(out.Items, actionOf(a))
+	}
+	if len(all) == in.Limit {
+		out.Next = string(all[len(all)-1].ID)
+	}
+	return out, err
+}
+
+func (s *Server) getAction(ctx context.Context, c caller, in *struct {
+	oneJob
+	Action string `path:"action" maxLength:"36"`
+},
+) (Action, error) {
+	j, err := s.findJob(ctx, c.Tenant, in.Job)
+	if err != nil {
+		return Action{}, err
+	}
+	found, err := s.Store.Actions(ctx, c.Tenant, j.ID, provision.ActionQuery{IDs: []lockstep.ActionID{lockstep.ActionID(in.Action)}, Limit: 1})
+	if err != nil {
+		return Action{}, err
+	}
+	if len(found) == 0 {
+		return Action{}, notFound("action", in.Action)
+	}
+	return actionOf(found[0]), nil
+}
+
+// exportRoute registers the log as JSON Lines, newest first: one object a line, without a limit, as fast as it is read.
+func (s *Server) exportRoute(a huma.API) {
+	op := operation(http.MethodGet, "/jobs/{job}/actions.jsonl", "export-actions", "Export the provisioning log as JSON Lines, newest first")
+	op.Responses = map[string]*huma.Response{"200": {
+		Description: "One action a line.",
+		Content:     map[string]*huma.MediaType{"application/jsonl": {Schema: &huma.Schema{Type: huma.TypeString}}},
+	}}
+	huma.Register(a, op, func(ctx context.Context, in *actionFilter) (*huma.StreamResponse, error) {
+		c := callerOf(ctx)
+		j, err := s.findJob(ctx, c.Tenant, in.Job)
+		if err != nil {
+			return nil, s.failed(ctx, op.OperationID, err)
+		}
+		q, err := in.query()
+		if err != nil {
+			return nil, s.failed(ctx, op.OperationID, err)
+		}
+		return &huma.StreamResponse{Body: func(hc huma.Context) {
+			hc.SetHeader("Content-Type", "application/jsonl")
+			if err := s.export(hc, c, j.ID, q); err != nil && ctx.Err() == nil {
+				s.log().ErrorContext(ctx, "export stopped half-way", "job", j.Slug, "error", err)
+				panic(http.ErrAbortHandler) // half a log must not look like a whole one
+			}
+		}}, nil
+	})
+}
+
+func (s *Server) export(hc huma.Context, c caller, job lockstep.JobID, q provision.ActionQuery) error {
+	out := json.NewEncoder(hc.BodyWriter())
+	for q.Limit = 1000; ; {
+		page, err := s.Store.Actions(hc.Context(), c.Tenant, job, q)
+		if err != nil {
+			return err
+		}
+		for _, a := range page {
+			if err := out.Encode(actionOf(a)); err != nil {
+				return err
+			}
+			q.After = a.ID
+		}
+		if len(page) < q.Limit {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"lockstep"
+	"lockstep/web"
+)
+
+// Problem is the body of every answer that is not a success (RFC 9457). It implements error, and errors.Is compares its code.
+type Problem struct {
+	Type   string        `json:"type" doc:"Reference to the documentation of the code."`
+	Title  string        `json:"title" doc:"What happened, one sentence; the same for every problem of the code."`
+	Status int           `json:"status" doc:"The HTTP status."`
+	Detail string        `json:"detail,omitempty" doc:"What happened here, one sentence."`
+	Code   lockstep.Code `json:"code" doc:"Stable code of the error."`
+	Class  string        `json:"class" doc:"Who can end it: heals itself, needs you, bug."`
+	Hint   string        `json:"hint,omitempty" doc:"What to do about it."`
+	Errors []FieldError  `json:"errors,omitempty" doc:"What is wrong with which part of the request."`
+}
+
+// FieldError is one thing that is wrong with a request.
+type FieldError struct {
+	Location string `json:"location,omitempty" doc:"Where: a path such as body.slug or query.limit."`
+	Message  string `json:"message"`
+}
+
+// Error returns the detail with the code.
+func (p *Problem) Error() string {
+	text := p.Detail
+	if text == "" {
+		text = p.Title
+	}
+	for _, e := range p.Errors {
+		text += " " + strings.TrimPrefix(e.Location+": ", ": ") + e.Message + "."
+	}
+	return text + " [" + string(p.Code) + "]"
+}
+
+// Unwrap makes lockstep.CodeOf and errors.Is see the code.
+func (p *Problem) Unwrap() error { return &lockstep.Error{Code: p.Code, Detail: p.Detail} }
+
+// GetStatus implements huma.StatusError.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType implements huma.ContentTypeFilter.
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+// problemOf makes a problem of any error. Nothing of an error without a code is shown: it may name what the caller must not
+// know. It goes to the log, by the request's ID.
+func problemOf(err error) *Problem {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p
+	}
+	if errors.Is(err, context.DeadlineExceeded) && lockstep.CodeOf(err) == lockstep.CodeInternal {
+		err = &lockstep.Error{Code: lockstep.CodeTimeout}
+	}
+	code := lockstep.CodeOf(err)
+	p := describe(code, statusOf(code, err))
+	if e, ok := errors.AsType[*lockstep.Error](err); ok && e.Detail != "" {
+		p.Detail = e.Detail
+	}
+	return p
+}
+
+func describe(code lockstep.Code, status int) *Problem {
+	entry := lockstep.Describe(code)
+	return &Problem{
+		Type: "/docs/errors#" + string(code), Title: entry.Title, Status: status,
+		Code: code, Class: string(entry.Class), Hint: entry.Help,
+	}
+}
+
+// statusOf adds to web.StatusOf what an outside system answered and what rules lack.
+func statusOf(code lockstep.Code, err error) int {
+	place, _, _ := strings.Cut(string(code), ".")
+	switch {
+	case code == lockstep.CodeTimeout || code == lockstep.CodeTargetTimeout:
+		return http.StatusGatewayTimeout
+	case code == lockstep.CodeAuthToken:
+		return http.StatusBadGateway // the outside system's token, not the caller's
+	case place == "source" || place == "target":
+		return http.StatusBadGateway
+	case place == "map" || place == "scope" || place == "match" || code == lockstep.CodeInvalid:
+		return http.StatusUnprocessableEntity
+	}
+	return web.StatusOf(err)
+}
+
+// problemTransformer gives the answers that huma writes by itself, to requests that do not fit the contract, our form.
+func problemTransformer(_ huma.Context, _ string, v any) (any, error) {
+	m, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	code := lockstep.CodeInvalid
+	switch m.Status {
+	case http.StatusNotFound:
+		code = lockstep.CodeNotFound
+	case http.StatusInternalServerError:
+		code = lockstep.CodeInternal
+	}
+	p := describe(code, m.Status)
+	p.Detail = m.Detail
+	for _, e := range m.Errors {
+		p.Errors = append(p.Errors, FieldError{Location: e.Location, Message: e.Message})
+	}
+	return p, nil
+}
+
+// WriteProblem writes the error as a problem. It is a web.ErrorWriter.
+func WriteProblem(w http.ResponseWriter, _ *http.Request, err error) {
+	p := problemOf(err)
+	w.Header().Set("Content-Type", p.ContentType(""))
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="lockstep"`)
+	}
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the peer is gone when this fails
+}

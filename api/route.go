@@ -1,0 +1,76 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"lockstep"
+)
+
+// newHuma makes the registry of operations on the mux. The documentation page and the schema links of huma are off: the
+// first loads scripts from elsewhere, the second adds a field to every answer.
+func newHuma(mux *http.ServeMux, version string) huma.API {
+	if version == "" {
+		version = "0.0.0"
+	}
+	config := huma.DefaultConfig("Lockstep management API", version)
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "/openapi", "", ""
+	config.CreateHooks = nil
+	config.Transformers = []huma.Transformer{problemTransformer}
+	config.Servers = []*huma.Server{{URL: Prefix}}
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer"}}
+	config.Security = []map[string][]string{{"bearer": {}}}
+	return humago.NewWithPrefix(mux, Prefix, config)
+}
+
+// reply is an answer with a body.
+type reply[T any] struct{ Body T }
+
+// list is the body of every answer that lists: {"items": […], "next": "…"}.
+type list[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty" doc:"Pass it as after to get what follows; absent at the end."`
+}
+
+func listOf[T any](items []T) list[T] {
+	if items == nil {
+		items = []T{}
+	}
+	return list[T]{Items: items}
+}
+
+// route registers an operation whose handler returns a body.
+func route[I, O any](s *Server, a huma.API, method, path, id, summary string, f func(context.Context, caller, *I) (O, error)) {
+	huma.Register(a, operation(method, path, id, summary), func(ctx context.Context, in *I) (*reply[O], error) {
+		out, err := f(ctx, callerOf(ctx), in)
+		if err != nil {
+			return nil, s.failed(ctx, id, err)
+		}
+		return &reply[O]{Body: out}, nil
+	})
+}
+
+// command registers an operation that answers 204 without a body.
+func command[I any](s *Server, a huma.API, method, path, id, summary string, f func(context.Context, caller, *I) error) {
+	huma.Register(a, operation(method, path, id, summary), func(ctx context.Context, in *I) (*struct{}, error) {
+		if err := f(ctx, callerOf(ctx), in); err != nil {
+			return nil, s.failed(ctx, id, err)
+		}
+		return nil, nil
+	})
+}
+
+func operation(method, path, id, summary string) huma.Operation {
+	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary}
+}
+
+// failed makes the error a problem and, when it is our fault, tells the log what the caller does not get to see.
+func (s *Server) failed(ctx context.Context, operation string, err error) error {
+	if lockstep.CodeOf(err) == lockstep.CodeInternal && ctx.Err() == nil {
+		s.log().ErrorContext(ctx, "request failed", "operation", operation, "error", err)
+	}
+	return problemOf(err)
+}
