@@ -49,8 +49,8 @@ type Handler struct {
 	Decorate func(r *http.Request, e *scim.Error, body *scim.Object)
 	// Limits bounds what a request may cost. It is also what discovery announces.
 	Limits Limits
-	// Authentication lists the schemes that discovery announces (RFC 7643 §5). Nil is the bearer token of RFC 6750.
-	Authentication []scim.Object
+	// Authentication lists what discovery announces (RFC 7643 §5). Nil is the bearer token of RFC 6750.
+	Authentication []scim.AuthenticationScheme
 	// HideETag keeps entity tags out of what discovery announces. They work all the same.
 	HideETag bool
 }

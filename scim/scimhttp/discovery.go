@@ -2,7 +2,6 @@ package scimhttp
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 
 	"lockstep/scim"
@@ -40,15 +39,8 @@ func (c *call) described(endpoint, id string, all []scim.Object) (answer, error)
 		}
 		return answer{}, scim.ErrNotFound("There is no /" + endpoint + "/" + id + ".")
 	}
-	n := strconv.Itoa(len(all))
-	*c.buf = append(*c.buf, `{"schemas":["`+scim.ListURN+`"],"totalResults":`+n+`,"itemsPerPage":`+n+`,"startIndex":1,"Resources":[`...)
-	for i, o := range all {
-		if i > 0 {
-			*c.buf = append(*c.buf, ',')
-		}
-		*c.buf = scim.AppendJSON(*c.buf, o)
-	}
-	*c.buf = append(*c.buf, "]}"...)
+	l := scim.ListResponse{Total: len(all), StartIndex: 1, Items: len(all)}
+	*c.buf = scim.AppendList(*c.buf, l, func(dst []byte, i int) []byte { return scim.AppendJSON(dst, all[i]) })
 	return answer{status: http.StatusOK}, nil
 }
 
@@ -82,36 +74,18 @@ func (c *call) discoveryMeta(kind, path string) scim.Attr {
 	}}
 }
 
-// providerConfig describes what the server can do (RFC 7643 §5). Every field is there: some clients take a missing number
-// for a reason to give up PATCH and filters.
+// providerConfig describes what the server can do (RFC 7643 §5).
 func (c *call) providerConfig() scim.Object {
-	supported := func(yes bool, more ...scim.Attr) scim.Object {
-		return append(scim.Object{{Name: "supported", Value: yes}}, more...)
+	config := scim.ServiceProviderConfig{
+		Patch: true, BulkOperations: c.limits.BulkOps, BulkBytes: int(c.limits.BulkBody), FilterResults: c.limits.MaxPageSize,
+		Sort: true, ETag: !c.h.HideETag, Authentication: c.h.Authentication,
+		Pagination: scim.Pagination{DefaultPageSize: c.limits.PageSize, MaxPageSize: c.limits.MaxPageSize},
 	}
-	var schemes scim.List
-	for _, s := range c.h.Authentication {
-		schemes = append(schemes, s)
-	}
-	if schemes == nil {
-		schemes = scim.List{scim.Object{
-			{Name: "type", Value: "oauthbearertoken"},
-			{Name: "name", Value: "OAuth Bearer Token"},
-			{Name: "description", Value: "A bearer token in the Authorization header."},
-			{Name: "specUri", Value: "https://www.rfc-editor.org/info/rfc6750"},
-			{Name: "primary", Value: true},
+	if config.Authentication == nil {
+		config.Authentication = []scim.AuthenticationScheme{{
+			Type: "oauthbearertoken", Name: "OAuth Bearer Token",
+			Description: "A bearer token in the Authorization header (RFC 6750).", Primary: true,
 		}}
 	}
-	return scim.Object{
-		{Name: "schemas", Value: scim.List{scim.ServiceProviderConfigURN}},
-		{Name: "patch", Value: supported(true)},
-		{Name: "bulk", Value: supported(true,
-			scim.Attr{Name: "maxOperations", Value: int64(c.limits.BulkOps)},
-			scim.Attr{Name: "maxPayloadSize", Value: c.limits.BulkBody})},
-		{Name: "filter", Value: supported(true, scim.Attr{Name: "maxResults", Value: int64(c.limits.MaxPageSize)})},
-		{Name: "changePassword", Value: supported(false)},
-		{Name: "sort", Value: supported(true)},
-		{Name: "etag", Value: supported(!c.h.HideETag)},
-		{Name: "authenticationSchemes", Value: schemes},
-		c.discoveryMeta("ServiceProviderConfig", "/ServiceProviderConfig"),
-	}
+	return append(config.Object(), c.discoveryMeta("ServiceProviderConfig", "/ServiceProviderConfig"))
 }

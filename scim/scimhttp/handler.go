@@ -150,15 +150,6 @@ func typeAt(b Backend, segment string) *scim.Type {
 	return nil
 }
 
-func typeNamed(b Backend, name string) *scim.Type {
-	for _, t := range b.Types() {
-		if t.Name == name {
-			return t
-		}
-	}
-	return nil
-}
-
 // send writes the answer.
 func (c *call) send(a answer) {
 	header := c.w.Header()

@@ -1,6 +1,7 @@
 package scimhttp
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -82,35 +83,34 @@ func (c *call) query(types []*scim.Type, r request) (a answer, err error) {
 	if err != nil {
 		return a, err
 	}
-	*c.buf = append(*c.buf, `{"schemas":["`+scim.ListURN+`"],"Resources":[`...)
-	total, returned, start := 0, 0, q.StartIndex
+	var found []result
+	l := scim.ListResponse{StartIndex: q.StartIndex}
 	for _, t := range able {
 		one := t.query
-		one.StartIndex = max(1, start-total)
-		one.Count = q.Count - returned
+		one.StartIndex = max(1, q.StartIndex-l.Total)
+		one.Count = q.Count - len(found)
 		page, err := c.backend.List(c.r.Context(), one)
 		if err != nil {
 			return a, err
 		}
-		total += page.Total
+		l.Total += page.Total
 		for i := range page.Resources {
-			if returned > 0 {
-				*c.buf = append(*c.buf, ',')
-			}
-			if err := c.render(t.typ, &page.Resources[i], q.Want); err != nil {
-				return a, err
-			}
-			returned++
+			found = append(found, result{t.typ, &page.Resources[i]})
 		}
 	}
-	b := append(*c.buf, `],"totalResults":`...)
-	b = strconv.AppendInt(b, int64(total), 10)
-	b = append(b, `,"itemsPerPage":`...)
-	b = strconv.AppendInt(b, int64(returned), 10)
-	b = append(b, `,"startIndex":`...)
-	b = strconv.AppendInt(b, int64(start), 10)
-	*c.buf = append(b, '}')
-	return answer{status: http.StatusOK}, nil
+	l.Items = len(found)
+	*c.buf = scim.AppendList(*c.buf, l, func(dst []byte, i int) []byte {
+		dst, wrong := c.render(dst, found[i].typ, found[i].res, q.Want)
+		err = errors.Join(err, wrong)
+		return dst
+	})
+	return answer{status: http.StatusOK}, err
+}
+
+// result is a resource that was found, with its type.
+type result struct {
+	typ *scim.Type
+	res *scim.Resource
 }
 
 func (c *call) parse(r request) (q scim.Query, err error) {

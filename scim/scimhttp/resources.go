@@ -152,32 +152,31 @@ func (c *call) location(t *scim.Type, id string) string { return c.base + t.Endp
 
 // resource renders the resource as the body of the answer.
 func (c *call) resource(status int, t *scim.Type, res scim.Resource, want *scim.Projection) (answer, error) {
-	err := c.render(t, &res, want)
+	b, err := c.render(*c.buf, t, &res, want)
+	*c.buf = b
 	return answer{status: status, version: res.Version}, err
 }
 
-// render appends the resource to the body.
-func (c *call) render(t *scim.Type, res *scim.Resource, want *scim.Projection) error {
+// render appends the resource to dst.
+func (c *call) render(dst []byte, t *scim.Type, res *scim.Resource, want *scim.Projection) ([]byte, error) {
 	if res.Doc != nil && want.IsDefault() {
-		c.renderDoc(t, res)
-		return nil
+		return c.renderDoc(dst, t, res), nil
 	}
 	attrs, err := res.Object()
 	if err != nil {
-		return err
+		return dst, err
 	}
 	o := make(scim.Object, 0, len(attrs)+3)
 	if !attrs.Has("schemas") {
 		o = append(o, scim.Attr{Name: "schemas", Value: schemasOf(t, attrs)})
 	}
 	o = append(append(o, attrs...), scim.Attr{Name: "id", Value: res.ID}, scim.Attr{Name: "meta", Value: c.meta(t, res)})
-	*c.buf = scim.AppendJSON(*c.buf, want.Apply(t, o))
-	return nil
+	return scim.AppendJSON(dst, want.Apply(t, o)), nil
 }
 
 // renderDoc puts id and meta around what is stored: no decoding, no copy but the one into the buffer.
-func (c *call) renderDoc(t *scim.Type, res *scim.Resource) {
-	b := append(*c.buf, `{"id":`...)
+func (c *call) renderDoc(b []byte, t *scim.Type, res *scim.Resource) []byte {
+	b = append(b, `{"id":`...)
 	b = scim.AppendValue(b, res.ID)
 	if len(res.Doc) > 2 {
 		b = append(b, ',')
@@ -195,7 +194,7 @@ func (c *call) renderDoc(t *scim.Type, res *scim.Resource) {
 		b = append(b, `,"version":`...)
 		b = scim.AppendValue(b, entityTag(res.Version))
 	}
-	*c.buf = append(b, "}}"...)
+	return append(b, "}}"...)
 }
 
 const timeFormat = "2006-01-02T15:04:05.000Z"

@@ -1,0 +1,156 @@
+package webexorg
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Knobs say how an organisation misbehaves. The zero value behaves well. In JSON times are texts such as "20ms".
+type Knobs struct {
+	// Latency is how long every answer takes at least; Jitter is added at random, evenly from 0 up to it.
+	Latency, Jitter time.Duration
+	// Rate bounds the requests per second, with a burst of one second's worth; 0 is no bound. What is too much gets 429 with
+	// Retry-After in whole seconds, at once.
+	Rate float64
+	// LateListing is how long a created object stays out of lists and filters. It can be read by its id at once.
+	LateListing time.Duration
+	// Faults are tried in order; the first that is due befalls the request.
+	Faults []Fault
+}
+
+// Fault makes some requests fail.
+type Fault struct {
+	Kind   FaultKind `json:"kind"`
+	Every  int       `json:"every,omitempty"`  // the n-th, 2n-th, … request that Method and Path let through; 0 and 1 are every one
+	Times  int       `json:"times,omitempty"`  // at most so often; 0 is without end
+	After  bool      `json:"after,omitempty"`  // the request takes effect first, only its answer is lost
+	Method string    `json:"method,omitempty"` // such as "POST"; "" is any
+	Path   string    `json:"path,omitempty"`   // a part of the path, such as "/Users"; "" is any
+}
+
+// FaultKind is a way to fail.
+type FaultKind string
+
+// The kinds of fault.
+const (
+	Fault429      FaultKind = "429"      // too many requests, Retry-After: 1
+	Fault500      FaultKind = "500"      // internal server error
+	Fault503      FaultKind = "503"      // service unavailable
+	FaultReset    FaultKind = "reset"    // the connection is reset
+	FaultHang     FaultKind = "hang"     // no answer until the client gives up
+	FaultHTML     FaultKind = "html"     // status 200 and a page of HTML
+	FaultTruncate FaultKind = "truncate" // the true status, and half of the body; takes effect whatever After says
+)
+
+var faultKinds = []FaultKind{Fault429, Fault500, Fault503, FaultReset, FaultHang, FaultHTML, FaultTruncate}
+
+// knobsJSON is the form of Knobs on the wire.
+type knobsJSON struct {
+	Latency     string  `json:"latency"`
+	Jitter      string  `json:"jitter"`
+	Rate        float64 `json:"rate"`
+	LateListing string  `json:"late_listing"`
+	Faults      []Fault `json:"faults"`
+}
+
+// MarshalJSON writes times as texts.
+func (k Knobs) MarshalJSON() ([]byte, error) {
+	return json.Marshal(knobsJSON{k.Latency.String(), k.Jitter.String(), k.Rate, k.LateListing.String(), k.Faults})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes. Names that are absent leave their knob as it was.
+func (k *Knobs) UnmarshalJSON(text []byte) error {
+	in := knobsJSON{Rate: k.Rate, Faults: k.Faults}
+	if err := json.Unmarshal(text, &in); err != nil {
+		return err
+	}
+	set := func(d *time.Duration, name, text string) (err error) {
+		if text == "" {
+			return nil
+		}
+		if *d, err = time.ParseDuration(text); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return nil
+	}
+	k.Rate, k.Faults = in.Rate, in.Faults
+	return errors.Join(
+		set(&k.Latency, "latency", in.Latency),
+		set(&k.Jitter, "jitter", in.Jitter),
+		set(&k.LateListing, "late_listing", in.LateListing))
+}
+
+func (k Knobs) check() error {
+	if k.Latency < 0 || k.Jitter < 0 || k.LateListing < 0 || k.Rate < 0 || math.IsNaN(k.Rate) || math.IsInf(k.Rate, 0) {
+		return errors.New("knobs: latency, jitter, rate and late_listing must not be negative")
+	}
+	for _, f := range k.Faults {
+		if !slices.Contains(faultKinds, f.Kind) {
+			return fmt.Errorf("knobs: unknown kind of fault %q", f.Kind)
+		}
+		if f.Every < 0 || f.Times < 0 {
+			return fmt.Errorf("knobs: fault %s: every and times must not be negative", f.Kind)
+		}
+	}
+	return nil
+}
+
+// running is Knobs in use, with the counts that belong to them.
+type running struct {
+	Knobs
+	limit *rate.Limiter // nil: no bound
+	seen  []atomic.Int64
+	done  []atomic.Int64
+}
+
+func (k Knobs) run() *running {
+	r := &running{Knobs: k, seen: make([]atomic.Int64, len(k.Faults)), done: make([]atomic.Int64, len(k.Faults))}
+	if k.Rate > 0 {
+		r.limit = rate.NewLimiter(rate.Limit(k.Rate), max(1, int(math.Ceil(k.Rate))))
+	}
+	return r
+}
+
+// admit takes a token from the bucket. When there is none it returns the whole seconds, at least one, after which there is.
+func (r *running) admit(now time.Time) (retryAfter int, ok bool) {
+	if r.limit == nil || r.limit.AllowN(now, 1) {
+		return 0, true
+	}
+	missing := 1 - r.limit.TokensAt(now)
+	return max(1, int(math.Ceil(missing/float64(r.limit.Limit())))), false
+}
+
+// delay is the time that the next answer takes at least.
+func (r *running) delay() time.Duration {
+	if r.Jitter == 0 {
+		return r.Latency
+	}
+	return r.Latency + rand.N(r.Jitter)
+}
+
+// strike returns the fault that befalls the request, or nil.
+func (r *running) strike(method, path string) *Fault {
+	for i := range r.Faults {
+		f := &r.Faults[i]
+		if f.Method != "" && !strings.EqualFold(f.Method, method) || !strings.Contains(path, f.Path) {
+			continue
+		}
+		n := r.seen[i].Add(1)
+		if every := int64(max(f.Every, 1)); n%every != 0 {
+			continue
+		}
+		if r.done[i].Add(1) <= int64(f.Times) || f.Times == 0 {
+			return f
+		}
+	}
+	return nil
+}

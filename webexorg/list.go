@@ -1,0 +1,171 @@
+package webexorg
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"lockstep/scim"
+	"lockstep/scim/filter"
+)
+
+// List returns one page in the order of ids, or sorted. What was created less than Knobs.LateListing ago is not there yet.
+func (b *backend) List(_ context.Context, q scim.Query) (scim.Page, error) {
+	k := kindNamed(q.Type)
+	if err := supported(k, q.Filter); err != nil {
+		return scim.Page{}, err
+	}
+	if err := sortable(k, q.SortBy); err != nil {
+		return scim.Page{}, err
+	}
+	found, err := b.matching(k, q.Filter)
+	if err != nil {
+		return scim.Page{}, err
+	}
+	b.sort(found, q)
+	page := scim.Page{Total: len(found)}
+	from := min(q.StartIndex-1, len(found))
+	to := min(from+q.Count, len(found))
+	page.Resources = make([]scim.Resource, 0, to-from)
+	b.u.mu.RLock()
+	defer b.u.mu.RUnlock()
+	for _, r := range found[from:to] {
+		page.Resources = append(page.Resources, b.resource(r, q.Want, b.members))
+	}
+	return page, nil
+}
+
+// matching returns the records that match the filter, by id.
+func (b *backend) matching(k kind, e filter.Expr) ([]*record, error) {
+	candidates, exact := b.candidates(k, e)
+	if exact {
+		return candidates, nil
+	}
+	match := filter.Compile(e, typeOf(k).FilterTypes())
+	found := candidates[:0]
+	for _, r := range candidates {
+		o, err := scim.DecodeObject(b.document(r))
+		if err != nil {
+			return nil, err
+		}
+		o.Set("id", r.id)
+		if match(o) {
+			found = append(found, r)
+		}
+	}
+	return found, nil
+}
+
+func (b *backend) document(r *record) []byte {
+	b.u.mu.RLock()
+	defer b.u.mu.RUnlock()
+	return r.doc
+}
+
+// candidates returns a list, which is the caller's, that holds every record that the filter matches. exact says that it holds
+// no other.
+func (b *backend) candidates(k kind, e filter.Expr) (list []*record, exact bool) {
+	late := b.Knobs().LateListing
+	visible := b.u.now().Add(-late).UnixMilli()
+	b.u.mu.RLock()
+	defer b.u.mu.RUnlock()
+	if list, exact, ok := b.indexed(k, e); ok {
+		slices.SortFunc(list, compareID)
+		return b.listed(slices.Compact(list), late, visible), exact
+	}
+	return b.listed(slices.Clone(*b.list(k)), late, visible), e == nil
+}
+
+// listed drops what is not listed yet.
+func (b *backend) listed(list []*record, late time.Duration, visible int64) []*record {
+	if late == 0 {
+		return list
+	}
+	return slices.DeleteFunc(list, func(r *record) bool { return r.created > visible })
+}
+
+// indexed serves eq on what has an index, alone, as alternatives, or narrowed by other conditions. The lock must be held.
+func (b *backend) indexed(k kind, e filter.Expr) (list []*record, exact, ok bool) {
+	switch e := e.(type) {
+	case filter.Compare:
+		r, ok := b.lookUp(k, e)
+		if r != nil {
+			list = []*record{r}
+		}
+		return list, true, ok
+	case filter.Or:
+		exact = true
+		for _, one := range e {
+			more, sure, ok := b.indexed(k, one)
+			if !ok {
+				return nil, false, false
+			}
+			list, exact = append(list, more...), exact && sure
+		}
+		return list, exact, true
+	case filter.And:
+		for _, one := range e {
+			if list, _, ok := b.indexed(k, one); ok {
+				return list, false, true
+			}
+		}
+	}
+	return nil, false, false
+}
+
+// lookUp returns the record that the comparison finds through an index; ok is false when there is no index for it.
+func (b *backend) lookUp(k kind, c filter.Compare) (r *record, ok bool) {
+	text, isText := c.Value.(string)
+	if c.Op != filter.Eq || !isText || c.Path.URN != "" || c.Path.Sub != "" || c.Path.Filter != nil {
+		return nil, false
+	}
+	switch {
+	case c.Path.Attr == "id":
+		return b.find(k, text), true
+	case c.Path.Attr == "userName" && k == userKind, c.Path.Attr == "displayName" && k == groupKind:
+		if r = b.u.keys(b.Org, k)[fold(text)]; r != nil && r.org == b.Org {
+			return r, true
+		}
+		return nil, true
+	}
+	return nil, false
+}
+
+// sort puts the records in the order that is asked for. Ids break ties, so that pages fit together.
+func (b *backend) sort(list []*record, q scim.Query) {
+	by := strings.ToLower(q.SortBy.String())
+	if by == "" {
+		return
+	}
+	b.u.mu.RLock()
+	defer b.u.mu.RUnlock()
+	slices.SortFunc(list, func(x, y *record) int {
+		d := 0
+		switch by {
+		case "username", "displayname":
+			d = cmp.Compare(x.key, y.key)
+		case "meta.lastmodified":
+			d = cmp.Compare(x.modified, y.modified)
+		}
+		d = cmp.Or(d, compareID(x, y))
+		if q.Descending {
+			return -d
+		}
+		return d
+	})
+}
+
+// sortable refuses what Webex cannot sort by.
+func sortable(k kind, by filter.Path) error {
+	name := "userName"
+	if k == groupKind {
+		name = "displayName"
+	}
+	switch by.String() {
+	case "", name, "id", "meta.lastModified":
+		return nil
+	}
+	return scim.ErrInvalidValue("sortBy must be " + name + ", id or meta.lastModified")
+}

@@ -1,0 +1,88 @@
+package webexorg
+
+import "lockstep/scim"
+
+// patchGroup applies a patch to a group. Changes of members cost what they change: the members are neither read nor copied.
+func (b *backend) patchGroup(ref scim.Ref, ifMatch string, p scim.Patch) (scim.Resource, error) {
+	delta, rest, ok := p.Members()
+	if !ok {
+		return b.rewrite(ref, ifMatch, func(v view, _ scim.Object) (change, error) { return b.patchAll(v, p) })
+	}
+	ops, err := deltaOps(delta)
+	if err != nil {
+		return scim.Resource{}, err
+	}
+	return b.rewrite(ref, ifMatch, func(_ view, before scim.Object) (change, error) {
+		c := change{org: b.Org, kind: groupKind}
+		if len(rest.Operations) > 0 {
+			after, err := b.apply(groupType(), before, rest)
+			if err != nil {
+				return c, err
+			}
+			if c, err = b.group(after); err != nil {
+				return c, err
+			}
+		}
+		c.members = ops
+		return c, nil
+	})
+}
+
+func deltaOps(d scim.MemberDelta) ([]memberOp, error) {
+	add := make([]string, len(d.Add))
+	for i, m := range d.Add {
+		add[i] = m.Text("value")
+	}
+	var ops []memberOp
+	switch {
+	case d.Replace:
+		ops = []memberOp{{replaceMembers, add}}
+	default:
+		if len(d.Remove) > 0 {
+			ops = append(ops, memberOp{removeMembers, d.Remove})
+		}
+		if len(add) > 0 {
+			ops = append(ops, memberOp{addMembers, add})
+		}
+	}
+	return ops, checkMembers(ops)
+}
+
+// patchAll applies a patch that has to see the members to what the group has of them.
+func (b *backend) patchAll(v view, p scim.Patch) (change, error) {
+	b.u.mu.RLock()
+	doc := appendReferences(v.record.doc, "members", v.record.members, len(v.record.members))
+	had := make(map[string]bool, len(v.record.members))
+	for _, m := range v.record.members {
+		had[m.id] = true
+	}
+	b.u.mu.RUnlock()
+	whole, err := scim.DecodeObject(doc)
+	if err != nil {
+		return change{}, err
+	}
+	after, err := b.apply(groupType(), whole, p)
+	if err != nil {
+		return change{}, err
+	}
+	ids, err := memberIDs(after.Get("members"))
+	if err != nil {
+		return change{}, err
+	}
+	c, err := b.group(after)
+	if err != nil {
+		return c, err
+	}
+	add, remove := memberOp{op: addMembers}, memberOp{op: removeMembers}
+	for _, id := range ids {
+		if !had[id] {
+			add.ids = append(add.ids, id)
+		}
+		delete(had, id)
+	}
+	for id := range had {
+		remove.ids = append(remove.ids, id)
+	}
+	c.members = []memberOp{remove, add}
+	return c, checkMembers(c.members)
+}
