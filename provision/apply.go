@@ -315,7 +315,11 @@ func (a *applier) carryEdges(ctx context.Context, it *item) error {
 	if limit <= 0 {
 		limit = 1000
 	}
-	edges, err := a.Store.Edges(ctx, a.job.Tenant, a.job.ID, EdgeQuery{From: []Ref{it.Source.Ref}, Waiting: true, Limit: limit})
+	q := EdgeQuery{From: []Ref{it.Source.Ref}, Ready: true, Limit: limit}
+	if it.Kind == rule.Create { // it is not linked yet
+		q.Ready, q.Waiting = false, true
+	}
+	edges, err := a.Store.Edges(ctx, a.job.Tenant, a.job.ID, q)
 	if err != nil {
 		return err
 	}
@@ -367,7 +371,7 @@ func (a *applier) halted(ctx context.Context) bool {
 
 // moreRefers plans rows for references whose ends have come together since the plan was made.
 func (a *applier) moreRefers(ctx context.Context) (bool, error) {
-	rows, err := a.refers(ctx, a.cycle)
+	rows, err := a.refers(ctx, true)
 	if err != nil || len(rows) == 0 {
 		return false, err
 	}
@@ -377,24 +381,22 @@ func (a *applier) moreRefers(ctx context.Context) (bool, error) {
 
 // refers makes a row for each object with references that wait while both their ends are linked. Objects whose references
 // failed in this cycle already are left for the next.
-func (r *run) refers(ctx context.Context, tried *Cycle) ([]Action, error) {
+func (r *run) refers(ctx context.Context, tried bool) ([]Action, error) {
 	edges, err := r.Store.Edges(ctx, r.job.Tenant, r.job.ID, EdgeQuery{Ready: true, Limit: 10_000})
 	if err != nil || len(edges) == 0 {
 		return nil, err
 	}
-	skip := map[Ref]bool{}
 	states := []ActionState{Planned, Open}
-	if tried != nil {
+	if tried {
 		states = append(states, Failed, Refused)
 	}
-	old, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, ActionQuery{Cycle: r.cycle.ID, States: states, Kinds: []rule.Kind{rule.Refer, rule.Create}, Limit: 1 << 20})
+	old, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, ActionQuery{Cycle: r.cycle.ID, States: states, Kinds: []rule.Kind{rule.Refer}, Limit: 1 << 20})
 	if err != nil {
 		return nil, err
 	}
+	skip := map[Ref]bool{}
 	for _, row := range old {
-		if row.Kind == rule.Refer || row.State != Failed && row.State != Refused {
-			skip[row.Source.Ref] = true
-		}
+		skip[row.Source.Ref] = true
 	}
 	type change struct{ add, remove int }
 	changes := map[Ref]*change{}

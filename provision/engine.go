@@ -379,6 +379,7 @@ func (r *run) commit(ctx context.Context, b Batch) error {
 // end closes the cycle.
 func (r *run) end(ctx context.Context) error {
 	now := r.now()
+	r.moveCursor() // in a manual job this is what Apply means
 	r.cycle.Phase, r.cycle.EndedAt = Ended, now
 	r.job.Code, r.job.Detail, r.job.NotBefore = "", "", time.Time{}
 	if r.job.State == Quarantined {

@@ -238,7 +238,7 @@ func (r *run) rank(ctx context.Context) error {
 			return err
 		}
 	}
-	refers, err := r.refers(ctx, nil)
+	refers, err := r.refers(ctx, false)
 	if err != nil {
 		return err
 	}

@@ -269,13 +269,13 @@ type LinkQuery struct {
 	Limit     int              // 0 is 1,000
 }
 
-// EdgeQuery selects edges of a job by their ends, and-ed when both From and To are given, or all that wait with both ends
-// linked (Ready). Limit 0 is no limit.
+// EdgeQuery selects edges of a job. What is given is and-ed; without From and To either Ready or nothing is given. Limit 0 is
+// no limit.
 type EdgeQuery struct {
 	From    []Ref
 	To      []Ref
-	Waiting bool // with From or To: only edges whose Wanted differs from Written
-	Ready   bool // Wanted differs from Written and both ends are linked
+	Waiting bool // Wanted differs from Written
+	Ready   bool // Waiting, and both ends are linked
 	Limit   int
 }
 
