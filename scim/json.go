@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -47,6 +48,7 @@ func decode(data []byte, keepEmpty bool) (any, error) {
 	d := decoder{
 		Decoder:   jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true)), // checked here, in any case
 		keepEmpty: keepEmpty,
+		known:     knownTexts(),
 	}
 	v, err := d.value()
 	if err == nil {
@@ -64,6 +66,59 @@ func decode(data []byte, keepEmpty bool) (any, error) {
 type decoder struct {
 	*jsontext.Decoder
 	keepEmpty bool
+	known     map[string]knownText
+}
+
+// knownText is a text that need not be allocated again.
+type knownText struct {
+	text  string
+	boxed any
+}
+
+// knownTexts holds the names and canonical values of the built-in schemas, by their JSON. Half of the texts in a resource are
+// among them.
+var knownTexts = sync.OnceValue(func() map[string]knownText {
+	known := map[string]knownText{}
+	add := func(s string) { known[string(appendText(nil, s))] = knownText{s, s} }
+	var attributes func([]Attribute)
+	attributes = func(list []Attribute) {
+		for _, a := range list {
+			add(a.Name)
+			for _, v := range a.CanonicalValues {
+				add(v)
+			}
+			attributes(a.SubAttributes)
+		}
+	}
+	for _, s := range []*Schema{UserSchema(), GroupSchema(), EnterpriseUserSchema(), CiscoUserSchema(), CiscoGroupSchema()} {
+		add(s.ID)
+		attributes(s.Attributes)
+		attributes(commonAttributes(s))
+	}
+	for _, name := range []string{"Operations", "op", "path", "value", "add", "replace", "remove", "Add", "Replace", "Remove", PatchURN} {
+		add(name)
+	}
+	return known
+})
+
+// name reads the name of an attribute.
+func (d decoder) name() (string, error) {
+	raw, err := d.ReadValue()
+	if err != nil {
+		return "", err
+	}
+	if k, ok := d.known[string(raw)]; ok {
+		return k.text, nil
+	}
+	return unquote(raw)
+}
+
+func unquote(raw jsontext.Value) (string, error) {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1]), nil
+	}
+	b, err := jsontext.AppendUnquote(nil, raw)
+	return string(b), err
 }
 
 func syntaxError(err error) error {
@@ -85,13 +140,21 @@ func (d decoder) end() error {
 
 // value reads the next value; nil stands for null and, unless keepEmpty, for what is empty.
 func (d decoder) value() (any, error) {
+	if d.PeekKind() == '"' {
+		raw, err := d.ReadValue()
+		if err != nil {
+			return nil, err
+		}
+		if k, ok := d.known[string(raw)]; ok {
+			return k.boxed, nil
+		}
+		return unquote(raw)
+	}
 	tok, err := d.ReadToken()
 	if err != nil {
 		return nil, err
 	}
 	switch tok.Kind() {
-	case '"':
-		return tok.String(), nil
 	case '0':
 		return number(tok.String())
 	case 't', 'f':
@@ -119,11 +182,10 @@ func (d decoder) object() (Object, error) {
 	o := make(Object, 0, 8)
 	var seen names
 	for d.PeekKind() != '}' {
-		tok, err := d.ReadToken()
+		name, err := d.name()
 		if err != nil {
 			return nil, err
 		}
-		name := tok.String()
 		v, err := d.value()
 		if err != nil {
 			return nil, err
