@@ -36,11 +36,10 @@ func ParseBulk(data []byte, limits Limits) (BulkRequest, error) {
 	if err := limits.check(len(data), 16<<20); err != nil {
 		return BulkRequest{}, err
 	}
-	v, err := decode(data, true)
+	o, err := decode(data, true)
 	if err != nil {
 		return BulkRequest{}, err
 	}
-	o, _ := v.(Object)
 	list, ok := o.Get("Operations").(List)
 	if !ok {
 		return BulkRequest{}, ErrInvalidSyntax("the body has no list Operations")

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"bytes"
+	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -21,20 +22,14 @@ const MaxDepth = 32
 // empty objects are dropped, wherever they are. It refuses names that occur twice in an object, also in different case (RFC
 // 7643 §2.1), lists in lists, values nested deeper than MaxDepth, invalid UTF-8, and anything after the object. The error is
 // an *Error with status 400 and the type invalidSyntax.
-func DecodeObject(data []byte) (Object, error) {
-	v, err := decode(data, false)
-	if err != nil {
-		return nil, err
-	}
-	o, ok := v.(Object)
-	if !ok {
-		return nil, ErrInvalidSyntax("the body is not a JSON object")
-	}
-	return o, nil
-}
+func DecodeObject(data []byte) (Object, error) { return decode(data, false) }
 
-// UnmarshalJSON is DecodeObject.
+// UnmarshalJSON is DecodeObject; null is the empty object.
 func (o *Object) UnmarshalJSON(data []byte) (err error) {
+	if string(data) == "null" {
+		*o = nil
+		return nil
+	}
 	*o, err = DecodeObject(data)
 	return err
 }
@@ -42,25 +37,35 @@ func (o *Object) UnmarshalJSON(data []byte) (err error) {
 // MarshalJSON is AppendJSON. It never fails.
 func (o Object) MarshalJSON() ([]byte, error) { return AppendJSON(nil, o), nil }
 
-// decode decodes one JSON value. With keepEmpty, nulls, empty lists and empty objects stay, as nil, List{} and Object{}: in a
+// decode decodes a JSON object. With keepEmpty, nulls, empty lists and empty objects stay, as nil, List{} and Object{}: in a
 // PATCH they mean something.
-func decode(data []byte, keepEmpty bool) (any, error) {
+func decode(data []byte, keepEmpty bool) (Object, error) {
 	d := decoder{
 		Decoder:   jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true)), // checked here, in any case
 		keepEmpty: keepEmpty,
 		known:     knownTexts(),
 	}
-	v, err := d.value()
-	if err == nil {
-		err = d.end()
+	switch d.PeekKind() {
+	case '{':
+	case '[', '"', '0', 't', 'f', 'n':
+		return nil, ErrInvalidSyntax("the JSON is not an object")
 	}
+	_, err := d.ReadToken()
 	if err != nil {
 		return nil, syntaxError(err)
 	}
-	if v == nil && !keepEmpty {
-		return Object{}, nil
+	o, err := d.object()
+	if err != nil {
+		return nil, syntaxError(err)
 	}
-	return v, nil
+	switch _, err := d.ReadToken(); err {
+	case io.EOF:
+		return o, nil
+	case nil:
+		return nil, ErrInvalidSyntax("there is something after the JSON object")
+	default:
+		return nil, syntaxError(err)
+	}
 }
 
 type decoder struct {
@@ -125,17 +130,10 @@ func syntaxError(err error) error {
 	if e, ok := err.(*Error); ok {
 		return e
 	}
-	return ErrInvalidSyntax("the body is not valid JSON: " + err.Error())
-}
-
-func (d decoder) end() error {
-	if _, err := d.ReadToken(); err == nil {
-		return ErrInvalidSyntax("there is something after the JSON value")
-	}
-	if d.InputOffset() == 0 {
+	if err == io.EOF {
 		return ErrInvalidSyntax("the body is empty")
 	}
-	return nil
+	return ErrInvalidSyntax("the body is not valid JSON: " + err.Error())
 }
 
 // value reads the next value; nil stands for null and, unless keepEmpty, for what is empty.

@@ -53,13 +53,9 @@ func ParsePatch(data []byte, limits Limits) (Patch, error) {
 	if err := limits.check(len(data), 1<<20); err != nil {
 		return Patch{}, err
 	}
-	v, err := decode(data, true)
+	o, err := decode(data, true)
 	if err != nil {
 		return Patch{}, err
-	}
-	o, ok := v.(Object)
-	if !ok {
-		return Patch{}, ErrInvalidSyntax("the body is not a JSON object")
 	}
 	return parsePatch(o, limits)
 }
