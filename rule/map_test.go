@@ -1,27 +1,106 @@
 package rule_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+	"pgregory.net/rapid"
 
+	"lockstep"
 	"lockstep/rule"
 	"lockstep/scim"
 )
 
-func TestSmoke(t *testing.T) {
-	p, problems := rule.Compile(webex(), scim.UserType(), rule.Options{Searchable: []string{"userName"}})
-	if len(problems) > 0 {
-		t.Fatal(problems)
+// TestMap runs testdata/map/*.txtar: the mappings, then cases. A case begins with its source, whose title says what happens to
+// the object; written, want, match, problems and redacted follow.
+func TestMap(t *testing.T) {
+	files, err := filepath.Glob("testdata/map/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no cases", err)
 	}
-	out := p.Map(rule.Input{Values: ada(), Enabled: true, InScope: true, Creating: true, Now: time.Unix(0, 0)})
-	b, _ := out.Want.MarshalJSON()
-	t.Log(string(b), out.Match, out.Problems, p.Attributes(), p.References())
-	again := p.Map(rule.Input{Values: ada(), Enabled: true, InScope: true, Written: out.Want})
-	if diff := cmp.Diff(out.Want, again.Want); diff != "" {
-		t.Error(diff)
+	for _, file := range files {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := rule.ObjectMapping{}
+		if err := json.Unmarshal(archive.Files[0].Data, &m.Attributes); err != nil {
+			t.Fatal(file, err)
+		}
+		p, problems := rule.Compile(m, scim.UserType(), rule.Options{})
+		if len(problems) > 0 {
+			t.Fatal(file, problems)
+		}
+		for i, f := range archive.Files {
+			if strings.HasPrefix(f.Name, "create") || strings.HasPrefix(f.Name, "update") {
+				t.Run(filepath.Base(file)+"/"+f.Name, func(t *testing.T) { mapCase(t, p, archive.Files[i:]) })
+			}
+		}
 	}
+}
+
+func mapCase(t *testing.T, p *rule.Program, files []txtar.File) {
+	title := files[0].Name
+	in := rule.Input{
+		ID: "4711", Values: object(t, files[0].Data), Now: noon,
+		Creating: strings.HasPrefix(title, "create"),
+		Enabled:  !strings.Contains(title, "disabled"),
+		Deleted:  strings.Contains(title, "deleted"),
+		InScope:  !strings.Contains(title, "out of scope"),
+	}
+	parts := map[string]string{}
+	for _, f := range files[1:] {
+		if strings.HasPrefix(f.Name, "create") || strings.HasPrefix(f.Name, "update") {
+			break
+		}
+		parts[f.Name] = strings.TrimSpace(string(f.Data))
+	}
+	if written, ok := parts["written"]; ok {
+		in.Written = object(t, []byte(written))
+	}
+	out := p.Map(in)
+	if want := object(t, []byte(parts["want"])); !scim.Equal(out.Want, want) {
+		t.Errorf("want\n%s, got\n%s", scim.AppendJSON(nil, want), scim.AppendJSON(nil, out.Want))
+	}
+	var match []string
+	for _, m := range out.Match {
+		match = append(match, m.Attribute+"="+m.Value)
+	}
+	if got := strings.Join(match, "\n"); got != parts["match"] {
+		t.Errorf("match: got %s", got)
+	}
+	if want, ok := parts["redacted"]; ok && strings.Join(out.Redacted, "\n") != want {
+		t.Errorf("redacted: got %s", out.Redacted)
+	}
+	var problems []string
+	if parts["problems"] != "" {
+		problems = strings.Split(parts["problems"], "\n")
+	}
+	if len(problems) != len(out.Problems) {
+		t.Fatalf("problems: got %q", out.Problems)
+	}
+	for i, line := range problems {
+		code, text, _ := strings.Cut(line, " ")
+		if err := out.Problems[i]; string(lockstep.CodeOf(err)) != code || !strings.HasPrefix(err.Error(), text) {
+			t.Errorf("problem %d: got %q, want %s", i, err, line)
+		}
+	}
+}
+
+func object(t *testing.T, data []byte) scim.Object {
+	t.Helper()
+	o, err := scim.DecodeObject(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
 }
 
 func from(name string) *rule.MappingSource {
@@ -32,64 +111,182 @@ func function(text string) *rule.MappingSource {
 	return &rule.MappingSource{Type: rule.FromFunction, Expression: text}
 }
 
-// webex is the mapping of the gallery app, with Entra's names.
-func webex() rule.ObjectMapping {
-	return rule.ObjectMapping{
-		Name: "User", Enabled: true, Source: "User", Target: "User", Flow: "Add, Update, Delete",
-		Attributes: []rule.Mapping{
-			{Target: "userName", Source: from("userPrincipalName"), Match: 1},
-			{Target: "active", Source: function(`Switch([IsSoftDeleted], , "False", "True", "True", "False")`)},
-			{Target: "displayName", Source: from("displayName")},
-			{Target: "name.familyName", Source: from("surname")},
-			{Target: "name.givenName", Source: from("givenName")},
-			{Target: "externalId", Source: from("objectId")},
-			{Target: "title", Source: from("jobTitle")},
-			{Target: `addresses[type eq "work"].country`, Source: from("usageLocation")},
-			{Target: `addresses[type eq "work"].locality`, Source: from("city")},
-			{Target: `addresses[type eq "work"].streetAddress`, Source: from("streetAddress")},
-			{Target: `addresses[type eq "work"].region`, Source: from("state")},
-			{Target: `addresses[type eq "work"].postalCode`, Source: from("postalCode")},
-			{Target: `phoneNumbers[type eq "work"].value`, Source: from("telephoneNumber")},
-			{Target: `phoneNumbers[type eq "mobile"].value`, Source: from("mobile")},
-			{Target: "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department", Source: from("department")},
-			{Target: "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager", Source: from("manager")},
+func compile(t testing.TB, mappings ...rule.Mapping) *rule.Program {
+	t.Helper()
+	mappings = append(mappings, rule.Mapping{Target: "userName", Source: from("userName"), Match: 1})
+	p, problems := rule.Compile(rule.ObjectMapping{Attributes: mappings}, scim.UserType(), rule.Options{})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return p
+}
+
+// TestRandomValuesStay: what is random is made on create, and again only when an attribute changes that it depends on.
+func TestRandomValuesStay(t *testing.T) {
+	p := compile(t,
+		rule.Mapping{Target: "password", Source: function(`RandomString(12, 1, 1, 1, 1)`)},
+		rule.Mapping{Target: "nickName", Source: function(`SelectUniqueValue([nick], Append([nick], "2"))`)},
+		rule.Mapping{Target: "externalId", Source: function(`Guid()`)},
+		rule.Mapping{Target: "title", Source: function(`FormatDateTime(Now(), , "M/d/yyyy h:mm:ss tt", "yyyy-MM-dd HH:mm:ss")`)},
+	)
+	var asked []string
+	in := rule.Input{
+		Values: scim.Object{{Name: "userName", Value: "ada"}, {Name: "nick", Value: "a"}}, Enabled: true, InScope: true, Creating: true,
+		Now: noon, Random: bytes.NewReader(make([]byte, 1<<16)),
+		Unique: func(attribute, candidate string) (bool, error) {
+			asked = append(asked, attribute+"="+candidate)
+			return candidate != "a", nil
 		},
 	}
+	made := p.Map(in)
+	if len(made.Problems) > 0 || made.Want.Text("nickName") != "a2" || strings.Join(asked, " ") != "nickName=a nickName=a2" {
+		t.Fatalf("got %+v, asked %q", made, asked)
+	}
+	if got := strings.Join(made.Redacted, " "); got != "password" {
+		t.Errorf("redacted: %s", got)
+	}
+	if made.Want.Text("title") != "2026-11-22 12:00:00" || !made.Recheck.IsZero() {
+		t.Errorf("got %s, again at %s", made.Want.Text("title"), made.Recheck)
+	}
+	in.Creating, in.Written, in.WrittenHash = false, made.Want, made.Hash
+	in.Now, in.Random, in.Unique = noon.Add(time.Hour), nil, nil
+	same := p.Map(in)
+	if !scim.Equal(same.Want, made.Want) || len(same.Problems) > 0 || same.Hash != made.Hash {
+		t.Errorf("it does not stay: %s, %v", scim.AppendJSON(nil, same.Want), same.Problems)
+	}
+	in.WrittenHash = ""
+	in.Values = scim.Object{{Name: "userName", Value: "ada"}, {Name: "nick", Value: "b"}}
+	if unknown := p.Map(in); !scim.Equal(unknown.Want, made.Want) {
+		t.Errorf("without the hash it does not stay: %s", scim.AppendJSON(nil, unknown.Want))
+	}
+	in.WrittenHash = made.Hash
+	in.Unique = func(string, string) (bool, error) { return true, nil }
+	changed := p.Map(in)
+	if changed.Want.Text("nickName") != "b" || changed.Want.Text("externalId") != made.Want.Text("externalId") || changed.Hash == made.Hash {
+		t.Errorf("got %s, %v", scim.AppendJSON(nil, changed.Want), changed.Problems)
+	}
 }
 
-// ada is a person of an Entra directory.
-func ada() scim.Object {
-	var o scim.Object
-	for _, a := range [][2]string{
-		{"userPrincipalName", "ada@northwind.example"}, {"displayName", "Ada Lovelace"}, {"surname", "Lovelace"},
-		{"givenName", "Ada"}, {"objectId", "7d3c"}, {"jobTitle", "Analyst"}, {"usageLocation", "GB"}, {"city", "London"},
-		{"streetAddress", "12 St James's Square"}, {"state", "London"}, {"postalCode", "SW1Y 4JH"},
-		{"telephoneNumber", "+44 20 1"}, {"mobile", "+44 7700 1"}, {"department", "Engines"}, {"mail", "ada@northwind.example"},
-		{"companyName", "Northwind"}, {"employeeId", "1815"}, {"country", "GB"}, {"mailNickname", "ada"}, {"employeeType", "Staff"},
-	} {
-		o.Set(a[0], a[1])
-	}
-	return o
-}
-
-func BenchmarkMap(b *testing.B) {
-	p, problems := rule.Compile(webex(), scim.UserType(), rule.Options{Searchable: []string{"userName"}})
-	if len(problems) > 0 {
-		b.Fatal(problems)
-	}
-	in := rule.Input{Values: ada(), Enabled: true, InScope: true, Creating: true}
-	want := p.Map(in).Want
-	b.Run("create", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			p.Map(in)
-		}
+// TestUniqueFails: an error of the search keeps its code and names the attribute.
+func TestUniqueFails(t *testing.T) {
+	p := compile(t, rule.Mapping{Target: "nickName", Source: function(`SelectUniqueValue([a], [b])`)})
+	out := p.Map(rule.Input{
+		Values:   scim.Object{{Name: "userName", Value: "ada"}, {Name: "a", Value: "1"}, {Name: "b", Value: "2"}},
+		Creating: true, Enabled: true, InScope: true,
+		Unique: func(string, string) (bool, error) { return false, &lockstep.Error{Code: lockstep.CodeTargetUnreachable} },
 	})
-	in.Creating, in.Written = false, want
-	b.Run("update", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			p.Map(in)
+	if len(out.Problems) != 1 || lockstep.CodeOf(out.Problems[0]) != lockstep.CodeTargetUnreachable || !strings.HasPrefix(out.Problems[0].Error(), "nickName") {
+		t.Errorf("got %q", out.Problems)
+	}
+}
+
+// TestTimeMatters: an expression that looks at days is evaluated anew when the day has come, and says when that is.
+func TestTimeMatters(t *testing.T) {
+	p := compile(t, rule.Mapping{Target: "title", Source: function(`IIF(DateDiff("d", Now(), CDate([hireDate])) > 0, "new", "old")`)})
+	in := rule.Input{
+		Values:  scim.Object{{Name: "userName", Value: "ada"}, {Name: "hireDate", Value: "2026-11-24"}},
+		Enabled: true, InScope: true, Creating: true, Now: noon,
+	}
+	for _, c := range []struct{ now, want, recheck string }{
+		{"2026-11-22T12:00:00Z", "new", "2026-11-23T00:00:00Z"},
+		{"2026-11-22T23:59:59.5Z", "new", "2026-11-23T00:00:00Z"},
+		{"2026-11-24T00:00:00Z", "old", "2026-11-25T00:00:00Z"},
+	} {
+		var err error
+		if in.Now, err = time.Parse(time.RFC3339, c.now); err != nil {
+			t.Fatal(err)
+		}
+		out := p.Map(in)
+		if got := out.Recheck.Format(time.RFC3339); out.Want.Text("title") != c.want || got != c.recheck {
+			t.Errorf("%s: %s until %s, %v", c.now, out.Want.Text("title"), got, out.Problems)
+		}
+		in.Creating, in.Written, in.WrittenHash = false, out.Want, out.Hash
+	}
+}
+
+// TestKnown: what flows always is taken from what is compared with, so that it is sent again.
+func TestKnown(t *testing.T) {
+	p := compile(t, rule.Mapping{Target: "name.givenName", Source: from("first"), Behavior: rule.FlowAlways})
+	written := object(t, []byte(`{"userName": "ada", "name": {"givenName": "Ada", "familyName": "L"}}`))
+	if got := string(scim.AppendJSON(nil, p.Known(written))); got != `{"userName":"ada","name":{"familyName":"L"}}` {
+		t.Errorf("got %s", got)
+	}
+	if !written.Has("name") || p.Known(nil) != nil {
+		t.Error("what was written has changed")
+	}
+}
+
+// mappings generates rules over the attributes a and b of the source.
+func mappings() *rapid.Generator[[]rule.Mapping] {
+	targets := []string{
+		"title", "displayName", "active", "name.givenName", `emails[type eq "work"].value`, `emails[type eq "home"].value`, "roles", "photos.value",
+		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department", "nickName", `addresses[type eq "work"].country`, "profileUrl",
+	}
+	sources := []*rule.MappingSource{
+		nil, from("a"), from("b"), function(`Not([a])`), function(`Coalesce([a], [b])`), function(`Switch([a], "x", "ada", "lovelace")`),
+		function(`IgnoreFlowIfNullOrEmpty([a])`), function(`Split([a], "a")`), function(`Guid()`), function(`Append([a], "!")`),
+		function(`Left([b], 1)`), {Type: rule.FromConstant, Expression: "fixed"}, function(`Item([a], 2)`), from("IsSoftDeleted"),
+	}
+	return rapid.Custom(func(t *rapid.T) []rule.Mapping {
+		list := []rule.Mapping{{Target: "userName", Source: from("a"), Match: 1}}
+		for _, target := range targets {
+			if rapid.Bool().Draw(t, target) {
+				list = append(list, rule.Mapping{
+					Target: target, Source: rapid.SampledFrom(sources).Draw(t, "source"),
+					Default:  rapid.SampledFrom([]string{"", "", "True", "none"}).Draw(t, "default"),
+					FlowType: rapid.SampledFrom([]rule.FlowType{"", "", rule.ObjectAddOnly, rule.MultiValueAddOnly}).Draw(t, "flow"),
+					Clear:    rapid.Bool().Draw(t, "clear"), DefaultOnUpdate: rapid.Bool().Draw(t, "default on update"),
+				})
+			}
+		}
+		return list
+	})
+}
+
+// TestMapProperties: Map gives the same for the same, settles at once, changes neither its input nor what it does not map, and
+// never fails without a code.
+func TestMapProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := rule.ObjectMapping{Attributes: mappings().Draw(t, "mappings")}
+		p, problems := rule.Compile(m, scim.UserType(), rule.Options{})
+		for _, err := range problems {
+			if lockstep.CodeOf(err) == lockstep.CodeInternal {
+				t.Errorf("a problem without a code: %v", err)
+			}
+		}
+		in := rule.Input{Enabled: rapid.Bool().Draw(t, "enabled"), InScope: true, Now: noon, Creating: rapid.Bool().Draw(t, "creating")}
+		in.Values.Set("a", values().Draw(t, "a"))
+		in.Values.Set("b", values().Draw(t, "b"))
+		in.Written = scim.Object{{Name: "unmapped", Value: "stays"}, {Name: "emails", Value: scim.List{scim.Object{{Name: "type", Value: "work"}, {Name: "value", Value: "old"}}}}}
+		before := fmt.Sprint(in.Values, in.Written)
+		run := func(in rule.Input) rule.Output {
+			in.Random = bytes.NewReader(make([]byte, 1<<12))
+			return p.Map(in)
+		}
+		first := run(in)
+		if again := run(in); !scim.Equal(first.Want, again.Want) || len(first.Problems) != len(again.Problems) || first.Hash != again.Hash {
+			t.Errorf("the second time it is another: %v, %v", first, again)
+		}
+		if !in.Creating && first.Want.Text("unmapped") != "stays" {
+			t.Error("an attribute without a mapping was lost")
+		}
+		for _, err := range first.Problems {
+			if e, ok := errors.AsType[*lockstep.Error](err); !ok || e.Code == lockstep.CodeInternal || e.Detail == "" {
+				t.Errorf("a problem without a code: %v", err)
+			}
+		}
+		snapshot := first.Want.Clone()
+		in.Creating, in.Written, in.WrittenHash = false, first.Want, first.Hash
+		settled := run(in)
+		if diff := scim.Diff(snapshot, settled.Want); len(diff) > 0 {
+			t.Errorf("it does not settle: %v", diff)
+		}
+		if !scim.Equal(snapshot, first.Want) {
+			t.Error("what was written has been changed in place")
+		}
+		in.Written = nil
+		if after := fmt.Sprint(in.Values); !strings.HasPrefix(before, after) {
+			t.Error("the source has been changed")
 		}
 	})
 }

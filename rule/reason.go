@@ -13,9 +13,6 @@ func (r Reason) Sentence() string {
 	if r.Clause == "" {
 		return r.Rule
 	}
-	if s := r.saw(); s != "" {
-		return r.Rule + ": " + r.Clause + " — " + s
-	}
 	return r.Rule + ": " + r.Clause
 }
 
@@ -40,13 +37,10 @@ func (r Reason) clause() string {
 	return r.Rule
 }
 
-// saw puts the values in words: "it is US".
+// saw puts what a filter saw in words: "it is US".
 func (r Reason) saw() string {
 	if len(r.Values) == 0 {
-		if r.Rule == ruleFilter {
-			return "it is empty"
-		}
-		return ""
+		return "it is empty"
 	}
 	values := make([]string, len(r.Values))
 	for i, pair := range r.Values {

@@ -6,10 +6,13 @@ import (
 )
 
 // didYouMean returns a hint to add to an error about an unknown name, or "" when none of the names is near: one that ends with
-// it (familyName for name.familyName), or one that at most a third of its letters tells apart.
+// it (familyName for name.familyName), or one that few letters tell apart: one in a short name, a third and one more in others.
 func didYouMean(name string, names []string) string {
 	name = strings.ToLower(name)
-	best, nearest := "", len(name)/3+1
+	best, nearest := "", 2
+	if len(name) > 3 {
+		nearest += len(name) / 3
+	}
 	for _, n := range names {
 		lower := strings.ToLower(n)
 		if strings.HasSuffix(lower, "."+name) || strings.HasSuffix(lower, ":"+name) {
