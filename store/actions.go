@@ -1,0 +1,277 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"lockstep"
+	"lockstep/provision"
+	"lockstep/rule"
+)
+
+const actionColumns = `id, cycle, state, kind, lane, rank, source_type, source_id, source_name, target_type, target_id, target_name, refers,
+	code, detail, attempt, epoch, expires, undoes, planned, opened, ended, seen, decided, reason, before_doc, after_doc`
+
+var upsertActions = bulk{fixed: 1, lead: true, cols: 28, text: "INSERT INTO action (job, " + actionColumns + `, search) VALUES @rows
+	ON CONFLICT (job, id) DO UPDATE SET cycle = excluded.cycle, state = excluded.state, kind = excluded.kind, lane = excluded.lane,
+		rank = excluded.rank, source_type = excluded.source_type, source_id = excluded.source_id, source_name = excluded.source_name,
+		target_type = excluded.target_type, target_id = excluded.target_id, target_name = excluded.target_name, refers = excluded.refers,
+		code = excluded.code, detail = excluded.detail, attempt = excluded.attempt, epoch = excluded.epoch, expires = excluded.expires,
+		undoes = excluded.undoes, planned = excluded.planned, opened = excluded.opened, ended = excluded.ended, seen = excluded.seen,
+		decided = excluded.decided, reason = excluded.reason, before_doc = excluded.before_doc, after_doc = excluded.after_doc,
+		search = excluded.search`}
+
+func (w batch) actions(all []provision.Action) error {
+	all = lastOf(all, func(a *provision.Action) lockstep.ActionID { return a.ID })
+	_, err := w.bulk(&upsertActions, []any{w.no}, len(all), func(args []any, i int) []any { return appendAction(args, &all[i]) })
+	return err
+}
+
+func appendAction(args []any, a *provision.Action) []any {
+	return append(args, string(a.ID), string(a.Cycle), string(a.State), string(a.Kind), int64(a.Lane), int64(a.Rank),
+		a.Source.Type, a.Source.ID, a.Source.Name, a.Target.Type, a.Target.ID, a.Target.Name, a.Refers, string(a.Code), a.Detail,
+		int64(a.Attempt), a.Epoch, millis(a.Expires), string(a.Undoes), millis(a.Planned), millis(a.Opened), millis(a.Ended),
+		seenText(a.Seen), decidedText(a.Decided), reasonText(a.Reason), document(a.Before), document(a.After), searchText(a))
+}
+
+// searchText is what people search in: the names of both ends.
+func searchText(a *provision.Action) string {
+	source, target := fold(a.Source.Name), fold(a.Target.Name)
+	if target == source || target == "" {
+		return source
+	}
+	return source + "\n" + target
+}
+
+func seenText(s provision.Seen) string {
+	if s == (provision.Seen{}) {
+		return ""
+	}
+	return plain(s)
+}
+
+func decidedText(d provision.Decision) string {
+	if d == (provision.Decision{}) {
+		return ""
+	}
+	return plain(d)
+}
+
+func reasonText(r rule.Reason) string {
+	if r.Rule == "" && r.Clause == "" && r.Values == nil {
+		return ""
+	}
+	return plain(r)
+}
+
+// plain is the JSON of a value that is made of strings, numbers and times, whose encoding cannot fail.
+func plain(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("store: encode %T: %v", v, err))
+	}
+	return string(text)
+}
+
+// parse is the inverse of plain; "" leaves the value alone.
+func parse(text string, into any) error {
+	if text == "" {
+		return nil
+	}
+	return json.Unmarshal([]byte(text), into)
+}
+
+func scanAction(s scanner) (a provision.Action, err error) {
+	var expires, planned, opened, ended int64
+	var seen, decided, reason, before, after string
+	err = s.Scan(&a.ID, &a.Cycle, &a.State, &a.Kind, &a.Lane, &a.Rank, &a.Source.Type, &a.Source.ID, &a.Source.Name,
+		&a.Target.Type, &a.Target.ID, &a.Target.Name, &a.Refers, &a.Code, &a.Detail, &a.Attempt, &a.Epoch, &expires, &a.Undoes,
+		&planned, &opened, &ended, &seen, &decided, &reason, &before, &after)
+	if err != nil {
+		return a, err
+	}
+	a.Expires, a.Planned, a.Opened, a.Ended = instant(expires), instant(planned), instant(opened), instant(ended)
+	if err := errors.Join(parse(seen, &a.Seen), parse(decided, &a.Decided), parse(reason, &a.Reason)); err != nil {
+		return a, fmt.Errorf("action %s: %w", a.ID, err)
+	}
+	if a.Before, err = object(before); err != nil {
+		return a, err
+	}
+	a.After, err = object(after)
+	return a, err
+}
+
+// open marks planned actions as open. If one of them is not planned any more, somebody has decided against it: then nothing may
+// be sent, and the error is lockstep.CodePlanStale.
+func (w batch) open(ids []lockstep.ActionID) error {
+	n, err := execLists(w.tx, `UPDATE action SET state = 'open', epoch = $2, attempt = attempt + 1, opened = $3
+		WHERE job = $1 AND state = 'planned' AND id IN (@list)`, []any{w.no, w.epoch, millis(w.at)}, ids)
+	if err == nil && n != int64(len(ids)) {
+		err = stale("%d of %d changes are no longer planned.", int64(len(ids))-n, len(ids))
+	}
+	return err
+}
+
+var updateRanks = bulk{fixed: 1, casts: []string{"TEXT", "BIGINT"}, text: `WITH v(id, rank) AS (VALUES @rows)
+	UPDATE action SET rank = v.rank FROM v WHERE action.job = $1 AND action.id = v.id AND action.rank <> v.rank`}
+
+func (w batch) rank(ranks []provision.Rank) error {
+	ranks = lastOf(ranks, func(r *provision.Rank) lockstep.ActionID { return r.Action })
+	_, err := w.bulk(&updateRanks, []any{w.no}, len(ranks), func(args []any, i int) []any {
+		return append(args, string(ranks[i].Action), int64(ranks[i].Rank))
+	})
+	return err
+}
+
+// Actions returns actions of a job. It satisfies provision.Store.
+func (db *DB) Actions(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, q provision.ActionQuery) ([]provision.Action, error) {
+	if q.Limit == 0 {
+		q.Limit = 1000
+	}
+	s := actionSearch{db: db, ctx: ctx, text: "SELECT " + actionColumns + " FROM action WHERE " + ofJob, args: []any{string(tenant), string(job)}}
+	if err := s.run(q); err != nil {
+		return nil, fmt.Errorf("read actions: %w", err)
+	}
+	slices.SortFunc(s.found, func(a, b provision.Action) int {
+		if q.Newest {
+			return cmp.Compare(b.ID, a.ID)
+		}
+		return cmp.Or(cmp.Compare(a.Lane, b.Lane), cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.ID, b.ID))
+	})
+	return s.found[:min(len(s.found), q.Limit)], nil
+}
+
+// actionSearch builds the statements of an ActionQuery. Each gives its first rows in order; the first of them all are the answer.
+type actionSearch struct {
+	db    *DB
+	ctx   context.Context
+	text  string
+	args  []any
+	found []provision.Action
+}
+
+// where adds a condition whose parameter is written ?.
+func (s *actionSearch) where(condition string, value any) {
+	s.args = append(s.args, value)
+	s.text += " AND " + strings.Replace(condition, "?", fmt.Sprintf("$%d", len(s.args)), 1)
+}
+
+// in adds a condition on a column with few possible values.
+func in[S ~string](s *actionSearch, column string, values []S) {
+	if len(values) == 0 {
+		return
+	}
+	first := len(s.args) + 1
+	for _, v := range values {
+		s.args = append(s.args, string(v))
+	}
+	s.text += " AND " + column + " IN (" + params(first, len(values)) + ")"
+}
+
+func (s *actionSearch) run(q provision.ActionQuery) error {
+	if q.Cycle != "" {
+		s.where("cycle = ?", string(q.Cycle))
+	}
+	in(s, "kind", q.Kinds)
+	if q.Source.ID != "" {
+		s.where("source_id = ?", q.Source.ID)
+		s.where("source_type = ?", q.Source.Type)
+	}
+	if q.Text != "" {
+		s.where(`search LIKE ? ESCAPE '\'`, "%"+escapeLike(fold(q.Text))+"%")
+	}
+	if q.Newest && q.After != "" {
+		s.where("id < ?", string(q.After))
+	}
+	order := " ORDER BY lane, rank, id LIMIT "
+	if q.Newest {
+		order = " ORDER BY id DESC LIMIT "
+	}
+	if q.IDs != nil {
+		in(s, "state", q.States)
+		return lists(s.text+" AND id IN (@list)", s.args, q.IDs, func(text string, args []any) error {
+			return s.read(text+order, args, q.Limit)
+		})
+	}
+	if q.Newest || q.Source.ID != "" || len(q.States) < 2 || q.Cycle == "" {
+		in(s, "state", q.States)
+		return s.read(s.text+order, s.args, q.Limit)
+	}
+	// The index gives the order within a state.
+	text, args := s.text, slices.Clip(s.args)
+	for _, state := range q.States {
+		s.text, s.args = text, args
+		s.where("state = ?", string(state))
+		if err := s.read(s.text+order, s.args, q.Limit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *actionSearch) read(text string, args []any, limit int) error {
+	rows, err := s.db.query(s.ctx, text+fmt.Sprintf("$%d", len(args)+1), append(slices.Clip(args), int64(limit))...)
+	found, err := collect(rows, err, scanAction)
+	s.found = append(s.found, found...)
+	return err
+}
+
+// escapeLike takes the meaning from the characters that LIKE knows.
+func escapeLike(s string) string {
+	return strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(s)
+}
+
+// Creates calls f for each planned create of the cycle. It satisfies provision.Store.
+func (db *DB) Creates(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID, f func(id lockstep.ActionID, source, refers string)) error {
+	rows, err := db.query(ctx, "SELECT id, source_id, refers FROM action WHERE "+ofJob+" AND cycle = $3 AND state = 'planned' AND kind = 'create'",
+		string(tenant), string(job), string(cycle))
+	if err != nil {
+		return fmt.Errorf("read creates: %w", err)
+	}
+	for rows.Next() {
+		var id lockstep.ActionID
+		var source, refers string
+		if err := rows.Scan(&id, &source, &refers); err != nil {
+			return errors.Join(fmt.Errorf("read creates: %w", err), rows.Close())
+		}
+		f(id, source, refers)
+	}
+	return errors.Join(rows.Err(), rows.Close())
+}
+
+// actionStates are all states, so that a count of a cycle's actions can go through the index, in which the state comes first.
+const actionStates = "'planned', 'held', 'left_out', 'open', 'done', 'failed', 'refused', 'rejected', 'skipped'"
+
+// Tally counts a cycle's actions and a job's linked objects, in two indexes. It satisfies provision.Store.
+func (db *DB) Tally(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID) (provision.Tally, error) {
+	t := provision.Tally{Actions: map[provision.TallyKey]int{}, Linked: map[string]int{}}
+	rows, err := db.query(ctx, "SELECT state, kind, source_type, COUNT(*) FROM action WHERE "+ofJob+" AND state IN ("+actionStates+") AND cycle = $3 GROUP BY state, kind, source_type",
+		string(tenant), string(job), string(cycle))
+	_, err = collect(rows, err, func(s scanner) (struct{}, error) {
+		var k provision.TallyKey
+		var n int
+		err := s.Scan(&k.State, &k.Kind, &k.Type, &n)
+		t.Actions[k] = n
+		return struct{}{}, err
+	})
+	if err != nil {
+		return t, fmt.Errorf("count actions: %w", err)
+	}
+	rows, err = db.query(ctx, "SELECT type, COUNT(*) FROM link WHERE "+ofJob+" AND target <> '' AND NOT disabled GROUP BY type", string(tenant), string(job))
+	_, err = collect(rows, err, func(s scanner) (struct{}, error) {
+		var typ string
+		var n int
+		err := s.Scan(&typ, &n)
+		t.Linked[typ] = n
+		return struct{}{}, err
+	})
+	if err != nil {
+		return t, fmt.Errorf("count links: %w", err)
+	}
+	return t, nil
+}

@@ -1,0 +1,110 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"lockstep"
+	"lockstep/provision"
+)
+
+// Commit writes what a slice has found out, if the job is still its own. It satisfies provision.Store.
+func (p Provision) Commit(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, epoch int64, b provision.Batch) error {
+	err := p.write(ctx, &work{tenant: tenant, rows: weight(&b), run: func(t *tx) error {
+		// The update holds the job's row until the transaction ends, so the epoch stays what it is.
+		rows, err := t.query("UPDATE job SET epoch = epoch WHERE tenant = $1 AND id = $2 AND epoch = $3 RETURNING no", string(tenant), string(id), epoch)
+		nos, err := collect(rows, err, scanInt)
+		if err != nil {
+			return err
+		}
+		if len(nos) == 0 {
+			return lockstep.ErrEpoch
+		}
+		return batch{tx: t, no: nos[0], epoch: epoch}.write(&b)
+	}})
+	if err != nil {
+		return fmt.Errorf("commit of job %s: %w", id, err)
+	}
+	return nil
+}
+
+// weight estimates how many rows the batch writes.
+func weight(b *provision.Batch) int {
+	n := len(b.Actions) + len(b.Opened) + len(b.Ranks) + len(b.Links) + len(b.Unlink) + len(b.Wanted) + len(b.Written) + len(b.Unwrite) + 2*len(b.Listed)
+	if b.Unlist {
+		n += gatherRows + 1
+	}
+	return n
+}
+
+// batch is a provision.Batch being written for the job with a number.
+type batch struct {
+	*tx
+	no    int64
+	epoch int64
+}
+
+// write writes the parts. Links come before edges, whose readiness depends on them.
+func (w batch) write(b *provision.Batch) error {
+	for _, part := range []struct {
+		name string
+		do   func() error
+	}{
+		{"listing", func() error { return w.list(b.Unlist, b.Listed) }},
+		{"links", func() error { return w.links(b.Links, b.Unlink) }},
+		{"references", func() error { return w.edges(b) }},
+		{"actions", func() error { return w.actions(b.Actions) }},
+		{"opened actions", func() error { return w.open(b.Opened) }},
+		{"ranks", func() error { return w.rank(b.Ranks) }},
+		{"cycle", func() error { return w.cycle(b.Cycle) }},
+		{"job", func() error { return w.job(b.Job) }},
+	} {
+		if err := part.do(); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	return nil
+}
+
+const upsertCycle = `INSERT INTO cycle (job, id, kind, cause, phase, page, head, listed, total, counts, code, detail, began, ended)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+	ON CONFLICT (job, id) DO UPDATE SET kind = excluded.kind, cause = excluded.cause, phase = excluded.phase, page = excluded.page,
+		head = excluded.head, listed = excluded.listed, total = excluded.total, counts = excluded.counts, code = excluded.code,
+		detail = excluded.detail, began = excluded.began, ended = excluded.ended`
+
+// cycle writes the cycle and notes in the job whether it is open.
+func (w batch) cycle(c *provision.Cycle) error {
+	if c == nil {
+		return nil
+	}
+	counts, err := json.Marshal(c.Counts)
+	if err != nil {
+		return err
+	}
+	_, err = w.exec(upsertCycle, w.no, string(c.ID), string(c.Kind), c.Trigger, string(c.Phase), string(c.Page), c.Head, c.Listed,
+		int64(c.Total), string(counts), string(c.Code), c.Detail, millis(c.Began), millis(c.EndedAt))
+	if err != nil {
+		return err
+	}
+	open := string(c.ID)
+	if !c.EndedAt.IsZero() {
+		open = ""
+	}
+	waits := open != "" && c.Phase == provision.Review
+	_, err = w.exec("UPDATE job SET cycle = $2, waits = $3 WHERE no = $1 AND (cycle <> $2 OR waits <> $3)", w.no, open, waits)
+	return err
+}
+
+// updateJob lets what an administrator has set since the slice began stand: a pause, and a time to run.
+const updateJob = `UPDATE job SET state = CASE WHEN state = 'paused' THEN state ELSE $2 END, code = $3, detail = $4, cursor = $5, position = $6,
+	applied = $7, next_run = CASE WHEN next_run = asked THEN $8 ELSE next_run END, asked = CASE WHEN next_run = asked THEN $8 ELSE asked END,
+	not_before = $9 WHERE no = $1`
+
+func (w batch) job(j *provision.Job) error {
+	if j == nil {
+		return nil
+	}
+	_, err := w.exec(updateJob, w.no, string(j.State), string(j.Code), j.Detail, string(j.Cursor), j.Position, j.Applied, millis(j.NextRun), millis(j.NotBefore))
+	return err
+}

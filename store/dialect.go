@@ -1,0 +1,160 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/url"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3/database"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"lockstep"
+)
+
+// Dialect names a kind of database.
+type Dialect string
+
+// The kinds of database.
+const (
+	SQLite   Dialect = "sqlite"
+	Postgres Dialect = "postgres"
+)
+
+// dialect is what differs between the databases.
+type dialect interface {
+	name() Dialect
+	goose() database.Dialect
+	// prepares says whether statements are worth preparing through database/sql.
+	prepares() bool
+	// lane returns which writer serves the tenant.
+	lane(lockstep.TenantID) lockstep.TenantID
+	// unique reports whether err is a violated unique constraint, and where: a text that ends in the name of its last column.
+	unique(err error) (where string, is bool)
+	// uncertain reports whether a commit that failed with err may have happened all the same.
+	uncertain(err error) bool
+	// lock is appended to a SELECT of rows that must stay until the transaction ends.
+	lock() string
+	close(*DB) error
+}
+
+type sqliteDialect struct{}
+
+// openSQLite opens two pools on the file: the writer's one connection, and readers that see the last commit. Cache is per
+// connection, so it is small. A transaction begins IMMEDIATE: it never has to upgrade, so it never fails halfway. The log is
+// checkpointed at 16 MB rather than 4, which halves the pages that a large commit writes twice.
+func (db *DB) openSQLite(ctx context.Context, c Config) (err error) {
+	db.dialect = sqliteDialect{}
+	pragmas := url.Values{
+		"_txlock": {"immediate"},
+		"_pragma": {
+			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(4000)",
+			"cache_size(-16384)", "temp_store(MEMORY)", "foreign_keys(OFF)",
+		},
+	}
+	file := (&url.URL{Scheme: "file", Path: c.SQLite}).String() + "?"
+	if db.writerDB, err = sql.Open("sqlite", file+pragmas.Encode()); err != nil {
+		return err
+	}
+	db.writerDB.SetMaxOpenConns(1)
+	db.writerDB.SetMaxIdleConns(1)
+	if err := db.writerDB.PingContext(ctx); err != nil { // the file and its mode are there before the readers come
+		return errors.Join(err, db.writerDB.Close())
+	}
+	pragmas["_pragma"] = []string{"busy_timeout(10000)", "cache_size(-8192)", "temp_store(MEMORY)", "query_only(ON)"}
+	pragmas.Del("_txlock")
+	if db.readerDB, err = sql.Open("sqlite", file+pragmas.Encode()); err != nil {
+		return errors.Join(err, db.writerDB.Close())
+	}
+	n := c.Connections
+	if n == 0 {
+		n = 4
+	}
+	db.readerDB.SetMaxOpenConns(n)
+	db.readerDB.SetMaxIdleConns(n)
+	return nil
+}
+
+func (sqliteDialect) name() Dialect                            { return SQLite }
+func (sqliteDialect) goose() database.Dialect                  { return database.DialectSQLite3 }
+func (sqliteDialect) prepares() bool                           { return true }
+func (sqliteDialect) lane(lockstep.TenantID) lockstep.TenantID { return "" }
+func (sqliteDialect) lock() string                             { return "" }
+
+// unique reads the columns from the message "UNIQUE constraint failed: users.tenant, users.user_name (2067)".
+func (sqliteDialect) unique(err error) (string, bool) {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok || e.Code() != sqlite3.SQLITE_CONSTRAINT_UNIQUE && e.Code() != sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
+		return "", false
+	}
+	where, _, _ := strings.Cut(e.Error(), " (")
+	return where, true
+}
+
+// uncertain is always false: a commit that SQLite reports as failed is rolled back.
+func (sqliteDialect) uncertain(error) bool { return false }
+
+func (sqliteDialect) close(db *DB) error {
+	return errors.Join(db.readerDB.Close(), db.writerDB.Close())
+}
+
+type postgresDialect struct{}
+
+func (db *DB) openPostgres(ctx context.Context, c Config) error {
+	db.dialect = postgresDialect{}
+	conf, err := pgxpool.ParseConfig(c.Postgres)
+	if err != nil {
+		return err
+	}
+	conf.MaxConns = 16
+	if c.Connections > 0 {
+		conf.MaxConns = int32(min(c.Connections, 1000))
+	}
+	if conf.ConnConfig.RuntimeParams["application_name"] == "" {
+		conf.ConnConfig.RuntimeParams["application_name"] = "lockstep"
+	}
+	// An acknowledged write survives a power cut, whatever the server's default.
+	conf.ConnConfig.RuntimeParams["synchronous_commit"] = "on"
+	if db.pool, err = pgxpool.NewWithConfig(ctx, conf); err != nil {
+		return err
+	}
+	if err := db.pool.Ping(ctx); err != nil {
+		db.pool.Close()
+		return err
+	}
+	db.writerDB = stdlib.OpenDBFromPool(db.pool)
+	db.readerDB = db.writerDB
+	return nil
+}
+
+func (postgresDialect) name() Dialect                              { return Postgres }
+func (postgresDialect) goose() database.Dialect                    { return database.DialectPostgres }
+func (postgresDialect) prepares() bool                             { return false } // pgx keeps its own, per connection
+func (postgresDialect) lane(t lockstep.TenantID) lockstep.TenantID { return t }
+func (postgresDialect) lock() string                               { return " FOR KEY SHARE" }
+
+func (postgresDialect) unique(err error) (string, bool) {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || e.Code != "23505" {
+		return "", false
+	}
+	return e.ConstraintName, true
+}
+
+// uncertain is true when it was not the server that said no: it may have committed before the connection broke.
+func (postgresDialect) uncertain(err error) bool {
+	_, refused := errors.AsType[*pgconn.PgError](err)
+	return !refused && !errors.Is(err, sql.ErrTxDone) && !errors.Is(err, pgx.ErrTxCommitRollback)
+}
+
+func (postgresDialect) close(db *DB) error {
+	err := db.writerDB.Close()
+	db.pool.Close()
+	return err
+}

@@ -1,0 +1,159 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/directory"
+)
+
+// change is one directory.Change being written.
+type change struct {
+	*tx
+	tenant lockstep.TenantID
+	by     audit.Actor
+	action lockstep.ActionID
+}
+
+// Commit applies changes in one transaction. It satisfies directory.Writer.
+func (db *DB) Commit(ctx context.Context, tenant lockstep.TenantID, by audit.Actor, action lockstep.ActionID, changes ...directory.Change) (int64, error) {
+	x := &work{tenant: tenant, rows: weigh(changes), run: func(t *tx) error {
+		if err := t.known(tenant); err != nil {
+			return err
+		}
+		t.work.asked = true
+		c := change{t, tenant, by, action}
+		for i, one := range changes {
+			if err := c.apply(one); err != nil {
+				return fmt.Errorf("change %d, %s: %w", i+1, describe(one), err)
+			}
+		}
+		return nil
+	}}
+	if err := db.write(ctx, x); err != nil {
+		return 0, err
+	}
+	return x.pos, nil
+}
+
+// weigh estimates how many rows the changes write, feed and audit aside.
+func weigh(changes []directory.Change) int {
+	n := 0
+	for _, c := range changes {
+		switch c := c.(type) {
+		case directory.AddMembers:
+			n += len(c.Members)
+		case directory.RemoveMembers:
+			n += len(c.Members)
+		default:
+			n += 2
+		}
+	}
+	return n
+}
+
+func (c *change) apply(one directory.Change) error {
+	switch one := one.(type) {
+	case directory.PutUser:
+		return c.putUser(one)
+	case directory.DeleteUser:
+		return c.deleteUser(one)
+	case directory.RestoreUser:
+		return c.restoreUser(one.ID)
+	case directory.PutGroup:
+		return c.putGroup(one)
+	case directory.DeleteGroup:
+		return c.deleteGroup(one)
+	case directory.RestoreGroup:
+		return c.restoreGroup(one.ID)
+	case directory.AddMembers:
+		return c.addMembers(one)
+	case directory.RemoveMembers:
+		return c.removeMembers(one)
+	case directory.PutApp:
+		return c.putApp(one.App)
+	case directory.DeleteApp:
+		return c.deleteApp(one.ID)
+	case directory.PutAssignment:
+		return c.putAssignment(one.Assignment)
+	case directory.DeleteAssignment:
+		return c.deleteAssignment(one.ID)
+	}
+	return fmt.Errorf("unknown change %T", one)
+}
+
+// describe names a change for an error.
+func describe(one directory.Change) string {
+	switch one := one.(type) {
+	case directory.PutUser:
+		return "put user " + one.User.Attributes.Text("userName")
+	case directory.DeleteUser:
+		return "delete user " + string(one.ID)
+	case directory.RestoreUser:
+		return "restore user " + string(one.ID)
+	case directory.PutGroup:
+		return "put group " + one.Group.Attributes.Text("displayName")
+	case directory.DeleteGroup:
+		return "delete group " + string(one.ID)
+	case directory.RestoreGroup:
+		return "restore group " + string(one.ID)
+	case directory.AddMembers:
+		return "add members to group " + string(one.Group)
+	case directory.RemoveMembers:
+		return "remove members from group " + string(one.Group)
+	case directory.PutApp:
+		return "put app " + one.App.Slug
+	case directory.DeleteApp:
+		return "delete app " + string(one.ID)
+	case directory.PutAssignment:
+		return "put assignment to " + one.Assignment.To
+	case directory.DeleteAssignment:
+		return "delete assignment " + string(one.ID)
+	}
+	return fmt.Sprintf("%T", one)
+}
+
+// tell adds what was done to the feed and to the audit log.
+func (c *change) tell(e directory.Event, verb, name, detail string) {
+	c.publish(e)
+	c.record(verb, e.Object, e.ID, name, detail)
+}
+
+// publish adds a row to the feed.
+func (c *change) publish(e directory.Event) {
+	e.Action = c.action
+	c.emit(e)
+}
+
+// record adds a line to the audit log unless a job is writing: its action tells it all.
+func (c *change) record(verb, object, id, name, detail string) {
+	if c.action == "" {
+		c.note(audit.Event{Actor: c.by, Verb: verb, Object: object, ID: id, Name: name, Detail: detail})
+	}
+}
+
+// invalid returns an error about a value that is not allowed.
+func invalid(format string, args ...any) error {
+	return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: fmt.Sprintf(format, args...)}
+}
+
+// taken returns an error about a value that must be unique.
+func taken(err error, format string, args ...any) error {
+	return &lockstep.Error{Code: lockstep.CodeConflict, Detail: fmt.Sprintf(format, args...), Err: err}
+}
+
+// moved returns the error for a conditional write that came too late.
+func moved(kind, name string, stored, want int64) error {
+	return &lockstep.Error{
+		Code:   lockstep.CodeVersion,
+		Detail: fmt.Sprintf("The %s %s has version %d, not %d.", kind, name, stored, want),
+	}
+}
+
+// contended is how often a write without a condition starts over when others change the same row meanwhile.
+const contended = 20
+
+// errContended ends such a write; it is run again alone.
+var errContended = fmt.Errorf("the row changed %d times in a row while it was being written", contended)

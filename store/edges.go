@@ -1,0 +1,174 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"lockstep"
+	"lockstep/provision"
+)
+
+// fromLinked and toLinked say that an end of the edge is linked.
+const (
+	fromLinked = "EXISTS (SELECT 1 FROM link l WHERE l.job = edge.job AND l.type = edge.from_type AND l.source_id = edge.from_id AND l.target <> '')"
+	toLinked   = "EXISTS (SELECT 1 FROM link l WHERE l.job = edge.job AND l.type = edge.to_type AND l.source_id = edge.to_id AND l.target <> '')"
+)
+
+// bothLinked is the same for a row v that is about to become an edge.
+const bothLinked = `EXISTS (SELECT 1 FROM link l WHERE l.job = $1 AND l.type = v.from_type AND l.source_id = v.from_id AND l.target <> '')
+	AND EXISTS (SELECT 1 FROM link l WHERE l.job = $1 AND l.type = v.to_type AND l.source_id = v.to_id AND l.target <> '')`
+
+var edgeCasts = []string{"TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "BOOLEAN"}
+
+// upsertWanted inserts an edge that is not written, or sets wanted. excluded.ready says whether both ends are linked. (A new
+// row that is not wanted may so be ready for a moment; it is swept in the same commit.)
+var upsertWanted = bulk{fixed: 1, casts: edgeCasts, text: `WITH v(from_type, from_id, attribute, to_type, to_id, wanted) AS (VALUES @rows)
+	INSERT INTO edge (job, from_type, from_id, attribute, to_type, to_id, wanted, written, ready)
+	SELECT $1, v.from_type, v.from_id, v.attribute, v.to_type, v.to_id, v.wanted, FALSE, ` + bothLinked + ` FROM v WHERE TRUE
+	ON CONFLICT (job, from_type, from_id, attribute, to_type, to_id)
+	DO UPDATE SET wanted = excluded.wanted, ready = excluded.ready AND excluded.wanted <> edge.written`}
+
+var updateWritten = bulk{fixed: 1, casts: edgeCasts, text: `WITH v(from_type, from_id, attribute, to_type, to_id, written) AS (VALUES @rows)
+	UPDATE edge SET written = v.written, ready = edge.wanted <> v.written AND ` + bothLinked + ` FROM v
+	WHERE edge.job = $1 AND edge.from_type = v.from_type AND edge.from_id = v.from_id AND edge.attribute = v.attribute
+	AND edge.to_type = v.to_type AND edge.to_id = v.to_id`}
+
+// edges writes the parts of a batch that concern references, and what its links change in their readiness.
+func (w batch) edges(b *provision.Batch) error {
+	if err := w.want(b.Wanted); err != nil {
+		return err
+	}
+	if err := w.written(b.Written); err != nil {
+		return err
+	}
+	for typ, ids := range byType(b.Unwrite) {
+		for _, end := range []string{"from", "to"} {
+			text := "UPDATE edge SET written = FALSE, ready = wanted AND " + fromLinked + " AND " + toLinked +
+				" WHERE job = $1 AND " + end + "_type = $2 AND " + end + "_id IN (@list) AND written"
+			if _, err := execLists(w.tx, text, []any{w.no, typ}, ids); err != nil {
+				return err
+			}
+		}
+	}
+	if err := w.ready(b.Links); err != nil {
+		return err
+	}
+	if len(b.Wanted)+len(b.Written)+len(b.Unwrite) == 0 {
+		return nil
+	}
+	_, err := w.exec("DELETE FROM edge WHERE job = $1 AND NOT wanted AND NOT written", w.no)
+	return err
+}
+
+func appendEdge(args []any, e *provision.EdgeRow, value bool) []any {
+	return append(args, e.From.Type, e.From.ID, e.Attribute, e.To.Type, e.To.ID, value)
+}
+
+func (w batch) want(edges []provision.EdgeRow) error {
+	edges = lastOf(edges, keyOfEdge)
+	_, err := w.bulk(&upsertWanted, []any{w.no}, len(edges), func(args []any, i int) []any { return appendEdge(args, &edges[i], edges[i].Wanted) })
+	return err
+}
+
+func (w batch) written(edges []provision.EdgeRow) error {
+	edges = lastOf(edges, keyOfEdge)
+	_, err := w.bulk(&updateWritten, []any{w.no}, len(edges), func(args []any, i int) []any { return appendEdge(args, &edges[i], edges[i].Written) })
+	return err
+}
+
+// edgeKey is what names an edge within a job.
+type edgeKey struct {
+	from, to  provision.Ref
+	attribute string
+}
+
+func keyOfEdge(e *provision.EdgeRow) edgeKey { return edgeKey{e.From, e.To, e.Attribute} }
+
+// ready brings the edges of links that were written up to date: those of a linked object may have become ready, those of an
+// object that is not linked are not.
+func (w batch) ready(links []provision.Link) error {
+	var linked, loose []provision.Ref
+	for i := range links {
+		if links[i].Target != "" {
+			linked = append(linked, links[i].Source)
+		} else {
+			loose = append(loose, links[i].Source)
+		}
+	}
+	for _, part := range []struct {
+		refs []provision.Ref
+		text string
+	}{
+		{linked, "UPDATE edge SET ready = TRUE WHERE job = $1 AND from_type = $2 AND from_id IN (@list) AND wanted <> written AND NOT ready AND " + toLinked},
+		{linked, "UPDATE edge SET ready = TRUE WHERE job = $1 AND to_type = $2 AND to_id IN (@list) AND wanted <> written AND NOT ready AND " + fromLinked},
+		{loose, "UPDATE edge SET ready = FALSE WHERE job = $1 AND from_type = $2 AND from_id IN (@list) AND ready"},
+		{loose, "UPDATE edge SET ready = FALSE WHERE job = $1 AND to_type = $2 AND to_id IN (@list) AND ready"},
+	} {
+		for typ, ids := range byType(part.refs) {
+			if _, err := execLists(w.tx, part.text, []any{w.no, typ}, ids); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+const edgeColumns = "from_type, from_id, attribute, to_type, to_id, wanted, written"
+
+func scanEdge(s scanner) (e provision.EdgeRow, err error) {
+	return e, s.Scan(&e.From.Type, &e.From.ID, &e.Attribute, &e.To.Type, &e.To.ID, &e.Wanted, &e.Written)
+}
+
+// Edges returns edges of a job. It satisfies provision.Store. Without From, To and Ready it returns none.
+func (db *DB) Edges(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, q provision.EdgeQuery) ([]provision.EdgeRow, error) {
+	text := "SELECT " + edgeColumns + " FROM edge WHERE " + ofJob
+	if q.Waiting {
+		text += " AND wanted <> written"
+	}
+	if q.Ready {
+		text += " AND ready"
+	}
+	limit := int64(q.Limit)
+	if limit == 0 {
+		limit = 1 << 40
+	}
+	args := []any{string(tenant), string(job), limit}
+	var all []provision.EdgeRow
+	read := func(text string, args []any) error {
+		rows, err := db.query(ctx, text+" LIMIT $3", args...)
+		found, err := collect(rows, err, scanEdge)
+		all = append(all, found...)
+		return err
+	}
+	to := func(text string, args []any) error { return ends("to", q.To, text, args, read) }
+	var err error
+	switch {
+	case q.From != nil && q.To != nil:
+		err = ends("from", q.From, text, args, to)
+	case q.From != nil:
+		err = ends("from", q.From, text, args, read)
+	case q.To != nil:
+		err = to(text, args)
+	case q.Ready:
+		err = read(text, args)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read references: %w", err)
+	}
+	if q.Limit > 0 && len(all) > q.Limit {
+		all = all[:q.Limit]
+	}
+	return all, nil
+}
+
+// ends calls f with the statement narrowed to edges with one of the refs at an end, in pieces.
+func ends(end string, refs []provision.Ref, text string, args []any, f func(text string, args []any) error) error {
+	for typ, ids := range byType(refs) {
+		narrowed := text + fmt.Sprintf(" AND %s_type = $%d AND %s_id IN (@list)", end, len(args)+1, end)
+		if err := lists(narrowed, append(slices.Clip(args), typ), ids, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}

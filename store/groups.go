@@ -1,0 +1,193 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"lockstep"
+	"lockstep/directory"
+)
+
+const groupColumns = "id, version, deleted, created, modified, doc"
+
+func scanGroup(s scanner) (g directory.Group, err error) {
+	var deleted, created, modified int64
+	var doc string
+	if err := s.Scan(&g.ID, &g.Version, &deleted, &created, &modified, &doc); err != nil {
+		return g, err
+	}
+	g.Deleted, g.Created, g.Modified = instant(deleted), instant(created), instant(modified)
+	g.Attributes, err = object(doc)
+	return g, err
+}
+
+// Groups returns groups of a tenant, with limits as Users. It satisfies directory.Reader.
+func (db *DB) Groups(ctx context.Context, tenant lockstep.TenantID, q directory.GroupQuery) ([]directory.Group, error) {
+	where, values, err := groupFilter(q)
+	if err != nil {
+		return nil, err
+	}
+	s := selection[directory.Group]{
+		text:   "SELECT " + groupColumns + " FROM groups WHERE tenant = $1 AND " + where,
+		tenant: tenant, values: values, deleted: q.Deleted, after: string(q.After), limit: q.Limit, scan: scanGroup,
+	}
+	groups, err := s.run(ctx, db)
+	if err != nil {
+		return nil, fmt.Errorf("read groups: %w", err)
+	}
+	return groups, nil
+}
+
+func groupFilter(q directory.GroupQuery) (where string, values []string, err error) {
+	if q.IDs != nil {
+		return "id IN (@list)", texts(q.IDs), nil
+	}
+	switch strings.ToLower(q.Attribute) {
+	case "":
+		return "", nil, nil
+	case "displayname":
+		return "name IN (@list)", folded(q.Values), nil
+	case "externalid":
+		return "external_id IN (@list) AND external_id <> ''", q.Values, nil
+	}
+	return "", nil, invalid("Groups cannot be selected by %s.", q.Attribute)
+}
+
+// group reads a group within the transaction.
+func (c *change) group(id lockstep.GroupID) (directory.Group, error) {
+	rows, err := c.query("SELECT "+groupColumns+" FROM groups WHERE tenant = $1 AND id = $2", string(c.tenant), string(id))
+	g, err := one(rows, err, scanGroup)
+	return g, absent(err, "group", string(id))
+}
+
+func (c *change) putGroup(p directory.PutGroup) error {
+	if p.Group.ID == "" {
+		return invalid("A group needs an id.")
+	}
+	if p.Group.Attributes.Text("displayName") == "" {
+		return invalid("A group needs a displayName.")
+	}
+	if p.Group.Version == 0 {
+		return c.createGroup(p.Group)
+	}
+	return c.updateGroup(p.Group.ID, p.IfVersion, func(old directory.Group) (groupWrite, error) {
+		if !old.Deleted.IsZero() {
+			return groupWrite{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "The group is deleted; restore it first."}
+		}
+		next := old
+		next.Attributes = p.Group.Attributes
+		return groupWrite{next, directory.OpPut, "updated", differences(old.Attributes, next.Attributes)}, nil
+	})
+}
+
+const insertGroup = `INSERT INTO groups (tenant, id, version, name, external_id, deleted, created, modified, doc)
+	VALUES ($1, $2, 1, $3, $4, 0, $5, $6, $7)`
+
+func (c *change) createGroup(g directory.Group) error {
+	a := g.Attributes
+	created := g.Created
+	if created.IsZero() {
+		created = c.at
+	}
+	_, err := c.exec(insertGroup, string(c.tenant), string(g.ID), fold(a.Text("displayName")), a.Text("externalId"),
+		millis(created), millis(c.at), document(a))
+	if err != nil {
+		if _, is := c.db.dialect.unique(err); is {
+			return taken(nil, "There is a group with the id %s.", g.ID)
+		}
+		return err
+	}
+	c.tell(directory.Event{Object: "group", Op: directory.OpPut, ID: string(g.ID)}, "created", a.Text("displayName"), "")
+	return nil
+}
+
+// groupWrite is what a group becomes and how that is told.
+type groupWrite struct {
+	group  directory.Group
+	op     directory.Op
+	verb   string
+	detail string
+}
+
+const replaceGroup = `UPDATE groups SET version = version + 1, name = $4, external_id = $5, deleted = $6, modified = $7, doc = $8
+	WHERE tenant = $1 AND id = $2 AND version = $3`
+
+// updateGroup replaces a group as updateUser does a user.
+func (c *change) updateGroup(id lockstep.GroupID, ifVersion int64, f func(directory.Group) (groupWrite, error)) error {
+	for range contended {
+		old, err := c.group(id)
+		if err != nil {
+			return err
+		}
+		if ifVersion != 0 && old.Version != ifVersion {
+			return moved("group", old.Attributes.Text("displayName"), old.Version, ifVersion)
+		}
+		w, err := f(old)
+		if err != nil || w.op == "" {
+			return err
+		}
+		a := w.group.Attributes
+		n, err := c.exec(replaceGroup, string(c.tenant), string(id), old.Version, fold(a.Text("displayName")), a.Text("externalId"),
+			millis(w.group.Deleted), millis(c.at), document(a))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			continue
+		}
+		c.tell(directory.Event{Object: "group", Op: w.op, ID: string(id)}, w.verb, a.Text("displayName"), w.detail)
+		return nil
+	}
+	return errContended
+}
+
+func (c *change) deleteGroup(d directory.DeleteGroup) error {
+	if d.Purge {
+		return c.purgeGroup(d)
+	}
+	return c.updateGroup(d.ID, d.IfVersion, func(old directory.Group) (groupWrite, error) {
+		if !old.Deleted.IsZero() {
+			return groupWrite{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "The group is deleted already."}
+		}
+		old.Deleted = c.at
+		return groupWrite{old, directory.OpDelete, "deleted", ""}, nil
+	})
+}
+
+func (c *change) restoreGroup(id lockstep.GroupID) error {
+	return c.updateGroup(id, 0, func(old directory.Group) (groupWrite, error) {
+		if old.Deleted.IsZero() {
+			return groupWrite{}, nil
+		}
+		old.Deleted = instant(0)
+		return groupWrite{old, directory.OpPut, "restored", ""}, nil
+	})
+}
+
+// purgeGroup removes the group with its memberships, in both directions, and its assignments.
+func (c *change) purgeGroup(d directory.DeleteGroup) error {
+	g, err := c.group(d.ID)
+	if err != nil {
+		return err
+	}
+	if d.IfVersion != 0 && g.Version != d.IfVersion {
+		return moved("group", g.Attributes.Text("displayName"), g.Version, d.IfVersion)
+	}
+	n, err := c.exec("DELETE FROM groups WHERE tenant = $1 AND id = $2 AND version = $3", string(c.tenant), string(d.ID), g.Version)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return errContended
+	}
+	rows, err := c.query("DELETE FROM member WHERE tenant = $1 AND group_id = $2 RETURNING group_id, id, kind", string(c.tenant), string(d.ID))
+	if err := c.removed(collect(rows, err, scanMember)); err != nil {
+		return err
+	}
+	if err := c.forget(directory.GroupKind, string(d.ID)); err != nil {
+		return err
+	}
+	c.tell(directory.Event{Object: "group", Op: directory.OpPurge, ID: string(d.ID)}, "purged", g.Attributes.Text("displayName"), "")
+	return nil
+}

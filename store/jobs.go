@@ -1,0 +1,200 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"lockstep"
+	"lockstep/provision"
+)
+
+const jobColumns = `j.tenant, j.id, j.slug, j.name, j.direction, j.app, j.manual, j.config, j.created, j.state, j.code, j.detail,
+	j.cursor, j.position, j.applied, j.next_run, j.not_before, j.epoch, j.deadline, j.connection, j.policy, j.rules, j.no, j.cycle`
+
+// jobRow is a job with what the store alone knows of it.
+type jobRow struct {
+	provision.Job
+	no                        int64            // stands for (tenant, id) in the tables with many rows
+	cycle                     lockstep.CycleID // the open one
+	connection, policy, rules string           // as they are kept
+}
+
+func scanJob(s scanner) (j jobRow, err error) {
+	var created, next, before, deadline int64
+	err = s.Scan(&j.Tenant, &j.ID, &j.Slug, &j.Name, &j.Direction, &j.App, &j.Manual, &j.Config, &created, &j.State, &j.Code, &j.Detail,
+		&j.Cursor, &j.Position, &j.Applied, &next, &before, &j.Epoch, &deadline, &j.connection, &j.policy, &j.rules, &j.no, &j.cycle)
+	if err != nil {
+		return j, err
+	}
+	j.Created, j.NextRun, j.NotBefore, j.Deadline = instant(created), instant(next), instant(before), instant(deadline)
+	err = errors.Join(
+		json.Unmarshal([]byte(j.connection), &j.Connection),
+		json.Unmarshal([]byte(j.policy), &j.Policy),
+		json.Unmarshal([]byte(j.rules), &j.Rules))
+	if err != nil {
+		return j, fmt.Errorf("job %s: %w", j.ID, err)
+	}
+	return j, nil
+}
+
+// asker runs a query: on committed data, or within a transaction.
+type asker func(text string, args ...any) (*sql.Rows, error)
+
+// asks returns an asker of committed data.
+func (db *DB) asks(ctx context.Context) asker {
+	return func(text string, args ...any) (*sql.Rows, error) { return db.query(ctx, text, args...) }
+}
+
+// jobs reads jobs with their open cycles and the names of their secrets.
+func jobs(ask asker, where string, args ...any) ([]jobRow, error) {
+	rows, err := ask("SELECT "+jobColumns+" FROM job j "+where, args...)
+	all, err := collect(rows, err, scanJob)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		j := &all[i]
+		rows, err := ask("SELECT name FROM secret WHERE job = $1 ORDER BY name", j.no)
+		if j.Connection.Secrets, err = collect(rows, err, scanText); err != nil {
+			return nil, err
+		}
+		if j.cycle == "" {
+			continue
+		}
+		rows, err = ask("SELECT "+cycleColumns+" FROM cycle WHERE job = $1 AND id = $2", j.no, string(j.cycle))
+		c, err := one(rows, err, scanCycle)
+		if err != nil {
+			return nil, fmt.Errorf("read cycle %s: %w", j.cycle, err)
+		}
+		c.Job = j.ID
+		j.Cycle = &c
+	}
+	return all, nil
+}
+
+// job reads one job, or fails with lockstep.ErrNotFound.
+func job(ask asker, tenant lockstep.TenantID, id lockstep.JobID) (jobRow, error) {
+	all, err := jobs(ask, "WHERE j.tenant = $1 AND j.id = $2", string(tenant), string(id))
+	if err == nil && len(all) == 0 {
+		err = sql.ErrNoRows
+	}
+	if err != nil {
+		return jobRow{}, fmt.Errorf("read job: %w", absent(err, "job", string(id)))
+	}
+	return all[0], nil
+}
+
+// Job returns a job with its open cycle. It satisfies provision.Jobs.
+func (db *DB) Job(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID) (provision.Job, error) {
+	j, err := job(db.asks(ctx), tenant, id)
+	return j.Job, err
+}
+
+// ListJobs returns a tenant's jobs by slug. It satisfies provision.Settings.
+func (db *DB) ListJobs(ctx context.Context, tenant lockstep.TenantID) ([]provision.Job, error) {
+	all, err := jobs(db.asks(ctx), "WHERE j.tenant = $1 ORDER BY j.slug", string(tenant))
+	if err != nil {
+		return nil, fmt.Errorf("read jobs: %w", err)
+	}
+	return bare(all), nil
+}
+
+func bare(rows []jobRow) []provision.Job {
+	all := make([]provision.Job, len(rows))
+	for i := range rows {
+		all[i] = rows[i].Job
+	}
+	return all
+}
+
+// dueJobs looks at one slim row a job, the head of its tenant's feed, and the first entry of an index of its links. A job whose
+// plan waits for review can do nothing before that is decided, whatever else is due.
+const dueJobs = `JOIN feed_head h ON h.tenant = j.tenant
+	WHERE j.state <> 'paused' AND j.not_before <= $1 AND NOT j.waits
+	AND (j.cycle <> ''
+		OR j.next_run > 0 AND j.next_run <= $1
+		OR NOT j.manual AND (
+			j.direction = 'outbound' AND h.pos > j.position
+			OR j.config <> j.applied
+			OR EXISTS (SELECT 1 FROM link l WHERE l.job = j.no AND l.due > 0 AND l.due <= $1)))
+	ORDER BY j.tenant, j.id`
+
+// Due returns the jobs that have something to do. It satisfies provision.Jobs.
+func (db *DB) Due(ctx context.Context, now time.Time) ([]provision.Job, error) {
+	all, err := jobs(db.asks(ctx), dueJobs, millis(now))
+	if err != nil {
+		return nil, fmt.Errorf("find due jobs: %w", err)
+	}
+	return bare(all), nil
+}
+
+// Claim raises the job's epoch and sets its deadline. It satisfies provision.Jobs.
+func (db *DB) Claim(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, deadline time.Time) (provision.Job, error) {
+	var j jobRow
+	err := db.write(ctx, &work{tenant: tenant, rows: 1, run: func(t *tx) error {
+		_, err := t.exec("UPDATE job SET epoch = epoch + 1, deadline = $3, asked = next_run WHERE tenant = $1 AND id = $2",
+			string(tenant), string(id), millis(deadline))
+		if err == nil {
+			j, err = job(t.query, tenant, id)
+		}
+		return err
+	}})
+	if err != nil {
+		return provision.Job{}, fmt.Errorf("claim job %s: %w", id, err)
+	}
+	return j.Job, nil
+}
+
+const cycleColumns = "id, kind, cause, phase, page, head, listed, total, counts, code, detail, began, ended"
+
+func scanCycle(s scanner) (c provision.Cycle, err error) {
+	var counts string
+	var began, ended int64
+	err = s.Scan(&c.ID, &c.Kind, &c.Trigger, &c.Phase, &c.Page, &c.Head, &c.Listed, &c.Total, &counts, &c.Code, &c.Detail, &began, &ended)
+	if err != nil {
+		return c, err
+	}
+	c.Began, c.EndedAt = instant(began), instant(ended)
+	return c, json.Unmarshal([]byte(counts), &c.Counts)
+}
+
+// ofJob is the condition that finds a job's rows by its tenant and id, which are $1 and $2.
+const ofJob = "job = (SELECT no FROM job WHERE tenant = $1 AND id = $2)"
+
+// Cycles returns a job's cycles, newest first; limit 0 is 100. It satisfies provision.Jobs.
+func (db *DB) Cycles(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, limit int) ([]provision.Cycle, error) {
+	if limit == 0 {
+		limit = 100
+	}
+	rows, err := db.query(ctx, "SELECT "+cycleColumns+" FROM cycle WHERE "+ofJob+" ORDER BY id DESC LIMIT $3", string(tenant), string(id), int64(limit))
+	all, err := collect(rows, err, scanCycle)
+	if err != nil {
+		return nil, fmt.Errorf("read cycles: %w", err)
+	}
+	for i := range all {
+		all[i].Job = id
+	}
+	return all, nil
+}
+
+// Secret opens a secret of the job's connection. It satisfies provision.Jobs.
+func (db *DB) Secret(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, name string) (string, error) {
+	rows, err := db.query(ctx, "SELECT sealed FROM secret WHERE "+ofJob+" AND name = $3", string(tenant), string(id), name)
+	sealed, err := one(rows, err, scanText)
+	if err != nil {
+		return "", absent(err, "secret", name)
+	}
+	value, err := db.seal.open(secretPlace(tenant, id, name), sealed)
+	if err != nil {
+		return "", fmt.Errorf("open secret %s of job %s: %w", name, id, err)
+	}
+	return value, nil
+}
+
+func secretPlace(tenant lockstep.TenantID, id lockstep.JobID, name string) place {
+	return place{tenant: tenant, table: "secret", column: "sealed", row: string(id) + "\x00" + name}
+}

@@ -1,0 +1,302 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/provision"
+)
+
+// PutJob creates or changes a job. It satisfies provision.Settings. What an administrator sets is tried at once, so a pause
+// after a failure ends; a slice that is running keeps what it knew, but no longer overrules State paused and NextRun.
+func (db *DB) PutJob(ctx context.Context, by audit.Actor, j provision.Job) error {
+	next, err := textsOf(j)
+	if err != nil {
+		return err
+	}
+	if j.ID == "" || j.Slug == "" {
+		return fmt.Errorf("put job: %w", invalid("A job needs an id and a slug."))
+	}
+	err = db.write(ctx, &work{tenant: j.Tenant, rows: 2, wakes: true, run: func(t *tx) error {
+		if err := t.known(j.Tenant); err != nil {
+			return err
+		}
+		verb, detail := "created", ""
+		if j.Config == 0 {
+			err = t.createJob(next)
+		} else {
+			verb = "updated"
+			detail, err = t.replaceJob(next)
+		}
+		if where, is := t.db.dialect.unique(err); is {
+			return jobTaken(where, err, j)
+		}
+		t.note(audit.Event{Actor: by, Verb: verb, Object: "job", ID: string(j.ID), Name: cmp.Or(j.Name, j.Slug), Detail: detail})
+		return err
+	}})
+	if err != nil {
+		return fmt.Errorf("put job %s: %w", j.Slug, err)
+	}
+	return nil
+}
+
+// textsOf returns the job with its documents as they are kept. Which secrets are set is known from the secrets.
+func textsOf(j provision.Job) (row jobRow, err error) {
+	row.Job = j
+	row.Connection.Secrets = nil
+	for _, doc := range []struct {
+		into *string
+		from any
+	}{{&row.connection, row.Connection}, {&row.policy, row.Policy}, {&row.rules, row.Rules}} {
+		text, err := json.Marshal(doc.from)
+		if err != nil {
+			return row, fmt.Errorf("job %s: %w", j.ID, err)
+		}
+		*doc.into = string(text)
+	}
+	return row, nil
+}
+
+// jobTaken explains a violated constraint. Another node may have taken the number: then the whole runs again.
+func jobTaken(where string, err error, j provision.Job) error {
+	switch {
+	case strings.HasSuffix(where, "slug"):
+		return taken(nil, "There is a job %s.", j.Slug)
+	case strings.HasSuffix(where, "no"):
+		return err
+	}
+	return taken(nil, "There is a job with the id %s.", j.ID)
+}
+
+const insertJob = `INSERT INTO job (tenant, id, no, slug, name, direction, app, manual, config, created, state, code, detail, cursor, position,
+		applied, next_run, asked, not_before, epoch, deadline, cycle, waits, connection, policy, rules)
+	SELECT $1, $2, COALESCE(MAX(no), 0) + 1, $3, $4, $5, $6, $7, 1, $8, $9, '', '', '', 0, 0, $10, $10, 0, 0, 0, '', FALSE, $11, $12, $13 FROM job`
+
+func (t *tx) createJob(j jobRow) error {
+	created := j.Created
+	if created.IsZero() {
+		created = t.at
+	}
+	_, err := t.exec(insertJob, string(j.Tenant), string(j.ID), j.Slug, j.Name, string(j.Direction), string(j.App), j.Manual,
+		millis(created), string(cmp.Or(j.State, provision.Active)), millis(j.NextRun), j.connection, j.policy, j.rules)
+	return err
+}
+
+const replaceJob = `UPDATE job SET name = $4, manual = $5, state = $6, next_run = $7, config = $8, connection = $9, policy = $10, rules = $11,
+	not_before = 0 WHERE tenant = $1 AND id = $2 AND config = $3`
+
+// replaceJob returns the names of what changed.
+func (t *tx) replaceJob(j jobRow) (changed string, err error) {
+	old, err := job(t.query, j.Tenant, j.ID)
+	if err != nil {
+		return "", err
+	}
+	if old.Config != j.Config {
+		return "", moved("job", j.Slug, old.Config, j.Config)
+	}
+	was, err := textsOf(old.Job) // in today's words, whatever program wrote it
+	if err != nil {
+		return "", err
+	}
+	names := jobDifferences(was, j)
+	config := old.Config
+	if was.connection != j.connection || was.policy != j.policy || was.rules != j.rules {
+		config++
+	}
+	n, err := t.exec(replaceJob, string(j.Tenant), string(j.ID), old.Config, j.Name, j.Manual, string(cmp.Or(j.State, old.State)),
+		millis(j.NextRun), config, j.connection, j.policy, j.rules)
+	if err == nil && n == 0 {
+		err = moved("job", j.Slug, old.Config+1, j.Config)
+	}
+	return strings.Join(names, ", "), err
+}
+
+func jobDifferences(was, j jobRow) (names []string) {
+	for _, d := range []struct {
+		name   string
+		differ bool
+	}{
+		{"name", was.Name != j.Name},
+		{"connection", was.connection != j.connection},
+		{"rules", was.rules != j.rules},
+		{"policy", was.policy != j.policy},
+		{"manual", was.Manual != j.Manual},
+		{"state " + string(j.State), was.State != j.State},
+		{"run now", !was.NextRun.Equal(j.NextRun) && !j.NextRun.IsZero()},
+	} {
+		if d.differ {
+			names = append(names, d.name)
+		}
+	}
+	return names
+}
+
+// tablesOfJob hold rows under a job's number.
+var tablesOfJob = []string{"secret", "cycle", "action", "link", "edge", "listing", "listing_key"}
+
+// DeleteJob removes a job and all it knows; nothing at its target changes. It satisfies provision.Settings.
+func (db *DB) DeleteJob(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID) error {
+	err := db.write(ctx, &work{tenant: tenant, rows: gatherRows + 1, run: func(t *tx) error {
+		j, err := job(t.query, tenant, id)
+		if err != nil {
+			return err
+		}
+		if _, err := t.exec("DELETE FROM job WHERE tenant = $1 AND id = $2", string(tenant), string(id)); err != nil {
+			return err
+		}
+		for _, table := range tablesOfJob {
+			if _, err := t.exec("DELETE FROM "+table+" WHERE job = $1", j.no); err != nil {
+				return err
+			}
+		}
+		t.note(audit.Event{Actor: by, Verb: "deleted", Object: "job", ID: string(id), Name: cmp.Or(j.Name, j.Slug)})
+		return nil
+	}})
+	if err != nil {
+		return fmt.Errorf("delete job %s: %w", id, err)
+	}
+	return nil
+}
+
+// SetSecret keeps or removes a secret of the job's connection. It satisfies provision.Settings.
+func (db *DB) SetSecret(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, name, value string) error {
+	sealed := ""
+	if value != "" {
+		var err error
+		if sealed, err = db.seal.seal(secretPlace(tenant, id, name), value); err != nil {
+			return fmt.Errorf("set secret %s of job %s: %w", name, id, err)
+		}
+	}
+	err := db.write(ctx, &work{tenant: tenant, rows: 2, wakes: true, run: func(t *tx) error {
+		j, err := job(t.query, tenant, id)
+		if err != nil {
+			return err
+		}
+		if _, err := t.exec("UPDATE job SET not_before = 0 WHERE no = $1", j.no); err != nil {
+			return err
+		}
+		verb := "set secret of"
+		if sealed == "" {
+			verb = "removed secret of"
+			_, err = t.exec("DELETE FROM secret WHERE job = $1 AND name = $2", j.no, name)
+		} else {
+			_, err = t.exec(`INSERT INTO secret (job, name, sealed) VALUES ($1, $2, $3)
+				ON CONFLICT (job, name) DO UPDATE SET sealed = excluded.sealed`, j.no, name, sealed)
+		}
+		t.note(audit.Event{Actor: by, Verb: verb, Object: "job", ID: string(id), Name: cmp.Or(j.Name, j.Slug), Detail: name})
+		return err
+	}})
+	if err != nil {
+		return fmt.Errorf("set secret %s of job %s: %w", name, id, err)
+	}
+	return nil
+}
+
+// stale is what a decision on something that has moved gets.
+func stale(format string, args ...any) error {
+	return &lockstep.Error{Code: lockstep.CodePlanStale, Detail: fmt.Sprintf(format, args...)}
+}
+
+// Decide applies an administrator's word on a plan, all of it or nothing. It satisfies provision.Settings.
+func (db *DB) Decide(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, v provision.Verdict) error {
+	rows := 2 + len(v.Approve) + len(v.Reject)
+	err := db.write(ctx, &work{tenant: tenant, rows: rows, wakes: true, run: func(t *tx) error {
+		j, err := job(t.query, tenant, id)
+		if err != nil {
+			return err
+		}
+		d := decision{tx: t, job: j, by: by}
+		if err := d.release(v); err != nil {
+			return err
+		}
+		return d.rows(v)
+	}})
+	if err != nil {
+		return fmt.Errorf("decide on job %s: %w", id, err)
+	}
+	return nil
+}
+
+// decision is a Verdict being written.
+type decision struct {
+	*tx
+	job jobRow
+	by  audit.Actor
+}
+
+func (d decision) record(verb, detail string) {
+	d.note(audit.Event{Actor: d.by, Verb: verb, Object: "job", ID: string(d.job.ID), Name: cmp.Or(d.job.Name, d.job.Slug), Detail: detail})
+}
+
+// release lets the plan in review go ahead, or drops it.
+func (d decision) release(v provision.Verdict) error {
+	if !v.Apply && !v.Discard {
+		return nil
+	}
+	if v.Apply && v.Discard {
+		return invalid("A plan is applied or discarded, not both.")
+	}
+	c := d.job.Cycle
+	if c == nil || c.ID != v.Cycle || c.Phase != provision.Review {
+		return stale("The plan %s is not waiting for review.", v.Cycle)
+	}
+	if v.Apply {
+		d.record("applied plan of", string(c.ID))
+		_, err := d.exec("UPDATE cycle SET phase = $3 WHERE job = $1 AND id = $2", d.job.no, string(c.ID), string(provision.Applying))
+		if err == nil {
+			_, err = d.exec("UPDATE job SET waits = FALSE, not_before = 0 WHERE no = $1", d.job.no)
+		}
+		return err
+	}
+	d.record("discarded plan of", string(c.ID))
+	if _, err := d.exec("UPDATE action SET state = 'left_out', ended = $3 WHERE job = $1 AND state IN ('planned', 'held') AND cycle = $2",
+		d.job.no, string(c.ID), millis(d.at)); err != nil {
+		return err
+	}
+	if _, err := d.exec("UPDATE cycle SET phase = $3, ended = $4 WHERE job = $1 AND id = $2", d.job.no, string(c.ID),
+		string(provision.Ended), millis(d.at)); err != nil {
+		return err
+	}
+	_, err := d.exec("UPDATE job SET cycle = '', waits = FALSE WHERE no = $1", d.job.no)
+	return err
+}
+
+// rows approves held actions and rejects held or planned ones. The job then runs at once, unless its plan is still in review.
+func (d decision) rows(v provision.Verdict) error {
+	decided, err := json.Marshal(provision.Decision{By: d.by, At: d.at})
+	if err != nil {
+		return err
+	}
+	for _, part := range []struct {
+		verb, from, to string
+		ended          int64
+		ids            []lockstep.ActionID
+	}{
+		{"approved changes of", "'held'", string(provision.Planned), 0, v.Approve},
+		{"rejected changes of", "'held', 'planned'", string(provision.Rejected), millis(d.at), v.Reject},
+	} {
+		if len(part.ids) == 0 {
+			continue
+		}
+		n, err := execLists(d.tx, "UPDATE action SET state = $2, decided = $3, ended = $4 WHERE job = $1 AND state IN ("+part.from+") AND id IN (@list)",
+			[]any{d.job.no, part.to, string(decided), part.ended}, part.ids)
+		if err != nil {
+			return err
+		}
+		if n != int64(len(part.ids)) {
+			return stale("%d of %d changes are no longer waiting for a decision.", int64(len(part.ids))-n, len(part.ids))
+		}
+		d.record(part.verb, fmt.Sprint(len(part.ids)))
+	}
+	reviewed := d.job.Cycle != nil && d.job.Cycle.Phase == provision.Review
+	if len(v.Approve)+len(v.Reject) == 0 || reviewed {
+		return nil
+	}
+	_, err = d.exec("UPDATE job SET next_run = $2, not_before = 0 WHERE no = $1", d.job.no, millis(d.at))
+	return err
+}

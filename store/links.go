@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"lockstep"
+	"lockstep/provision"
+	"lockstep/rule"
+)
+
+const linkColumns = "type, source_id, name, target, matched, match_key, version, disabled, code, detail, attempts, due, seen, verdict, image"
+
+var upsertLinks = bulk{fixed: 1, lead: true, cols: 15, text: "INSERT INTO link (job, " + linkColumns + `) VALUES @rows
+	ON CONFLICT (job, type, source_id) DO UPDATE SET name = excluded.name, target = excluded.target, matched = excluded.matched,
+		match_key = excluded.match_key, version = excluded.version, disabled = excluded.disabled, code = excluded.code,
+		detail = excluded.detail, attempts = excluded.attempts, due = excluded.due, seen = excluded.seen, verdict = excluded.verdict,
+		image = excluded.image`}
+
+// links writes and removes links. The edges of a removed link go with it, in both directions: its object is gone for good.
+func (w batch) links(all []provision.Link, gone []provision.Ref) error {
+	for typ, ids := range byType(gone) {
+		for _, text := range []string{
+			"DELETE FROM link WHERE job = $1 AND type = $2 AND source_id IN (@list)",
+			"DELETE FROM edge WHERE job = $1 AND from_type = $2 AND from_id IN (@list)",
+			"DELETE FROM edge WHERE job = $1 AND to_type = $2 AND to_id IN (@list)",
+		} {
+			if _, err := execLists(w.tx, text, []any{w.no, typ}, ids); err != nil {
+				return err
+			}
+		}
+	}
+	all = lastOf(all, func(l *provision.Link) provision.Ref { return l.Source })
+	_, err := w.bulk(&upsertLinks, []any{w.no}, len(all), func(args []any, i int) []any {
+		l := &all[i]
+		return append(args, l.Source.Type, l.Source.ID, l.Name, l.Target, l.Matched, l.Key, l.Version, l.Disabled, string(l.Code), l.Detail,
+			int64(l.Attempts), millis(l.Due), string(l.Seen), verdictText(l.Verdict), document(l.Image))
+	})
+	return err
+}
+
+func verdictText(v rule.Verdict) string {
+	if !v.In && v.Reason.Rule == "" && v.Reason.Clause == "" && v.Reason.Values == nil {
+		return ""
+	}
+	return plain(v)
+}
+
+// byType sorts the ids of refs by their types.
+func byType(refs []provision.Ref) map[string][]string {
+	ids := map[string][]string{}
+	for _, r := range refs {
+		ids[r.Type] = append(ids[r.Type], r.ID)
+	}
+	return ids
+}
+
+func scanLink(s scanner) (l provision.Link, err error) {
+	var due int64
+	var verdict, image string
+	err = s.Scan(&l.Source.Type, &l.Source.ID, &l.Name, &l.Target, &l.Matched, &l.Key, &l.Version, &l.Disabled, &l.Code, &l.Detail,
+		&l.Attempts, &due, &l.Seen, &verdict, &image)
+	if err != nil {
+		return l, err
+	}
+	l.Due = instant(due)
+	if err := parse(verdict, &l.Verdict); err != nil {
+		return l, fmt.Errorf("link of %s: %w", l.Source.ID, err)
+	}
+	l.Image, err = object(image)
+	return l, err
+}
+
+// Links returns links of a job. It satisfies provision.Store. The limit of 1,000 is for paging: a query that names sources,
+// targets or keys and has no limit gets all that match.
+func (db *DB) Links(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, q provision.LinkQuery) ([]provision.Link, error) {
+	text := "SELECT " + linkColumns + " FROM link WHERE " + ofJob + " AND type = $3"
+	args := []any{string(tenant), string(job), q.Type}
+	var all []provision.Link
+	read := func(text string, args []any) error {
+		rows, err := db.query(ctx, text, args...)
+		found, err := collect(rows, err, scanLink)
+		all = append(all, found...)
+		return err
+	}
+	var err error
+	switch {
+	case q.Sources != nil:
+		err = lists(text+" AND source_id IN (@list)", args, q.Sources, read)
+	case q.Targets != nil:
+		err = lists(text+" AND target IN (@list) AND target <> ''", args, q.Targets, read)
+	case q.Keys != nil:
+		err = lists(text+" AND match_key IN (@list) AND match_key <> ''", args, q.Keys, read)
+	default:
+		if q.Limit == 0 {
+			q.Limit = 1000
+		}
+		where, more := linkPage(q)
+		err = read(text+where, append(args, more...))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read links: %w", err)
+	}
+	if q.Limit > 0 && len(all) > q.Limit {
+		all = all[:q.Limit]
+	}
+	return all, nil
+}
+
+// linkPage returns the conditions of a page, whose parameters begin with $4. What is due is looked up by the index of due
+// times and then taken in the order of ids.
+func linkPage(q provision.LinkQuery) (where string, args []any) {
+	where, args = " AND source_id > $4", []any{q.After, int64(q.Limit)}
+	if !q.DueBefore.IsZero() {
+		where += " AND source_id IN (SELECT source_id FROM link WHERE " + ofJob + " AND due > 0 AND due <= $6 AND type = $3)"
+		args = append(args, millis(q.DueBefore))
+	}
+	if q.Unseen != "" {
+		args = append(args, string(q.Unseen))
+		where += fmt.Sprintf(" AND target <> '' AND seen <> $%d", len(args)+3)
+	}
+	return where + " ORDER BY source_id LIMIT $5", args
+}

@@ -1,0 +1,99 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+
+	"lockstep"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// migrate brings the schema up to date. On PostgreSQL a lock of the session keeps other nodes waiting meanwhile; on SQLite
+// the file has one user.
+func (db *DB) migrate(ctx context.Context) error {
+	files, err := migrationsFor(db.dialect.name())
+	if err != nil {
+		return err
+	}
+	options := []goose.ProviderOption{goose.WithTableName("schema_version"), goose.WithDisableGlobalRegistry(true)}
+	if db.dialect.name() == Postgres {
+		options = append(options, goose.WithSessionLocker(advisoryLock{}))
+	}
+	p, err := goose.NewProvider(db.dialect.goose(), db.writerDB, files, options...)
+	if err != nil {
+		return err
+	}
+	current, newest, err := p.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	if current > newest {
+		return &lockstep.Error{
+			Code:   lockstep.CodeSchemaNewer,
+			Detail: fmt.Sprintf("The database has schema %d, this program knows up to %d.", current, newest),
+		}
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+// migrationsFor returns the migrations in the words of the database.
+func migrationsFor(d Dialect) (fs.FS, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err == nil && d == Postgres {
+		files = translated{files}
+	}
+	return files, err
+}
+
+// translated shows files written for SQLite as PostgreSQL wants them: it has no WITHOUT ROWID, and it orders text by the
+// locale unless told otherwise.
+type translated struct{ fs.FS }
+
+func (t translated) Open(name string) (fs.File, error) {
+	f, err := t.FS.Open(name)
+	if err != nil || name == "." {
+		return f, err
+	}
+	text, err := io.ReadAll(f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	words := strings.NewReplacer(" WITHOUT ROWID", "", " TEXT ", ` TEXT COLLATE "C" `)
+	return translatedFile{File: f, text: strings.NewReader(words.Replace(string(text)))}, nil
+}
+
+type translatedFile struct {
+	fs.File
+	text *strings.Reader
+}
+
+func (f translatedFile) Read(p []byte) (int, error) { return f.text.Read(p) }
+
+// advisoryLock makes the nodes of one PostgreSQL database migrate one after another.
+type advisoryLock struct{}
+
+// lockNumber names the lock; any number that nobody else uses will do.
+const lockNumber = 0x6c6f636b73746570 // "lockstep"
+
+func (advisoryLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(lockNumber))
+	return err
+}
+
+func (advisoryLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", int64(lockNumber))
+	return err
+}

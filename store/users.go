@@ -1,0 +1,340 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"lockstep"
+	"lockstep/directory"
+	"lockstep/scim"
+)
+
+const userColumns = "id, version, active, deleted, auth_epoch, created, modified, doc"
+
+func scanUser(s scanner) (u directory.User, err error) {
+	var deleted, created, modified int64
+	var doc string
+	if err := s.Scan(&u.ID, &u.Version, &u.Active, &deleted, &u.AuthEpoch, &created, &modified, &doc); err != nil {
+		return u, err
+	}
+	u.Deleted, u.Created, u.Modified = instant(deleted), instant(created), instant(modified)
+	u.Attributes, err = object(doc)
+	return u, err
+}
+
+// Users returns users of a tenant. It satisfies directory.Reader. The limit of 500 is for paging: a query that names ids or
+// values and has no limit gets all that match.
+func (db *DB) Users(ctx context.Context, tenant lockstep.TenantID, q directory.UserQuery) ([]directory.User, error) {
+	where, values, err := userFilter(q)
+	if err != nil {
+		return nil, err
+	}
+	s := selection[directory.User]{
+		text:   "SELECT " + userColumns + " FROM users WHERE tenant = $1 AND " + where,
+		tenant: tenant, values: values, deleted: q.Deleted, after: string(q.After), limit: q.Limit, scan: scanUser,
+	}
+	users, err := s.run(ctx, db)
+	if err != nil {
+		return nil, fmt.Errorf("read users: %w", err)
+	}
+	return users, nil
+}
+
+// userFilter returns the condition that takes the list of values, if there is one.
+func userFilter(q directory.UserQuery) (where string, values []string, err error) {
+	if q.IDs != nil {
+		return "id IN (@list)", texts(q.IDs), nil
+	}
+	switch strings.ToLower(q.Attribute) {
+	case "":
+		return "", nil, nil
+	case "username":
+		return "user_name IN (@list)", folded(q.Values), nil
+	case "externalid":
+		return "external_id IN (@list) AND external_id <> ''", q.Values, nil
+	case "email":
+		return "id IN (SELECT user_id FROM user_email WHERE tenant = $1 AND email IN (@list))", folded(q.Values), nil
+	}
+	return "", nil, invalid("Users cannot be selected by %s.", q.Attribute)
+}
+
+// selection reads users or groups: those with one of the values, or a page of all.
+type selection[T any] struct {
+	text    string // ends in the condition on the list of values, or in AND
+	tenant  lockstep.TenantID
+	values  []string
+	deleted bool
+	after   string
+	limit   int
+	scan    func(scanner) (T, error)
+}
+
+func (s *selection[T]) run(ctx context.Context, db *DB) ([]T, error) {
+	alive := " AND deleted = 0"
+	if s.deleted {
+		alive = ""
+	}
+	if strings.HasSuffix(s.text, "AND ") {
+		limit := s.limit
+		if limit == 0 {
+			limit = 500
+		}
+		rows, err := db.query(ctx, s.text+"id > $2"+alive+" ORDER BY id LIMIT $3", string(s.tenant), s.after, int64(limit))
+		return collect(rows, err, s.scan)
+	}
+	var all []T
+	err := lists(s.text+alive, []any{string(s.tenant)}, s.values, func(text string, args []any) error {
+		rows, err := db.query(ctx, text, args...)
+		found, err := collect(rows, err, s.scan)
+		all = append(all, found...)
+		return err
+	})
+	if s.limit > 0 && len(all) > s.limit {
+		all = all[:s.limit]
+	}
+	return all, err
+}
+
+func texts[S ~string](ids []S) []string {
+	all := make([]string, len(ids))
+	for i, id := range ids {
+		all[i] = string(id)
+	}
+	return all
+}
+
+// user reads a user within the transaction.
+func (c *change) user(id lockstep.UserID) (directory.User, error) {
+	rows, err := c.query("SELECT "+userColumns+" FROM users WHERE tenant = $1 AND id = $2", string(c.tenant), string(id))
+	u, err := one(rows, err, scanUser)
+	return u, absent(err, "user", string(id))
+}
+
+func (c *change) putUser(p directory.PutUser) error {
+	if p.User.ID == "" {
+		return invalid("A user needs an id.")
+	}
+	if p.User.Attributes.Text("userName") == "" {
+		return invalid("A user needs a userName.")
+	}
+	if p.User.Version == 0 {
+		return c.createUser(p.User)
+	}
+	return c.updateUser(p.User.ID, p.IfVersion, func(old directory.User) (userWrite, error) {
+		if !old.Deleted.IsZero() {
+			return userWrite{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "The user is deleted; restore it first."}
+		}
+		next := old
+		next.Attributes = p.User.Attributes
+		return userWrite{user: next, op: directory.OpPut, verb: "updated", detail: differences(old.Attributes, next.Attributes)}, nil
+	})
+}
+
+const insertUser = `INSERT INTO users (tenant, id, version, user_name, external_id, manager, active, auth_epoch, deleted, created, modified, doc)
+	VALUES ($1, $2, 1, $3, $4, $5, $6, 0, 0, $7, $8, $9)`
+
+func (c *change) createUser(u directory.User) error {
+	a := u.Attributes
+	created := u.Created
+	if created.IsZero() {
+		created = c.at
+	}
+	_, err := c.exec(insertUser, string(c.tenant), string(u.ID), fold(a.Text("userName")), a.Text("externalId"), managerOf(a),
+		isActive(a), millis(created), millis(c.at), document(a))
+	if err != nil {
+		return c.userTaken(err, u)
+	}
+	if err := c.putEmails(u.ID, emailsOf(a)); err != nil {
+		return err
+	}
+	c.tell(directory.Event{Object: "user", Op: directory.OpPut, ID: string(u.ID)}, "created", a.Text("userName"), "")
+	return nil
+}
+
+// userTaken explains a violated constraint.
+func (c *change) userTaken(err error, u directory.User) error {
+	where, is := c.db.dialect.unique(err)
+	switch {
+	case !is:
+		return err
+	case strings.HasSuffix(where, "user_name"):
+		return taken(nil, "The userName %s is taken.", u.Attributes.Text("userName"))
+	}
+	return taken(nil, "There is a user with the id %s.", u.ID)
+}
+
+// userWrite is what a user becomes and how that is told.
+type userWrite struct {
+	user   directory.User
+	op     directory.Op
+	verb   string
+	detail string
+}
+
+const replaceUser = `UPDATE users SET version = version + 1, user_name = $4, external_id = $5, manager = $6, active = $7, auth_epoch = $8,
+	deleted = $9, modified = $10, doc = $11 WHERE tenant = $1 AND id = $2 AND version = $3`
+
+// updateUser replaces a user by what f makes of him, provided that nobody else does so meanwhile (which can only be another
+// node). With ifVersion 0 it then starts over. f returns an empty op to leave him alone. Going inactive or being deleted raises
+// the auth epoch.
+func (c *change) updateUser(id lockstep.UserID, ifVersion int64, f func(directory.User) (userWrite, error)) error {
+	for range contended {
+		old, err := c.user(id)
+		if err != nil {
+			return err
+		}
+		if ifVersion != 0 && old.Version != ifVersion {
+			return moved("user", old.Attributes.Text("userName"), old.Version, ifVersion)
+		}
+		w, err := f(old)
+		if err != nil || w.op == "" {
+			return err
+		}
+		u := &w.user
+		a := u.Attributes
+		u.Active = isActive(a)
+		if old.Active && !u.Active || old.Deleted.IsZero() && !u.Deleted.IsZero() {
+			u.AuthEpoch = old.AuthEpoch + 1
+		}
+		n, err := c.exec(replaceUser, string(c.tenant), string(id), old.Version, fold(a.Text("userName")), a.Text("externalId"),
+			managerOf(a), u.Active, u.AuthEpoch, millis(u.Deleted), millis(c.at), document(a))
+		if err != nil {
+			return c.userTaken(err, *u)
+		}
+		if n == 0 {
+			continue
+		}
+		if err := c.replaceEmails(id, emailsOf(old.Attributes), emailsOf(a)); err != nil {
+			return err
+		}
+		c.tell(directory.Event{Object: "user", Op: w.op, ID: string(id)}, w.verb, a.Text("userName"), w.detail)
+		return nil
+	}
+	return errContended
+}
+
+func (c *change) deleteUser(d directory.DeleteUser) error {
+	if d.Purge {
+		return c.purgeUser(d)
+	}
+	return c.updateUser(d.ID, d.IfVersion, func(old directory.User) (userWrite, error) {
+		if !old.Deleted.IsZero() {
+			return userWrite{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "The user is deleted already."}
+		}
+		old.Deleted = c.at
+		return userWrite{user: old, op: directory.OpDelete, verb: "deleted"}, nil
+	})
+}
+
+func (c *change) restoreUser(id lockstep.UserID) error {
+	return c.updateUser(id, 0, func(old directory.User) (userWrite, error) {
+		if old.Deleted.IsZero() {
+			return userWrite{}, nil
+		}
+		old.Deleted = instant(0)
+		return userWrite{user: old, op: directory.OpPut, verb: "restored"}, nil
+	})
+}
+
+// purgeUser removes the user and all that refers to him. The feed tells of each membership and assignment, so that a reader
+// finds out what he had.
+func (c *change) purgeUser(d directory.DeleteUser) error {
+	u, err := c.user(d.ID)
+	if err != nil {
+		return err
+	}
+	if d.IfVersion != 0 && u.Version != d.IfVersion {
+		return moved("user", u.Attributes.Text("userName"), u.Version, d.IfVersion)
+	}
+	n, err := c.exec("DELETE FROM users WHERE tenant = $1 AND id = $2 AND version = $3", string(c.tenant), string(d.ID), u.Version)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return errContended
+	}
+	if err := c.replaceEmails(d.ID, emailsOf(u.Attributes), nil); err != nil {
+		return err
+	}
+	if err := c.forget(directory.UserKind, string(d.ID)); err != nil {
+		return err
+	}
+	c.tell(directory.Event{Object: "user", Op: directory.OpPurge, ID: string(d.ID)}, "purged", u.Attributes.Text("userName"), "")
+	return nil
+}
+
+func (c *change) putEmails(id lockstep.UserID, emails []string) error {
+	for _, e := range emails {
+		_, err := c.exec("INSERT INTO user_email (tenant, email, user_id) VALUES ($1, $2, $3)", string(c.tenant), e, string(id))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *change) replaceEmails(id lockstep.UserID, old, next []string) error {
+	var added []string
+	for _, e := range next {
+		if !slices.Contains(old, e) {
+			added = append(added, e)
+		}
+	}
+	for _, e := range old {
+		if slices.Contains(next, e) {
+			continue
+		}
+		_, err := c.exec("DELETE FROM user_email WHERE tenant = $1 AND email = $2 AND user_id = $3", string(c.tenant), e, string(id))
+		if err != nil {
+			return err
+		}
+	}
+	return c.putEmails(id, added)
+}
+
+// emailsOf returns the values of emails, folded, each once.
+func emailsOf(a scim.Object) []string {
+	list, _ := a.Get("emails").(scim.List)
+	var all []string
+	for _, v := range list {
+		o, _ := v.(scim.Object)
+		if e := fold(o.Text("value")); e != "" && !slices.Contains(all, e) {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// enterprise is the URN of the enterprise extension (RFC 7643 §4.3).
+const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+
+// managerOf returns the id of the manager, or "".
+func managerOf(a scim.Object) string {
+	e, _ := a.Get(enterprise).(scim.Object)
+	m, _ := e.Get("manager").(scim.Object)
+	return m.Text("value")
+}
+
+// isActive returns the attribute active; absent means true.
+func isActive(a scim.Object) bool {
+	active, is := a.Get("active").(bool)
+	return active || !is
+}
+
+// differences names the attributes that differ, for the audit log.
+func differences(old, next scim.Object) string {
+	var names []string
+	for _, a := range next {
+		if !scim.Equal(old.Get(a.Name), a.Value) {
+			names = append(names, a.Name)
+		}
+	}
+	for _, a := range old {
+		if !next.Has(a.Name) {
+			names = append(names, a.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
