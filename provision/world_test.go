@@ -1,0 +1,253 @@
+package provision_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/connector/csvfile"
+	"lockstep/connector/scimapp"
+	"lockstep/directory"
+	"lockstep/provision"
+	"lockstep/rule"
+	"lockstep/store"
+	"lockstep/web"
+	"lockstep/webexorg"
+)
+
+// world is a tenant with an engine over the real store, a folder of CSV files to bring people in, and a Webex organisation
+// behind a real HTTP server to bring them to.
+type world struct {
+	testing.TB
+	ctx    context.Context
+	db     *store.DB
+	tenant lockstep.TenantID
+	engine *provision.Engine
+	folder string
+	webex  *webexorg.Universe
+	org    *webexorg.Org
+	url    string
+	token  string
+	app    lockstep.AppID
+	in     lockstep.JobID
+	out    lockstep.JobID
+	now    time.Time
+	ahead  time.Duration
+}
+
+func newWorld(t testing.TB) *world {
+	w := &world{TB: t, ctx: t.Context(), folder: t.TempDir()}
+	clock := func() time.Time { return time.Now().Add(w.ahead) }
+	var err error
+	w.db, err = store.Open(w.ctx, store.Config{SQLite: filepath.Join(t.TempDir(), "lockstep.db"), Now: clock})
+	w.must(err)
+	t.Cleanup(func() { w.must(w.db.Close()) })
+	w.tenant = lockstep.NewID[lockstep.TenantID]()
+	w.must(w.db.CreateTenant(w.ctx, audit.Actor{}, directory.Tenant{ID: w.tenant, Slug: "acme", Name: "Acme"}))
+	w.engine = &provision.Engine{Store: w.db.Provision(), Directory: w.db, Connect: w, Now: clock, Log: testLog(t)}
+
+	w.webex, err = webexorg.New(webexorg.Config{})
+	w.must(err)
+	w.org, err = w.webex.AddOrg(webexorg.OrgConfig{Name: "Acme", Domains: []string{"acme.example"}, Enforce: true})
+	w.must(err)
+	w.token, err = w.org.IssueToken(webexorg.ReadWrite, time.Hour)
+	w.must(err)
+	server := httptest.NewServer(w.webex.Handler())
+	t.Cleanup(server.Close)
+	w.url = server.URL + "/identity/scim/" + w.org.ID() + "/v2"
+
+	w.app = lockstep.NewID[lockstep.AppID]()
+	w.change(directory.PutApp{App: directory.App{ID: w.app, Slug: "webex", Name: "Webex", Roles: []directory.Role{{Value: "user", Name: "User"}, {Value: "default", Name: "Default Access", Exclude: true}}}})
+	w.in, w.out = lockstep.NewID[lockstep.JobID](), lockstep.NewID[lockstep.JobID]()
+	w.must(w.db.Provision().PutJob(w.ctx, audit.Actor{}, provision.Job{
+		Tenant: w.tenant, ID: w.in, Slug: "people", Name: "people.csv", Direction: provision.Inbound, State: provision.Active,
+		Connection: provision.Connection{Kind: "csvfile"}, Rules: csvRules(), Policy: provision.Policy{Groups: true},
+	}))
+	w.must(w.db.Provision().PutJob(w.ctx, audit.Actor{}, provision.Job{
+		Tenant: w.tenant, ID: w.out, Slug: "webex", Name: "Webex", Direction: provision.Outbound, App: w.app, State: provision.Active,
+		Connection: provision.Connection{Kind: "scimapp"}, Rules: webexRules(), Policy: provision.Policy{Groups: true, Everyone: true},
+	}))
+	return w
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) change(cs ...directory.Change) {
+	w.Helper()
+	_, err := w.db.Commit(w.ctx, w.tenant, audit.Actor{Kind: audit.Admin, Name: "test"}, "", cs...)
+	w.must(err)
+}
+
+func (w *world) Source(context.Context, provision.Job) (provision.Source, error) {
+	root, err := os.OpenRoot(w.folder)
+	if err != nil {
+		return nil, err
+	}
+	w.Cleanup(func() { root.Close() })
+	return csvfile.New(csvfile.Config{Root: root}), nil
+}
+
+func (w *world) Target(context.Context, provision.Job) (provision.Target, error) {
+	return scimapp.New(scimapp.Config{
+		BaseURL: w.url, Name: "Webex", Token: func(context.Context) (string, error) { return w.token, nil },
+		HTTP: web.NewClient(web.ClientConfig{Dialer: &web.Dialer{Allow: web.Loopback()}, Connections: 16}),
+		Profile: scimapp.Profile{
+			MaxMembers: 500, Unique: map[string][]string{"User": {"userName"}, "Group": {"displayName"}}, Connections: 16,
+			FindBy: map[string][]string{"User": {"userName"}, "Group": {"displayName"}}, Lag: 10 * time.Second,
+		},
+	})
+}
+
+// direct maps attributes by their own names.
+func direct(match string, names ...string) []rule.Mapping {
+	var ms []rule.Mapping
+	for _, n := range names {
+		m := rule.Mapping{Target: n, Source: &rule.MappingSource{Type: rule.FromAttribute, Name: n, Expression: "[" + n + "]"}}
+		if n == match {
+			m.Match = 1
+		}
+		ms = append(ms, m)
+	}
+	return ms
+}
+
+const enterpriseURN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+
+func csvRules() rule.Rules {
+	return rule.Rules{Objects: []rule.ObjectMapping{
+		{Name: "people", Enabled: true, Source: "User", Target: "User", Attributes: append(direct("userName", "userName", "name.givenName", "name.familyName", "displayName", "title", enterpriseURN+":department", enterpriseURN+":manager"),
+			rule.Mapping{Target: "active", Source: &rule.MappingSource{Type: rule.FromFunction, Expression: "Not([IsSoftDeleted])"}})},
+		{Name: "groups", Enabled: true, Source: "Group", Target: "Group", Attributes: direct("displayName", "displayName", "members")},
+	}}
+}
+
+func webexRules() rule.Rules {
+	r := csvRules()
+	r.Objects[0].Name, r.Objects[1].Name = "users", "groups"
+	return r
+}
+
+// run turns slices of the job until nothing is left to do, and returns the last cycle.
+func (w *world) run(job lockstep.JobID) provision.Cycle {
+	w.Helper()
+	for range 1000 {
+		turn, err := w.engine.Slice(w.ctx, w.tenant, job)
+		w.must(err)
+		if !turn.More {
+			if turn.Cycle.Code != "" {
+				w.Fatalf("cycle stopped: %s: %s", turn.Cycle.Code, turn.Cycle.Detail)
+			}
+			return turn.Cycle
+		}
+	}
+	w.Fatal("the job never ends")
+	return provision.Cycle{}
+}
+
+func (w *world) file(name, text string) {
+	w.Helper()
+	w.must(os.WriteFile(filepath.Join(w.folder, name), []byte(text), 0o600))
+}
+
+// target prints what the organisation has: a line for each user and each group.
+func (w *world) target() string {
+	w.Helper()
+	var dump bytes.Buffer
+	w.must(w.org.Dump(&dump))
+	names := map[string]string{}
+	type line struct {
+		Kind, ID, Group, Member string
+		Resource                map[string]json.RawMessage
+	}
+	var lines []line
+	for text := range strings.Lines(dump.String()) {
+		var l line
+		w.must(json.Unmarshal([]byte(text), &l))
+		var name string
+		json.Unmarshal(l.Resource["userName"], &name)
+		if name == "" {
+			json.Unmarshal(l.Resource["displayName"], &name)
+		}
+		if l.ID != "" {
+			names[l.ID] = name
+		}
+		lines = append(lines, l)
+	}
+	members := map[string][]string{}
+	for _, l := range lines {
+		if l.Kind == "member" {
+			members[l.Group] = append(members[l.Group], names[l.Member])
+		}
+	}
+	var out []string
+	for _, l := range lines {
+		switch l.Kind {
+		case "user":
+			var ext struct {
+				Manager    struct{ Value string }
+				Department string
+			}
+			json.Unmarshal(l.Resource[enterpriseURN], &ext)
+			s := "user " + names[l.ID]
+			if string(l.Resource["active"]) == "false" {
+				s += " inactive"
+			}
+			var title string
+			json.Unmarshal(l.Resource["title"], &title)
+			if title != "" {
+				s += " title=" + title
+			}
+			if ext.Department != "" {
+				s += " department=" + ext.Department
+			}
+			if ext.Manager.Value != "" {
+				s += " manager=" + names[ext.Manager.Value]
+			}
+			out = append(out, s)
+		case "group":
+			m := members[l.ID]
+			slices.Sort(m)
+			out = append(out, "group "+names[l.ID]+": "+strings.Join(m, " "))
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, "\n") + "\n"
+}
+
+func (w *world) wantTarget(want string) {
+	w.Helper()
+	want = strings.TrimLeft(want, "\n")
+	if got := w.target(); got != want {
+		w.Fatalf("the organisation has\n%s\nwant\n%s", got, want)
+	}
+}
+
+// requests returns how many requests the organisation has answered since the last call, by method and route.
+func (w *world) requests() string {
+	n := map[string]int{}
+	for _, c := range w.webex.Counts() {
+		n[fmt.Sprintf("%s %d", c.Route, c.Status)] += int(c.Requests)
+	}
+	w.webex.ResetCounts()
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(n)) {
+		out = append(out, fmt.Sprintf("%d× %s", n[k], k))
+	}
+	return strings.Join(out, ", ")
+}
