@@ -1,0 +1,222 @@
+package scimapp
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"path"
+	"strings"
+
+	"lockstep"
+	"lockstep/provision"
+	"lockstep/rule"
+	"lockstep/scim"
+)
+
+// Apply does the operations one after another.
+func (t *Target) Apply(ctx context.Context, ops []provision.Operation) []provision.Result {
+	results := make([]provision.Result, len(ops))
+	for i := range ops {
+		results[i] = t.apply(ctx, &ops[i])
+	}
+	return results
+}
+
+func (t *Target) apply(ctx context.Context, op *provision.Operation) provision.Result {
+	switch op.Kind {
+	case rule.Create:
+		return t.create(ctx, op)
+	case rule.Update, rule.Disable, rule.Refer:
+		return t.update(ctx, op)
+	case rule.Delete:
+		return t.remove(ctx, op)
+	}
+	return provision.Result{Err: &lockstep.Error{Code: lockstep.CodeInternal, Detail: "a target cannot " + string(op.Kind) + " " + op.Name}}
+}
+
+// create posts the object. References that were given ride in the body as far as MaxMembers allows; the others follow.
+func (t *Target) create(ctx context.Context, op *provision.Operation) provision.Result {
+	now, later := t.riding(op.Add)
+	body := newBuffer()
+	body.Write(appendResource(body.AvailableBuffer(), op.Ref.Type, op.After, now, t.config.Profile.Nesting))
+	a, fault := t.send(ctx, http.MethodPost, t.endpoint(op.Ref.Type), body, "", maxBody)
+	if fault != nil {
+		if fault.code == lockstep.CodeTargetGone { // the list, not an object
+			fault.code, fault.detail = lockstep.CodeTargetMalformed, "there is no SCIM service at the address"
+		}
+		return fault.result(t, op, 1)
+	}
+	defer a.free()
+	result := provision.Result{Requests: 1}
+	result.ID, result.Version, fault = written(a)
+	if result.ID == "" && fault == nil {
+		if location := a.header.Get("Location"); location != "" {
+			result.ID = path.Base(location)
+		} else {
+			fault = notJSON(a, errors.New("no id in the answer"))
+		}
+	}
+	if fault != nil {
+		return fault.result(t, op, 1)
+	}
+	if len(later) > 0 { // the object is there; what is missing is the engine's to repeat
+		rest := provision.Operation{Kind: rule.Refer, Ref: provision.Ref{Type: op.Ref.Type, ID: result.ID}, Name: op.Name, Add: later}
+		r := t.update(ctx, &rest)
+		result.Requests += r.Requests
+		if r.Err != nil {
+			r.ID, r.Requests, r.MaybeSent = result.ID, result.Requests, true
+			return r
+		}
+	}
+	return result
+}
+
+// riding splits references into those that fit into one request and the rest.
+func (t *Target) riding(refs []provision.Reference) (now, later []provision.Reference) {
+	if len(refs) <= t.config.Profile.MaxMembers {
+		return refs, nil
+	}
+	return refs[:t.config.Profile.MaxMembers], refs[t.config.Profile.MaxMembers:]
+}
+
+// remove deletes the object. One that is gone already gives target.gone.
+func (t *Target) remove(ctx context.Context, op *provision.Operation) provision.Result {
+	a, fault := t.send(ctx, http.MethodDelete, t.path(op.Ref), nil, "", maxBody)
+	if fault != nil {
+		return fault.result(t, op, 1)
+	}
+	a.free()
+	return provision.Result{Requests: 1}
+}
+
+// head is what is read of the answer to a write.
+type head struct {
+	ID   identifier `json:"id"`
+	Meta struct {
+		Version identifier `json:"version"`
+	} `json:"meta"`
+}
+
+// identifier is text, which some servers send as a number.
+type identifier string
+
+func (i *identifier) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '"' {
+		return json.Unmarshal(data, (*string)(i))
+	}
+	if s := string(data); s != "null" {
+		*i = identifier(s)
+	}
+	return nil
+}
+
+// written reads id and version of the answer to a write, which may be empty.
+func written(a *answer) (id, version string, f *fault) {
+	if len(bytes.TrimSpace(a.body())) == 0 {
+		return "", a.header.Get("ETag"), nil
+	}
+	var h head
+	if err := json.Unmarshal(a.body(), &h); err != nil {
+		return "", "", notJSON(a, err)
+	}
+	return string(h.ID), or(string(h.Meta.Version), a.header.Get("ETag")), nil
+}
+
+// appendResource appends the body of a create: schemas, the attributes, and the references.
+func appendResource(dst []byte, typ string, o scim.Object, refs []provision.Reference, nesting bool) []byte {
+	manager := ""
+	members := 0
+	for _, r := range refs {
+		if r.Attribute == managerAttribute {
+			manager = r.To.ID
+		} else {
+			members++
+		}
+	}
+	dst = appendSchemas(dst, typ, o, manager != "")
+	for _, a := range o {
+		switch {
+		case strings.EqualFold(a.Name, "schemas"):
+			continue
+		case manager != "" && strings.EqualFold(a.Name, scim.EnterpriseUserURN):
+			ext, _ := a.Value.(scim.Object)
+			dst = appendExtension(append(dst, ','), ext, manager)
+			manager = ""
+			continue
+		}
+		dst = scim.AppendValue(append(dst, ','), a.Name)
+		dst = scim.AppendValue(append(dst, ':'), a.Value)
+	}
+	if manager != "" {
+		dst = appendExtension(append(dst, ','), nil, manager)
+	}
+	if members > 0 {
+		dst = append(dst, `,"members":`...)
+		dst = appendMembers(dst, refs, nesting)
+	}
+	return append(dst, '}')
+}
+
+func appendSchemas(dst []byte, typ string, o scim.Object, manager bool) []byte {
+	core := scim.UserURN
+	if typ == groupType {
+		core = scim.GroupURN
+	}
+	dst = append(dst, `{"schemas":["`...)
+	dst = append(dst, core...)
+	dst = append(dst, '"')
+	for _, a := range o {
+		if len(a.Name) > 4 && strings.EqualFold(a.Name[:4], "urn:") {
+			dst = scim.AppendValue(append(dst, ','), a.Name)
+			manager = manager && !strings.EqualFold(a.Name, scim.EnterpriseUserURN)
+		}
+	}
+	if manager {
+		dst = scim.AppendValue(append(dst, ','), scim.EnterpriseUserURN)
+	}
+	return append(dst, ']')
+}
+
+// appendExtension appends the enterprise extension with the manager in it (RFC 7643 §4.3).
+func appendExtension(dst []byte, ext scim.Object, manager string) []byte {
+	dst = scim.AppendValue(dst, scim.EnterpriseUserURN)
+	dst = append(dst, `:{"manager":`...)
+	dst = appendManager(dst, manager)
+	for _, a := range ext {
+		if strings.EqualFold(a.Name, managerAttribute) {
+			continue
+		}
+		dst = scim.AppendValue(append(dst, ','), a.Name)
+		dst = scim.AppendValue(append(dst, ':'), a.Value)
+	}
+	return append(dst, '}')
+}
+
+func appendManager(dst []byte, id string) []byte {
+	dst = append(dst, `{"value":`...)
+	return append(scim.AppendValue(dst, id), '}')
+}
+
+// appendMembers appends the members among the references as a list.
+func appendMembers(dst []byte, refs []provision.Reference, nesting bool) []byte {
+	dst = append(dst, '[')
+	for first := true; len(refs) > 0; refs = refs[1:] {
+		if refs[0].Attribute != memberAttribute {
+			continue
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = append(dst, `{"value":`...)
+		dst = scim.AppendValue(dst, refs[0].To.ID)
+		if nesting {
+			dst = append(dst, `,"type":`...)
+			dst = scim.AppendValue(dst, refs[0].To.Type)
+		}
+		dst = append(dst, '}')
+	}
+	return append(dst, ']')
+}

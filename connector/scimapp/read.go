@@ -1,0 +1,299 @@
+package scimapp
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"lockstep"
+	"lockstep/provision"
+	"lockstep/scim"
+	"lockstep/scim/filter"
+)
+
+const defaultPage = 200
+
+// List pages through all resources of the type (RFC 7644 §3.4.2.4). It fails when the application repeats itself or ends
+// before its own total, since what is missing from a list would be created once more.
+func (t *Target) List(ctx context.Context, typ string, page func([]provision.Object) error) error {
+	if _, err := t.Describe(ctx); err != nil { // the application may say how long its pages are
+		return err
+	}
+	l := &listing{t: t, typ: typ, query: query(typ), count: or(t.config.Profile.PageSize, defaultPage), seen: map[string]bool{}, page: page}
+	return l.run(ctx)
+}
+
+// listing is a walk over the pages of one list.
+type listing struct {
+	t     *Target
+	typ   string
+	query url.Values
+	count int
+	seen  map[string]bool // ids that were given out
+	page  func([]provision.Object) error
+}
+
+func (l *listing) run(ctx context.Context) error {
+	for {
+		l.query.Set("startIndex", strconv.Itoa(len(l.seen)+1))
+		l.query.Set("count", strconv.Itoa(l.count))
+		body, fault := l.t.get(ctx, l.t.endpoint(l.typ)+"?"+encode(l.query), maxListBody)
+		if fault != nil {
+			return l.fail(fault)
+		}
+		found, err := l.t.objects(l.typ, body)
+		if err != nil {
+			return err
+		}
+		fresh := found[:0]
+		for _, o := range found {
+			if !l.seen[o.ID] {
+				l.seen[o.ID] = true
+				fresh = append(fresh, o)
+			}
+		}
+		came := len(found)
+		total := int(number(body.Get("totalResults")))
+		switch {
+		case came > 0 && len(fresh) == 0 && total <= came:
+			return nil // it does not page: everything came at once
+		case came > 0 && len(fresh) == 0:
+			return l.broken("it sends the same page again and again")
+		case came == 0 && len(l.seen) < total:
+			return l.broken(fmt.Sprintf("it stopped after %d of %d", len(l.seen), total))
+		}
+		if len(fresh) > 0 {
+			if err := l.page(fresh); err != nil {
+				return err
+			}
+		}
+		if came == 0 || l.ended(came, total) {
+			return nil
+		}
+	}
+}
+
+// ended reports whether the page was the last. A total that is just what came is believed only when the page does not look
+// like one that was cut off: some servers give the size of the page as the total.
+func (l *listing) ended(came, total int) bool {
+	if len(l.seen) < total {
+		return false
+	}
+	suspicious := total == came && (came >= l.count || came%50 == 0)
+	return !suspicious && (total > 0 || came < l.count)
+}
+
+func (l *listing) fail(f *fault) error {
+	if f.code == lockstep.CodeTargetGone {
+		f.code, f.detail = lockstep.CodeTargetMalformed, "there is no such list at the address"
+	}
+	return f.error("list "+strings.ToLower(l.typ)+"s of", l.t.config.Name)
+}
+
+func (l *listing) broken(detail string) error {
+	return (&fault{code: lockstep.CodeTargetMalformed, detail: detail}).error("list "+strings.ToLower(l.typ)+"s of", l.t.config.Name)
+}
+
+// number reads a count, which some servers send as text.
+func number(v any) int64 {
+	switch v := v.(type) {
+	case int64:
+		return v
+	case string:
+		n, err := strconv.ParseInt(v, 10, 64)
+		if err == nil {
+			return n
+		}
+	}
+	return 0
+}
+
+// query starts a query of the type: members are never wanted in a list.
+func query(typ string) url.Values {
+	if typ == groupType {
+		return url.Values{"excludedAttributes": {memberAttribute}}
+	}
+	return url.Values{}
+}
+
+// encode writes a query with %20 for blanks: not every server takes a plus sign for one.
+func encode(q url.Values) string { return strings.ReplaceAll(q.Encode(), "+", "%20") }
+
+// Find asks for the resources whose attribute equals one of the values. What the application returns beside them is dropped,
+// since some ignore a filter that they do not understand.
+func (t *Target) Find(ctx context.Context, typ, attribute string, values ...string) ([]provision.Object, error) {
+	path, err := filter.ParsePath(attribute)
+	if err != nil {
+		return nil, &lockstep.Error{Code: lockstep.CodeMapSyntax, Detail: fmt.Sprintf("%q is not an attribute that can be searched", attribute), Err: err}
+	}
+	found, err := t.find(ctx, typ, attribute, values)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(found, func(o provision.Object) bool { return !matches(o, path, values) }), nil
+}
+
+func matches(o provision.Object, path filter.Path, values []string) bool {
+	has := scim.Values(o.Values, path)
+	if path.Is("id") {
+		has = []any{o.ID}
+	}
+	for _, h := range has {
+		if s, ok := h.(string); ok && slices.ContainsFunc(values, func(v string) bool { return strings.EqualFold(v, s) }) {
+			return true
+		}
+	}
+	return len(has) == 0 // it does not show the attribute: believe it
+}
+
+func (t *Target) find(ctx context.Context, typ, attribute string, values []string) ([]provision.Object, error) {
+	if len(values) == 0 {
+		return nil, nil
+	}
+	terms := make([]string, len(values))
+	for i, v := range values {
+		terms[i] = attribute + " eq " + filter.Quote(v)
+	}
+	var found []provision.Object
+	q, most := query(typ), max(100, 4*len(values))
+	q.Set("filter", strings.Join(terms, " or "))
+	l := &listing{t: t, typ: typ, query: q, count: most, seen: map[string]bool{}, page: func(page []provision.Object) error {
+		if found = append(found, page...); len(found) > most {
+			return &lockstep.Error{Code: lockstep.CodeTargetUnsupported, Detail: fmt.Sprintf("search in %s: it lists more than %d objects for %d values of %s, so it does not filter by that", t.config.Name, most, len(values), attribute)}
+		}
+		return nil
+	}}
+	err := l.run(ctx)
+	return found, err
+}
+
+// Get returns one object with the references that the application shows.
+func (t *Target) Get(ctx context.Context, ref provision.Ref) (provision.Object, error) {
+	body, fault := t.get(ctx, t.path(ref), maxListBody)
+	if fault != nil {
+		if fault.code == lockstep.CodeTargetGone {
+			fault.code = lockstep.CodeNotFound
+		}
+		return provision.Object{}, fault.error("read "+strings.ToLower(ref.Type)+" "+ref.ID+" of", t.config.Name)
+	}
+	o := t.object(ref.Type, body)
+	if o.ID == "" {
+		o.ID = ref.ID
+	}
+	return o, nil
+}
+
+func (t *Target) path(ref provision.Ref) string {
+	return t.endpoint(ref.Type) + "/" + url.PathEscape(ref.ID)
+}
+
+// objects reads a ListResponse.
+func (t *Target) objects(typ string, body scim.Object) ([]provision.Object, error) {
+	if !isList(body) {
+		return nil, &lockstep.Error{Code: lockstep.CodeTargetMalformed, Detail: fmt.Sprintf("list %ss of %s: its answer is not a list", strings.ToLower(typ), t.config.Name)}
+	}
+	list := resources(body)
+	out := make([]provision.Object, 0, len(list))
+	for _, r := range list {
+		o := t.object(typ, r)
+		if o.ID == "" {
+			return nil, &lockstep.Error{Code: lockstep.CodeTargetMalformed, Detail: fmt.Sprintf("list %ss of %s: it lists an object without id", strings.ToLower(typ), t.config.Name)}
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
+// isList reports whether the answer is a ListResponse. Empty lists are dropped on decoding, so Resources may be missing.
+func isList(body scim.Object) bool {
+	schemas, _ := body.Get("schemas").(scim.List)
+	return body.Has("Resources") || body.Has("totalResults") || slices.Contains(schemas, any(scim.ListURN))
+}
+
+// object splits a resource into values and references. It takes the resource over.
+func (t *Target) object(typ string, r scim.Object) provision.Object {
+	o := provision.Object{Ref: provision.Ref{Type: typ, ID: text(r.Get("id"))}, Enabled: enabled(r.Get("active"))}
+	if meta, ok := r.Get("meta").(scim.Object); ok {
+		o.Version = text(meta.Get("version"))
+	}
+	if typ == groupType {
+		o.Edges = memberEdges(r.Get(memberAttribute))
+	} else {
+		o.Edges = takeManager(&r)
+	}
+	for _, name := range []string{"id", "meta", "schemas", "groups", memberAttribute} {
+		if name != "groups" || typ == userType {
+			r.Delete(name)
+		}
+	}
+	o.Values = r
+	o.Name = or(r.Text("userName"), or(r.Text("displayName"), o.ID))
+	return o
+}
+
+// takeManager removes the manager from the enterprise extension, in any of the forms that servers use, and returns the edge.
+func takeManager(r *scim.Object) []provision.Edge {
+	urn := scim.EnterpriseUserURN
+	ext, _ := r.Get(urn).(scim.Object)
+	id := ""
+	switch m := ext.Get(managerAttribute).(type) {
+	case scim.Object:
+		id = text(m.Get("value"))
+	case string:
+		id = m
+	}
+	if ext.Has(managerAttribute) {
+		ext.Delete(managerAttribute)
+		r.Set(urn, ext)
+	}
+	if id == "" {
+		return nil
+	}
+	return []provision.Edge{{Attribute: managerAttribute, To: provision.Ref{Type: userType, ID: id}}}
+}
+
+func memberEdges(v any) []provision.Edge {
+	list, _ := v.(scim.List)
+	var edges []provision.Edge
+	for _, e := range list {
+		to := provision.Ref{Type: userType}
+		switch m := e.(type) {
+		case scim.Object:
+			to.ID = text(m.Get("value"))
+			if strings.EqualFold(m.Text("type"), groupType) {
+				to.Type = groupType
+			}
+		case string:
+			to.ID = m
+		}
+		if to.ID != "" {
+			edges = append(edges, provision.Edge{Attribute: memberAttribute, To: to})
+		}
+	}
+	return edges
+}
+
+// text reads what should be text; some servers use numbers as ids.
+func text(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case int64:
+		return strconv.FormatInt(v, 10)
+	}
+	return ""
+}
+
+// enabled reads active, which some servers send as text. Without it the object is enabled.
+func enabled(v any) bool {
+	switch v := v.(type) {
+	case bool:
+		return v
+	case string:
+		return !strings.EqualFold(v, "false")
+	}
+	return true
+}

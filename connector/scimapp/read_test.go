@@ -1,0 +1,244 @@
+package scimapp
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lockstep"
+	"lockstep/provision"
+)
+
+// pages serves n users, at most size in a page; lie may change total and start before they are used.
+func pages(n, size int, lie func(total, start *int)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		start, _ := strconv.Atoi(r.URL.Query().Get("startIndex"))
+		count, _ := strconv.Atoi(r.URL.Query().Get("count"))
+		count = min(count, size)
+		total := n
+		if lie != nil {
+			lie(&total, &start)
+		}
+		var list []string
+		for i := start; i < start+count && i <= n; i++ {
+			list = append(list, fmt.Sprintf(`{"id":"%d","userName":"u%d@x","active":"True","groups":[{"value":"g"}],"meta":{"version":"v%d"}}`, i, i, i))
+		}
+		if total == -1 {
+			total = len(list)
+		}
+		reply(200, fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":%d,"itemsPerPage":%d,"startIndex":%d,"Resources":[%s]}`, total, len(list), start, strings.Join(list, ",")))(w, r)
+	}
+}
+
+func TestList(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		handler  http.HandlerFunc
+		want     int
+		requests int
+		code     lockstep.Code
+	}{
+		{"one page", pages(7, 500, nil), 7, 1, ""},
+		{"nobody", pages(0, 500, nil), 0, 1, ""},
+		{"three pages", pages(450, 500, nil), 450, 3, ""},
+		{"exactly two pages", pages(400, 500, nil), 400, 2, ""},
+		{"smaller pages than asked for", pages(250, 100, nil), 250, 3, ""},
+		{"the total is that of the page", pages(460, 200, func(total, _ *int) { *total = -1 }), 460, 3, ""},
+		{"cut off at 100, total says 100", pages(130, 100, func(total, _ *int) { *total = -1 }), 130, 2, ""},
+		{"ends before its total", pages(100, 50, func(total, _ *int) { *total = 120 }), 0, 0, lockstep.CodeTargetMalformed},
+		{"the same page for ever", pages(900, 100, func(_, start *int) { *start = 1 }), 0, 0, lockstep.CodeTargetMalformed},
+		{"no pages at all", pages(100, 100, func(_, start *int) { *start = 1 }), 100, 2, ""},
+		{"pages that overlap", pages(300, 100, func(_, start *int) { *start = max(1, *start-2) }), 300, 4, ""},
+		{"not a list", reply(200, `{"hello":"world"}`), 0, 0, lockstep.CodeTargetMalformed},
+		{"no id", reply(200, `{"totalResults":1,"Resources":[{"userName":"x"}]}`), 0, 0, lockstep.CodeTargetMalformed},
+		{"HTML", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, 0, 0, lockstep.CodeTargetMalformed},
+		{"no such list", reply(404, `{}`), 0, 0, lockstep.CodeTargetMalformed},
+		{"Resources null, total as text", reply(200, `{"totalResults":"0","Resources":null}`), 0, 1, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := serve(t, c.handler)
+			seen := map[string]bool{}
+			err := target(t, s.URL, Profile{}).List(t.Context(), userType, func(page []provision.Object) error {
+				for _, o := range page {
+					if seen[o.ID] {
+						t.Errorf("%s twice", o.ID)
+					}
+					seen[o.ID] = true
+				}
+				return nil
+			})
+			if lockstep.CodeOf(err) != c.code {
+				t.Fatalf("error %v", err)
+			}
+			if err == nil && (len(seen) != c.want || len(s.requests()) != c.requests) {
+				t.Errorf("%d users in %d requests, not %d in %d", len(seen), len(s.requests()), c.want, c.requests)
+			}
+		})
+	}
+}
+
+func TestListPassesOnErrors(t *testing.T) {
+	s := serve(t, pages(450, 500, nil))
+	stop := errors.New("stop")
+	if err := target(t, s.URL, Profile{}).List(t.Context(), userType, func([]provision.Object) error { return stop }); !errors.Is(err, stop) || len(s.requests()) != 1 {
+		t.Errorf("%v after %d requests", err, len(s.requests()))
+	}
+}
+
+func TestFind(t *testing.T) {
+	s := serve(t, reply(200, `{"totalResults":3,"Resources":[{"id":"1","userName":"ADA@x"},{"id":"2","userName":"somebody else"},{"id":"3"}]}`))
+	got, err := target(t, s.URL, Profile{}).Find(t.Context(), userType, "userName", `a"d\a+1&2`, "ada@x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ids := idsOf(got); ids != "1 3" {
+		t.Errorf("found %s", ids)
+	}
+	want := `/scim/v2/Users?count=100&filter=userName%20eq%20%22a%5C%22d%5C%5Ca%2B1%262%22%20or%20userName%20eq%20%22ada%40x%22&startIndex=1`
+	if s.requests()[0].URL != want {
+		t.Error(cmp.Diff(want, s.requests()[0].URL))
+	}
+}
+
+func idsOf(objects []provision.Object) string {
+	var ids []string
+	for _, o := range objects {
+		ids = append(ids, o.ID)
+	}
+	return strings.Join(ids, " ")
+}
+
+func TestFindIgnoredFilter(t *testing.T) {
+	s := serve(t, pages(100_000, 100, nil))
+	_, err := target(t, s.URL, Profile{}).Find(t.Context(), userType, "userName", "u5@x")
+	if lockstep.CodeOf(err) != lockstep.CodeTargetUnsupported || len(s.requests()) > 2 {
+		t.Errorf("%v after %d requests", err, len(s.requests()))
+	}
+	s = serve(t, reply(400, `{"scimType":"invalidFilter","detail":"no"}`))
+	if _, err = target(t, s.URL, Profile{}).Find(t.Context(), userType, "nickName", "x"); lockstep.CodeOf(err) != lockstep.CodeTargetUnsupported {
+		t.Error(err)
+	}
+}
+
+func TestGet(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/Users/7"):
+			reply(200, `{"schemas":["x"],"id":7,"userName":"ada@x","active":false,"`+enterprise+`":{"department":"R","manager":{"value":"6","displayName":"Bob"}},"meta":{"version":"v"}}`)(w, r)
+		case strings.HasSuffix(r.URL.Path, "/Groups/8"):
+			reply(200, `{"id":"8","displayName":"G","members":[{"value":"7"},{"value":"9","type":"group"},"10"]}`)(w, r)
+		default:
+			reply(404, `{"status":"404"}`)(w, r)
+		}
+	})
+	tg := target(t, s.URL, Profile{})
+	user, err := tg.Get(t.Context(), provision.Ref{Type: userType, ID: "7"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := provision.Object{
+		Ref: provision.Ref{Type: userType, ID: "7"}, Name: "ada@x", Version: "v", Enabled: false,
+		Values: object(t, `{"userName":"ada@x","active":false,"`+enterprise+`":{"department":"R"}}`),
+		Edges:  []provision.Edge{{Attribute: "manager", To: provision.Ref{Type: userType, ID: "6"}}},
+	}
+	if diff := cmp.Diff(want, user); diff != "" {
+		t.Error(diff)
+	}
+	group, err := tg.Get(t.Context(), provision.Ref{Type: groupType, ID: "8"})
+	if err != nil || len(group.Edges) != 3 || group.Edges[1].To.Type != groupType || group.Edges[2].To.ID != "10" || group.Values.Has("members") {
+		t.Errorf("%+v, %v", group, err)
+	}
+	if _, err := tg.Get(t.Context(), provision.Ref{Type: userType, ID: "nobody"}); !errors.Is(err, lockstep.ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	calls := 0
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		calls++
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/ServiceProviderConfig"):
+			reply(200, `{"patch":{"supported":false},"filter":{"supported":true,"maxResults":10},"etag":{"supported":true}}`)(w, r)
+		case strings.HasSuffix(r.URL.Path, "/ResourceTypes"):
+			reply(200, `{"Resources":[{"name":"User","endpoint":"People","schema":"urn:ietf:params:scim:schemas:core:2.0:User","schemaExtensions":[{"schema":"urn:x:1.0:User"},{"schema":"urn:unknown"}]},{"name":"Device","endpoint":"/Devices","schema":"urn:d"}]}`)(w, r)
+		case strings.HasSuffix(r.URL.Path, "/Schemas"):
+			reply(200, `{"totalResults":1,"Resources":[{"id":"urn:x:1.0:User","attributes":[{"name":"colour","type":"string"}]},{"name":"no id"}]}`)(w, r)
+		default:
+			pages(1, 1, nil)(w, r)
+		}
+	})
+	tg, err := New(Config{BaseURL: s.URL + "/scim/v2", HTTP: loopback(), Token: target(t, s.URL, Profile{}).config.Token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		got, err := tg.Describe(t.Context())
+		if err != nil || got.FindBatch != 10 || got.Types[userType].Endpoint != "/People" || got.Types[groupType] == nil || got.Types["Device"] != nil {
+			t.Errorf("%+v, %v", got, err)
+		}
+		if schemas := got.Types[userType].Schemas(); len(schemas) != 2 || schemas[1] != "urn:x:1.0:User" {
+			t.Errorf("schemas %v", schemas)
+		}
+	}
+	if calls != 3 || !tg.put || !tg.etags {
+		t.Errorf("%d requests, put %v, etags %v", calls, tg.put, tg.etags)
+	}
+	if err := tg.List(t.Context(), userType, func([]provision.Object) error { return nil }); err != nil {
+		t.Error(err)
+	}
+	if last := s.requests()[3].URL; last != "/scim/v2/People?count=10&startIndex=1" {
+		t.Error(last)
+	}
+}
+
+func TestDescribeWithoutDiscovery(t *testing.T) {
+	for _, handler := range []http.HandlerFunc{reply(404, ``), reply(501, `{}`), reply(403, `{}`), reply(200, `{"patch":"yes","filter":7,"Resources":{}}`), reply(200, `<html>`)} {
+		s := serve(t, handler)
+		tg := target(t, s.URL, Profile{})
+		tg.config.Profile.Types = nil
+		got, err := tg.Describe(t.Context())
+		if err != nil || got.Types[userType] == nil || !got.SoftDelete || tg.put {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+	s := serve(t, reply(401, `{}`))
+	tg := target(t, s.URL, Profile{})
+	tg.config.Profile.Types = nil
+	if _, err := tg.Describe(t.Context()); lockstep.CodeOf(err) != lockstep.CodeAuthToken {
+		t.Error(err)
+	}
+}
+
+func TestConnectionTest(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		handler http.HandlerFunc
+		want    string // names of the checks; a minus is one that failed
+		code    lockstep.Code
+	}{
+		{"good", reply(200, `{"totalResults":0,"Resources":[]}`), "reach, authenticate, search by userName", ""},
+		{"bad token", reply(401, `{}`), "reach, -authenticate", lockstep.CodeAuthToken},
+		{"wrong address", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, "reach, -authenticate", lockstep.CodeTargetMalformed},
+		{"ignores filters", pages(2, 10, nil), "reach, authenticate, -search by userName", lockstep.CodeTargetMalformed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := serve(t, c.handler)
+			var names []string
+			err := target(t, s.URL, Profile{}).Test(t.Context(), func(check provision.Check) {
+				if !check.OK {
+					check.Name = "-" + check.Name
+				}
+				names = append(names, check.Name)
+			})
+			if got := strings.Join(names, ", "); got != c.want || lockstep.CodeOf(err) != c.code {
+				t.Errorf("%s; %v", got, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,187 @@
+// Package scimapp writes to any SCIM 2.0 application (RFC 7643, RFC 7644), as a provision.Target.
+//
+// It sends what the RFC says and takes what servers answer. Every deviation that a server needs is a field of Profile; what
+// the server says of itself (ServiceProviderConfig, ResourceTypes, Schemas) fills in the rest and may be missing.
+//
+// Design: a body is rendered straight into a pooled buffer, and of the answer to a write only id and version are read. An
+// update is a PATCH with one operation for each path that differs between what was written last and what shall be there, so
+// that values which others manage are left alone. References are written by value in chunks.
+//
+// Invariants: Apply answers each operation and never tries twice on its own, except to find out how a value path must be
+// written. Every failure has a code and one sentence with the target's own words. Result.MaybeSent is false only when the
+// request cannot have reached the target or the target said that it did nothing. A 404 means that an object is gone only if
+// the SCIM server says so, not a proxy before it. Tokens are in the Authorization header and nowhere else.
+package scimapp
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"lockstep"
+	"lockstep/provision"
+	"lockstep/scim"
+	"lockstep/web"
+)
+
+// Config says where the application is and how it behaves. BaseURL is required.
+type Config struct {
+	BaseURL string // such as https://example.com/scim/v2; a slash at the end does not matter
+	Name    string // for people; "" is the host
+	Key     string // of the shared budget; "" is BaseURL
+	// Token returns the bearer token to send. It is asked for each request; nil sends none.
+	Token     func(context.Context) (string, error)
+	HTTP      *http.Client // nil is one that reaches public addresses only
+	UserAgent string       // "" is Lockstep
+	Profile   Profile
+	// Explain may know better what an answer of status 400 or more means. It returns "" when it does not. The body is nil when
+	// it is not a JSON object.
+	Explain       func(status int, body scim.Object) (code lockstep.Code, detail string)
+	MaxRetryAfter time.Duration    // 0 is 5 minutes
+	Now           func() time.Time // nil is time.Now
+}
+
+// Profile is what is known of an application beforehand. A zero field is found out from the application or has the value of
+// the RFC.
+type Profile struct {
+	Types       map[string]*scim.Type // resource types by name; not nil: the application is not asked
+	FindBy      map[string][]string   // nil: User by userName and externalId, Group by displayName and externalId
+	FindBatch   int                   // values that an or-chain may have; 0 is 20
+	PageSize    int                   // count of lists; 0 is 200, or less if the application says so
+	MaxMembers  int                   // per request; 0 is 100
+	Unique      map[string][]string   // nil: User by userName
+	Nesting     bool                  // groups may contain groups; then members carry their type
+	HardDelete  bool                  // active=false does not disable
+	Put         bool                  // no PATCH: objects are read, changed and replaced
+	ETags       bool                  // If-Match is sent with updates
+	Lag         time.Duration         // until a created object is listed; 0 is 30 s
+	Connections int                   // at the same time; 0 is 10
+	RemoveList  bool                  // members are removed by a list of values, as Entra ID did, not by a filter
+}
+
+// Target is an application.
+type Target struct {
+	config Config
+	base   *url.URL
+	header atomic.Pointer[signedHeader]
+
+	mu     sync.Mutex
+	system *provision.System // nil until it is known
+	etags  bool
+	put    bool
+}
+
+var _ provision.Target = (*Target)(nil)
+
+// Resource types and the attributes that refer from one to another.
+const (
+	userType         = "User"
+	groupType        = "Group"
+	managerAttribute = "manager"
+	memberAttribute  = "members"
+)
+
+// New returns the target. It does not connect. The error has the code invalid_value.
+func New(c Config) (*Target, error) {
+	base, err := url.Parse(strings.TrimRight(strings.TrimSpace(c.BaseURL), "/"))
+	if err != nil || (base.Scheme != "https" && base.Scheme != "http") || base.Host == "" || base.User != nil || base.RawQuery != "" {
+		return nil, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: fmt.Sprintf("%q is not the address of a SCIM service; it should look like https://example.com/scim/v2", c.BaseURL)}
+	}
+	if c.HTTP == nil {
+		c.HTTP = web.NewClient(web.ClientConfig{})
+	}
+	c.Name = or(c.Name, base.Hostname())
+	c.Key = or(c.Key, base.String())
+	c.UserAgent = or(c.UserAgent, "Lockstep")
+	c.MaxRetryAfter = or(c.MaxRetryAfter, 5*time.Minute)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	c.Profile.defaults()
+	return &Target{config: c, base: base, etags: c.Profile.ETags, put: c.Profile.Put}, nil
+}
+
+func or[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+func (p *Profile) defaults() {
+	p.FindBatch = or(p.FindBatch, 20)
+	p.MaxMembers = or(p.MaxMembers, 100)
+	p.Lag = or(p.Lag, 30*time.Second)
+	p.Connections = or(p.Connections, 10)
+	if p.Unique == nil {
+		p.Unique = map[string][]string{userType: {"userName"}}
+	}
+	if p.FindBy == nil {
+		p.FindBy = map[string][]string{userType: {"userName", "externalId"}, groupType: {"displayName", "externalId"}}
+	}
+}
+
+// Test reaches the application, authenticates, and searches for a user who cannot exist.
+func (t *Target) Test(ctx context.Context, report func(provision.Check)) error {
+	return t.TestSteps(ctx, report, Step{"search by userName", t.Search})
+}
+
+// Step is one named step of a connection test.
+type Step struct {
+	Name string
+	Run  func(ctx context.Context) (detail string, err error)
+}
+
+// TestSteps reports whether the application can be reached and takes the token, then each of the steps, until one fails. It
+// returns the failure.
+func (t *Target) TestSteps(ctx context.Context, report func(provision.Check), steps ...Step) error {
+	began := time.Now()
+	_, fault := t.get(ctx, t.endpoint(userType)+"?count=1", maxListBody)
+	took := time.Since(began)
+	if fault != nil && fault.status == 0 {
+		err := fault.error("reach", t.config.Name)
+		report(failed("reach", err, took))
+		return err
+	}
+	report(provision.Check{Name: "reach", OK: true, Detail: t.base.Host, Took: took})
+	if fault != nil {
+		err := fault.error("sign in to", t.config.Name)
+		report(failed("authenticate", err, took))
+		return err
+	}
+	report(provision.Check{Name: "authenticate", OK: true, Took: took})
+	for _, s := range steps {
+		began := time.Now()
+		detail, err := s.Run(ctx)
+		took := time.Since(began)
+		if err != nil {
+			report(failed(s.Name, err, took))
+			return err
+		}
+		report(provision.Check{Name: s.Name, OK: true, Detail: detail, Took: took})
+	}
+	return nil
+}
+
+func failed(name string, err error, took time.Duration) provision.Check {
+	return provision.Check{Name: name, Code: lockstep.CodeOf(err), Detail: err.Error(), Took: took}
+}
+
+// Search looks for a user with a name at random. It succeeds when the application answers that there is none.
+func (t *Target) Search(ctx context.Context) (string, error) {
+	found, err := t.find(ctx, userType, "userName", []string{strings.ToLower(rand.Text()) + "@lockstep.invalid"})
+	if err != nil {
+		return "", err
+	}
+	if len(found) > 0 {
+		return "", &lockstep.Error{Code: lockstep.CodeTargetMalformed, Detail: fmt.Sprintf("search in %s: it lists %d users for a name that nobody has, so it ignores filters", t.config.Name, len(found))}
+	}
+	return "", nil
+}
