@@ -39,7 +39,9 @@ func hits(n int) func(*Situation) { return func(s *Situation) { s.Linked, s.Hits
 
 func leave(l Leave) func(*Situation) { return func(s *Situation) { s.Leave = l } }
 
-func missing(m Missing) func(*Situation) { return func(s *Situation) { s.Vanished, s.Missing = true, m } }
+func missing(m Missing) func(*Situation) {
+	return func(s *Situation) { s.Vanished, s.Missing = true, m }
+}
 
 // TestDecide is the decision table of provisioning, row by row; ours says where it does more than Entra ID.
 func TestDecide(t *testing.T) {

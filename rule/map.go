@@ -280,7 +280,11 @@ next:
 	return all
 }
 
+// fail keeps what was written. Only a person who must not sign in is disabled even so: a mistake must not keep a door open.
 func (e *evaluation) fail(r *row, err error) {
+	if r.path.Is("active") && e.status.deleted {
+		e.out.Want.Set(r.path.Attr, false)
+	}
 	code := lockstep.CodeOf(err)
 	detail := err.Error()
 	if inner, ok := errors.AsType[*lockstep.Error](err); ok && inner.Detail != "" {

@@ -173,7 +173,9 @@ func TestUniqueFails(t *testing.T) {
 	out := p.Map(rule.Input{
 		Values:   scim.Object{{Name: "userName", Value: "ada"}, {Name: "a", Value: "1"}, {Name: "b", Value: "2"}},
 		Creating: true, Enabled: true, InScope: true,
-		Unique: func(string, string) (bool, error) { return false, &lockstep.Error{Code: lockstep.CodeTargetUnreachable} },
+		Unique: func(string, string) (bool, error) {
+			return false, &lockstep.Error{Code: lockstep.CodeTargetUnreachable}
+		},
 	})
 	if len(out.Problems) != 1 || lockstep.CodeOf(out.Problems[0]) != lockstep.CodeTargetUnreachable || !strings.HasPrefix(out.Problems[0].Error(), "nickName") {
 		t.Errorf("got %q", out.Problems)

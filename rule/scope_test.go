@@ -164,7 +164,9 @@ func TestOperators(t *testing.T) {
 	}
 }
 
-func fold(name string) string { return strings.NewReplacer(" ", "", "_", "").Replace(strings.ToLower(name)) }
+func fold(name string) string {
+	return strings.NewReplacer(" ", "", "_", "").Replace(strings.ToLower(name))
+}
 
 func TestSentences(t *testing.T) {
 	emea := rule.FilterGroup{Name: "EMEA", Clauses: []rule.Clause{is("userName", "IS NOT NULL"), is("country", "EQUALS", "US")}}

@@ -9,7 +9,9 @@ import (
 // values generates attribute values of every kind: absent, simple, complex and lists.
 func values() *rapid.Generator[any] {
 	simple := rapid.OneOf(
-		rapid.Custom(func(t *rapid.T) any { return rapid.SampledFrom([]string{"", "ada", "True", "7", "2026-11-22", "DE"}).Draw(t, "text") }),
+		rapid.Custom(func(t *rapid.T) any {
+			return rapid.SampledFrom([]string{"", "ada", "True", "7", "2026-11-22", "DE"}).Draw(t, "text")
+		}),
 		rapid.Custom(func(t *rapid.T) any { return rapid.Bool().Draw(t, "bool") }),
 		rapid.Custom(func(t *rapid.T) any { return rapid.Int64Range(-3, 3).Draw(t, "integer") }),
 		rapid.Custom(func(t *rapid.T) any { return rapid.Float64Range(-1, 1).Draw(t, "decimal") }),
