@@ -33,7 +33,7 @@ func (r BulkResponse) Object() Object {
 // ParseBulkResponse reads the answer of another server. A status may be a string, a number or, as in drafts of SCIM, an object
 // with a code.
 func ParseBulkResponse(data []byte) (BulkResponse, error) {
-	o, err := DecodeObject(data)
+	o, err := decode(data, true) // an empty operation keeps its place
 	if err != nil {
 		return BulkResponse{}, err
 	}
@@ -43,7 +43,7 @@ func ParseBulkResponse(data []byte) (BulkResponse, error) {
 		if !ok {
 			return BulkResponse{}, ErrInvalidSyntax("an operation is not an object")
 		}
-		response, _ := o.Get("response").(Object)
+		response, _ := pruned(o.Get("response")).(Object)
 		r.Operations = append(r.Operations, BulkResult{
 			Method: o.Text("method"), BulkID: o.Text("bulkId"), Location: o.Text("location"), Version: o.Text("version"),
 			Status: statusOf(o.Get("status")), Response: response,
