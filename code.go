@@ -143,6 +143,8 @@ const (
 	CodeSealed       Code = "store.unsealing_failed"
 	CodePlanStale    Code = "plan.stale"
 	CodeTimeout      Code = "timeout"
+	CodeLinkSpent    Code = "console.link_spent"
+	CodeCrossSite    Code = "console.cross_site"
 )
 
 // Catalogue describes every code, in the order of docs/errors.md.
@@ -203,4 +205,6 @@ var Catalogue = []Entry{
 	{CodeSealed, NeedsYou, "A sealed value cannot be opened with this key.", "Restore the key that sealed it."},
 	{CodePlanStale, NeedsYou, "The plan no longer fits: data or rules have changed.", "Make a new plan."},
 	{CodeTimeout, Heals, "It took longer than allowed.", "Try again, or allow more time."},
+	{CodeLinkSpent, NeedsYou, "The one-time link cannot be used any more.", "Restart `lockstep serve` or `lockstep demo`: it prints a new one."},
+	{CodeCrossSite, NeedsYou, "The request came from another site.", "Open the console itself and repeat the step there."},
 }
