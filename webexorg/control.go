@@ -78,24 +78,24 @@ func (u *Universe) withOrg(h func(http.ResponseWriter, *http.Request, *Org) erro
 	}
 }
 
-// orgInfo is what the control surface tells of an organisation.
-type orgInfo struct {
+// orgState is what the control surface tells of an organisation.
+type orgState struct {
 	OrgConfig
 	Users  int `json:"users"`
 	Groups int `json:"groups"`
 }
 
-func (o *Org) info() orgInfo {
+func (o *Org) state() orgState {
 	users, groups := o.Size()
-	return orgInfo{o.Config(), users, groups}
+	return orgState{o.Config(), users, groups}
 }
 
 func (u *Universe) controlOrgs(w http.ResponseWriter, _ *http.Request) error {
-	list := []orgInfo{}
+	list := []orgState{}
 	for _, o := range u.Orgs() {
-		list = append(list, o.info())
+		list = append(list, o.state())
 	}
-	return writeJSON(w, http.StatusOK, map[string][]orgInfo{"orgs": list})
+	return writeJSON(w, http.StatusOK, map[string][]orgState{"orgs": list})
 }
 
 func (u *Universe) controlAddOrg(w http.ResponseWriter, r *http.Request) error {
@@ -107,7 +107,7 @@ func (u *Universe) controlAddOrg(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return invalid(err)
 	}
-	return writeJSON(w, http.StatusCreated, o.info())
+	return writeJSON(w, http.StatusCreated, o.state())
 }
 
 func controlDomains(w http.ResponseWriter, r *http.Request, o *Org) error {

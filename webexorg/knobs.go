@@ -1,6 +1,7 @@
 package webexorg
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -67,10 +68,13 @@ func (k Knobs) MarshalJSON() ([]byte, error) {
 	return json.Marshal(knobsJSON{k.Latency.String(), k.Jitter.String(), k.Rate, k.LateListing.String(), k.Faults})
 }
 
-// UnmarshalJSON reads what MarshalJSON writes. Names that are absent leave their knob as it was.
+// UnmarshalJSON reads what MarshalJSON writes. Names that are absent leave their knob as it was; unknown ones are an error,
+// since a test whose knob has no effect proves nothing.
 func (k *Knobs) UnmarshalJSON(text []byte) error {
 	in := knobsJSON{Rate: k.Rate, Faults: k.Faults}
-	if err := json.Unmarshal(text, &in); err != nil {
+	strict := json.NewDecoder(bytes.NewReader(text))
+	strict.DisallowUnknownFields()
+	if err := strict.Decode(&in); err != nil {
 		return err
 	}
 	set := func(d *time.Duration, name, text string) (err error) {

@@ -20,21 +20,34 @@ func (b *backend) List(_ context.Context, q scim.Query) (scim.Page, error) {
 	if err := sortable(k, q.SortBy); err != nil {
 		return scim.Page{}, err
 	}
+	if q.Filter == nil && q.SortBy.Attr == "" && b.Knobs().LateListing == 0 {
+		b.u.mu.RLock()
+		defer b.u.mu.RUnlock()
+		return b.page(*b.list(k), q), nil
+	}
 	found, err := b.matching(k, q.Filter)
 	if err != nil {
 		return scim.Page{}, err
 	}
 	b.sort(found, q)
+	b.u.mu.RLock()
+	defer b.u.mu.RUnlock()
+	return b.page(found, q), nil
+}
+
+// page cuts the page out of all that was found. The lock must be held.
+func (b *backend) page(found []*record, q scim.Query) scim.Page {
 	page := scim.Page{Total: len(found)}
 	from := min(q.StartIndex-1, len(found))
 	to := min(from+q.Count, len(found))
 	page.Resources = make([]scim.Resource, 0, to-from)
-	b.u.mu.RLock()
-	defer b.u.mu.RUnlock()
 	for _, r := range found[from:to] {
+		if r.gone { // since it was found
+			continue
+		}
 		page.Resources = append(page.Resources, b.resource(r, q.Want, b.members))
 	}
-	return page, nil
+	return page
 }
 
 // matching returns the records that match the filter, by id.

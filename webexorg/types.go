@@ -29,10 +29,13 @@ var (
 // compile panics when a schema that is built in cannot be compiled, which every test would show.
 func compile(rt scim.ResourceType, schemas ...*scim.Schema) *scim.Type {
 	for _, s := range schemas {
-		closeValues(s.Attributes)
-		if members := s.Attribute("members.type"); members != nil {
-			members.CanonicalValues = []string{"user", "group", "machine"}
+		if a := s.Attribute("members.type"); a != nil {
+			a.CanonicalValues = []string{"user", "group", "machine"}
 		}
+		if a := s.Attribute("userType"); a != nil {
+			a.CanonicalValues = []string{"user", "room", "external_calling", "calling_service"}
+		}
+		closeValues(s.Attributes)
 	}
 	t, err := scim.NewType(rt, schemas...)
 	if err != nil {

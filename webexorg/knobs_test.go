@@ -1,0 +1,224 @@
+package webexorg
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// clock is a clock that a test moves.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.now }
+
+func (c *clock) move(d time.Duration) { c.mu.Lock(); c.now = c.now.Add(d); c.mu.Unlock() }
+
+func newClock() *clock { return &clock{now: time.Unix(1_800_000_000, 0)} }
+
+func (p *peer) knobs(k Knobs) {
+	p.t.Helper()
+	if err := p.org.SetKnobs(k); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func TestRateLimit(t *testing.T) {
+	c := newClock()
+	p := newPeer(t, Config{Now: c.Now}, OrgConfig{})
+	for _, l := range []struct {
+		rate  float64
+		burst int
+		wait  string
+	}{{5, 5, "1"}, {0.1, 1, "10"}, {2.5, 3, "1"}} {
+		p.knobs(Knobs{Rate: l.rate})
+		for range l.burst {
+			p.do(200, "GET", "/Users", "")
+		}
+		got := p.do(429, "GET", "/Users", "")
+		if got.Header.Get("Retry-After") != l.wait {
+			t.Errorf("rate %v: Retry-After %q, want %s", l.rate, got.Header.Get("Retry-After"), l.wait)
+		}
+		checkError(t, got)
+		seconds, err := strconv.Atoi(l.wait)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.move(time.Duration(seconds) * time.Second)
+		p.do(200, "GET", "/Users", "") // who waits as told is let in
+	}
+}
+
+func TestLatency(t *testing.T) {
+	p := newPeer(t, Config{}, OrgConfig{})
+	p.knobs(Knobs{Latency: 30 * time.Millisecond, Jitter: time.Millisecond})
+	began := time.Now()
+	p.do(200, "GET", "/Users", "")
+	if took := time.Since(began); took < 30*time.Millisecond {
+		t.Errorf("an answer after %v", took)
+	}
+}
+
+func TestLateListing(t *testing.T) {
+	c := newClock()
+	p := newPeer(t, Config{Now: c.Now}, OrgConfig{})
+	early := p.user("early@example.com")
+	c.move(time.Second)
+	p.knobs(Knobs{LateListing: 5 * time.Second})
+	c.move(10 * time.Second)
+	late := p.user("late@example.com")
+	count := func(query string) any { return p.do(200, "GET", "/Users"+query, "").body.Get("totalResults") }
+	for _, query := range []string{`?filter=userName eq "late@example.com"`, `?filter=id eq "` + late + `"`, `?filter=userName sw "late"`} {
+		if n := count(query); n != int64(0) {
+			t.Errorf("%s finds %v", query, n)
+		}
+	}
+	if n := count(""); n != int64(1) {
+		t.Errorf("%v users are listed", n)
+	}
+	p.do(200, "GET", "/Users/"+late, "")
+	p.do(200, "GET", "/Users/"+early, "")
+	p.do(409, "POST", "/Users", `{"userName":"late@example.com"}`)
+	c.move(5 * time.Second)
+	if n := count(`?filter=userName eq "late@example.com"`); n != int64(1) {
+		t.Errorf("after the time %v users are found", n)
+	}
+}
+
+func TestFaults(t *testing.T) {
+	const body = `{"userName":"ada@example.com"}`
+	for _, c := range []struct {
+		kind  FaultKind
+		after bool
+		check func(t *testing.T, got reply, err error)
+	}{
+		{Fault429, false, func(t *testing.T, got reply, err error) {
+			if err != nil || got.StatusCode != 429 || got.Header.Get("Retry-After") != "1" {
+				t.Errorf("%v %v", got.Response, err)
+			}
+		}},
+		{Fault500, true, status(500)},
+		{Fault503, false, status(503)},
+		{FaultHTML, true, func(t *testing.T, got reply, err error) {
+			if err != nil || got.StatusCode != 200 || !strings.HasPrefix(got.text, "<!DOCTYPE html>") {
+				t.Errorf("%v %v", got.text, err)
+			}
+		}},
+		{FaultReset, false, func(t *testing.T, _ reply, err error) {
+			if !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("error %v, want a connection reset", err)
+			}
+		}},
+		{FaultReset, true, func(t *testing.T, _ reply, err error) {
+			if err == nil {
+				t.Error("no error")
+			}
+		}},
+		{FaultTruncate, false, func(t *testing.T, got reply, err error) {
+			if !errors.Is(err, io.ErrUnexpectedEOF) || got.Response == nil || got.StatusCode != 201 || !strings.HasPrefix(got.text, `{"id"`) {
+				t.Errorf("%v %v", got, err)
+			}
+		}},
+	} {
+		name := string(c.kind)
+		if c.after {
+			name += " after"
+		}
+		t.Run(name, func(t *testing.T) {
+			p := newPeer(t, Config{}, OrgConfig{})
+			p.knobs(Knobs{Faults: []Fault{{Kind: c.kind, After: c.after, Method: "POST", Path: "/Users", Times: 1}}})
+			p.do(200, "GET", "/Users", "")
+			got, err := p.send("POST", "/Users", body)
+			c.check(t, got, err)
+			want := 0
+			if c.after || c.kind == FaultTruncate {
+				want = 1
+			}
+			if users, _ := p.org.Size(); users != want {
+				t.Errorf("%d users, want %d", users, want)
+			}
+			if want == 0 {
+				p.do(201, "POST", "/Users", body)
+			}
+		})
+	}
+}
+
+func status(want int) func(*testing.T, reply, error) {
+	return func(t *testing.T, got reply, err error) {
+		if err != nil || got.StatusCode != want {
+			t.Errorf("%v %v, want %d", got.Response, err, want)
+		}
+	}
+}
+
+func TestHang(t *testing.T) {
+	p := newPeer(t, Config{}, OrgConfig{})
+	p.knobs(Knobs{Faults: []Fault{{Kind: FaultHang}}})
+	r, err := http.NewRequest("POST", p.url+p.base+"/Users", strings.NewReader(`{"userName":"ada@example.com"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+p.token)
+	client := &http.Client{Timeout: 50 * time.Millisecond}
+	if res, err := client.Do(r); err == nil {
+		t.Errorf("an answer: %v", res.Status)
+	}
+	if users, _ := p.org.Size(); users != 0 {
+		t.Errorf("%d users", users)
+	}
+}
+
+func TestFaultsCount(t *testing.T) {
+	p := newPeer(t, Config{}, OrgConfig{})
+	p.knobs(Knobs{Faults: []Fault{{Kind: Fault503, Every: 3, Times: 2}, {Kind: Fault500, Every: 4, Method: "get"}}})
+	var got []int
+	for range 12 {
+		r, err := p.send("GET", "/Users", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, r.StatusCode)
+	}
+	// The second fault does not see what the first one befalls.
+	if diff := cmp.Diff([]int{200, 200, 503, 200, 500, 503, 200, 200, 200, 500, 200, 200}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestKnobsJSON(t *testing.T) {
+	want := Knobs{
+		Latency: 20 * time.Millisecond, Jitter: time.Millisecond, Rate: 20, LateListing: 5 * time.Second,
+		Faults: []Fault{{Kind: FaultReset, Every: 7, After: true}},
+	}
+	text, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Knobs
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if err := json.Unmarshal([]byte(`{"rate":5}`), &got); err != nil || got.Rate != 5 || got.Latency != want.Latency {
+		t.Errorf("%+v %v", got, err)
+	}
+	for _, bad := range []Knobs{{Latency: -1}, {Rate: -1}, {Faults: []Fault{{Kind: "418"}}}, {Faults: []Fault{{Kind: Fault500, Every: -1}}}} {
+		if bad.check() == nil {
+			t.Errorf("%+v was accepted", bad)
+		}
+	}
+}
