@@ -83,6 +83,18 @@ func (p *Program) Known(written scim.Object) scim.Object {
 	return known
 }
 
+// Clears returns the mapped target paths that have a value in before and none in want: what the guard counts as Clear.
+func (p *Program) Clears(before, want scim.Object) []string {
+	var cleared []string
+	for i := range p.rows {
+		r := &p.rows[i]
+		if !blank(r.target.stored(nil, before)) && blank(r.target.stored(nil, want)) {
+			cleared = append(cleared, r.name)
+		}
+	}
+	return cleared
+}
+
 type compiler struct {
 	p        Program
 	target   *scim.Type

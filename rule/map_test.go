@@ -218,6 +218,19 @@ func TestKnown(t *testing.T) {
 	}
 }
 
+// TestClears: what a person loses is told by the paths that are mapped.
+func TestClears(t *testing.T) {
+	p := compile(t, rule.Mapping{Target: "title", Source: from("title"), Clear: true}, rule.Mapping{Target: `emails[type eq "work"].value`, Source: from("mail"), Clear: true})
+	before := object(t, []byte(`{"userName": "ada", "title": "T", "nickName": "not mapped", "emails": [{"type": "work", "value": "a"}, {"type": "home", "value": "b"}]}`))
+	want := p.Map(rule.Input{Values: scim.Object{{Name: "userName", Value: "ada"}}, Enabled: true, InScope: true, Written: before}).Want
+	if got := strings.Join(p.Clears(before, want), " "); got != `title emails[type eq "work"].value` {
+		t.Errorf("got %s", got)
+	}
+	if got := p.Clears(nil, want); got != nil {
+		t.Errorf("got %s", got)
+	}
+}
+
 // mappings generates rules over the attributes a and b of the source.
 func mappings() *rapid.Generator[[]rule.Mapping] {
 	targets := []string{
