@@ -162,3 +162,10 @@ func control[T any](p *peer, status int, method, path, body string, out *T) {
 
 // scimID makes an id that nobody has.
 func scimID() string { return uuid.Must(uuid.NewV7()).String() }
+
+func substitute(s string, vars map[string]string) string {
+	for name, value := range vars {
+		s = strings.ReplaceAll(s, "${"+name+"}", value)
+	}
+	return s
+}
