@@ -106,11 +106,11 @@ func scanAction(s scanner) (a provision.Action, err error) {
 	return a, err
 }
 
-// open marks planned actions as open. If one of them is not planned any more, somebody has decided against it: then nothing may
-// be sent, and the error is lockstep.CodePlanStale.
+// open marks planned actions as open, and takes over those that an earlier epoch left open. If one of them is neither any more,
+// somebody has decided against it: then nothing may be sent, and the error is lockstep.CodePlanStale.
 func (w batch) open(ids []lockstep.ActionID) error {
 	n, err := execLists(w.tx, `UPDATE action SET state = 'open', epoch = $2, attempt = attempt + 1, opened = $3
-		WHERE job = $1 AND state = 'planned' AND id IN (@list)`, []any{w.no, w.epoch, millis(w.at)}, ids)
+		WHERE job = $1 AND (state = 'planned' OR state = 'open' AND epoch < $2) AND id IN (@list)`, []any{w.no, w.epoch, millis(w.at)}, ids)
 	if err == nil && n != int64(len(ids)) {
 		err = stale("%d of %d changes are no longer planned.", int64(len(ids))-n, len(ids))
 	}
@@ -143,7 +143,11 @@ func (db *DB) Actions(ctx context.Context, tenant lockstep.TenantID, job lockste
 		}
 		return cmp.Or(cmp.Compare(a.Lane, b.Lane), cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.ID, b.ID))
 	})
-	return s.found[:min(len(s.found), q.Limit)], nil
+	s.found = s.found[:min(len(s.found), q.Limit)]
+	for i := range s.found {
+		s.found[i].Job = job
+	}
+	return s.found, nil
 }
 
 // actionSearch builds the statements of an ActionQuery. Each gives its first rows in order; the first of them all are the answer.

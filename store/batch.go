@@ -47,13 +47,14 @@ type batch struct {
 
 // write writes the parts. Links come before edges, whose readiness depends on them.
 func (w batch) write(b *provision.Batch) error {
+	links := lastOf(b.Links, func(l *provision.Link) provision.Ref { return l.Source })
 	for _, part := range []struct {
 		name string
 		do   func() error
 	}{
 		{"listing", func() error { return w.list(b.Unlist, b.Listed) }},
-		{"links", func() error { return w.links(b.Links, b.Unlink) }},
-		{"references", func() error { return w.edges(b) }},
+		{"links", func() error { return w.links(links, b.Unlink) }},
+		{"references", func() error { return w.edges(b, links) }},
 		{"actions", func() error { return w.actions(b.Actions) }},
 		{"opened actions", func() error { return w.open(b.Opened) }},
 		{"ranks", func() error { return w.rank(b.Ranks) }},

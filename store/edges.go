@@ -34,8 +34,8 @@ var updateWritten = bulk{fixed: 1, casts: edgeCasts, text: `WITH v(from_type, fr
 	WHERE edge.job = $1 AND edge.from_type = v.from_type AND edge.from_id = v.from_id AND edge.attribute = v.attribute
 	AND edge.to_type = v.to_type AND edge.to_id = v.to_id`}
 
-// edges writes the parts of a batch that concern references, and what its links change in their readiness.
-func (w batch) edges(b *provision.Batch) error {
+// edges writes the parts of a batch that concern references, and what the links it wrote change in their readiness.
+func (w batch) edges(b *provision.Batch, links []provision.Link) error {
 	if err := w.want(b.Wanted); err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (w batch) edges(b *provision.Batch) error {
 			}
 		}
 	}
-	if err := w.ready(b.Links); err != nil {
+	if err := w.ready(links); err != nil {
 		return err
 	}
 	if len(b.Wanted)+len(b.Written)+len(b.Unwrite) == 0 {

@@ -30,7 +30,6 @@ func (w batch) links(all []provision.Link, gone []provision.Ref) error {
 			}
 		}
 	}
-	all = lastOf(all, func(l *provision.Link) provision.Ref { return l.Source })
 	_, err := w.bulk(&upsertLinks, []any{w.no}, len(all), func(args []any, i int) []any {
 		l := &all[i]
 		return append(args, l.Source.Type, l.Source.ID, l.Name, l.Target, l.Matched, l.Key, l.Version, l.Disabled, string(l.Code), l.Detail,

@@ -1,0 +1,120 @@
+package storetest
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"lockstep"
+	"lockstep/store"
+	"lockstep/token"
+)
+
+func testTokens(t *testing.T, open Open) {
+	now := noon
+	c := found(t, open, store.Config{Now: func() time.Time { return now }})
+	made, text, err := token.New(token.KindAPI)
+	c.ok(err)
+	made.Scopes, made.Expires = token.Scopes{"jobs:write", "users:read"}, noon.Add(time.Hour)
+	k := store.Token{Token: made, Tenant: c.tenant, Name: "ci"}
+	c.ok(c.db.PutToken(t.Context(), admin, k))
+	c.fails(c.db.PutToken(t.Context(), admin, k), lockstep.CodeConflict)
+	got, err := c.db.Token(t.Context(), k.ID)
+	c.ok(err)
+	if got.Check(text, now) != nil || got.Name != "ci" || got.Tenant != c.tenant || got.Scopes.String() != "jobs:write users:read" ||
+		!got.Expires.Equal(made.Expires) || !got.Created.Equal(noon) || !got.LastUsed.IsZero() || !got.Revoked.IsZero() {
+		t.Errorf("kept token: %+v", got)
+	}
+
+	now = now.Add(time.Minute)
+	c.ok(c.db.TouchToken(t.Context(), got))
+	got, err = c.db.Token(t.Context(), k.ID)
+	c.ok(err)
+	used := now
+	now = now.Add(time.Second) // too soon to be worth a write
+	c.ok(c.db.TouchToken(t.Context(), got))
+	if got, err = c.db.Token(t.Context(), k.ID); err != nil || !got.LastUsed.Equal(used) {
+		t.Errorf("last used %v, want %v; %v", got.LastUsed, used, err)
+	}
+
+	c.fails(c.db.RevokeToken(t.Context(), admin, c.add("other"), k.ID), lockstep.CodeNotFound)
+	c.ok(c.db.RevokeToken(t.Context(), admin, c.tenant, k.ID))
+	revoked := now
+	now = now.Add(time.Hour)
+	c.ok(c.db.RevokeToken(t.Context(), admin, c.tenant, k.ID))
+	all, err := c.db.Tokens(t.Context(), c.tenant)
+	c.ok(err)
+	if len(all) != 1 || !all[0].Revoked.Equal(revoked) {
+		t.Errorf("tokens: %+v", all)
+	}
+	if all, err = c.db.Tokens(t.Context(), ""); err != nil || len(all) != 0 {
+		t.Errorf("tokens of the installation: %v, %v", all, err)
+	}
+	_, err = c.db.Token(t.Context(), "none")
+	c.fails(err, lockstep.CodeNotFound)
+	values(c)
+}
+
+// values: small facts under names, per tenant.
+func values(c company) {
+	read := func(tenant lockstep.TenantID, want string) {
+		c.Helper()
+		got, err := c.db.Value(c.Context(), tenant, "motto")
+		c.ok(err)
+		if got != want {
+			c.Errorf("value of %q: %q, want %q", tenant, got, want)
+		}
+	}
+	read("", "")
+	c.ok(c.db.SetValue(c.Context(), "", "motto", "one"))
+	c.ok(c.db.SetValue(c.Context(), c.tenant, "motto", "two\x00\xff"))
+	read("", "one")
+	read(c.tenant, "two\ufffd\ufffd") // what PostgreSQL cannot keep, neither keeps
+	c.ok(c.db.SetValue(c.Context(), "", "motto", ""))
+	read("", "")
+}
+
+func testSecrets(t *testing.T, open Open) {
+	c := found(t, open, store.Config{Key: store.NewKey()})
+	j, other := c.job("webex", nil), c.job("other", nil)
+	ctx := t.Context()
+	_, err := c.db.Secret(ctx, c.tenant, j.ID, "token")
+	c.fails(err, lockstep.CodeNotFound)
+	c.ok(c.db.SetSecret(ctx, admin, c.tenant, j.ID, "token", "first"))
+	c.ok(c.db.SetSecret(ctx, admin, c.tenant, j.ID, "token", "sesame"))
+	c.ok(c.db.SetSecret(ctx, admin, c.tenant, j.ID, "password", "pw"))
+	value, err := c.db.Secret(ctx, c.tenant, j.ID, "token")
+	c.ok(err)
+	if got := strings.Join(c.reload(j.ID).Connection.Secrets, " "); value != "sesame" || got != "password token" {
+		t.Errorf("secret %q, names %q", value, got)
+	}
+	_, err = c.db.Secret(ctx, c.add("thief"), j.ID, "token")
+	c.fails(err, lockstep.CodeNotFound)
+
+	// A sealed value that was moved does not open: to another name, to another job.
+	move := func(sql string, args ...any) {
+		t.Helper()
+		_, err := c.db.WriterDB().ExecContext(ctx, sql, args...)
+		c.ok(err)
+	}
+	move("UPDATE secret SET sealed = (SELECT s.sealed FROM secret s WHERE s.name = 'token') WHERE name = 'password'")
+	_, err = c.db.Secret(ctx, c.tenant, j.ID, "password")
+	c.fails(err, lockstep.CodeSealed)
+	move("UPDATE secret SET job = (SELECT no FROM job WHERE id = $1) WHERE name = 'token'", string(other.ID))
+	_, err = c.db.Secret(ctx, c.tenant, other.ID, "token")
+	c.fails(err, lockstep.CodeSealed)
+
+	c.ok(c.db.SetSecret(ctx, admin, c.tenant, j.ID, "password", ""))
+	_, err = c.db.Secret(ctx, c.tenant, j.ID, "password")
+	c.fails(err, lockstep.CodeNotFound)
+	c.fails(c.db.SetSecret(ctx, admin, c.tenant, "none", "token", "x"), lockstep.CodeNotFound)
+	log, err := c.db.Audit(ctx, c.tenant, store.AuditQuery{})
+	c.ok(err)
+	for _, l := range log {
+		if strings.Contains(l.String(), "sesame") {
+			t.Errorf("the audit log tells the secret: %s", l)
+		}
+	}
+	keyless := found(t, open, store.Config{})
+	c.fails(keyless.db.SetSecret(ctx, admin, keyless.tenant, keyless.job("webex", nil).ID, "token", "x"), lockstep.CodeKeyMissing)
+}
