@@ -311,3 +311,8 @@ func (c *Client) Export(ctx context.Context, job string, q LogQuery, w io.Writer
 	_, err = io.Copy(w, res.Body)
 	return err
 }
+
+// PutUser replaces a user's attributes, if the version is still the given one; 0 is whatever it is.
+func (c *Client) PutUser(ctx context.Context, name string, version int64, a Attributes) (User, error) {
+	return call[User](ctx, c, http.MethodPut, at("users", name), url.Values{"version": {strconv.FormatInt(version, 10)}}, a)
+}

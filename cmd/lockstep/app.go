@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"lockstep/api"
+)
+
+type appCmd struct {
+	Gallery galleryCmd `cmd:"" help:"List what kinds of app and source there are."`
+	Add     appAddCmd  `cmd:"" help:"Add an app from the gallery."`
+	List    appListCmd `cmd:"" default:"1" help:"List the apps."`
+	Show    appShowCmd `cmd:"" help:"Show an app."`
+	Set     appSetCmd  `cmd:"" help:"Change mode, state or policy."`
+	Rm      appRmCmd   `cmd:"" help:"Remove an app; nothing changes at the application."`
+}
+
+type galleryCmd struct{}
+
+// Run lists the templates.
+func (galleryCmd) Run(c *cli) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	all, err := client.Gallery(c.ctx)
+	if err != nil {
+		return err
+	}
+	return showList(c, all, "The gallery is empty.", "KIND NAME DIRECTION SETTINGS SECRETS", func(t api.Template) []string {
+		return []string{t.Kind, t.Name, t.Direction, dash(settingNames(t.Settings)), dash(settingNames(t.Secrets))}
+	})
+}
+
+func settingNames(all []api.Setting) string {
+	var names []string
+	for _, s := range all {
+		name := s.Name
+		if s.Required {
+			name += "*"
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, " ")
+}
+
+type appAddCmd struct {
+	Kind string            `arg:"" help:"Kind from the gallery, such as webex."`
+	Slug string            `arg:"" optional:"" help:"Short name for addresses and commands; the kind when absent."`
+	Name string            `help:"Name for people; the template's when absent."`
+	Set  map[string]string `placeholder:"NAME=VALUE" help:"Setting of the connection."`
+	Auto bool              `help:"Apply changes as they come, without review."`
+}
+
+// Run adds an app.
+func (a *appAddCmd) Run(c *cli) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	app, err := client.CreateApp(c.ctx, api.NewSystem{Kind: a.Kind, Slug: either(a.Slug, a.Kind), Name: a.Name, Settings: a.Set, Auto: a.Auto})
+	if err != nil {
+		return err
+	}
+	return c.show(app, func(w io.Writer) {
+		fmt.Fprintf(w, "added app %s\n", app.Slug)
+		c.say("Next: lockstep connection set %s · lockstep assign add --app %s --group GROUP · lockstep plan %s", app.Slug, app.Slug, app.Slug)
+	})
+}
+
+func either(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+type appListCmd struct{}
+
+// Run lists the apps.
+func (appListCmd) Run(c *cli) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	all, err := client.Apps(c.ctx)
+	if err != nil {
+		return err
+	}
+	return showList(c, all, "No apps yet. Add one: lockstep app add webex", "APP NAME MODE STATE PHASE", func(a api.App) []string {
+		mode, state, phase := "–", "–", "–"
+		if a.Job != nil {
+			mode, state, phase = a.Job.Mode, a.Job.State, phaseOf(a.Job)
+		}
+		return []string{a.Slug, a.Name, mode, state, phase}
+	})
+}
+
+// phaseOf says in a word what a job is doing.
+func phaseOf(j *api.Job) string {
+	if j.Cycle == nil {
+		return "idle"
+	}
+	return phaseWord(j.Cycle.Phase)
+}
+
+type appShowCmd struct {
+	App string `arg:"" optional:"" help:"The app; the only one when absent."`
+}
+
+// Run shows an app.
+func (a *appShowCmd) Run(c *cli) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	slug, err := onlyApp(c.ctx, client, a.App)
+	if err != nil {
+		return err
+	}
+	app, err := client.App(c.ctx, slug)
+	if err != nil {
+		return err
+	}
+	return c.show(app, func(w io.Writer) {
+		fmt.Fprintf(w, "app\t%s (%s)\n", app.Slug, app.Name)
+		fmt.Fprintf(w, "template\t%s\n", app.Template)
+		if app.Job != nil {
+			showJob(w, app.Job)
+		}
+		for _, r := range app.Roles {
+			note := ""
+			if r.Exclude {
+				note = "  (not provisioned)"
+			}
+			fmt.Fprintf(w, "role\t%s  %s%s\n", r.Value, r.Name, note)
+		}
+	})
+}
+
+// showJob writes what there is to know of a job, a line each.
+func showJob(w io.Writer, j *api.Job) {
+	fmt.Fprintf(w, "mode\t%s\n", j.Mode)
+	fmt.Fprintf(w, "state\t%s\n", j.State)
+	if j.Code != "" {
+		fmt.Fprintf(w, "trouble\t%s — %s\n", j.Code, either(j.Detail, j.Hint))
+	}
+	fmt.Fprintf(w, "cycle\t%s\n", phaseOf(j))
+	for _, name := range slices.Sorted(maps.Keys(j.Connection.Settings)) {
+		fmt.Fprintf(w, "setting\t%s = %s\n", name, j.Connection.Settings[name])
+	}
+	for _, name := range j.Connection.Secrets {
+		fmt.Fprintf(w, "secret\t%s is set\n", name)
+	}
+}
+
+type appSetCmd struct {
+	App      string   `arg:"" optional:"" help:"The app; the only one when absent."`
+	Name     string   `help:"Name for people."`
+	Mode     string   `enum:",auto,manual" default:"" help:"auto: changes go as they come. manual: they wait for apply."`
+	State    string   `enum:",active,paused" default:"" help:"paused: nothing happens until active."`
+	Everyone *bool    `negatable:"" help:"All people are in scope, not only assigned ones."`
+	Nested   *bool    `negatable:"" help:"An assigned group brings members of its groups, too."`
+	Groups   *bool    `negatable:"" help:"Group objects are provisioned."`
+	OnLeave  *string  `placeholder:"disable|delete|keep" help:"What happens to who leaves scope."`
+	Guard    *int     `placeholder:"N" help:"Harmful changes of a kind that go without a decision."`
+	Percent  *float64 `placeholder:"P" help:"The same as a share of linked objects; more than both is held."`
+	Rate     *float64 `placeholder:"N" help:"Requests a second at most; 0 is as many as the application takes."`
+	Interval *string  `placeholder:"DURATION" help:"A cycle at least this often, such as 1h; 0 is only on change."`
+}
+
+// Run changes an app's job.
+func (a *appSetCmd) Run(c *cli) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	slug, err := onlyApp(c.ctx, client, a.App)
+	if err != nil {
+		return err
+	}
+	j, err := client.Job(c.ctx, slug)
+	if err != nil {
+		return err
+	}
+	p := j.Policy
+	if err := a.policy(&p); err != nil {
+		return err
+	}
+	if p != j.Policy {
+		if j, err = client.PutPolicy(c.ctx, slug, p); err != nil {
+			return err
+		}
+	}
+	if patch := (api.JobPatch{Name: a.Name, Mode: a.Mode, State: a.State}); patch != (api.JobPatch{}) {
+		if j, err = client.PatchJob(c.ctx, slug, patch); err != nil {
+			return err
+		}
+	}
+	return c.show(j, func(w io.Writer) { showJob(w, &j) })
+}
+
+func (a *appSetCmd) policy(p *api.Policy) error {
+	set(&p.Everyone, a.Everyone)
+	set(&p.Nested, a.Nested)
+	set(&p.Groups, a.Groups)
+	set(&p.OnLeave, a.OnLeave)
+	set(&p.GuardCount, a.Guard)
+	set(&p.GuardPercent, a.Percent)
+	set(&p.Rate, a.Rate)
+	if a.Interval == nil {
+		return nil
+	}
+	seconds, err := seconds(*a.Interval)
+	p.Interval = seconds
+	return err
+}
+
+func set[T any](into, from *T) {
+	if from != nil {
+		*into = *from
+	}
+}
+
+type appRmCmd struct {
+	App string `arg:"" help:"The app."`
+}
+
+// Run removes an app.
+func (a *appRmCmd) Run(c *cli) error {
+	if err := c.confirm("Remove the app " + a.App + " with its assignments, mappings and log?"); err != nil {
+		return err
+	}
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	if err := client.DeleteApp(c.ctx, a.App); err != nil {
+		return err
+	}
+	c.say("Removed the app %s.", a.App)
+	return nil
+}
+
+// onlyApp is the named app, or the only one there is.
+func onlyApp(ctx context.Context, client *api.Client, name string) (string, error) {
+	if name != "" {
+		return name, nil
+	}
+	all, err := client.Apps(ctx)
+	if err != nil {
+		return "", err
+	}
+	switch len(all) {
+	case 0:
+		return "", usage("There is no app yet; add one with lockstep app add.")
+	case 1:
+		return all[0].Slug, nil
+	}
+	var names []string
+	for _, a := range all {
+		names = append(names, a.Slug)
+	}
+	return "", usage("Which app? There are: %s.", strings.Join(names, ", "))
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"lockstep/api"
+)
+
+type assignCmd struct {
+	Add  assignAddCmd  `cmd:"" help:"Assign users and groups to an app."`
+	Rm   assignRmCmd   `cmd:"" help:"Withdraw assignments."`
+	List assignListCmd `cmd:"" default:"1" help:"List who is assigned."`
+}
+
+// principals are the flags that name users and groups.
+type principals struct {
+	App   string   `short:"a" help:"The app; the only one when absent."`
+	User  []string `placeholder:"USER" sep:"none" help:"User: name, address or id. Repeatable."`
+	Group []string `placeholder:"GROUP" sep:"none" help:"Group: name or id. Repeatable."`
+}
+
+func (p *principals) check() error {
+	if len(p.User)+len(p.Group) == 0 {
+		return usage("Name somebody with --user or --group.")
+	}
+	return nil
+}
+
+type assignAddCmd struct {
+	principals
+	Role string `help:"App role; the first when absent."`
+}
+
+// Run assigns.
+func (a *assignAddCmd) Run(c *cli) error {
+	if err := a.check(); err != nil {
+		return err
+	}
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	app, err := onlyApp(c.ctx, client, a.App)
+	if err != nil {
+		return err
+	}
+	var made []api.Assignment
+	for _, n := range a.all() {
+		as, err := client.Assign(c.ctx, app, n)
+		if err != nil {
+			return err
+		}
+		made = append(made, as)
+	}
+	return showAssignments(c, made)
+}
+
+func (a *assignAddCmd) all() []api.NewAssignment {
+	var all []api.NewAssignment
+	for _, u := range a.User {
+		all = append(all, api.NewAssignment{User: u, Role: a.Role})
+	}
+	for _, g := range a.Group {
+		all = append(all, api.NewAssignment{Group: g, Role: a.Role})
+	}
+	return all
+}
+
+func showAssignments(c *cli, all []api.Assignment) error {
+	return showList(c, all, "Nobody is assigned.", "KIND NAME ROLE ID", func(a api.Assignment) []string {
+		return []string{a.Kind, a.Name, dash(a.Role), string(a.ID)}
+	})
+}
+
+type assignRmCmd struct{ principals }
+
+// Run withdraws assignments.
+func (a *assignRmCmd) Run(c *cli) error {
+	if err := a.check(); err != nil {
+		return err
+	}
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	app, err := onlyApp(c.ctx, client, a.App)
+	if err != nil {
+		return err
+	}
+	var ids []string
+	for _, name := range a.User {
+		u, err := client.User(c.ctx, name)
+		if err != nil {
+			return err
+		}
+		ids = append(ids, string(u.ID))
+	}
+	for _, name := range a.Group {
+		g, err := client.Group(c.ctx, name)
+		if err != nil {
+			return err
+		}
+		ids = append(ids, string(g.ID))
+	}
+	for _, id := range ids {
+		if err := client.Unassign(c.ctx, app, id); err != nil {
+			return err
+		}
+	}
+	return c.show(map[string]int{"removed": len(ids)}, func(w io.Writer) { fmt.Fprintf(w, "withdrew %d\n", len(ids)) })
+}
+
+type assignListCmd struct {
+	App string `short:"a" help:"The app; the only one when absent."`
+}
+
+// Run lists assignments.
+func (a *assignListCmd) Run(c *cli) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	app, err := onlyApp(c.ctx, client, a.App)
+	if err != nil {
+		return err
+	}
+	all, err := client.Assignments(c.ctx, app)
+	if err != nil {
+		return err
+	}
+	return showAssignments(c, all)
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"lockstep/api"
+	"lockstep/scim"
+)
+
+type groupCmd struct {
+	List   groupListCmd   `cmd:"" default:"1" help:"List or search groups."`
+	Show   groupShowCmd   `cmd:"" help:"Show a group with its members."`
+	Add    groupAddCmd    `cmd:"" help:"Add a group."`
+	Member groupMemberCmd `cmd:"" help:"Add and remove members."`
+	Rm     groupRmCmd     `cmd:"" help:"Delete a group, restorably."`
+}
+
+type groupListCmd struct {
+	Search string `arg:"" optional:"" help:"Part of a name."`
+	Limit  int    `default:"100" help:"At most so many."`
+}
+
+// Run lists groups.
+func (g *groupListCmd) Run(c *cli) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	var all []api.Group
+	for q := (api.ListQuery{Search: g.Search}); len(all) < g.Limit; {
+		q.Limit = min(g.Limit-len(all), 1000)
+		page, next, err := client.Groups(c.ctx, q)
+		if err != nil {
+			return err
+		}
+		all = append(all, page...)
+		if q.After = next; next == "" {
+			break
+		}
+	}
+	return showList(c, all, "No groups.", "GROUP ID", func(g api.Group) []string { return []string{g.DisplayName, string(g.ID)} })
+}
+
+type groupShowCmd struct {
+	Group string `arg:"" help:"Name or id."`
+}
+
+// groupWithMembers is what group show writes as JSON.
+type groupWithMembers struct {
+	api.Group
+	Members []api.Member `json:"members"`
+}
+
+// Run shows a group.
+func (g *groupShowCmd) Run(c *cli) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	group, err := client.Group(c.ctx, g.Group)
+	if err != nil {
+		return err
+	}
+	members, err := client.Members(c.ctx, string(group.ID))
+	if err != nil {
+		return err
+	}
+	return c.show(groupWithMembers{group, members}, func(w io.Writer) {
+		fmt.Fprintf(w, "id\t%s\n", group.ID)
+		showAttributes(w, "", scim.Object(group.Attributes))
+		for _, m := range members {
+			fmt.Fprintf(w, "member\t%s %s\n", m.Kind, m.Name)
+		}
+	})
+}
+
+type groupAddCmd struct {
+	Name string            `arg:"" help:"Display name."`
+	Set  map[string]string `placeholder:"PATH=VALUE" help:"Any other attribute, by its SCIM path."`
+}
+
+// Run adds a group.
+func (g *groupAddCmd) Run(c *cli) error {
+	o := scim.Object{{Name: "displayName", Value: g.Name}}
+	for path, v := range g.Set {
+		if err := assign(&o, path, v); err != nil {
+			return err
+		}
+	}
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	group, err := client.CreateGroup(c.ctx, api.Attributes(o))
+	if err != nil {
+		return err
+	}
+	return c.show(group, func(w io.Writer) { fmt.Fprintf(w, "added group %s\n", group.DisplayName) })
+}
+
+type groupMemberCmd struct {
+	Group       string   `arg:"" help:"Name or id."`
+	AddUser     []string `placeholder:"USER" sep:"none" help:"Repeatable."`
+	AddGroup    []string `placeholder:"GROUP" sep:"none" help:"Repeatable."`
+	RemoveUser  []string `placeholder:"USER" sep:"none" help:"Repeatable."`
+	RemoveGroup []string `placeholder:"GROUP" sep:"none" help:"Repeatable."`
+}
+
+// Run changes the members.
+func (g *groupMemberCmd) Run(c *cli) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	err = client.ChangeMembers(c.ctx, g.Group, api.MemberChange{
+		AddUsers: g.AddUser, AddGroups: g.AddGroup, RemoveUsers: g.RemoveUser, RemoveGroups: g.RemoveGroup,
+	})
+	if err != nil {
+		return err
+	}
+	return (&groupShowCmd{Group: g.Group}).Run(c)
+}
+
+type groupRmCmd struct {
+	Group string `arg:"" help:"Name or id."`
+	Purge bool   `help:"For good, with all that refers to the group."`
+}
+
+// Run deletes a group.
+func (g *groupRmCmd) Run(c *cli) error {
+	if g.Purge {
+		if err := c.confirm("Remove the group " + g.Group + " for good?"); err != nil {
+			return err
+		}
+	}
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	if err := client.DeleteGroup(c.ctx, g.Group, g.Purge); err != nil {
+		return err
+	}
+	c.say("Deleted the group %s.", g.Group)
+	return nil
+}

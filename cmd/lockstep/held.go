@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"lockstep"
+	"lockstep/api"
+)
+
+type heldCmd struct {
+	List    heldListCmd    `cmd:"" default:"1" help:"List what the guard holds."`
+	Approve heldApproveCmd `cmd:"" help:"Let held changes go."`
+	Reject  heldRejectCmd  `cmd:"" help:"Drop held changes."`
+}
+
+type heldListCmd struct {
+	App string `arg:"" optional:"" help:"The app or source; the only app when absent."`
+}
+
+// Run lists held actions.
+func (h *heldListCmd) Run(c *cli) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	job, err := onlyApp(c.ctx, client, h.App)
+	if err != nil {
+		return err
+	}
+	all, err := collectActions(c, client, job, api.LogQuery{State: "held", Limit: 1000}, 10_000)
+	if err != nil {
+		return err
+	}
+	return showActions(c, all, "Nothing is held.")
+}
+
+// decision are the flags of approve and reject.
+type decision struct {
+	App string   `short:"a" help:"The app or source; the only app when absent."`
+	All bool     `help:"All that is held."`
+	IDs []string `arg:"" optional:"" name:"id" help:"Actions, as held list shows them."`
+}
+
+func (d *decision) ids() []lockstep.ActionID {
+	ids := make([]lockstep.ActionID, len(d.IDs))
+	for i, id := range d.IDs {
+		ids[i] = lockstep.ActionID(id)
+	}
+	return ids
+}
+
+func (d *decision) decide(c *cli, verb string, in api.HeldDecision) error {
+	if d.All == (len(d.IDs) > 0) {
+		return usage("Name actions by their ids, or give --all.")
+	}
+	if d.All {
+		in = api.HeldDecision{All: verb}
+		if err := c.confirm("Really " + verb + " everything that is held?"); err != nil {
+			return err
+		}
+	}
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	job, err := onlyApp(c.ctx, client, d.App)
+	if err != nil {
+		return err
+	}
+	out, err := client.DecideHeld(c.ctx, job, in)
+	if err != nil {
+		return err
+	}
+	return c.show(out, func(w io.Writer) { fmt.Fprintf(w, "approved %d, rejected %d\n", out.Approved, out.Rejected) })
+}
+
+type heldApproveCmd struct{ decision }
+
+// Run approves.
+func (h *heldApproveCmd) Run(c *cli) error {
+	return h.decide(c, "approve", api.HeldDecision{Approve: h.ids()})
+}
+
+type heldRejectCmd struct{ decision }
+
+// Run rejects.
+func (h *heldRejectCmd) Run(c *cli) error {
+	return h.decide(c, "reject", api.HeldDecision{Reject: h.ids()})
+}

@@ -1,0 +1,142 @@
+// Command lockstep is the program: it serves, works, and is the command line of both.
+//
+// Design. Every command but serve, work, migrate and version talks to a server through api.Client: the one that --server
+// names, or the one that runs on the data folder, or, if none does, the same server inside this process (reach.go). So there
+// is one behaviour, and a folder never has two writers. A command is a struct with a Run method, one file per noun; run is
+// main without globals, so that tests can call it.
+//
+// Invariants. Standard output carries the result and nothing else: one JSON document with -o json, one object a line with
+// -o jsonl. Everything said beside that goes to standard error. Secrets come from files, standard input or a prompt, never
+// from arguments. The exit code is one of exit.go.
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"lockstep"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ())
+	stop()
+	os.Exit(code)
+}
+
+// commands is the grammar: a few verbs for the main job, noun and verb for the rest.
+type commands struct {
+	globals
+
+	Serve   serveCmd   `cmd:"" group:"server" help:"Run the server: API, queue and engine."`
+	Work    workCmd    `cmd:"" group:"server" help:"Run only the queue and the engine, beside a server on PostgreSQL."`
+	Migrate migrateCmd `cmd:"" group:"server" help:"Bring the database's schema up to date."`
+	Token   tokenCmd   `cmd:"" group:"server" help:"Tokens for the API."`
+	Version versionCmd `cmd:"" group:"server" help:"Show the version."`
+
+	Plan    planCmd    `cmd:"" group:"main" help:"Show what would change in an application."`
+	Apply   applyCmd   `cmd:"" group:"main" help:"Carry a plan out."`
+	Run     runCmd     `cmd:"" group:"main" help:"Run an app's or a source's job now and wait for its end."`
+	Explain explainCmd `cmd:"" group:"main" help:"Tell why a person is or is not in an application."`
+	Held    heldCmd    `cmd:"" group:"main" help:"What the guard holds back."`
+	Log     logCmd     `cmd:"" group:"main" help:"The provisioning log."`
+
+	App        appCmd        `cmd:"" group:"config" help:"Applications."`
+	Source     sourceCmd     `cmd:"" group:"config" help:"Sources of people."`
+	Connection connectionCmd `cmd:"" group:"config" help:"How an app or a source is reached."`
+	Assign     assignCmd     `cmd:"" group:"config" help:"Who is assigned to an app."`
+	Mapping    mappingCmd    `cmd:"" group:"config" help:"Attribute mappings."`
+	Scope      scopeCmd      `cmd:"" group:"config" help:"Scoping filters."`
+
+	People peopleCmd `cmd:"" group:"directory" help:"People of the directory."`
+	Group  groupCmd  `cmd:"" group:"directory" help:"Groups of the directory."`
+}
+
+// exited carries kong's wish to end the program, after --help say.
+type exited int
+
+// run is the program. It returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string) (code int) {
+	c := &cli{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, env: environment(environ)}
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case exited:
+			code = int(p)
+		default:
+			panic(p)
+		}
+	}()
+	var all commands
+	parser := kong.Must(&all,
+		kong.Name("lockstep"),
+		kong.Description("Keeps applications in step with a company's directory."),
+		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Resolvers(c.env), kong.ExplicitGroups([]kong.Group{
+			{Key: "main", Title: "The main job:"}, {Key: "config", Title: "Setting up:"},
+			{Key: "directory", Title: "The directory:"}, {Key: "server", Title: "The server:"},
+		}),
+	)
+	parsed, err := parser.Parse(args)
+	c.globals = all.globals
+	c.open()
+	if err != nil {
+		var failed *kong.ParseError
+		if errors.As(err, &failed) {
+			err = &lockstep.Error{Code: lockstep.CodeUsage, Detail: sentence(failed.Error())}
+		}
+		return c.fail(err)
+	}
+	if c.Timeout > 0 {
+		var cancel func()
+		c.ctx, cancel = context.WithTimeoutCause(ctx, c.Timeout, &lockstep.Error{Code: lockstep.CodeTimeout, Detail: "The command took longer than --timeout."})
+		defer cancel()
+	}
+	err = parsed.Run(c)
+	if closed := c.close(); err == nil {
+		err = closed
+	}
+	return c.fail(err)
+}
+
+// environment resolves flags from variables: --token-file from LOCKSTEP_TOKEN_FILE.
+type environment []string
+
+// Validate implements kong.Resolver.
+func (environment) Validate(*kong.Application) error { return nil }
+
+// Resolve implements kong.Resolver.
+func (e environment) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if flag.Tag.Get("env-also") == "" {
+		return nil, nil
+	}
+	if v := e.get("LOCKSTEP_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))); v != "" {
+		return v, nil
+	}
+	return nil, nil
+}
+
+func (e environment) get(name string) string {
+	for i := len(e) - 1; i >= 0; i-- { // the last one counts
+		if v, ok := strings.CutPrefix(e[i], name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:] + "."
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"lockstep"
+	"lockstep/api"
+	"lockstep/rule"
+)
+
+type mappingCmd struct {
+	List mappingListCmd `cmd:"" default:"1" help:"List the attribute mappings."`
+	Set  mappingSetCmd  `cmd:"" help:"Set where an attribute of the application comes from."`
+	Rm   mappingRmCmd   `cmd:"" help:"Remove the mapping of an attribute."`
+}
+
+// ruled are the flags that say whose rules are meant.
+type ruled struct {
+	App  string `short:"a" help:"The app or source; the only app when absent."`
+	Type string `default:"User" help:"Type of object at the source."`
+}
+
+type mappingListCmd struct{ ruled }
+
+// Run lists the mappings.
+func (m *mappingListCmd) Run(c *cli) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	job, err := onlyApp(c.ctx, client, m.App)
+	if err != nil {
+		return err
+	}
+	v, err := client.Rules(c.ctx, job)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(v.Rules.Objects, func(o rule.ObjectMapping) bool { return o.Source == m.Type })
+	if i < 0 {
+		return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("The rules of %s have no mapping for %s.", job, m.Type)}
+	}
+	return showMappings(c, v.Rules.Objects[i].Attributes)
+}
+
+func showMappings(c *cli, all []rule.Mapping) error {
+	return showList(c, all, "No mappings.", "TARGET FROM DEFAULT MATCH FLOW", func(m rule.Mapping) []string {
+		from := "–"
+		if m.Source != nil {
+			from = m.Source.Expression
+		}
+		match := "–"
+		if m.Match > 0 {
+			match = strconv.Itoa(m.Match)
+		}
+		return []string{m.Target, from, dash(m.Default), match, either(string(m.FlowType), string(rule.Always))}
+	})
+}
+
+type mappingSetCmd struct {
+	ruled
+	Target     string  `arg:"" help:"Attribute of the application: a SCIM path."`
+	Expression string  `arg:"" help:"[attribute] of the source, \"text\", or an expression."`
+	Default    *string `help:"Value when the source has none, on create."`
+	Match      *int    `placeholder:"N" help:"Match people by this attribute, in this order; 0 does not match."`
+	OnCreate   *bool   `negatable:"" help:"Only when the object is created."`
+	Clear      *bool   `negatable:"" help:"An empty source removes the application's value."`
+}
+
+// Run sets a mapping. What is not given stays as it is.
+func (m *mappingSetCmd) Run(c *cli) error {
+	return m.edit(c, func(o *rule.ObjectMapping) error {
+		i := indexOf(o.Attributes, m.Target)
+		if i < 0 {
+			o.Attributes = append(o.Attributes, rule.Mapping{Target: m.Target})
+			i = len(o.Attributes) - 1
+		}
+		a := &o.Attributes[i]
+		a.Source = sourceOf(m.Expression)
+		set(&a.Default, m.Default)
+		set(&a.Match, m.Match)
+		set(&a.Clear, m.Clear)
+		if m.OnCreate != nil {
+			a.FlowType = rule.Always
+			if *m.OnCreate {
+				a.FlowType = rule.ObjectAddOnly
+			}
+		}
+		return nil
+	})
+}
+
+// sourceOf tells the kind of a source by its first character, as Entra writes them. A bare name is an attribute.
+func sourceOf(expression string) *rule.MappingSource {
+	e := strings.TrimSpace(expression)
+	switch {
+	case strings.HasPrefix(e, "[") && strings.HasSuffix(e, "]"):
+		return &rule.MappingSource{Type: rule.FromAttribute, Name: e[1 : len(e)-1], Expression: e}
+	case strings.HasPrefix(e, `"`):
+		return &rule.MappingSource{Type: rule.FromConstant, Name: strings.Trim(e, `"`), Expression: e}
+	case strings.Contains(e, "("):
+		name, _, _ := strings.Cut(e, "(")
+		return &rule.MappingSource{Type: rule.FromFunction, Name: name, Expression: e}
+	}
+	return &rule.MappingSource{Type: rule.FromAttribute, Name: e, Expression: "[" + e + "]"}
+}
+
+func indexOf(all []rule.Mapping, target string) int {
+	return slices.IndexFunc(all, func(a rule.Mapping) bool { return strings.EqualFold(a.Target, target) })
+}
+
+type mappingRmCmd struct {
+	ruled
+	Target string `arg:"" help:"Attribute of the application."`
+}
+
+// Run removes a mapping.
+func (m *mappingRmCmd) Run(c *cli) error {
+	return m.edit(c, func(o *rule.ObjectMapping) error {
+		i := indexOf(o.Attributes, m.Target)
+		if i < 0 {
+			return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no mapping to " + m.Target + "."}
+		}
+		o.Attributes = slices.Delete(o.Attributes, i, i+1)
+		return nil
+	})
+}
+
+// edit changes the rules and shows the mappings as they are then.
+func (r *ruled) edit(c *cli, f func(*rule.ObjectMapping) error) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	job, err := onlyApp(c.ctx, client, r.App)
+	if err != nil {
+		return err
+	}
+	v, err := client.EditRules(c.ctx, job, r.Type, f)
+	if err != nil {
+		return err
+	}
+	c.say("Config version %d. See what it does: lockstep plan %s", v.Config, job)
+	return showMappings(c, mappingsOf(v, r.Type))
+}
+
+func mappingsOf(v api.RulesView, typ string) []rule.Mapping {
+	for _, o := range v.Rules.Objects {
+		if o.Source == typ {
+			return o.Attributes
+		}
+	}
+	return nil
+}

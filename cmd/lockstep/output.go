@@ -1,0 +1,75 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+)
+
+// show writes the result: v as JSON when that was asked for, else what table writes.
+func (c *cli) show(v any, table func(w io.Writer)) error {
+	switch c.Output {
+	case "json", "jsonl":
+		out := json.NewEncoder(c.stdout)
+		if c.Output == "json" {
+			out.SetIndent("", "  ")
+		}
+		return out.Encode(v)
+	}
+	w := tabwriter.NewWriter(c.stdout, 0, 8, 2, ' ', 0)
+	table(w)
+	return w.Flush()
+}
+
+// showList writes a list: a JSON array, a JSON object a line, or a table with a head.
+func showList[T any](c *cli, items []T, empty, head string, row func(T) []string) error {
+	if items == nil {
+		items = []T{}
+	}
+	if c.Output == "jsonl" {
+		out := json.NewEncoder(c.stdout)
+		for _, item := range items {
+			if err := out.Encode(item); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(items) == 0 && c.Output == "table" {
+		c.say("%s", empty)
+		return nil
+	}
+	return c.show(items, func(w io.Writer) {
+		fmt.Fprintln(w, strings.ReplaceAll(head, " ", "\t"))
+		for _, item := range items {
+			fmt.Fprintln(w, strings.Join(row(item), "\t"))
+		}
+	})
+}
+
+// The colours, by what they mean.
+const (
+	green  = "32" // comes
+	yellow = "33" // changes
+	red    = "31" // goes, fails
+	cyan   = "36" // is taken over, is held
+	faint  = "2"
+	bold   = "1"
+)
+
+// paint colours text when standard output takes colours.
+func (c *cli) paint(colour, text string) string {
+	if !c.colour {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}

@@ -1,0 +1,288 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"lockstep/api"
+	"lockstep/scim"
+	"lockstep/scim/filter"
+)
+
+type peopleCmd struct {
+	List    peopleListCmd    `cmd:"" default:"1" help:"List or search people."`
+	Show    peopleShowCmd    `cmd:"" help:"Show a person."`
+	Add     peopleAddCmd     `cmd:"" help:"Add a person."`
+	Set     peopleSetCmd     `cmd:"" help:"Set attributes of a person."`
+	Disable peopleDisableCmd `cmd:"" help:"Block a person from signing in."`
+	Enable  peopleEnableCmd  `cmd:"" help:"End a block."`
+	Rm      peopleRmCmd      `cmd:"" help:"Delete a person, restorably."`
+	Restore peopleRestoreCmd `cmd:"" help:"Restore a deleted person."`
+}
+
+type peopleListCmd struct {
+	Search  string `arg:"" optional:"" help:"Part of a name or address."`
+	Limit   int    `default:"100" help:"At most so many."`
+	Deleted bool   `help:"Deleted ones, too."`
+}
+
+// Run lists people.
+func (p *peopleListCmd) Run(c *cli) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	var all []api.User
+	for q := (api.ListQuery{Search: p.Search, Deleted: p.Deleted}); len(all) < p.Limit; {
+		q.Limit = min(p.Limit-len(all), 1000)
+		page, next, err := client.Users(c.ctx, q)
+		if err != nil {
+			return err
+		}
+		all = append(all, page...)
+		if q.After = next; next == "" {
+			break
+		}
+	}
+	return showList(c, all, "Nobody.", "USER NAME STATE TITLE", func(u api.User) []string {
+		o := scim.Object(u.Attributes)
+		return []string{u.UserName, dash(displayName(o)), userState(u), dash(o.Text("title"))}
+	})
+}
+
+func displayName(o scim.Object) string {
+	if name := o.Text("displayName"); name != "" {
+		return name
+	}
+	name, _ := o.Get("name").(scim.Object)
+	return strings.TrimSpace(name.Text("givenName") + " " + name.Text("familyName"))
+}
+
+func userState(u api.User) string {
+	switch {
+	case u.Deleted != nil:
+		return "deleted"
+	case !u.Active:
+		return "disabled"
+	}
+	return "active"
+}
+
+// onePerson is a person named on the command line.
+type onePerson struct {
+	Person string `arg:"" help:"User name, address or id."`
+}
+
+type peopleShowCmd struct{ onePerson }
+
+// Run shows a person.
+func (p *peopleShowCmd) Run(c *cli) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	u, err := client.User(c.ctx, p.Person)
+	if err != nil {
+		return err
+	}
+	return showUser(c, u)
+}
+
+func showUser(c *cli, u api.User) error {
+	return c.show(u, func(w io.Writer) {
+		fmt.Fprintf(w, "id\t%s\nstate\t%s\nversion\t%d\n", u.ID, userState(u), u.Version)
+		showAttributes(w, "", scim.Object(u.Attributes))
+	})
+}
+
+// showAttributes writes an attribute a line, inner ones with their path.
+func showAttributes(w io.Writer, prefix string, o scim.Object) {
+	for _, a := range o {
+		switch v := a.Value.(type) {
+		case scim.Object:
+			showAttributes(w, prefix+a.Name+".", v)
+		case scim.List:
+			for _, e := range v {
+				if inner, ok := e.(scim.Object); ok {
+					text, _ := inner.MarshalJSON() // never fails
+					fmt.Fprintf(w, "%s%s\t%s\n", prefix, a.Name, text)
+				} else {
+					fmt.Fprintf(w, "%s%s\t%v\n", prefix, a.Name, e)
+				}
+			}
+		default:
+			fmt.Fprintf(w, "%s%s\t%v\n", prefix, a.Name, v)
+		}
+	}
+}
+
+type peopleAddCmd struct {
+	UserName string            `arg:"" help:"User name, mostly an address."`
+	Given    string            `help:"Given name."`
+	Family   string            `help:"Family name."`
+	Title    string            `help:"Job title."`
+	Email    string            `help:"Work address; the user name when it is one."`
+	Set      map[string]string `placeholder:"PATH=VALUE" help:"Any other attribute, by its SCIM path."`
+}
+
+// Run adds a person.
+func (p *peopleAddCmd) Run(c *cli) error {
+	o := scim.Object{{Name: "userName", Value: p.UserName}}
+	if p.Email == "" && strings.Contains(p.UserName, "@") {
+		p.Email = p.UserName
+	}
+	values := [][2]string{
+		{"name.givenName", p.Given}, {"name.familyName", p.Family}, {"title", p.Title}, {`emails[type eq "work"].value`, p.Email},
+		{"displayName", strings.TrimSpace(p.Given + " " + p.Family)},
+	}
+	for _, v := range values {
+		if v[1] != "" {
+			if err := assign(&o, v[0], v[1]); err != nil {
+				return err
+			}
+		}
+	}
+	for path, v := range p.Set {
+		if err := assign(&o, path, v); err != nil {
+			return err
+		}
+	}
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	u, err := client.CreateUser(c.ctx, api.Attributes(o))
+	if err != nil {
+		return err
+	}
+	return showUser(c, u)
+}
+
+// assign sets an attribute by its path: a boolean when it reads like one and the attribute is one, else text.
+func assign(o *scim.Object, path, value string) error {
+	p, err := filter.ParsePath(path)
+	if err != nil {
+		return usage("%q is no attribute path: %v.", path, err)
+	}
+	if strings.EqualFold(path, "active") {
+		if value != "true" && value != "false" {
+			return usage("active is true or false.")
+		}
+		return scim.Assign(o, p, value == "true")
+	}
+	if value == "" {
+		scim.Remove(o, p)
+		return nil
+	}
+	return scim.Assign(o, p, value)
+}
+
+type peopleSetCmd struct {
+	onePerson
+	Set []string `arg:"" name:"path=value" help:"Attributes by their SCIM paths, such as title=Engineer; an empty value removes one."`
+}
+
+// Run sets attributes.
+func (p *peopleSetCmd) Run(c *cli) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	u, err := client.User(c.ctx, p.Person)
+	if err != nil {
+		return err
+	}
+	o := scim.Object(u.Attributes)
+	for _, pair := range p.Set {
+		path, v, ok := cutAssignment(pair)
+		if !ok {
+			return usage("%q is not PATH=VALUE.", pair)
+		}
+		if err := assign(&o, path, v); err != nil {
+			return err
+		}
+	}
+	if u, err = client.PutUser(c.ctx, string(u.ID), u.Version, api.Attributes(o)); err != nil {
+		return err
+	}
+	return showUser(c, u)
+}
+
+// cutAssignment cuts at the first = that is not within brackets: emails[type eq "work"].value=x.
+func cutAssignment(s string) (path, value string, ok bool) {
+	depth := 0
+	for i, r := range s {
+		switch r {
+		case '[':
+			depth++
+		case ']':
+			depth--
+		case '=':
+			if depth == 0 {
+				return s[:i], s[i+1:], true
+			}
+		}
+	}
+	return "", "", false
+}
+
+type peopleDisableCmd struct{ onePerson }
+
+// Run disables a person.
+func (p *peopleDisableCmd) Run(c *cli) error { return p.setActive(c, false) }
+
+type peopleEnableCmd struct{ onePerson }
+
+// Run enables a person.
+func (p *peopleEnableCmd) Run(c *cli) error { return p.setActive(c, true) }
+
+func (p *onePerson) setActive(c *cli, active bool) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	u, err := client.SetActive(c.ctx, p.Person, active)
+	if err != nil {
+		return err
+	}
+	return showUser(c, u)
+}
+
+type peopleRmCmd struct {
+	onePerson
+	Purge bool `help:"For good, with all that refers to the person."`
+}
+
+// Run deletes a person.
+func (p *peopleRmCmd) Run(c *cli) error {
+	if p.Purge {
+		if err := c.confirm("Remove " + p.Person + " for good?"); err != nil {
+			return err
+		}
+	}
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	if err := client.DeleteUser(c.ctx, p.Person, p.Purge); err != nil {
+		return err
+	}
+	c.say("Deleted %s.", p.Person)
+	return nil
+}
+
+type peopleRestoreCmd struct{ onePerson }
+
+// Run restores a person.
+func (p *peopleRestoreCmd) Run(c *cli) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	u, err := client.RestoreUser(c.ctx, p.Person)
+	if err != nil {
+		return err
+	}
+	return showUser(c, u)
+}

@@ -1,0 +1,296 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"lockstep"
+	"lockstep/api"
+)
+
+type planCmd struct {
+	App      string        `arg:"" optional:"" help:"The app or source; the only app when absent."`
+	All      bool          `help:"Show every change."`
+	Wait     time.Duration `default:"2m" help:"How long the plan may take."`
+	ExitCode bool          `help:"End with 2 when there is something to do."`
+}
+
+const shownActions = 20 // without --all
+
+// Run shows a plan.
+func (p *planCmd) Run(c *cli) error {
+	client, err := c.client(true)
+	if err != nil {
+		return err
+	}
+	app, err := onlyApp(c.ctx, client, p.App)
+	if err != nil {
+		return err
+	}
+	plan, err := client.Plan(c.ctx, app, p.limit(c), p.Wait)
+	if err != nil {
+		return err
+	}
+	if err := c.showPlan(app, plan); err != nil {
+		return err
+	}
+	if p.ExitCode && pending(plan) {
+		return &outcome{code: exitPending, text: "there is something to do"}
+	}
+	return nil
+}
+
+func (p *planCmd) limit(c *cli) int {
+	if p.All || c.Output != "table" {
+		return 10_000
+	}
+	return shownActions
+}
+
+// pending reports whether applying the plan would change anything.
+func pending(p api.Plan) bool {
+	for _, n := range p.Kinds {
+		if n > 0 {
+			return true
+		}
+	}
+	return p.Held > 0
+}
+
+func (c *cli) showPlan(app string, p api.Plan) error {
+	if c.Output != "table" {
+		return c.show(p, nil)
+	}
+	head := "plan for " + app
+	if p.Preview {
+		head += " (preview: changes go by themselves in mode auto)"
+	}
+	fmt.Fprintln(c.stdout, c.paint(bold, head))
+	fmt.Fprintln(c.stdout, "  "+c.tally(p))
+	width := 0
+	for _, a := range p.Actions {
+		width = max(width, min(len([]rune(nameOf(a))), 40))
+	}
+	for _, a := range p.Actions {
+		fmt.Fprintf(c.stdout, "  %s %s  %s\n", c.mark(a), pad(nameOf(a), width), c.whatOf(a))
+	}
+	if p.More > 0 {
+		fmt.Fprintf(c.stdout, "  … %d more (--all)\n", p.More)
+	}
+	switch {
+	case p.Cycle != nil:
+		c.say("Next: lockstep apply %s · lockstep explain PERSON --app %s", app, app)
+	case !pending(p):
+		fmt.Fprintln(c.stdout, "  Nothing to do: the application is in step.")
+	}
+	return nil
+}
+
+// sign is how a kind of action is shown.
+type sign struct{ kind, mark, word, colour string }
+
+func signs() []sign {
+	return []sign{
+		{"create", "+", "create", green}, {"link", "⇄", "link", cyan}, {"update", "~", "update", yellow},
+		{"disable", "⊘", "disable", red}, {"delete", "−", "delete", red}, {"refer", "→", "refer", yellow},
+	}
+}
+
+// tally is the line of counts: + create 19    ~ update 6    ▲ cannot 2    = same 401.
+func (c *cli) tally(p api.Plan) string {
+	var parts []string
+	for _, s := range signs() {
+		if n := p.Kinds[s.kind]; n > 0 || s.kind == "create" || s.kind == "update" || s.kind == "disable" {
+			parts = append(parts, fmt.Sprintf("%s %s %d", c.paint(s.colour, s.mark), s.word, n))
+		}
+	}
+	if p.Held > 0 {
+		parts = append(parts, fmt.Sprintf("%s held %d", c.paint(cyan, "‖"), p.Held))
+	}
+	if p.Problems > 0 {
+		parts = append(parts, fmt.Sprintf("%s cannot %d", c.paint(red, "▲"), p.Problems))
+	}
+	parts = append(parts, fmt.Sprintf("%s same %d", c.paint(faint, "="), p.Counts.Unchanged))
+	return strings.Join(parts, "    ")
+}
+
+// mark is the sign before an action.
+func (c *cli) mark(a api.Action) string {
+	switch {
+	case a.State == "held":
+		return c.paint(cyan, "‖")
+	case a.Code != "":
+		return c.paint(red, "▲")
+	}
+	for _, s := range signs() {
+		if s.kind == a.Kind {
+			return c.paint(s.colour, s.mark)
+		}
+	}
+	return c.paint(faint, "·")
+}
+
+func nameOf(a api.Action) string {
+	return either(a.Source.Name, either(a.Target.Name, either(a.Source.ID, a.Target.ID)))
+}
+
+// whatOf is what an action does, in a line.
+func (c *cli) whatOf(a api.Action) string {
+	switch {
+	case a.Code != "":
+		return fmt.Sprintf("%s — %s", c.paint(red, string(a.Code)), either(a.Detail, a.Hint))
+	case a.Kind == "update" && len(a.Changes) > 0:
+		return c.changesOf(a.Changes)
+	case a.Kind == "disable", a.Kind == "delete", a.Kind == "skip":
+		return a.Why
+	case a.Kind == "link":
+		return "already there as " + either(a.Target.Name, a.Target.ID) + "; " + a.Why
+	}
+	return a.Why
+}
+
+const shownChanges = 3
+
+// changesOf is: title "Analyst" → "Senior analyst"; phoneNumbers[work] cleared.
+func (c *cli) changesOf(all []api.Change) string {
+	var parts []string
+	for i, ch := range all {
+		if i == shownChanges {
+			parts = append(parts, fmt.Sprintf("%d more", len(all)-i))
+			break
+		}
+		switch {
+		case ch.After == "":
+			parts = append(parts, ch.Attribute+" cleared")
+		case ch.Before == "":
+			parts = append(parts, fmt.Sprintf("%s set to %q", ch.Attribute, shorten(ch.After)))
+		default:
+			parts = append(parts, fmt.Sprintf("%s %q → %q", ch.Attribute, shorten(ch.Before), shorten(ch.After)))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+func shorten(s string) string {
+	if r := []rune(s); len(r) > 40 {
+		return string(r[:39]) + "…"
+	}
+	return s
+}
+
+func pad(s string, width int) string {
+	n := len([]rune(s))
+	if n >= width {
+		return s
+	}
+	return s + strings.Repeat(" ", width-n)
+}
+
+type applyCmd struct {
+	App    string `arg:"" optional:"" help:"The app or source; the only app when absent."`
+	Cycle  string `help:"Apply exactly the plan of this cycle, or end with 5."`
+	All    bool   `help:"Show every change before asking."`
+	Detach bool   `help:"Do not wait for the end."`
+}
+
+// Run applies the plan that waits, or makes one, shows it and asks.
+func (a *applyCmd) Run(c *cli) error {
+	client, err := c.client(true)
+	if err != nil {
+		return err
+	}
+	app, err := onlyApp(c.ctx, client, a.App)
+	if err != nil {
+		return err
+	}
+	cycle := lockstep.CycleID(a.Cycle)
+	if cycle == "" {
+		if cycle, err = a.plan(c, client, app); err != nil || cycle == "" {
+			return err
+		}
+	}
+	if _, err := client.Apply(c.ctx, app, api.ApplyInput{Cycle: cycle}); err != nil {
+		return err
+	}
+	if a.Detach {
+		c.say("The plan is being applied. See it: lockstep log tail %s", app)
+		return nil
+	}
+	return c.follow(client, app, cycle)
+}
+
+// plan makes a plan, shows it on standard error and asks; "" means that there is nothing to do.
+func (a *applyCmd) plan(c *cli, client *api.Client, app string) (lockstep.CycleID, error) {
+	j, err := client.Job(c.ctx, app)
+	if err != nil {
+		return "", err
+	}
+	if j.Mode == "auto" {
+		return "", usage("%s applies changes by itself; to begin now: lockstep run %s.", app, app)
+	}
+	limit := shownActions
+	if a.All {
+		limit = 10_000
+	}
+	p, err := client.Plan(c.ctx, app, limit, 0)
+	if err != nil {
+		return "", err
+	}
+	if p.Cycle == nil {
+		return "", c.show(p, func(w io.Writer) { fmt.Fprintln(w, "Nothing to do: the application is in step.") })
+	}
+	if !c.Yes {
+		if c.Output == "table" {
+			if err := c.showPlan(app, p); err != nil {
+				return "", err
+			}
+		}
+		if err := c.confirm("Apply this plan?"); err != nil {
+			return "", err
+		}
+	}
+	return p.Cycle.ID, nil
+}
+
+type explainCmd struct {
+	Person string `arg:"" help:"User name, address or id; with --type Group a group."`
+	App    string `short:"a" help:"The app or source; the only app when absent."`
+	Type   string `enum:"User,Group" default:"User" help:"Type of object: User or Group."`
+}
+
+// Run explains.
+func (e *explainCmd) Run(c *cli) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	app, err := onlyApp(c.ctx, client, e.App)
+	if err != nil {
+		return err
+	}
+	x, err := client.Explain(c.ctx, app, e.Type, e.Person)
+	if err != nil {
+		return err
+	}
+	return c.show(x, func(w io.Writer) {
+		fmt.Fprintf(w, "%s\n", c.paint(bold, either(x.Source.Name, x.Source.ID)+" and "+app))
+		if x.Summary != "" {
+			fmt.Fprintf(w, "  %s\n", x.Summary)
+		}
+		for _, s := range x.Steps {
+			mark := c.paint(green, "✓")
+			if !s.OK {
+				mark = c.paint(red, "✗")
+			}
+			fmt.Fprintf(w, "  %s %-7s %s\n", mark, s.Name, s.Summary)
+			for _, d := range s.Details {
+				fmt.Fprintf(w, "            %s\n", c.paint(faint, d))
+			}
+		}
+		if x.Action != nil {
+			fmt.Fprintf(w, "  %s %s\n", c.mark(*x.Action), c.whatOf(*x.Action))
+		}
+	})
+}

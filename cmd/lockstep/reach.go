@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"lockstep"
+	"lockstep/api"
+)
+
+// reached is the server that a command talks to.
+type reached struct {
+	client *api.Client
+	close  func() error
+}
+
+// client returns a client of the server: the one that was named, the one that runs on the data folder, or one inside this
+// process. The third also runs jobs when work is set.
+func (c *cli) client(work bool) (*api.Client, error) {
+	if c.reached != nil {
+		return c.reached.client, nil
+	}
+	var err error
+	if c.Server != "" {
+		c.reached, err = c.remote()
+	} else {
+		c.reached, err = c.local(work)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.reached.client.Tenant = c.Tenant
+	return c.reached.client, nil
+}
+
+func (c *cli) remote() (*reached, error) {
+	token := c.env.get("LOCKSTEP_TOKEN")
+	if c.TokenFile != "" {
+		var err error
+		if token, err = c.secret("token", c.TokenFile, false); err != nil {
+			return nil, err
+		}
+	}
+	if token == "" {
+		return nil, &lockstep.Error{Code: lockstep.CodeUnauthorized, Detail: "No token: give --token-file or LOCKSTEP_TOKEN."}
+	}
+	return &reached{client: &api.Client{Base: c.Server, Token: token}, close: func() error { return nil }}, nil
+}
+
+// card is what a server leaves in its data folder, for whoever may read there: how to reach it.
+type card struct {
+	Address string `json:"address"`
+	Token   string `json:"token"` // valid while the server runs
+	PID     int    `json:"pid"`
+}
+
+const (
+	cardFile  = "server.json"
+	lockName  = "lock"
+	lockWait  = 5 * time.Second // for another command that works on the folder
+	lockEvery = 50 * time.Millisecond
+)
+
+// local takes the folder's lock and runs a server in this process, or finds who has it.
+func (c *cli) local(work bool) (*reached, error) {
+	folder, err := c.dataFolder()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, usage("The data folder cannot be made: %v.", err)
+	}
+	for began := time.Now(); ; {
+		lock, free, err := lockFile(filepath.Join(folder, lockName))
+		if err != nil {
+			return nil, usage("The data folder cannot be used: %v.", err)
+		}
+		if free {
+			return c.inside(folder, lock, work)
+		}
+		running, err := readCard(folder)
+		if err == nil {
+			return &reached{client: &api.Client{Base: running.Address, Token: running.Token}, close: func() error { return nil }}, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) || time.Since(began) > lockWait {
+			return nil, &lockstep.Error{Code: lockstep.CodeBusy, Detail: "Another command works on the data folder " + folder + ".", Err: err}
+		}
+		if err := wait(c.ctx, lockEvery); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
+
+// inside runs the server in this process, without a network.
+func (c *cli) inside(folder string, lock *os.File, work bool) (_ *reached, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, lock.Close())
+		}
+	}()
+	config, err := c.node(folder)
+	if err != nil {
+		return nil, err
+	}
+	config.Local = rand.Text()
+	n, err := openNode(c.ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(c.ctx)) // the end of the command drains the queue
+	ended := make(chan error, 1)
+	if work {
+		go func() { ended <- n.work(ctx) }()
+	} else {
+		ended <- nil
+	}
+	return &reached{
+		client: &api.Client{Base: "http://lockstep.local", Token: config.Local, HTTP: api.Local(n.handler())},
+		close: func() error {
+			stop()
+			return errors.Join(<-ended, n.close(), lock.Close())
+		},
+	}, nil
+}
+
+func readCard(folder string) (k card, err error) {
+	text, err := os.ReadFile(filepath.Join(folder, cardFile))
+	if err != nil {
+		return k, err
+	}
+	return k, json.Unmarshal(text, &k)
+}
+
+// writeCard puts the card in place whole or not at all.
+func writeCard(folder string, k card) error {
+	text, err := json.Marshal(k)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(folder, cardFile)
+	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"lockstep/api"
+)
+
+type sourceCmd struct {
+	Add  sourceAddCmd  `cmd:"" help:"Add a source of people."`
+	List sourceListCmd `cmd:"" default:"1" help:"List the sources."`
+	Show sourceShowCmd `cmd:"" help:"Show a source."`
+	Run  runCmd        `cmd:"" help:"Read a source now and wait for the end."`
+	Rm   sourceRmCmd   `cmd:"" help:"Remove a source; the people whom it brought stay."`
+}
+
+type sourceAddCmd struct {
+	Kind     string            `arg:"" help:"Kind from the gallery, such as csvfile or ldap."`
+	Slug     string            `arg:"" optional:"" help:"Short name for commands; the kind when absent."`
+	Name     string            `help:"Name for people."`
+	Set      map[string]string `placeholder:"NAME=VALUE" help:"Setting of the connection."`
+	Interval string            `placeholder:"DURATION" help:"Read at least this often, such as 15m."`
+}
+
+// Run adds a source.
+func (s *sourceAddCmd) Run(c *cli) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	j, err := client.CreateSource(c.ctx, api.NewSystem{Kind: s.Kind, Slug: either(s.Slug, s.Kind), Name: s.Name, Settings: s.Set})
+	if err != nil {
+		return err
+	}
+	if s.Interval != "" {
+		p := j.Policy
+		if p.Interval, err = seconds(s.Interval); err != nil {
+			return err
+		}
+		if j, err = client.PutPolicy(c.ctx, j.Slug, p); err != nil {
+			return err
+		}
+	}
+	return c.show(j, func(w io.Writer) {
+		fmt.Fprintf(w, "added source %s\n", j.Slug)
+		c.say("Next: lockstep connection test %s · lockstep source run %s", j.Slug, j.Slug)
+	})
+}
+
+// seconds reads a duration; 0 is none.
+func seconds(text string) (int, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return 0, usage("%q is no duration; write it as 15m or 1h.", text)
+	}
+	return int(d / time.Second), nil
+}
+
+type sourceListCmd struct{}
+
+// Run lists the sources.
+func (sourceListCmd) Run(c *cli) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	all, err := client.Sources(c.ctx)
+	if err != nil {
+		return err
+	}
+	return showList(c, all, "No sources yet. Add one: lockstep source add csvfile", "SOURCE NAME KIND STATE PHASE", func(j api.Job) []string {
+		return []string{j.Slug, j.Name, j.Connection.Kind, j.State, phaseOf(&j)}
+	})
+}
+
+type sourceShowCmd struct {
+	Source string `arg:"" help:"The source."`
+}
+
+// Run shows a source.
+func (s *sourceShowCmd) Run(c *cli) error {
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	j, err := client.Job(c.ctx, s.Source)
+	if err != nil {
+		return err
+	}
+	return c.show(j, func(w io.Writer) {
+		fmt.Fprintf(w, "source\t%s (%s)\n", j.Slug, j.Name)
+		fmt.Fprintf(w, "kind\t%s\n", j.Connection.Kind)
+		showJob(w, &j)
+	})
+}
+
+type sourceRmCmd struct {
+	Source string `arg:"" help:"The source."`
+}
+
+// Run removes a source.
+func (s *sourceRmCmd) Run(c *cli) error {
+	if err := c.confirm("Remove the source " + s.Source + "? The people whom it brought stay."); err != nil {
+		return err
+	}
+	client, err := c.client(false)
+	if err != nil {
+		return err
+	}
+	if err := client.DeleteSource(c.ctx, s.Source); err != nil {
+		return err
+	}
+	c.say("Removed the source %s.", s.Source)
+	return nil
+}

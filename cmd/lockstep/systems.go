@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"lockstep"
+	"lockstep/api"
+	"lockstep/audit"
+	"lockstep/connector/csvfile"
+	"lockstep/connector/scimapp"
+	"lockstep/connector/webex"
+	"lockstep/provision"
+	"lockstep/web"
+)
+
+// connector is one kind of outside system. Exactly one of source and target is set.
+type connector struct {
+	template func() []byte // an api.Template as JSON
+	source   func(*systems, provision.Job) (provision.Source, error)
+	target   func(*systems, provision.Job) (provision.Target, error)
+}
+
+// connectors are all kinds of outside system that there are.
+func connectors() map[string]connector {
+	return map[string]connector{
+		"csvfile": {template: csvfile.Template, source: (*systems).csvfile},
+		"scimapp": {template: scimapp.Template, target: (*systems).scimapp},
+		"webex":   {template: webex.Template, target: (*systems).webex},
+	}
+}
+
+// gallery returns the connectors' templates in the order in which they are shown.
+func gallery() ([]api.Template, error) {
+	var all []api.Template
+	for _, kind := range []string{"webex", "scimapp", "csvfile", "ldap"} {
+		c, ok := connectors()[kind]
+		if !ok {
+			continue
+		}
+		var t api.Template
+		if err := json.Unmarshal(c.template(), &t); err != nil {
+			return nil, fmt.Errorf("template of %s: %w", kind, err)
+		}
+		all = append(all, t)
+	}
+	return all, nil
+}
+
+// systems opens the outside systems of jobs. It implements provision.Connect.
+type systems struct {
+	store  provision.Store
+	files  *os.Root
+	dialer *web.Dialer
+	log    *slog.Logger
+
+	mu   sync.Mutex
+	open map[lockstep.JobID]opened
+}
+
+// opened is a system as it was opened for a version of the job's configuration; it keeps its connections between slices.
+type opened struct {
+	config int64
+	source provision.Source
+	target provision.Target
+}
+
+// Source implements provision.Connect.
+func (s *systems) Source(_ context.Context, j provision.Job) (provision.Source, error) {
+	o, err := s.get(j)
+	return o.source, err
+}
+
+// Target implements provision.Connect.
+func (s *systems) Target(_ context.Context, j provision.Job) (provision.Target, error) {
+	o, err := s.get(j)
+	return o.target, err
+}
+
+func (s *systems) get(j provision.Job) (opened, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o, ok := s.open[j.ID]; ok && o.config == j.Config {
+		return o, nil
+	}
+	c, ok := connectors()[j.Connection.Kind]
+	outbound := j.Direction == provision.Outbound
+	if !ok || outbound != (c.target != nil) {
+		return opened{}, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: fmt.Sprintf("There is no connector %q for an %s job.", j.Connection.Kind, j.Direction)}
+	}
+	o := opened{config: j.Config}
+	var err error
+	if outbound {
+		o.target, err = c.target(s, j)
+	} else {
+		o.source, err = c.source(s, j)
+	}
+	if err != nil {
+		return opened{}, err
+	}
+	if s.open == nil {
+		s.open = map[lockstep.JobID]opened{}
+	}
+	s.open[j.ID] = o
+	return o, nil
+}
+
+// secret returns a function that reads a secret whenever it is needed, so that a new one counts at once. A secret that is not
+// set gives "".
+func (s *systems) secret(j provision.Job, name string) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		v, err := s.store.Secret(ctx, j.Tenant, j.ID, name)
+		if errors.Is(err, lockstep.ErrNotFound) {
+			return "", nil
+		}
+		return v, err
+	}
+}
+
+func (s *systems) http() *http.Client {
+	return web.NewClient(web.ClientConfig{Dialer: s.dialer})
+}
+
+func (s *systems) csvfile(j provision.Job) (provision.Source, error) {
+	if s.files == nil {
+		return nil, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "This server has no folder for file sources."}
+	}
+	c, err := csvfile.ParseConfig(s.files, j.Connection.Settings)
+	if err != nil {
+		return nil, err
+	}
+	return csvfile.New(c), nil
+}
+
+func (s *systems) scimapp(j provision.Job) (provision.Target, error) {
+	return scimapp.New(scimapp.Config{
+		BaseURL: j.Connection.Settings["url"], Name: j.Name, Token: s.secret(j, "token"), HTTP: s.http(),
+	})
+}
+
+func (s *systems) webex(j provision.Job) (provision.Target, error) {
+	c, err := webex.ParseConfig(j.Connection.Settings)
+	if err != nil {
+		return nil, err
+	}
+	c.Name, c.Token, c.HTTP = j.Name, s.secret(j, "token"), s.http()
+	return webex.New(c)
+}
+
+// watchEvery is how often the list of sources to watch is made anew.
+const watchEvery = 5 * time.Second
+
+// watch makes inbound jobs due when their sources say that something changed. Sources that cannot tell are left to their
+// intervals.
+func (n *node) watch(ctx context.Context) {
+	watched := map[lockstep.JobID]watching{}
+	var all sync.WaitGroup
+	defer all.Wait()
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		for id, j := range n.inbound(ctx) {
+			w, ok := watched[id]
+			if ok && w.config == j.Config {
+				continue
+			}
+			if ok {
+				w.stop()
+			}
+			each, stop := context.WithCancel(ctx)
+			watched[id] = watching{config: j.Config, stop: stop}
+			all.Go(func() { n.watchJob(each, j) })
+		}
+		select {
+		case <-ctx.Done():
+			for _, w := range watched {
+				w.stop()
+			}
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// watching is a source that is being watched, with the configuration that it was opened with.
+type watching struct {
+	config int64
+	stop   func()
+}
+
+func (n *node) inbound(ctx context.Context) map[lockstep.JobID]provision.Job {
+	jobs := map[lockstep.JobID]provision.Job{}
+	tenants, err := n.db.Tenants(ctx)
+	for _, t := range tenants {
+		var list []provision.Job
+		if list, err = n.api.Settings.ListJobs(ctx, t.ID); err != nil {
+			break
+		}
+		for _, j := range list {
+			if j.Direction == provision.Inbound && j.State != provision.Paused {
+				jobs[j.ID] = j
+			}
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		n.config.Log.Warn("sources cannot be watched for now", "error", err)
+	}
+	return jobs
+}
+
+func (n *node) watchJob(ctx context.Context, j provision.Job) {
+	source, err := n.engine.Connect.Source(ctx, j)
+	if err == nil {
+		err = source.Watch(ctx, func() { n.changed(ctx, j) })
+	}
+	if err != nil && ctx.Err() == nil && !errors.Is(err, errors.ErrUnsupported) {
+		n.config.Log.Warn("a source is not watched until its settings change", "source", j.Slug, "error", err)
+	}
+}
+
+// changed makes the job due, if it is not already. A job in mode manual waits for plan.
+func (n *node) changed(ctx context.Context, j provision.Job) {
+	for {
+		now, err := n.api.Store.Job(ctx, j.Tenant, j.ID)
+		if err != nil || now.Manual || now.State == provision.Paused || (!now.NextRun.IsZero() && !now.NextRun.After(time.Now())) {
+			return
+		}
+		now.NextRun = time.Now()
+		err = n.api.Settings.PutJob(ctx, audit.Actor{}, now)
+		if !errors.Is(err, lockstep.ErrVersion) {
+			if err != nil && ctx.Err() == nil {
+				n.config.Log.Warn("a changed source could not be made due", "source", j.Slug, "error", err)
+			}
+			n.queue.Wake()
+			return
+		}
+	}
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"lockstep"
+	"lockstep/api"
+	"lockstep/audit"
+	"lockstep/store"
+)
+
+// tokens shows the store's tokens as the API wants them.
+type tokens struct{ db *store.DB }
+
+// FindToken implements api.Tokens.
+func (t tokens) FindToken(ctx context.Context, id lockstep.TokenID) (api.TokenEntry, error) {
+	k, err := t.db.Token(ctx, id)
+	if err != nil {
+		return api.TokenEntry{}, err
+	}
+	if !k.Revoked.IsZero() {
+		return api.TokenEntry{}, lockstep.ErrNotFound
+	}
+	if err := t.db.TouchToken(ctx, k); err != nil {
+		return api.TokenEntry{}, fmt.Errorf("note the use of token %s: %w", id, err)
+	}
+	return entry(k), nil
+}
+
+func entry(k store.Token) api.TokenEntry {
+	return api.TokenEntry{Token: k.Token, Tenant: k.Tenant, Name: k.Name, Created: k.Created}
+}
+
+// ListTokens implements api.Tokens.
+func (t tokens) ListTokens(ctx context.Context, tenant lockstep.TenantID) ([]api.TokenEntry, error) {
+	all, err := t.db.Tokens(ctx, tenant)
+	var out []api.TokenEntry
+	for _, k := range all {
+		if k.Revoked.IsZero() {
+			out = append(out, entry(k))
+		}
+	}
+	return out, err
+}
+
+// PutToken implements api.Tokens.
+func (t tokens) PutToken(ctx context.Context, by audit.Actor, e api.TokenEntry) error {
+	return t.db.PutToken(ctx, by, store.Token{Token: e.Token, Tenant: e.Tenant, Name: e.Name, Created: e.Created})
+}
+
+// RevokeToken implements api.Tokens.
+func (t tokens) RevokeToken(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.TokenID) error {
+	return t.db.RevokeToken(ctx, by, tenant, id)
+}
