@@ -217,6 +217,7 @@ func (c *compiler) source(r *row) bool {
 		c.p.blocks = c.p.blocks || in.computed == isSoftDeleted
 		r.inputs = append(r.inputs, in)
 	}
+	r.lasts = len(r.inputs) > 0 && !slices.ContainsFunc(r.inputs, func(in *reader) bool { return in.computed != isSoftDeleted })
 	if err := r.simplify(); err != nil {
 		c.problem(lockstep.CodeMapInvalid, r.name+" "+err.Error())
 		return false

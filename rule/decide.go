@@ -234,7 +234,7 @@ func (s Situation) gone() Decision {
 	return Decision{Kind: Skip, Rule: ruleNotAllowed}
 }
 
-// disable is rows 8, 9, 11, 12 and 15.
+// disable is rows 8, 9, 11, 12 and 15. Nothing differs where the object was made disabled, with ProvisionDisabled.
 func (s Situation) disable(r string) Decision {
 	switch {
 	case s.Disabled:
@@ -243,6 +243,8 @@ func (s Situation) disable(r string) Decision {
 		return s.allowed(Delete, r)
 	case !s.Blocks:
 		return Decision{Kind: Skip, Rule: ruleUnmapped}
+	case !s.Differs:
+		return Decision{Kind: Skip, Rule: ruleAlreadyDisabled}
 	}
 	return s.allowed(Disable, r)
 }
@@ -254,6 +256,7 @@ func (s Situation) disabledInScope() Decision {
 	case s.Disabled && s.Differs && s.Problem == "":
 		return s.allowed(Update, ruleChanged)
 	case s.ProvisionDisabled && !s.SoftDelete: // made without a way to show that he is disabled: he stays
+		s.Disabled = false
 		return s.update()
 	}
 	return s.disable(ruleDisabled)

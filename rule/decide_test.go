@@ -8,7 +8,8 @@ import (
 	"lockstep"
 )
 
-// person returns a linked person in scope of a target that can disable, with nothing to do, after the changes.
+// person returns a linked person in scope of a target that can disable, with nothing to do, after the changes. Whoever loses
+// access differs from what was written, until he is disabled.
 func person(changes ...func(*Situation)) Situation {
 	s := Situation{Linked: true, In: true, Enabled: true, SoftDelete: true, Blocks: true}
 	for _, c := range changes {
@@ -18,12 +19,12 @@ func person(changes ...func(*Situation)) Situation {
 }
 
 func unlinked(s *Situation)    { s.Linked = false }
-func out(s *Situation)         { s.In = false }
-func blocked(s *Situation)     { s.Enabled = false }
-func softDeleted(s *Situation) { s.SoftDeleted, s.Enabled = true, false }
-func gone(s *Situation)        { s.Gone, s.Enabled = true, false }
+func out(s *Situation)         { s.In, s.Differs = false, true }
+func blocked(s *Situation)     { s.Enabled, s.Differs = false, true }
+func softDeleted(s *Situation) { s.SoftDeleted, s.Enabled, s.Differs = true, false, true }
+func gone(s *Situation)        { s.Gone, s.Enabled, s.Differs = true, false, true }
 func differs(s *Situation)     { s.Differs = true }
-func disabled(s *Situation)    { s.Disabled = true }
+func disabled(s *Situation)    { s.Disabled, s.Differs = true, false }
 func vanished(s *Situation)    { s.Vanished = true }
 func hardOnly(s *Situation)    { s.SoftDelete = false }
 func noUpdate(s *Situation)    { s.Flow = "Add, Delete" }
@@ -92,6 +93,7 @@ func TestDecide(t *testing.T) {
 		{"9 disabled before, renamed", changes{blocked, disabled, differs}, Decision{Kind: Update, Rule: ruleChanged}},
 		{"9 disabled before", changes{blocked, disabled}, Decision{Kind: Skip, Rule: ruleAlreadyDisabled}},
 		{"9 provision disabled still disables", changes{blocked, onDisabled}, Decision{Kind: Disable, Rule: ruleDisabled}},
+		{"9 made disabled: nothing to send", changes{blocked, onDisabled, func(s *Situation) { s.Differs = false }}, Decision{Kind: Skip, Rule: ruleAlreadyDisabled}},
 		{"10 gone", changes{gone, out}, Decision{Kind: Delete, Rule: ruleGone}},
 		{"10 ours: gone, Delete not ticked: disabled at least", changes{gone, noDelete}, Decision{Kind: Disable, Rule: ruleGone}},
 		{"10 gone, Delete not ticked, disabled before", changes{gone, noDelete, disabled}, Decision{Kind: Skip, Rule: ruleAlreadyDisabled}},
@@ -190,11 +192,11 @@ func TestDecideSettles(t *testing.T) {
 		}
 		after := s
 		after.Linked, after.Vanished, after.Differs, after.Hits = d.Kind != Delete, false, false, 0
-		after.Disabled = d.Kind == Disable || s.Disabled && !s.Enabled
+		after.Disabled = d.Kind == Disable || d.Kind == Update && !d.Adopt && s.Disabled && !s.Enabled
 		if d.Kind == Delete {
 			after.Gone = true
 		}
-		if again := Decide(after); again.Kind != Skip && again.Kind != Refer && (again.Kind != Disable || d.Kind == Disable) {
+		if again := Decide(after); again.Kind != Skip && again.Kind != Refer {
 			t.Errorf("%v, and then %v", d, again)
 		}
 	})

@@ -24,6 +24,10 @@ type Input struct {
 	Deleted bool
 	InScope bool
 
+	// Gone is set for an object deleted for good at the source, of which there are no Values: only mappings that read nothing
+	// but computed attributes run, so that it can be disabled and stays otherwise as it was written.
+	Gone bool
+
 	Creating    bool        // the object is about to be created; then Written is not looked at
 	Written     scim.Object // what was last written, nil before
 	WrittenHash string      // Output.Hash of then; "" when it is not known
@@ -59,7 +63,7 @@ type MatchValue struct {
 func (p *Program) Map(in Input) Output {
 	room := make(scim.List, 4)
 	e := evaluation{p: p, in: &in, read: room[:0:2], write: room[2:2:4]}
-	e.status = status{id: in.ID, deleted: in.Deleted || !in.Enabled || !in.InScope, disabled: !in.Enabled}
+	e.status = status{id: in.ID, deleted: in.Gone || in.Deleted || !in.Enabled || !in.InScope, disabled: !in.Enabled}
 	e.out.Redacted = p.redacted
 	if in.Creating {
 		e.out.Want = make(scim.Object, 0, len(p.rows))
@@ -99,6 +103,10 @@ type evaluation struct {
 // row evaluates a mapping. fresh is whether a value that is random is made anew.
 func (e *evaluation) row(r *row, fresh bool) {
 	if r.FlowType == ObjectAddOnly && !e.in.Creating || r.frozen && !r.timed && !fresh {
+		return
+	}
+	if e.in.Gone && !r.lasts {
+		e.block(r)
 		return
 	}
 	list, kept, err := e.value(r, fresh)
@@ -280,11 +288,16 @@ next:
 	return all
 }
 
-// fail keeps what was written. Only a person who must not sign in is disabled even so: a mistake must not keep a door open.
-func (e *evaluation) fail(r *row, err error) {
+// block disables a person who must not sign in although the mapping of active cannot tell: a mistake must not keep a door open.
+func (e *evaluation) block(r *row) {
 	if r.path.Is("active") && e.status.deleted {
 		e.out.Want.Set(r.path.Attr, false)
 	}
+}
+
+// fail keeps what was written, but for block.
+func (e *evaluation) fail(r *row, err error) {
+	e.block(r)
 	code := lockstep.CodeOf(err)
 	detail := err.Error()
 	if inner, ok := errors.AsType[*lockstep.Error](err); ok && inner.Detail != "" {

@@ -206,6 +206,25 @@ func TestTimeMatters(t *testing.T) {
 	}
 }
 
+// TestGone: of an object that no longer exists at the source nothing changes but that it is disabled.
+func TestGone(t *testing.T) {
+	written := object(t, []byte(`{"userName": "ada", "active": true, "title": "T", "displayName": "Ada", "nickName": "here", "userType": "x"}`))
+	for _, active := range []string{`Not([IsSoftDeleted])`, `IIF(IsPresent([title]), Not([IsSoftDeleted]), "True")`} {
+		p := compile(t,
+			rule.Mapping{Target: "active", Source: function(active)},
+			rule.Mapping{Target: "title", Source: from("title"), Clear: true},
+			rule.Mapping{Target: "displayName", Source: function(`Append([first], "!")`)},
+			rule.Mapping{Target: "nickName", Source: function(`Switch([IsSoftDeleted], , "True", "gone", "False", "here")`)},
+			rule.Mapping{Target: "userType", Default: "y", DefaultOnUpdate: true},
+		)
+		out := p.Map(rule.Input{Gone: true, Written: written, Now: noon})
+		want := `{"userName":"ada","active":false,"title":"T","displayName":"Ada","nickName":"gone","userType":"x"}`
+		if got := string(scim.AppendJSON(nil, out.Want)); got != want || len(out.Problems) > 0 {
+			t.Errorf("%s: got %s, %v", active, got, out.Problems)
+		}
+	}
+}
+
 // TestKnown: what flows always is taken from what is compared with, so that it is sent again.
 func TestKnown(t *testing.T) {
 	p := compile(t, rule.Mapping{Target: "name.givenName", Source: from("first"), Behavior: rule.FlowAlways})

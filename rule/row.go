@@ -38,6 +38,7 @@ type row struct {
 	inputs   []*reader
 	fallback scim.List // Default
 	timed    bool      // changes with time, and with nothing else that is not an input
+	lasts    bool      // reads nothing that an object deleted for good has not
 	frozen   bool      // changes at random: kept once it was written, until an input changes
 }
 

@@ -206,7 +206,7 @@ func TestSentences(t *testing.T) {
 func TestActionReason(t *testing.T) {
 	filter := scoped(t, rule.FilterGroup{Name: "EMEA", Clauses: []rule.Clause{is("country", "EQUALS", "US")}})
 	v := filter.Scope(rule.Subject{Values: person(), Enabled: true, Everyone: true})
-	d := rule.Decide(rule.Situation{Linked: true, Enabled: true, In: v.In, SoftDelete: true, Blocks: true})
+	d := rule.Decide(rule.Situation{Linked: true, Enabled: true, In: v.In, Differs: true, SoftDelete: true, Blocks: true})
 	if got, want := d.Because(v).Sentence(), "left scope: filter “EMEA”: country equals US — it is DE"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
