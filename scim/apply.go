@@ -203,15 +203,16 @@ func (w *patcher) setList(op Operation, g target, old, v List) error {
 // storeList sets a multi-valued attribute. primary is the index of the value just made primary, or -1; it then is the only
 // one (RFC 7644 §3.5.2).
 func (w *patcher) storeList(g target, list List, primary int) error {
-	if max := g.node.MaxValues; max > 0 && len(list) > max {
-		return ErrInvalidValue(g.node.path + " takes at most " + strconv.Itoa(max) + " values")
-	}
 	for i := range list {
 		if primary >= 0 && i != primary && isPrimary(list[i]) {
 			o := list[i].(Object)
 			o.Set("primary", false)
 			list[i] = o
 		}
+	}
+	list = distinct(list) // a change of a value can make two the same
+	if max := g.node.MaxValues; max > 0 && len(list) > max {
+		return ErrInvalidValue(g.node.path + " takes at most " + strconv.Itoa(max) + " values")
 	}
 	w.set(g, list)
 	return nil
@@ -277,24 +278,33 @@ func (x elementIndex) key(s string) string {
 	return filter.Fold(s)
 }
 
+// slot is where the index keeps an element: by its value, or by its hash when it has none.
+func (x elementIndex) slot(e any) string {
+	if id, ok := identityOf(e); ok {
+		return x.key(id.value)
+	}
+	h := hashValue(e)
+	return "\x00" + string(h[:])
+}
+
 func (x elementIndex) add(i int, e any) {
-	if id, ok := identityOf(e); ok && x.at != nil {
-		k := x.key(id.value)
+	if x.at != nil {
+		k := x.slot(e)
 		x.at[k] = append(x.at[k], i)
 	}
 }
 
 // find returns the index of the element that e is, or -1.
 func (x elementIndex) find(list List, e any) int {
-	id, ok := identityOf(e)
-	switch {
-	case !ok:
-		return slices.IndexFunc(list, func(v any) bool { return Equal(v, e) })
-	case x.at == nil:
-		return slices.IndexFunc(list, func(v any) bool { return x.same(v, id) })
+	is := func(v any) bool { return Equal(v, e) }
+	if id, ok := identityOf(e); ok {
+		is = func(v any) bool { return x.same(v, id) }
 	}
-	for _, i := range x.at[x.key(id.value)] {
-		if x.same(list[i], id) {
+	if x.at == nil {
+		return slices.IndexFunc(list, is)
+	}
+	for _, i := range x.at[x.slot(e)] {
+		if is(list[i]) {
 			return i
 		}
 	}

@@ -1,6 +1,8 @@
 package scim
 
 import (
+	"strconv"
+
 	"lockstep/scim/filter"
 )
 
@@ -237,6 +239,9 @@ func (w *patcher) removeListed(g target, listed List) error {
 			others = append(others, o)
 		}
 	}
+	if len(others) > maxOthers {
+		return ErrInvalidValue("more than " + strconv.Itoa(maxOthers) + " elements without a value")
+	}
 	var kept List
 	for _, e := range asList(w.get(g)) {
 		id, ok := identityOf(e)
@@ -247,6 +252,9 @@ func (w *patcher) removeListed(g target, listed List) error {
 	}
 	return w.keep(g, kept)
 }
+
+// maxOthers bounds the elements to remove that are not found by their value, since each is compared with every element.
+const maxOthers = 100
 
 // hasAll reports whether the element has every attribute of one of the objects.
 func hasAll(e any, others []Object) bool {

@@ -135,8 +135,10 @@ const bulkPrefix = "bulkId:"
 // once, in the order in which they come.
 func (op BulkOperation) References() []string {
 	var refs []string
+	seen := map[string]bool{}
 	see := func(s string) string {
-		if id, ok := strings.CutPrefix(s, bulkPrefix); ok && !slices.Contains(refs, id) {
+		if id, ok := strings.CutPrefix(s, bulkPrefix); ok && !seen[id] {
+			seen[id] = true
 			refs = append(refs, id)
 		}
 		return s

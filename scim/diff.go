@@ -79,21 +79,27 @@ func isListOrNil(v any) bool {
 	return ok || v == nil
 }
 
-// subs compares the sub-attributes of two complex values.
+// subs compares the sub-attributes of two complex values. What is set comes before what is removed, lest the value be left
+// with a type alone on the way, and go.
 func (d *differ) subs(p filter.Path, before, after Object) {
 	one := func(name string, b, a any) {
-		if !Equal(b, a) {
-			p := p
-			p.Sub = name
-			d.add(p, b, a)
-		}
+		p := p
+		p.Sub = name
+		d.add(p, b, a)
 	}
 	for _, a := range before {
-		one(a.Name, a.Value, after.Get(a.Name))
+		if v := after.Get(a.Name); v != nil && !Equal(a.Value, v) {
+			one(a.Name, a.Value, v)
+		}
 	}
 	for _, a := range after {
 		if !before.Has(a.Name) {
 			one(a.Name, nil, a.Value)
+		}
+	}
+	for _, a := range before {
+		if !after.Has(a.Name) {
+			one(a.Name, a.Value, nil)
 		}
 	}
 }
@@ -108,15 +114,14 @@ func (d *differ) lists(p filter.Path, before, after List) {
 			return
 		}
 	}
-	if len(before) == 0 {
-		d.add(p, nil, after)
-		return
+	d.add(p, valueOrNil(before), valueOrNil(after))
+}
+
+func valueOrNil(l List) any {
+	if len(l) == 0 {
+		return nil
 	}
-	if len(after) == 0 {
-		d.add(p, before, nil)
-		return
-	}
-	d.add(p, before, after)
+	return l
 }
 
 // keyed finds elements by a sub-attribute that is text and different in all of them.

@@ -94,7 +94,7 @@ func TestDiff(t *testing.T) {
 		{"nothing", `{"a":"1","l":["x","y"]}`, `{"l":["y","x"],"A":"1"}`, ""},
 		{"simple", `{"a":"1","b":"2"}`, `{"b":"3","c":true}`, `a: "1" -> null; b: "2" -> "3"; c: null -> true`},
 		{"complex", `{"name":{"givenName":"A","familyName":"B"}}`, `{"name":{"givenName":"C","middleName":"D"}}`,
-			`name.givenName: "A" -> "C"; name.familyName: "B" -> null; name.middleName: null -> "D"`},
+			`name.givenName: "A" -> "C"; name.middleName: null -> "D"; name.familyName: "B" -> null`},
 		{"by type", `{"emails":[{"type":"work","value":"a"},{"type":"home","value":"h"}]}`, `{"emails":[{"type":"home","value":"h"},{"type":"work","value":"b","primary":true}]}`,
 			`emails[type eq "work"].value: "a" -> "b"; emails[type eq "work"].primary: null -> true`},
 		{"new type", `{}`, `{"emails":[{"type":"work","value":"b"}]}`, `emails[type eq "work"].value: null -> "b"`},

@@ -200,11 +200,7 @@ func (p *parser) term() (Expr, error) {
 
 func (p *parser) brackets() (Expr, error) {
 	p.pos++ // the opening bracket
-	e, err := p.nested(')')
-	if err != nil {
-		return nil, err
-	}
-	return e, nil
+	return p.nested(')')
 }
 
 // nested reads a filter and the closing bracket.
