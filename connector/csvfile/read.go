@@ -284,7 +284,10 @@ func (s *Source) findColumns(t *table, reference, active string) (columns, error
 			c.active = i
 		default:
 			path, err := filter.ParsePath(name)
-			if err != nil {
+			switch {
+			case err != nil && !strings.ContainsAny(name, "[]"):
+				path = filter.Path{Attr: name} // a heading may be anything that a mapping can name
+			case err != nil:
 				return c, t.malformed(fmt.Sprintf("has a column %q, which is not an attribute name: %v", name, err))
 			}
 			c.values = append(c.values, valueColumn{i, path})

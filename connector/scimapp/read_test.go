@@ -222,10 +222,10 @@ func TestConnectionTest(t *testing.T) {
 		want    string // names of the checks; a minus is one that failed
 		code    lockstep.Code
 	}{
-		{"good", reply(200, `{"totalResults":0,"Resources":[]}`), "reach, authenticate, search by userName", ""},
+		{"good", reply(200, `{"totalResults":0,"Resources":[]}`), "reach, authenticate, list users, search by userName", ""},
 		{"bad token", reply(401, `{}`), "reach, -authenticate", lockstep.CodeAuthToken},
-		{"wrong address", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, "reach, -authenticate", lockstep.CodeTargetMalformed},
-		{"ignores filters", pages(2, 10, nil), "reach, authenticate, -search by userName", lockstep.CodeTargetMalformed},
+		{"wrong address", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, "reach, authenticate, -list users", lockstep.CodeTargetMalformed},
+		{"ignores filters", pages(2, 10, nil), "reach, authenticate, list users, -search by userName", lockstep.CodeTargetMalformed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := serve(t, c.handler)

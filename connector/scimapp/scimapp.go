@@ -128,9 +128,9 @@ func (p *Profile) defaults() {
 	}
 }
 
-// Test reaches the application, authenticates, and searches for a user who cannot exist.
+// Test reaches the application, authenticates, lists a user, and searches for one who cannot exist.
 func (t *Target) Test(ctx context.Context, report func(provision.Check)) error {
-	return t.TestSteps(ctx, report, Step{"search by userName", t.Search})
+	return t.TestSteps(ctx, report, Step{"list users", t.ListUser}, Step{"search by userName", t.Search})
 }
 
 // Step is one named step of a connection test.
@@ -142,36 +142,59 @@ type Step struct {
 // TestSteps reports whether the application can be reached and takes the token, then each of the steps, until one fails. It
 // returns the failure.
 func (t *Target) TestSteps(ctx context.Context, report func(provision.Check), steps ...Step) error {
-	began := time.Now()
-	_, fault := t.get(ctx, t.endpoint(userType)+"?count=1", maxListBody)
-	took := time.Since(began)
-	if fault != nil && fault.status == 0 {
-		err := fault.error("reach", t.config.Name)
-		report(failed("reach", err, took))
-		return err
-	}
-	report(provision.Check{Name: "reach", OK: true, Detail: t.base.Host, Took: took})
-	if fault != nil {
-		err := fault.error("sign in to", t.config.Name)
-		report(failed("authenticate", err, took))
-		return err
-	}
-	report(provision.Check{Name: "authenticate", OK: true, Took: took})
+	steps = append([]Step{{"reach", t.reach}, {"authenticate", t.authenticate}}, steps...)
 	for _, s := range steps {
-		began := time.Now()
+		began := t.config.Now()
 		detail, err := s.Run(ctx)
-		took := time.Since(began)
+		check := provision.Check{Name: s.Name, OK: err == nil, Code: lockstep.CodeOf(err), Detail: detail, Took: t.config.Now().Sub(began)}
 		if err != nil {
-			report(failed(s.Name, err, took))
+			check.Detail = err.Error()
+		}
+		report(check)
+		if err != nil {
 			return err
 		}
-		report(provision.Check{Name: s.Name, OK: true, Detail: detail, Took: took})
 	}
 	return nil
 }
 
-func failed(name string, err error, took time.Duration) provision.Check {
-	return provision.Check{Name: name, Code: lockstep.CodeOf(err), Detail: err.Error(), Took: took}
+// reach succeeds when anything answers.
+func (t *Target) reach(ctx context.Context) (string, error) {
+	_, fault := t.get(ctx, t.endpoint(userType)+"?count=1", maxListBody)
+	if fault != nil && fault.status == 0 {
+		return "", fault.error("reach", t.config.Name)
+	}
+	return t.base.Host, nil
+}
+
+func (t *Target) authenticate(ctx context.Context) (string, error) {
+	_, fault := t.get(ctx, t.endpoint(userType)+"?count=1", maxListBody)
+	if fault != nil && fault.code == lockstep.CodeAuthToken {
+		return "", fault.error("sign in to", t.config.Name)
+	}
+	return "", nil
+}
+
+// ListUser reads one user. It succeeds when there is none, too.
+func (t *Target) ListUser(ctx context.Context) (string, error) {
+	user, err := t.FirstUser(ctx)
+	if user != nil {
+		return "such as " + user.Name, err
+	}
+	return "", err
+}
+
+// FirstUser returns the first user that the application lists, or nil when there is none.
+func (t *Target) FirstUser(ctx context.Context) (*provision.Object, error) {
+	body, fault := t.get(ctx, t.endpoint(userType)+"?count=1", maxListBody)
+	if fault != nil {
+		return nil, fault.error("list users of", t.config.Name)
+	}
+	users, err := t.objects(userType, body)
+	if err != nil || len(users) == 0 {
+		return nil, err
+	}
+	return &users[0], nil
 }
 
 // Search looks for a user with a name at random. It succeeds when the application answers that there is none.

@@ -1,0 +1,220 @@
+// Package webex writes to a Webex organisation, as a provision.Target: users and groups over Webex's SCIM 2 API.
+//
+// It is scimapp with what Webex documents: a page and a request name at most 500 members or objects, filters know or-chains
+// but not externalId, groups do not nest, active=false deactivates, a created user may be missing from lists for some
+// seconds, and users are never replaced as a whole. It reads Webex's own error bodies and knows when a domain is not verified.
+package webex
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"lockstep"
+	"lockstep/connector/scimapp"
+	"lockstep/provision"
+	"lockstep/scim"
+	"lockstep/scim/filter"
+)
+
+// Config says which organisation to write to. Either Organization or Endpoint is required.
+type Config struct {
+	Organization string // id of the organisation, a UUID, as Control Hub shows it
+	Region       string // "" or "commercial", or "government"
+	// Endpoint is the SCIM address to use instead of the one that Organization and Region give, such as
+	// https://webexapis.com/identity/scim/<organisation>/v2.
+	Endpoint string
+	Name     string                                // for people; "" is Webex
+	Token    func(context.Context) (string, error) // bearer token with the scope identity:people_rw
+	HTTP     *http.Client                          // nil is one that reaches public addresses only
+	Now      func() time.Time                      // nil is time.Now
+}
+
+// ParseConfig reads a connection's settings: organization, region, endpoint.
+func ParseConfig(settings map[string]string) (Config, error) {
+	var c Config
+	for name, value := range settings {
+		switch name {
+		case "organization":
+			c.Organization = strings.TrimSpace(value)
+		case "region":
+			c.Region = value
+		case "endpoint":
+			c.Endpoint = strings.TrimSpace(value)
+		default:
+			return c, invalid("Webex has no setting %q; it has organization, region and endpoint", name)
+		}
+	}
+	return c, nil
+}
+
+func invalid(format string, args ...any) error {
+	return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: fmt.Sprintf(format, args...)}
+}
+
+// hosts are the API hosts of the regions.
+func host(region string) (string, bool) {
+	switch region {
+	case "", "commercial":
+		return "https://webexapis.com", true
+	case "government":
+		return "https://api-usgov.webex.com", true
+	}
+	return "", false
+}
+
+func (c Config) endpoint() (string, error) {
+	if c.Endpoint != "" {
+		return c.Endpoint, nil
+	}
+	base, ok := host(c.Region)
+	if !ok {
+		return "", invalid("Webex has no region %q; there are commercial and government", c.Region)
+	}
+	if !lockstep.ValidID(strings.ToLower(c.Organization)) {
+		return "", invalid("%q is no organisation id: it is a UUID, Control Hub shows it under the organisation's name", c.Organization)
+	}
+	return base + "/identity/scim/" + c.Organization + "/v2", nil
+}
+
+// Target is a Webex organisation.
+type Target struct {
+	*scimapp.Target
+	organization string
+}
+
+var _ provision.Target = (*Target)(nil)
+
+// Limits that Webex documents for its SCIM 2 API.
+const (
+	maxMembers  = 500
+	pageSize    = 500
+	orChain     = 50 // the official SDK asks for as many
+	connections = 10
+	retryAfter  = time.Minute
+	lag         = 30 * time.Second
+)
+
+// New returns the organisation. It does not connect. The error has the code invalid_value.
+func New(c Config) (*Target, error) {
+	endpoint, err := c.endpoint()
+	if err != nil {
+		return nil, err
+	}
+	types, err := types()
+	if err != nil {
+		return nil, err
+	}
+	name := c.Name
+	if name == "" {
+		name = "Webex"
+	}
+	app, err := scimapp.New(scimapp.Config{
+		BaseURL: endpoint, Name: name, Token: c.Token, HTTP: c.HTTP, Now: c.Now, Explain: explain, MaxRetryAfter: retryAfter,
+		Profile: scimapp.Profile{
+			Types:     types,
+			FindBy:    map[string][]string{"User": {"userName", "displayName", "nickName"}, "Group": {"displayName"}},
+			FindBatch: orChain, PageSize: pageSize, MaxMembers: maxMembers, Connections: connections, Lag: lag,
+			Unique: map[string][]string{"User": {"userName"}, "Group": {"displayName"}},
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Target{Target: app, organization: c.Organization}, nil
+}
+
+// types compiles Webex's resource types.
+func types() (map[string]*scim.Type, error) {
+	user, err := scim.NewType(scim.ResourceType{
+		Name: "User", Endpoint: "/Users", Schema: scim.UserURN,
+		Extensions: []scim.Extension{{Schema: scim.EnterpriseUserURN}, {Schema: scim.CiscoUserURN}},
+	}, scim.UserSchema(), scim.EnterpriseUserSchema(), scim.CiscoUserSchema())
+	if err != nil {
+		return nil, err
+	}
+	group, err := scim.NewType(scim.ResourceType{
+		Name: "Group", Endpoint: "/Groups", Schema: scim.GroupURN, Extensions: []scim.Extension{{Schema: scim.CiscoGroupURN}},
+	}, scim.GroupSchema(), scim.CiscoGroupSchema())
+	if err != nil {
+		return nil, err
+	}
+	return map[string]*scim.Type{"User": user, "Group": group}, nil
+}
+
+// Test reaches Webex, authenticates, checks that the organisation is the right one, and searches for a user who cannot exist.
+func (t *Target) Test(ctx context.Context, report func(provision.Check)) error {
+	return t.TestSteps(ctx, report,
+		scimapp.Step{Name: "organisation", Run: t.checkOrganization},
+		scimapp.Step{Name: "search by userName", Run: t.Search})
+}
+
+var organizationPath = filter.Path{URN: scim.CiscoUserURN, Attr: "meta", Sub: "organizationId"}
+
+// checkOrganization reads a user: Webex refuses a token of another organisation, and names the organisation in each user.
+func (t *Target) checkOrganization(ctx context.Context) (string, error) {
+	user, err := t.FirstUser(ctx)
+	if err != nil || user == nil {
+		return "", err
+	}
+	id, _ := scim.First(user.Values, organizationPath).(string)
+	if id != "" && t.organization != "" && !strings.EqualFold(id, t.organization) {
+		return "", invalid("the organisation that answers is %s, not %s", id, t.organization)
+	}
+	return id, nil
+}
+
+// errorURN is the extension of SCIM errors in which Webex says more.
+const errorURN = "urn:scim:schemas:extension:cisco:webexidentity:api:messages:2.0:Error"
+
+// explain reads Webex's error bodies: SCIM errors with its extension, and those of its REST API.
+func explain(status int, body scim.Object) (lockstep.Code, string) {
+	more, _ := body.Get(errorURN).(scim.Object)
+	detail := firstOf(more.Text("details"), body.Text("detail"), body.Text("message"))
+	if list, ok := body.Get("errors").(scim.List); ok && len(list) > 0 {
+		if e, ok := list[0].(scim.Object); ok {
+			detail = firstOf(e.Text("description"), detail)
+		}
+	}
+	var code lockstep.Code
+	if (status == http.StatusBadRequest || status == http.StatusForbidden) && aboutDomain(detail) {
+		code = lockstep.CodeTargetDomain
+	}
+	if detail == "" {
+		return code, ""
+	}
+	for _, id := range []string{more.Text("errorCode"), firstOf(more.Text("trackingId"), body.Text("trackingId"))} {
+		if id != "" && !strings.Contains(detail, id) {
+			detail += ", " + id
+		}
+	}
+	return code, detail
+}
+
+// aboutDomain reports whether the text says that a domain is not verified or claimed. Webex documents neither code nor words.
+func aboutDomain(s string) bool {
+	words := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return r < 'a' || r > 'z' })
+	has := func(prefix string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, prefix) })
+	}
+	return has("domain") && (has("verif") || has("unverif") || has("claim") || has("unclaim"))
+}
+
+func firstOf(list ...string) string {
+	for _, s := range list {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+//go:embed template.json
+var template []byte
+
+// Template returns the gallery's template as JSON: settings, secrets, app roles, rules and policy to begin with.
+func Template() []byte { return slices.Clone(template) }
