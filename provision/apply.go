@@ -2,7 +2,6 @@ package provision
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -16,6 +15,11 @@ import (
 // records the outcomes. A row is committed as open before its call is sent, and no more rows are open than the target takes
 // in about two seconds, so a crash leaves little to look after.
 func (r *run) apply(ctx context.Context) error {
+	if r.waits == nil { // an earlier slice has read
+		if err := r.loadWaits(ctx); err != nil {
+			return err
+		}
+	}
 	a := &applier{run: r, items: map[string]*item{}, idle: sync.NewCond(new(sync.Mutex))}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -102,8 +106,8 @@ const (
 // applier is one run of apply.
 type applier struct {
 	*run
-	items map[string]*item // creates of this slice by source id, for the references to them
-	idle  *sync.Cond       // guards open, fatal and failures
+	items map[string]*item // the loader's: creates of this slice by source id, for the references to them
+	idle  *sync.Cond       // guards what follows
 	open  int
 	fatal error // ends the slice: every further call would fail the same way
 	row   int   // failures in a row for which the system is to blame
@@ -270,13 +274,6 @@ func (a *applier) operations(ctx context.Context, rows []Action) ([]*item, error
 			}
 		}
 	}
-	a.idle.L.Lock()
-	for _, it := range items {
-		if it.Kind == rule.Create && it.Source.Type == userType {
-			a.items[it.Source.ID] = it
-		}
-	}
-	a.idle.L.Unlock()
 	return items, nil
 }
 
@@ -291,6 +288,9 @@ func (a *applier) loadLinks(ctx context.Context, typ string, ids []string, into 
 // carryManager lets the manager's reference ride in the create: at once when he is linked, after his own create when that is
 // on its way. A ring is not waited for.
 func (a *applier) carryManager(it *item, links map[Ref]Link) {
+	if it.Source.Type == userType {
+		defer a.register(it)
+	}
 	if it.Refers == "" {
 		return
 	}
@@ -301,13 +301,14 @@ func (a *applier) carryManager(it *item, links map[Ref]Link) {
 		it.carried = append(it.carried, edge)
 		return
 	}
-	a.idle.L.Lock()
-	defer a.idle.L.Unlock()
 	if m := a.items[it.Refers]; m != nil && m.Rank < it.Rank {
 		it.manager = m
 		it.carried = append(it.carried, edge)
 	}
 }
+
+// register makes a create known to those who refer to it. Managers come first.
+func (a *applier) register(it *item) { a.items[it.Source.ID] = it }
 
 // carryEdges puts the references that wait, and whose other end is linked, into the call: at most as many as the target takes.
 func (a *applier) carryEdges(ctx context.Context, it *item) error {
@@ -318,6 +319,8 @@ func (a *applier) carryEdges(ctx context.Context, it *item) error {
 	q := EdgeQuery{From: []Ref{it.Source.Ref}, Ready: true, Limit: limit}
 	if it.Kind == rule.Create { // it is not linked yet
 		q.Ready, q.Waiting = false, true
+	} else {
+		q.Adds, q.Removes = it.Refers == AddOnly, it.Refers == RemoveOnly
 	}
 	edges, err := a.Store.Edges(ctx, a.job.Tenant, a.job.ID, q)
 	if err != nil {
@@ -367,95 +370,6 @@ func (a *applier) halted(ctx context.Context) bool {
 	a.idle.L.Lock()
 	defer a.idle.L.Unlock()
 	return a.fatal != nil || ctx.Err() != nil
-}
-
-// moreRefers plans rows for references whose ends have come together since the plan was made.
-func (a *applier) moreRefers(ctx context.Context) (bool, error) {
-	rows, err := a.refers(ctx, true)
-	if err != nil || len(rows) == 0 {
-		return false, err
-	}
-	a.cycle.Counts.Planned += len(rows)
-	return true, a.commit(ctx, Batch{Cycle: a.cycle, Actions: rows})
-}
-
-// refers makes a row for each object with references that wait while both their ends are linked. Objects whose references
-// failed in this cycle already are left for the next.
-func (r *run) refers(ctx context.Context, tried bool) ([]Action, error) {
-	edges, err := r.Store.Edges(ctx, r.job.Tenant, r.job.ID, EdgeQuery{Ready: true, Limit: 10_000})
-	if err != nil || len(edges) == 0 {
-		return nil, err
-	}
-	states := []ActionState{Planned, Open}
-	if tried {
-		states = append(states, Failed, Refused)
-	}
-	old, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, ActionQuery{Cycle: r.cycle.ID, States: states, Kinds: []rule.Kind{rule.Refer}, Limit: 1 << 20})
-	if err != nil {
-		return nil, err
-	}
-	skip := map[Ref]bool{}
-	for _, row := range old {
-		skip[row.Source.Ref] = true
-	}
-	type change struct{ add, remove int }
-	changes := map[Ref]*change{}
-	var order []Ref
-	for _, e := range edges {
-		if skip[e.From] {
-			continue
-		}
-		c := changes[e.From]
-		if c == nil {
-			c = &change{}
-			changes[e.From] = c
-			order = append(order, e.From)
-		}
-		if e.Wanted {
-			c.add++
-		} else {
-			c.remove++
-		}
-	}
-	rows := make([]Action, 0, len(order))
-	for _, from := range order {
-		c := changes[from]
-		rows = append(rows, r.referRow(from, fmt.Sprintf("%d added, %d removed", c.add, c.remove)))
-	}
-	return rows, r.nameRows(ctx, rows)
-}
-
-func (r *run) referRow(from Ref, what string) Action {
-	return Action{
-		ID: lockstep.NewID[lockstep.ActionID](), Job: r.job.ID, Cycle: r.cycle.ID, Kind: rule.Refer, Lane: LaneRefer,
-		Source: End{Ref: from}, Reason: rule.Reason{Rule: "references changed", Clause: what}, Epoch: r.job.Epoch,
-		Seen: Seen{Config: r.job.Config}, State: Planned, Planned: r.now(),
-	}
-}
-
-// nameRows fills in the names and targets of refer rows from their links.
-func (r *run) nameRows(ctx context.Context, rows []Action) error {
-	ids := map[string][]string{}
-	for _, a := range rows {
-		ids[a.Source.Type] = append(ids[a.Source.Type], a.Source.ID)
-	}
-	for typ, chunk := range ids {
-		links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: typ, Sources: chunk, Limit: len(chunk)})
-		if err != nil {
-			return err
-		}
-		byID := map[string]Link{}
-		for _, l := range links {
-			byID[l.Source.ID] = l
-		}
-		for i := range rows {
-			if l, ok := byID[rows[i].Source.ID]; ok && rows[i].Source.Type == typ {
-				rows[i].Source.Name = l.Name
-				rows[i].Target = End{Ref{r.programs[typ].targetType, l.Target}, l.Name}
-			}
-		}
-	}
-	return nil
 }
 
 // settle records outcomes as they come in, many in one commit.

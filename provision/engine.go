@@ -178,11 +178,18 @@ type run struct {
 
 	programs map[string]*program // by source type
 	lookup   lookup              // how unlinked objects are matched
-	held     map[Ref]Action      // held rows by source object
+	waits    map[waitKey]Action  // rows of earlier cycles that are held or were approved since
+	alarmed  bool                // the guard has held something in this slice
 	fresh    int                 // unlinked objects matched by Find so far
 	byType   map[string]int      // linked objects by source type
 	linked   int                 // their sum, for the choice between Find and a listing
 	wake     time.Time           // when an open action can be looked at again
+}
+
+// waitKey names the rows that can wait for one source object: one for itself, one for the removal of references.
+type waitKey struct {
+	source Ref
+	refer  bool
 }
 
 // program is an object mapping, ready to run.
@@ -316,7 +323,7 @@ func (r *run) compile() error {
 			continue
 		}
 		typ := resourceType(m.Target)
-		p, problems := rule.Compile(m, r.to.Types[typ], rule.Options{Searchable: r.to.FindBy[typ]})
+		p, problems := rule.Compile(m, r.to.Types[typ], rule.Options{Source: r.from.Types[m.Source], Searchable: r.to.FindBy[typ]})
 		if err := errors.Join(problems...); err != nil {
 			return fmt.Errorf("rules for %s: %w", m.Name, err)
 		}

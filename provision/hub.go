@@ -49,7 +49,10 @@ type hubSource struct {
 }
 
 func (h *hubSource) Describe(context.Context) (System, error) {
-	return System{Name: "directory", Key: "directory/" + string(h.tenant), References: []string{managerAttribute, memberAttribute}, Nesting: true}, nil
+	return System{
+		Name: "the directory", Key: "directory/" + string(h.tenant), Nesting: true, References: []string{managerAttribute, memberAttribute},
+		Types: map[string]*scim.Type{userType: scim.UserType(), groupType: scim.GroupType()},
+	}, nil
 }
 
 func (h *hubSource) Test(ctx context.Context, report func(Check)) error {

@@ -13,7 +13,8 @@ import (
 	"lockstep/scim"
 )
 
-// hubTarget writes one tenant's directory, for an inbound job. It commits the operations of a call together and, when that
+// hubTarget writes one tenant's directory, for an inbound job. Soft-deleted objects are listed as well, so that somebody who
+// comes back is restored and not created a second time. It commits the operations of a call together and, when that
 // fails, one by one, so that one bad object does not hold up the rest.
 type hubTarget struct {
 	dir    directory.Store
@@ -44,7 +45,7 @@ func (h *hubTarget) List(ctx context.Context, typ string, page func([]Object) er
 	if typ == groupType {
 		return h.listGroups(ctx, page)
 	}
-	for q := (directory.UserQuery{Limit: hubPage}); ; {
+	for q := (directory.UserQuery{Limit: hubPage, Deleted: true}); ; {
 		users, err := h.dir.Users(ctx, h.tenant, q)
 		if err != nil {
 			return err
@@ -57,7 +58,7 @@ func (h *hubTarget) List(ctx context.Context, typ string, page func([]Object) er
 }
 
 func (h *hubTarget) listGroups(ctx context.Context, page func([]Object) error) error {
-	for q := (directory.GroupQuery{Limit: hubPage}); ; {
+	for q := (directory.GroupQuery{Limit: hubPage, Deleted: true}); ; {
 		groups, err := h.dir.Groups(ctx, h.tenant, q)
 		if err != nil {
 			return err
@@ -93,13 +94,13 @@ func groupTargets(groups []directory.Group) []Object {
 
 func (h *hubTarget) Find(ctx context.Context, typ, attribute string, values ...string) ([]Object, error) {
 	if typ == groupType {
-		groups, err := h.dir.Groups(ctx, h.tenant, directory.GroupQuery{Attribute: attribute, Values: values, Limit: 2 * hubPage})
+		groups, err := h.dir.Groups(ctx, h.tenant, directory.GroupQuery{Attribute: attribute, Values: values, Limit: 2 * hubPage, Deleted: true})
 		return groupTargets(groups), err
 	}
 	if attribute == `emails[type eq "work"].value` {
 		attribute = "email"
 	}
-	users, err := h.dir.Users(ctx, h.tenant, directory.UserQuery{Attribute: attribute, Values: values, Limit: 2 * hubPage})
+	users, err := h.dir.Users(ctx, h.tenant, directory.UserQuery{Attribute: attribute, Values: values, Limit: 2 * hubPage, Deleted: true})
 	return userTargets(users), err
 }
 
@@ -186,7 +187,7 @@ func (h *hubTarget) changes(ctx context.Context, op *Operation) ([]directory.Cha
 	setManager(&u.Attributes, op)
 	changes := []directory.Change{directory.PutUser{User: u, IfVersion: u.Version}}
 	if !u.Deleted.IsZero() {
-		changes = append([]directory.Change{directory.RestoreUser{ID: id}}, directory.PutUser{User: u})
+		changes = []directory.Change{directory.RestoreUser{ID: id}, directory.PutUser{User: u}}
 	}
 	return changes, op.Ref.ID, nil
 }
@@ -202,7 +203,7 @@ func (h *hubTarget) groupChanges(ctx context.Context, op *Operation) ([]director
 	case rule.Refer:
 		return memberChanges(id, op), op.Ref.ID, nil
 	}
-	groups, err := h.dir.Groups(ctx, h.tenant, directory.GroupQuery{IDs: []lockstep.GroupID{id}})
+	groups, err := h.dir.Groups(ctx, h.tenant, directory.GroupQuery{IDs: []lockstep.GroupID{id}, Deleted: true})
 	if err != nil {
 		return nil, op.Ref.ID, err
 	}
@@ -212,7 +213,11 @@ func (h *hubTarget) groupChanges(ctx context.Context, op *Operation) ([]director
 	g := groups[0]
 	g.Attributes = g.Attributes.Clone()
 	merge(&g.Attributes, op.Before, op.After)
-	return append([]directory.Change{directory.PutGroup{Group: g, IfVersion: g.Version}}, memberChanges(id, op)...), op.Ref.ID, nil
+	changes := []directory.Change{directory.PutGroup{Group: g, IfVersion: g.Version}}
+	if !g.Deleted.IsZero() {
+		changes = []directory.Change{directory.RestoreGroup{ID: id}, directory.PutGroup{Group: g}}
+	}
+	return append(changes, memberChanges(id, op)...), op.Ref.ID, nil
 }
 
 // merge sets what after has and removes what before had and after has not. Extensions are merged attribute by attribute.

@@ -25,7 +25,8 @@ type candidate struct {
 	hits     []Object
 	taken    bool              // the hit is linked to another object
 	twin     bool              // another object of the source has the same matching value
-	replaces lockstep.ActionID // the row that this cycle planned for it before
+	replaces lockstep.ActionID // a row that there is for it already
+	decided  Decision          // of that row
 }
 
 // planned is what planning a page comes to.
@@ -44,7 +45,7 @@ func (r *run) plan(ctx context.Context, objects []Object, gone []Ref, whole bool
 		return planned{}, err
 	}
 	for _, c := range cs {
-		r.evaluate(c)
+		r.evaluate(ctx, c)
 	}
 	if err := r.match(ctx, cs); err != nil {
 		return planned{}, err
@@ -94,7 +95,7 @@ func (r *run) candidates(ctx context.Context, objects []Object, gone []Ref) ([]*
 }
 
 // evaluate decides scope and maps the object's values.
-func (r *run) evaluate(c *candidate) {
+func (r *run) evaluate(ctx context.Context, c *candidate) {
 	now := r.now()
 	if c.gone {
 		c.verdict = rule.Verdict{In: c.link.Verdict.In, Reason: rule.Reason{Rule: "deleted for good at source"}}
@@ -106,23 +107,32 @@ func (r *run) evaluate(c *candidate) {
 	}
 	c.next = c.link
 	c.next.Source, c.next.Name, c.next.Verdict = c.Ref, c.Name, c.verdict
-	c.next.Due = time.Time{}
-	if c.gone || !c.verdict.In && c.link.Target == "" {
+	c.next.Due = c.verdict.Recheck
+	if c.gone && c.link.Target == "" || !c.verdict.In && c.link.Target == "" {
 		return // nothing to write: spare the mapping
 	}
-	r.mapValues(c, c.link.Target == "", c.link.Image)
-	c.next.Due = earliest(c.verdict.Recheck, c.out.Recheck)
+	r.mapValues(ctx, c, c.link.Target == "", c.link.Image)
+	c.next.Due = earliest(c.next.Due, c.out.Recheck)
 	if len(c.out.Match) > 0 {
 		c.next.Key = c.out.Match[0].Attribute + "=" + fold(c.out.Match[0].Value)
 	}
 }
 
 // mapValues maps the object's values onto what the target has.
-func (r *run) mapValues(c *candidate, creating bool, written scim.Object) {
+func (r *run) mapValues(ctx context.Context, c *candidate, creating bool, written scim.Object) {
 	c.out = c.program.Map(rule.Input{
-		ID: c.ID, Values: c.Values, Enabled: c.Enabled, Deleted: c.Deleted, InScope: c.verdict.In,
-		Creating: creating, Written: written, Now: r.now(), Random: r.random(),
+		ID: c.ID, Values: c.Values, Enabled: c.Enabled, Deleted: c.Deleted, InScope: c.verdict.In, Gone: c.gone,
+		Unique: r.isUnique(ctx, c), Creating: creating, Written: written, Now: r.now(), Random: r.random(),
 	})
+}
+
+// isUnique asks the target whether a value that an expression has made up is free.
+func (r *run) isUnique(ctx context.Context, c *candidate) func(attribute, value string) (bool, error) {
+	return func(attribute, value string) (bool, error) {
+		key := Key{attribute, fold(value)}
+		found, err := r.find(ctx, c.program.targetType, []Key{key})
+		return len(found[key]) == 0, err
+	}
 }
 
 func earliest(a, b time.Time) time.Time {
@@ -201,7 +211,7 @@ func (r *run) hits(ctx context.Context, cs []*candidate) error {
 		}
 		var targets []string
 		for _, c := range asked {
-			if c.hits = found[matchKey(c, priority)]; len(c.hits) == 0 {
+			if c.hits = living(found[matchKey(c, priority)]); len(c.hits) == 0 {
 				rest = append(rest, c)
 			}
 			for _, h := range c.hits {
@@ -214,6 +224,15 @@ func (r *run) hits(ctx context.Context, cs []*candidate) error {
 		cs = rest
 	}
 	return nil
+}
+
+// living leaves out soft-deleted objects when there are others.
+func living(hits []Object) []Object {
+	alive := slices.DeleteFunc(slices.Clone(hits), func(o Object) bool { return o.Deleted })
+	if len(alive) == 0 {
+		return hits
+	}
+	return alive
 }
 
 func matchKey(c *candidate, priority int) Key {
@@ -247,7 +266,10 @@ func (r *run) settleOn(ctx context.Context, c *candidate, whole bool, p *planned
 	before := c.link.Image
 	if len(c.hits) == 1 && c.link.Target == "" {
 		before = c.program.ours(c.hits[0].Values)
-		r.mapValues(c, false, before) // what the target has counts: empty sources leave it
+		r.mapValues(ctx, c, false, before) // what the target has counts: empty sources leave it
+		if c.hits[0].Deleted {
+			before = nil // all of it is written, which restores it
+		}
 	}
 	d := rule.Decide(r.situation(c, before))
 	if c.known && c.link.Seen == r.cycle.ID {
@@ -258,14 +280,8 @@ func (r *run) settleOn(ctx context.Context, c *candidate, whole bool, p *planned
 	if whole {
 		c.next.Seen = r.cycle.ID
 	}
-	if h, held := r.held[c.Ref]; held {
-		if h.Kind == d.Kind { // still waits for a decision
-			r.cycle.Counts.Held++
-			p.link(c)
-			return nil
-		}
-		h.State, h.Detail, h.Ended = LeftOut, "no longer needed", r.now()
-		p.left = append(p.left, h)
+	if r.stillWaits(c, d, p) {
+		return nil
 	}
 	switch {
 	case d.Kind == rule.Skip && d.Code != "":
@@ -288,10 +304,32 @@ func (r *run) settleOn(ctx context.Context, c *candidate, whole bool, p *planned
 	return nil
 }
 
+// stillWaits deals with the row of an earlier cycle that waits for a decision on the object. When the decision would be the
+// same it waits on, or takes part in this cycle if it was approved; otherwise it is left out.
+func (r *run) stillWaits(c *candidate, d rule.Decision, p *planned) bool {
+	key := waitKey{c.Ref, false}
+	old, waits := r.waits[key]
+	switch {
+	case !waits:
+		return false
+	case old.Kind == d.Kind && old.State == Held:
+		r.cycle.Counts.Held++
+		p.link(c)
+		return true
+	case old.Kind == d.Kind:
+		c.replaces, c.decided = old.ID, old.Decided
+	default:
+		old.State, old.Detail, old.Ended = LeftOut, "no longer needed", r.now()
+		p.left = append(p.left, old)
+	}
+	delete(r.waits, key)
+	return false
+}
+
 // situation gathers what the decision depends on.
 func (r *run) situation(c *candidate, before scim.Object) rule.Situation {
 	s := rule.Situation{
-		Linked: c.link.Target != "", Disabled: c.link.Disabled, Detached: c.link.Code == lockstep.CodeTargetGone && c.link.Target == "" && r.job.Policy.OnMissing == rule.MissingDetach,
+		Undecided: c.verdict.Code, Linked: c.link.Target != "", Disabled: c.link.Disabled, Detached: c.link.Code == lockstep.CodeTargetGone && c.link.Target == "" && r.job.Policy.OnMissing == rule.MissingDetach,
 		Gone: c.gone, SoftDeleted: c.Deleted, Enabled: c.Enabled, In: c.verdict.In,
 		Hits: len(c.hits), HitLinked: c.taken, Keyless: len(c.out.Match) == 0, Duplicate: c.twin,
 		Flow: c.program.mapping.Flow, Leave: r.job.Policy.OnLeave, Missing: r.job.Policy.OnMissing,
@@ -326,11 +364,11 @@ func (r *run) action(c *candidate, d rule.Decision, before scim.Object) Action {
 	a := Action{
 		ID: lockstep.NewID[lockstep.ActionID](), Job: r.job.ID, Cycle: r.cycle.ID, Kind: d.Kind, Lane: laneOf(d.Kind),
 		Source: End{c.Ref, c.Name}, Target: End{Ref: Ref{c.program.targetType, c.link.Target}},
-		Before: before, After: c.out.Want, Reason: d.Because(c.verdict), Epoch: r.job.Epoch,
+		Before: c.program.Known(before), After: c.out.Want, Reason: d.Because(c.verdict), Epoch: r.job.Epoch,
 		Seen: Seen{Version: c.Version, Gone: c.gone, Config: r.job.Config}, State: Planned, Planned: r.now(),
 	}
 	if c.replaces != "" {
-		a.ID = c.replaces
+		a.ID, a.Decided = c.replaces, c.decided
 	}
 	if d.Adopt {
 		a.Kind, a.Lane, a.Target.ID = rule.Link, LaneCreate, c.hits[0].ID

@@ -105,7 +105,7 @@ func (v *preview) read(ctx context.Context) error {
 		v.take(p)
 		return nil
 	})
-	if err != nil || !whole || v.cycle.Counts.Nameless > 0 {
+	if err != nil || !whole {
 		return err
 	}
 	return v.unseenRows(ctx)
@@ -243,7 +243,7 @@ func (e *Engine) Explain(ctx context.Context, t lockstep.TenantID, id lockstep.J
 		}, nil
 	}
 	c := cs[0]
-	r.evaluate(c)
+	r.evaluate(ctx, c)
 	if err := r.match(ctx, cs); err != nil {
 		return Explanation{}, err
 	}
@@ -270,8 +270,8 @@ func (r *run) getByReading(ctx context.Context, ref Ref) ([]Object, error) {
 
 func (r *run) explanation(ctx context.Context, c *candidate) (Explanation, error) {
 	var p planned
-	held := r.held
-	r.held = nil // the decision itself is asked for
+	waits := r.waits
+	r.waits = nil // the decision itself is asked for
 	if err := r.settleOn(ctx, c, false, &p); err != nil {
 		return Explanation{}, err
 	}
@@ -292,7 +292,7 @@ func (r *run) explanation(ctx context.Context, c *candidate) (Explanation, error
 			last.Details = append(last.Details, changeWords(d))
 		}
 	}
-	if h, ok := held[c.Ref]; ok {
+	if h, ok := waits[waitKey{c.Ref, false}]; ok && h.State == Held {
 		last.OK, last.Summary = false, fmt.Sprintf("%s is held by the guard and waits for a decision", h.Kind)
 	}
 	if c.link.Code != "" && last.OK {

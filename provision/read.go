@@ -33,12 +33,15 @@ func (r *run) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if whole && r.cycle.Counts.Nameless == 0 {
+	if whole {
 		if err := r.unseen(ctx); err != nil {
 			return err
 		}
 	}
 	if err := r.dueAgain(ctx); err != nil {
+		return err
+	}
+	if err := r.approved(ctx); err != nil {
 		return err
 	}
 	r.cycle.Phase = Ranking
@@ -47,13 +50,8 @@ func (r *run) read(ctx context.Context) error {
 
 // prepare loads what planning needs to know of the job as a whole.
 func (r *run) prepare(ctx context.Context) error {
-	r.held = map[Ref]Action{}
-	rows, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, ActionQuery{States: []ActionState{Held}, Limit: 1 << 20})
-	if err != nil {
+	if err := r.loadWaits(ctx); err != nil {
 		return err
-	}
-	for _, a := range rows {
-		r.held[a.Source.Ref] = a
 	}
 	tally, err := r.Store.Tally(ctx, r.job.Tenant, r.job.ID, r.cycle.ID)
 	if err != nil {
@@ -66,6 +64,43 @@ func (r *run) prepare(ctx context.Context) error {
 	r.lookup = r.byFind
 	if r.cycle.Listed {
 		r.lookup = r.fromListing
+	}
+	return nil
+}
+
+// loadWaits loads the rows that wait for a decision, and those that were approved after their cycle had ended: they take part
+// in this one.
+func (r *run) loadWaits(ctx context.Context) error {
+	r.waits = map[waitKey]Action{}
+	for _, q := range []ActionQuery{{States: []ActionState{Held}}, {States: []ActionState{Planned}, NotOf: r.cycle.ID}} {
+		q.Limit = 1 << 20
+		rows, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, q)
+		if err != nil {
+			return err
+		}
+		for _, a := range rows {
+			r.waits[waitKey{a.Source.Ref, a.Kind == rule.Refer}] = a
+		}
+	}
+	return nil
+}
+
+// approved plans for the objects whose rows were approved and that the source has not named in this cycle.
+func (r *run) approved(ctx context.Context) error {
+	var refs []Ref
+	for k, a := range r.waits {
+		if !k.refer && a.State == Planned {
+			refs = append(refs, k.source)
+		}
+	}
+	for chunk := range slices.Chunk(refs, hubPage) {
+		objects, err := r.source.Get(ctx, chunk...)
+		if err != nil {
+			return fmt.Errorf("read %s again: %w", r.from.Name, err)
+		}
+		if err := r.takeMore(ctx, objects, missing(chunk, objects)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -112,9 +147,6 @@ func (r *run) bad(rows []Bad, p *planned) {
 	for _, b := range rows {
 		r.cycle.Counts.Bad++
 		r.cycle.Counts.Failed++
-		if b.Ref.ID == "" {
-			r.cycle.Counts.Nameless++
-		}
 		now := r.now()
 		p.actions = append(p.actions, Action{
 			ID: lockstep.NewID[lockstep.ActionID](), Job: r.job.ID, Cycle: r.cycle.ID, Kind: rule.Skip, Lane: LaneCreate,
@@ -264,12 +296,12 @@ func (r *run) guard(ctx context.Context) ([]Action, error) {
 		return nil, err
 	}
 	planned := func(k rule.Kind, typ string) int { return tally.Actions[TallyKey{Planned, k, typ}] }
-	held := r.job.Policy.Guard.Guard(tolls(map[rule.Harm]int{
+	harm := map[rule.Harm]int{
 		rule.UserDisable: planned(rule.Disable, userType),
 		rule.UserDelete:  planned(rule.Delete, userType),
 		rule.GroupDelete: planned(rule.Delete, groupType),
-	}, tally.Linked))
-	if len(held) == 0 {
+	}
+	if len(r.job.Policy.Guard.Guard(tolls(harm, tally.Linked))) == 0 {
 		return nil, nil
 	}
 	all, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, ActionQuery{
@@ -278,13 +310,20 @@ func (r *run) guard(ctx context.Context) ([]Action, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, a := range all { // what was approved is no surprise
+		if h, ok := harmOf(a); ok && !a.Decided.At.IsZero() {
+			harm[h]--
+		}
+	}
+	held := r.job.Policy.Guard.Guard(tolls(harm, tally.Linked))
 	var rows []Action
 	for _, a := range all {
-		if h, ok := harmOf(a); ok && slices.Contains(held, h) {
+		if h, ok := harmOf(a); ok && a.Decided.At.IsZero() && slices.Contains(held, h) {
 			a.hold(h)
 			rows = append(rows, a)
 		}
 	}
+	r.alarmed = len(rows) > 0
 	r.cycle.Counts.Held += len(rows)
 	r.cycle.Counts.Planned -= len(rows)
 	return rows, nil

@@ -139,7 +139,6 @@ type Counts struct {
 	TargetRequests int `json:"target_requests"`
 	Throttled      int `json:"throttled"` // answers 429
 	Bad            int `json:"bad"`       // rows of the source that could not be used
-	Nameless       int `json:"nameless"`  // of these, rows that do not even say whose they are
 }
 
 // ActionState is what has become of an action.
@@ -188,7 +187,7 @@ type Action struct {
 	Target  End // ID is "" before a create
 	Before  scim.Object
 	After   scim.Object
-	Refers  string // source id of the manager, creates only
+	Refers  string // a create: source id of the manager; a refer row: AddOnly, RemoveOnly or both
 	Reason  rule.Reason
 	Seen    Seen
 	State   ActionState
@@ -211,6 +210,12 @@ type Seen struct {
 	Hash    string `json:"hash,omitempty"`    // of what was last written
 	Config  int64  `json:"config,omitempty"`  // of the job
 }
+
+// What a refer row may do. When the guard holds back removals, what is added goes on in a row of its own.
+const (
+	AddOnly    = "add"
+	RemoveOnly = "remove"
+)
 
 // Decision is who approved or rejected a held action, and when.
 type Decision struct {
@@ -276,12 +281,15 @@ type EdgeQuery struct {
 	To      []Ref
 	Waiting bool // Wanted differs from Written
 	Ready   bool // Waiting, and both ends are linked
+	Adds    bool // only references that are wanted
+	Removes bool // only references that are not
 	Limit   int
 }
 
 // ActionQuery selects actions of a job, by lane, rank and id, or newest first with Newest.
 type ActionQuery struct {
 	Cycle  lockstep.CycleID
+	NotOf  lockstep.CycleID // of any cycle but this
 	IDs    []lockstep.ActionID
 	States []ActionState
 	Kinds  []rule.Kind
@@ -336,6 +344,8 @@ type Store interface {
 	Actions(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q ActionQuery) ([]Action, error)
 	// Creates calls f with id, source id and manager's source id of each planned create of the cycle.
 	Creates(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID, f func(id lockstep.ActionID, source, refers string)) error
+	// References counts the references of the attribute that are written at the target.
+	References(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, attribute string) (int, error)
 	Tally(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID) (Tally, error)
 	// Commit writes the batch if the job's epoch is still epoch, else it writes nothing and returns lockstep.ErrEpoch.
 	Commit(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, epoch int64, b Batch) error

@@ -39,6 +39,7 @@ type world struct {
 	org    *webexorg.Org
 	url    string
 	token  string
+	scim   *scimapp.Target
 	app    lockstep.AppID
 	in     lockstep.JobID
 	out    lockstep.JobID
@@ -104,7 +105,11 @@ func (w *world) Source(context.Context, provision.Job) (provision.Source, error)
 }
 
 func (w *world) Target(context.Context, provision.Job) (provision.Target, error) {
-	return scimapp.New(scimapp.Config{
+	if w.scim != nil {
+		return w.scim, nil
+	}
+	var err error
+	w.scim, err = scimapp.New(scimapp.Config{
 		BaseURL: w.url, Name: "Webex", Token: func(context.Context) (string, error) { return w.token, nil },
 		HTTP: web.NewClient(web.ClientConfig{Dialer: &web.Dialer{Allow: web.Loopback()}, Connections: 16}),
 		Profile: scimapp.Profile{
@@ -112,6 +117,7 @@ func (w *world) Target(context.Context, provision.Job) (provision.Target, error)
 			FindBy: map[string][]string{"User": {"userName"}, "Group": {"displayName"}}, Lag: 10 * time.Second,
 		},
 	})
+	return w.scim, err
 }
 
 // direct maps attributes by their own names.

@@ -181,6 +181,9 @@ func (s *actionSearch) run(q provision.ActionQuery) error {
 	if q.Cycle != "" {
 		s.where("cycle = ?", string(q.Cycle))
 	}
+	if q.NotOf != "" {
+		s.where("cycle <> ?", string(q.NotOf))
+	}
 	in(s, "kind", q.Kinds)
 	if q.Source.ID != "" {
 		s.where("source_id = ?", q.Source.ID)

@@ -129,6 +129,12 @@ func (db *DB) Edges(ctx context.Context, tenant lockstep.TenantID, job lockstep.
 	if q.Ready {
 		text += " AND ready"
 	}
+	if q.Adds {
+		text += " AND wanted"
+	}
+	if q.Removes {
+		text += " AND NOT wanted"
+	}
 	limit := int64(q.Limit)
 	if limit == 0 {
 		limit = 1 << 40
@@ -160,6 +166,16 @@ func (db *DB) Edges(ctx context.Context, tenant lockstep.TenantID, job lockstep.
 		all = all[:q.Limit]
 	}
 	return all, nil
+}
+
+// References counts the references that are written. It satisfies provision.Store.
+func (db *DB) References(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, attribute string) (int, error) {
+	rows, err := db.query(ctx, "SELECT COUNT(*) FROM edge WHERE "+ofJob+" AND attribute = $3 AND written", string(tenant), string(job), attribute)
+	n, err := collect(rows, err, scanInt)
+	if err != nil {
+		return 0, fmt.Errorf("count references: %w", err)
+	}
+	return int(n[0]), nil
 }
 
 // ends calls f with the statement narrowed to edges with one of the refs at an end, in pieces.

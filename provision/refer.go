@@ -1,0 +1,163 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+
+	"lockstep"
+	"lockstep/rule"
+)
+
+// moreRefers plans rows for references whose ends have come together since the plan was made.
+func (a *applier) moreRefers(ctx context.Context) (bool, error) {
+	rows, err := a.refers(ctx, true)
+	if err != nil || len(rows) == 0 {
+		return false, err
+	}
+	a.cycle.Counts.Planned += len(rows)
+	return true, a.commit(ctx, Batch{Cycle: a.cycle, Actions: rows})
+}
+
+// waiting is what an object's references wait for.
+type waiting struct {
+	from         Ref
+	adds, remove int
+}
+
+// refers makes a row for each object with references that wait while both their ends are linked. When tried is set, objects
+// whose references failed in this cycle are left for the next.
+func (r *run) refers(ctx context.Context, tried bool) ([]Action, error) {
+	edges, err := r.Store.Edges(ctx, r.job.Tenant, r.job.ID, EdgeQuery{Ready: true, Limit: 10_000})
+	if err != nil || len(edges) == 0 {
+		return nil, err
+	}
+	busy, err := r.referring(ctx, tried)
+	if err != nil {
+		return nil, err
+	}
+	var all []*waiting
+	byOwner := map[Ref]*waiting{}
+	removals := 0
+	for _, e := range edges {
+		if busy[e.From] {
+			continue
+		}
+		w := byOwner[e.From]
+		if w == nil {
+			w = &waiting{from: e.From}
+			byOwner[e.From] = w
+			all = append(all, w)
+		}
+		if e.Wanted {
+			w.adds++
+		} else {
+			w.remove++
+			if e.Attribute == memberAttribute {
+				removals++
+			}
+		}
+	}
+	hold, err := r.tooMany(ctx, removals)
+	if err != nil {
+		return nil, err
+	}
+	var rows []Action
+	for _, w := range all {
+		rows = append(rows, r.referRows(w, hold)...)
+	}
+	return rows, r.nameRows(ctx, rows)
+}
+
+// referring returns the objects whose references are being written, wait for a decision, or have failed.
+func (r *run) referring(ctx context.Context, tried bool) (map[Ref]bool, error) {
+	states := []ActionState{Planned, Open}
+	if tried {
+		states = append(states, Failed, Refused)
+	}
+	rows, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, ActionQuery{Cycle: r.cycle.ID, States: states, Kinds: []rule.Kind{rule.Refer}, Limit: 1 << 20})
+	if err != nil {
+		return nil, err
+	}
+	busy := map[Ref]bool{}
+	for _, row := range rows {
+		busy[row.Source.Ref] = true
+	}
+	return busy, nil
+}
+
+// tooMany reports whether the guard holds back so many removals of members. It holds any while it has just held people for the
+// same cause: a source that has lost them has lost their memberships, too.
+func (r *run) tooMany(ctx context.Context, removals int) (bool, error) {
+	if removals < 2 || r.alarmed {
+		return removals > 0 && r.alarmed, nil
+	}
+	written, err := r.Store.References(ctx, r.job.Tenant, r.job.ID, memberAttribute)
+	return err == nil && r.job.Policy.Guard.Holds(removals, written), err
+}
+
+// referRows makes the rows of one object: one, or one for what is added and one, held, for what is removed. Removals that
+// are held already, or were approved, keep their row.
+func (r *run) referRows(w *waiting, hold bool) []Action {
+	old, decided := r.waits[waitKey{w.from, true}]
+	hold = hold && w.from.Type == groupType
+	if w.remove == 0 || !hold && !decided {
+		return []Action{r.referRow(w, "")}
+	}
+	var rows []Action
+	if w.adds > 0 {
+		rows = append(rows, r.referRow(w, AddOnly))
+	}
+	removal := r.referRow(w, RemoveOnly)
+	if decided {
+		if old.State == Held {
+			return rows // it waits on
+		}
+		removal.ID, removal.Decided = old.ID, old.Decided
+		delete(r.waits, waitKey{w.from, true})
+		return append(rows, removal)
+	}
+	removal.hold(rule.MemberRemove)
+	r.cycle.Counts.Held++
+	r.waits[waitKey{w.from, true}] = removal
+	return append(rows, removal)
+}
+
+func (r *run) referRow(w *waiting, only string) Action {
+	what := fmt.Sprintf("%d added, %d removed", w.adds, w.remove)
+	switch only {
+	case AddOnly:
+		what = fmt.Sprintf("%d added", w.adds)
+	case RemoveOnly:
+		what = fmt.Sprintf("%d removed", w.remove)
+	}
+	return Action{
+		ID: lockstep.NewID[lockstep.ActionID](), Job: r.job.ID, Cycle: r.cycle.ID, Kind: rule.Refer, Lane: LaneRefer,
+		Source: End{Ref: w.from}, Refers: only, Reason: rule.Reason{Rule: "references changed", Clause: what}, Epoch: r.job.Epoch,
+		Seen: Seen{Config: r.job.Config}, State: Planned, Planned: r.now(),
+	}
+}
+
+// nameRows fills in the names and targets of refer rows from their links.
+func (r *run) nameRows(ctx context.Context, rows []Action) error {
+	ids := map[string][]string{}
+	for _, a := range rows {
+		ids[a.Source.Type] = append(ids[a.Source.Type], a.Source.ID)
+	}
+	for typ, chunk := range ids {
+		links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: typ, Sources: chunk, Limit: len(chunk)})
+		if err != nil {
+			return err
+		}
+		byID := map[string]Link{}
+		for _, l := range links {
+			byID[l.Source.ID] = l
+		}
+		for i := range rows {
+			if l, ok := byID[rows[i].Source.ID]; ok && rows[i].Source.Type == typ {
+				rows[i].Source.Name = l.Name
+				rows[i].Target = End{Ref{r.programs[typ].targetType, l.Target}, l.Name}
+			}
+		}
+	}
+	return nil
+}
