@@ -13,7 +13,7 @@
 //	ETag: *
 //	{"id": "${ada}", "userName": "ada@example.com", "nickName": null}
 //
-// A query is written as it is meant; Play encodes it. An answer lists what must be there: headers (* is any value, - is none),
+// A query is written as it is meant; Play encodes it. A header without a value is not sent. An answer lists what must be there: headers (* is any value, - is none),
 // of an object some members (null: not there), of a list all elements in their order. ${name} stands for the value that it met
 // first, in later requests too.
 package scimtest
@@ -100,7 +100,11 @@ func parseRequest(text string) (*http.Request, error) {
 		r.Header.Set("Content-Type", "application/scim+json")
 	}
 	for _, line := range lines[1:] {
-		name, value, _ := strings.Cut(line, ": ")
+		name, value, _ := strings.Cut(line, ":")
+		if value = strings.TrimSpace(value); value == "" {
+			r.Header.Del(name)
+			continue
+		}
 		r.Header.Set(name, value)
 	}
 	return r, nil
