@@ -5,13 +5,22 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"lockstep/webexorg"
 )
 
 // BenchmarkInitial brings 10,000 people and 200 groups from files into the directory and from there to Webex. The whole
 // program is measured by `lockstep bench cycle`; this one is for profiles.
 func BenchmarkInitial(b *testing.B) {
+	for _, latency := range []time.Duration{0, 20 * time.Millisecond} {
+		b.Run(latency.String(), func(b *testing.B) { benchmarkInitial(b, latency) })
+	}
+}
+
+func benchmarkInitial(b *testing.B, latency time.Duration) {
 	for b.Loop() {
 		w := newWorld(b)
+		w.must(w.org.SetKnobs(webexorg.Knobs{Latency: latency}))
 		w.company(10_000, 200)
 		start := time.Now()
 		in := w.run(w.in)

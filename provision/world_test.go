@@ -111,9 +111,9 @@ func (w *world) Target(context.Context, provision.Job) (provision.Target, error)
 	var err error
 	w.scim, err = scimapp.New(scimapp.Config{
 		BaseURL: w.url, Name: "Webex", Token: func(context.Context) (string, error) { return w.token, nil },
-		HTTP: web.NewClient(web.ClientConfig{Dialer: &web.Dialer{Allow: web.Loopback()}, Connections: 16}),
+		HTTP: web.NewClient(web.ClientConfig{Dialer: &web.Dialer{Allow: web.Loopback()}, Connections: 32}),
 		Profile: scimapp.Profile{
-			MaxMembers: 500, Unique: map[string][]string{"User": {"userName"}, "Group": {"displayName"}}, Connections: 16,
+			MaxMembers: 500, Unique: map[string][]string{"User": {"userName"}, "Group": {"displayName"}}, Connections: 32,
 			FindBy: map[string][]string{"User": {"userName"}, "Group": {"displayName"}}, Lag: 10 * time.Second,
 		},
 	})
