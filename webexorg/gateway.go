@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -95,13 +96,25 @@ func splitPath(path string) destination {
 	return destination{prefix: path}
 }
 
-// route names the request for the counters: ids are left out.
+// route names the request for the counters: ids are left out, and what is none of ours has one name, so that there are not more
+// counters than routes.
 func route(method, rest string) string {
-	parts := strings.SplitN(strings.Trim(rest, "/"), "/", 3)
-	if len(parts) > 1 && (parts[0] == "Users" || parts[0] == "Groups") && parts[1] != ".search" {
-		parts[1] = "{id}"
+	first, more, deeper := strings.Cut(strings.Trim(rest, "/"), "/")
+	switch {
+	case !slices.Contains([]string{"Users", "Groups", "Bulk", ".search", "Schemas", "ResourceTypes", "ServiceProviderConfig"}, first):
+		first = "other"
+	case !deeper:
+	case more == ".search":
+		first += "/.search"
+	case first == "Groups" && strings.HasSuffix(more, "/Members"):
+		first += "/{id}/Members"
+	default:
+		first += "/{id}"
 	}
-	return method + " /" + strings.Join(parts, "/")
+	if !slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, method) {
+		method = "OTHER"
+	}
+	return method + " /" + first
 }
 
 // serve hands the request to SCIM. org is nil when there is no such organisation.
