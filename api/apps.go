@@ -30,7 +30,8 @@ func (s *Server) assignmentRoutes(a huma.API) {
 	command(s, a, http.MethodDelete, "/apps/{app}/assignments/{assignment}", "delete-assignment", "Withdraw an assignment", s.deleteAssignment)
 }
 
-type oneApp struct {
+// AppPath names an app in a path.
+type AppPath struct {
 	App string `path:"app" maxLength:"80" doc:"Slug or id."`
 }
 
@@ -74,7 +75,7 @@ func withJob(a directory.App, jobs []provision.Job) App {
 	return v
 }
 
-func (s *Server) getApp(ctx context.Context, c caller, in *oneApp) (App, error) {
+func (s *Server) getApp(ctx context.Context, c caller, in *AppPath) (App, error) {
 	a, err := s.findApp(ctx, c.Tenant, in.App)
 	if err != nil {
 		return App{}, err
@@ -114,7 +115,7 @@ func (s *Server) createApp(ctx context.Context, c caller, in *struct{ Body NewSy
 	if err := s.Settings.PutJob(ctx, c.Actor, job); err != nil {
 		return App{}, err
 	}
-	return s.getApp(ctx, c, &oneApp{App: app.Slug})
+	return s.getApp(ctx, c, &AppPath{App: app.Slug})
 }
 
 // free reports a conflict when an app or a source has the slug already.
@@ -136,7 +137,7 @@ func orElse(s, otherwise string) string {
 	return s
 }
 
-func (s *Server) deleteApp(ctx context.Context, c caller, in *oneApp) error {
+func (s *Server) deleteApp(ctx context.Context, c caller, in *AppPath) error {
 	a, err := s.findApp(ctx, c.Tenant, in.App)
 	if err != nil {
 		return err
@@ -184,10 +185,10 @@ func (s *Server) createSource(ctx context.Context, c caller, in *struct{ Body Ne
 	if err := s.Settings.PutJob(ctx, c.Actor, job); err != nil {
 		return Job{}, err
 	}
-	return s.getJob(ctx, c, &oneJob{Job: job.Slug})
+	return s.getJob(ctx, c, &JobPath{Job: job.Slug})
 }
 
-func (s *Server) deleteSource(ctx context.Context, c caller, in *oneJob) error {
+func (s *Server) deleteSource(ctx context.Context, c caller, in *JobPath) error {
 	j, err := s.findJob(ctx, c.Tenant, in.Job)
 	if err != nil {
 		return err
@@ -198,7 +199,7 @@ func (s *Server) deleteSource(ctx context.Context, c caller, in *oneJob) error {
 	return s.Settings.DeleteJob(ctx, c.Actor, c.Tenant, j.ID)
 }
 
-func (s *Server) listAssignments(ctx context.Context, c caller, in *oneApp) (list[Assignment], error) {
+func (s *Server) listAssignments(ctx context.Context, c caller, in *AppPath) (list[Assignment], error) {
 	a, err := s.findApp(ctx, c.Tenant, in.App)
 	if err != nil {
 		return list[Assignment]{}, err
@@ -230,7 +231,7 @@ type NewAssignment struct {
 }
 
 func (s *Server) createAssignment(ctx context.Context, c caller, in *struct {
-	oneApp
+	AppPath
 	Body NewAssignment
 },
 ) (Assignment, error) {
@@ -280,7 +281,7 @@ func hasRole(a directory.App, role string) error {
 }
 
 func (s *Server) deleteAssignment(ctx context.Context, c caller, in *struct {
-	oneApp
+	AppPath
 	Assignment string `path:"assignment" maxLength:"36"`
 },
 ) error {

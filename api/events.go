@@ -31,7 +31,7 @@ const (
 )
 
 type watchInput struct {
-	oneJob
+	JobPath
 	Actions bool `query:"actions" default:"true" doc:"Whether log lines are wanted. Of more than 100 new ones between two looks only the newest are sent."`
 }
 

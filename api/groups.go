@@ -21,7 +21,8 @@ func (s *Server) groupRoutes(a huma.API) {
 	command(s, a, http.MethodPost, "/groups/{group}/members", "change-members", "Add and remove members", s.changeMembers)
 }
 
-type oneGroup struct {
+// GroupPath names a group in a path.
+type GroupPath struct {
 	Group string `path:"group" maxLength:"320" doc:"Id, display name or external id."`
 }
 
@@ -72,7 +73,7 @@ func (s *Server) listGroups(ctx context.Context, c caller, in *search) (list[Gro
 	return out, nil
 }
 
-func (s *Server) getGroup(ctx context.Context, c caller, in *oneGroup) (Group, error) {
+func (s *Server) getGroup(ctx context.Context, c caller, in *GroupPath) (Group, error) {
 	g, err := s.findGroup(ctx, c.Tenant, in.Group, true)
 	return groupOf(g), err
 }
@@ -94,7 +95,7 @@ func (s *Server) storeGroup(ctx context.Context, c caller, g directory.Group) (G
 }
 
 func (s *Server) patchGroup(ctx context.Context, c caller, in *struct {
-	oneGroup
+	GroupPath
 	Body MergePatch
 },
 ) (Group, error) {
@@ -111,7 +112,7 @@ func (s *Server) patchGroup(ctx context.Context, c caller, in *struct {
 }
 
 func (s *Server) deleteGroup(ctx context.Context, c caller, in *struct {
-	oneGroup
+	GroupPath
 	Purge bool `query:"purge" doc:"For good, with all that refers to the group."`
 },
 ) error {
@@ -122,7 +123,7 @@ func (s *Server) deleteGroup(ctx context.Context, c caller, in *struct {
 	return s.commit(ctx, c, directory.DeleteGroup{ID: g.ID, Purge: in.Purge})
 }
 
-func (s *Server) restoreGroup(ctx context.Context, c caller, in *oneGroup) (Group, error) {
+func (s *Server) restoreGroup(ctx context.Context, c caller, in *GroupPath) (Group, error) {
 	g, err := s.findGroup(ctx, c.Tenant, in.Group, true)
 	if err != nil {
 		return Group{}, err
@@ -135,7 +136,7 @@ func (s *Server) restoreGroup(ctx context.Context, c caller, in *oneGroup) (Grou
 }
 
 func (s *Server) listMembers(ctx context.Context, c caller, in *struct {
-	oneGroup
+	GroupPath
 	Limit int `query:"limit" minimum:"1" maximum:"10000" default:"1000"`
 },
 ) (list[Member], error) {
@@ -209,7 +210,7 @@ type MemberChange struct {
 }
 
 func (s *Server) changeMembers(ctx context.Context, c caller, in *struct {
-	oneGroup
+	GroupPath
 	Body MemberChange
 },
 ) error {

@@ -26,7 +26,8 @@ func (s *Server) jobRoutes(a huma.API) {
 	route(s, a, http.MethodPut, "/jobs/{job}/policy", "put-policy", "Replace the policy", s.putPolicy)
 }
 
-type oneJob struct {
+// JobPath names a job in a path.
+type JobPath struct {
 	Job string `path:"job" maxLength:"80" doc:"Slug of the app or source, or id of the job."`
 }
 
@@ -65,7 +66,7 @@ func (s *Server) view(j provision.Job) Job {
 	return v
 }
 
-func (s *Server) getJob(ctx context.Context, c caller, in *oneJob) (Job, error) {
+func (s *Server) getJob(ctx context.Context, c caller, in *JobPath) (Job, error) {
 	j, err := s.findJob(ctx, c.Tenant, in.Job)
 	if err != nil {
 		return Job{}, err
@@ -91,7 +92,7 @@ func (s *Server) changeJob(ctx context.Context, c caller, name string, f func(*p
 			return Job{}, err
 		}
 		s.wake()
-		return s.getJob(ctx, c, &oneJob{Job: string(j.ID)})
+		return s.getJob(ctx, c, &JobPath{Job: string(j.ID)})
 	}
 }
 
@@ -103,7 +104,7 @@ type JobPatch struct {
 }
 
 func (s *Server) patchJob(ctx context.Context, c caller, in *struct {
-	oneJob
+	JobPath
 	Body JobPatch
 },
 ) (Job, error) {
@@ -134,7 +135,7 @@ type ConnectionChange struct {
 }
 
 func (s *Server) putConnection(ctx context.Context, c caller, in *struct {
-	oneJob
+	JobPath
 	Body ConnectionChange
 },
 ) (Job, error) {
@@ -164,7 +165,7 @@ func (s *Server) putConnection(ctx context.Context, c caller, in *struct {
 	}
 	if len(in.Body.Settings) == 0 {
 		s.wake()
-		return s.getJob(ctx, c, &oneJob{Job: string(j.ID)})
+		return s.getJob(ctx, c, &JobPath{Job: string(j.ID)})
 	}
 	return s.changeJob(ctx, c, in.Job, func(j *provision.Job) error {
 		all := maps.Clone(j.Connection.Settings)
@@ -195,7 +196,7 @@ type TestResult struct {
 // testFor bounds a connection test.
 const testFor = 60 * time.Second
 
-func (s *Server) testConnection(ctx context.Context, c caller, in *oneJob) (TestResult, error) {
+func (s *Server) testConnection(ctx context.Context, c caller, in *JobPath) (TestResult, error) {
 	j, err := s.findJob(ctx, c.Tenant, in.Job)
 	if err != nil {
 		return TestResult{}, err
@@ -219,13 +220,13 @@ type RulesView struct {
 	Rules  Rules `json:"rules"`
 }
 
-func (s *Server) getRules(ctx context.Context, c caller, in *oneJob) (RulesView, error) {
+func (s *Server) getRules(ctx context.Context, c caller, in *JobPath) (RulesView, error) {
 	j, err := s.findJob(ctx, c.Tenant, in.Job)
 	return RulesView{Config: j.Config, Rules: Rules(j.Rules)}, err
 }
 
 func (s *Server) putRules(ctx context.Context, c caller, in *struct {
-	oneJob
+	JobPath
 	Config int64 `query:"config" minimum:"0" doc:"Write only if this is still the version; 0 is whatever it is."`
 	Body   Rules
 },
@@ -243,7 +244,7 @@ func (s *Server) putRules(ctx context.Context, c caller, in *struct {
 	if err != nil {
 		return RulesView{}, err
 	}
-	return s.getRules(ctx, c, &in.oneJob)
+	return s.getRules(ctx, c, &in.JobPath)
 }
 
 // checkRules compiles the rules and returns everything that is wrong with them as one problem.
@@ -271,7 +272,7 @@ func checkRules(r rule.Rules) error {
 }
 
 func (s *Server) putPolicy(ctx context.Context, c caller, in *struct {
-	oneJob
+	JobPath
 	Body Policy
 },
 ) (Job, error) {

@@ -21,7 +21,7 @@ func (s *Server) logRoutes(a huma.API) {
 }
 
 func (s *Server) listCycles(ctx context.Context, c caller, in *struct {
-	oneJob
+	JobPath
 	Limit int `query:"limit" minimum:"1" maximum:"1000" default:"20"`
 },
 ) (list[Cycle], error) {
@@ -46,7 +46,7 @@ func (s *Server) fresh(c provision.Cycle) Cycle {
 }
 
 func (s *Server) getCycle(ctx context.Context, c caller, in *struct {
-	oneJob
+	JobPath
 	Cycle string `path:"cycle" maxLength:"36"`
 },
 ) (Cycle, error) {
@@ -70,15 +70,15 @@ func (s *Server) cycle(ctx context.Context, t lockstep.TenantID, job lockstep.Jo
 	return Cycle{}, notFound("cycle", string(id))
 }
 
-// actionFilter selects lines of the log.
-type actionFilter struct {
-	oneJob
+// LogFilter selects lines of the log.
+type LogFilter struct {
+	JobPath
 	Cycle  string `query:"cycle" maxLength:"36"`
 	State  string `query:"state" maxLength:"200" doc:"States divided by commas, such as failed,refused."`
 	Search string `query:"search" maxLength:"200" doc:"Part of a name."`
 }
 
-func (f actionFilter) query() (provision.ActionQuery, error) {
+func (f LogFilter) query() (provision.ActionQuery, error) {
 	q := provision.ActionQuery{Cycle: lockstep.CycleID(f.Cycle), Text: f.Search, Newest: true}
 	for word := range strings.SplitSeq(f.State, ",") {
 		switch st := provision.ActionState(strings.TrimSpace(word)); st {
@@ -94,7 +94,7 @@ func (f actionFilter) query() (provision.ActionQuery, error) {
 }
 
 func (s *Server) listActions(ctx context.Context, c caller, in *struct {
-	actionFilter
+	LogFilter
 	After string `query:"after" maxLength:"36" doc:"The next of the page before: older lines follow."`
 	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 },
@@ -120,7 +120,7 @@ func (s *Server) listActions(ctx context.Context, c caller, in *struct {
 }
 
 func (s *Server) getAction(ctx context.Context, c caller, in *struct {
-	oneJob
+	JobPath
 	Action string `path:"action" maxLength:"36"`
 },
 ) (Action, error) {
@@ -145,7 +145,7 @@ func (s *Server) exportRoute(a huma.API) {
 		Description: "One action a line.",
 		Content:     map[string]*huma.MediaType{"application/jsonl": {Schema: &huma.Schema{Type: huma.TypeString}}},
 	}}
-	huma.Register(a, op, func(ctx context.Context, in *actionFilter) (*huma.StreamResponse, error) {
+	huma.Register(a, op, func(ctx context.Context, in *LogFilter) (*huma.StreamResponse, error) {
 		c := callerOf(ctx)
 		j, err := s.findJob(ctx, c.Tenant, in.Job)
 		if err != nil {

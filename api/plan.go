@@ -53,7 +53,7 @@ func (p *Plan) add(a provision.Action, limit int) {
 }
 
 type planInput struct {
-	oneJob
+	JobPath
 	Limit int `query:"limit" minimum:"1" maximum:"10000" default:"1000" doc:"Actions to show."`
 	Wait  int `query:"wait" minimum:"1" maximum:"600" default:"120" doc:"Seconds to wait for the plan."`
 }
@@ -189,7 +189,7 @@ type ApplyInput struct {
 }
 
 func (s *Server) apply(ctx context.Context, c caller, in *struct {
-	oneJob
+	JobPath
 	Body ApplyInput
 },
 ) (Cycle, error) {
@@ -197,7 +197,7 @@ func (s *Server) apply(ctx context.Context, c caller, in *struct {
 }
 
 func (s *Server) discard(ctx context.Context, c caller, in *struct {
-	oneJob
+	JobPath
 	Body struct {
 		Cycle lockstep.CycleID `json:"cycle,omitempty" maxLength:"36"`
 	}
@@ -226,7 +226,7 @@ func (s *Server) decide(ctx context.Context, c caller, name string, cycle lockst
 	return s.cycle(ctx, c.Tenant, j.ID, v.Cycle)
 }
 
-func (s *Server) run(ctx context.Context, c caller, in *oneJob) (Job, error) {
+func (s *Server) run(ctx context.Context, c caller, in *JobPath) (Job, error) {
 	j, err := s.findJob(ctx, c.Tenant, in.Job)
 	if err != nil {
 		return Job{}, err
@@ -234,7 +234,7 @@ func (s *Server) run(ctx context.Context, c caller, in *oneJob) (Job, error) {
 	if err := s.runNow(ctx, c, j); err != nil {
 		return Job{}, err
 	}
-	return s.getJob(ctx, c, &oneJob{Job: string(j.ID)})
+	return s.getJob(ctx, c, &JobPath{Job: string(j.ID)})
 }
 
 // runNow makes the job due at once, also when it waits after a failure.
@@ -263,7 +263,7 @@ type Decided struct {
 }
 
 func (s *Server) decideHeld(ctx context.Context, c caller, in *struct {
-	oneJob
+	JobPath
 	Body HeldDecision
 },
 ) (Decided, error) {
@@ -317,7 +317,7 @@ type Explanation struct {
 }
 
 func (s *Server) explain(ctx context.Context, c caller, in *struct {
-	oneJob
+	JobPath
 	Object string `query:"object" required:"true" minLength:"1" maxLength:"320" doc:"A person: id, user name, address. With type Group, a group: id or name."`
 	Type   string `query:"type" enum:"User,Group" default:"User"`
 },

@@ -90,8 +90,8 @@ func userTexts(u directory.User) []string {
 	return append(texts, name.Text("givenName")+" "+name.Text("familyName"))
 }
 
-// person names a user by id, user name, address or external id.
-type person struct {
+// UserPath names a user by id, user name, address or external id.
+type UserPath struct {
 	User string `path:"user" maxLength:"320" doc:"Id, user name, e-mail address or external id."`
 }
 
@@ -119,7 +119,7 @@ func (s *Server) findUser(ctx context.Context, t lockstep.TenantID, name string,
 	return directory.User{}, notFound("user", name)
 }
 
-func (s *Server) getUser(ctx context.Context, c caller, in *person) (User, error) {
+func (s *Server) getUser(ctx context.Context, c caller, in *UserPath) (User, error) {
 	u, err := s.findUser(ctx, c.Tenant, in.User, true)
 	return userOf(u), err
 }
@@ -172,7 +172,7 @@ func (s *Server) commit(ctx context.Context, c caller, changes ...directory.Chan
 }
 
 func (s *Server) putUser(ctx context.Context, c caller, in *struct {
-	person
+	UserPath
 	Version int64 `query:"version" minimum:"0" doc:"Write only if this is still the version; 0 is whatever it is."`
 	Body    Attributes
 },
@@ -185,7 +185,7 @@ func (s *Server) putUser(ctx context.Context, c caller, in *struct {
 }
 
 func (s *Server) patchUser(ctx context.Context, c caller, in *struct {
-	person
+	UserPath
 	Body MergePatch
 },
 ) (User, error) {
@@ -217,7 +217,7 @@ func (s *Server) changeUser(ctx context.Context, c caller, name string, version 
 }
 
 func (s *Server) deleteUser(ctx context.Context, c caller, in *struct {
-	person
+	UserPath
 	Purge bool `query:"purge" doc:"For good, with all that refers to the user."`
 },
 ) error {
@@ -228,7 +228,7 @@ func (s *Server) deleteUser(ctx context.Context, c caller, in *struct {
 	return s.commit(ctx, c, directory.DeleteUser{ID: u.ID, Purge: in.Purge})
 }
 
-func (s *Server) restoreUser(ctx context.Context, c caller, in *person) (User, error) {
+func (s *Server) restoreUser(ctx context.Context, c caller, in *UserPath) (User, error) {
 	u, err := s.findUser(ctx, c.Tenant, in.User, true)
 	if err != nil {
 		return User{}, err

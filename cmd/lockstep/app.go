@@ -14,7 +14,7 @@ import (
 type appCmd struct {
 	Gallery galleryCmd `cmd:"" help:"List what kinds of app and source there are."`
 	Add     appAddCmd  `cmd:"" help:"Add an app from the gallery."`
-	List    appListCmd `cmd:"" default:"1" help:"List the apps."`
+	List    appListCmd `cmd:"" default:"withargs" help:"List the apps."`
 	Show    appShowCmd `cmd:"" help:"Show an app."`
 	Set     appSetCmd  `cmd:"" help:"Change mode, state or policy."`
 	Rm      appRmCmd   `cmd:"" help:"Remove an app; nothing changes at the application."`
@@ -24,7 +24,7 @@ type galleryCmd struct{}
 
 // Run lists the templates.
 func (galleryCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ type appAddCmd struct {
 
 // Run adds an app.
 func (a *appAddCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ type appListCmd struct{}
 
 // Run lists the apps.
 func (appListCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ type appShowCmd struct {
 
 // Run shows an app.
 func (a *appShowCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ type appSetCmd struct {
 
 // Run changes an app's job.
 func (a *appSetCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -236,7 +236,7 @@ func (a *appRmCmd) Run(c *cli) error {
 	if err := c.confirm("Remove the app " + a.App + " with its assignments, mappings and log?"); err != nil {
 		return err
 	}
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}

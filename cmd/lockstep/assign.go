@@ -10,7 +10,7 @@ import (
 type assignCmd struct {
 	Add  assignAddCmd  `cmd:"" help:"Assign users and groups to an app."`
 	Rm   assignRmCmd   `cmd:"" help:"Withdraw assignments."`
-	List assignListCmd `cmd:"" default:"1" help:"List who is assigned."`
+	List assignListCmd `cmd:"" default:"withargs" help:"List who is assigned."`
 }
 
 // principals are the flags that name users and groups.
@@ -37,7 +37,7 @@ func (a *assignAddCmd) Run(c *cli) error {
 	if err := a.check(); err != nil {
 		return err
 	}
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (a *assignRmCmd) Run(c *cli) error {
 	if err := a.check(); err != nil {
 		return err
 	}
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ type assignListCmd struct {
 
 // Run lists assignments.
 func (a *assignListCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func (s *connectionSetCmd) Run(c *cli) error {
 	if len(change.Settings) == 0 && len(change.Secrets) == 0 {
 		return usage("Nothing to set: give --set NAME=VALUE, --secret-file, --secret-stdin or --prompt.")
 	}
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ type connectionTestCmd struct {
 
 // Run tests the connection. A test that fails ends with 1, or 4 when the credentials are refused.
 func (t *connectionTestCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}

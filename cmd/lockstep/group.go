@@ -9,7 +9,7 @@ import (
 )
 
 type groupCmd struct {
-	List   groupListCmd   `cmd:"" default:"1" help:"List or search groups."`
+	List   groupListCmd   `cmd:"" default:"withargs" help:"List or search groups."`
 	Show   groupShowCmd   `cmd:"" help:"Show a group with its members."`
 	Add    groupAddCmd    `cmd:"" help:"Add a group."`
 	Member groupMemberCmd `cmd:"" help:"Add and remove members."`
@@ -23,7 +23,7 @@ type groupListCmd struct {
 
 // Run lists groups.
 func (g *groupListCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ type groupWithMembers struct {
 
 // Run shows a group.
 func (g *groupShowCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (g *groupAddCmd) Run(c *cli) error {
 			return err
 		}
 	}
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ type groupMemberCmd struct {
 
 // Run changes the members.
 func (g *groupMemberCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (g *groupRmCmd) Run(c *cli) error {
 			return err
 		}
 	}
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 type heldCmd struct {
-	List    heldListCmd    `cmd:"" default:"1" help:"List what the guard holds."`
+	List    heldListCmd    `cmd:"" default:"withargs" help:"List what the guard holds."`
 	Approve heldApproveCmd `cmd:"" help:"Let held changes go."`
 	Reject  heldRejectCmd  `cmd:"" help:"Drop held changes."`
 }
@@ -20,7 +20,7 @@ type heldListCmd struct {
 
 // Run lists held actions.
 func (h *heldListCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (d *decision) decide(c *cli, verb string, in api.HeldDecision) error {
 			return err
 		}
 	}
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 type logCmd struct {
-	List   logListCmd   `cmd:"" default:"1" help:"List what was done, newest first."`
+	List   logListCmd   `cmd:"" default:"withargs" help:"List what was done, newest first."`
 	Tail   logTailCmd   `cmd:"" help:"Show what is done as it happens."`
 	Export logExportCmd `cmd:"" help:"Write the whole log as JSON Lines."`
 }
@@ -34,7 +34,7 @@ type logListCmd struct {
 
 // Run lists log lines.
 func (l *logListCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ type logTailCmd struct {
 
 // Run shows log lines as they come, until it is interrupted.
 func (l *logTailCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ type logExportCmd struct{ logFilter }
 
 // Run writes the log.
 func (l *logExportCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}

@@ -42,6 +42,10 @@ type commands struct {
 	Token   tokenCmd   `cmd:"" group:"server" help:"Tokens for the API."`
 	Version versionCmd `cmd:"" group:"server" help:"Show the version."`
 
+	Demo     demoCmd     `cmd:"" group:"try" help:"See the main job at work on this machine: a sample company and a Webex organisation."`
+	Webexorg webexorgCmd `cmd:"" group:"try" help:"A Webex organisation on this machine."`
+	Bench    benchCmd    `cmd:"" group:"try" help:"Measure."`
+
 	Plan    planCmd    `cmd:"" group:"main" help:"Show what would change in an application."`
 	Apply   applyCmd   `cmd:"" group:"main" help:"Carry a plan out."`
 	Run     runCmd     `cmd:"" group:"main" help:"Run an app's or a source's job now and wait for its end."`
@@ -82,6 +86,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Resolvers(c.env), kong.ExplicitGroups([]kong.Group{
+			{Key: "try", Title: "Trying it:"},
 			{Key: "main", Title: "The main job:"}, {Key: "config", Title: "Setting up:"},
 			{Key: "directory", Title: "The directory:"}, {Key: "server", Title: "The server:"},
 		}),

@@ -12,7 +12,7 @@ import (
 )
 
 type mappingCmd struct {
-	List mappingListCmd `cmd:"" default:"1" help:"List the attribute mappings."`
+	List mappingListCmd `cmd:"" default:"withargs" help:"List the attribute mappings."`
 	Set  mappingSetCmd  `cmd:"" help:"Set where an attribute of the application comes from."`
 	Rm   mappingRmCmd   `cmd:"" help:"Remove the mapping of an attribute."`
 }
@@ -27,7 +27,7 @@ type mappingListCmd struct{ ruled }
 
 // Run lists the mappings.
 func (m *mappingListCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (m *mappingRmCmd) Run(c *cli) error {
 
 // edit changes the rules and shows the mappings as they are then.
 func (r *ruled) edit(c *cli, f func(*rule.ObjectMapping) error) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}

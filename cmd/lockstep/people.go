@@ -11,7 +11,7 @@ import (
 )
 
 type peopleCmd struct {
-	List    peopleListCmd    `cmd:"" default:"1" help:"List or search people."`
+	List    peopleListCmd    `cmd:"" default:"withargs" help:"List or search people."`
 	Show    peopleShowCmd    `cmd:"" help:"Show a person."`
 	Add     peopleAddCmd     `cmd:"" help:"Add a person."`
 	Set     peopleSetCmd     `cmd:"" help:"Set attributes of a person."`
@@ -29,7 +29,7 @@ type peopleListCmd struct {
 
 // Run lists people.
 func (p *peopleListCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ type peopleShowCmd struct{ onePerson }
 
 // Run shows a person.
 func (p *peopleShowCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (p *peopleAddCmd) Run(c *cli) error {
 			return err
 		}
 	}
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ type peopleSetCmd struct {
 
 // Run sets attributes.
 func (p *peopleSetCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -238,7 +238,7 @@ type peopleEnableCmd struct{ onePerson }
 func (p *peopleEnableCmd) Run(c *cli) error { return p.setActive(c, true) }
 
 func (p *onePerson) setActive(c *cli, active bool) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -261,7 +261,7 @@ func (p *peopleRmCmd) Run(c *cli) error {
 			return err
 		}
 	}
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -276,7 +276,7 @@ type peopleRestoreCmd struct{ onePerson }
 
 // Run restores a person.
 func (p *peopleRestoreCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}

@@ -21,10 +21,11 @@ const shownActions = 20 // without --all
 
 // Run shows a plan.
 func (p *planCmd) Run(c *cli) error {
-	client, err := c.client(true)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
+	c.work()
 	app, err := onlyApp(c.ctx, client, p.App)
 	if err != nil {
 		return err
@@ -197,10 +198,11 @@ type applyCmd struct {
 
 // Run applies the plan that waits, or makes one, shows it and asks.
 func (a *applyCmd) Run(c *cli) error {
-	client, err := c.client(true)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
+	c.work()
 	app, err := onlyApp(c.ctx, client, a.App)
 	if err != nil {
 		return err
@@ -262,7 +264,7 @@ type explainCmd struct {
 
 // Run explains.
 func (e *explainCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"lockstep"
 	"lockstep/api"
@@ -17,12 +20,20 @@ import (
 // reached is the server that a command talks to.
 type reached struct {
 	client *api.Client
+	work   func() // begins to run jobs; nil when the server does so by itself
 	close  func() error
 }
 
+// work makes a server inside this process run jobs, as any other does all the time. client was called before.
+func (c *cli) work() {
+	if c.reached.work != nil {
+		c.reached.work()
+	}
+}
+
 // client returns a client of the server: the one that was named, the one that runs on the data folder, or one inside this
-// process. The third also runs jobs when work is set.
-func (c *cli) client(work bool) (*api.Client, error) {
+// process.
+func (c *cli) client() (*api.Client, error) {
 	if c.reached != nil {
 		return c.reached.client, nil
 	}
@@ -30,7 +41,7 @@ func (c *cli) client(work bool) (*api.Client, error) {
 	if c.Server != "" {
 		c.reached, err = c.remote()
 	} else {
-		c.reached, err = c.local(work)
+		c.reached, err = c.local()
 	}
 	if err != nil {
 		return nil, err
@@ -68,7 +79,7 @@ const (
 )
 
 // local takes the folder's lock and runs a server in this process, or finds who has it.
-func (c *cli) local(work bool) (*reached, error) {
+func (c *cli) local() (*reached, error) {
 	folder, err := c.dataFolder()
 	if err != nil {
 		return nil, err
@@ -82,7 +93,7 @@ func (c *cli) local(work bool) (*reached, error) {
 			return nil, usage("The data folder cannot be used: %v.", err)
 		}
 		if free {
-			return c.inside(folder, lock, work)
+			return c.inside(folder, lock)
 		}
 		running, err := readCard(folder)
 		if err == nil {
@@ -109,7 +120,7 @@ func wait(ctx context.Context, d time.Duration) error {
 }
 
 // inside runs the server in this process, without a network.
-func (c *cli) inside(folder string, lock *os.File, work bool) (_ *reached, err error) {
+func (c *cli) inside(folder string, lock *os.File) (_ *reached, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, lock.Close())
@@ -125,17 +136,13 @@ func (c *cli) inside(folder string, lock *os.File, work bool) (_ *reached, err e
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(c.ctx)) // the end of the command drains the queue
-	ended := make(chan error, 1)
-	if work {
-		go func() { ended <- n.work(ctx) }()
-	} else {
-		ended <- nil
-	}
+	var working errgroup.Group
 	return &reached{
 		client: &api.Client{Base: "http://lockstep.local", Token: config.Local, HTTP: api.Local(n.handler())},
+		work:   sync.OnceFunc(func() { working.Go(func() error { return n.work(ctx) }) }),
 		close: func() error {
 			stop()
-			return errors.Join(<-ended, n.close(), lock.Close())
+			return errors.Join(working.Wait(), n.close(), lock.Close())
 		},
 	}, nil
 }

@@ -17,7 +17,7 @@ type runCmd struct {
 
 // Run begins a cycle and waits for its end. For a job in mode manual it applies what was planned, after asking.
 func (r *runCmd) Run(c *cli) error {
-	client, err := c.client(true)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -36,6 +36,7 @@ func (r *runCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
+	c.work() // not earlier: what is due already is part of this run
 	if _, err := client.Run(c.ctx, job); err != nil {
 		return err
 	}
@@ -64,15 +65,22 @@ func newest(c *cli, client *api.Client, job string) (lockstep.CycleID, error) {
 	return "", nil
 }
 
-// next waits until a cycle is open or has ended after the given one.
+// next waits for the first cycle after the given one.
 func (c *cli) next(client *api.Client, job string, last lockstep.CycleID) (lockstep.CycleID, error) {
 	for {
-		all, err := client.Cycles(c.ctx, job, 1)
+		all, err := client.Cycles(c.ctx, job, 20)
 		if err != nil {
 			return "", err
 		}
-		if len(all) == 1 && all[0].ID != last {
-			return all[0].ID, nil
+		first := lockstep.CycleID("")
+		for _, cycle := range all { // newest first
+			if cycle.ID == last {
+				break
+			}
+			first = cycle.ID
+		}
+		if first != "" {
+			return first, nil
 		}
 		if err := stuck(c, client, job); err != nil {
 			return "", err

@@ -11,7 +11,7 @@ import (
 )
 
 type scopeCmd struct {
-	Show scopeShowCmd `cmd:"" default:"1" help:"Show the scoping filter."`
+	Show scopeShowCmd `cmd:"" default:"withargs" help:"Show the scoping filter."`
 	Set  scopeSetCmd  `cmd:"" help:"Replace the scoping filter; without clauses everybody passes."`
 }
 
@@ -19,7 +19,7 @@ type scopeShowCmd struct{ ruled }
 
 // Run shows the filter.
 func (s *scopeShowCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (s *scopeSetCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}

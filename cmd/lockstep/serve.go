@@ -139,7 +139,7 @@ func (workCmd) Run(c *cli) error {
 }
 
 type migrateCmd struct {
-	Up struct{} `cmd:"" default:"1" help:"Bring the schema up to date."`
+	Up struct{} `cmd:"" default:"withargs" help:"Bring the schema up to date."`
 }
 
 // Run brings the schema up to date, which every start does as well.

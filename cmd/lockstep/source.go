@@ -10,7 +10,7 @@ import (
 
 type sourceCmd struct {
 	Add  sourceAddCmd  `cmd:"" help:"Add a source of people."`
-	List sourceListCmd `cmd:"" default:"1" help:"List the sources."`
+	List sourceListCmd `cmd:"" default:"withargs" help:"List the sources."`
 	Show sourceShowCmd `cmd:"" help:"Show a source."`
 	Run  runCmd        `cmd:"" help:"Read a source now and wait for the end."`
 	Rm   sourceRmCmd   `cmd:"" help:"Remove a source; the people whom it brought stay."`
@@ -26,7 +26,7 @@ type sourceAddCmd struct {
 
 // Run adds a source.
 func (s *sourceAddCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ type sourceListCmd struct{}
 
 // Run lists the sources.
 func (sourceListCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ type sourceShowCmd struct {
 
 // Run shows a source.
 func (s *sourceShowCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (s *sourceRmCmd) Run(c *cli) error {
 	if err := c.confirm("Remove the source " + s.Source + "? The people whom it brought stay."); err != nil {
 		return err
 	}
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 
 type tokenCmd struct {
 	Create tokenCreateCmd `cmd:"" help:"Create a token; its text is shown this once."`
-	List   tokenListCmd   `cmd:"" default:"1" help:"List the tokens."`
+	List   tokenListCmd   `cmd:"" default:"withargs" help:"List the tokens."`
 	Revoke tokenRevokeCmd `cmd:"" help:"Revoke a token."`
 }
 
@@ -23,7 +23,7 @@ type tokenCreateCmd struct {
 
 // Run creates a token. Its text is the only thing on standard output.
 func (t *tokenCreateCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ type tokenListCmd struct{}
 
 // Run lists the tokens.
 func (tokenListCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ type tokenRevokeCmd struct {
 
 // Run revokes a token.
 func (t *tokenRevokeCmd) Run(c *cli) error {
-	client, err := c.client(false)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"io"
+	"strings"
+	"time"
+
+	"lockstep/demo"
+)
+
+type benchCmd struct {
+	Cycle benchCycleCmd `cmd:"" help:"Measure a company on its way into a Webex organisation."`
+}
+
+type benchCycleCmd struct {
+	People      int           `default:"10000" help:"People of the company."`
+	Groups      int           `default:"200" help:"Groups of the company."`
+	Latency     time.Duration `default:"0s" help:"How long every answer of the organisation takes."`
+	Limit       float64       `placeholder:"N" help:"Requests a second that the organisation takes."`
+	Connections int           `default:"32" help:"Requests at the same time."`
+	Changes     int           `default:"50" help:"Single changes to measure."`
+	Seed        uint64        `default:"1" help:"Of what is random."`
+	DSN         string        `name:"dsn" placeholder:"URL" help:"Empty PostgreSQL database for --store postgres."`
+	CPUProfile  string        `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile of the engine's process."`
+}
+
+// Run measures.
+func (b *benchCycleCmd) Run(c *cli) error {
+	store, dsn := c.Store, b.DSN
+	if strings.HasPrefix(store, "postgres") && strings.Contains(store, "://") {
+		store, dsn = "postgres", store
+	}
+	report, err := demo.Bench{
+		People: b.People, Groups: b.Groups, Latency: b.Latency, Limit: b.Limit, Connections: b.Connections, Changes: b.Changes,
+		Seed: b.Seed, Store: store, DSN: dsn, CPUProfile: b.CPUProfile, Say: func(text string) { c.say("%s", text) },
+	}.Cycle(c.ctx)
+	if err != nil {
+		return err
+	}
+	var written error
+	if err := c.show(report, func(w io.Writer) { written = report.Write(w) }); err != nil {
+		return err
+	}
+	if report.Mismatches > 0 {
+		return &outcome{code: exitFailed, text: "the organisation is not as it should be"}
+	}
+	return written
+}

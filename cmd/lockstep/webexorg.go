@@ -1,0 +1,93 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+
+	"lockstep/webexorg"
+)
+
+type webexorgCmd struct {
+	Serve webexorgServeCmd `cmd:"" help:"Run a Webex organisation on this machine, to try and test against."`
+}
+
+type webexorgServeCmd struct {
+	Listen  string   `default:"127.0.0.1:8430" help:"Address to listen on."`
+	Name    string   `default:"Example" help:"Name of the organisation that the first start makes."`
+	Domain  []string `sep:"," placeholder:"DOMAIN" help:"Verified domains; users of others are refused. Without any, everybody is let in."`
+	Journal string   `placeholder:"FILE" help:"Keep the organisation in this file; without it, it is gone when the command ends."`
+	Expose  bool     `help:"Listen beyond this machine. The organisation trusts whoever holds a token."`
+}
+
+// webexorgCard tells how a Webex organisation is reached.
+type webexorgCard struct {
+	Address      string `json:"address"`
+	Control      string `json:"control_token"` // of the control surface; valid while it runs
+	Organisation string `json:"organisation"`
+	Endpoint     string `json:"endpoint"` // of SCIM
+	Token        string `json:"token"`
+}
+
+// Run serves a Webex organisation until the program is told to end.
+func (w *webexorgServeCmd) Run(c *cli) error {
+	if err := w.check(); err != nil {
+		return err
+	}
+	control := rand.Text()
+	u, err := webexorg.New(webexorg.Config{Journal: w.Journal, Control: control})
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(c.ctx, "tcp", w.Listen)
+	if err != nil {
+		return errors.Join(usage("Cannot listen: %v.", err), u.Close())
+	}
+	card, err := w.organisation(u)
+	if err != nil {
+		return errors.Join(err, listener.Close(), u.Close())
+	}
+	card.Address, card.Control = "http://"+listener.Addr().String(), control
+	card.Endpoint = card.Address + "/identity/scim/" + card.Organisation + "/v2"
+	err = c.show(card, func(out io.Writer) {
+		fmt.Fprintf(out, "endpoint\t%s\n", card.Endpoint)
+		fmt.Fprintf(out, "token\t%s\n", card.Token)
+		fmt.Fprintf(out, "control token\t%s\n", card.Control)
+	})
+	if err == nil {
+		c.say("A Webex organisation answers at %s. To end it: Ctrl-C.", card.Address)
+		err = u.Serve(c.ctx, listener)
+	}
+	return errors.Join(err, u.Close())
+}
+
+// check refuses to listen beyond this machine unless that was asked for.
+func (w *webexorgServeCmd) check() error {
+	host, _, err := net.SplitHostPort(w.Listen)
+	if err != nil {
+		return usage("--listen is an address with a port, such as 127.0.0.1:8430.")
+	}
+	addr, err := netip.ParseAddr(host)
+	if w.Expose || host == "localhost" || (err == nil && addr.IsLoopback()) {
+		return nil
+	}
+	return usage("The organisation trusts whoever holds a token: give --expose to let others reach it.")
+}
+
+// organisation returns the organisation of the journal, or makes one, with a new token.
+func (w *webexorgServeCmd) organisation(u *webexorg.Universe) (webexorgCard, error) {
+	var o *webexorg.Org
+	if all := u.Orgs(); len(all) > 0 {
+		o = all[0]
+	} else {
+		var err error
+		if o, err = u.AddOrg(webexorg.OrgConfig{Name: w.Name, Domains: w.Domain, Enforce: len(w.Domain) > 0}); err != nil {
+			return webexorgCard{}, err
+		}
+	}
+	token, err := o.IssueToken(webexorg.ReadWrite, webexorg.DefaultLifetime)
+	return webexorgCard{Organisation: o.ID(), Token: token}, err
+}
