@@ -49,7 +49,7 @@ var charters = map[string]charter{
 	"console":       {ours: domain + " sso notify web queue api", must: "database/sql"},
 	"store":         {ours: domain + " sso notify queue store/*"},
 	"store/*":       {ours: domain + " store store/*"},
-	"demo":          {ours: "api webexorg directory scim token web", must: "database/sql"},
+	"demo":          {ours: "api rule webexorg directory scim token web", must: "database/sql"}, // rule for its values: the client speaks of rules in them
 	"cmd/lockstep":  {ours: "*"},
 	"e2e/parts":     {},
 }

@@ -133,6 +133,14 @@ func (c Company) Inside(g int) []int {
 	return in
 }
 
+// Around returns the groups that contain group g.
+func (c Company) Around(g int) []int {
+	if outer := g - g%10; g%10 >= 1 && g%10 <= 3 {
+		return []int{outer}
+	}
+	return nil
+}
+
 // Members returns the people of group g and of the groups in it.
 func (c Company) Members(g int) []int {
 	var people []int

@@ -1,0 +1,198 @@
+package demo
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"lockstep/webexorg"
+)
+
+// universe is a webexorg, in this process or in another, seen through its control surface.
+type universe struct {
+	base  string // such as http://127.0.0.1:8430
+	token string
+	http  *http.Client
+}
+
+// do sends a request to the control surface and decodes the answer, unless into is nil.
+func (u *universe) do(ctx context.Context, method, path string, body, into any) error {
+	res, err := u.send(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if into == nil {
+		return nil
+	}
+	if err := json.NewDecoder(res.Body).Decode(into); err != nil {
+		return fmt.Errorf("read what the organisation answers to %s %s: %w", method, path, err)
+	}
+	return nil
+}
+
+func (u *universe) send(ctx context.Context, method, path string, body any) (*http.Response, error) {
+	var sent io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		sent = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, u.base+"/control"+path, sent)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+u.token)
+	res, err := u.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("ask the Webex organisation: %w", err)
+	}
+	if res.StatusCode >= 300 {
+		defer res.Body.Close()
+		text, _ := io.ReadAll(io.LimitReader(res.Body, 1000)) // what there is of it explains the status
+		return nil, fmt.Errorf("%s %s at the Webex organisation: %s: %s", method, path, res.Status, bytes.TrimSpace(text))
+	}
+	return res, nil
+}
+
+// org is an organisation with a token that may write.
+type org struct {
+	*universe
+	id     string
+	bearer string
+}
+
+// add adds an organisation.
+func (u *universe) add(ctx context.Context, c webexorg.OrgConfig) (*org, error) {
+	var made webexorg.OrgConfig
+	if err := u.do(ctx, http.MethodPost, "/orgs", c, &made); err != nil {
+		return nil, err
+	}
+	var issued struct {
+		Token string `json:"token"`
+	}
+	err := u.do(ctx, http.MethodPost, "/orgs/"+made.ID+"/tokens", struct{}{}, &issued)
+	return &org{universe: u, id: made.ID, bearer: issued.Token}, err
+}
+
+// drop removes the organisation.
+func (o *org) drop(ctx context.Context) error {
+	return o.do(ctx, http.MethodDelete, "/orgs/"+o.id, nil, nil)
+}
+
+// misbehave sets the knobs.
+func (o *org) misbehave(ctx context.Context, k webexorg.Knobs) error {
+	return o.do(ctx, http.MethodPatch, "/orgs/"+o.id+"/knobs", k, nil)
+}
+
+// scim is the address of the organisation's SCIM service.
+func (o *org) scim() string { return o.base + "/identity/scim/" + o.id + "/v2" }
+
+// traffic is how many requests an organisation answered.
+type traffic struct {
+	all       int
+	throttled int // with 429
+	routes    []webexorg.Count
+}
+
+// counts returns the requests since resetCounts.
+func (u *universe) counts(ctx context.Context) (traffic, error) {
+	var out struct {
+		Requests []webexorg.Count `json:"requests"`
+	}
+	err := u.do(ctx, http.MethodGet, "/stats", nil, &out)
+	t := traffic{routes: out.Requests}
+	for _, c := range out.Requests {
+		t.all += int(c.Requests)
+		if c.Status == http.StatusTooManyRequests {
+			t.throttled += int(c.Requests)
+		}
+	}
+	return t, err
+}
+
+func (u *universe) resetCounts(ctx context.Context) error {
+	return u.do(ctx, http.MethodDelete, "/stats", nil, nil)
+}
+
+// commits returns the writes after the one numbered since, waiting a while when there is none, and the number of the last.
+func (u *universe) commits(ctx context.Context, since int64, wait time.Duration) ([]webexorg.Commit, int64, error) {
+	var out struct {
+		Last    int64             `json:"last"`
+		Commits []webexorg.Commit `json:"commits"`
+	}
+	q := url.Values{"since": {fmt.Sprint(since)}, "wait": {wait.String()}}
+	err := u.do(ctx, http.MethodGet, "/commits?"+q.Encode(), nil, &out)
+	return out.Commits, out.Last, err
+}
+
+// holdings is what an organisation has, by id.
+type holdings struct {
+	accounts map[string]*account
+	groups   map[string]string   // names
+	members  map[string][]string // by group
+}
+
+// read returns what the organisation has.
+func (o *org) read(ctx context.Context) (*holdings, error) {
+	res, err := o.send(ctx, http.MethodGet, "/orgs/"+o.id+"/dump", nil)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	return readDump(res.Body)
+}
+
+// readDump reads webexorg's dump of one organisation.
+func readDump(r io.Reader) (*holdings, error) {
+	h := &holdings{accounts: map[string]*account{}, groups: map[string]string{}, members: map[string][]string{}}
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 64<<10), 16<<20)
+	for lines.Scan() {
+		var line struct {
+			Kind, ID, Group, Member string
+			Resource                json.RawMessage
+		}
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			return nil, fmt.Errorf("read the organisation's dump: %w", err)
+		}
+		switch line.Kind {
+		case "user":
+			a := &account{}
+			if err := json.Unmarshal(line.Resource, a); err != nil {
+				return nil, fmt.Errorf("read account %s: %w", line.ID, err)
+			}
+			h.accounts[line.ID] = a
+		case "group":
+			var g struct {
+				DisplayName string `json:"displayName"`
+			}
+			if err := json.Unmarshal(line.Resource, &g); err != nil {
+				return nil, fmt.Errorf("read group %s: %w", line.ID, err)
+			}
+			h.groups[line.ID] = g.DisplayName
+		case "member":
+			h.members[line.Group] = append(h.members[line.Group], line.Member)
+		}
+	}
+	return h, lines.Err()
+}
+
+// id returns the id of the account with the user name, "" when there is none.
+func (h *holdings) id(userName string) string {
+	for id, a := range h.accounts {
+		if strings.EqualFold(a.UserName, userName) {
+			return id
+		}
+	}
+	return ""
+}
