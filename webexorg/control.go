@@ -183,7 +183,7 @@ func (u *Universe) controlCommits(w http.ResponseWriter, r *http.Request) error 
 	}{last, commits})
 }
 
-func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
+func readJSON[T any](w http.ResponseWriter, r *http.Request, into *T) error {
 	if r.ContentLength == 0 {
 		return nil
 	}
@@ -195,7 +195,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
 	return nil
 }
 
-func writeJSON(w http.ResponseWriter, status int, v any) error {
+func writeJSON[T any](w http.ResponseWriter, status int, v T) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	return json.NewEncoder(w).Encode(v)
