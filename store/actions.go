@@ -17,7 +17,7 @@ import (
 const actionColumns = `id, cycle, state, kind, lane, rank, source_type, source_id, source_name, target_type, target_id, target_name, refers,
 	code, detail, attempt, epoch, expires, undoes, planned, opened, ended, seen, decided, reason, before_doc, after_doc`
 
-var upsertActions = bulk{fixed: 1, lead: true, cols: 28, text: "INSERT INTO action (job, " + actionColumns + `, search) VALUES @rows
+var upsertActions = bulk{lead: []string{"BIGINT"}, n: 28, text: "INSERT INTO action (job, " + actionColumns + `, search) VALUES @rows
 	ON CONFLICT (job, id) DO UPDATE SET cycle = excluded.cycle, state = excluded.state, kind = excluded.kind, lane = excluded.lane,
 		rank = excluded.rank, source_type = excluded.source_type, source_id = excluded.source_id, source_name = excluded.source_name,
 		target_type = excluded.target_type, target_id = excluded.target_id, target_name = excluded.target_name, refers = excluded.refers,
@@ -106,6 +106,9 @@ func scanAction(s scanner) (a provision.Action, err error) {
 	return a, err
 }
 
+const openActions = `UPDATE action SET state = 'open', epoch = $2, attempt = attempt + 1, opened = $3
+	WHERE job = $1 AND state = 'planned' AND id IN (@list)`
+
 // open marks planned actions as open, and takes over those that an earlier epoch left open. If one of them is neither any more,
 // somebody has decided against it: then nothing may be sent, and the error is lockstep.CodePlanStale.
 func (w batch) open(ids []lockstep.ActionID) error {
@@ -117,8 +120,8 @@ func (w batch) open(ids []lockstep.ActionID) error {
 	return err
 }
 
-var updateRanks = bulk{fixed: 1, casts: []string{"TEXT", "BIGINT"}, text: `WITH v(id, rank) AS (VALUES @rows)
-	UPDATE action SET rank = v.rank FROM v WHERE action.job = $1 AND action.id = v.id AND action.rank <> v.rank`}
+var updateRanks = bulk{lead: []string{"BIGINT"}, cols: []string{"TEXT", "BIGINT"}, text: `WITH v(job, id, rank) AS (VALUES @rows)
+	UPDATE action SET rank = v.rank FROM v WHERE action.job = v.job AND action.id = v.id AND action.rank <> v.rank`}
 
 func (w batch) rank(ranks []provision.Rank) error {
 	ranks = lastOf(ranks, func(r *provision.Rank) lockstep.ActionID { return r.Action })
@@ -174,7 +177,7 @@ func in[S ~string](s *actionSearch, column string, values []S) {
 	for _, v := range values {
 		s.args = append(s.args, string(v))
 	}
-	s.text += " AND " + column + " IN (" + params(first, len(values)) + ")"
+	s.text += " AND " + column + " IN (" + numbered.list(first, len(values)) + ")"
 }
 
 func (s *actionSearch) run(q provision.ActionQuery) error {
@@ -195,13 +198,13 @@ func (s *actionSearch) run(q provision.ActionQuery) error {
 	if q.Newest && q.After != "" {
 		s.where("id < ?", string(q.After))
 	}
-	order := " ORDER BY lane, rank, id LIMIT "
+	order := " ORDER BY lane, rank, id"
 	if q.Newest {
-		order = " ORDER BY id DESC LIMIT "
+		order = " ORDER BY id DESC"
 	}
 	if q.IDs != nil {
 		in(s, "state", q.States)
-		return lists(s.text+" AND id IN (@list)", s.args, q.IDs, func(text string, args []any) error {
+		return lists(s.db, s.text+" AND id IN (@list)", s.args, q.IDs, func(text string, args []any) error {
 			return s.read(text+order, args, q.Limit)
 		})
 	}
@@ -222,7 +225,8 @@ func (s *actionSearch) run(q provision.ActionQuery) error {
 }
 
 func (s *actionSearch) read(text string, args []any, limit int) error {
-	rows, err := s.db.query(s.ctx, text+fmt.Sprintf("$%d", len(args)+1), append(slices.Clip(args), int64(limit))...)
+	args = slices.Clip(args)
+	rows, err := s.db.query(s.ctx, text+limitTo(&args, limit), args...)
 	found, err := collect(rows, err, scanAction)
 	s.found = append(s.found, found...)
 	return err
@@ -251,14 +255,17 @@ func (db *DB) Creates(ctx context.Context, tenant lockstep.TenantID, job lockste
 	return errors.Join(rows.Err(), rows.Close())
 }
 
-// actionStates are all states, so that a count of a cycle's actions can go through the index, in which the state comes first.
-const actionStates = "'planned', 'held', 'left_out', 'open', 'done', 'failed', 'refused', 'rejected', 'skipped'"
+// The counts of a Tally are answered by indexes alone. All states are named because the state comes before the cycle in its index.
+const (
+	countActions = "SELECT state, kind, source_type, COUNT(*) FROM action WHERE " + ofJob + ` AND state IN
+		('planned', 'held', 'left_out', 'open', 'done', 'failed', 'refused', 'rejected', 'skipped') AND cycle = $3 GROUP BY state, kind, source_type`
+	countLinks = "SELECT type, COUNT(*) FROM link WHERE " + ofJob + " AND target <> '' AND NOT disabled GROUP BY type"
+)
 
-// Tally counts a cycle's actions and a job's linked objects, in two indexes. It satisfies provision.Store.
+// Tally counts a cycle's actions and a job's linked objects. It satisfies provision.Store.
 func (db *DB) Tally(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID) (provision.Tally, error) {
 	t := provision.Tally{Actions: map[provision.TallyKey]int{}, Linked: map[string]int{}}
-	rows, err := db.query(ctx, "SELECT state, kind, source_type, COUNT(*) FROM action WHERE "+ofJob+" AND state IN ("+actionStates+") AND cycle = $3 GROUP BY state, kind, source_type",
-		string(tenant), string(job), string(cycle))
+	rows, err := db.query(ctx, countActions, string(tenant), string(job), string(cycle))
 	_, err = collect(rows, err, func(s scanner) (struct{}, error) {
 		var k provision.TallyKey
 		var n int
@@ -269,7 +276,7 @@ func (db *DB) Tally(ctx context.Context, tenant lockstep.TenantID, job lockstep.
 	if err != nil {
 		return t, fmt.Errorf("count actions: %w", err)
 	}
-	rows, err = db.query(ctx, "SELECT type, COUNT(*) FROM link WHERE "+ofJob+" AND target <> '' AND NOT disabled GROUP BY type", string(tenant), string(job))
+	rows, err = db.query(ctx, countLinks, string(tenant), string(job))
 	_, err = collect(rows, err, func(s scanner) (struct{}, error) {
 		var typ string
 		var n int

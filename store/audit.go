@@ -9,7 +9,7 @@ import (
 	"lockstep/audit"
 )
 
-var insertAudit = bulk{cols: 11, text: `INSERT INTO audit (tenant, id, at, actor_kind, actor_id, actor_name, verb, object, object_id, name, detail) VALUES @rows`}
+var insertAudit = bulk{n: 11, text: `INSERT INTO audit (tenant, id, at, actor_kind, actor_id, actor_name, verb, object, object_id, name, detail) VALUES @rows`}
 
 // putAudits inserts the audit rows of the functions that succeeded.
 func (t *tx) putAudits(ran []*work) error {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"lockstep"
@@ -16,22 +17,23 @@ const (
 )
 
 // bothLinked is the same for a row v that is about to become an edge.
-const bothLinked = `EXISTS (SELECT 1 FROM link l WHERE l.job = $1 AND l.type = v.from_type AND l.source_id = v.from_id AND l.target <> '')
-	AND EXISTS (SELECT 1 FROM link l WHERE l.job = $1 AND l.type = v.to_type AND l.source_id = v.to_id AND l.target <> '')`
+const bothLinked = `EXISTS (SELECT 1 FROM link l WHERE l.job = v.job AND l.type = v.from_type AND l.source_id = v.from_id AND l.target <> '')
+	AND EXISTS (SELECT 1 FROM link l WHERE l.job = v.job AND l.type = v.to_type AND l.source_id = v.to_id AND l.target <> '')`
 
-var edgeCasts = []string{"TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "BOOLEAN"}
+// edgeTypes are the types of an edge's key and one flag.
+var edgeTypes = []string{"TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "BOOLEAN"}
 
 // upsertWanted inserts an edge that is not written, or sets wanted. excluded.ready says whether both ends are linked. (A new
 // row that is not wanted may so be ready for a moment; it is swept in the same commit.)
-var upsertWanted = bulk{fixed: 1, casts: edgeCasts, text: `WITH v(from_type, from_id, attribute, to_type, to_id, wanted) AS (VALUES @rows)
+var upsertWanted = bulk{lead: []string{"BIGINT"}, cols: edgeTypes, text: `WITH v(job, from_type, from_id, attribute, to_type, to_id, wanted) AS (VALUES @rows)
 	INSERT INTO edge (job, from_type, from_id, attribute, to_type, to_id, wanted, written, ready)
-	SELECT $1, v.from_type, v.from_id, v.attribute, v.to_type, v.to_id, v.wanted, FALSE, ` + bothLinked + ` FROM v WHERE TRUE
+	SELECT v.job, v.from_type, v.from_id, v.attribute, v.to_type, v.to_id, v.wanted, FALSE, ` + bothLinked + ` FROM v WHERE TRUE
 	ON CONFLICT (job, from_type, from_id, attribute, to_type, to_id)
 	DO UPDATE SET wanted = excluded.wanted, ready = excluded.ready AND excluded.wanted <> edge.written`}
 
-var updateWritten = bulk{fixed: 1, casts: edgeCasts, text: `WITH v(from_type, from_id, attribute, to_type, to_id, written) AS (VALUES @rows)
+var updateWritten = bulk{lead: []string{"BIGINT"}, cols: edgeTypes, text: `WITH v(job, from_type, from_id, attribute, to_type, to_id, written) AS (VALUES @rows)
 	UPDATE edge SET written = v.written, ready = edge.wanted <> v.written AND ` + bothLinked + ` FROM v
-	WHERE edge.job = $1 AND edge.from_type = v.from_type AND edge.from_id = v.from_id AND edge.attribute = v.attribute
+	WHERE edge.job = v.job AND edge.from_type = v.from_type AND edge.from_id = v.from_id AND edge.attribute = v.attribute
 	AND edge.to_type = v.to_type AND edge.to_id = v.to_id`}
 
 // edges writes the parts of a batch that concern references, and what the links it wrote change in their readiness.
@@ -57,7 +59,7 @@ func (w batch) edges(b *provision.Batch, links []provision.Link) error {
 	if len(b.Wanted)+len(b.Written)+len(b.Unwrite) == 0 {
 		return nil
 	}
-	_, err := w.exec("DELETE FROM edge WHERE job = $1 AND NOT wanted AND NOT written", w.no)
+	_, err := w.exec(sweepEdges, w.no)
 	return err
 }
 
@@ -85,6 +87,14 @@ type edgeKey struct {
 
 func keyOfEdge(e *provision.EdgeRow) edgeKey { return edgeKey{e.From, e.To, e.Attribute} }
 
+const (
+	readyFrom  = "UPDATE edge SET ready = TRUE WHERE job = $1 AND from_type = $2 AND from_id IN (@list) AND wanted <> written AND NOT ready AND " + toLinked
+	readyTo    = "UPDATE edge SET ready = TRUE WHERE job = $1 AND to_type = $2 AND to_id IN (@list) AND wanted <> written AND NOT ready AND " + fromLinked
+	looseFrom  = "UPDATE edge SET ready = FALSE WHERE job = $1 AND from_type = $2 AND from_id IN (@list) AND ready"
+	looseTo    = "UPDATE edge SET ready = FALSE WHERE job = $1 AND to_type = $2 AND to_id IN (@list) AND ready"
+	sweepEdges = "DELETE FROM edge WHERE job = $1 AND NOT wanted AND NOT written"
+)
+
 // ready brings the edges of links that were written up to date: those of a linked object may have become ready, those of an
 // object that is not linked are not.
 func (w batch) ready(links []provision.Link) error {
@@ -100,10 +110,7 @@ func (w batch) ready(links []provision.Link) error {
 		refs []provision.Ref
 		text string
 	}{
-		{linked, "UPDATE edge SET ready = TRUE WHERE job = $1 AND from_type = $2 AND from_id IN (@list) AND wanted <> written AND NOT ready AND " + toLinked},
-		{linked, "UPDATE edge SET ready = TRUE WHERE job = $1 AND to_type = $2 AND to_id IN (@list) AND wanted <> written AND NOT ready AND " + fromLinked},
-		{loose, "UPDATE edge SET ready = FALSE WHERE job = $1 AND from_type = $2 AND from_id IN (@list) AND ready"},
-		{loose, "UPDATE edge SET ready = FALSE WHERE job = $1 AND to_type = $2 AND to_id IN (@list) AND ready"},
+		{linked, readyFrom}, {linked, readyTo}, {loose, looseFrom}, {loose, looseTo},
 	} {
 		for typ, ids := range byType(part.refs) {
 			if _, err := execLists(w.tx, part.text, []any{w.no, typ}, ids); err != nil {
@@ -135,25 +142,25 @@ func (db *DB) Edges(ctx context.Context, tenant lockstep.TenantID, job lockstep.
 	if q.Removes {
 		text += " AND NOT wanted"
 	}
-	limit := int64(q.Limit)
+	limit := q.Limit
 	if limit == 0 {
-		limit = 1 << 40
+		limit = math.MaxInt
 	}
-	args := []any{string(tenant), string(job), limit}
+	args := []any{string(tenant), string(job)}
 	var all []provision.EdgeRow
 	read := func(text string, args []any) error {
-		rows, err := db.query(ctx, text+" LIMIT $3", args...)
+		rows, err := db.query(ctx, text+limitTo(&args, limit), args...)
 		found, err := collect(rows, err, scanEdge)
 		all = append(all, found...)
 		return err
 	}
-	to := func(text string, args []any) error { return ends("to", q.To, text, args, read) }
+	to := func(text string, args []any) error { return ends(db, "to", q.To, text, args, read) }
 	var err error
 	switch {
 	case q.From != nil && q.To != nil:
-		err = ends("from", q.From, text, args, to)
+		err = ends(db, "from", q.From, text, args, to)
 	case q.From != nil:
-		err = ends("from", q.From, text, args, read)
+		err = ends(db, "from", q.From, text, args, read)
 	case q.To != nil:
 		err = to(text, args)
 	case q.Ready:
@@ -179,10 +186,10 @@ func (db *DB) References(ctx context.Context, tenant lockstep.TenantID, job lock
 }
 
 // ends calls f with the statement narrowed to edges with one of the refs at an end, in pieces.
-func ends(end string, refs []provision.Ref, text string, args []any, f func(text string, args []any) error) error {
+func ends(db *DB, end string, refs []provision.Ref, text string, args []any, f func(text string, args []any) error) error {
 	for typ, ids := range byType(refs) {
 		narrowed := text + fmt.Sprintf(" AND %s_type = $%d AND %s_id IN (@list)", end, len(args)+1, end)
-		if err := lists(narrowed, append(slices.Clip(args), typ), ids, f); err != nil {
+		if err := lists(db, narrowed, append(slices.Clip(args), typ), ids, f); err != nil {
 			return err
 		}
 	}

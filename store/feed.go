@@ -29,7 +29,7 @@ func (t *tx) putFeed(ran []*work) error {
 	return nil
 }
 
-var insertFeed = bulk{cols: 10, text: "INSERT INTO feed (tenant, pos, at, object, op, id, member, kind, app, action) VALUES @rows"}
+var insertFeed = bulk{n: 10, text: "INSERT INTO feed (tenant, pos, at, object, op, id, member, kind, app, action) VALUES @rows"}
 
 func (t *tx) putTenantFeed(works []*work) error {
 	tenant := works[0].tenant

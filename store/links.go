@@ -11,7 +11,7 @@ import (
 
 const linkColumns = "type, source_id, name, target, matched, match_key, version, disabled, code, detail, attempts, due, seen, verdict, image"
 
-var upsertLinks = bulk{fixed: 1, lead: true, cols: 15, text: "INSERT INTO link (job, " + linkColumns + `) VALUES @rows
+var upsertLinks = bulk{lead: []string{"BIGINT"}, n: 15, text: "INSERT INTO link (job, " + linkColumns + `) VALUES @rows
 	ON CONFLICT (job, type, source_id) DO UPDATE SET name = excluded.name, target = excluded.target, matched = excluded.matched,
 		match_key = excluded.match_key, version = excluded.version, disabled = excluded.disabled, code = excluded.code,
 		detail = excluded.detail, attempts = excluded.attempts, due = excluded.due, seen = excluded.seen, verdict = excluded.verdict,
@@ -85,11 +85,11 @@ func (db *DB) Links(ctx context.Context, tenant lockstep.TenantID, job lockstep.
 	var err error
 	switch {
 	case q.Sources != nil:
-		err = lists(text+" AND source_id IN (@list)", args, q.Sources, read)
+		err = lists(db, text+" AND source_id IN (@list)", args, q.Sources, read)
 	case q.Targets != nil:
-		err = lists(text+" AND target IN (@list) AND target <> ''", args, q.Targets, read)
+		err = lists(db, text+" AND target IN (@list) AND target <> ''", args, q.Targets, read)
 	case q.Keys != nil:
-		err = lists(text+" AND match_key IN (@list) AND match_key <> ''", args, q.Keys, read)
+		err = lists(db, text+" AND match_key IN (@list) AND match_key <> ''", args, q.Keys, read)
 	default:
 		if q.Limit == 0 {
 			q.Limit = 1000

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -13,9 +12,9 @@ import (
 )
 
 var (
-	upsertListing = bulk{fixed: 1, lead: true, cols: 3, text: `INSERT INTO listing (job, type, id, doc) VALUES @rows
+	upsertListing = bulk{lead: []string{"BIGINT"}, n: 3, text: `INSERT INTO listing (job, type, id, doc) VALUES @rows
 		ON CONFLICT (job, type, id) DO UPDATE SET doc = excluded.doc`}
-	insertKeys = bulk{fixed: 1, lead: true, cols: 4, text: `INSERT INTO listing_key (job, type, attribute, value, id) VALUES @rows
+	insertKeys = bulk{lead: []string{"BIGINT"}, n: 4, text: `INSERT INTO listing_key (job, type, attribute, value, id) VALUES @rows
 		ON CONFLICT (job, type, attribute, value, id) DO NOTHING`}
 )
 
@@ -37,10 +36,7 @@ func (w batch) list(drop bool, all []provision.Listed) error {
 	var keys []key
 	for i := range all {
 		o := &all[i].Object
-		var err error
-		if docs[i], err = listedText(o); err != nil {
-			return err
-		}
+		docs[i] = listedText(o)
 		for _, k := range all[i].Keys {
 			keys = append(keys, key{o.Type, o.ID, k})
 		}
@@ -57,40 +53,50 @@ func (w batch) list(drop bool, all []provision.Listed) error {
 	return err
 }
 
-// listedDoc is how an object of the target is kept. Its grants belong to sources, so there are none.
-type listedDoc struct {
-	Name    string           `json:"name,omitempty"`
-	Version string           `json:"version,omitempty"`
-	Values  scim.Object      `json:"values"`
-	Edges   []provision.Edge `json:"edges,omitempty"`
-	Partial bool             `json:"partial,omitempty"`
-	Enabled bool             `json:"enabled,omitempty"`
-	Deleted bool             `json:"deleted,omitempty"`
-	Time    int64            `json:"time,omitempty"`
+// listedText is how an object of the target is kept: as JSON of all but its type and id. Grants belong to sources, so there are
+// none. The values are a scim.Object, and so is the whole: one encoding, without reflection.
+func listedText(o *provision.Object) string {
+	var edges scim.List
+	for _, e := range o.Edges {
+		edges = append(edges, scim.Object{
+			{Name: "attribute", Value: e.Attribute}, {Name: "type", Value: e.To.Type}, {Name: "id", Value: e.To.ID}, {Name: "gone", Value: e.Gone},
+		})
+	}
+	doc := make(scim.Object, 0, 8)
+	doc.Set("name", o.Name)
+	doc.Set("version", o.Version)
+	doc.Set("values", o.Values)
+	doc.Set("edges", edges)
+	doc.Set("partial", o.Partial)
+	doc.Set("enabled", o.Enabled)
+	doc.Set("deleted", o.Deleted)
+	doc.Set("time", millis(o.Time))
+	return document(doc)
 }
 
-func listedText(o *provision.Object) (string, error) {
-	doc := listedDoc{o.Name, o.Version, o.Values, o.Edges, o.Partial, o.Enabled, o.Deleted, millis(o.Time)}
-	text, err := json.Marshal(&doc)
+func listedObject(ref provision.Ref, text string) (o provision.Object, err error) {
+	doc, err := object(text)
 	if err != nil {
-		return "", fmt.Errorf("keep %s %s: %w", o.Type, o.ID, err)
+		return o, fmt.Errorf("listed %s %s: %w", ref.Type, ref.ID, err)
 	}
-	return string(text), nil
+	flag := func(name string) bool { is, _ := doc.Get(name).(bool); return is }
+	o = provision.Object{
+		Ref: ref, Name: doc.Text("name"), Version: doc.Text("version"), Partial: flag("partial"), Enabled: flag("enabled"), Deleted: flag("deleted"),
+	}
+	o.Values, _ = doc.Get("values").(scim.Object)
+	edges, _ := doc.Get("edges").(scim.List)
+	for _, v := range edges {
+		e, _ := v.(scim.Object)
+		gone, _ := e.Get("gone").(bool)
+		o.Edges = append(o.Edges, provision.Edge{Attribute: e.Text("attribute"), To: provision.Ref{Type: e.Text("type"), ID: e.Text("id")}, Gone: gone})
+	}
+	at, _ := doc.Get("time").(int64)
+	o.Time = instant(at)
+	return o, nil
 }
 
-func listedObject(ref provision.Ref, text string) (provision.Object, error) {
-	var d listedDoc
-	if err := json.Unmarshal([]byte(text), &d); err != nil {
-		return provision.Object{}, fmt.Errorf("listed %s %s: %w", ref.Type, ref.ID, err)
-	}
-	if len(d.Values) == 0 {
-		d.Values = nil
-	}
-	return provision.Object{
-		Ref: ref, Name: d.Name, Version: d.Version, Values: d.Values, Edges: d.Edges, Partial: d.Partial,
-		Enabled: d.Enabled, Deleted: d.Deleted, Time: instant(d.Time),
-	}, nil
-}
+const selectListed = "SELECT k.id, k.value, o.doc FROM listing_key k JOIN listing o ON o.job = k.job AND o.type = k.type AND o.id = k.id WHERE k." + ofJob +
+	" AND k.type = $3 AND k.attribute = $4 AND k.value IN "
 
 // Listed returns the objects of a type that have one of the keys, each once, with those of its keys that were asked for. It
 // satisfies provision.Store.
@@ -101,9 +107,7 @@ func (db *DB) Listed(ctx context.Context, tenant lockstep.TenantID, job lockstep
 	}
 	found := map[string]*provision.Listed{}
 	for attribute, list := range values {
-		text := "SELECT k.id, k.value, o.doc FROM listing_key k JOIN listing o ON o.job = k.job AND o.type = k.type AND o.id = k.id WHERE k." + ofJob +
-			" AND k.type = $3 AND k.attribute = $4 AND k.value IN (@list)"
-		err := lists(text, []any{string(tenant), string(job), typ, attribute}, list, func(text string, args []any) error {
+		err := lists(db, selectListed+"(@list)", []any{string(tenant), string(job), typ, attribute}, list, func(text string, args []any) error {
 			rows, err := db.query(ctx, text, args...)
 			_, err = collect(rows, err, func(s scanner) (struct{}, error) { return struct{}{}, addListed(s, found, typ, attribute) })
 			return err

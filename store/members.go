@@ -16,6 +16,8 @@ func scanMember(s scanner) (m directory.Member, err error) {
 	return m, s.Scan(&m.Group, &m.ID, &m.Kind)
 }
 
+const memberSelect = "SELECT group_id, id, kind FROM member WHERE tenant = $1 AND (group_id, id) > ($2, $3)"
+
 // memberLimit is how many memberships a query without a limit returns.
 const memberLimit = 10_000
 
@@ -24,16 +26,15 @@ func (db *DB) Members(ctx context.Context, tenant lockstep.TenantID, q directory
 	if q.Limit == 0 {
 		q.Limit = memberLimit
 	}
-	text := "SELECT group_id, id, kind FROM member WHERE tenant = $1 AND (group_id, id) > ($2, $3)"
-	args := []any{string(tenant), string(q.After.Group), q.After.ID, int64(q.Limit)}
+	text, args := memberSelect, []any{string(tenant), string(q.After.Group), q.After.ID}
 	if q.Kind != "" {
-		text += " AND kind = $5"
+		text += " AND kind = $4"
 		args = append(args, string(q.Kind))
 	}
 	// Each piece of the lists gives its first rows in order; the first of them all are the answer.
 	var all []directory.Member
 	read := func(text string, args []any) error {
-		rows, err := db.query(ctx, text+" ORDER BY group_id, id LIMIT $4", args...)
+		rows, err := db.query(ctx, text+" ORDER BY group_id, id"+limitTo(&args, q.Limit), args...)
 		found, err := collect(rows, err, scanMember)
 		all = append(all, found...)
 		return err
@@ -42,13 +43,13 @@ func (db *DB) Members(ctx context.Context, tenant lockstep.TenantID, q directory
 		if q.IDs == nil {
 			return read(text, args)
 		}
-		return lists(text+" AND id IN (@list)", args, q.IDs, read)
+		return lists(db, text+" AND id IN (@list)", args, q.IDs, read)
 	}
 	var err error
 	if q.Groups == nil {
 		err = within(text, args)
 	} else {
-		err = lists(text+" AND group_id IN (@list)", args, q.Groups, within)
+		err = lists(db, text+" AND group_id IN (@list)", args, q.Groups, within)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read memberships: %w", err)
@@ -60,8 +61,8 @@ func (db *DB) Members(ctx context.Context, tenant lockstep.TenantID, q directory
 	return all[:min(len(all), q.Limit)], nil
 }
 
-var insertMembers = bulk{fixed: 2, casts: []string{"TEXT", "TEXT"}, text: `WITH v(id, kind) AS (VALUES @rows)
-	INSERT INTO member (tenant, group_id, id, kind) SELECT $1, $2, v.id, v.kind FROM v WHERE TRUE
+var insertMembers = bulk{lead: []string{"TEXT", "TEXT"}, cols: []string{"TEXT", "TEXT"}, text: `WITH v(tenant, group_id, id, kind) AS (VALUES @rows)
+	INSERT INTO member (tenant, group_id, id, kind) SELECT tenant, group_id, id, kind FROM v WHERE TRUE
 	ON CONFLICT (tenant, group_id, id) DO NOTHING RETURNING group_id, id, kind`}
 
 func (c *change) addMembers(a directory.AddMembers) error {
@@ -119,7 +120,7 @@ func (c *change) present(a directory.AddMembers) error {
 // existing calls f with those of the ids that the table has.
 func (c *change) existing(table string, ids []string, f func(id string)) error {
 	text := "SELECT id FROM " + table + " WHERE tenant = $1 AND id IN (@list)" + c.db.dialect.lock()
-	return lists(text, []any{string(c.tenant)}, ids, func(text string, args []any) error {
+	return lists(c.db, text, []any{string(c.tenant)}, ids, func(text string, args []any) error {
 		rows, err := c.query(text, args...)
 		found, err := collect(rows, err, scanText)
 		for _, id := range found {
@@ -136,7 +137,7 @@ func (c *change) removeMembers(r directory.RemoveMembers) error {
 	}
 	var removed []directory.Member
 	text := "DELETE FROM member WHERE tenant = $1 AND group_id = $2 AND id IN (@list) RETURNING group_id, id, kind"
-	err := lists(text, []any{string(c.tenant), string(r.Group)}, ids, func(text string, args []any) error {
+	err := lists(c.db, text, []any{string(c.tenant), string(r.Group)}, ids, func(text string, args []any) error {
 		rows, err := c.query(text, args...)
 		found, err := collect(rows, err, scanMember)
 		removed = append(removed, found...)

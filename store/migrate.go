@@ -46,6 +46,9 @@ func (db *DB) migrate(ctx context.Context) error {
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
+	if db.dialect.name() == SQLite {
+		return db.analyse(ctx)
+	}
 	return nil
 }
 

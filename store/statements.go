@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -123,19 +124,20 @@ const listSize = 512
 
 // lists calls f with pieces of values and, for each, the text with its list in the place of @list and args followed by the
 // values. Lists are padded to a power of two by repeating the last value, which changes no result of IN.
-func lists[S ~string](text string, args []any, values []S, f func(text string, args []any) error) error {
+func lists[S ~string](db *DB, text string, args []any, values []S, f func(text string, args []any) error) error {
 	for len(values) > 0 {
 		n := min(len(values), listSize)
 		size := 1
 		for size < n {
 			size *= 2
 		}
-		all := make([]any, 0, len(args)+size)
+		all := make([]any, 0, len(args)+size+1) // one more, for a limit
 		all = append(all, args...)
 		for i := range size {
 			all = append(all, string(values[min(i, n-1)]))
 		}
-		if err := f(strings.Replace(text, "@list", params(len(args)+1, size), 1), all); err != nil {
+		mark := db.marks(text, "@list", len(args))
+		if err := f(strings.Replace(text, "@list", mark.list(len(args)+1, size), 1), all); err != nil {
 			return err
 		}
 		values = values[n:]
@@ -143,27 +145,75 @@ func lists[S ~string](text string, args []any, values []S, f func(text string, a
 	return nil
 }
 
-// params returns "$first,…" for n parameters.
-func params(first, n int) string {
+// marks is how the parameters of a list are written: $4,$5,$6 or ?,?,?.
+type marks bool
+
+const (
+	numbered   marks = false
+	positional marks = true
+)
+
+// marks returns how to write a list of parameters in the place of at, after n others. SQLite looks a named parameter up in a list
+// of all names, so that a long list costs its square; ? has no name. It counts from the parameters before it, so it will do
+// only when all n stand there.
+func (db *DB) marks(text, at string, n int) marks {
+	if db.dialect.name() != SQLite {
+		return numbered
+	}
+	before, _, _ := strings.Cut(text, at)
+	for i := range n {
+		if !mentions(before, "$"+strconv.Itoa(i+1)) {
+			return numbered
+		}
+	}
+	return positional
+}
+
+// mentions reports whether the parameter occurs in the text.
+func mentions(text, parameter string) bool {
+	for {
+		_, after, ok := strings.Cut(text, parameter)
+		if !ok || after == "" || after[0] < '0' || after[0] > '9' {
+			return ok
+		}
+		text = after
+	}
+}
+
+// list returns n parameters, divided by commas.
+func (m marks) list(first, n int) string {
 	var b strings.Builder
 	for i := range n {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteByte('$')
-		b.WriteString(strconv.Itoa(first + i))
+		b.WriteString(m.one(first + i))
 	}
 	return b.String()
 }
 
+func (m marks) one(n int) string {
+	if m == positional {
+		return "?"
+	}
+	return "$" + strconv.Itoa(n)
+}
+
+// limitTo adds a limit to the arguments and returns its clause.
+func limitTo(args *[]any, n int) string {
+	*args = append(*args, int64(n))
+	return " LIMIT $" + strconv.Itoa(len(*args))
+}
+
 // bulk is a statement that takes any number of rows.
 type bulk struct {
-	text  string   // with @rows in the place of the list of rows: ($4,$5),($6,$7)
-	fixed int      // parameters $1… that come before those of the rows
-	lead  bool     // each row begins with the fixed parameters
-	casts []string // the type of each column, where PostgreSQL cannot infer it (a list of rows that is not INSERT's own)
-	cols  int      // columns of a row; 0 is len(casts)
+	text string   // with @rows in the place of the list of rows: ($1,$2,$3),($1,$4,$5)
+	lead []string // types of the columns that every row begins with, with the same values
+	cols []string // types of the other columns, where PostgreSQL cannot infer them: in a list of rows that is not INSERT's own
+	n    int      // number of the other columns, where it can
 }
+
+func (b *bulk) columns() int { return max(b.n, len(b.cols)) }
 
 // bulkSize is how many rows one statement takes. A larger one is no faster, and prepares slower.
 const bulkSize = 64
@@ -178,41 +228,37 @@ func (db *DB) rendered(b *bulk, rows int) string {
 	if text, ok := db.texts.Load(bulkKey{b, rows}); ok {
 		return text.(string)
 	}
-	text := b.render(rows)
+	m := numbered
+	if db.dialect.name() == SQLite {
+		m = positional // the first row has all leading parameters before the others
+	}
+	text := b.render(rows, m)
 	db.texts.Store(bulkKey{b, rows}, text)
 	return text
 }
 
-func (b *bulk) columns() int {
-	if b.cols > 0 {
-		return b.cols
-	}
-	return len(b.casts)
-}
-
-func (b *bulk) render(rows int) string {
+func (b *bulk) render(rows int, m marks) string {
 	var s strings.Builder
-	lead := ""
-	if b.lead {
-		lead = params(1, b.fixed) + ","
-	}
-	next := b.fixed + 1
+	next := len(b.lead) + 1
 	for r := range rows {
 		if r > 0 {
 			s.WriteByte(',')
 		}
-		s.WriteString("(" + lead)
-		if r == 0 && b.casts != nil {
-			for c, typ := range b.casts {
-				if c > 0 {
-					s.WriteByte(',')
-				}
-				s.WriteString("CAST($" + strconv.Itoa(next+c) + " AS " + typ + ")")
+		s.WriteByte('(')
+		for c := range len(b.lead) + b.columns() {
+			if c > 0 {
+				s.WriteByte(',')
 			}
-		} else {
-			s.WriteString(params(next, b.columns()))
+			parameter := numbered.one(c + 1)
+			if c >= len(b.lead) {
+				parameter = m.one(next)
+				next++
+			}
+			if r == 0 && b.cols != nil { // the first row gives the list its types
+				parameter = "CAST(" + parameter + " AS " + append(slices.Clip(b.lead), b.cols...)[c] + ")"
+			}
+			s.WriteString(parameter)
 		}
-		next += b.columns()
 		s.WriteByte(')')
 	}
 	return strings.Replace(b.text, "@rows", s.String(), 1)

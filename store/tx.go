@@ -173,9 +173,9 @@ func (t *tx) query(text string, args ...any) (*sql.Rows, error) {
 
 // bulk runs the statement for n rows, the i-th appended by row, in pieces of few different sizes. It returns how many rows
 // were affected.
-func (t *tx) bulk(b *bulk, fixed []any, n int, row func(args []any, i int) []any) (affected int64, err error) {
+func (t *tx) bulk(b *bulk, lead []any, n int, row func(args []any, i int) []any) (affected int64, err error) {
 	err = pieces(n, func(from, size int) error {
-		args := slices.Grow(slices.Clone(fixed), size*b.columns())
+		args := slices.Grow(slices.Clone(lead), size*b.columns())
 		for i := range size {
 			args = row(args, from+i)
 		}
@@ -203,7 +203,7 @@ func pieces(n int, f func(from, size int) error) error {
 
 // execLists runs the statement for pieces of an IN list.
 func execLists[S ~string](t *tx, text string, args []any, values []S) (affected int64, err error) {
-	err = lists(text, args, values, func(text string, args []any) error {
+	err = lists(t.db, text, args, values, func(text string, args []any) error {
 		n, err := t.exec(text, args...)
 		affected += n
 		return err

@@ -85,7 +85,7 @@ func (s *selection[T]) run(ctx context.Context, db *DB) ([]T, error) {
 		return collect(rows, err, s.scan)
 	}
 	var all []T
-	err := lists(s.text+alive, []any{string(s.tenant)}, s.values, func(text string, args []any) error {
+	err := lists(db, s.text+alive, []any{string(s.tenant)}, s.values, func(text string, args []any) error {
 		rows, err := db.query(ctx, text, args...)
 		found, err := collect(rows, err, s.scan)
 		all = append(all, found...)
