@@ -1,0 +1,273 @@
+// Package ldap reads people and groups from an LDAP directory (RFC 4511), as a provision.Source: OpenLDAP, 389 Directory Server
+// and Active Directory.
+//
+// A read goes over the directory twice, each time with one paged search (RFC 2696) for people and one for groups. The first
+// asks for keys only: id, change mark, DN. From it comes a map of all DNs, so that a manager or a member costs no search of
+// his own, and a digest, which is the cursor: a directory whose keys have not changed is not read again. Before even that,
+// where the server keeps a mark of its last change (contextCSN, highestCommittedUSN), one small search tells that nothing
+// happened. The second asks for the attributes and gives objects out page by page; memory holds keys, not entries.
+//
+// An object's id is what the server keeps over renames: entryUUID, nsUniqueId or objectGUID.
+//
+// Invariants: a read that is cut short, by a size limit, by a referral or by an entry without id, is never Whole, so nobody
+// is taken for gone because he was not shown. A password goes out over TLS or to this machine only, unless the operator says
+// otherwise.
+package ldap
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"lockstep"
+	"lockstep/provision"
+	"lockstep/web"
+)
+
+// Config says which server to read and what of it. URL and Base are required.
+type Config struct {
+	URL      string // ldap://host:389 or ldaps://host:636
+	StartTLS bool   // upgrade ldap:// to TLS before anything else
+	CA       []byte // PEM of certification authorities to trust beside the machine's
+	BindDN   string // or user@domain for Active Directory; "" is anonymous
+	Password func(context.Context) (string, error)
+	Insecure bool // the password may go out without TLS
+
+	Base         string   // DN under which people and groups are
+	PeopleBase   string   // "" is Base
+	GroupsBase   string   // "" is Base; "-" reads no groups
+	PeopleFilter string   // "" is inetOrgPerson and Active Directory's user
+	GroupsFilter string   // "" is groupOfNames, groupOfUniqueNames, posixGroup and Active Directory's group
+	Attributes   []string // of people to read beside the usual ones
+	ID           string   // attribute that identifies an object for good; "" is what the server keeps
+
+	PageSize int           // 0 is 500
+	Timeout  time.Duration // for one search; 0 is 30 s
+	Poll     time.Duration // how often Watch looks; 0 is 5 s
+	// Dial connects; nil reaches public addresses only.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	Now  func() time.Time // nil is time.Now
+}
+
+// ParseConfig reads a connection's settings, named like the fields of Config in lower case with underscores: url, start_tls,
+// ca, bind_dn, insecure, base, people_base, groups_base, people_filter, groups_filter, attributes (separated by blanks or
+// commas), id, page_size.
+func ParseConfig(settings map[string]string) (Config, error) {
+	var c Config
+	var ca string
+	texts := map[string]*string{
+		"url": &c.URL, "ca": &ca, "bind_dn": &c.BindDN, "base": &c.Base, "people_base": &c.PeopleBase, "groups_base": &c.GroupsBase,
+		"people_filter": &c.PeopleFilter, "groups_filter": &c.GroupsFilter, "id": &c.ID,
+	}
+	switches := map[string]*bool{"start_tls": &c.StartTLS, "insecure": &c.Insecure}
+	for name, value := range settings {
+		var err error
+		switch {
+		case texts[name] != nil:
+			*texts[name] = strings.TrimSpace(value)
+		case value == "":
+		case switches[name] != nil:
+			*switches[name], err = strconv.ParseBool(value)
+		case name == "attributes":
+			c.Attributes = strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ';' || r == ' ' })
+		case name == "page_size":
+			c.PageSize, err = strconv.Atoi(value)
+		default:
+			return c, invalid("an LDAP source has no setting %q", name)
+		}
+		if err != nil {
+			return c, invalid("the setting %s cannot be %q", name, value)
+		}
+	}
+	c.CA = []byte(ca)
+	return c, nil
+}
+
+func invalid(format string, args ...any) error {
+	return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: fmt.Sprintf(format, args...)}
+}
+
+const (
+	peopleFilter = "(|(objectClass=inetOrgPerson)(&(objectCategory=person)(objectClass=user)(!(objectClass=computer))))"
+	groupsFilter = "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup)(objectClass=group))"
+)
+
+// Source is an LDAP directory.
+type Source struct {
+	config  Config
+	address string // host:port
+	host    string
+	tls     *tls.Config
+	ldaps   bool
+}
+
+var _ provision.Source = (*Source)(nil)
+
+const (
+	userType         = "User"
+	groupType        = "Group"
+	managerAttribute = "manager"
+	memberAttribute  = "members"
+)
+
+// New returns the source. It does not connect. The error has the code invalid_value.
+func New(c Config) (*Source, error) {
+	u, err := url.Parse(strings.TrimSpace(c.URL))
+	if err != nil || (u.Scheme != "ldap" && u.Scheme != "ldaps") || u.Hostname() == "" {
+		return nil, invalid("%q is not the address of an LDAP server; it should look like ldaps://ldap.example.com", c.URL)
+	}
+	s := &Source{host: u.Hostname(), ldaps: u.Scheme == "ldaps"}
+	s.address = net.JoinHostPort(s.host, or(u.Port(), map[bool]string{false: "389", true: "636"}[s.ldaps]))
+	switch {
+	case s.ldaps && c.StartTLS:
+		return nil, invalid("%s has TLS from the start: StartTLS would do it twice", c.URL)
+	case c.Base == "" && (c.PeopleBase == "" || c.GroupsBase == ""):
+		return nil, invalid("an LDAP source needs a base, such as dc=example,dc=com")
+	case c.PageSize < 0:
+		return nil, invalid("the page size %d is negative", c.PageSize)
+	}
+	s.tls = &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12}
+	if len(c.CA) > 0 {
+		if s.tls.RootCAs, err = x509.SystemCertPool(); err != nil {
+			s.tls.RootCAs = x509.NewCertPool()
+		}
+		if !s.tls.RootCAs.AppendCertsFromPEM(c.CA) {
+			return nil, invalid("the certification authority is no certificate in PEM form")
+		}
+	}
+	c.PeopleBase, c.GroupsBase = or(c.PeopleBase, c.Base), or(c.GroupsBase, c.Base)
+	c.PeopleFilter, c.GroupsFilter = or(c.PeopleFilter, peopleFilter), or(c.GroupsFilter, groupsFilter)
+	c.PageSize, c.Timeout, c.Poll = or(c.PageSize, 500), or(c.Timeout, 30*time.Second), or(c.Poll, 5*time.Second)
+	if c.Dial == nil {
+		c.Dial = (&web.Dialer{}).DialContext
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	s.config = c
+	return s, nil
+}
+
+func or[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+// Describe names the source. It has no schema: an entry's attributes are an object's, under their LDAP names.
+func (s *Source) Describe(context.Context) (provision.System, error) {
+	return provision.System{
+		Name: s.host, Key: "ldap/" + s.address + "/" + s.config.Base,
+		References: []string{managerAttribute, memberAttribute}, Nesting: true,
+	}, nil
+}
+
+// Test connects, binds, and counts people and groups.
+func (s *Source) Test(ctx context.Context, report func(provision.Check)) error {
+	var c *session
+	var k *keys
+	defer func() {
+		if c != nil {
+			c.close()
+		}
+	}()
+	steps := []struct {
+		name string
+		run  func() (string, error)
+	}{
+		{"reach", func() (detail string, err error) { c, err = s.connect(ctx); return s.address, err }},
+		{"authenticate", func() (string, error) { return or(s.config.BindDN, "anonymous"), c.bind(ctx) }},
+		{"read the keys", func() (detail string, err error) {
+			if k, err = s.scan(c); err == nil {
+				detail = fmt.Sprintf("%d people, %d groups", k.people, k.groups)
+			}
+			return detail, err
+		}},
+	}
+	for _, step := range steps {
+		began := time.Now()
+		detail, err := step.run()
+		check := provision.Check{Name: step.name, OK: err == nil, Code: lockstep.CodeOf(err), Detail: detail, Took: time.Since(began)}
+		if err != nil {
+			check.Detail = err.Error()
+		}
+		report(check)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Get returns these objects. It reads all keys once, since references are DNs.
+func (s *Source) Get(ctx context.Context, refs ...provision.Ref) ([]provision.Object, error) {
+	c, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	k, err := s.scan(c)
+	if err != nil {
+		return nil, err
+	}
+	var found []provision.Object
+	for _, typ := range []string{userType, groupType} {
+		var ids []string
+		for _, r := range refs {
+			if r.Type == typ {
+				ids = append(ids, r.ID)
+			}
+		}
+		for some := range slices.Chunk(ids, 100) {
+			objects, err := s.byID(c, k, typ, some)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, objects...)
+		}
+	}
+	return found, nil
+}
+
+// Watch looks at the server's mark of its last change. A server without one cannot be watched.
+func (s *Source) Watch(ctx context.Context, changed func()) error {
+	last, err := s.mark(ctx)
+	if err != nil {
+		return err
+	}
+	if last == "" {
+		return errors.ErrUnsupported
+	}
+	ticker := time.NewTicker(s.config.Poll)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+		if now, err := s.mark(ctx); err == nil && now != last { // while the server is away there is nothing to read
+			last = now
+			changed()
+		}
+	}
+}
+
+func (s *Source) mark(ctx context.Context) (string, error) {
+	c, err := s.open(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer c.close()
+	return c.mark()
+}
