@@ -74,22 +74,31 @@ type watcher struct {
 	actions bool
 	send    sse.Sender
 	last    Job
+	newest  []provision.Cycle                           // the newest, or none
 	sent    map[lockstep.ActionID]provision.ActionState // as it was sent, of the newest rows
 }
 
+// look sends the job when it shows something new. Log lines are looked at when the newest cycle has moved, too: a short one
+// begins and ends between two looks, and the job looks the same.
 func (w *watcher) look(ctx context.Context) error {
 	stored, err := w.server.Store.Job(ctx, w.tenant, w.job)
 	if err != nil {
 		return err
 	}
-	now := w.server.view(stored)
-	if reflect.DeepEqual(now, w.last) {
+	newest, err := w.server.Store.Cycles(ctx, w.tenant, w.job, 1)
+	if err != nil {
+		return err
+	}
+	first, now := w.last.ID == "", w.server.view(stored)
+	shown := reflect.DeepEqual(now, w.last)
+	if shown && reflect.DeepEqual(newest, w.newest) {
 		return nil
 	}
-	first := w.last.ID == ""
-	w.last = now
-	if err := w.send.Data(now); err != nil {
-		return err
+	w.last, w.newest = now, newest
+	if !shown {
+		if err := w.send.Data(now); err != nil {
+			return err
+		}
 	}
 	if !w.actions {
 		return nil
