@@ -126,11 +126,12 @@ func backOff(n int) time.Duration {
 	return min(5*time.Second<<min(max(n-1, 0), 16), 6*time.Hour)
 }
 
+// text is the error in words; its code stands beside it in the row.
 func text(err error) string {
 	if err == nil {
 		return ""
 	}
-	return err.Error()
+	return strings.Replace(err.Error(), " ["+string(lockstep.CodeOf(err))+"]", "", 1)
 }
 
 func containsFold(list []string, s string) bool {

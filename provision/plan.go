@@ -23,6 +23,7 @@ type candidate struct {
 	verdict  rule.Verdict
 	out      rule.Output
 	hits     []Object
+	matched  int               // of out.Match: what the hits were found by
 	taken    bool              // the hit is linked to another object
 	twin     bool              // another object of the source has the same matching value
 	replaces lockstep.ActionID // a row that there is for it already
@@ -430,7 +431,8 @@ func (r *run) refuse(c *candidate, d rule.Decision, p *planned) {
 func (r *run) explain(c *candidate, d rule.Decision) string {
 	value := ""
 	if len(c.out.Match) > 0 {
-		value = c.out.Match[0].Attribute + " " + c.out.Match[0].Value
+		m := c.out.Match[c.matched]
+		value = m.Attribute + " " + m.Value
 	}
 	switch d.Code {
 	case lockstep.CodeMatchAmbiguous:

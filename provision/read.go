@@ -151,7 +151,7 @@ func (r *run) bad(rows []Bad, p *planned) {
 		p.actions = append(p.actions, Action{
 			ID: lockstep.NewID[lockstep.ActionID](), Job: r.job.ID, Cycle: r.cycle.ID, Kind: rule.Skip, Lane: LaneCreate,
 			Source: End{b.Ref, b.Name}, Reason: rule.Reason{Rule: "unreadable at source"}, State: Refused,
-			Code: lockstep.CodeOf(b.Err), Detail: b.Err.Error(), Epoch: r.job.Epoch, Planned: now, Ended: now,
+			Code: lockstep.CodeOf(b.Err), Detail: text(b.Err), Epoch: r.job.Epoch, Planned: now, Ended: now,
 		})
 	}
 }
