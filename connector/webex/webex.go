@@ -116,8 +116,11 @@ func New(c Config) (*Target, error) {
 	app, err := scimapp.New(scimapp.Config{
 		BaseURL: endpoint, Name: name, Token: c.Token, HTTP: c.HTTP, Now: c.Now, Explain: explain, MaxRetryAfter: retryAfter,
 		Profile: scimapp.Profile{
-			Types:     types,
-			FindBy:    map[string][]string{"User": {"userName", "displayName", "nickName"}, "Group": {"displayName"}},
+			Types: types,
+			FindBy: map[string][]string{
+				"User":  {"userName", "displayName", "nickName", scim.EnterpriseUserURN + ":employeeNumber"},
+				"Group": {"displayName"},
+			},
 			FindBatch: orChain, PageSize: pageSize, MaxMembers: maxMembers, Connections: connections, Lag: lag,
 			Unique: map[string][]string{"User": {"userName"}, "Group": {"displayName"}},
 		},
