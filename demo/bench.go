@@ -270,7 +270,7 @@ func (r *benchRun) fill(ctx context.Context) error {
 	if err := (Company{}).Write(files); err != nil { // heads without rows, until the rules are there
 		return err
 	}
-	if _, err := r.client.CreateSource(ctx, api.NewSystem{Kind: "csvfile", Slug: "people"}); err != nil {
+	if _, err := r.client.CreateSource(ctx, api.NewSystem{Kind: "csvfile", Slug: sourceSlug}); err != nil {
 		return err
 	}
 	rules := plainRules(personColumns)
@@ -281,17 +281,21 @@ func (r *benchRun) fill(ctx context.Context) error {
 			}
 		}
 	}
-	if err := putRules(ctx, r.client, "people", rules); err != nil {
+	if err := putRules(ctx, r.client, sourceSlug, rules); err != nil {
+		return err
+	}
+	// The heads are read before the rest is there, so that nothing changes under a reader.
+	if _, err := until(ctx, r.client, sourceSlug, nil, func(c api.Cycle) bool { return c.Ended != nil }); err != nil {
 		return err
 	}
 	if err := r.company.Write(files); err != nil {
 		return err
 	}
 	began := time.Now()
-	if _, err := r.client.Run(ctx, "people"); err != nil {
+	if _, err := r.client.Run(ctx, sourceSlug); err != nil {
 		return err
 	}
-	cycle, err := until(ctx, r.client, "people", nil, func(c api.Cycle) bool {
+	cycle, err := until(ctx, r.client, sourceSlug, nil, func(c api.Cycle) bool {
 		return c.Ended != nil && c.Counts.Created >= r.People+r.Groups
 	})
 	r.report.Import = seconds(time.Since(began))

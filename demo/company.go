@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"embed"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -163,20 +164,22 @@ func (c Company) Write(dir string) error {
 	return writeFile(filepath.Join(dir, "memberships.csv"), c.writeMemberships)
 }
 
+// writeFile writes the file whole or not at all: whoever reads it meanwhile has the old one.
 func writeFile(name string, write func(io.Writer) error) error {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	f, err := os.CreateTemp(filepath.Dir(name), ".new-")
 	if err != nil {
 		return err
 	}
+	defer os.Remove(f.Name()) // when it has not become the file
 	defer f.Close()
 	w := bufio.NewWriter(f)
 	if err := write(w); err != nil {
 		return err
 	}
-	if err := w.Flush(); err != nil {
+	if err := errors.Join(w.Flush(), f.Close()); err != nil {
 		return err
 	}
-	return f.Close()
+	return os.Rename(f.Name(), name)
 }
 
 func (c Company) writePeople(out io.Writer) error {

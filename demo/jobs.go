@@ -29,9 +29,12 @@ func await(ctx context.Context, c *api.Client, job string, after lockstep.CycleI
 	return until(ctx, c, job, progress, func(cy api.Cycle) bool { return cy.ID != after && cy.Ended != nil })
 }
 
+// heals is how long a job may say that it is in trouble which ends by itself.
+const heals = 30 * time.Second
+
 // until looks at the job's newest cycle until done says so. A job that has failed is an error.
 func until(ctx context.Context, c *api.Client, job string, progress func(api.Cycle), done func(api.Cycle) bool) (api.Cycle, error) {
-	tick := time.NewTicker(look)
+	began, tick := time.Now(), time.NewTicker(look)
 	defer tick.Stop()
 	for {
 		cy, err := newest(ctx, c, job)
@@ -51,7 +54,7 @@ func until(ctx context.Context, c *api.Client, job string, progress func(api.Cyc
 		if err != nil {
 			return cy, err
 		}
-		if j.Code != "" {
+		if j.Code != "" && (lockstep.Describe(j.Code).Class != lockstep.Heals || time.Since(began) > heals) {
 			return cy, &lockstep.Error{Code: j.Code, Detail: "The job of " + job + " stopped: " + j.Detail}
 		}
 		select {

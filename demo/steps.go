@@ -292,8 +292,7 @@ func (p *play) change(ctx context.Context) error {
 
 // edit changes the company and what is expected of the organisation.
 func (p *play) edit() ([]string, error) {
-	gone := *p.want.people[key(p.name(p.story.leaver))]
-	goneName := p.name(p.story.leaver)
+	leaver, before := key(p.name(p.story.leaver)), p.want
 	told, err := p.story.change(p.roster)
 	if err != nil {
 		return nil, err
@@ -303,8 +302,14 @@ func (p *play) edit() ([]string, error) {
 	}
 	p.want = p.roster.expect(p.design)
 	p.story.keepResidents(p.want)
+	gone := *before.people[leaver] // his account is disabled, and keeps its groups for when he comes back
 	gone.active = false
-	p.want.people[key(goneName)] = &gone // his account is disabled, not deleted
+	p.want.people[leaver] = &gone
+	for group, members := range before.groups {
+		if members[leaver] {
+			p.want.groups[group][leaver] = true
+		}
+	}
 	return told, nil
 }
 
