@@ -23,6 +23,7 @@ type serveCmd struct {
 	Listen       string `default:"127.0.0.1:8420" env-also:"1" help:"Address to listen on ($$LOCKSTEP_LISTEN)."`
 	InsecureHTTP bool   `name:"insecure-http" help:"Listen beyond this machine without TLS: only behind a proxy that has it."`
 	NoWork       bool   `help:"Leave the queue to lockstep work; needs PostgreSQL."`
+	profiled
 }
 
 // Run serves until the program is told to end.
@@ -69,12 +70,16 @@ func (s *serveCmd) Run(c *cli) error {
 
 // serve answers and works until ctx ends; then both come to their end.
 func (s *serveCmd) serve(ctx context.Context, n *node, listener net.Listener) error {
+	ended, err := s.start()
+	if err != nil {
+		return err
+	}
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return (&web.Server{Log: n.config.Log}).Run(ctx, listener, n.handler()) })
 	if !s.NoWork {
 		all.Go(func() error { return n.work(ctx) })
 	}
-	return all.Wait()
+	return errors.Join(all.Wait(), ended())
 }
 
 func (s *serveCmd) check(c *cli) error {
@@ -112,10 +117,10 @@ func (c *cli) lockFolder() (folder string, lock *os.File, err error) {
 	return folder, lock, nil
 }
 
-type workCmd struct{}
+type workCmd struct{ profiled }
 
 // Run works until the program is told to end.
-func (workCmd) Run(c *cli) error {
+func (w workCmd) Run(c *cli) error {
 	if !isPostgres(c.Store) {
 		return usage("work needs --store postgres://…: SQLite has one process, which is serve.")
 	}
@@ -134,8 +139,12 @@ func (workCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
+	ended, err := w.start()
+	if err != nil {
+		return errors.Join(err, n.close())
+	}
 	c.say("Lockstep works.")
-	return errors.Join(n.work(c.ctx), n.close())
+	return errors.Join(n.work(c.ctx), ended(), n.close())
 }
 
 type migrateCmd struct {
