@@ -106,14 +106,14 @@ func scanAction(s scanner) (a provision.Action, err error) {
 	return a, err
 }
 
-const openActions = `UPDATE action SET state = 'open', epoch = $2, attempt = attempt + 1, opened = $3
-	WHERE job = $1 AND state = 'planned' AND id IN (@list)`
+var openActions = bulk{lead: []string{"BIGINT", "BIGINT", "BIGINT"}, cols: []string{"TEXT"}, text: `WITH v(job, epoch, at, id) AS (VALUES @rows)
+	UPDATE action SET state = 'open', epoch = v.epoch, attempt = action.attempt + 1, opened = v.at FROM v
+	WHERE action.job = v.job AND action.id = v.id AND action.state = 'planned'`}
 
-// open marks planned actions as open, and takes over those that an earlier epoch left open. If one of them is neither any more,
-// somebody has decided against it: then nothing may be sent, and the error is lockstep.CodePlanStale.
+// open marks planned actions as open. If one of them is not planned any more, somebody has decided against it: then nothing may
+// be sent, and the error is lockstep.CodePlanStale.
 func (w batch) open(ids []lockstep.ActionID) error {
-	n, err := execLists(w.tx, `UPDATE action SET state = 'open', epoch = $2, attempt = attempt + 1, opened = $3
-		WHERE job = $1 AND (state = 'planned' OR state = 'open' AND epoch < $2) AND id IN (@list)`, []any{w.no, w.epoch, millis(w.at)}, ids)
+	n, err := w.bulk(&openActions, []any{w.no, w.epoch, millis(w.at)}, len(ids), func(args []any, i int) []any { return append(args, string(ids[i])) })
 	if err == nil && n != int64(len(ids)) {
 		err = stale("%d of %d changes are no longer planned.", int64(len(ids))-n, len(ids))
 	}

@@ -87,13 +87,25 @@ type edgeKey struct {
 
 func keyOfEdge(e *provision.EdgeRow) edgeKey { return edgeKey{e.From, e.To, e.Attribute} }
 
+// The edges at an end that is one of the rows of v. A join, not a list: for a long list PostgreSQL may prefer to read all edges of
+// the job.
 const (
-	readyFrom  = "UPDATE edge SET ready = TRUE WHERE job = $1 AND from_type = $2 AND from_id IN (@list) AND wanted <> written AND NOT ready AND " + toLinked
-	readyTo    = "UPDATE edge SET ready = TRUE WHERE job = $1 AND to_type = $2 AND to_id IN (@list) AND wanted <> written AND NOT ready AND " + fromLinked
-	looseFrom  = "UPDATE edge SET ready = FALSE WHERE job = $1 AND from_type = $2 AND from_id IN (@list) AND ready"
-	looseTo    = "UPDATE edge SET ready = FALSE WHERE job = $1 AND to_type = $2 AND to_id IN (@list) AND ready"
-	sweepEdges = "DELETE FROM edge WHERE job = $1 AND NOT wanted AND NOT written"
+	refRows   = "WITH v(job, type, id) AS (VALUES @rows) "
+	atFromEnd = " FROM v WHERE edge.job = v.job AND edge.from_type = v.type AND edge.from_id = v.id"
+	atToEnd   = " FROM v WHERE edge.job = v.job AND edge.to_type = v.type AND edge.to_id = v.id"
+	waits     = " AND edge.wanted <> edge.written AND NOT edge.ready AND "
 )
+
+var (
+	refLead   = []string{"BIGINT"}
+	refTypes  = []string{"TEXT", "TEXT"}
+	readyFrom = bulk{lead: refLead, cols: refTypes, text: refRows + "UPDATE edge SET ready = TRUE" + atFromEnd + waits + toLinked}
+	readyTo   = bulk{lead: refLead, cols: refTypes, text: refRows + "UPDATE edge SET ready = TRUE" + atToEnd + waits + fromLinked}
+	looseFrom = bulk{lead: refLead, cols: refTypes, text: refRows + "UPDATE edge SET ready = FALSE" + atFromEnd + " AND edge.ready"}
+	looseTo   = bulk{lead: refLead, cols: refTypes, text: refRows + "UPDATE edge SET ready = FALSE" + atToEnd + " AND edge.ready"}
+)
+
+const sweepEdges = "DELETE FROM edge WHERE job = $1 AND NOT wanted AND NOT written"
 
 // ready brings the edges of links that were written up to date: those of a linked object may have become ready, those of an
 // object that is not linked are not.
@@ -108,14 +120,18 @@ func (w batch) ready(links []provision.Link) error {
 	}
 	for _, part := range []struct {
 		refs []provision.Ref
-		text string
+		stmt *bulk
 	}{
-		{linked, readyFrom}, {linked, readyTo}, {loose, looseFrom}, {loose, looseTo},
+		{linked, &readyFrom},
+		{linked, &readyTo},
+		{loose, &looseFrom},
+		{loose, &looseTo},
 	} {
-		for typ, ids := range byType(part.refs) {
-			if _, err := execLists(w.tx, part.text, []any{w.no, typ}, ids); err != nil {
-				return err
-			}
+		_, err := w.bulk(part.stmt, []any{w.no}, len(part.refs), func(args []any, i int) []any {
+			return append(args, part.refs[i].Type, part.refs[i].ID)
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -43,11 +43,18 @@ func (db *DB) migrate(ctx context.Context) error {
 			Detail: fmt.Sprintf("The database has schema %d, this program knows up to %d.", current, newest),
 		}
 	}
-	if _, err := p.Up(ctx); err != nil {
+	applied, err := p.Up(ctx)
+	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	if db.dialect.name() == SQLite {
-		return db.analyse(ctx)
+	switch {
+	case db.dialect.name() == SQLite:
+		err = db.analyseSQLite(ctx)
+	case len(applied) > 0:
+		err = db.analysePostgres(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("statistics: %w", err)
 	}
 	return nil
 }

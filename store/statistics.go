@@ -2,13 +2,17 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 )
 
 // sqliteStatistics tells SQLite's planner how the tables look when they are large: rows, then rows per value of the index's first
 // column, of its first two, and so on (https://sqlite.org/fileformat2.html#stat1tab). Without it the planner takes a job or a
 // tenant for something that has ten rows and scans all of them. Statistics gathered from the data would change plans as it
-// grows; these never do. PostgreSQL gathers its own.
+// grows; these never do.
 var sqliteStatistics = []struct{ table, index, stat string }{
 	{"feed", "feed", "1000000 100000 1"},
 	{"users", "sqlite_autoindex_users_1", "1000000 100000 1"},
@@ -45,28 +49,97 @@ var sqliteStatistics = []struct{ table, index, stat string }{
 	{"listing_key", "listing_key", "1000000 500000 400000 200000 1 1"},
 }
 
-// analyse puts the statistics in place, where ANALYZE would, and has the writer's connection read them. Readers, which connect
-// later, find them.
-func (db *DB) analyse(ctx context.Context) error {
+// analyseSQLite puts the statistics in place, where ANALYZE would, and has the writer's connection read them. Readers, which
+// connect later, find them.
+func (db *DB) analyseSQLite(ctx context.Context) error {
+	err := db.transaction(ctx, func(tx *sql.Tx) error {
+		// ANALYZE of one small table makes the table of statistics when it is missing.
+		for _, text := range []string{"ANALYZE schema_version", "DELETE FROM sqlite_stat1"} {
+			if _, err := tx.ExecContext(ctx, text); err != nil {
+				return err
+			}
+		}
+		for _, s := range sqliteStatistics {
+			if _, err := tx.ExecContext(ctx, "INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ($1, $2, $3)", s.table, s.index, s.stat); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		_, err = db.writerDB.ExecContext(ctx, "ANALYZE sqlite_schema")
+	}
+	return err
+}
+
+func (db *DB) transaction(ctx context.Context, f func(*sql.Tx) error) error {
 	tx, err := db.writerDB.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // nothing to undo after the commit
-	// ANALYZE of one small table makes the table of statistics when it is missing.
-	for _, text := range []string{"ANALYZE schema_version", "DELETE FROM sqlite_stat1"} {
-		if _, err := tx.ExecContext(ctx, text); err != nil {
-			return fmt.Errorf("statistics: %w", err)
+	if err := f(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// postgresSamples say how rows of the large tables look, as expressions of their number g; other columns are empty. PostgreSQL
+// keeps no statistics that one could write, so it gets rows to count, which are gone when the transaction ends. What it then
+// knows holds until it counts the real ones, a minute or more after they came: without it the first cycle reads the whole job
+// for each of its batches. Jobs and tenants are many and equally common in the samples, so that it remembers no single one.
+var postgresSamples = map[string]map[string]string{
+	"users":       {"tenant": "'t' || g % 400", "id": "'u' || g", "user_name": "'u' || g", "external_id": "'u' || g", "manager": "'u' || g / 8"},
+	"user_email":  {"tenant": "'t' || g % 400", "email": "'e' || g", "user_id": "'u' || g"},
+	"groups":      {"tenant": "'t' || g % 400", "id": "'g' || g", "name": "'n' || g", "external_id": "'e' || g"},
+	"member":      {"tenant": "'t' || g % 400", "group_id": "'g' || g / 10", "id": "'u' || g % 1000", "kind": "'User'"},
+	"assignment":  {"tenant": "'t' || g % 400", "id": "'a' || g", "app": "'p' || g / 10", "principal": "'u' || g"},
+	"feed":        {"tenant": "'t' || g % 400", "pos": "g", "object": "'user'", "op": "'put'", "id": "'u' || g"},
+	"audit":       {"tenant": "'t' || g % 400", "id": "'a' || g", "object_id": "'u' || g / 3"},
+	"cycle":       {"job": "-(g % 400)", "id": "'c' || g"},
+	"action":      {"job": "-(g % 400)", "id": "'a' || g", "cycle": "'c' || g % 800", "state": "CASE WHEN g % 4 = 0 THEN 'done' ELSE 'planned' END", "kind": "'create'", "lane": "g % 5", "rank": "g % 50", "source_type": "'User'", "source_id": "'u' || g"},
+	"link":        {"job": "-(g % 400)", "type": "CASE WHEN g % 10 = 0 THEN 'Group' ELSE 'User' END", "source_id": "'u' || g", "target": "'t' || g", "match_key": "'k' || g", "due": "CASE WHEN g % 100 = 0 THEN g ELSE 0 END"},
+	"edge":        {"job": "-(g % 400)", "from_type": "CASE WHEN g % 2 = 0 THEN 'Group' ELSE 'User' END", "from_id": "'g' || g / 4", "attribute": "'members'", "to_type": "'User'", "to_id": "'u' || g % 3000", "wanted": "g % 10 > 0", "written": "TRUE", "ready": "g % 100 = 0"},
+	"listing":     {"job": "-(g % 400)", "type": "'User'", "id": "'t' || g"},
+	"listing_key": {"job": "-(g % 400)", "type": "'User'", "attribute": "CASE WHEN g % 2 = 0 THEN 'userName' ELSE 'externalId' END", "value": "'v' || g", "id": "'t' || g"},
+}
+
+// sampleRows is how many rows of each table PostgreSQL gets to count.
+const sampleRows = 4000
+
+// analysePostgres has PostgreSQL count sample rows of each large table.
+func (db *DB) analysePostgres(ctx context.Context) error {
+	return db.transaction(ctx, func(tx *sql.Tx) error {
+		for _, table := range slices.Sorted(maps.Keys(postgresSamples)) {
+			sample := postgresSamples[table]
+			rows, err := tx.QueryContext(ctx, "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = $1", table)
+			columns, err := collect(rows, err, func(s scanner) (c [2]string, err error) { return c, s.Scan(&c[0], &c[1]) })
+			if err != nil {
+				return err
+			}
+			var names, values []string
+			for _, c := range columns {
+				value, set := sample[c[0]]
+				if !set {
+					value = map[string]string{"text": "''", "bigint": "0", "boolean": "FALSE"}[c[1]]
+				}
+				names, values = append(names, c[0]), append(values, value)
+			}
+			owner, few := "job", "n_distinct = 4"
+			if _, ok := sample["tenant"]; ok {
+				owner, few = "tenant", "n_distinct = 10"
+			}
+			for _, text := range []string{
+				fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s SET (%s)", table, owner, few),
+				fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM generate_series(1, %d) g", table, strings.Join(names, ", "), strings.Join(values, ", "), sampleRows),
+				"ANALYZE " + table,
+				fmt.Sprintf("DELETE FROM %s WHERE %s IN (SELECT %s FROM generate_series(1, %d) g)", table, owner, sample[owner], sampleRows),
+			} {
+				if _, err := tx.ExecContext(ctx, text); err != nil {
+					return fmt.Errorf("%s: %w", table, err)
+				}
+			}
 		}
-	}
-	for _, s := range sqliteStatistics {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ($1, $2, $3)", s.table, s.index, s.stat); err != nil {
-			return fmt.Errorf("statistics: %w", err)
-		}
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("statistics: %w", err)
-	}
-	_, err = db.writerDB.ExecContext(ctx, "ANALYZE sqlite_schema")
-	return err
+		return nil
+	})
 }
