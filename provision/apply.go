@@ -23,7 +23,8 @@ func (r *run) apply(ctx context.Context) error {
 	a := &applier{run: r, items: map[string]*item{}, idle: sync.NewCond(new(sync.Mutex))}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	work, results := make(chan []*item), make(chan *item, 64)
+	// What is open waits in the channel, so that the next rows are loaded while these are sent.
+	work, results := make(chan []*item, 2*loadChunk), make(chan *item, 64)
 	var workers, settler sync.WaitGroup
 	for range r.connections {
 		workers.Go(func() {
@@ -122,8 +123,8 @@ func (a *applier) load(ctx context.Context, work chan<- []*item) (done bool, err
 		return false, err
 	}
 	var stage int
-	for {
-		if a.halted(ctx) || a.timeUp() {
+	for begun := false; ; {
+		if a.halted(ctx) || begun && a.timeUp() { // some work is done, however long the slice took to begin
 			return false, nil
 		}
 		window := a.window()
@@ -156,6 +157,7 @@ func (a *applier) load(ctx context.Context, work chan<- []*item) (done bool, err
 		if err := a.hand(ctx, rows, nil, work); err != nil {
 			return false, err
 		}
+		begun = true
 	}
 }
 
