@@ -108,10 +108,10 @@ func scanAction(s scanner) (a provision.Action, err error) {
 
 var openActions = bulk{lead: []string{"BIGINT", "BIGINT", "BIGINT"}, cols: []string{"TEXT"}, text: `WITH v(job, epoch, at, id) AS (VALUES @rows)
 	UPDATE action SET state = 'open', epoch = v.epoch, attempt = action.attempt + 1, opened = v.at FROM v
-	WHERE action.job = v.job AND action.id = v.id AND action.state = 'planned'`}
+	WHERE action.job = v.job AND action.id = v.id AND (action.state = 'planned' OR action.state = 'open' AND action.epoch < v.epoch)`}
 
-// open marks planned actions as open. If one of them is not planned any more, somebody has decided against it: then nothing may
-// be sent, and the error is lockstep.CodePlanStale.
+// open marks planned actions as open, and takes over those that an earlier epoch left open. If one of them is neither any more,
+// somebody has decided against it: then nothing may be sent, and the error is lockstep.CodePlanStale.
 func (w batch) open(ids []lockstep.ActionID) error {
 	n, err := w.bulk(&openActions, []any{w.no, w.epoch, millis(w.at)}, len(ids), func(args []any, i int) []any { return append(args, string(ids[i])) })
 	if err == nil && n != int64(len(ids)) {
