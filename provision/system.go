@@ -93,8 +93,8 @@ type Source interface {
 	Read(ctx context.Context, from Cursor, page func(Page) error) error
 	// Get returns these objects with all their edges; unknown ones are left out.
 	Get(ctx context.Context, refs ...Ref) ([]Object, error)
-	// Watch calls changed whenever there may be something to read, until ctx ends. A source that cannot watch returns
-	// at once with errors.ErrUnsupported.
+	// Watch calls changed once it looks, since something may have happened before, and then whenever there may be something
+	// to read, until ctx ends. A source that cannot watch returns at once with errors.ErrUnsupported.
 	Watch(ctx context.Context, changed func()) error
 }
 

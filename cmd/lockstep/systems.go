@@ -166,7 +166,17 @@ func (n *node) watch(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for {
-		for id, j := range n.inbound(ctx) {
+		jobs, err := n.inbound(ctx)
+		if err != nil && ctx.Err() == nil {
+			n.config.Log.Warn("sources cannot be watched for now", "error", err)
+		}
+		for id, w := range watched {
+			if _, ok := jobs[id]; !ok && err == nil { // removed or paused
+				w.stop()
+				delete(watched, id)
+			}
+		}
+		for id, j := range jobs {
 			w, ok := watched[id]
 			if ok && w.config == j.Config {
 				continue
@@ -195,13 +205,17 @@ type watching struct {
 	stop   func()
 }
 
-func (n *node) inbound(ctx context.Context) map[lockstep.JobID]provision.Job {
+// inbound returns the jobs of sources that are not paused.
+func (n *node) inbound(ctx context.Context) (map[lockstep.JobID]provision.Job, error) {
 	jobs := map[lockstep.JobID]provision.Job{}
 	tenants, err := n.db.Tenants(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, t := range tenants {
-		var list []provision.Job
-		if list, err = n.api.Settings.ListJobs(ctx, t.ID); err != nil {
-			break
+		list, err := n.api.Settings.ListJobs(ctx, t.ID)
+		if err != nil {
+			return jobs, err
 		}
 		for _, j := range list {
 			if j.Direction == provision.Inbound && j.State != provision.Paused {
@@ -209,27 +223,45 @@ func (n *node) inbound(ctx context.Context) map[lockstep.JobID]provision.Job {
 			}
 		}
 	}
-	if err != nil && ctx.Err() == nil {
-		n.config.Log.Warn("sources cannot be watched for now", "error", err)
-	}
-	return jobs
+	return jobs, nil
 }
 
+// watchJob watches until ctx ends. While the source cannot be watched, because its system is away or its secret is not set
+// yet, it is tried again and again.
 func (n *node) watchJob(ctx context.Context, j provision.Job) {
-	source, err := n.engine.Connect.Source(ctx, j)
-	if err == nil {
-		err = source.Watch(ctx, func() { n.changed(ctx, j) })
-	}
-	if err != nil && ctx.Err() == nil && !errors.Is(err, errors.ErrUnsupported) {
-		n.config.Log.Warn("a source is not watched until its settings change", "source", j.Slug, "error", err)
+	for told := false; ctx.Err() == nil; {
+		err := n.watchOnce(ctx, j)
+		switch {
+		case errors.Is(err, errors.ErrUnsupported):
+			return
+		case err != nil && ctx.Err() == nil && !told:
+			told = true
+			n.config.Log.Warn("a source cannot be watched for now", "source", j.Slug, "error", err)
+		}
+		_ = wait(ctx, watchEvery) // the loop sees that ctx has ended
 	}
 }
 
-// changed makes the job due, if it is not already. A job in mode manual waits for plan.
-func (n *node) changed(ctx context.Context, j provision.Job) {
+// watchOnce watches until the source gives up. What happened before it began to look concerns only a source that was read
+// before: an administrator starts the first read.
+func (n *node) watchOnce(ctx context.Context, j provision.Job) error {
+	source, err := n.engine.Connect.Source(ctx, j)
+	if err != nil {
+		return err
+	}
+	began := false
+	return source.Watch(ctx, func() {
+		n.changed(ctx, j, !began)
+		began = true
+	})
+}
+
+// changed makes the job due, if it is not already. A job in mode manual waits for plan, one that was never read for its first
+// run if read is set.
+func (n *node) changed(ctx context.Context, j provision.Job, read bool) {
 	for {
 		now, err := n.api.Store.Job(ctx, j.Tenant, j.ID)
-		if err != nil || now.Manual || now.State == provision.Paused || (!now.NextRun.IsZero() && !now.NextRun.After(time.Now())) {
+		if err != nil || now.Manual || (read && now.Cursor == "") || now.State == provision.Paused || (!now.NextRun.IsZero() && !now.NextRun.After(time.Now())) {
 			return
 		}
 		now.NextRun = time.Now()

@@ -182,6 +182,7 @@ func (s *Source) Watch(ctx context.Context, changed func()) error {
 	ticker := time.NewTicker(s.config.Poll)
 	defer ticker.Stop()
 	last := s.stamp()
+	changed()
 	for {
 		select {
 		case <-ctx.Done():

@@ -248,6 +248,7 @@ func (s *Source) Watch(ctx context.Context, changed func()) error {
 	if last == "" {
 		return errors.ErrUnsupported
 	}
+	changed()
 	ticker := time.NewTicker(s.config.Poll)
 	defer ticker.Stop()
 	for {

@@ -352,6 +352,11 @@ func TestWatch(t *testing.T) {
 			}
 		})
 	}()
+	select {
+	case <-changed: // by what may have happened before
+	case err := <-ended:
+		t.Fatal(err)
+	}
 	for n.searches.Load() < 6 { // it has looked at least twice
 		select {
 		case <-changed:
