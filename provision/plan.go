@@ -24,6 +24,7 @@ type candidate struct {
 	out      rule.Output
 	hits     []Object
 	matched  int               // of out.Match: what the hits were found by
+	decision rule.Decision     // once it was settled on
 	taken    bool              // the hit is linked to another object
 	twin     bool              // another object of the source has the same matching value
 	replaces lockstep.ActionID // a row that there is for it already
@@ -214,6 +215,8 @@ func (r *run) hits(ctx context.Context, cs []*candidate) error {
 		for _, c := range asked {
 			if c.hits = living(found[matchKey(c, priority)]); len(c.hits) == 0 {
 				rest = append(rest, c)
+			} else {
+				c.matched = priority
 			}
 			for _, h := range c.hits {
 				targets = append(targets, h.ID)
@@ -273,6 +276,7 @@ func (r *run) settleOn(ctx context.Context, c *candidate, whole bool, p *planned
 		}
 	}
 	d := rule.Decide(r.situation(c, before))
+	c.decision = d
 	if c.known && c.link.Seen == r.cycle.ID {
 		if err := r.reuse(ctx, c, d, p); err != nil {
 			return err

@@ -281,6 +281,9 @@ func (r *run) explanation(ctx context.Context, c *candidate) (Explanation, error
 		Steps:   []Step{r.importStep(c), {Name: "scope", OK: c.verdict.In, Summary: c.verdict.Reason.Sentence(), Details: c.verdict.Reason.Values}, r.matchStep(c), mapStep(c)},
 	}
 	last := Step{Name: "action", OK: true, Summary: "nothing to do"}
+	if c.decision.Kind == rule.Skip && c.decision.Rule != "" {
+		last.Summary = c.decision.Rule
+	}
 	if len(p.actions) > 0 {
 		a := p.actions[0]
 		x.Action, x.Target.Name = &a, a.Target.Name
