@@ -10,6 +10,9 @@ import (
 	"lockstep/directory"
 )
 
+// positioner takes n positions of a tenant's feed and returns the last; for n = 0 it returns the newest there is.
+type positioner func(t *tx, tenant lockstep.TenantID, n int) (int64, error)
+
 // putFeed gives the events of the functions that succeeded their positions and inserts them. The head's row is locked here,
 // last, so that little waits for it; from here on nobody else of the tenant gets a position before this transaction ends.
 // (A sequence would hand out positions that commit in another order: a reader that follows would pass over the late ones.)
@@ -37,7 +40,7 @@ func (t *tx) putTenantFeed(works []*work) error {
 	for _, x := range works {
 		events = append(events, x.events...)
 	}
-	pos, err := t.advance(tenant, len(events))
+	pos, err := t.db.position(t, tenant, len(events))
 	if err != nil {
 		return err
 	}
@@ -58,7 +61,7 @@ func (t *tx) putTenantFeed(works []*work) error {
 	return err
 }
 
-// advance moves the head on and returns it.
+// advance moves the head on and returns it. It is the positioner of every store.
 func (t *tx) advance(tenant lockstep.TenantID, n int) (int64, error) {
 	text, args := "SELECT pos FROM feed_head WHERE tenant = $1", []any{string(tenant)}
 	if n > 0 {

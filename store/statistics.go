@@ -89,23 +89,23 @@ func (db *DB) transaction(ctx context.Context, f func(*sql.Tx) error) error {
 // knows holds until it counts the real ones, a minute or more after they came: without it the first cycle reads the whole job
 // for each of its batches. Jobs and tenants are many and equally common in the samples, so that it remembers no single one.
 var postgresSamples = map[string]map[string]string{
-	"users":       {"tenant": "'t' || g % 400", "id": "'u' || g", "user_name": "'u' || g", "external_id": "'u' || g", "manager": "'u' || g / 8"},
-	"user_email":  {"tenant": "'t' || g % 400", "email": "'e' || g", "user_id": "'u' || g"},
-	"groups":      {"tenant": "'t' || g % 400", "id": "'g' || g", "name": "'n' || g", "external_id": "'e' || g"},
-	"member":      {"tenant": "'t' || g % 400", "group_id": "'g' || g / 10", "id": "'u' || g % 1000", "kind": "'User'"},
-	"assignment":  {"tenant": "'t' || g % 400", "id": "'a' || g", "app": "'p' || g / 10", "principal": "'u' || g"},
-	"feed":        {"tenant": "'t' || g % 400", "pos": "g", "object": "'user'", "op": "'put'", "id": "'u' || g"},
-	"audit":       {"tenant": "'t' || g % 400", "id": "'a' || g", "object_id": "'u' || g / 3"},
-	"cycle":       {"job": "-(g % 400)", "id": "'c' || g"},
-	"action":      {"job": "-(g % 400)", "id": "'a' || g", "cycle": "'c' || g % 800", "state": "CASE WHEN g % 4 = 0 THEN 'done' ELSE 'planned' END", "kind": "'create'", "lane": "g % 5", "rank": "g % 50", "source_type": "'User'", "source_id": "'u' || g"},
-	"link":        {"job": "-(g % 400)", "type": "CASE WHEN g % 10 = 0 THEN 'Group' ELSE 'User' END", "source_id": "'u' || g", "target": "'t' || g", "match_key": "'k' || g", "due": "CASE WHEN g % 100 = 0 THEN g ELSE 0 END"},
-	"edge":        {"job": "-(g % 400)", "from_type": "CASE WHEN g % 2 = 0 THEN 'Group' ELSE 'User' END", "from_id": "'g' || g / 4", "attribute": "'members'", "to_type": "'User'", "to_id": "'u' || g % 3000", "wanted": "g % 10 > 0", "written": "TRUE", "ready": "g % 100 = 0"},
-	"listing":     {"job": "-(g % 400)", "type": "'User'", "id": "'t' || g"},
-	"listing_key": {"job": "-(g % 400)", "type": "'User'", "attribute": "CASE WHEN g % 2 = 0 THEN 'userName' ELSE 'externalId' END", "value": "'v' || g", "id": "'t' || g"},
+	"users":       {"tenant": "'t' || g % 200", "id": "'u' || g", "user_name": "'u' || g", "external_id": "'u' || g", "manager": "'u' || g / 8"},
+	"user_email":  {"tenant": "'t' || g % 200", "email": "'e' || g", "user_id": "'u' || g"},
+	"groups":      {"tenant": "'t' || g % 200", "id": "'g' || g", "name": "'n' || g", "external_id": "'e' || g"},
+	"member":      {"tenant": "'t' || g % 200", "group_id": "'g' || g / 10", "id": "'u' || g % 1000", "kind": "'User'"},
+	"assignment":  {"tenant": "'t' || g % 200", "id": "'a' || g", "app": "'p' || g / 10", "principal": "'u' || g"},
+	"feed":        {"tenant": "'t' || g % 200", "pos": "g", "object": "'user'", "op": "'put'", "id": "'u' || g"},
+	"audit":       {"tenant": "'t' || g % 200", "id": "'a' || g", "object_id": "'u' || g / 3"},
+	"cycle":       {"job": "-(g % 200)", "id": "'c' || g"},
+	"action":      {"job": "-(g % 200)", "id": "'a' || g", "cycle": "'c' || g % 800", "state": "CASE WHEN g % 4 = 0 THEN 'done' ELSE 'planned' END", "kind": "'create'", "lane": "g % 5", "rank": "g % 50", "source_type": "'User'", "source_id": "'u' || g"},
+	"link":        {"job": "-(g % 200)", "type": "CASE WHEN g % 10 = 0 THEN 'Group' ELSE 'User' END", "source_id": "'u' || g", "target": "'t' || g", "match_key": "'k' || g", "due": "CASE WHEN g % 100 = 0 THEN g ELSE 0 END"},
+	"edge":        {"job": "-(g % 200)", "from_type": "CASE WHEN g % 2 = 0 THEN 'Group' ELSE 'User' END", "from_id": "'g' || g / 4", "attribute": "'members'", "to_type": "'User'", "to_id": "'u' || g % 3000", "wanted": "g % 10 > 0", "written": "TRUE", "ready": "g % 100 = 0"},
+	"listing":     {"job": "-(g % 200)", "type": "'User'", "id": "'t' || g"},
+	"listing_key": {"job": "-(g % 200)", "type": "'User'", "attribute": "CASE WHEN g % 2 = 0 THEN 'userName' ELSE 'externalId' END", "value": "'v' || g", "id": "'t' || g"},
 }
 
 // sampleRows is how many rows of each table PostgreSQL gets to count.
-const sampleRows = 4000
+const sampleRows = 1000
 
 // analysePostgres has PostgreSQL count sample rows of each large table.
 func (db *DB) analysePostgres(ctx context.Context) error {

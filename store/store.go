@@ -63,6 +63,7 @@ type DB struct {
 	readers   statements    // for readerDB
 	texts     sync.Map      // bulkKey → string: statements with many rows
 	tenants   sync.Map      // TenantID → true: those known to exist
+	position  positioner    // (*tx).advance; a test shows what others would lose
 	writer    writer
 	committed atomic.Pointer[func(lockstep.TenantID)]
 	closed    sync.Once
@@ -72,7 +73,7 @@ type DB struct {
 // with lockstep.CodeSchemaNewer, a key that did not seal what is in the database with lockstep.CodeSealed, and no key where
 // there was one with lockstep.CodeKeyMissing. Whoever opens a SQLite file sees to it that no other process does.
 func Open(ctx context.Context, c Config) (*DB, error) {
-	db := &DB{now: c.Now, seal: sealer{key: c.Key}}
+	db := &DB{now: c.Now, seal: sealer{key: c.Key}, position: (*tx).advance}
 	if db.now == nil {
 		db.now = time.Now
 	}

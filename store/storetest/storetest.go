@@ -45,7 +45,10 @@ func Run(t *testing.T, open Open) {
 		{"listing", testListing},
 		{"decisions", testDecisions},
 	} {
-		t.Run(part.name, func(t *testing.T) { part.run(t, open) })
+		t.Run(part.name, func(t *testing.T) {
+			t.Parallel()
+			part.run(t, open)
+		})
 	}
 }
 
