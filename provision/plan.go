@@ -52,6 +52,9 @@ func (r *run) plan(ctx context.Context, objects []Object, gone []Ref, whole bool
 	if err := r.match(ctx, cs); err != nil {
 		return planned{}, err
 	}
+	if err := r.complete(ctx, cs); err != nil {
+		return planned{}, err
+	}
 	var p planned
 	for _, c := range cs {
 		if err := r.settleOn(ctx, c, whole, &p); err != nil {
@@ -525,6 +528,31 @@ func (r *run) wantedEdges(ctx context.Context, cs []*candidate) ([]EdgeRow, erro
 // refers reports whether the object's references are kept: it is at the target, or about to be.
 func (c *candidate) refers() bool {
 	return len(c.program.references) > 0 && !c.gone && (c.verdict.In || c.link.Target != "")
+}
+
+// complete reads those anew that are partial while the job has not kept their references so far: a group that comes into scope
+// brings all its members, not only those that changed with it.
+func (r *run) complete(ctx context.Context, cs []*candidate) error {
+	var refs []Ref
+	partial := map[Ref]*candidate{}
+	for _, c := range cs {
+		if kept := c.known && (c.link.Verdict.In || c.link.Target != ""); c.Partial && !kept && c.refers() {
+			refs = append(refs, c.Ref)
+			partial[c.Ref] = c
+		}
+	}
+	if len(refs) == 0 {
+		return nil
+	}
+	objects, err := r.source.Get(ctx, refs...)
+	if err != nil {
+		return fmt.Errorf("read %s again: %w", r.from.Name, err)
+	}
+	for _, o := range objects {
+		c := partial[o.Ref]
+		c.Partial, c.Edges = o.Partial, o.Edges
+	}
+	return nil
 }
 
 // storedEdges returns the edges that are wanted so far, with Wanted and Written blank: all of an object that lists all, of a

@@ -58,15 +58,7 @@ func newWorld(t testing.TB) *world {
 	w.must(w.db.CreateTenant(w.ctx, audit.Actor{}, directory.Tenant{ID: w.tenant, Slug: "acme", Name: "Acme"}))
 	w.engine = &provision.Engine{Store: w.db.Provision(), Directory: w.db, Connect: w, Now: clock, Log: testLog(t)}
 
-	w.webex, err = webexorg.New(webexorg.Config{})
-	w.must(err)
-	w.org, err = w.webex.AddOrg(webexorg.OrgConfig{Name: "Acme", Domains: []string{"acme.example"}, Enforce: true})
-	w.must(err)
-	w.token, err = w.org.IssueToken(webexorg.ReadWrite, time.Hour)
-	w.must(err)
-	server := httptest.NewServer(w.webex.Handler())
-	t.Cleanup(server.Close)
-	w.url = server.URL + "/identity/scim/" + w.org.ID() + "/v2"
+	w.organisation()
 
 	w.app = lockstep.NewID[lockstep.AppID]()
 	w.change(directory.PutApp{App: directory.App{ID: w.app, Slug: "webex", Name: "Webex", Roles: []directory.Role{{Value: "user", Name: "User"}, {Value: "default", Name: "Default Access", Exclude: true}}}})
@@ -80,6 +72,21 @@ func newWorld(t testing.TB) *world {
 		Connection: provision.Connection{Kind: "scimapp"}, Rules: webexRules(), Policy: provision.Policy{Groups: true, Everyone: true},
 	}))
 	return w
+}
+
+// organisation makes an organisation in a universe of its own, behind a server.
+func (w *world) organisation() {
+	w.Helper()
+	var err error
+	w.webex, err = webexorg.New(webexorg.Config{})
+	w.must(err)
+	w.org, err = w.webex.AddOrg(webexorg.OrgConfig{Name: "Acme", Domains: []string{"acme.example"}, Enforce: true})
+	w.must(err)
+	w.token, err = w.org.IssueToken(webexorg.ReadWrite, time.Hour)
+	w.must(err)
+	server := httptest.NewServer(w.webex.Handler())
+	w.Cleanup(server.Close)
+	w.url = server.URL + "/identity/scim/" + w.org.ID() + "/v2"
 }
 
 func (w *world) must(err error) {
