@@ -434,12 +434,20 @@ func (r *run) refuse(c *candidate, d rule.Decision, p *planned) {
 	})
 }
 
+// shortPath is an attribute's path for people, without the URN of an extension.
+func shortPath(path string) string {
+	if strings.HasPrefix(path, "urn:") {
+		return path[strings.LastIndexByte(path, ':')+1:]
+	}
+	return path
+}
+
 // explain is the sentence that goes with a refusal.
 func (r *run) explain(c *candidate, d rule.Decision) string {
 	value := ""
 	if len(c.out.Match) > 0 {
 		m := c.out.Match[c.matched]
-		value = m.Attribute + " " + m.Value
+		value = shortPath(m.Attribute) + " " + m.Value
 	}
 	switch d.Code {
 	case lockstep.CodeMatchAmbiguous:
