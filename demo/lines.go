@@ -88,6 +88,8 @@ func what(a api.Action) string {
 			detail = a.Hint
 		}
 		return string(a.Code) + " — " + detail
+	case a.Kind == "link":
+		return strings.TrimSuffix("there already"+as(a)+"; "+changes(a.Changes), "; ")
 	case a.Kind == "update" && len(a.Changes) > 0:
 		return changes(a.Changes)
 	case a.Kind == "create" && a.Why == "":
@@ -96,6 +98,15 @@ func what(a api.Action) string {
 	return a.Why
 }
 
+// as names the account that a person is linked to when it is not called as he is.
+func as(a api.Action) string {
+	if a.Target.Name == "" || a.Target.Name == a.Source.Name {
+		return ""
+	}
+	return " as " + a.Target.Name
+}
+
+// changes is: title “Analyst” → “Senior analyst”; nickName cleared.
 func changes(all []api.Change) string {
 	var parts []string
 	for i, c := range all {

@@ -90,7 +90,7 @@ func (s Screen) entry(colour, mark, name, text string, nameWidth int) {
 	} else {
 		name += strings.Repeat(" ", nameWidth-n)
 	}
-	indent := margin + 2 + nameWidth + 2
+	indent := margin + length(mark) + 1 + nameWidth + 2
 	lines := wrap(text, s.width()-indent-1)
 	for i, l := range lines {
 		if i == 0 {

@@ -38,7 +38,21 @@ func (p *play) company(ctx context.Context) error {
 	}
 	p.report.ImportSeconds = seconds(took(c))
 	s.done(fmt.Sprintf("%d people and groups are in the directory", c.Counts.Created), short(time.Since(began)))
-	return p.troubles(ctx, sourceSlug, c)
+	if err := p.troubles(ctx, sourceSlug, c); err != nil {
+		return err
+	}
+	for _, id := range p.story.absent {
+		x, err := p.Client.Explain(ctx, sourceSlug, "User", id)
+		if err != nil {
+			return err
+		}
+		text := x.Summary
+		if n := len(x.Steps); n > 0 {
+			text = x.Steps[n-1].Summary
+		}
+		s.entry(faint, "–", p.name(id), text, p.nameWidth())
+	}
+	return nil
 }
 
 // progress draws how far a cycle is.
@@ -156,10 +170,8 @@ func (p *play) plan(ctx context.Context) error {
 	}
 	s.text(tally(plan))
 	for _, name := range p.story.telling {
-		for _, a := range plan.Actions {
-			if a.Source.Name == name {
-				p.action(a)
-			}
+		if err := p.tell(ctx, plan, name); err != nil {
+			return err
 		}
 	}
 	s.note(fmt.Sprintf("… and the rest, %d lines in all. Nothing has been sent yet.", len(plan.Actions)+plan.More))
@@ -180,6 +192,22 @@ func (p *play) plan(ctx context.Context) error {
 		return err
 	}
 	return p.applied(ctx, c, planned, time.Since(began))
+}
+
+// tell shows the plan's line about somebody; about who has none, why he is left out.
+func (p *play) tell(ctx context.Context, plan api.Plan, name string) error {
+	for _, a := range plan.Actions {
+		if a.Source.Name == name {
+			p.action(a)
+			return nil
+		}
+	}
+	x, err := p.Client.Explain(ctx, webexSlug, "User", name)
+	if err != nil {
+		return err
+	}
+	p.Screen.entry(faint, "–", name, x.Summary, p.nameWidth())
+	return nil
 }
 
 // applied tells what the initial cycle did.
@@ -207,7 +235,7 @@ func counters(n Counts) string {
 		n    int
 	}{
 		{"created", n.Created}, {"linked", n.Linked}, {"updated", n.Updated}, {"disabled", n.Disabled}, {"deleted", n.Deleted},
-		{"memberships of groups", n.Referred}, {"held", n.Held}, {"failed", n.Failed},
+		{"references", n.Referred}, {"held", n.Held}, {"failed", n.Failed},
 	} {
 		if c.n > 0 {
 			parts = append(parts, fmt.Sprintf("%s %d", c.word, c.n))
@@ -231,6 +259,9 @@ func (p *play) explain(ctx context.Context) error {
 		}
 		s.line(strings.Repeat(" ", margin) + s.paint(colour, mark) + " " + s.paint(bold, name))
 		for _, step := range x.Steps {
+			if step.Name == "import" || step.Name == "map" {
+				continue // no news in them
+			}
 			mark, colour := "✓", green
 			if !step.OK {
 				mark, colour = "✗", yellow
@@ -302,14 +333,9 @@ func (p *play) edit() ([]string, error) {
 	}
 	p.want = p.roster.expect(p.design)
 	p.story.keepResidents(p.want)
-	gone := *before.people[leaver] // his account is disabled, and keeps its groups for when he comes back
+	gone := *before.people[leaver] // his account is disabled, not deleted
 	gone.active = false
 	p.want.people[leaver] = &gone
-	for group, members := range before.groups {
-		if members[leaver] {
-			p.want.groups[group][leaver] = true
-		}
-	}
 	return told, nil
 }
 
@@ -325,22 +351,21 @@ func (p *play) name(id string) string {
 // patient is how long the demo waits for the organisation to be as expected before it says that it is not.
 const patient = 30 * time.Second
 
-// settled waits until the organisation is as expected and no cycle is open, or for as long as one may wait.
+// settled waits until the organisation is as expected and no cycle is open, or for as long as one may wait: then what differs
+// is told.
 func (p *play) settled(ctx context.Context) error {
-	waiting, cancel := context.WithTimeout(ctx, patient)
-	defer cancel()
-	seen := lockstep.CycleID("none")
-	_, err := until(waiting, p.Client, webexSlug, nil, func(c api.Cycle) bool {
+	began, seen := time.Now(), lockstep.CycleID("")
+	_, err := until(ctx, p.Client, webexSlug, nil, func(c api.Cycle) bool {
+		if time.Since(began) > patient {
+			return true
+		}
 		if c.Ended == nil || c.ID == seen {
 			return false
 		}
 		seen = c.ID
-		h, err := p.org.read(waiting)
+		h, err := p.org.read(ctx)
 		return err == nil && p.want.compare(h).count == 0
 	})
-	if waiting.Err() != nil && ctx.Err() == nil {
-		return nil // what differs is told
-	}
 	return err
 }
 

@@ -18,6 +18,7 @@ type story struct {
 	assign   []assignment                    // nil: everybody is in scope
 	filter   []rule.Clause                   // of the scoping filter
 	design   design                          //
+	absent   []string                        // ids of people whom the source does not bring
 	telling  []string                        // user names whose lines of the plan are shown
 	explain  []string                        // user names
 	change   func(*roster) ([]string, error) // edits the company and tells how, in a line each
@@ -80,10 +81,11 @@ func sampleStory() story {
 			),
 			groups: set("g-exec", "g-eng", "g-sales", "g-supp"),
 		},
+		absent: []string{"p053"},
 		telling: []string{
 			"priya.raman@acme.example", "grace.okafor@acme.example", "marcus.feld@acme.example", "ada.lindqvist@acme.example",
 			"robert.quinn@oldbrand.example", "hana.sato@acme.example", "tess.morgan@acme.example", "selma.yilmaz@acme.example",
-			"wanda.stein@acme.example", "paul.ito@acme.example", "Engineering",
+			"paul.ito@acme.example", "Engineering",
 		},
 		explain: []string{"priya.raman@acme.example", "hana.sato@acme.example"},
 		change:  changeSample, leaver: "p008", later: []string{"p015"},
