@@ -8,7 +8,8 @@
 // documents leave open are decided here, each with a line in the tests: see TestDecisions.
 //
 // Invariants:
-//   - A user name belongs to one user of the universe, the name of a group to one group of its organisation, in any case.
+//   - A user name belongs to one user of the universe, the name of a group to one group of its organisation, in any case
+//     (Knobs.Duplicates lifts it).
 //   - A membership joins a group to a user or group that exists, in the same organisation.
 //   - What was acknowledged is in the journal, in the order in which it took effect; a crash loses nothing but what was not
 //     acknowledged. With Config.Sync that includes a crash of the machine.

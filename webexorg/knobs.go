@@ -24,6 +24,9 @@ type Knobs struct {
 	Rate float64
 	// LateListing is how long a created object stays out of lists and filters. It can be read by its id at once.
 	LateListing time.Duration
+	// Duplicates allows users and groups to have names that others have already, which Webex does not: a test of clients that
+	// must not create anybody twice sees then what they do without help.
+	Duplicates bool
 	// Faults are tried in order; the first that is due befalls the request.
 	Faults []Fault
 }
@@ -60,18 +63,19 @@ type knobsJSON struct {
 	Jitter      string  `json:"jitter"`
 	Rate        float64 `json:"rate"`
 	LateListing string  `json:"late_listing"`
+	Duplicates  bool    `json:"duplicates"`
 	Faults      []Fault `json:"faults"`
 }
 
 // MarshalJSON writes times as texts.
 func (k Knobs) MarshalJSON() ([]byte, error) {
-	return json.Marshal(knobsJSON{k.Latency.String(), k.Jitter.String(), k.Rate, k.LateListing.String(), k.Faults})
+	return json.Marshal(knobsJSON{k.Latency.String(), k.Jitter.String(), k.Rate, k.LateListing.String(), k.Duplicates, k.Faults})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. Names that are absent leave their knob as it was; unknown ones are an error,
 // since a test whose knob has no effect proves nothing.
 func (k *Knobs) UnmarshalJSON(text []byte) error {
-	in := knobsJSON{Rate: k.Rate, Faults: k.Faults}
+	in := knobsJSON{Rate: k.Rate, Duplicates: k.Duplicates, Faults: k.Faults}
 	strict := json.NewDecoder(bytes.NewReader(text))
 	strict.DisallowUnknownFields()
 	if err := strict.Decode(&in); err != nil {
@@ -86,7 +90,7 @@ func (k *Knobs) UnmarshalJSON(text []byte) error {
 		}
 		return nil
 	}
-	k.Rate, k.Faults = in.Rate, in.Faults
+	k.Rate, k.Duplicates, k.Faults = in.Rate, in.Duplicates, in.Faults
 	return errors.Join(
 		set(&k.Latency, "latency", in.Latency),
 		set(&k.Jitter, "jitter", in.Jitter),

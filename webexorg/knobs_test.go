@@ -96,6 +96,24 @@ func TestLateListing(t *testing.T) {
 	}
 }
 
+func TestDuplicates(t *testing.T) {
+	p := newPeer(t, Config{}, OrgConfig{})
+	p.user("ada@example.com")
+	p.do(409, "POST", "/Users", `{"userName":"Ada@example.com"}`)
+	p.knobs(Knobs{Duplicates: true})
+	second := p.do(201, "POST", "/Users", `{"userName":"Ada@example.com"}`).body.Text("id")
+	count := func() any {
+		return p.do(200, "GET", `/Users?filter=userName eq "ada@example.com"`, "").body.Get("totalResults")
+	}
+	if n := count(); n != int64(2) {
+		t.Errorf("%v users of one name are found", n)
+	}
+	p.do(204, "DELETE", "/Users/"+second, "")
+	if n := count(); n != int64(1) {
+		t.Errorf("%v are found when one is gone", n)
+	}
+}
+
 func TestFaults(t *testing.T) {
 	const body = `{"userName":"ada@example.com"}`
 	for _, c := range []struct {

@@ -89,7 +89,7 @@ func (u *Universe) putOrg(e entry) *Org {
 
 func (u *Universe) dropOrg(o *Org) {
 	for _, r := range o.users {
-		delete(u.names, r.key)
+		forget(u.names, r)
 		r.gone = true
 	}
 	for _, r := range o.groups {

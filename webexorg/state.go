@@ -159,11 +159,18 @@ func (u *Universe) update(r *record, c *change) {
 	}
 	index := u.keys(c.org, c.kind)
 	if r.key != c.key {
-		delete(index, r.key)
+		forget(index, r)
 		r.key = c.key
 	}
 	index[r.key] = r
 	r.name, r.manager, r.doc = c.name, c.manager, c.doc
+}
+
+// forget takes the record out of the index, unless another one of its name (Knobs.Duplicates) is there in its place.
+func forget(index map[string]*record, r *record) {
+	if index[r.key] == r {
+		delete(index, r.key)
+	}
 }
 
 // keys returns the index in which keys of the kind are unique: user names in the whole universe, as in the whole of Webex,
@@ -176,7 +183,7 @@ func (u *Universe) keys(o *Org, k kind) map[string]*record {
 }
 
 func (u *Universe) checkUnique(c *change) error {
-	if c.doc == nil {
+	if c.doc == nil || c.org.Knobs().Duplicates {
 		return nil
 	}
 	other := u.keys(c.org, c.kind)[c.key]
@@ -215,7 +222,7 @@ func (u *Universe) remove(r *record, at int64) {
 	list := r.org.list(r.kind)
 	*list = removeByID(*list, r)
 	delete(r.org.byID, r.id)
-	delete(u.keys(r.org, r.kind), r.key)
+	forget(u.keys(r.org, r.kind), r)
 }
 
 // delete removes the record if its version is right; 0 is any.
