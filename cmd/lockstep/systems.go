@@ -140,9 +140,12 @@ func (s *systems) csvfile(j provision.Job) (provision.Source, error) {
 }
 
 func (s *systems) scimapp(j provision.Job) (provision.Target, error) {
-	return scimapp.New(scimapp.Config{
-		BaseURL: j.Connection.Settings["url"], Name: j.Name, Token: s.secret(j, "token"), HTTP: s.http(),
-	})
+	c, err := scimapp.ParseConfig(j.Connection.Settings)
+	if err != nil {
+		return nil, err
+	}
+	c.Name, c.Token, c.HTTP = j.Name, s.secret(j, "token"), s.http()
+	return scimapp.New(c)
 }
 
 func (s *systems) webex(j provision.Job) (provision.Target, error) {

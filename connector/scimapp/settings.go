@@ -1,0 +1,65 @@
+package scimapp
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"lockstep"
+)
+
+// ParseConfig reads a connection's settings: url; what of Profile an administrator may have to say: nesting, hard_delete, put,
+// etags, remove_list (true or false), page_size, max_members, find_batch (numbers), listing_delay (a duration); and unique,
+// whose names the application keeps unique: users (the default), all or none. A setting that is empty has its default.
+func ParseConfig(settings map[string]string) (Config, error) {
+	var c Config
+	p := &c.Profile
+	switches := map[string]*bool{
+		"nesting": &p.Nesting, "hard_delete": &p.HardDelete, "put": &p.Put, "etags": &p.ETags, "remove_list": &p.RemoveList,
+	}
+	numbers := map[string]*int{"page_size": &p.PageSize, "max_members": &p.MaxMembers, "find_batch": &p.FindBatch}
+	for name, value := range settings {
+		value = strings.TrimSpace(value)
+		ok := true
+		switch {
+		case name == "url":
+			c.BaseURL = value
+		case value == "":
+		case switches[name] != nil:
+			v, err := strconv.ParseBool(value)
+			*switches[name], ok = v, err == nil
+		case numbers[name] != nil:
+			v, err := strconv.Atoi(value)
+			*numbers[name], ok = v, err == nil && v > 0
+		case name == "listing_delay":
+			v, err := time.ParseDuration(value)
+			p.Lag, ok = v, err == nil && v > 0
+		case name == "unique":
+			p.Unique, ok = uniqueNames(value)
+		default:
+			return c, invalid("a SCIM application has no setting %q", name)
+		}
+		if !ok {
+			return c, invalid("the setting %s cannot be %q", name, value)
+		}
+	}
+	return c, nil
+}
+
+// uniqueNames reads the setting unique.
+func uniqueNames(value string) (map[string][]string, bool) {
+	switch value {
+	case "none":
+		return map[string][]string{}, true
+	case "users":
+		return map[string][]string{userType: {"userName"}}, true
+	case "all":
+		return map[string][]string{userType: {"userName"}, groupType: {"displayName"}}, true
+	}
+	return nil, false
+}
+
+func invalid(format string, args ...any) error {
+	return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: fmt.Sprintf(format, args...)}
+}
