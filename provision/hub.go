@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"lockstep"
 	"lockstep/directory"
@@ -34,12 +34,7 @@ const (
 	hubEvents = 1000 // feed rows looked at together
 )
 
-// hubSource reads one tenant's directory as a Source, for one app. Its cursors are
-//
-//	""             everything from the start
-//	u/<pos>/<id>   the full read stands after this user; <pos> is the head it began at
-//	g/<pos>/<id>   the same among the groups
-//	p/<pos>        everything up to this feed position has been read
+// hubSource reads one tenant's directory as a Source, for one app.
 type hubSource struct {
 	dir     directory.Reader
 	tenant  lockstep.TenantID
@@ -65,30 +60,36 @@ func (h *hubSource) Test(ctx context.Context, report func(Check)) error {
 func (h *hubSource) Watch(context.Context, func()) error { return errors.ErrUnsupported }
 
 func (h *hubSource) Read(ctx context.Context, from Cursor, page func(Page) error) error {
+	c, err := parseHubCursor(from)
+	if err != nil {
+		return err
+	}
+	if c.stage == "p" {
+		return h.readFeed(ctx, c, page)
+	}
+	return h.readAll(ctx, c, page)
+}
+
+// readAll reads everything, from where the cursor stands. The view is as new as the position from which the next read goes on, or
+// newer: what changes from then on is in the feed after it.
+func (h *hubSource) readAll(ctx context.Context, c hubCursor, page func(Page) error) (err error) {
+	if c.stage == "" {
+		if c.pos, err = h.dir.Head(ctx, h.tenant); err != nil {
+			return err
+		}
+		c.stage = "u"
+	}
 	view, err := h.view(ctx)
 	if err != nil {
 		return err
 	}
-	stage, pos, after, err := parseHubCursor(from)
-	if err != nil {
-		return err
-	}
-	if stage == "p" {
-		return view.readFeed(ctx, pos, page)
-	}
-	if stage == "" {
-		if pos, err = h.dir.Head(ctx, h.tenant); err != nil {
+	if c.stage == "u" {
+		if err := view.readUsers(ctx, c.pos, lockstep.UserID(c.after), page); err != nil {
 			return err
 		}
-		stage = "u"
+		c.after = ""
 	}
-	if stage == "u" {
-		if err := view.readUsers(ctx, pos, lockstep.UserID(after), page); err != nil {
-			return err
-		}
-		after = ""
-	}
-	return view.readGroups(ctx, pos, lockstep.GroupID(after), page)
+	return view.readGroups(ctx, c.pos, lockstep.GroupID(c.after), page)
 }
 
 func (h *hubSource) Get(ctx context.Context, refs ...Ref) ([]Object, error) {
@@ -121,49 +122,16 @@ func (h *hubSource) Get(ctx context.Context, refs ...Ref) ([]Object, error) {
 	return objects, nil
 }
 
-func hubCursor(stage string, pos int64, after string) Cursor {
-	if stage == "p" {
-		return Cursor("p/" + strconv.FormatInt(pos, 10))
-	}
-	return Cursor(stage + "/" + strconv.FormatInt(pos, 10) + "/" + after)
-}
-
-func parseHubCursor(c Cursor) (stage string, pos int64, after string, err error) {
-	if c == "" {
-		return "", 0, "", nil
-	}
-	parts := strings.SplitN(string(c), "/", 3)
-	stage = parts[0]
-	if len(parts) < 2 || (stage != "p" && stage != "u" && stage != "g") || (stage != "p" && len(parts) != 3) {
-		return "", 0, "", lockstep.ErrCursorExpired
-	}
-	if pos, err = strconv.ParseInt(parts[1], 10, 64); err != nil {
-		return "", 0, "", lockstep.ErrCursorExpired
-	}
-	if len(parts) == 3 {
-		after = parts[2]
-	}
-	return stage, pos, after, nil
-}
-
-// position returns the feed position that a finished read's cursor stands for.
-func hubPosition(c Cursor) int64 {
-	stage, pos, _, err := parseHubCursor(c)
-	if err != nil || stage != "p" {
-		return 0
-	}
-	return pos
-}
-
 // hubView is the directory with what one read needs to know of it at hand: the app's assignments and the nesting of groups,
 // both small beside the people.
 type hubView struct {
 	*hubSource
-	exclude map[string]bool                         // role value → excludes from provisioning
-	users_  map[string][]rule.Grant                 // assigned users
-	groups_ map[lockstep.GroupID][]rule.Grant       // assigned groups
-	parents map[lockstep.GroupID][]lockstep.GroupID // group → groups that contain it
-	nestedG map[lockstep.GroupID][]lockstep.GroupID // group → groups in it
+	exclude map[string]bool                   // role value → excludes from provisioning
+	users_  map[string][]rule.Grant           // assigned users
+	groups_ map[lockstep.GroupID][]rule.Grant // assigned groups
+	nesting                                   // of groups that are not deleted: those bring nobody
+	ever    nesting                           // of deleted ones, too, and of what the feed tells of
+	given   map[lockstep.GroupID]bool         // the same of assigned groups
 	names   map[lockstep.GroupID]string
 }
 
@@ -171,30 +139,59 @@ func (h *hubSource) view(ctx context.Context) (*hubView, error) {
 	v := &hubView{
 		hubSource: h,
 		exclude:   map[string]bool{},
+		given:     map[lockstep.GroupID]bool{},
 		users_:    map[string][]rule.Grant{},
 		groups_:   map[lockstep.GroupID][]rule.Grant{},
-		parents:   map[lockstep.GroupID][]lockstep.GroupID{},
-		nestedG:   map[lockstep.GroupID][]lockstep.GroupID{},
 		names:     map[lockstep.GroupID]string{},
 	}
 	if err := v.loadAssignments(ctx); err != nil {
 		return nil, err
 	}
+	var nested []directory.Member
 	for q := (directory.MemberQuery{Kind: directory.GroupKind}); ; {
 		members, err := h.dir.Members(ctx, h.tenant, q)
 		if err != nil {
 			return nil, err
 		}
-		for _, m := range members {
-			child := lockstep.GroupID(m.ID)
-			v.parents[child] = append(v.parents[child], m.Group)
-			v.nestedG[m.Group] = append(v.nestedG[m.Group], child)
-		}
+		nested = append(nested, members...)
 		if len(members) < memberPage {
-			return v, nil
+			break
 		}
 		q.After = members[len(members)-1]
 	}
+	return v, v.nest(ctx, nested)
+}
+
+// nest takes the nesting over, but for groups that are soft-deleted: they bring nobody anywhere, and neither do their
+// assignments, until they are restored.
+func (v *hubView) nest(ctx context.Context, nested []directory.Member) error {
+	named := map[lockstep.GroupID]bool{}
+	for g := range v.groups_ {
+		named[g], v.given[g] = true, true
+	}
+	for _, m := range nested {
+		named[m.Group], named[lockstep.GroupID(m.ID)] = true, true
+	}
+	alive := map[lockstep.GroupID]bool{}
+	for ids := range slices.Chunk(slices.Collect(maps.Keys(named)), hubPage) {
+		groups, err := v.dir.Groups(ctx, v.tenant, directory.GroupQuery{IDs: ids, Limit: len(ids)})
+		if err != nil {
+			return err
+		}
+		for i := range groups {
+			alive[groups[i].ID] = true
+			v.names[groups[i].ID] = groups[i].Attributes.Text("displayName")
+		}
+	}
+	maps.DeleteFunc(v.groups_, func(g lockstep.GroupID, _ []rule.Grant) bool { return !alive[g] })
+	for _, m := range nested {
+		child := lockstep.GroupID(m.ID)
+		v.ever.add(m.Group, child)
+		if alive[m.Group] && alive[child] {
+			v.add(m.Group, child)
+		}
+	}
+	return nil
 }
 
 // memberPage is the page size that directory.MemberQuery's zero Limit stands for.
@@ -236,11 +233,25 @@ func (v *hubView) loadAssignments(ctx context.Context) error {
 	return nil
 }
 
-// above returns the group and every group that contains it, directly or through others. Nesting may have cycles.
-func (v *hubView) above(g lockstep.GroupID) []lockstep.GroupID { return closure(v.parents, g) }
+// nesting says which groups are in which. It may have cycles. The zero nesting has none.
+type nesting struct {
+	parents  map[lockstep.GroupID][]lockstep.GroupID // group → groups that contain it
+	children map[lockstep.GroupID][]lockstep.GroupID // group → groups in it
+}
+
+func (n *nesting) add(group, child lockstep.GroupID) {
+	if n.parents == nil {
+		n.parents, n.children = map[lockstep.GroupID][]lockstep.GroupID{}, map[lockstep.GroupID][]lockstep.GroupID{}
+	}
+	n.parents[child] = append(n.parents[child], group)
+	n.children[group] = append(n.children[group], child)
+}
+
+// above returns the group and every group that contains it, directly or through others.
+func (n *nesting) above(g lockstep.GroupID) []lockstep.GroupID { return closure(n.parents, g) }
 
 // below returns the group and every group inside it.
-func (v *hubView) below(g lockstep.GroupID) []lockstep.GroupID { return closure(v.nestedG, g) }
+func (n *nesting) below(g lockstep.GroupID) []lockstep.GroupID { return closure(n.children, g) }
 
 func closure(next map[lockstep.GroupID][]lockstep.GroupID, from lockstep.GroupID) []lockstep.GroupID {
 	all := []lockstep.GroupID{from}
@@ -269,10 +280,10 @@ func (v *hubView) readUsers(ctx context.Context, pos int64, after lockstep.UserI
 		if err != nil {
 			return err
 		}
-		next := hubCursor("g", pos, "")
+		next := Cursor(hubCursor{stage: "g", pos: pos}.String())
 		if len(users) == hubPage {
 			after = users[len(users)-1].ID
-			next = hubCursor("u", pos, string(after))
+			next = Cursor(hubCursor{stage: "u", pos: pos, after: string(after)}.String())
 		}
 		if err := page(Page{Objects: objects, Next: next, Whole: true}); err != nil {
 			return err
@@ -300,10 +311,10 @@ func (v *hubView) readGroups(ctx context.Context, pos int64, after lockstep.Grou
 		}
 		p := Page{Objects: objects, Whole: true}
 		if p.Last = len(groups) < limit; p.Last {
-			p.Next = hubCursor("p", pos, "")
+			p.Next = Cursor(hubCursor{stage: "p", pos: pos, since: pos, began: pos}.String())
 		} else {
 			after = groups[len(groups)-1].ID
-			p.Next = hubCursor("g", pos, string(after))
+			p.Next = Cursor(hubCursor{stage: "g", pos: pos, after: string(after)}.String())
 		}
 		if err := page(p); err != nil || p.Last {
 			return err
@@ -437,7 +448,7 @@ func (v *hubView) route(from, to lockstep.GroupID) []lockstep.GroupID {
 		if queue[0] == to {
 			break
 		}
-		for _, n := range v.nestedG[queue[0]] {
+		for _, n := range v.children[queue[0]] {
 			if _, seen := came[n]; !seen {
 				came[n] = queue[0]
 				queue = append(queue, n)

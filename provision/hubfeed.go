@@ -2,6 +2,8 @@ package provision
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"slices"
 
 	"lockstep"
@@ -22,46 +24,152 @@ type pair struct {
 	member Ref
 }
 
-// readFeed pages what has changed since pos, up to the head at the beginning. A page stands for a run of feed rows; when it
-// holds more objects than fit, the first pieces keep the old cursor, so that a reader that stops between them repeats the
-// run rather than losing a part.
-func (v *hubView) readFeed(ctx context.Context, pos int64, page func(Page) error) error {
-	head, err := v.dir.Head(ctx, v.tenant)
+// readFeed pages what has changed since the cursor, up to the head at the beginning.
+//
+// The feed says what moved, the directory what is. Where a way from an assigned group to a person ends at two places, the
+// directory shows neither when one of them is looked at. So what a change can reach is asked of all nesting and all
+// assignments that are there or that the feed tells of, back to where the read before this one began: what was gone by the
+// time that read looked is in it.
+func (h *hubSource) readFeed(ctx context.Context, c hubCursor, page func(Page) error) error {
+	head, err := h.dir.Head(ctx, h.tenant) // before the view, which must not be older than what is read
 	if err != nil {
 		return err
 	}
-	for pos < head {
-		events, err := v.dir.Feed(ctx, v.tenant, pos, hubEvents)
+	view, err := h.view(ctx)
+	if err != nil {
+		return err
+	}
+	turned, err := view.lookBack(ctx, c)
+	if err != nil {
+		return err
+	}
+	if turned {
+		return h.readAll(ctx, hubCursor{}, page)
+	}
+	for c.pos < head {
+		if c.end == 0 {
+			c.end = head
+		}
+		events, err := view.run(ctx, c)
 		if err != nil {
 			return err
 		}
 		if len(events) == 0 {
 			break
 		}
-		t := touched{users: map[lockstep.UserID]bool{}, groups: map[lockstep.GroupID]bool{}, pairs: map[pair]bool{}}
-		for _, e := range events {
-			if err := v.touch(ctx, &t, e); err != nil {
-				return err
-			}
-		}
-		objects, err := v.changed(ctx, &t)
-		if err != nil {
+		c.end = events[len(events)-1].Pos
+		if err := view.pageRun(ctx, c, events, c.end >= head, page); err != nil || c.end >= head {
 			return err
 		}
-		old := hubCursor("p", pos, "")
-		pos = events[len(events)-1].Pos
-		for len(objects) > hubPage {
-			if err := page(Page{Objects: objects[:hubPage], Next: old}); err != nil {
-				return err
-			}
-			objects = objects[hubPage:]
+		c.pos, c.end, c.after = c.end, 0, ""
+	}
+	return page(Page{Next: c.ended(), Last: true})
+}
+
+// ended is the cursor of a read that has come to its end at pos.
+func (c hubCursor) ended() Cursor {
+	return Cursor(hubCursor{stage: "p", pos: c.pos, since: c.began, began: c.pos}.String())
+}
+
+// lookBack adds the nesting and the assignments of groups that the feed tells of to those that there are. It reports whether the
+// app itself has changed since the cursor, so that everybody may be concerned.
+func (v *hubView) lookBack(ctx context.Context, c hubCursor) (turned bool, err error) {
+	for pos := min(c.since, c.pos); ; {
+		events, err := v.dir.Feed(ctx, v.tenant, pos, hubEvents)
+		if pos < c.pos && errors.Is(err, lockstep.ErrCursorExpired) {
+			pos = c.pos // so old that nothing of then is on its way any more
+			continue
 		}
-		last := pos >= head
-		if err := page(Page{Objects: objects, Gone: t.gone, Next: hubCursor("p", pos, ""), Last: last}); err != nil || last {
+		if err != nil {
+			return false, err
+		}
+		for _, e := range events {
+			switch {
+			case e.Object == "member" && e.Kind == directory.GroupKind:
+				v.ever.add(lockstep.GroupID(e.ID), lockstep.GroupID(e.Member))
+			case e.Object == "assignment" && e.Kind == directory.GroupKind && e.App == v.app:
+				v.given[lockstep.GroupID(e.Member)] = true
+			case e.Object == "app" && e.ID == string(v.app) && e.Pos > c.pos:
+				turned = true
+			}
+			pos = e.Pos
+		}
+		if len(events) < hubEvents {
+			return turned, nil
+		}
+	}
+}
+
+// run returns the feed rows after the cursor's position, up to its end.
+func (v *hubView) run(ctx context.Context, c hubCursor) ([]directory.Event, error) {
+	events, err := v.dir.Feed(ctx, v.tenant, c.pos, hubEvents)
+	for i := range events {
+		if events[i].Pos > c.end {
+			return events[:i], err
+		}
+	}
+	return events, err
+}
+
+// pageRun pages what a run of feed rows touches: users, then groups, each in the order of ids, so that a reader that stops
+// between two pages goes on after the last object it was given.
+func (v *hubView) pageRun(ctx context.Context, c hubCursor, events []directory.Event, last bool, page func(Page) error) error {
+	t := touched{users: map[lockstep.UserID]bool{}, groups: map[lockstep.GroupID]bool{}, pairs: map[pair]bool{}}
+	for _, e := range events {
+		if err := v.touch(ctx, &t, e); err != nil {
 			return err
 		}
 	}
-	return page(Page{Next: hubCursor("p", pos, ""), Last: true})
+	give := func(objects []Object, after string) error {
+		c.after = after
+		return page(Page{Objects: objects, Next: Cursor(c.String())})
+	}
+	for ids := range slices.Chunk(remaining(t.users, c.after, "u"), hubPage) {
+		objects, err := v.users(ctx, ids)
+		if err != nil {
+			return err
+		}
+		if err := give(objects, "u"+string(ids[len(ids)-1])); err != nil {
+			return err
+		}
+	}
+	edges, err := v.memberEdges(ctx, t.pairs)
+	if err != nil {
+		return err
+	}
+	for g := range edges {
+		t.groups[g] = true
+	}
+	for ids := range slices.Chunk(remaining(t.groups, c.after, "g"), hubPage) {
+		objects, err := v.partialGroups(ctx, ids, edges)
+		if err != nil {
+			return err
+		}
+		if err := give(objects, "g"+string(ids[len(ids)-1])); err != nil {
+			return err
+		}
+	}
+	c.pos, c.end, c.after = c.end, 0, ""
+	if last {
+		return page(Page{Gone: t.gone, Next: c.ended(), Last: true})
+	}
+	return page(Page{Gone: t.gone, Next: Cursor(c.String())})
+}
+
+// remaining returns the ids that come after the one given out last, in order. Users come before groups.
+func remaining[K ~string](ids map[K]bool, after, stage string) []K {
+	all := slices.Sorted(maps.Keys(ids))
+	switch {
+	case after == "" || after[:1] == "u" && stage == "g":
+		return all
+	case after[:1] == "g" && stage == "u":
+		return nil
+	}
+	i, found := slices.BinarySearch(all, K(after[1:]))
+	if found {
+		i++
+	}
+	return all[i:]
 }
 
 // touch notes what one feed row asks for.
@@ -73,15 +181,12 @@ func (v *hubView) touch(ctx context.Context, t *touched, e directory.Event) erro
 		}
 		t.users[lockstep.UserID(e.ID)] = true
 	case "group":
-		g := lockstep.GroupID(e.ID)
 		if e.Op == directory.OpPurge {
-			t.gone = append(t.gone, Ref{groupType, e.ID})
+			t.gone = append(t.gone, Ref{groupType, e.ID}) // what it brought has feed rows of its own
 			return nil
 		}
-		t.groups[g] = true
-		if e.Op == directory.OpDelete || len(v.groups_[g]) > 0 {
-			return v.touchMembers(ctx, t, g)
-		}
+		t.groups[lockstep.GroupID(e.ID)] = true
+		return v.touchGroup(ctx, t, lockstep.GroupID(e.ID)) // it may be one that was deleted or restored
 	case "assignment":
 		if e.App != v.app {
 			return nil
@@ -90,56 +195,59 @@ func (v *hubView) touch(ctx context.Context, t *touched, e directory.Event) erro
 			t.users[lockstep.UserID(e.Member)] = true
 			return nil
 		}
-		t.groups[lockstep.GroupID(e.Member)] = true
-		return v.touchMembers(ctx, t, lockstep.GroupID(e.Member))
+		g := lockstep.GroupID(e.Member)
+		t.groups[g] = true
+		return v.usersIn(ctx, v.ever.below(g), func(id string) { t.users[lockstep.UserID(id)] = true })
 	case "member":
-		return v.touchMembership(ctx, t, e)
+		g := lockstep.GroupID(e.ID)
+		if e.Kind == directory.UserKind {
+			v.touchMember(t, g, lockstep.UserID(e.Member))
+			return nil
+		}
+		if !v.flatten {
+			t.pairs[pair{g, Ref{groupType, e.Member}}] = true
+		}
+		return v.touchBelow(ctx, t, g, lockstep.GroupID(e.Member))
 	}
 	return nil
 }
 
-// touchMembers notes every user that the group can bring into scope.
-func (v *hubView) touchMembers(ctx context.Context, t *touched, g lockstep.GroupID) error {
-	groups := []lockstep.GroupID{g}
-	if v.nested {
-		groups = v.below(g)
+// touchGroup notes whom a group brings to others.
+func (v *hubView) touchGroup(ctx context.Context, t *touched, g lockstep.GroupID) error {
+	if parents := v.ever.parents[g]; len(parents) == 0 && !v.given[g] {
+		return nil
 	}
-	return v.usersIn(ctx, groups, func(id string) { t.users[lockstep.UserID(id)] = true })
+	return v.touchBelow(ctx, t, g, g)
 }
 
-// touchMembership notes what a membership that came or went changes: the group's members, with flattening those of every
-// group above, and the scope of the people it brings in.
-func (v *hubView) touchMembership(ctx context.Context, t *touched, e directory.Event) error {
-	group := lockstep.GroupID(e.ID)
-	above := v.above(group)
-	scopes := slices.ContainsFunc(above, func(g lockstep.GroupID) bool { return len(v.groups_[g]) > 0 })
-	owners := []lockstep.GroupID{group}
-	if v.flatten {
-		owners = above
+// touchMember notes what a membership of a user changes: the group's members, with flattening those of every group above,
+// and his scope.
+func (v *hubView) touchMember(t *touched, group lockstep.GroupID, user lockstep.UserID) {
+	above := v.ever.above(group)
+	for _, g := range above {
+		if v.flatten || g == group {
+			t.pairs[pair{g, Ref{userType, string(user)}}] = true
+		}
+		if v.given[g] {
+			t.users[user] = true
+		}
 	}
-	if e.Kind == directory.UserKind {
-		for _, g := range owners {
-			t.pairs[pair{g, Ref{userType, e.Member}}] = true
-		}
-		if scopes {
-			t.users[lockstep.UserID(e.Member)] = true
-		}
+}
+
+// touchBelow notes the same for all users in a group inside of another.
+func (v *hubView) touchBelow(ctx context.Context, t *touched, group, inside lockstep.GroupID) error {
+	above := v.ever.above(group)
+	if !v.flatten && !slices.ContainsFunc(above, func(g lockstep.GroupID) bool { return v.given[g] }) {
 		return nil
 	}
-	if !v.flatten {
-		t.pairs[pair{group, Ref{groupType, e.Member}}] = true
-	}
-	if !v.flatten && !scopes {
-		return nil
-	}
-	return v.usersIn(ctx, v.below(lockstep.GroupID(e.Member)), func(id string) {
-		if v.flatten {
-			for _, g := range owners {
+	return v.usersIn(ctx, v.ever.below(inside), func(id string) {
+		for _, g := range above {
+			if v.flatten {
 				t.pairs[pair{g, Ref{userType, id}}] = true
 			}
-		}
-		if scopes {
-			t.users[lockstep.UserID(id)] = true
+			if v.given[g] {
+				t.users[lockstep.UserID(id)] = true
+			}
 		}
 	})
 }
@@ -161,39 +269,17 @@ func (v *hubView) usersIn(ctx context.Context, groups []lockstep.GroupID, f func
 	}
 }
 
-// changed loads what was touched, in the order of ids.
-func (v *hubView) changed(ctx context.Context, t *touched) ([]Object, error) {
-	ids := make([]lockstep.UserID, 0, len(t.users))
-	for id := range t.users {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	objects, err := v.users(ctx, ids)
+// partialGroups loads groups with those of their members that may have changed.
+func (v *hubView) partialGroups(ctx context.Context, ids []lockstep.GroupID, edges map[lockstep.GroupID][]Edge) ([]Object, error) {
+	found, err := v.dir.Groups(ctx, v.tenant, directory.GroupQuery{IDs: ids, Deleted: true, Limit: len(ids)})
 	if err != nil {
 		return nil, err
 	}
-	edges, err := v.memberEdges(ctx, t.pairs)
-	if err != nil {
-		return nil, err
-	}
-	for g := range edges {
-		t.groups[g] = true
-	}
-	groups := make([]lockstep.GroupID, 0, len(t.groups))
-	for g := range t.groups {
-		groups = append(groups, g)
-	}
-	slices.Sort(groups)
-	for chunk := range slices.Chunk(groups, hubPage) {
-		found, err := v.dir.Groups(ctx, v.tenant, directory.GroupQuery{IDs: chunk, Deleted: true, Limit: len(chunk)})
-		if err != nil {
-			return nil, err
-		}
-		for i := range found {
-			o := v.groupValues(&found[i])
-			o.Partial, o.Edges = true, edges[found[i].ID]
-			objects = append(objects, o)
-		}
+	objects := make([]Object, len(found))
+	for i := range found {
+		o := v.groupValues(&found[i])
+		o.Partial, o.Edges = true, edges[found[i].ID]
+		objects[i] = o
 	}
 	return objects, nil
 }
