@@ -13,15 +13,17 @@ import (
 func (p Provision) Commit(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, epoch int64, b provision.Batch) error {
 	err := p.write(ctx, &work{tenant: tenant, rows: weight(&b), run: func(t *tx) error {
 		// The update holds the job's row until the transaction ends, so the epoch stays what it is.
-		rows, err := t.query("UPDATE job SET epoch = epoch WHERE tenant = $1 AND id = $2 AND epoch = $3 RETURNING no", string(tenant), string(id), epoch)
-		nos, err := collect(rows, err, scanInt)
+		rows, err := t.query("UPDATE job SET epoch = epoch WHERE tenant = $1 AND id = $2 AND epoch = $3 RETURNING no, listing", string(tenant), string(id), epoch)
+		own, err := collect(rows, err, func(s scanner) (w batch, err error) { return w, s.Scan(&w.no, &w.listing) })
 		if err != nil {
 			return err
 		}
-		if len(nos) == 0 {
+		if len(own) == 0 {
 			return lockstep.ErrEpoch
 		}
-		return batch{tx: t, no: nos[0], epoch: epoch}.write(&b)
+		w := own[0]
+		w.tx, w.epoch = t, epoch
+		return w.write(&b)
 	}})
 	if err != nil {
 		return fmt.Errorf("commit of job %s: %w", id, err)
@@ -32,17 +34,15 @@ func (p Provision) Commit(ctx context.Context, tenant lockstep.TenantID, id lock
 // weight estimates how many rows the batch writes.
 func weight(b *provision.Batch) int {
 	n := len(b.Actions) + len(b.Opened) + len(b.Ranks) + len(b.Links) + len(b.Unlink) + len(b.Wanted) + len(b.Written) + len(b.Unwrite) + 2*len(b.Listed)
-	if b.Unlist {
-		n += gatherRows + 1
-	}
 	return n
 }
 
 // batch is a provision.Batch being written for the job with a number.
 type batch struct {
 	*tx
-	no    int64
-	epoch int64
+	no      int64
+	listing int64 // number of the job's listing when the batch came
+	epoch   int64
 }
 
 // write writes the parts. Links come before edges, whose readiness depends on them.

@@ -34,7 +34,7 @@ func (db *DB) PutJob(ctx context.Context, by audit.Actor, j provision.Job) error
 			detail, err = t.replaceJob(next)
 		}
 		if where, is := t.db.dialect.unique(err); is {
-			return jobTaken(where, err, j)
+			return jobTaken(where, j)
 		}
 		t.note(audit.Event{Actor: by, Verb: verb, Object: "job", ID: string(j.ID), Name: cmp.Or(j.Name, j.Slug), Detail: detail})
 		return err
@@ -62,27 +62,32 @@ func textsOf(j provision.Job) (row jobRow, err error) {
 	return row, nil
 }
 
-// jobTaken explains a violated constraint. Another node may have taken the number: then the whole runs again.
-func jobTaken(where string, err error, j provision.Job) error {
-	switch {
-	case strings.HasSuffix(where, "slug"):
+// jobTaken explains a violated constraint.
+func jobTaken(where string, j provision.Job) error {
+	if strings.HasSuffix(where, "slug") {
 		return taken(nil, "There is a job %s.", j.Slug)
-	case strings.HasSuffix(where, "no"):
-		return err
 	}
 	return taken(nil, "There is a job with the id %s.", j.ID)
 }
 
-const insertJob = `INSERT INTO job (tenant, id, no, slug, name, direction, app, manual, config, created, state, code, detail, cursor, position,
-		applied, next_run, asked, not_before, epoch, deadline, cycle, waits, connection, policy, rules)
-	SELECT $1, $2, COALESCE(MAX(no), 0) + 1, $3, $4, $5, $6, $7, 1, $8, $9, '', '', '', 0, 0, $10, $10, 0, 0, 0, '', FALSE, $11, $12, $13 FROM job`
+const insertJob = `INSERT INTO job (tenant, id, no, listing, slug, name, direction, app, manual, config, created, state, code, detail, cursor,
+		position, applied, next_run, asked, not_before, epoch, deadline, cycle, waits, connection, policy, rules)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, '', '', '', 0, 0, $12, $12, 0, 0, 0, '', FALSE, $13, $14, $15)`
 
 func (t *tx) createJob(j jobRow) error {
+	no, err := t.number()
+	if err != nil {
+		return err
+	}
+	listing, err := t.number()
+	if err != nil {
+		return err
+	}
 	created := j.Created
 	if created.IsZero() {
 		created = t.at
 	}
-	_, err := t.exec(insertJob, string(j.Tenant), string(j.ID), j.Slug, j.Name, string(j.Direction), string(j.App), j.Manual,
+	_, err = t.exec(insertJob, string(j.Tenant), string(j.ID), no, listing, j.Slug, j.Name, string(j.Direction), string(j.App), j.Manual,
 		millis(created), string(cmp.Or(j.State, provision.Active)), millis(j.NextRun), j.connection, j.policy, j.rules)
 	return err
 }
@@ -136,26 +141,22 @@ func jobDifferences(was, j jobRow) (names []string) {
 	return names
 }
 
-// tablesOfJob hold rows under a job's number.
-var tablesOfJob = []string{"secret", "cycle", "action", "link", "edge", "listing", "listing_key"}
-
-// DeleteJob removes a job and all it knows; nothing at its target changes. It satisfies provision.Settings.
+// DeleteJob removes a job and all it knows; nothing at its target changes. It satisfies provision.Settings. The job and its
+// secrets are gone at once, the many rows below it bit by bit.
 func (db *DB) DeleteJob(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID) error {
-	err := db.write(ctx, &work{tenant: tenant, rows: gatherRows + 1, run: func(t *tx) error {
-		j, err := job(t.query, tenant, id)
+	err := db.write(ctx, &work{tenant: tenant, rows: 3, run: func(t *tx) error {
+		rows, err := t.query("DELETE FROM job WHERE tenant = $1 AND id = $2 RETURNING no, listing, slug, name", string(tenant), string(id))
+		var no, listing int64
+		var slug, name string
+		_, err = one(rows, err, func(s scanner) (int, error) { return 0, s.Scan(&no, &listing, &slug, &name) })
 		if err != nil {
+			return absent(err, "job", string(id))
+		}
+		if _, err := t.exec("DELETE FROM secret WHERE job = $1", no); err != nil {
 			return err
 		}
-		if _, err := t.exec("DELETE FROM job WHERE tenant = $1 AND id = $2", string(tenant), string(id)); err != nil {
-			return err
-		}
-		for _, table := range tablesOfJob {
-			if _, err := t.exec("DELETE FROM "+table+" WHERE job = $1", j.no); err != nil {
-				return err
-			}
-		}
-		t.note(audit.Event{Actor: by, Verb: "deleted", Object: "job", ID: string(id), Name: cmp.Or(j.Name, j.Slug)})
-		return nil
+		t.note(audit.Event{Actor: by, Verb: "deleted", Object: "job", ID: string(id), Name: cmp.Or(name, slug)})
+		return t.doom(no, listing)
 	}})
 	if err != nil {
 		return fmt.Errorf("delete job %s: %w", id, err)

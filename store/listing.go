@@ -12,19 +12,19 @@ import (
 )
 
 var (
-	upsertListing = bulk{lead: []string{"BIGINT"}, n: 3, text: `INSERT INTO listing (job, type, id, doc) VALUES @rows
-		ON CONFLICT (job, type, id) DO UPDATE SET doc = excluded.doc`}
-	insertKeys = bulk{lead: []string{"BIGINT"}, n: 4, text: `INSERT INTO listing_key (job, type, attribute, value, id) VALUES @rows
-		ON CONFLICT (job, type, attribute, value, id) DO NOTHING`}
+	upsertListing = bulk{lead: []string{"BIGINT"}, n: 3, text: `INSERT INTO listing (list, type, id, doc) VALUES @rows
+		ON CONFLICT (list, type, id) DO UPDATE SET doc = excluded.doc`}
+	insertKeys = bulk{lead: []string{"BIGINT"}, n: 4, text: `INSERT INTO listing_key (list, type, attribute, value, id) VALUES @rows
+		ON CONFLICT (list, type, attribute, value, id) DO NOTHING`}
 )
 
 // list drops the listing and adds to it, in this order.
 func (w batch) list(drop bool, all []provision.Listed) error {
+	listing := w.listing
 	if drop {
-		for _, table := range []string{"listing", "listing_key"} {
-			if _, err := w.exec("DELETE FROM "+table+" WHERE job = $1", w.no); err != nil {
-				return err
-			}
+		var err error
+		if listing, err = w.unlist(); err != nil {
+			return err
 		}
 	}
 	all = lastOf(all, func(l *provision.Listed) provision.Ref { return l.Object.Ref })
@@ -41,16 +41,33 @@ func (w batch) list(drop bool, all []provision.Listed) error {
 			keys = append(keys, key{o.Type, o.ID, k})
 		}
 	}
-	_, err := w.bulk(&upsertListing, []any{w.no}, len(all), func(args []any, i int) []any {
+	_, err := w.bulk(&upsertListing, []any{listing}, len(all), func(args []any, i int) []any {
 		return append(args, all[i].Object.Type, all[i].Object.ID, docs[i])
 	})
 	if err != nil {
 		return err
 	}
-	_, err = w.bulk(&insertKeys, []any{w.no}, len(keys), func(args []any, i int) []any {
+	_, err = w.bulk(&insertKeys, []any{listing}, len(keys), func(args []any, i int) []any {
 		return append(args, keys[i].typ, keys[i].Attribute, keys[i].Value, keys[i].id)
 	})
 	return err
+}
+
+// unlist gives the job a new, empty listing and dooms the old one.
+func (w batch) unlist() (int64, error) {
+	rows, err := w.query("SELECT list FROM listing WHERE list = $1 LIMIT 1", w.listing)
+	some, err := collect(rows, err, scanInt)
+	if err != nil || len(some) == 0 {
+		return w.listing, err
+	}
+	next, err := w.number()
+	if err != nil {
+		return 0, err
+	}
+	if _, err := w.exec("UPDATE job SET listing = $2 WHERE no = $1", w.no, next); err != nil {
+		return 0, err
+	}
+	return next, w.doom(w.listing)
 }
 
 // listedText is how an object of the target is kept: as JSON of all but its type and id. Grants belong to sources, so there are
@@ -95,8 +112,8 @@ func listedObject(ref provision.Ref, text string) (o provision.Object, err error
 	return o, nil
 }
 
-const selectListed = "SELECT k.id, k.value, o.doc FROM listing_key k JOIN listing o ON o.job = k.job AND o.type = k.type AND o.id = k.id WHERE k." + ofJob +
-	" AND k.type = $3 AND k.attribute = $4 AND k.value IN "
+const selectListed = "SELECT k.id, k.value, o.doc FROM listing_key k JOIN listing o ON o.list = k.list AND o.type = k.type AND o.id = k.id " +
+	"WHERE k.list = (SELECT listing FROM job WHERE tenant = $1 AND id = $2) AND k.type = $3 AND k.attribute = $4 AND k.value IN "
 
 // Listed returns the objects of a type that have one of the keys, each once, with those of its keys that were asked for. It
 // satisfies provision.Store.

@@ -100,8 +100,8 @@ var postgresSamples = map[string]map[string]string{
 	"action":      {"job": "-(g % 200)", "id": "'a' || g", "cycle": "'c' || g % 800", "state": "CASE WHEN g % 4 = 0 THEN 'done' ELSE 'planned' END", "kind": "'create'", "lane": "g % 5", "rank": "g % 50", "source_type": "'User'", "source_id": "'u' || g"},
 	"link":        {"job": "-(g % 200)", "type": "CASE WHEN g % 10 = 0 THEN 'Group' ELSE 'User' END", "source_id": "'u' || g", "target": "'t' || g", "match_key": "'k' || g", "due": "CASE WHEN g % 100 = 0 THEN g ELSE 0 END"},
 	"edge":        {"job": "-(g % 200)", "from_type": "CASE WHEN g % 2 = 0 THEN 'Group' ELSE 'User' END", "from_id": "'g' || g / 4", "attribute": "'members'", "to_type": "'User'", "to_id": "'u' || g % 3000", "wanted": "g % 10 > 0", "written": "TRUE", "ready": "g % 100 = 0"},
-	"listing":     {"job": "-(g % 200)", "type": "'User'", "id": "'t' || g"},
-	"listing_key": {"job": "-(g % 200)", "type": "'User'", "attribute": "CASE WHEN g % 2 = 0 THEN 'userName' ELSE 'externalId' END", "value": "'v' || g", "id": "'t' || g"},
+	"listing":     {"list": "-(g % 200)", "type": "'User'", "id": "'t' || g"},
+	"listing_key": {"list": "-(g % 200)", "type": "'User'", "attribute": "CASE WHEN g % 2 = 0 THEN 'userName' ELSE 'externalId' END", "value": "'v' || g", "id": "'t' || g"},
 }
 
 // sampleRows is how many rows of each table PostgreSQL gets to count.
@@ -126,8 +126,11 @@ func (db *DB) analysePostgres(ctx context.Context) error {
 				names, values = append(names, c[0]), append(values, value)
 			}
 			owner, few := "job", "n_distinct = 4"
-			if _, ok := sample["tenant"]; ok {
+			switch {
+			case sample["tenant"] != "":
 				owner, few = "tenant", "n_distinct = 10"
+			case sample["list"] != "":
+				owner, few = "list", "n_distinct = 2"
 			}
 			for _, text := range []string{
 				fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s SET (%s)", table, owner, few),

@@ -99,6 +99,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if err := db.checkKey(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), db.Close())
 	}
+	db.sweep()
 	return db, nil
 }
 

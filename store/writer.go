@@ -257,12 +257,17 @@ func (w *writer) single(x *work) error {
 // settle tells the callers, and then whoever listens to commits.
 func (w *writer) settle(ran []*work, outcomes []error) {
 	var woken []lockstep.TenantID
+	dooms := false
 	for i, x := range ran {
+		dooms = dooms || outcomes[i] == nil && x.dooms
 		if outcomes[i] == nil && (x.wakes || len(x.events) > 0) {
 			woken = append(woken, x.tenant)
 		}
 		x.effects = effects{}
 		x.done <- outcomes[i]
+	}
+	if dooms {
+		w.db.sweep()
 	}
 	f := w.db.committed.Load()
 	if f == nil {

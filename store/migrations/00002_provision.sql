@@ -1,9 +1,20 @@
 -- Jobs and what they know. See 00001_directory.sql for the rules of every table.
 --
 -- A job's own number stands for (tenant, id) in the tables with many rows: two bytes in place of 72 in each index entry.
--- Every statement gets it by (tenant, id), so that no tenant reaches another's rows.
+-- Every statement gets it by (tenant, id), so that no tenant reaches another's rows. Listings have numbers of their own.
+-- Numbers are never used again: what belongs to a job or listing that is gone is swept bit by bit (sweep.go).
 
 -- +goose Up
+
+CREATE TABLE counter (
+	name TEXT NOT NULL PRIMARY KEY,
+	n    BIGINT NOT NULL
+);
+INSERT INTO counter (name, n) VALUES ('number', 0);
+
+CREATE TABLE doomed (
+	no BIGINT NOT NULL PRIMARY KEY -- of a job or a listing that is gone
+);
 
 CREATE TABLE job (
 	tenant    TEXT NOT NULL,
@@ -29,6 +40,7 @@ CREATE TABLE job (
 	deadline   BIGINT NOT NULL,
 	cycle      TEXT NOT NULL,    -- the open one
 	waits      BOOLEAN NOT NULL, -- the open cycle waits for review
+	listing    BIGINT NOT NULL,  -- number of its listing
 	-- Documents stand last: a row's other columns are read without them.
 	connection TEXT NOT NULL,
 	policy     TEXT NOT NULL,
@@ -144,17 +156,17 @@ CREATE INDEX edge_idle ON edge (job) WHERE NOT wanted AND NOT written;
 
 -- The target's objects while a cycle matches, and their matching values.
 CREATE TABLE listing (
-	job  BIGINT NOT NULL,
+	list BIGINT NOT NULL,
 	type TEXT NOT NULL,
 	id   TEXT NOT NULL,
 	doc  TEXT NOT NULL, -- JSON
-	PRIMARY KEY (job, type, id)
+	PRIMARY KEY (list, type, id)
 );
 CREATE TABLE listing_key (
-	job       BIGINT NOT NULL,
+	list      BIGINT NOT NULL,
 	type      TEXT NOT NULL,
 	attribute TEXT NOT NULL,
 	value     TEXT NOT NULL, -- folded
 	id        TEXT NOT NULL,
-	PRIMARY KEY (job, type, attribute, value, id)
+	PRIMARY KEY (list, type, attribute, value, id)
 ) WITHOUT ROWID;

@@ -44,6 +44,7 @@ func Run(t *testing.T, open Open) {
 		{"edge model", testEdgeModel},
 		{"listing", testListing},
 		{"decisions", testDecisions},
+		{"trim", testTrim},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()

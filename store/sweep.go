@@ -1,0 +1,172 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"lockstep"
+)
+
+// number returns a number that was never used before, for a job or a listing.
+func (t *tx) number() (int64, error) {
+	rows, err := t.query("UPDATE counter SET n = n + 1 WHERE name = 'number' RETURNING n")
+	return one(rows, err, scanInt)
+}
+
+// doom has the rows under these numbers deleted once the transaction is committed.
+func (t *tx) doom(numbers ...int64) error {
+	for _, no := range numbers {
+		if _, err := t.exec("INSERT INTO doomed (no) VALUES ($1) ON CONFLICT (no) DO NOTHING", no); err != nil {
+			return err
+		}
+	}
+	t.work.dooms = true
+	return nil
+}
+
+// sweepRows is how many rows are deleted at a time: few enough that nobody waits long.
+const sweepRows = 1000
+
+// swept are the tables with rows under numbers, each with its key.
+var swept = []struct{ table, key string }{
+	{"cycle", "job, id"},
+	{"action", "job, id"},
+	{"link", "job, type, source_id"},
+	{"edge", "job, from_type, from_id, attribute, to_type, to_id"},
+	{"listing", "list, type, id"},
+	{"listing_key", "list, type, attribute, value, id"},
+}
+
+// sweep has the writer delete rows of what is doomed, a piece each time its turn comes, until nothing is left. What a crash
+// leaves is found by the next Open.
+func (db *DB) sweep() {
+	x := &work{rows: sweepRows, done: make(chan error, 1), run: func(t *tx) error {
+		rows, err := t.query("SELECT no FROM doomed ORDER BY no LIMIT 1")
+		numbers, err := collect(rows, err, scanInt)
+		if err != nil || len(numbers) == 0 {
+			return err
+		}
+		t.work.dooms = true // look again afterwards
+		left := int64(sweepRows)
+		for _, s := range swept {
+			owner, _, _ := strings.Cut(s.key, ",")
+			n, err := t.deleteSome(s.table, s.key, owner+" = $1", left, numbers[0])
+			if err != nil {
+				return err
+			}
+			if left -= n; left <= 0 {
+				return nil
+			}
+		}
+		_, err = t.exec("DELETE FROM doomed WHERE no = $1", numbers[0])
+		return err
+	}}
+	_ = db.writer.enqueue(x) // when the store is closed, the next Open finds the rest
+}
+
+// deleteSome deletes at most limit rows of a table.
+func (t *tx) deleteSome(table, key, where string, limit int64, args ...any) (int64, error) {
+	args = append(args, limit)
+	return t.exec(fmt.Sprintf("DELETE FROM %s WHERE (%s) IN (SELECT %s FROM %s WHERE %s LIMIT $%d)", table, key, key, table, where, len(args)), args...)
+}
+
+// Retention says how long what has happened is kept. Zero keeps for ever.
+type Retention struct {
+	Feed  time.Duration // change feed; a job that falls behind it reads everything once
+	Log   time.Duration // ended actions and cycles of every job
+	Audit time.Duration
+}
+
+// Trim deletes what is older than the retention, in pieces between which others have their turn.
+func (db *DB) Trim(ctx context.Context, keep Retention) error {
+	now := db.now()
+	tenants, err := db.Tenants(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range tenants {
+		if keep.Feed > 0 {
+			if err := db.trimmed(ctx, t.ID, func(x *tx) (int64, error) { return x.trimFeed(t.ID, now.Add(-keep.Feed)) }); err != nil {
+				return fmt.Errorf("trim the feed: %w", err)
+			}
+		}
+		if keep.Audit > 0 {
+			if err := db.trimmed(ctx, t.ID, func(x *tx) (int64, error) { return x.trimAudit(t.ID, now.Add(-keep.Audit)) }); err != nil {
+				return fmt.Errorf("trim the audit log: %w", err)
+			}
+		}
+	}
+	if keep.Log <= 0 {
+		return nil
+	}
+	return db.trimLogs(ctx, now.Add(-keep.Log))
+}
+
+// trimmed runs f in transactions of its own until it finds nothing more to delete.
+func (db *DB) trimmed(ctx context.Context, tenant lockstep.TenantID, f func(*tx) (int64, error)) error {
+	for {
+		var n int64
+		err := db.write(ctx, &work{tenant: tenant, rows: sweepRows, run: func(t *tx) (err error) { n, err = f(t); return err }})
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+// trimFeed moves the end of the feed forward past old rows and deletes them.
+func (t *tx) trimFeed(tenant lockstep.TenantID, before time.Time) (int64, error) {
+	rows, err := t.query(`SELECT pos, at FROM feed WHERE tenant = $1 AND pos > (SELECT trimmed FROM feed_head WHERE tenant = $1)
+		ORDER BY pos LIMIT $2`, string(tenant), int64(sweepRows))
+	last, old := int64(0), true
+	_, err = collect(rows, err, func(s scanner) (int, error) {
+		var pos, at int64
+		err := s.Scan(&pos, &at)
+		if old = old && at < millis(before); old {
+			last = pos
+		}
+		return 0, err
+	})
+	if err != nil || last == 0 {
+		return 0, err
+	}
+	if _, err := t.exec("UPDATE feed_head SET trimmed = $2 WHERE tenant = $1", string(tenant), last); err != nil {
+		return 0, err
+	}
+	return t.exec("DELETE FROM feed WHERE tenant = $1 AND pos <= $2", string(tenant), last)
+}
+
+func (t *tx) trimAudit(tenant lockstep.TenantID, before time.Time) (int64, error) {
+	return t.deleteSome("audit", "tenant, id", "tenant = $1 AND id < $2", sweepRows, string(tenant), firstID(before))
+}
+
+// trimLogs deletes ended actions and cycles that were begun before.
+func (db *DB) trimLogs(ctx context.Context, before time.Time) error {
+	type owner struct {
+		tenant lockstep.TenantID
+		no     int64
+	}
+	rows, err := db.query(ctx, "SELECT tenant, no FROM job ORDER BY no")
+	jobs, err := collect(rows, err, func(s scanner) (o owner, err error) { return o, s.Scan(&o.tenant, &o.no) })
+	if err != nil {
+		return fmt.Errorf("trim logs: %w", err)
+	}
+	for _, j := range jobs {
+		for _, table := range []string{"action", "cycle"} {
+			err := db.trimmed(ctx, j.tenant, func(t *tx) (int64, error) {
+				return t.deleteSome(table, "job, id", "job = $1 AND id < $2 AND ended > 0", sweepRows, j.no, firstID(before))
+			})
+			if err != nil {
+				return fmt.Errorf("trim logs: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// firstID returns the smallest id that can have been made at a time (RFC 9562 §5.7: 48 bits of milliseconds come first).
+func firstID(at time.Time) string {
+	digits := fmt.Sprintf("%012x", max(at.UnixMilli(), 0))
+	return digits[:8] + "-" + digits[8:]
+}

@@ -1,0 +1,56 @@
+package store
+
+import (
+	"fmt"
+	"testing"
+
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/directory"
+	"lockstep/provision"
+)
+
+// TestSweep: the rows of a deleted job and of a dropped listing go bit by bit, other writes come between, and nobody else's rows
+// go with them.
+func TestSweep(t *testing.T) {
+	b := newBench(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(b.db.CreateTenant(t.Context(), audit.Actor{}, directory.Tenant{ID: "a", Slug: "a"}))
+	jobs := []lockstep.JobID{"gone", "stays"}
+	batch := provision.Batch{Cycle: &provision.Cycle{ID: "c"}}
+	for i := range 1500 {
+		ref := provision.Ref{Type: "User", ID: fmt.Sprint(i)}
+		batch.Actions = append(batch.Actions, provision.Action{ID: lockstep.ActionID(ref.ID), State: provision.Planned})
+		batch.Links = append(batch.Links, provision.Link{Source: ref})
+		batch.Wanted = append(batch.Wanted, provision.EdgeRow{From: ref, Attribute: "manager", To: ref, Wanted: true})
+		batch.Listed = append(batch.Listed, provision.Listed{Object: provision.Object{Ref: ref}, Keys: []provision.Key{{Attribute: "userName", Value: ref.ID}}})
+	}
+	commit := func(id lockstep.JobID, batch provision.Batch) {
+		t.Helper()
+		must(b.db.Provision().Commit(t.Context(), "a", id, 1, batch))
+	}
+	for _, id := range jobs {
+		must(b.db.PutJob(t.Context(), audit.Actor{}, provision.Job{Tenant: "a", ID: id, Slug: string(id)}))
+		_, err := b.db.Claim(t.Context(), "a", id, b.now)
+		must(err)
+		commit(id, batch)
+	}
+	commit("gone", provision.Batch{Unlist: true, Listed: batch.Listed[:700]})
+	commit("stays", provision.Batch{Unlist: true, Listed: batch.Listed[:3]})
+	must(b.db.DeleteJob(t.Context(), audit.Actor{}, "a", "gone"))
+	b.db.writer.wg.Wait() // until the writer has nothing more to do
+
+	for table, want := range map[string]int64{
+		"doomed": 0, "job": 1, "cycle": 1, "action": 1500, "link": 1500, "edge": 1500, "listing": 3, "listing_key": 3,
+	} {
+		rows, err := b.db.query(t.Context(), "SELECT COUNT(*) FROM "+table)
+		if n, err := one(rows, err, scanInt); err != nil || n != want {
+			t.Errorf("%s has %d rows, want %d; %v", table, n, want, err)
+		}
+	}
+}
