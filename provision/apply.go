@@ -408,5 +408,8 @@ func (a *applier) record(ctx context.Context, items []*item) error {
 	for _, it := range items {
 		a.outcome(it, &b)
 	}
+	if err := a.bequeath(ctx, items, &b); err != nil {
+		return err
+	}
 	return a.commit(context.WithoutCancel(ctx), b)
 }

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"time"
@@ -74,6 +75,24 @@ func (a *applier) success(it *item, row *Action, b *Batch) {
 	l.Disabled = row.Kind == rule.Disable || l.Disabled && row.After.Get("active") == false
 	b.Links = append(b.Links, l)
 	b.Written = append(b.Written, it.carried...)
+}
+
+// bequeath makes those due who were refused for the matching value of an object that is deleted now.
+func (a *applier) bequeath(ctx context.Context, items []*item, b *Batch) error {
+	given := map[string][]string{}
+	for _, it := range items {
+		if it.Kind == rule.Delete && it.link.Key != "" {
+			given[it.Source.Type] = append(given[it.Source.Type], it.link.Key)
+		}
+	}
+	for typ, keys := range given {
+		heirs, err := a.heirs(context.WithoutCancel(ctx), typ, keys)
+		if err != nil {
+			return err
+		}
+		b.Links = append(b.Links, heirs...)
+	}
+	return nil
 }
 
 // matchedBy names the attributes that objects are matched by.

@@ -55,7 +55,10 @@ func (r *run) plan(ctx context.Context, objects []Object, gone []Ref, whole bool
 	if err := r.complete(ctx, cs); err != nil {
 		return planned{}, err
 	}
-	var p planned
+	p, err := r.release(ctx, cs)
+	if err != nil {
+		return planned{}, err
+	}
 	for _, c := range cs {
 		if err := r.settleOn(ctx, c, whole, &p); err != nil {
 			return planned{}, err
@@ -173,7 +176,7 @@ func (r *run) twins(ctx context.Context, typ string, cs []*candidate) error {
 	for i, c := range cs {
 		keys[i] = c.next.Key
 	}
-	holders, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: typ, Keys: keys, Limit: 2 * len(keys)})
+	holders, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: typ, Keys: keys})
 	if err != nil {
 		return err
 	}
@@ -194,6 +197,45 @@ func (r *run) twins(ctx context.Context, typ string, cs []*candidate) error {
 		c.twin = h != c.Ref
 	}
 	return nil
+}
+
+// release makes those due who were refused for a matching value that a candidate gives up.
+func (r *run) release(ctx context.Context, cs []*candidate) (p planned, err error) {
+	given := map[string][]string{}
+	here := map[Ref]*candidate{}
+	for _, c := range cs {
+		here[c.Ref] = c
+		if c.known && c.link.Key != "" && (c.gone || !c.verdict.In || c.next.Key != c.link.Key) {
+			given[c.Type] = append(given[c.Type], c.link.Key)
+		}
+	}
+	for typ, keys := range given {
+		heirs, err := r.heirs(ctx, typ, keys)
+		if err != nil {
+			return p, err
+		}
+		for _, l := range heirs {
+			if c := here[l.Source]; c != nil {
+				c.next.Due = l.Due
+			} else {
+				p.links = append(p.links, l)
+			}
+		}
+	}
+	return p, nil
+}
+
+// heirs returns the links, made due, of objects that were refused because another had one of the matching values.
+func (r *run) heirs(ctx context.Context, typ string, keys []string) ([]Link, error) {
+	links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: typ, Keys: keys})
+	var heirs []Link
+	for _, l := range links {
+		if l.Code == lockstep.CodeMatchDuplicate || l.Code == lockstep.CodeMatchTaken {
+			l.Due = r.now()
+			heirs = append(heirs, l)
+		}
+	}
+	return heirs, err
 }
 
 // hits looks the candidates up by their matching values: the first attribute for all, the next for those without a hit.
