@@ -87,7 +87,7 @@ func what(a api.Action) string {
 		if detail == "" {
 			detail = a.Hint
 		}
-		return string(a.Code) + " — " + detail
+		return string(a.Code) + " — " + strings.TrimPrefix(detail, a.Source.Name+": ")
 	case a.Kind == "link":
 		return strings.TrimSuffix("there already"+as(a)+"; "+changes(a.Changes), "; ")
 	case a.Kind == "update" && len(a.Changes) > 0:

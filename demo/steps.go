@@ -160,7 +160,7 @@ func (p *play) plan(ctx context.Context) error {
 		return err
 	}
 	began := time.Now()
-	plan, err := p.Client.Plan(ctx, webexSlug, 10_000, 10*time.Minute)
+	plan, err := p.Client.Plan(ctx, webexSlug, 500, 10*time.Minute)
 	if err != nil {
 		return err
 	}
@@ -206,6 +206,10 @@ func (p *play) tell(ctx context.Context, plan api.Plan, name string) error {
 	if err != nil {
 		return err
 	}
+	if x.Action != nil { // beyond what was asked for of the plan
+		p.action(*x.Action)
+		return nil
+	}
 	p.Screen.entry(faint, "–", name, x.Summary, p.nameWidth())
 	return nil
 }
@@ -222,6 +226,11 @@ func (p *play) applied(ctx context.Context, c api.Cycle, planned, applied time.D
 	p.Screen.done(counters(n), short(applied))
 	if err := p.troubles(ctx, webexSlug, c); err != nil {
 		return err
+	}
+	for _, r := range p.story.accounts {
+		if r.note != "" {
+			p.Screen.entry(faint, "=", r.userName, r.note, p.nameWidth())
+		}
 	}
 	p.Screen.note(fmt.Sprintf("%d requests to Webex for %d objects.", counts.all, n.Created+n.Linked+n.Updated))
 	return p.check(ctx)

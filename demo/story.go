@@ -30,6 +30,7 @@ type story struct {
 type resident struct {
 	userName, given, family, display, title, number string
 	owner                                           string // id of the person who owns it; "" leaves it as it is
+	note                                            string // told at the end
 }
 
 // assignment gives a group of the sample company a role in the app.
@@ -58,7 +59,7 @@ func sampleStory() story {
 			{userName: "grace.okafor@acme.example", given: "Grace", family: "Okafor", display: "Grace Okafor", title: "Chief Executive", number: "1001", owner: "p001"},
 			{userName: "marcus.feld@acme.example", given: "Marcus", family: "Feld", display: "Marcus Feld", title: "Sales Director", number: "1003", owner: "p003"},
 			{userName: "Ada.Lindqvist@acme.example", given: "Ada", family: "Lindqvist", display: "Ada Lindqvist", title: "Chief Technology Officer", number: "1002", owner: "p002"},
-			{userName: "eva.sommer@acme.example", given: "Eva", family: "Sommer", display: "Eva Sommer", title: "Controller", number: "0815"},
+			{userName: "eva.sommer@acme.example", given: "Eva", family: "Sommer", display: "Eva Sommer", title: "Controller", number: "0815", note: "nobody of the company has this account: it is left as it is"},
 			{userName: "p.ito@acme.example", given: "Paul", family: "Ito", display: "Paul Ito", title: "Support engineer", number: "7001"},
 			{userName: "paul.ito.old@acme.example", given: "Paul", family: "Ito", display: "Paul Ito (old)", title: "Trainee", number: "7001"},
 		},

@@ -33,6 +33,9 @@ func (d *demoCmd) Run(c *cli) error {
 	if c.Server != "" {
 		return usage("demo starts a server of its own: leave --server out.")
 	}
+	if d.People != 0 && d.People < smallestCompany {
+		return usage("--people is at least %d: somebody stays, somebody leaves, somebody changes.", smallestCompany)
+	}
 	place, err := d.place()
 	if err != nil {
 		return err
@@ -49,6 +52,8 @@ func (d *demoCmd) Run(c *cli) error {
 	}
 	return err
 }
+
+const smallestCompany = 3
 
 // demoPlace is where a demo keeps what it has: folders of data and files, and a key beside them.
 type demoPlace struct {
