@@ -78,11 +78,11 @@ func newWorld(t testing.TB) *world {
 func (w *world) organisation() {
 	w.Helper()
 	var err error
-	w.webex, err = webexorg.New(webexorg.Config{})
+	w.webex, err = webexorg.New(webexorg.Config{Now: func() time.Time { return time.Now().Add(w.ahead) }})
 	w.must(err)
 	w.org, err = w.webex.AddOrg(webexorg.OrgConfig{Name: "Acme", Domains: []string{"acme.example"}, Enforce: true})
 	w.must(err)
-	w.token, err = w.org.IssueToken(webexorg.ReadWrite, time.Hour)
+	w.token, err = w.org.IssueToken(webexorg.ReadWrite, 1000*time.Hour)
 	w.must(err)
 	server := httptest.NewServer(w.webex.Handler())
 	w.Cleanup(server.Close)
