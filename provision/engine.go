@@ -262,7 +262,7 @@ func (r *run) slice(ctx context.Context) (more bool, err error) {
 		switch r.cycle.Phase {
 		case Listing:
 			err = r.list(ctx)
-		case Reading:
+		case Reading, Sweeping:
 			err = r.read(ctx)
 		case Ranking:
 			err = r.rank(ctx)

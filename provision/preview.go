@@ -89,7 +89,7 @@ func (r *run) listInMemory(ctx context.Context) (lookup, error) {
 func (v *preview) read(ctx context.Context) error {
 	whole := false
 	err := v.source.Read(ctx, "", func(page Page) error {
-		whole = whole || page.Whole
+		whole = page.Last && page.Whole
 		v.cycle.Counts.Read += len(page.Objects)
 		for _, o := range page.Objects {
 			v.seen[o.Ref] = true

@@ -16,24 +16,12 @@ func (r *run) read(ctx context.Context) error {
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
-	whole := false
-	err := r.source.Read(ctx, r.cycle.Page, func(page Page) error {
-		whole = whole || page.Whole
-		if err := r.takePage(ctx, page); err != nil {
+	if r.cycle.Phase == Reading {
+		if err := r.readPages(ctx); err != nil {
 			return err
 		}
-		if page.Last {
-			return nil
-		}
-		if r.timeUp() {
-			return errYield
-		}
-		return nil
-	})
-	if err != nil {
-		return err
 	}
-	if whole {
+	if r.cycle.Phase == Sweeping {
 		if err := r.unseen(ctx); err != nil {
 			return err
 		}
@@ -46,6 +34,18 @@ func (r *run) read(ctx context.Context) error {
 	}
 	r.cycle.Phase = Ranking
 	return nil // committed with the ranks
+}
+
+func (r *run) readPages(ctx context.Context) error {
+	return r.source.Read(ctx, r.cycle.Page, func(page Page) error {
+		if err := r.takePage(ctx, page); err != nil {
+			return err
+		}
+		if !page.Last && r.timeUp() {
+			return errYield
+		}
+		return nil
+	})
 }
 
 // prepare loads what planning needs to know of the job as a whole.
@@ -120,6 +120,9 @@ func (r *run) takePage(ctx context.Context, page Page) error {
 	}
 	r.cycle.Page = page.Next
 	b.Cycle = r.cycle
+	if page.Last && page.Whole { // only the last page knows that nothing was withheld
+		r.cycle.Phase = Sweeping
+	}
 	if page.Last && !r.job.Manual {
 		r.moveCursor()
 		b.Job = &r.job

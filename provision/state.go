@@ -89,6 +89,7 @@ type Phase string
 const (
 	Listing  Phase = "list"   // the target's objects are read for matching
 	Reading  Phase = "read"   // the source is read and actions are planned
+	Sweeping Phase = "sweep"  // what a whole read did not list is planned for
 	Ranking  Phase = "rank"   // creates are put in manager order
 	Review   Phase = "review" // a manual job's plan waits for Apply
 	Applying Phase = "apply"  // planned actions are carried out

@@ -44,7 +44,7 @@ type Page struct {
 	Bad     []Bad  // rows that could not be used
 	Next    Cursor // where to continue if the reader stops after this page
 	Last    bool   // nothing follows; Next is the position for the next cycle
-	Whole   bool   // this read lists everything, so a linked object that no page listed is gone
+	Whole   bool   // this read lists everything, so a linked object that no page listed is gone; the last page decides
 	Total   int    // objects that the read will list, 0 when unknown; for progress only
 }
 
