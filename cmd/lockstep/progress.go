@@ -29,7 +29,7 @@ func newProgress(c *cli) *progress { return &progress{cli: c, now: time.Now, ten
 // phaseWord is a phase of a cycle for people.
 func phaseWord(phase string) string {
 	if word, ok := map[string]string{
-		"list": "listing the application", "read": "planning", "rank": "ordering", "review": "waits for apply",
+		"list": "listing the application", "read": "planning", "sweep": "planning", "rank": "ordering", "review": "waits for apply",
 		"apply": "applying", "end": "done",
 	}[phase]; ok {
 		return word
