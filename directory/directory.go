@@ -93,8 +93,8 @@ type Assignment struct {
 }
 
 // Change is one write. The types of this package whose names end in neither Page nor Query implement it: PutUser,
-// DeleteUser, RestoreUser, PutGroup, DeleteGroup, RestoreGroup, AddMembers, RemoveMembers, PutApp, DeleteApp, PutAssignment,
-// DeleteAssignment.
+// DeleteUser, RestoreUser, ReleaseName, SetPassword, PutGroup, DeleteGroup, RestoreGroup, AddMembers, RemoveMembers, PutApp,
+// DeleteApp, PutAssignment, DeleteAssignment.
 type Change interface{ change() }
 
 type (
@@ -113,6 +113,14 @@ type (
 	}
 	// RestoreUser ends a soft delete.
 	RestoreUser struct{ ID lockstep.UserID }
+	// ReleaseName frees the userName of a soft-deleted user for somebody else (RFC 7644 §3.6). A restore then fails with
+	// lockstep.ErrConflict while the name is taken. It changes nothing that is shown, so the feed does not tell of it.
+	ReleaseName struct{ ID lockstep.UserID }
+	// SetPassword keeps the hash of a user's password and raises his AuthEpoch. The password itself never gets here.
+	SetPassword struct {
+		ID   lockstep.UserID
+		Hash string // PHC string format
+	}
 	// PutGroup creates or replaces a group as PutUser does a user. Members are not part of it.
 	PutGroup struct {
 		Group     Group
@@ -149,6 +157,8 @@ type (
 func (PutUser) change()          {}
 func (DeleteUser) change()       {}
 func (RestoreUser) change()      {}
+func (ReleaseName) change()      {}
+func (SetPassword) change()      {}
 func (PutGroup) change()         {}
 func (DeleteGroup) change()      {}
 func (RestoreGroup) change()     {}

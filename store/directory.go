@@ -62,6 +62,10 @@ func (c *change) apply(one directory.Change) error {
 		return c.deleteUser(one)
 	case directory.RestoreUser:
 		return c.restoreUser(one.ID)
+	case directory.ReleaseName:
+		return c.releaseName(one.ID)
+	case directory.SetPassword:
+		return c.setPassword(one)
 	case directory.PutGroup:
 		return c.putGroup(one)
 	case directory.DeleteGroup:
@@ -93,6 +97,10 @@ func describe(one directory.Change) string {
 		return "delete user " + string(one.ID)
 	case directory.RestoreUser:
 		return "restore user " + string(one.ID)
+	case directory.ReleaseName:
+		return "release the name of user " + string(one.ID)
+	case directory.SetPassword:
+		return "set the password of user " + string(one.ID)
 	case directory.PutGroup:
 		return "put group " + one.Group.Attributes.Text("displayName")
 	case directory.DeleteGroup:

@@ -191,6 +191,21 @@ func (db *DB) Edges(ctx context.Context, tenant lockstep.TenantID, job lockstep.
 	return all, nil
 }
 
+// Waiting sums up the references that can be written. It satisfies provision.Store.
+func (db *DB) Waiting(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID) ([]provision.Waiting, error) {
+	rows, err := db.query(ctx, "SELECT from_type, from_id, attribute, to_type, COUNT(*), SUM(CASE WHEN wanted THEN 1 ELSE 0 END) FROM edge WHERE "+ofJob+
+		" AND ready GROUP BY from_type, from_id, attribute, to_type ORDER BY from_type, from_id, attribute, to_type", string(tenant), string(job))
+	all, err := collect(rows, err, func(s scanner) (w provision.Waiting, err error) {
+		err = s.Scan(&w.From.Type, &w.From.ID, &w.Attribute, &w.To, &w.Removes, &w.Adds)
+		w.Removes -= w.Adds
+		return w, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sum up references: %w", err)
+	}
+	return all, nil
+}
+
 // References counts the references that are written. It satisfies provision.Store.
 func (db *DB) References(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, attribute string) (int, error) {
 	rows, err := db.query(ctx, "SELECT COUNT(*) FROM edge WHERE "+ofJob+" AND attribute = $3 AND written", string(tenant), string(job), attribute)

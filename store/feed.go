@@ -44,6 +44,9 @@ func (t *tx) putTenantFeed(works []*work) error {
 	if err != nil {
 		return err
 	}
+	if err := t.recount(tenant, works); err != nil {
+		return err
+	}
 	pos -= int64(len(events))
 	for _, x := range works {
 		for i := range x.events {

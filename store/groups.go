@@ -98,6 +98,7 @@ func (c *change) createGroup(g directory.Group) error {
 		}
 		return err
 	}
+	c.work.groups++
 	c.tell(directory.Event{Object: "group", Op: directory.OpPut, ID: string(g.ID)}, "created", a.Text("displayName"), "")
 	return nil
 }
@@ -136,6 +137,7 @@ func (c *change) updateGroup(id lockstep.GroupID, ifVersion int64, f func(direct
 		if n == 0 {
 			continue
 		}
+		c.work.groups += alive(w.group.Deleted) - alive(old.Deleted)
 		c.tell(directory.Event{Object: "group", Op: w.op, ID: string(id)}, w.verb, a.Text("displayName"), w.detail)
 		return nil
 	}
@@ -181,6 +183,7 @@ func (c *change) purgeGroup(d directory.DeleteGroup) error {
 	if n == 0 {
 		return errContended
 	}
+	c.work.groups -= alive(g.Deleted)
 	rows, err := c.query("DELETE FROM member WHERE tenant = $1 AND group_id = $2 RETURNING group_id, id, kind", string(c.tenant), string(d.ID))
 	if err := c.removed(collect(rows, err, scanMember)); err != nil {
 		return err

@@ -38,6 +38,7 @@ import (
 
 var (
 	_ directory.Store    = (*DB)(nil)
+	_ directory.Searcher = (*DB)(nil)
 	_ provision.Store    = Provision{}
 	_ provision.Settings = (*DB)(nil)
 )
@@ -67,6 +68,7 @@ type DB struct {
 	writer    writer
 	committed atomic.Pointer[func(lockstep.TenantID)]
 	closed    sync.Once
+	scans     turns // whose scan runs
 }
 
 // Open connects to the database and brings its schema up to date, under a lock. A schema newer than this program is refused
@@ -97,6 +99,9 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), db.Close())
 	}
 	if err := db.checkKey(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store: %w", err), db.Close())
+	}
+	if err := db.index(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), db.Close())
 	}
 	db.sweep()

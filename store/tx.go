@@ -31,7 +31,8 @@ type effects struct {
 	events []directory.Event
 	audits []audit.Event
 	asked  bool // for the feed position, though there may be no events
-	dooms  bool // there is something to sweep
+	counted
+	dooms bool // there is something to sweep
 }
 
 // txTime is how long a transaction may take on PostgreSQL, where the network may lose an answer.

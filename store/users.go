@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"lockstep"
 	"lockstep/directory"
@@ -132,8 +133,8 @@ func (c *change) putUser(p directory.PutUser) error {
 	})
 }
 
-const insertUser = `INSERT INTO users (tenant, id, version, user_name, external_id, manager, active, auth_epoch, deleted, created, modified, doc)
-	VALUES ($1, $2, 1, $3, $4, $5, $6, 0, 0, $7, $8, $9)`
+const insertUser = `INSERT INTO users (tenant, id, version, user_name, external_id, manager, active, auth_epoch, deleted, created, modified, doc, display)
+	VALUES ($1, $2, 1, $3, $4, $5, $6, 0, 0, $7, $8, $9, $10)`
 
 func (c *change) createUser(u directory.User) error {
 	a := u.Attributes
@@ -142,13 +143,17 @@ func (c *change) createUser(u directory.User) error {
 		created = c.at
 	}
 	_, err := c.exec(insertUser, string(c.tenant), string(u.ID), fold(a.Text("userName")), a.Text("externalId"), managerOf(a),
-		isActive(a), millis(created), millis(c.at), document(a))
+		isActive(a), millis(created), millis(c.at), document(a), displayOf(a))
 	if err != nil {
 		return c.userTaken(err, u)
 	}
 	if err := c.putEmails(u.ID, emailsOf(a)); err != nil {
 		return err
 	}
+	if err := c.replaceValues(u.ID, nil, valuesOf(a)); err != nil {
+		return err
+	}
+	c.work.users++
 	c.tell(directory.Event{Object: "user", Op: directory.OpPut, ID: string(u.ID)}, "created", a.Text("userName"), "")
 	return nil
 }
@@ -174,7 +179,7 @@ type userWrite struct {
 }
 
 const replaceUser = `UPDATE users SET version = version + 1, user_name = $4, external_id = $5, manager = $6, active = $7, auth_epoch = $8,
-	deleted = $9, modified = $10, doc = $11 WHERE tenant = $1 AND id = $2 AND version = $3`
+	deleted = $9, modified = $10, doc = $11, display = $12 WHERE tenant = $1 AND id = $2 AND version = $3`
 
 // updateUser replaces a user by what f makes of him, provided that nobody else does so meanwhile (which can only be another
 // node). With ifVersion 0 it then starts over. f returns an empty op to leave him alone. Going inactive or being deleted raises
@@ -199,7 +204,7 @@ func (c *change) updateUser(id lockstep.UserID, ifVersion int64, f func(director
 			u.AuthEpoch = old.AuthEpoch + 1
 		}
 		n, err := c.exec(replaceUser, string(c.tenant), string(id), old.Version, fold(a.Text("userName")), a.Text("externalId"),
-			managerOf(a), u.Active, u.AuthEpoch, millis(u.Deleted), millis(c.at), document(a))
+			managerOf(a), u.Active, u.AuthEpoch, millis(u.Deleted), millis(c.at), document(a), displayOf(a))
 		if err != nil {
 			return c.userTaken(err, *u)
 		}
@@ -209,6 +214,10 @@ func (c *change) updateUser(id lockstep.UserID, ifVersion int64, f func(director
 		if err := c.replaceEmails(id, emailsOf(old.Attributes), emailsOf(a)); err != nil {
 			return err
 		}
+		if err := c.replaceValues(id, valuesOf(old.Attributes), valuesOf(a)); err != nil {
+			return err
+		}
+		c.work.users += alive(u.Deleted) - alive(old.Deleted)
 		c.tell(directory.Event{Object: "user", Op: w.op, ID: string(id)}, w.verb, a.Text("userName"), w.detail)
 		return nil
 	}
@@ -258,11 +267,26 @@ func (c *change) purgeUser(d directory.DeleteUser) error {
 	if err := c.replaceEmails(d.ID, emailsOf(u.Attributes), nil); err != nil {
 		return err
 	}
+	if err := c.replaceValues(d.ID, valuesOf(u.Attributes), nil); err != nil {
+		return err
+	}
+	if _, err := c.exec("DELETE FROM user_password WHERE tenant = $1 AND user_id = $2", string(c.tenant), string(d.ID)); err != nil {
+		return err
+	}
+	c.work.users -= alive(u.Deleted)
 	if err := c.forget(directory.UserKind, string(d.ID)); err != nil {
 		return err
 	}
 	c.tell(directory.Event{Object: "user", Op: directory.OpPurge, ID: string(d.ID)}, "purged", u.Attributes.Text("userName"), "")
 	return nil
+}
+
+// alive is 1 unless the time of deletion is set.
+func alive(deleted time.Time) int64 {
+	if deleted.IsZero() {
+		return 1
+	}
+	return 0
 }
 
 func (c *change) putEmails(id lockstep.UserID, emails []string) error {

@@ -1,0 +1,59 @@
+package store
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"lockstep/directory"
+	"lockstep/scim"
+	"lockstep/scim/filter"
+)
+
+// TestSearchPlans: SQLite answers what clients search by through the index that was made for it.
+func TestSearchPlans(t *testing.T) {
+	db, err := Open(t.Context(), Config{SQLite: filepath.Join(t.TempDir(), "lockstep.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	types := scim.UserType()
+	for text, want := range map[string]string{
+		`userName eq "a"`:      "USING INDEX users_user_name (tenant=? AND user_name=?)",
+		`userName sw "a"`:      "USING INDEX users_user_name (tenant=? AND user_name>? AND user_name<?)",
+		`externalId eq "a"`:    "USING INDEX users_external_id (tenant=? AND external_id=?)",
+		`id eq "a"`:            "(tenant=? AND id=?)",
+		`active eq false`:      "USING INDEX users_inactive (tenant=?)",
+		`manager.value eq "a"`: "USING INDEX users_manager (tenant=? AND manager=?)",
+		`meta.lastModified gt "2026-01-01T00:00:00Z"`: "USING INDEX users_modified (tenant=? AND modified>?)",
+		`emails.value eq "a"`:                         "USING PRIMARY KEY (tenant=? AND email=?)",
+		`emails[type eq "work"].value eq "a"`:         "USING PRIMARY KEY (tenant=? AND email=?)",
+		`department eq "a"`:                           "USING PRIMARY KEY (tenant=? AND attribute=? AND value=?)",
+		`name.familyName sw "a"`:                      "USING PRIMARY KEY (tenant=? AND attribute=? AND value>? AND value<?)",
+		`groups.value eq "a"`:                         "SEARCH m USING PRIMARY KEY (tenant=? AND group_id=?)",
+		`active eq true and employeeNumber eq "7"`:    "USING PRIMARY KEY (tenant=? AND attribute=? AND value=?)",
+	} {
+		e, err := filter.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err = types.Filter(e); err != nil {
+			t.Fatal(err)
+		}
+		tr := translator{kind: directory.UserKind, args: []any{""}}
+		if e, err = tr.composed(e); err != nil {
+			t.Fatal(err)
+		}
+		query := "SELECT " + tr.columns() + tr.from() + " AND (" + tr.expr(e).text + ") ORDER BY u.id LIMIT 10"
+		if since(e) {
+			query = strings.Replace(query, "BY u.id", "BY u.id || ''", 1)
+		}
+		if plan := explain(t, db, query); !strings.Contains(plan, want) || wholeTable.MatchString(plan) {
+			t.Errorf("%s\ngoes\n%s\nnot by\n%s", query, plan, want)
+		}
+	}
+}
