@@ -340,7 +340,7 @@ func (a *applier) carryEdges(ctx context.Context, it *item) error {
 	}
 	for _, e := range edges {
 		target := links[e.To].Target
-		if target == "" {
+		if target == "" || !a.brings(e.From.Type, e.Attribute, e.To.Type) {
 			continue
 		}
 		ref := Reference{e.Attribute, Ref{a.programs[e.To.Type].targetType, target}}

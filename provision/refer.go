@@ -27,8 +27,8 @@ type waiting struct {
 // refers makes a row for each object with references that wait while both their ends are linked. When tried is set, objects
 // whose references failed in this cycle are left for the next.
 func (r *run) refers(ctx context.Context, tried bool) ([]Action, error) {
-	edges, err := r.Store.Edges(ctx, r.job.Tenant, r.job.ID, EdgeQuery{Ready: true, Limit: 10_000})
-	if err != nil || len(edges) == 0 {
+	sums, err := r.Store.Waiting(ctx, r.job.Tenant, r.job.ID)
+	if err != nil || len(sums) == 0 {
 		return nil, err
 	}
 	busy, err := r.referring(ctx, tried)
@@ -36,26 +36,23 @@ func (r *run) refers(ctx context.Context, tried bool) ([]Action, error) {
 		return nil, err
 	}
 	var all []*waiting
-	byOwner := map[Ref]*waiting{}
 	removals := 0
-	for _, e := range edges {
-		if busy[e.From] {
+	for _, sum := range sums {
+		if !r.brings(sum.From.Type, sum.Attribute, sum.To) {
 			continue
 		}
-		w := byOwner[e.From]
-		if w == nil {
-			w = &waiting{from: e.From}
-			byOwner[e.From] = w
-			all = append(all, w)
+		if sum.Attribute == memberAttribute { // of all owners, so that many small pieces are seen as what they are
+			removals += sum.Removes
 		}
-		if e.Wanted {
-			w.adds++
-		} else {
-			w.remove++
-			if e.Attribute == memberAttribute {
-				removals++
-			}
+		if busy[sum.From] || len(all) == referChunk && all[len(all)-1].from != sum.From {
+			continue
 		}
+		if len(all) == 0 || all[len(all)-1].from != sum.From {
+			all = append(all, &waiting{from: sum.From})
+		}
+		w := all[len(all)-1]
+		w.adds += sum.Adds
+		w.remove += sum.Removes
 	}
 	hold, err := r.tooMany(ctx, removals)
 	if err != nil {
@@ -66,6 +63,15 @@ func (r *run) refers(ctx context.Context, tried bool) ([]Action, error) {
 		rows = append(rows, r.referRows(w, hold)...)
 	}
 	return rows, r.nameRows(ctx, rows)
+}
+
+// referChunk is how many objects get rows for their references at once; the others get theirs when these are done.
+const referChunk = 10_000
+
+// brings reports whether the rules bring references of the attribute between objects of these types.
+func (r *run) brings(from, attribute, to string) bool {
+	p := r.programs[from]
+	return p != nil && p.references[attribute] && r.programs[to] != nil
 }
 
 // referring returns the objects whose references are being written, wait for a decision, or have failed.
@@ -88,8 +94,21 @@ func (r *run) referring(ctx context.Context, tried bool) (map[Ref]bool, error) {
 // tooMany reports whether the guard holds back so many removals of members. It holds any while it has just held people for the
 // same cause: a source that has lost them has lost their memberships, too.
 func (r *run) tooMany(ctx context.Context, removals int) (bool, error) {
-	if removals < 2 || r.alarmed {
-		return removals > 0 && r.alarmed, nil
+	if removals == 0 || r.alarmed {
+		return r.alarmed, nil
+	}
+	tally, err := r.Store.Tally(ctx, r.job.Tenant, r.job.ID, r.cycle.ID)
+	if err != nil {
+		return false, err
+	}
+	for k, n := range tally.Actions { // held in an earlier slice of the cycle
+		if k.State == Held && k.Type == userType && n > 0 {
+			r.alarmed = true
+			return true, nil
+		}
+	}
+	if removals < 2 {
+		return false, nil
 	}
 	written, err := r.Store.References(ctx, r.job.Tenant, r.job.ID, memberAttribute)
 	return err == nil && r.job.Policy.Guard.Holds(removals, written), err

@@ -253,6 +253,15 @@ type EdgeRow struct {
 	Written   bool
 }
 
+// Waiting is how many references of one attribute, to objects of one type, wait to be added to an object or removed from it.
+type Waiting struct {
+	From      Ref
+	Attribute string
+	To        string // the type
+	Adds      int
+	Removes   int
+}
+
 // Listed is an object of the target while a cycle matches.
 type Listed struct {
 	Object Object
@@ -345,6 +354,8 @@ type Store interface {
 	Actions(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q ActionQuery) ([]Action, error)
 	// Creates calls f with id, source id and manager's source id of each planned create of the cycle.
 	Creates(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID, f func(id lockstep.ActionID, source, refers string)) error
+	// Waiting sums up the references that wait while both their ends are linked, in the order of their owners.
+	Waiting(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) ([]Waiting, error)
 	// References counts the references of the attribute that are written at the target.
 	References(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, attribute string) (int, error)
 	Tally(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID) (Tally, error)
