@@ -183,7 +183,7 @@ func (r *benchRun) startTarget(ctx context.Context) error {
 	return nil
 }
 
-// newOrg adds an organisation that behaves as the bench was told. The number of users that a person can see has no end.
+// newOrg adds an organisation that behaves as the bench was told, and begins to count.
 func (r *benchRun) newOrg(ctx context.Context) (err error) {
 	if r.org, err = r.universe.add(ctx, webexorg.OrgConfig{Name: "Acme", Domains: []string{"acme.example"}, Enforce: true}); err != nil {
 		return err
