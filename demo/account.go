@@ -5,21 +5,21 @@ import "strings"
 // account is a user of a Webex organisation as JSON, with the attributes that the demo and the benches look at. It is read
 // and written without the product's own SCIM values, so that what checks the product does not share its faults.
 type account struct {
-	Schemas           []string      `json:"schemas,omitempty"`
-	UserName          string        `json:"userName"`
-	Name              personName    `json:"name"`
-	DisplayName       string        `json:"displayName,omitempty"`
-	Title             string        `json:"title,omitempty"`
-	NickName          string        `json:"nickName,omitempty"`
-	ProfileURL        string        `json:"profileUrl,omitempty"`
-	UserType          string        `json:"userType,omitempty"`
-	PreferredLanguage string        `json:"preferredLanguage,omitempty"`
-	Timezone          string        `json:"timezone,omitempty"`
-	Active            bool          `json:"active"`
-	Emails            []typedValue  `json:"emails,omitempty"`
-	PhoneNumbers      []typedValue  `json:"phoneNumbers,omitempty"`
-	Addresses         []address     `json:"addresses,omitempty"`
-	Enterprise        *employeeInfo `json:"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,omitempty"`
+	Schemas           []string     `json:"schemas,omitempty"`
+	UserName          string       `json:"userName"`
+	Name              personName   `json:"name"`
+	DisplayName       string       `json:"displayName,omitempty"`
+	Title             string       `json:"title,omitempty"`
+	NickName          string       `json:"nickName,omitempty"`
+	ProfileURL        string       `json:"profileUrl,omitempty"`
+	UserType          string       `json:"userType,omitempty"`
+	PreferredLanguage string       `json:"preferredLanguage,omitempty"`
+	Timezone          string       `json:"timezone,omitempty"`
+	Active            bool         `json:"active"`
+	Emails            []typedValue `json:"emails,omitempty"`
+	PhoneNumbers      []typedValue `json:"phoneNumbers,omitempty"`
+	Addresses         []address    `json:"addresses,omitempty"`
+	Enterprise        *employment  `json:"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,omitempty"`
 }
 
 type personName struct {
@@ -39,7 +39,7 @@ type address struct {
 	PostalCode string `json:"postalCode,omitempty"`
 }
 
-type employeeInfo struct {
+type employment struct {
 	EmployeeNumber string     `json:"employeeNumber,omitempty"`
 	Department     string     `json:"department,omitempty"`
 	CostCenter     string     `json:"costCenter,omitempty"`
@@ -138,7 +138,7 @@ func (a *account) employeeSlot(attribute string, room bool) *string {
 		if !room {
 			return nil
 		}
-		a.Enterprise = &employeeInfo{}
+		a.Enterprise = &employment{}
 	}
 	switch attribute {
 	case "employeeNumber":
@@ -183,7 +183,7 @@ func (a *account) manager() string {
 // setManager sets or removes the manager.
 func (a *account) setManager(id string) {
 	if a.Enterprise == nil {
-		a.Enterprise = &employeeInfo{}
+		a.Enterprise = &employment{}
 	}
 	a.Enterprise.Manager = nil
 	if id != "" {
