@@ -388,6 +388,7 @@ func (r *run) end(ctx context.Context) error {
 	now := r.now()
 	r.moveCursor() // in a manual job this is what Apply means
 	r.cycle.Phase, r.cycle.EndedAt = Ended, now
+	r.cycle.Code, r.cycle.Detail = "", "" // what stopped a slice is over
 	r.job.Code, r.job.Detail, r.job.NotBefore = "", "", time.Time{}
 	if r.job.State == Quarantined {
 		r.job.State = Active

@@ -164,10 +164,7 @@ func (h *hubTarget) changes(ctx context.Context, op *Operation) ([]directory.Cha
 		return h.groupChanges(ctx, op)
 	}
 	id := lockstep.UserID(op.Ref.ID)
-	switch op.Kind {
-	case rule.Delete:
-		return []directory.Change{directory.DeleteUser{ID: id}}, op.Ref.ID, nil
-	case rule.Create:
+	if op.Kind == rule.Create {
 		u := directory.User{ID: lockstep.NewID[lockstep.UserID](), Attributes: op.After.Clone()}
 		setManager(&u.Attributes, op)
 		return []directory.Change{directory.PutUser{User: u}}, string(u.ID), nil
@@ -180,6 +177,14 @@ func (h *hubTarget) changes(ctx context.Context, op *Operation) ([]directory.Cha
 		return nil, op.Ref.ID, &lockstep.Error{Code: lockstep.CodeTargetGone, Detail: fmt.Sprintf("user %s is no longer in the directory", op.Name)}
 	}
 	u := users[0]
+	switch deleted := !u.Deleted.IsZero(); {
+	case deleted && (op.Kind == rule.Delete || op.Kind == rule.Disable):
+		return nil, op.Ref.ID, nil // by somebody else, or by a call whose answer was lost
+	case deleted && op.Kind == rule.Refer:
+		return nil, op.Ref.ID, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("user %s is deleted in the directory", op.Name)}
+	case op.Kind == rule.Delete:
+		return []directory.Change{directory.DeleteUser{ID: id}}, op.Ref.ID, nil
+	}
 	u.Attributes = u.Attributes.Clone()
 	if op.Kind != rule.Refer {
 		merge(&u.Attributes, op.Before, op.After)
@@ -195,8 +200,6 @@ func (h *hubTarget) changes(ctx context.Context, op *Operation) ([]directory.Cha
 func (h *hubTarget) groupChanges(ctx context.Context, op *Operation) ([]directory.Change, string, error) {
 	id := lockstep.GroupID(op.Ref.ID)
 	switch op.Kind {
-	case rule.Delete, rule.Disable:
-		return []directory.Change{directory.DeleteGroup{ID: id}}, op.Ref.ID, nil
 	case rule.Create:
 		g := directory.Group{ID: lockstep.NewID[lockstep.GroupID](), Attributes: op.After.Clone()}
 		return append([]directory.Change{directory.PutGroup{Group: g}}, memberChanges(g.ID, op)...), string(g.ID), nil
@@ -211,6 +214,12 @@ func (h *hubTarget) groupChanges(ctx context.Context, op *Operation) ([]director
 		return nil, op.Ref.ID, &lockstep.Error{Code: lockstep.CodeTargetGone, Detail: fmt.Sprintf("group %s is no longer in the directory", op.Name)}
 	}
 	g := groups[0]
+	if op.Kind == rule.Delete || op.Kind == rule.Disable {
+		if !g.Deleted.IsZero() {
+			return nil, op.Ref.ID, nil // by somebody else, or by a call whose answer was lost
+		}
+		return []directory.Change{directory.DeleteGroup{ID: id}}, op.Ref.ID, nil
+	}
 	g.Attributes = g.Attributes.Clone()
 	merge(&g.Attributes, op.Before, op.After)
 	changes := []directory.Change{directory.PutGroup{Group: g, IfVersion: g.Version}}

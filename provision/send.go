@@ -56,8 +56,8 @@ func (a *applier) complete(ctx context.Context, it *item) bool {
 			it.end = unsent
 			return false
 		}
-		if id := it.manager.result.ID; id != "" {
-			it.op.Add = append(it.op.Add, Reference{managerAttribute, Ref{it.Target.Type, id}})
+		if m := it.manager; m.result.ID != "" && m.result.Err == nil && m.end <= pointless {
+			it.op.Add = append(it.op.Add, Reference{managerAttribute, Ref{it.Target.Type, m.result.ID}})
 		} else {
 			it.carried = nil // his create failed: the reference waits
 		}
