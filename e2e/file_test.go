@@ -112,7 +112,7 @@ func arrives(h *home, org *organisation, want holdings, ignore ...string) {
 	eventually(h.t, soon, func() (bool, string) {
 		problem := compare(want, org.holdings(), ignore...)
 		return problem == "", problem
-	}, func() string { return h.try("app", "show", "webex").stdout + h.try("log", "list", "webex").stdout  })
+	}, func() string { return h.try("app", "show", "webex").stdout + h.try("log", "list", "webex").stdout })
 }
 
 // expect fails the test for each text that the output does not have.

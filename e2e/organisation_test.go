@@ -238,3 +238,8 @@ func (o *organisation) writes(since int64) (counts map[string]int, last int64) {
 	}
 	return counts, last
 }
+
+func sorted(list []string) []string {
+	slices.Sort(list)
+	return slices.Compact(list)
+}
