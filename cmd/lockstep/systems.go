@@ -15,6 +15,7 @@ import (
 	"lockstep/api"
 	"lockstep/audit"
 	"lockstep/connector/csvfile"
+	"lockstep/connector/ldap"
 	"lockstep/connector/scimapp"
 	"lockstep/connector/webex"
 	"lockstep/provision"
@@ -32,6 +33,7 @@ type connector struct {
 func connectors() map[string]connector {
 	return map[string]connector{
 		"csvfile": {template: csvfile.Template, source: (*systems).csvfile},
+		"ldap":    {template: ldap.Template, source: (*systems).ldap},
 		"scimapp": {template: scimapp.Template, target: (*systems).scimapp},
 		"webex":   {template: webex.Template, target: (*systems).webex},
 	}
@@ -137,6 +139,18 @@ func (s *systems) csvfile(j provision.Job) (provision.Source, error) {
 		return nil, err
 	}
 	return csvfile.New(c), nil
+}
+
+func (s *systems) ldap(j provision.Job) (provision.Source, error) {
+	c, err := ldap.ParseConfig(j.Connection.Settings)
+	if err != nil {
+		return nil, err
+	}
+	c.Password = s.secret(j, "password")
+	if s.dialer != nil {
+		c.Dial = s.dialer.DialContext
+	}
+	return ldap.New(c)
 }
 
 func (s *systems) scimapp(j provision.Job) (provision.Target, error) {
