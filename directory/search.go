@@ -65,4 +65,6 @@ type Searcher interface {
 	MembersOf(ctx context.Context, t lockstep.TenantID, group lockstep.GroupID, limit int) ([]Relative, error)
 	// GroupsOf returns the groups that have the user or group as a direct member, in the order of ids.
 	GroupsOf(ctx context.Context, t lockstep.TenantID, id string) ([]Relative, error)
+	// KindsOf returns what those of the ids are that exist and are not soft-deleted.
+	KindsOf(ctx context.Context, t lockstep.TenantID, ids []string) (map[string]Kind, error)
 }

@@ -68,10 +68,10 @@ func (w batch) write(b *provision.Batch) error {
 	return nil
 }
 
-const upsertCycle = `INSERT INTO cycle (job, id, kind, cause, phase, page, head, listed, total, counts, code, detail, began, ended)
+const upsertCycle = `INSERT INTO cycle (job, id, kind, cause, phase, page, config, listed, total, counts, code, detail, began, ended)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 	ON CONFLICT (job, id) DO UPDATE SET kind = excluded.kind, cause = excluded.cause, phase = excluded.phase, page = excluded.page,
-		head = excluded.head, listed = excluded.listed, total = excluded.total, counts = excluded.counts, code = excluded.code,
+		config = excluded.config, listed = excluded.listed, total = excluded.total, counts = excluded.counts, code = excluded.code,
 		detail = excluded.detail, began = excluded.began, ended = excluded.ended`
 
 // cycle writes the cycle and notes in the job whether it is open.
@@ -83,7 +83,7 @@ func (w batch) cycle(c *provision.Cycle) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.exec(upsertCycle, w.no, string(c.ID), string(c.Kind), c.Trigger, string(c.Phase), string(c.Page), c.Head, c.Listed,
+	_, err = w.exec(upsertCycle, w.no, string(c.ID), string(c.Kind), c.Trigger, string(c.Phase), string(c.Page), c.Config, c.Listed,
 		int64(c.Total), string(counts), string(c.Code), c.Detail, millis(c.Began), millis(c.EndedAt))
 	if err != nil {
 		return err

@@ -149,12 +149,12 @@ func (db *DB) Claim(ctx context.Context, tenant lockstep.TenantID, id lockstep.J
 	return j.Job, nil
 }
 
-const cycleColumns = "id, kind, cause, phase, page, head, listed, total, counts, code, detail, began, ended"
+const cycleColumns = "id, kind, cause, phase, page, config, listed, total, counts, code, detail, began, ended"
 
 func scanCycle(s scanner) (c provision.Cycle, err error) {
 	var counts string
 	var began, ended int64
-	err = s.Scan(&c.ID, &c.Kind, &c.Trigger, &c.Phase, &c.Page, &c.Head, &c.Listed, &c.Total, &counts, &c.Code, &c.Detail, &began, &ended)
+	err = s.Scan(&c.ID, &c.Kind, &c.Trigger, &c.Phase, &c.Page, &c.Config, &c.Listed, &c.Total, &counts, &c.Code, &c.Detail, &began, &ended)
 	if err != nil {
 		return c, err
 	}

@@ -228,6 +228,27 @@ func (db *DB) GroupsOf(ctx context.Context, tenant lockstep.TenantID, id string)
 	return collect(rows, err, scanRelative)
 }
 
+// KindsOf says what ids are of. It satisfies directory.Searcher.
+func (db *DB) KindsOf(ctx context.Context, tenant lockstep.TenantID, ids []string) (map[string]directory.Kind, error) {
+	kinds := make(map[string]directory.Kind, len(ids))
+	for table, kind := range map[string]directory.Kind{"users": directory.UserKind, "groups": directory.GroupKind} {
+		rest := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return kinds[id] != "" })
+		text := "SELECT id FROM " + table + " WHERE tenant = $1 AND deleted = 0 AND id IN (@list)"
+		err := lists(db, text, []any{string(tenant)}, rest, func(text string, args []any) error {
+			rows, err := db.query(ctx, text, args...)
+			found, err := collect(rows, err, scanText)
+			for _, id := range found {
+				kinds[id] = kind
+			}
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("look for users and groups: %w", err)
+		}
+	}
+	return kinds, nil
+}
+
 // scanRelative reads a group.
 func scanRelative(s scanner) (directory.Relative, error) {
 	r := directory.Relative{Kind: directory.GroupKind}

@@ -64,7 +64,7 @@ CREATE TABLE cycle (
 	cause    TEXT NOT NULL,
 	phase    TEXT NOT NULL,
 	page     TEXT NOT NULL,
-	head     BIGINT NOT NULL,
+	config   BIGINT NOT NULL, -- of the job when it began
 	listed   BOOLEAN NOT NULL,
 	total    BIGINT NOT NULL,
 	counts   TEXT NOT NULL, -- JSON

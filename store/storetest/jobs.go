@@ -72,7 +72,7 @@ func jobSlices(c company) {
 	}
 	cycle := provision.Cycle{
 		ID: lockstep.NewID[lockstep.CycleID](), Job: j.ID, Kind: provision.Initial, Trigger: "change", Phase: provision.Reading, Page: "u/1/2",
-		Head: 7, Listed: true, Total: 9, Counts: provision.Counts{Read: 3, TargetRequests: 2}, Began: noon,
+		Config: 7, Listed: true, Total: 9, Counts: provision.Counts{Read: 3, TargetRequests: 2}, Began: noon,
 	}
 	first.commit(provision.Batch{Cycle: &cycle})
 	second := c.claim(j.ID)

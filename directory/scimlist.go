@@ -1,0 +1,155 @@
+package directory
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"lockstep"
+	"lockstep/scim"
+	"lockstep/scim/filter"
+)
+
+// List returns one page.
+func (e Endpoint) List(ctx context.Context, q scim.Query) (scim.Page, error) {
+	kind := Kind(q.Type)
+	if err := searchable(q.Filter); err != nil {
+		return scim.Page{}, err
+	}
+	s := Search{
+		Kind: kind, Filter: q.Filter, Types: typeOf(kind).FilterTypes(), SortBy: q.SortBy, Descending: q.Descending && !q.SortBy.IsZero(),
+		Offset: q.StartIndex - 1, Limit: q.Count,
+	}
+	key := e.pageKey(q)
+	if q.Count > 0 {
+		s.After = e.Pages.find(key + strconv.Itoa(q.StartIndex))
+	}
+	f, err := e.Search.Search(ctx, e.Tenant, s)
+	if l, ok := errors.AsType[*lockstep.Error](err); ok && l.Code == lockstep.CodeInvalid {
+		return scim.Page{}, scim.ErrInvalidFilter(l.Detail)
+	}
+	if err != nil {
+		return scim.Page{}, err
+	}
+	if !f.Next.IsZero() {
+		e.Pages.keep(key+strconv.Itoa(q.StartIndex+len(f.Records)), f.Next)
+	}
+	page := scim.Page{Total: f.Total, Resources: make([]scim.Resource, len(f.Records))}
+	room := maxMembers
+	for i, r := range f.Records {
+		if page.Resources[i], err = e.resource(ctx, kind, r, q.Want, &room); err != nil {
+			return scim.Page{}, err
+		}
+	}
+	return page, nil
+}
+
+// pageKey names a query of a client; what is appended is the startIndex.
+func (e Endpoint) pageKey(q scim.Query) string {
+	var b strings.Builder
+	for _, part := range []string{string(e.Tenant), e.Client, q.Type, q.SortBy.String(), strconv.FormatBool(q.Descending)} {
+		b.WriteString(part)
+		b.WriteByte('\n')
+	}
+	if q.Filter != nil {
+		b.WriteString(q.Filter.String())
+	}
+	sum := sha256.Sum256([]byte(b.String())) // filters may be long, and there are many
+	return string(sum[:])
+}
+
+// searchable refuses a filter on what is made up when a resource is shown.
+func searchable(e filter.Expr) error {
+	var p filter.Path
+	switch e := e.(type) {
+	case filter.And:
+		return allSearchable(e)
+	case filter.Or:
+		return allSearchable(e)
+	case filter.Not:
+		return searchable(e.Expr)
+	case filter.Compare:
+		p = e.Path
+	case filter.Present:
+		p = e.Path
+	}
+	switch p.String() {
+	case "schemas", "meta.location", "meta.version":
+		return scim.ErrInvalidFilter("The attribute " + p.String() + " cannot be searched.")
+	}
+	return nil
+}
+
+func allSearchable(list []filter.Expr) error {
+	for _, e := range list {
+		if err := searchable(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Pages remembers for ten minutes where pages ended, so that a client that walks through a list by startIndex pays for each page
+// and not for its distance from the start. A walk sees nothing twice and misses nothing, even while others delete. The zero
+// value is ready; a nil one remembers nothing.
+type Pages struct {
+	Now func() time.Time // nil is time.Now
+
+	mu    sync.Mutex
+	marks map[string]pageMark
+	order []string // of marks, oldest first; what was kept again occurs again
+}
+
+type pageMark struct {
+	Mark
+	until time.Time
+}
+
+const (
+	pageLife = 10 * time.Minute
+	maxPages = 20_000 // marks; some hundred bytes each
+)
+
+func (p *Pages) now() time.Time {
+	if p.Now != nil {
+		return p.Now()
+	}
+	return time.Now()
+}
+
+func (p *Pages) find(key string) Mark {
+	if p == nil {
+		return Mark{}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m, ok := p.marks[key]
+	if !ok || p.now().After(m.until) {
+		return Mark{}
+	}
+	return m.Mark
+}
+
+func (p *Pages) keep(key string, m Mark) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.marks == nil {
+		p.marks = map[string]pageMark{}
+	}
+	now := p.now()
+	if _, ok := p.marks[key]; !ok {
+		p.order = append(p.order, key)
+	}
+	p.marks[key] = pageMark{m, now.Add(pageLife)}
+	for len(p.order) > 0 && (len(p.order) > maxPages || now.After(p.marks[p.order[0]].until)) {
+		delete(p.marks, p.order[0])
+		p.order = p.order[1:]
+	}
+}
