@@ -1,0 +1,302 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"lockstep"
+	"lockstep/provision"
+	"lockstep/rule"
+	"lockstep/scim"
+)
+
+// logFilter selects lines of the log. All of it stands in the page's address.
+type logFilter struct {
+	Show  string // one of views; "" is everything
+	Text  string // part of a name
+	Cycle string
+	After string // older than this line
+	Row   string // the line that is open
+}
+
+// view is a choice of lines.
+type view struct {
+	Name   string
+	Word   string
+	States []provision.ActionState
+	Kinds  []rule.Kind
+}
+
+var (
+	done = []provision.ActionState{provision.Done}
+	// views are the choices, in the order in which they are offered; those without a word are reached by counts only.
+	views = []view{
+		{"", "Everything", nil, nil},
+		{"done", "Done", done, nil},
+		{"created", "Created", done, []rule.Kind{rule.Create}},
+		{"linked", "", done, []rule.Kind{rule.Link}},
+		{"updated", "Updated", done, []rule.Kind{rule.Update}},
+		{"disabled", "Disabled", done, []rule.Kind{rule.Disable}},
+		{"deleted", "", done, []rule.Kind{rule.Delete}},
+		{"references", "", done, []rule.Kind{rule.Refer}},
+		{"failed", "Failed", []provision.ActionState{provision.Failed, provision.Refused}, nil},
+		{"held", "Held", []provision.ActionState{provision.Held}, nil},
+		{"planned", "Planned", []provision.ActionState{provision.Planned, provision.Open}, nil},
+		{"skipped", "Skipped", []provision.ActionState{provision.Skipped, provision.LeftOut, provision.Rejected}, nil},
+	}
+)
+
+func findView(name string) (view, bool) {
+	i := slices.IndexFunc(views, func(v view) bool { return v.Name == name })
+	if i < 0 {
+		return view{}, false
+	}
+	return views[i], true
+}
+
+func filterOf(r *http.Request) (logFilter, error) {
+	q := r.URL.Query()
+	f := logFilter{Show: q.Get("show"), Text: strings.TrimSpace(q.Get("q")), Cycle: q.Get("cycle"), After: q.Get("after"), Row: q.Get("row")}
+	if _, ok := findView(f.Show); !ok {
+		return f, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The log has no such view."}
+	}
+	for _, id := range []string{f.Cycle, f.After, f.Row} {
+		if id != "" && !lockstep.ValidID(id) {
+			return f, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The address of this page holds an id that is none."}
+		}
+	}
+	if len(f.Text) > 200 {
+		return f, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "Search for at most 200 characters."}
+	}
+	return f, nil
+}
+
+func (f logFilter) query() url.Values {
+	q := url.Values{}
+	for name, v := range map[string]string{"show": f.Show, "q": f.Text, "cycle": f.Cycle, "after": f.After, "row": f.Row} {
+		if v != "" {
+			q.Set(name, v)
+		}
+	}
+	return q
+}
+
+// logHref is the address of the log of a job.
+func logHref(slug string, f logFilter) string {
+	path := jobHref(slug)
+	if q := f.query().Encode(); q != "" {
+		path += "?" + q
+	}
+	return path + "#log"
+}
+
+// filtered reports whether anything is left out.
+func (f logFilter) filtered() bool { return f.Show != "" || f.Text != "" || f.Cycle != "" }
+
+// logView is the log of a job, or the part that the filter lets through.
+type logView struct {
+	Slug   string
+	Filter logFilter
+	Rows   []row
+	Older  string // address of the next page; "" at the end
+}
+
+// row is a line of the log or of a plan.
+type row struct {
+	ID      string
+	At      time.Time
+	Outcome outcome
+	Type    string // "User", "Group"
+	Name    string
+	Person  string // address of the person's page; "" for a group
+	Target  string
+	Says    string // what happened, in half a sentence
+	Why     string
+	Failure *failure
+	Changes []change
+	By      string // who decided
+	ByAt    time.Time
+	Attempt int
+	Cycle   string // address of the lines of its cycle
+	Href    string // of the line itself
+	Open    bool
+}
+
+// outcome is what became of an action, as a sign and a word.
+type outcome struct{ Glyph, Word, Tone string }
+
+// outcomes are the kinds of action before and after.
+var outcomes = map[rule.Kind]struct{ glyph, will, was string }{
+	rule.Create:  {"+", "create", "created"},
+	rule.Link:    {"⇄", "link", "linked"},
+	rule.Update:  {"~", "update", "updated"},
+	rule.Disable: {"⊘", "disable", "disabled"},
+	rule.Delete:  {"−", "delete", "deleted"},
+	rule.Refer:   {"→", "set references", "references set"},
+	rule.Skip:    {"=", "skip", "skipped"},
+}
+
+func outcomeOf(a provision.Action) outcome {
+	o := outcomes[a.Kind]
+	switch a.State {
+	case provision.Done:
+		tone := string(a.Kind)
+		if a.Kind == rule.Refer {
+			tone = string(rule.Update)
+		}
+		return outcome{o.glyph, o.was, tone}
+	case provision.Planned:
+		return outcome{o.glyph, "will " + o.will, string(a.Kind)}
+	case provision.Open:
+		return outcome{o.glyph, "under way", string(a.Kind)}
+	case provision.Held:
+		return outcome{"◆", o.will + " held", "held"}
+	case provision.Failed:
+		return outcome{"▲", "failed", "failed"}
+	case provision.Refused:
+		return outcome{"▲", "cannot", "failed"}
+	case provision.Rejected:
+		return outcome{"✕", o.will + " rejected", "skip"}
+	case provision.LeftOut:
+		return outcome{"✕", o.will + " left out", "skip"}
+	case provision.Skipped:
+	}
+	return outcome{"○", "left out", "skip"}
+}
+
+// logRows is how many lines a page has.
+const logRows = 50
+
+func (s *Server) log(ctx context.Context, j provision.Job, f logFilter) (logView, error) {
+	v, _ := findView(f.Show)
+	q := provision.ActionQuery{
+		Cycle: lockstep.CycleID(f.Cycle), States: v.States, Kinds: v.Kinds, Text: f.Text, After: lockstep.ActionID(f.After),
+		Newest: true, Limit: logRows + 1,
+	}
+	out := logView{Slug: j.Slug, Filter: f}
+	found, err := s.Store.Actions(ctx, j.Tenant, j.ID, q)
+	if err != nil {
+		return out, err
+	}
+	if len(found) > logRows {
+		found = found[:logRows]
+		older := f
+		older.After, older.Row = string(found[logRows-1].ID), ""
+		out.Older = logHref(j.Slug, older)
+	}
+	for _, a := range found {
+		out.Rows = append(out.Rows, rowOf(j, a, f))
+	}
+	return out, nil
+}
+
+func rowOf(j provision.Job, a provision.Action, f logFilter) row {
+	f.Row = string(a.ID)
+	r := row{
+		ID: string(a.ID), At: a.Planned, Outcome: outcomeOf(a), Type: a.Source.Type, Name: a.Source.Name, Person: personHref(j, a.Source.Ref, a.Target.Ref),
+		Target: a.Target.ID, Why: sentence(a.Reason.Sentence()), Changes: changesOf(a), Attempt: a.Attempt,
+		Cycle: logHref(j.Slug, logFilter{Cycle: string(a.Cycle)}), Href: logHref(j.Slug, f),
+	}
+	if !a.Ended.IsZero() {
+		r.At = a.Ended
+	}
+	if r.Name == "" {
+		r.Name = a.Source.ID
+	}
+	if !a.Decided.At.IsZero() {
+		r.By, r.ByAt = a.Decided.By.Name, a.Decided.At
+	}
+	if a.Code != "" {
+		fail := failureOf(a.Code, a.Detail)
+		r.Failure = &fail
+	}
+	r.Says = says(a, r.Changes)
+	return r
+}
+
+// says is what one wants to know of a line before opening it.
+func says(a provision.Action, changes []change) string {
+	switch {
+	case a.Code != "" && a.Detail != "":
+		return a.Detail
+	case a.Code != "":
+		return lockstep.Describe(a.Code).Title
+	case a.Kind == rule.Update && len(changes) > 0:
+		names := make([]string, 0, 3)
+		for _, c := range changes[:min(len(changes), 3)] {
+			names = append(names, c.Attribute)
+		}
+		text := strings.Join(names, ", ")
+		if n := len(changes) - len(names); n > 0 {
+			text += fmt.Sprintf(" and %d more", n)
+		}
+		return text
+	}
+	return a.Reason.Sentence()
+}
+
+// personHref is where the person of an action stands: he is the source of an outbound job and the target of an inbound one.
+func personHref(j provision.Job, source, target provision.Ref) string {
+	ref := source
+	if j.Direction == provision.Inbound {
+		ref = target
+	}
+	if ref.Type != "User" || ref.ID == "" {
+		return ""
+	}
+	return "/people/" + url.PathEscape(ref.ID)
+}
+
+// change is one attribute before and after; "" is none.
+type change struct{ Attribute, Before, After string }
+
+// changesOf lists what an action changes. A delete says nothing attribute by attribute.
+func changesOf(a provision.Action) (all []change) {
+	if a.After == nil {
+		return nil
+	}
+	for _, d := range scim.Diff(a.Before, a.After) {
+		all = append(all, change{shortPath(d.Path), valueText(d.Before), valueText(d.After)})
+	}
+	return all
+}
+
+// valueText is a SCIM value as people read it. Values have the types that package scim lists.
+func valueText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case scim.List:
+		parts := make([]string, len(v))
+		for i, e := range v {
+			parts[i] = valueText(e)
+		}
+		return strings.Join(parts, ", ")
+	case scim.Object:
+		if text := v.Text("value"); text != "" {
+			return text
+		}
+		parts := make([]string, len(v))
+		for i, e := range v {
+			parts[i] = e.Name + ": " + valueText(e.Value)
+		}
+		return strings.Join(parts, ", ")
+	}
+	return fmt.Sprint(v)
+}
+
+// shortPath is a path as people read it: the URN of an extension gives way to the extension's name.
+func shortPath(path string) string {
+	if !strings.HasPrefix(strings.ToLower(path), "urn:") {
+		return path
+	}
+	i := strings.LastIndex(path, ":")
+	return path[i+1:]
+}

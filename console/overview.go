@@ -1,0 +1,298 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"time"
+
+	"lockstep"
+	"lockstep/provision"
+	"lockstep/rule"
+)
+
+// overviewView is an app or a source: what moves, and the log.
+type overviewView struct {
+	Job    job
+	Href   string
+	Cycle  *progress // the open one, or else the last
+	Plan   *plan
+	Held   held
+	Needs  []group
+	Heals  []group
+	Funnel []funnelStep
+	Cycles []progress
+	Log    logView
+}
+
+// plan is a plan in review.
+type plan struct {
+	Cycle   string
+	Counts  []count
+	Changes int
+	Rows    []row
+	More    int
+	Href    string // of all its lines
+}
+
+// funnelStep is how many people get this far.
+type funnelStep struct {
+	Word  string
+	N     int
+	Of    int
+	Href  string
+	Tone  string
+	Bound bool // at least so many: there are too many to count each time
+}
+
+func (s *Server) overview(w http.ResponseWriter, r *http.Request, v visit) error {
+	f, err := filterOf(r)
+	if err != nil {
+		return err
+	}
+	j, err := s.job(r.Context(), v.tenant(), r.PathValue("slug"))
+	if err != nil {
+		return err
+	}
+	view, err := s.overviewView(r.Context(), j, f)
+	if err != nil {
+		return err
+	}
+	v.page.Title, v.page.Nav = view.Job.Name, "home"
+	v.page.Live = jobHref(j.Slug) + "/live?" + f.query().Encode()
+	return s.render(w, r, http.StatusOK, overviewPage(v.page, view))
+}
+
+// overviewView reads everything of the page.
+func (s *Server) overviewView(ctx context.Context, j provision.Job, f logFilter) (v overviewView, err error) {
+	v.Job, v.Href = jobOf(j, s.now()), jobHref(j.Slug)
+	if err := s.cycles(ctx, j, &v); err != nil {
+		return v, err
+	}
+	if v.Held, err = s.held(ctx, j); err != nil {
+		return v, err
+	}
+	if v.Needs, v.Heals, err = s.problems(ctx, j); err != nil {
+		return v, err
+	}
+	if v.Funnel, err = s.funnel(ctx, j); err != nil {
+		return v, err
+	}
+	if v.Plan, err = s.plan(ctx, j); err != nil {
+		return v, err
+	}
+	if v.Log, err = s.log(ctx, j, f); err != nil {
+		return v, err
+	}
+	return v, s.openRow(ctx, j, f, &v.Log)
+}
+
+// recentCycles is how many cycles the page lists.
+const recentCycles = 8
+
+func (s *Server) cycles(ctx context.Context, j provision.Job, v *overviewView) error {
+	all, err := s.Store.Cycles(ctx, j.Tenant, j.ID, recentCycles+1)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if j.Cycle != nil && c.ID == j.Cycle.ID {
+			continue
+		}
+		v.Cycles = append(v.Cycles, progressOf(j.Slug, c))
+	}
+	v.Cycles = v.Cycles[:min(len(v.Cycles), recentCycles)]
+	switch {
+	case j.Cycle != nil:
+		p := progressOf(j.Slug, *j.Cycle)
+		v.Cycle = &p
+	case len(v.Cycles) > 0:
+		v.Cycle = &v.Cycles[0]
+	}
+	return nil
+}
+
+// openRow opens the line that the address names; when the page does not hold it, it comes first.
+func (s *Server) openRow(ctx context.Context, j provision.Job, f logFilter, l *logView) error {
+	if f.Row == "" {
+		return nil
+	}
+	for i := range l.Rows {
+		if l.Rows[i].ID == f.Row {
+			l.Rows[i].Open = true
+			return nil
+		}
+	}
+	found, err := s.Store.Actions(ctx, j.Tenant, j.ID, provision.ActionQuery{IDs: []lockstep.ActionID{lockstep.ActionID(f.Row)}, Limit: 1})
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	r := rowOf(j, found[0], f)
+	r.Open = true
+	l.Rows = append([]row{r}, l.Rows...)
+	return nil
+}
+
+// planRows is how many lines of a plan the page shows; the log has the rest.
+const planRows = 100
+
+func (s *Server) plan(ctx context.Context, j provision.Job) (*plan, error) {
+	if j.Cycle == nil || j.Cycle.Phase != provision.Review {
+		return nil, nil
+	}
+	c := *j.Cycle
+	tally, err := s.Store.Tally(ctx, j.Tenant, j.ID, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	planned, failed := map[rule.Kind]int{}, 0
+	for k, n := range tally.Actions {
+		switch k.State {
+		case provision.Planned:
+			planned[k.Kind] += n
+		case provision.Refused, provision.Failed:
+			failed += n
+		case provision.Held, provision.LeftOut, provision.Open, provision.Done, provision.Rejected, provision.Skipped:
+		}
+	}
+	p := &plan{Cycle: string(c.ID), Href: logHref(j.Slug, logFilter{Show: "planned", Cycle: string(c.ID)})}
+	for _, k := range []rule.Kind{rule.Create, rule.Link, rule.Update, rule.Disable, rule.Delete, rule.Refer} {
+		if n := planned[k]; n > 0 {
+			p.Changes += n
+			p.Counts = append(p.Counts, count{outcomes[k].will, outcomes[k].glyph, string(k), n, p.Href})
+		}
+	}
+	if failed > 0 {
+		p.Counts = append(p.Counts, count{"cannot", "▲", "failed", failed, logHref(j.Slug, logFilter{Show: "failed", Cycle: string(c.ID)})})
+	}
+	rows, err := s.Store.Actions(ctx, j.Tenant, j.ID, provision.ActionQuery{Cycle: c.ID, States: []provision.ActionState{provision.Planned}, Limit: planRows})
+	for _, a := range rows {
+		p.Rows = append(p.Rows, rowOf(j, a, logFilter{Show: "planned"}))
+	}
+	p.More = p.Changes - len(p.Rows)
+	return p, err
+}
+
+// funnelLinks is up to how many people are counted each time the page is shown.
+const funnelLinks = 2000
+
+// funnel counts how far people get, in the links of the job: there is one for everybody it has met.
+func (s *Server) funnel(ctx context.Context, j provision.Job) ([]funnelStep, error) {
+	var known, in, linked, failing int
+	q := provision.LinkQuery{Type: "User", Limit: 1000}
+	more := true
+	for more && known < funnelLinks {
+		links, err := s.Store.Links(ctx, j.Tenant, j.ID, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range links {
+			known++
+			if l.Verdict.In {
+				in++
+			}
+			if l.Target != "" && !l.Disabled {
+				linked++
+			}
+			if l.Code != "" {
+				failing++
+			}
+		}
+		if more = len(links) == q.Limit; more {
+			q.After = links[len(links)-1].Source.ID
+		}
+	}
+	if known == 0 {
+		return nil, nil
+	}
+	people := jobHref(j.Slug) + "/people"
+	return []funnelStep{
+		{"Known", known, known, people, "read", more},
+		{"In scope", in, known, people + "?show=in", "create", more},
+		{"Linked", linked, known, people + "?show=linked", "link", more},
+		{"Failing", failing, known, people + "?show=failing", "failed", more},
+	}, nil
+}
+
+// slowly is how often, at most, a stream reads what costs more than the state of the job.
+const slowly = 2 * time.Second
+
+// overviewLive sends the moving part of the page and the log whenever they have changed.
+func (s *Server) overviewLive(w http.ResponseWriter, r *http.Request, v visit) error {
+	f, err := filterOf(r)
+	if err != nil {
+		return err
+	}
+	f.Row = "" // what is open on the page stays open by itself
+	o := overviewStream{server: s, visit: v, slug: r.PathValue("slug"), filter: f}
+	return s.stream(w, r, v, o.look)
+}
+
+// overviewStream is one page that is being watched.
+type overviewStream struct {
+	server *Server
+	visit  visit
+	slug   string
+	filter logFilter
+	stored provision.Job // as it was when the view was read
+	last   overviewView
+	read   time.Time
+	pace   pace
+}
+
+func (o *overviewStream) look(ctx context.Context) ([]event, error) {
+	j, err := o.server.job(ctx, o.visit.tenant(), o.slug)
+	if err != nil {
+		return nil, err
+	}
+	now := o.server.now()
+	moved := !reflect.DeepEqual(j, o.stored)
+	ended := moved && j.Cycle == nil
+	if !moved || !ended && now.Sub(o.read) < slowly && o.last.Cycle != nil && o.last.Cycle.Running && j.Cycle != nil {
+		return o.progress(j, moved, now)
+	}
+	view, err := o.server.overviewView(ctx, j, o.filter)
+	if err != nil {
+		return nil, err
+	}
+	first := o.read.IsZero()
+	o.stored, o.read = j, now
+	o.timed(&view, now)
+	var events []event
+	if first || !reflect.DeepEqual(moving(view), moving(o.last)) {
+		events = append(events, event{body: overviewLive(now, view)})
+	}
+	if !first && !reflect.DeepEqual(view.Log, o.last.Log) {
+		events = append(events, event{name: "log", body: logSection(now, view.Log)})
+	}
+	o.last = view
+	return events, nil
+}
+
+// progress sends the bar of a cycle between two full looks.
+func (o *overviewStream) progress(j provision.Job, moved bool, now time.Time) ([]event, error) {
+	if !moved || j.Cycle == nil {
+		return nil, nil
+	}
+	view := o.last
+	p := progressOf(j.Slug, *j.Cycle)
+	view.Cycle, view.Job = &p, jobOf(j, now)
+	o.timed(&view, now)
+	if reflect.DeepEqual(view.Cycle, o.last.Cycle) {
+		return nil, nil
+	}
+	o.last = view
+	return []event{{body: overviewLive(now, view)}}, nil
+}
+
+func (o *overviewStream) timed(v *overviewView, now time.Time) {
+	if v.Cycle != nil && v.Cycle.Running {
+		v.Cycle.Speed = o.pace.add(now, *v.Cycle)
+	}
+}
+
+// moving is the view without the log, which is sent apart.
+func moving(v overviewView) overviewView {
+	v.Log = logView{}
+	return v
+}

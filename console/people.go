@@ -1,0 +1,194 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"lockstep"
+	"lockstep/directory"
+	"lockstep/provision"
+)
+
+// peopleView is a page of the directory's people.
+type peopleView struct {
+	Search string
+	People []personRow
+	Next   string // address of the next page; "" at the end
+	Paged  bool   // this is not the first page
+}
+
+type personRow struct {
+	Name, UserName, Title, Department, Href string
+	Active                                  bool
+}
+
+const peopleRows = 100
+
+// people lists the directory's people, or leads to the one whose user name or address was searched for.
+func (s *Server) people(w http.ResponseWriter, r *http.Request, v visit) error {
+	q := r.URL.Query()
+	view := peopleView{Search: strings.TrimSpace(q.Get("q")), Paged: q.Get("after") != ""}
+	v.page.Title, v.page.Nav = "People", "people"
+	if view.Search != "" {
+		found, err := s.findPeople(r.Context(), v.tenant(), view.Search)
+		if err != nil {
+			return err
+		}
+		if len(found) == 1 {
+			return seeOther(w, r, "/people/"+url.PathEscape(string(found[0].ID)))
+		}
+		view.People = personRows(found)
+		return s.render(w, r, http.StatusOK, peoplePage(v.page, view))
+	}
+	after := q.Get("after")
+	if after != "" && !lockstep.ValidID(after) {
+		return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The address of this page holds an id that is none."}
+	}
+	found, err := s.Directory.Users(r.Context(), v.tenant(), directory.UserQuery{After: lockstep.UserID(after), Limit: peopleRows + 1})
+	if err != nil {
+		return err
+	}
+	if len(found) > peopleRows {
+		found = found[:peopleRows]
+		view.Next = "/people?after=" + url.QueryEscape(string(found[peopleRows-1].ID))
+	}
+	view.People = personRows(found)
+	return s.render(w, r, http.StatusOK, peoplePage(v.page, view))
+}
+
+func (s *Server) findPeople(ctx context.Context, t lockstep.TenantID, text string) ([]directory.User, error) {
+	if len(text) > 320 {
+		return nil, nil
+	}
+	for _, attribute := range []string{"userName", "email"} {
+		found, err := s.Directory.Users(ctx, t, directory.UserQuery{Attribute: attribute, Values: []string{text}, Limit: peopleRows})
+		if err != nil || len(found) > 0 {
+			return found, err
+		}
+	}
+	return nil, nil
+}
+
+func personRows(users []directory.User) []personRow {
+	rows := make([]personRow, len(users))
+	for i, u := range users {
+		rows[i] = personRow{
+			Name: displayName(u), UserName: u.Attributes.Text("userName"), Title: u.Attributes.Text("title"), Active: u.Active,
+			Department: department(u), Href: "/people/" + url.PathEscape(string(u.ID)),
+		}
+	}
+	return rows
+}
+
+// jobPeopleView is the people that a job has met, and what it makes of them.
+type jobPeopleView struct {
+	Job    job
+	Href   string
+	Show   string
+	People []linkRow
+	Next   string
+	Paged  bool
+}
+
+type linkRow struct {
+	Name, Href, Target, Why, Matched string
+	State                            outcome
+	Problem                          string
+}
+
+// shows are the choices of people, in the order of the page.
+var shows = []struct{ Name, Word string }{{"", "Everybody"}, {"in", "In scope"}, {"linked", "Linked"}, {"out", "Left out"}, {"failing", "Failing"}}
+
+// jobPeople lists who is there and who is not, with the reason. A page reads a bounded number of links; where few of them are
+// wanted it can be short, and the next goes on from there.
+func (s *Server) jobPeople(w http.ResponseWriter, r *http.Request, v visit) error {
+	q := r.URL.Query()
+	j, err := s.job(r.Context(), v.tenant(), r.PathValue("slug"))
+	if err != nil {
+		return err
+	}
+	view := jobPeopleView{Job: jobOf(j, s.now()), Href: jobHref(j.Slug), Show: q.Get("show"), Paged: q.Get("after") != ""}
+	known := false
+	for _, c := range shows {
+		known = known || c.Name == view.Show
+	}
+	if !known || len(q.Get("after")) > 1000 {
+		return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "There is no such choice of people."}
+	}
+	after, err := s.collectLinks(r.Context(), j, q.Get("after"), &view)
+	if err != nil {
+		return err
+	}
+	if after != "" {
+		next := url.Values{"after": {after}}
+		if view.Show != "" {
+			next.Set("show", view.Show)
+		}
+		view.Next = view.Href + "/people?" + next.Encode()
+	}
+	v.page.Title, v.page.Nav = view.Job.Name+": people", "home"
+	return s.render(w, r, http.StatusOK, jobPeoplePage(v.page, view))
+}
+
+// collectLinks fills the page and returns where the next begins, "" at the end.
+func (s *Server) collectLinks(ctx context.Context, j provision.Job, after string, view *jobPeopleView) (next string, err error) {
+	const look = 1000
+	for looked := 0; looked < 10*look; looked += look {
+		links, err := s.Store.Links(ctx, j.Tenant, j.ID, provision.LinkQuery{Type: "User", After: after, Limit: look})
+		if err != nil {
+			return "", err
+		}
+		for _, l := range links {
+			if len(view.People) == peopleRows {
+				return after, nil
+			}
+			after = l.Source.ID
+			if shown(view.Show, l) {
+				view.People = append(view.People, linkRowOf(j, l))
+			}
+		}
+		if len(links) < look {
+			return "", nil
+		}
+	}
+	return after, nil
+}
+
+func shown(show string, l provision.Link) bool {
+	switch show {
+	case "in":
+		return l.Verdict.In
+	case "linked":
+		return l.Target != "" && !l.Disabled
+	case "out":
+		return !l.Verdict.In
+	case "failing":
+		return l.Code != ""
+	}
+	return true
+}
+
+func linkRowOf(j provision.Job, l provision.Link) linkRow {
+	row := linkRow{
+		Name: l.Name, Target: l.Target, Why: sentence(l.Verdict.Reason.Sentence()), Matched: l.Matched, Problem: l.Detail,
+		Href: personHref(j, l.Source, provision.Ref{Type: l.Source.Type, ID: l.Target}),
+	}
+	if row.Name == "" {
+		row.Name = l.Source.ID
+	}
+	switch {
+	case l.Code != "":
+		row.State = outcome{"▲", "failing", "failed"}
+	case l.Target != "" && l.Disabled:
+		row.State = outcome{"⊘", "disabled", "disable"}
+	case l.Target != "":
+		row.State = outcome{"⇄", "linked", "link"}
+	case l.Verdict.In:
+		row.State = outcome{"+", "not there yet", "create"}
+	default:
+		row.State = outcome{"○", "left out", "skip"}
+	}
+	return row
+}

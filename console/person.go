@@ -1,0 +1,244 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"lockstep"
+	"lockstep/directory"
+	"lockstep/provision"
+	"lockstep/scim"
+	"lockstep/web"
+)
+
+// personView is one person: facts, and why he is or is not in each app.
+type personView struct {
+	Name    string
+	Active  bool
+	Deleted time.Time
+	Facts   []setting
+	Manager *who
+	Groups  []string
+	Origins []who // the sources he comes from
+	Apps    []personApp
+}
+
+// personApp is what one app makes of the person.
+type personApp struct {
+	Job     job
+	Href    string
+	In      bool
+	Summary string
+	Target  string
+	Steps   []step
+	Next    *row     // what the next cycle would do
+	Problem *failure // why it cannot be told
+	Log     []row
+}
+
+// step is one of the five: import, scope, match, map, action.
+type step struct {
+	N       int
+	Name    string
+	OK      bool
+	Summary string
+	Details []string
+}
+
+// stepWords say what a step asks.
+var stepWords = map[string]string{
+	"import": "Found in the directory", "scope": "In scope", "match": "Matched", "map": "Values mapped", "action": "What happens",
+}
+
+func (s *Server) person(w http.ResponseWriter, r *http.Request, v visit) error {
+	id := lockstep.UserID(r.PathValue("id"))
+	u, err := s.user(r.Context(), v.tenant(), id)
+	if err != nil {
+		return err
+	}
+	view := personView{Name: displayName(u), Active: u.Active, Deleted: u.Deleted, Facts: facts(u)}
+	if view.Groups, err = s.groupsOf(r.Context(), v.tenant(), id); err != nil {
+		return err
+	}
+	if view.Manager, err = s.managerOf(r.Context(), v.tenant(), u); err != nil {
+		return err
+	}
+	jobs, err := s.jobs(r.Context(), v.tenant())
+	if err != nil {
+		return err
+	}
+	var outbound []provision.Job
+	for _, j := range jobs {
+		if j.Direction == provision.Outbound {
+			outbound = append(outbound, j)
+			continue
+		}
+		origin, err := s.origin(r.Context(), j, id)
+		if err != nil {
+			return err
+		}
+		if origin != nil {
+			view.Origins = append(view.Origins, *origin)
+		}
+	}
+	view.Apps = s.explainAll(r.Context(), outbound, id)
+	v.page.Title, v.page.Nav = view.Name, "people"
+	return s.render(w, r, http.StatusOK, personPage(v.page, view))
+}
+
+func (s *Server) user(ctx context.Context, t lockstep.TenantID, id lockstep.UserID) (directory.User, error) {
+	absent := &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such person in the directory."}
+	if !lockstep.ValidID(string(id)) {
+		return directory.User{}, absent
+	}
+	found, err := s.Directory.Users(ctx, t, directory.UserQuery{IDs: []lockstep.UserID{id}, Deleted: true})
+	if err == nil && len(found) == 0 {
+		err = absent
+	}
+	if err != nil {
+		return directory.User{}, err
+	}
+	return found[0], nil
+}
+
+// factNames are the attributes that the page shows, with their labels.
+var factNames = []struct{ label, path string }{
+	{"User name", "userName"}, {"Title", "title"}, {"User type", "userType"}, {"Language", "preferredLanguage"}, {"External id", "externalId"},
+}
+
+func facts(u directory.User) []setting {
+	var all []setting
+	add := func(name, value string) {
+		if value != "" {
+			all = append(all, setting{name, value})
+		}
+	}
+	for _, f := range factNames {
+		add(f.label, u.Attributes.Text(f.path))
+	}
+	add("Department", department(u))
+	for _, list := range []struct{ label, name string }{{"E-mail", "emails"}, {"Phone", "phoneNumbers"}} {
+		values, _ := u.Attributes.Get(list.name).(scim.List)
+		for _, e := range values {
+			if o, ok := e.(scim.Object); ok {
+				label := list.label
+				if typ := o.Text("type"); typ != "" {
+					label += ", " + typ
+				}
+				add(label, o.Text("value"))
+			}
+		}
+	}
+	return all
+}
+
+// enterprise is the URN of the enterprise extension (RFC 7643 §4.3).
+const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+
+func extension(u directory.User) scim.Object {
+	o, _ := u.Attributes.Get(enterprise).(scim.Object)
+	return o
+}
+
+func department(u directory.User) string { return extension(u).Text("department") }
+
+func displayName(u directory.User) string {
+	if name := u.Attributes.Text("displayName"); name != "" {
+		return name
+	}
+	return u.Attributes.Text("userName")
+}
+
+func (s *Server) managerOf(ctx context.Context, t lockstep.TenantID, u directory.User) (*who, error) {
+	o, _ := extension(u).Get("manager").(scim.Object)
+	id := o.Text("value")
+	if !lockstep.ValidID(id) {
+		return nil, nil
+	}
+	found, err := s.Directory.Users(ctx, t, directory.UserQuery{IDs: []lockstep.UserID{lockstep.UserID(id)}})
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &who{Name: displayName(found[0]), Href: "/people/" + id}, nil
+}
+
+func (s *Server) groupsOf(ctx context.Context, t lockstep.TenantID, id lockstep.UserID) ([]string, error) {
+	members, err := s.Directory.Members(ctx, t, directory.MemberQuery{IDs: []string{string(id)}, Kind: directory.UserKind, Limit: 200})
+	if err != nil || len(members) == 0 {
+		return nil, err
+	}
+	ids := make([]lockstep.GroupID, len(members))
+	for i, m := range members {
+		ids[i] = m.Group
+	}
+	groups, err := s.Directory.Groups(ctx, t, directory.GroupQuery{IDs: ids})
+	names := make([]string, len(groups))
+	for i, g := range groups {
+		names[i] = g.Attributes.Text("displayName")
+	}
+	slices.Sort(names)
+	return names, err
+}
+
+// origin is the source's own object of the person, nil when he does not come from this source.
+func (s *Server) origin(ctx context.Context, j provision.Job, id lockstep.UserID) (*who, error) {
+	links, err := s.Store.Links(ctx, j.Tenant, j.ID, provision.LinkQuery{Type: "User", Targets: []string{string(id)}, Limit: 1})
+	if err != nil || len(links) == 0 {
+		return nil, err
+	}
+	return &who{Name: jobOf(j, s.now()).Name, Href: jobHref(j.Slug), Detail: links[0].Source.ID}, nil
+}
+
+// explainFor bounds how long the page waits for an application.
+const explainFor = 10 * time.Second
+
+// explainAll asks the engine about each job, at the same time: each may have to ask an application.
+func (s *Server) explainAll(ctx context.Context, jobs []provision.Job, id lockstep.UserID) []personApp {
+	ctx, cancel := context.WithTimeout(ctx, explainFor)
+	defer cancel()
+	apps := make([]personApp, len(jobs))
+	var all sync.WaitGroup
+	for i, j := range jobs {
+		all.Go(func() { apps[i] = s.explain(ctx, j, provision.Ref{Type: "User", ID: string(id)}) })
+	}
+	all.Wait()
+	return apps
+}
+
+func (s *Server) explain(ctx context.Context, j provision.Job, ref provision.Ref) personApp {
+	app := personApp{Job: jobOf(j, s.now()), Href: jobHref(j.Slug)}
+	rows, err := s.Store.Actions(ctx, j.Tenant, j.ID, provision.ActionQuery{Source: ref, Newest: true, Limit: 10})
+	for _, a := range rows {
+		app.Log = append(app.Log, rowOf(j, a, logFilter{}))
+	}
+	var x provision.Explanation
+	if err == nil {
+		x, err = s.Engine.Explain(ctx, j.Tenant, j.ID, ref)
+	}
+	if err != nil {
+		f := failureOf(lockstep.CodeOf(err), "")
+		if ctx.Err() != nil {
+			f = failureOf(lockstep.CodeTimeout, "")
+		} else if web.StatusOf(err) < http.StatusInternalServerError || f.Class != lockstep.Report {
+			f.Detail = web.PublicText(err)
+		}
+		app.Problem = &f
+		return app
+	}
+	app.In, app.Summary, app.Target = x.In, sentence(x.Summary), x.Target.ID
+	for i, st := range x.Steps {
+		word := stepWords[st.Name]
+		if word == "" {
+			word = st.Name
+		}
+		app.Steps = append(app.Steps, step{N: i + 1, Name: word, OK: st.OK, Summary: sentence(st.Summary), Details: st.Details})
+	}
+	if x.Action != nil {
+		next := rowOf(j, *x.Action, logFilter{})
+		app.Next = &next
+	}
+	return app
+}

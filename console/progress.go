@@ -1,0 +1,175 @@
+package console
+
+import (
+	"fmt"
+	"net/url"
+	"time"
+
+	"lockstep/provision"
+)
+
+// progress is a cycle as a bar and its counts.
+type progress struct {
+	ID       string
+	Running  bool
+	Title    string // "Initial cycle"
+	Word     string // "318 of 512 people"
+	Done     int
+	Total    int // 0 is not known yet
+	Segments []segment
+	Counts   []count
+	Speed    string // "41/s · about 5 s left"
+	Began    time.Time
+	Ended    time.Time
+	Read     int
+	Requests int
+	Waits    int // answers that asked to slow down
+	Failure  *failure
+}
+
+// segment is a part of the bar, in per cent.
+type segment struct {
+	Tone     string
+	From, To float64
+}
+
+// count is a number that leads to the rows behind it.
+type count struct {
+	Word  string
+	Glyph string
+	Tone  string
+	N     int
+	Href  string
+}
+
+func progressOf(slug string, c provision.Cycle) progress {
+	n := c.Counts
+	p := progress{
+		ID: string(c.ID), Running: c.EndedAt.IsZero(), Title: cycleTitle(c.Kind), Began: c.Began, Ended: c.EndedAt,
+		Read: n.Read, Requests: n.TargetRequests, Waits: n.Throttled,
+	}
+	if c.Code != "" {
+		f := failureOf(c.Code, c.Detail)
+		p.Failure = &f
+	}
+	done := n.Created + n.Linked + n.Updated + n.Disabled + n.Deleted + n.Referred
+	switch c.Phase {
+	case provision.Listing, provision.Reading, provision.Sweeping, provision.Ranking:
+		p.Done, p.Total = n.Read, c.Total
+		p.Word = fmt.Sprintf("%s read", number(n.Read))
+		if c.Total > 0 {
+			p.Word = fmt.Sprintf("%s of %s read", number(min(n.Read, c.Total)), number(c.Total))
+		}
+		p.Segments = segments(c.Total, part{"read", n.Read})
+	case provision.Review, provision.Applying, provision.Ended:
+		p.Done, p.Total = done+n.Failed, max(n.Planned, done)+n.Failed
+		p.Word = fmt.Sprintf("%s of %s", number(min(p.Done, p.Total)), many(p.Total, "change", "changes"))
+		if !p.Running {
+			p.Word = many(p.Done, "change", "changes")
+		}
+		p.Segments = segments(p.Total, part{"create", n.Created}, part{"link", n.Linked}, part{"update", n.Updated + n.Referred},
+			part{"disable", n.Disabled}, part{"delete", n.Deleted}, part{"failed", n.Failed})
+	}
+	if p.Running && p.Total > 0 { // it is not over before it is over
+		p.Done = min(p.Done, p.Total-1)
+	}
+	p.Counts = countsOf(slug, c)
+	return p
+}
+
+func cycleTitle(k provision.CycleKind) string {
+	if k == provision.Initial {
+		return "Full cycle"
+	}
+	return "Incremental cycle"
+}
+
+type part struct {
+	tone string
+	n    int
+}
+
+// segments puts the parts side by side, as shares of total.
+func segments(total int, parts ...part) (all []segment) {
+	at := 0
+	for _, p := range parts {
+		if p.n <= 0 || total <= 0 {
+			continue
+		}
+		to := min(at+p.n, total)
+		all = append(all, segment{p.tone, 100 * float64(at) / float64(total), 100 * float64(to) / float64(total)})
+		at = to
+	}
+	return all
+}
+
+func (s segment) x() string     { return fmt.Sprintf("%.2f%%", s.From) }
+func (s segment) width() string { return fmt.Sprintf("%.2f%%", s.To-s.From) }
+
+func countsOf(slug string, c provision.Cycle) []count {
+	n := c.Counts
+	all := []count{
+		{"created", "+", "create", n.Created, "created"},
+		{"linked", "⇄", "link", n.Linked, "linked"},
+		{"updated", "~", "update", n.Updated, "updated"},
+		{"disabled", "⊘", "disable", n.Disabled, "disabled"},
+		{"deleted", "−", "delete", n.Deleted, "deleted"},
+		{"references", "→", "update", n.Referred, "references"},
+		{"held", "◆", "held", n.Held, "held"},
+		{"failed", "▲", "failed", n.Failed, "failed"},
+	}
+	shown := all[:0]
+	for _, e := range all {
+		if e.N == 0 {
+			continue
+		}
+		e.Href = logHref(slug, logFilter{Show: e.Href, Cycle: string(c.ID)})
+		shown = append(shown, e)
+	}
+	return append(shown,
+		count{"read", "", "", n.Read, jobHref(slug) + "/people"},
+		count{"unchanged", "=", "", n.Unchanged, jobHref(slug) + "/people?show=linked"},
+		count{"left out", "○", "", n.Skipped, jobHref(slug) + "/people?show=out"})
+}
+
+func jobHref(slug string) string { return "/apps/" + url.PathEscape(slug) }
+
+// pace measures how fast a cycle goes, over the last ten seconds.
+type pace struct {
+	cycle   string
+	samples []sample
+}
+
+type sample struct {
+	at    time.Time
+	done  int
+	total int
+}
+
+const paceOver = 10 * time.Second
+
+// add notes how far the cycle is and returns its speed in words, "" while there is too little to tell.
+func (p *pace) add(now time.Time, at progress) string {
+	if n := len(p.samples); p.cycle != at.ID || n > 0 && (p.samples[n-1].total != at.Total || p.samples[n-1].done > at.Done) {
+		p.cycle, p.samples = at.ID, nil // another cycle, or another phase of it
+	}
+	p.samples = append(p.samples, sample{now, at.Done, at.Total})
+	for now.Sub(p.samples[0].at) > paceOver {
+		p.samples = p.samples[1:]
+	}
+	first := p.samples[0]
+	took := now.Sub(first.at)
+	if took < time.Second || at.Done == first.done {
+		return ""
+	}
+	speed := float64(at.Done-first.done) / took.Seconds()
+	words := fmt.Sprintf("%.0f/s", speed)
+	if speed < 10 {
+		words = fmt.Sprintf("%.1f/s", speed)
+	}
+	if at.Total > 0 {
+		left := time.Duration(float64(at.Total-at.Done)/speed*float64(time.Second)).Round(time.Second) + time.Second
+		words += " · about " + roughly(left) + " left"
+	}
+	return words
+}

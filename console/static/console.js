@@ -1,0 +1,126 @@
+// What the pages do beyond being read: times that grow older, a key for the search, and the control of what moves.
+(() => {
+  const byId = (id) => document.getElementById(id)
+
+  // Relative times, in the words of words.go, and the exact time in the zone of whoever looks.
+  const roughly = (s) =>
+    s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} min` : s < 172800 ? `${Math.floor(s / 3600)} h` : `${Math.floor(s / 86400)} days`
+  const ago = (t) => {
+    const s = Math.floor((Date.now() - t) / 1000)
+    if (s < 0) return `in ${roughly(-s)}`
+    return s < 5 ? 'just now' : `${roughly(s)} ago`
+  }
+  const times = () => {
+    for (const e of document.querySelectorAll('time[datetime]')) {
+      const t = Date.parse(e.dateTime)
+      const words = ago(t)
+      if (e.textContent !== words) e.textContent = words
+      if (!e.title.includes('\n')) e.title = `${new Date(t).toLocaleString()}\n${e.title}`
+    }
+  }
+  times()
+  setInterval(times, 5000)
+
+  // "/" goes to the search, unless somebody is typing.
+  document.addEventListener('keydown', (e) => {
+    if (e.key !== '/' || e.ctrlKey || e.metaKey || e.altKey) return
+    if (e.target.closest('input, textarea, select, [contenteditable]')) return
+    const search = document.querySelector('[data-search]')
+    if (!search) return
+    e.preventDefault()
+    search.focus()
+    search.select()
+  })
+
+  // A form is sent once: pressing twice must not do twice.
+  document.addEventListener('submit', (e) => {
+    if (e.target.method !== 'post') return
+    if (e.target.dataset.sent) return e.preventDefault()
+    e.target.dataset.sent = '1'
+  })
+  addEventListener('pageshow', () => document.querySelectorAll('form[data-sent]').forEach((f) => delete f.dataset.sent))
+
+  const stream = byId('stream')
+  if (!stream) return
+
+  // Live, paused, or not connected: the words beside the pulse say which, and since when.
+  let paused = localStorage.getItem('lockstep-live') === 'paused'
+  let connected = false
+  let fresh = Date.now()
+  const show = () => {
+    const box = byId('livebox')
+    if (!box) return
+    box.hidden = false
+    box.dataset.state = paused ? 'paused' : connected ? 'live' : 'lost'
+    const since = `last updated ${ago(fresh)}`
+    byId('livestate').textContent = paused ? `Paused, ${since}` : connected ? 'Live' : `Not connected, ${since}`
+    byId('livetoggle').textContent = paused ? 'Go live' : 'Pause'
+  }
+  document.addEventListener('click', (e) => {
+    if (e.target.id === 'livetoggle') {
+      paused = !paused
+      localStorage.setItem('lockstep-live', paused ? 'paused' : 'live')
+      if (!paused) return location.reload() // what was missed comes with the page
+      show()
+    }
+    if (e.target.id === 'shownewer') swapLog(true)
+  })
+  show()
+  setInterval(show, 1000)
+
+  // Lines that come while somebody reads the log do not move it: a button says that they are there.
+  let newer = ''
+  const reading = () => {
+    const log = byId('log')
+    return log.contains(document.activeElement) || log.querySelector('details[open]') !== null || log.getBoundingClientRect().top < 0
+  }
+  const swapLog = async (now) => {
+    if (!newer) return
+    if (!now && reading()) {
+      byId('newer').hidden = false
+      return
+    }
+    const text = newer
+    newer = ''
+    await htmx.swap({ sourceElement: stream, target: byId('log'), swap: 'outerMorph', text })
+    times()
+  }
+
+  // Progress is spoken every ten per cent, not with every change.
+  let spoken = -1
+  const speak = () => {
+    const bar = document.querySelector('#live [role=progressbar][aria-valuemax]')
+    const tenth = bar ? Math.floor((10 * bar.getAttribute('aria-valuenow')) / bar.getAttribute('aria-valuemax')) : -1
+    if (tenth !== spoken && bar) byId('say').textContent = bar.getAttribute('aria-valuetext')
+    if (spoken >= 0 && !bar) byId('say').textContent = 'The cycle has ended.'
+    spoken = tenth
+  }
+
+  stream.addEventListener('htmx:sse:before:message', (e) => {
+    fresh = Date.now()
+    if (paused) e.preventDefault()
+  })
+  stream.addEventListener('htmx:sse:after:message', () => {
+    show()
+    times()
+    speak()
+  })
+  stream.addEventListener('htmx:sse:after:connection', (e) => {
+    connected = e.detail.connection.status === 200
+    show()
+  })
+  stream.addEventListener('htmx:sse:error', (e) => {
+    connected = false
+    if (e.detail.status === 401) location.reload() // the session has ended: the page says what to do
+    show()
+  })
+  stream.addEventListener('htmx:sse:close', () => {
+    connected = false
+    show()
+  })
+  stream.addEventListener('log', (e) => {
+    newer = e.detail.data
+    swapLog(false)
+  })
+  stream.addEventListener('ended', () => location.reload())
+})()
