@@ -150,6 +150,12 @@ func (a *applier) load(ctx context.Context, work chan<- []*item) (done bool, err
 			continue // what was open has an effect on the rows: read them again
 		}
 		rows = sameStage(rows)
+		if rows, err = a.upToDate(ctx, rows); err != nil {
+			return false, err
+		}
+		if len(rows) == 0 {
+			continue
+		}
 		a.drain(ctx, window-len(rows))
 		if a.halted(ctx) {
 			return false, nil

@@ -238,7 +238,7 @@ func (p *program) ours(values scim.Object) scim.Object {
 
 // begin opens a cycle in memory; it reaches the store with the first commit.
 func (r *run) begin(now time.Time) *Cycle {
-	c := &Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: r.job.ID, Kind: Incremental, Trigger: "change", Phase: Reading, Page: r.job.Cursor, Began: now}
+	c := &Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: r.job.ID, Kind: Incremental, Trigger: "change", Phase: Reading, Page: r.job.Cursor, Config: r.job.Config, Began: now}
 	switch {
 	case r.job.Cursor == "":
 		c.Kind, c.Phase, c.Trigger = Initial, Listing, "first"

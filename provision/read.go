@@ -133,9 +133,10 @@ func (r *run) takePage(ctx context.Context, page Page) error {
 	return r.commit(ctx, b)
 }
 
-// moveCursor makes the next cycle begin where this one stopped reading.
+// moveCursor makes the next cycle begin where this one stopped reading. When the rules have changed since it began, the next one
+// evaluates everybody by them.
 func (r *run) moveCursor() {
-	r.job.Cursor, r.job.Applied = r.cycle.Page, r.job.Config
+	r.job.Cursor, r.job.Applied = r.cycle.Page, r.cycle.Config
 	if r.job.Direction == Outbound {
 		r.job.Position = hubPosition(r.cycle.Page)
 	}

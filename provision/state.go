@@ -104,7 +104,7 @@ type Cycle struct {
 	Trigger string // "change", "schedule", "person", "configuration"
 	Phase   Phase
 	Page    Cursor // where Reading stands
-	Head    int64  // outbound: feed position seen at the start
+	Config  int64  // of the job when the cycle began: what it plans with
 	Listed  bool   // the target has been listed into the store
 	Total   int    // objects to read, 0 when unknown
 	Counts  Counts

@@ -1,0 +1,62 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"lockstep"
+)
+
+// upToDate leaves those rows out of a manual job's plan that do not hold any more: the rules or the object have changed while it
+// waited for review. The next plan looks at them again. Plans that nobody reviews are carried out at once.
+func (a *applier) upToDate(ctx context.Context, rows []Action) ([]Action, error) {
+	if !a.job.Manual {
+		return rows, nil
+	}
+	versions, err := a.versions(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
+	var fresh, stale []Action
+	for _, row := range rows {
+		why := ""
+		switch version, there := versions[row.Source.Ref]; {
+		case a.cycle.Config != a.job.Config:
+			why = "the rules or the policy have changed since it was planned"
+		case versions == nil || row.Seen.Version == "" && !row.Seen.Gone: // cannot be told, or is about references
+		case row.Seen.Gone == there, there && version != row.Seen.Version:
+			why = fmt.Sprintf("%s has changed since it was planned", row.Source.Name)
+		}
+		if why == "" {
+			fresh = append(fresh, row)
+			continue
+		}
+		row.State, row.Code, row.Detail, row.Ended = LeftOut, lockstep.CodePlanStale, why, a.now()
+		stale = append(stale, row)
+	}
+	if len(stale) == 0 {
+		return fresh, nil
+	}
+	return fresh, a.commit(ctx, Batch{Actions: stale})
+}
+
+// versions returns the present versions of the rows' source objects; nil when the source cannot tell.
+func (a *applier) versions(ctx context.Context, rows []Action) (map[Ref]string, error) {
+	refs := make([]Ref, len(rows))
+	for i := range rows {
+		refs[i] = rows[i].Source.Ref
+	}
+	objects, err := a.source.Get(ctx, refs...)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s again: %w", a.from.Name, err)
+	}
+	versions := make(map[Ref]string, len(objects))
+	for _, o := range objects {
+		versions[o.Ref] = o.Version
+	}
+	return versions, nil
+}
