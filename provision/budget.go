@@ -41,7 +41,7 @@ type Budget struct {
 	limit    learntLimit
 }
 
-// Outcome is what became of a call that Acquire let through.
+// Outcome is what became of a call that Acquire let through. The zero Outcome says that nothing was sent.
 type Outcome struct {
 	Throttled  bool          // the target asked to slow down (429)
 	RetryAfter time.Duration // for how long, with Throttled; 0 is a second
@@ -92,6 +92,10 @@ func (b *Budget) Release(o Outcome) {
 	defer b.mu.Unlock()
 	now := b.now()
 	b.inflight--
+	if o == (Outcome{}) {
+		b.pump()
+		return
+	}
 	extra := max(o.Requests, 1) - 1
 	if pace := b.pace(); pace > 0 && extra > 0 {
 		b.next = b.next.Add(time.Duration(float64(extra) / pace * float64(time.Second)))

@@ -291,7 +291,12 @@ func TestBudgets(t *testing.T) {
 		t.Error("budgets are not kept by key")
 	}
 	acquire(t, a)
-	a.Release(Outcome{})
+	a.Release(Outcome{}) // not sent: nothing is learnt
+	if rate, calls := a.Limit(); rate != 0 || calls != 1 {
+		t.Errorf("limit %v, %d", rate, calls)
+	}
+	acquire(t, a)
+	a.Release(Outcome{Took: time.Millisecond})
 	if rate, calls := a.Limit(); rate != 0 || calls != 2 {
 		t.Errorf("limit %v, %d", rate, calls)
 	}
