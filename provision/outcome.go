@@ -118,11 +118,13 @@ func (a *applier) failure(it *item, row Action, now time.Time, b *Batch) {
 	case code == lockstep.CodeTargetGone:
 		row.State = Failed
 		a.vanished(it, &l, now, b)
-	case lockstep.Describe(code).Class == lockstep.Heals || code == lockstep.CodeInternal:
+	case lockstep.Describe(code).Class == lockstep.Heals || code == lockstep.CodeInternal,
+		code == lockstep.CodeTargetConflict && it.op.Kind != rule.Create: // the value may be about to be given up
 		row.State = Failed
 		l.Due = now.Add(backOff(l.Attempts))
 	default:
 		row.State = Refused
+		l.Due = now.Add(backOff(slowest)) // somebody may have mended it by then
 	}
 	b.Actions = append(b.Actions, row)
 	b.Links = append(b.Links, l)
@@ -139,6 +141,9 @@ func (a *applier) vanished(it *item, l *Link, now time.Time, b *Batch) {
 		l.Code, l.Detail, l.Due = "", "", now // matched anew
 	}
 }
+
+// slowest is the number of failures after which pauses grow no more.
+const slowest = 17
 
 // backOff is how long an object waits after its n-th failure in a row: from five seconds, doubling, to six hours.
 func backOff(n int) time.Duration {
