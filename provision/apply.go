@@ -309,7 +309,7 @@ func (a *applier) carryManager(it *item, links map[Ref]Link) {
 		it.carried = append(it.carried, edge)
 		return
 	}
-	if m := a.items[it.Refers]; m != nil && m.Rank < it.Rank {
+	if m := a.items[it.Refers]; m != nil { // handed out before this one, so waiting for it comes to an end
 		it.manager = m
 		it.carried = append(it.carried, edge)
 	}

@@ -376,6 +376,14 @@ func (r *run) ranks(ctx context.Context) ([]Rank, error) {
 	if err != nil {
 		return nil, err
 	}
+	ordered := true // ids rise with time: who was met first is applied first
+	for _, c := range creates {
+		m, created := creates[c.refers]
+		ordered = ordered && (!created || m.id < c.id)
+	}
+	if ordered {
+		return nil, nil
+	}
 	depth := make(map[string]int, len(creates))
 	var way []string
 	for source := range creates {
