@@ -76,7 +76,8 @@ func (s *Server) listTokens(ctx context.Context, c caller, _ *struct{}) (list[To
 // NewToken is what creates a token.
 type NewToken struct {
 	Name   string `json:"name" minLength:"1" maxLength:"100"`
-	Scopes string `json:"scopes" maxLength:"400" doc:"Divided by blanks, such as \"api:read\"; api:write includes reading."`
+	Kind   string `json:"kind,omitempty" enum:"api,scim" doc:"What it opens: the management API, or the tenant's SCIM endpoint. api when absent."`
+	Scopes string `json:"scopes" maxLength:"400" doc:"Divided by blanks, such as \"api:read\" or \"scim:write\"; writing includes reading."`
 	Days   int    `json:"days,omitempty" minimum:"0" maximum:"3660" doc:"How long it is valid; 0 is for ever."`
 }
 
@@ -96,7 +97,11 @@ func (s *Server) createToken(ctx context.Context, c caller, in *struct{ Body New
 			return CreatedToken{}, &lockstep.Error{Code: lockstep.CodeAuthForbidden, Detail: "A token cannot give away the scope " + string(want) + ", which it does not have."}
 		}
 	}
-	t, text, err := token.New(token.KindAPI)
+	kind := token.KindAPI
+	if in.Body.Kind == "scim" {
+		kind = token.KindSCIM
+	}
+	t, text, err := token.New(kind)
 	if err != nil {
 		return CreatedToken{}, err
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
-	"net/http"
 	"strconv"
 	"sync"
 
@@ -201,7 +200,7 @@ func (e Endpoint) withRelatives(doc []byte, name string, list []Relative) []byte
 	return append(b, "]}"...)
 }
 
-var errReadOnly = &scim.Error{Status: http.StatusForbidden, Detail: "The token does not allow writing."}
+var errReadOnly = &scim.Error{Status: 403, Detail: "The token does not allow writing."}
 
 // Create adds a user or a group.
 func (e Endpoint) Create(ctx context.Context, typ string, o scim.Object) (scim.Resource, error) {
@@ -288,7 +287,7 @@ func (e Endpoint) rewrite(ctx context.Context, ref scim.Ref, ifMatch string, f f
 			return scim.Resource{}, publicError(err)
 		}
 	}
-	return scim.Resource{}, &scim.Error{Status: http.StatusConflict, Detail: "Others keep changing the resource; try again."}
+	return scim.Resource{}, &scim.Error{Status: 409, Detail: "Others keep changing the resource; try again."}
 }
 
 // publicError words what a commit says of others than the object itself.

@@ -35,7 +35,9 @@ type peer struct {
 func onEach(t *testing.T, f func(t *testing.T, db *store.DB)) {
 	t.Helper()
 	for name, config := range map[string]func(*testing.T) store.Config{
-		"sqlite":   func(t *testing.T) store.Config { return store.Config{SQLite: filepath.Join(t.TempDir(), "lockstep.db")} },
+		"sqlite": func(t *testing.T) store.Config {
+			return store.Config{SQLite: filepath.Join(t.TempDir(), "lockstep.db")}
+		},
 		"postgres": func(t *testing.T) store.Config { return store.Config{Postgres: parts.Postgres(t)} },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,6 +32,7 @@ type nodeConfig struct {
 	Files    string         // folder that file sources may read
 	Allow    []netip.Prefix // private networks that connectors may reach
 	Local    string         // token that may do everything
+	SCIM     scimConfig
 	Log      *slog.Logger
 }
 
@@ -144,10 +145,11 @@ func (n *node) ready(ctx context.Context) error {
 
 // handler is everything that the node answers over HTTP.
 func (n *node) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", n.api.Handler())
 	surface := &web.Surface{Errors: api.WriteProblem, Log: n.config.Log}
-	return surface.Wrap(mux)
+	mux := http.NewServeMux()
+	mux.Handle("/", surface.Wrap(n.api.Handler()))
+	mux.Handle(scimPrefix, newSCIM(n.db, n.config).handler())
+	return mux
 }
 
 // work runs the queue and watches the sources until ctx ends and every slice has ended.

@@ -23,6 +23,7 @@ type serveCmd struct {
 	Listen       string `default:"127.0.0.1:8420" env-also:"1" help:"Address to listen on ($$LOCKSTEP_LISTEN)."`
 	InsecureHTTP bool   `name:"insecure-http" help:"Listen beyond this machine without TLS: only behind a proxy that has it."`
 	NoWork       bool   `help:"Leave the queue to lockstep work; needs PostgreSQL."`
+	scimConfig
 	profiled
 }
 
@@ -47,6 +48,7 @@ func (s *serveCmd) Run(c *cli) error {
 		return err
 	}
 	config.Local = rand.Text()
+	config.SCIM = s.scimConfig
 	n, err := openNode(c.ctx, config)
 	if err != nil {
 		return err

@@ -17,7 +17,8 @@ type tokenCmd struct {
 
 type tokenCreateCmd struct {
 	Name  string `arg:"" help:"What it is for."`
-	Scope string `default:"admin" help:"admin, read, or scopes such as api:read."`
+	Kind  string `enum:"api,scim" default:"api" help:"What it opens: api, or scim for the tenant's SCIM endpoint at /scim/TENANT/v2."`
+	Scope string `default:"admin" help:"admin, read, or scopes such as api:read or scim:write."`
 	Days  int    `help:"How long it is valid; 0 is for ever."`
 }
 
@@ -27,8 +28,8 @@ func (t *tokenCreateCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	scopes := map[string]string{"admin": "*:*", "read": "*:read"}[t.Scope]
-	made, err := client.CreateToken(c.ctx, api.NewToken{Name: t.Name, Scopes: either(scopes, t.Scope), Days: t.Days})
+	scopes := map[string]string{"api admin": "*:*", "api read": "*:read", "scim admin": "scim:write", "scim read": "scim:read"}[t.Kind+" "+t.Scope]
+	made, err := client.CreateToken(c.ctx, api.NewToken{Name: t.Name, Kind: t.Kind, Scopes: either(scopes, t.Scope), Days: t.Days})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/directory"
+	"lockstep/scim"
+	"lockstep/scim/scimhttp"
+	"lockstep/store"
+	"lockstep/token"
+	"lockstep/web"
+)
+
+// scimPrefix is where the SCIM endpoints of the tenants stand: /scim/{tenant}/v2.
+const scimPrefix = "/scim/"
+
+// The scopes of the SCIM endpoint. Whoever may write may read.
+const (
+	scopeSCIMRead  token.Scope = "scim:read"
+	scopeSCIMWrite token.Scope = "scim:write"
+)
+
+// scimConfig is how the SCIM endpoints behave.
+type scimConfig struct {
+	PublicURL string  `name:"public-url" placeholder:"URL" env-also:"1" help:"Address by which clients know the server, for the locations of SCIM ($$LOCKSTEP_PUBLIC_URL)."`
+	Rate      float64 `name:"scim-rate" default:"1000" help:"Requests a second that a SCIM token may send; 0 is as many as it likes."`
+	Tolerant  bool    `name:"scim-tolerant" help:"SCIM: keep a manager who does not exist and skip members who do not, instead of refusing."`
+}
+
+// scimServer serves the directory of each tenant as a SCIM endpoint, to whoever has a token of kind scim for that tenant.
+type scimServer struct {
+	db     *store.DB
+	config nodeConfig
+	scim   *directory.SCIM
+	http   *scimhttp.Handler
+	now    func() time.Time
+
+	mu      sync.Mutex
+	clients map[token.Hash]*scimClient
+}
+
+// scimClient is a token that has been seen, with what it may do.
+type scimClient struct {
+	token  store.Token
+	tenant directory.Tenant
+	until  time.Time // when it is looked up again
+	limit  *rate.Limiter
+}
+
+// clientLife is how long a token is believed without looking it up: the longest that a revoked one still works.
+const clientLife = time.Second
+
+// maxClients is how many tokens are remembered.
+const maxClients = 10_000
+
+func newSCIM(db *store.DB, c nodeConfig) *scimServer {
+	s := &scimServer{db: db, config: c, now: time.Now, clients: map[token.Hash]*scimClient{}}
+	s.scim = &directory.SCIM{Store: db, Search: db, Pages: &directory.Pages{}, Hash: hasher(runtime.GOMAXPROCS(0)), Tolerant: c.SCIM.Tolerant}
+	s.http = &scimhttp.Handler{Tenant: s.endpoint}
+	if base := strings.TrimSuffix(c.SCIM.PublicURL, "/"); base != "" {
+		s.http.Base = func(r *http.Request) string { return base + scimPrefix + r.PathValue("tenant") + "/v2" }
+	}
+	return s
+}
+
+// hasher hashes passwords, a few at a time: each takes 19 MiB.
+func hasher(n int) func(string) (string, error) {
+	free := make(chan struct{}, n)
+	return func(password string) (string, error) {
+		free <- struct{}{}
+		defer func() { <-free }()
+		return token.HashPassword(password)
+	}
+}
+
+// handler is the surface of all tenants.
+func (s *scimServer) handler() http.Handler {
+	surface := &web.Surface{Errors: s.http.WriteError, MaxBody: 16 << 20, Log: s.config.Log}
+	mux := http.NewServeMux()
+	serve := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.StripPrefix(scimPrefix+r.PathValue("tenant")+"/v2", s.http).ServeHTTP(w, r)
+	})
+	mux.Handle(scimPrefix+"{tenant}/v2", serve)
+	mux.Handle(scimPrefix+"{tenant}/v2/", serve)
+	mux.HandleFunc(scimPrefix, func(w http.ResponseWriter, r *http.Request) {
+		s.http.WriteError(w, r, scim.ErrNotFound("A SCIM endpoint has the form "+scimPrefix+"{tenant}/v2."))
+	})
+	return surface.Wrap(mux)
+}
+
+// errNoToken says the same of every token that does not open the tenant, so that nobody learns which tenants there are.
+var errNoToken = &scim.Error{Status: http.StatusUnauthorized, Detail: "A valid bearer token for this endpoint is required."}
+
+// endpoint is the directory of the tenant in the address, for the token of the request.
+func (s *scimServer) endpoint(r *http.Request) (scimhttp.Backend, error) {
+	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return nil, errNoToken
+	}
+	c, err := s.client(r.Context(), strings.TrimSpace(text))
+	if err != nil {
+		return nil, err
+	}
+	slug := r.PathValue("tenant")
+	if slug != c.tenant.Slug && slug != string(c.tenant.ID) {
+		return nil, errNoToken
+	}
+	if wait := c.delay(s.now()); wait > 0 {
+		return nil, scimhttp.Throttled{After: wait}
+	}
+	if !c.token.Scopes.Allow(scopeSCIMRead) {
+		return nil, &scim.Error{Status: http.StatusForbidden, Detail: "The token lacks the scope " + string(scopeSCIMRead) + "."}
+	}
+	return directory.Endpoint{
+		SCIM: s.scim, Tenant: c.tenant.ID, By: audit.Actor{Kind: audit.Token, ID: string(c.token.ID), Name: c.token.Name},
+		Client: string(c.token.ID), Base: s.base(r, slug), ReadOnly: !c.token.Scopes.Allow(scopeSCIMWrite),
+	}, nil
+}
+
+// base is the address of the endpoint as the client sees it.
+func (s *scimServer) base(r *http.Request, slug string) string {
+	if s.http.Base != nil {
+		return s.http.Base(r)
+	}
+	scheme := "http://"
+	if r.TLS != nil {
+		scheme = "https://"
+	}
+	return scheme + r.Host + scimPrefix + slug + "/v2"
+}
+
+// delay takes one request from the client's budget, or says how long it has to wait for the next.
+func (c *scimClient) delay(now time.Time) time.Duration {
+	if c.limit == nil {
+		return 0
+	}
+	r := c.limit.ReserveN(now, 1)
+	wait := r.DelayFrom(now)
+	if wait > 0 {
+		r.CancelAt(now)
+	}
+	return wait
+}
+
+// client finds whose token the text is.
+func (s *scimServer) client(ctx context.Context, text string) (*scimClient, error) {
+	hash, now := token.HashOf(text), s.now()
+	s.mu.Lock()
+	known := s.clients[hash]
+	s.mu.Unlock()
+	if known != nil && now.Before(known.until) {
+		return known, nil
+	}
+	c, err := s.look(ctx, text, now)
+	if err != nil {
+		s.mu.Lock()
+		delete(s.clients, hash)
+		s.mu.Unlock()
+		return nil, err
+	}
+	if known != nil {
+		c.limit = known.limit
+	} else if s.config.SCIM.Rate > 0 {
+		c.limit = rate.NewLimiter(rate.Limit(s.config.SCIM.Rate), max(1, int(2*s.config.SCIM.Rate)))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.clients) >= maxClients {
+		clear(s.clients)
+	}
+	s.clients[hash] = c
+	return c, nil
+}
+
+// look reads the token from the database and checks it.
+func (s *scimServer) look(ctx context.Context, text string, now time.Time) (*scimClient, error) {
+	ref, err := token.Parse(text)
+	if err != nil || ref.Kind != token.KindSCIM {
+		return nil, errNoToken
+	}
+	k, err := s.db.Token(ctx, ref.ID)
+	if errors.Is(err, lockstep.ErrNotFound) {
+		return nil, errNoToken
+	}
+	if err != nil {
+		return nil, err
+	}
+	if k.Kind != token.KindSCIM || !k.Revoked.IsZero() || k.Tenant == "" || k.Check(text, now) != nil {
+		return nil, errNoToken
+	}
+	if err := s.db.TouchToken(ctx, k); err != nil {
+		return nil, err
+	}
+	t, err := s.db.Tenant(ctx, k.Tenant)
+	return &scimClient{token: k, tenant: t, until: now.Add(clientLife)}, err
+}
