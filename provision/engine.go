@@ -81,6 +81,10 @@ func (e *Engine) Slice(ctx context.Context, t lockstep.TenantID, id lockstep.Job
 	} else {
 		r.cycle = r.begin(start)
 	}
+	r.cycle.Code, r.cycle.Detail = "", "" // what went wrong last counts only if it goes wrong again
+	if job.State == Quarantined {
+		r.job.State, r.job.Code, r.job.Detail = Active, "", ""
+	}
 	defer e.forget(id)
 	e.note(r.cycle)
 	more, err := r.slice(ctx)
@@ -352,8 +356,8 @@ func (r *run) failed(ctx context.Context, cause error) error {
 		pause = 0
 	}
 	r.log().Warn("cycle stopped", "job", r.job.ID, "cycle", r.cycle.ID, "phase", r.cycle.Phase, "code", code, "error", cause)
-	r.cycle.Code, r.cycle.Detail = code, cause.Error()
-	r.job.Code, r.job.Detail = code, cause.Error()
+	r.cycle.Code, r.cycle.Detail = code, text(cause)
+	r.job.Code, r.job.Detail = code, text(cause)
 	if lockstep.Describe(code).Class != lockstep.Heals {
 		r.job.State = Quarantined
 		pause = max(pause, time.Minute)
