@@ -9,6 +9,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"lockstep/e2e/parts"
 	"lockstep/webexorg"
 )
 
@@ -20,6 +21,17 @@ func TestMain(m *testing.M) {
 // the file $WORK/webex.token, a data folder, and the folder $WORK/files for file sources.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata/script", Setup: setup, RequireExplicitExec: true})
+}
+
+// TestPostgresScripts runs testdata/postgres, each script on a database of its own.
+func TestPostgresScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/postgres", RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("LOCKSTEP_STORE", parts.Postgres(t))
+			return setup(env)
+		},
+	})
 }
 
 func setup(env *testscript.Env) error {
