@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -51,6 +53,27 @@ func (h *home) write(name, text string) string {
 		h.t.Fatal(err)
 	}
 	return path
+}
+
+// edit changes the rows of a CSV file of the home and puts it in place whole. at is the number of a column.
+func (h *home) edit(name string, change func(rows [][]string, at func(column string) int) [][]string) {
+	h.t.Helper()
+	text, err := os.ReadFile(filepath.Join(h.dir, name))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	all, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	rows := change(all[1:], func(column string) int { return slices.Index(all[0], column) })
+	var out strings.Builder
+	if err := csv.NewWriter(&out).WriteAll(append(all[:1], rows...)); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := os.Rename(h.write(name+".new", out.String()), filepath.Join(h.dir, name)); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 // result is what a command left behind.

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -57,7 +56,7 @@ func ldapToWebex(t *testing.T, h *home, company demo.Company) {
 	want.people[company.UserName(7)]["title"] = "Fellow"
 	want.people[company.UserName(8)]["manager"] = company.UserName(7)
 	group := company.GroupOf(7)
-	want.groups[demo.GroupName(group)] = slices.DeleteFunc(want.groups[demo.GroupName(group)], func(m string) bool { return m == company.UserName(7) })
+	want.groups[demo.GroupName(group)] = without(want.groups[demo.GroupName(group)], company.UserName(7))
 	arrives(h, org, want)
 	counts, _ := org.writes(before)
 	if fmt.Sprint(counts) != "map[members Group:1 update User:2]" {

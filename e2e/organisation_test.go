@@ -243,3 +243,7 @@ func sorted(list []string) []string {
 	slices.Sort(list)
 	return slices.Compact(list)
 }
+
+func without(list []string, s string) []string {
+	return slices.DeleteFunc(list, func(one string) bool { return one == s })
+}
