@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"strings"
 
 	"github.com/pressly/goose/v3"
@@ -21,15 +22,7 @@ var migrations embed.FS
 // migrate brings the schema up to date. On PostgreSQL a lock of the session keeps other nodes waiting meanwhile; on SQLite
 // the file has one user.
 func (db *DB) migrate(ctx context.Context) error {
-	files, err := migrationsFor(db.dialect.name())
-	if err != nil {
-		return err
-	}
-	options := []goose.ProviderOption{goose.WithTableName("schema_version"), goose.WithDisableGlobalRegistry(true)}
-	if db.dialect.name() == Postgres {
-		options = append(options, goose.WithSessionLocker(advisoryLock{}))
-	}
-	p, err := goose.NewProvider(db.dialect.goose(), db.writerDB, files, options...)
+	p, err := db.migrations()
 	if err != nil {
 		return err
 	}
@@ -57,6 +50,54 @@ func (db *DB) migrate(ctx context.Context) error {
 		return fmt.Errorf("statistics: %w", err)
 	}
 	return nil
+}
+
+// migrations returns what applies the migrations.
+func (db *DB) migrations() (*goose.Provider, error) {
+	files, err := migrationsFor(db.dialect.name())
+	if err != nil {
+		return nil, err
+	}
+	options := []goose.ProviderOption{goose.WithTableName("schema_version"), goose.WithDisableGlobalRegistry(true)}
+	if db.dialect.name() == Postgres {
+		options = append(options, goose.WithSessionLocker(advisoryLock{}))
+	}
+	return goose.NewProvider(db.dialect.goose(), db.writerDB, files, options...)
+}
+
+// Schema is which version of the schema a database has.
+type Schema struct {
+	Current int64 `json:"current"` // 0 before the first start
+	Newest  int64 `json:"newest"`  // what this program brings a database up to
+}
+
+// ReadSchema returns the version of a database's schema and applies no migration. It may run beside a server.
+func ReadSchema(ctx context.Context, c Config) (Schema, error) {
+	db := &DB{}
+	_, missing := os.Stat(c.SQLite)
+	var err error
+	switch {
+	case c.SQLite == "":
+		err = db.openPostgres(ctx, c)
+	case errors.Is(missing, fs.ErrNotExist): // an empty database in its place, which leaves no file
+		db.dialect = sqliteDialect{}
+		db.writerDB, err = sql.Open("sqlite", ":memory:")
+		db.readerDB = db.writerDB
+	default:
+		err = db.openSQLite(ctx, c)
+	}
+	if err != nil {
+		return Schema{}, fmt.Errorf("read the schema's version: %w", err)
+	}
+	var s Schema
+	p, err := db.migrations()
+	if err == nil {
+		s.Current, s.Newest, err = p.GetVersions(ctx) // which makes its own table in an empty database
+	}
+	if err = errors.Join(err, db.dialect.close(db)); err != nil {
+		return Schema{}, fmt.Errorf("read the schema's version: %w", err)
+	}
+	return s, nil
 }
 
 // migrationsFor returns the migrations in the words of the database.

@@ -184,17 +184,23 @@ func (c *cli) node(folder string) (nodeConfig, error) {
 		}
 		n.Allow = append(n.Allow, p)
 	}
-	switch {
-	case strings.HasPrefix(c.Store, "postgres://"), strings.HasPrefix(c.Store, "postgresql://"):
-		n.Postgres = c.Store
-	case c.Store == "" || c.Store == "sqlite":
-		n.SQLite = filepath.Join(folder, "lockstep.db")
-	default:
-		return n, usage("--store is sqlite or begins with postgres://.")
-	}
 	var err error
+	if n.SQLite, n.Postgres, err = c.database(folder); err != nil {
+		return n, err
+	}
 	n.Key, err = c.key(folder, n)
 	return n, err
+}
+
+// database is where the data is: a file in the data folder, or a PostgreSQL database.
+func (c *cli) database(folder string) (file, dsn string, err error) {
+	switch {
+	case strings.HasPrefix(c.Store, "postgres://"), strings.HasPrefix(c.Store, "postgresql://"):
+		return "", c.Store, nil
+	case c.Store == "" || c.Store == "sqlite":
+		return filepath.Join(folder, "lockstep.db"), "", nil
+	}
+	return "", "", usage("--store is sqlite or begins with postgres://.")
 }
 
 // version is what the build says of itself.

@@ -149,29 +149,6 @@ func (w workCmd) Run(c *cli) error {
 	return errors.Join(n.work(c.ctx), ended(), n.close())
 }
 
-type migrateCmd struct {
-	Up struct{} `cmd:"" default:"withargs" help:"Bring the schema up to date."`
-}
-
-// Run brings the schema up to date, which every start does as well.
-func (migrateCmd) Run(c *cli) error {
-	folder, lock, err := c.lockFolder()
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
-	config, err := c.node(folder)
-	if err != nil {
-		return err
-	}
-	n, err := openNode(c.ctx, config)
-	if err != nil {
-		return err
-	}
-	c.say("The schema is up to date.")
-	return n.close()
-}
-
 type versionCmd struct{}
 
 // Run shows the version.

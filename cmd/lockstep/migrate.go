@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"lockstep/store"
+)
+
+type migrateCmd struct {
+	Status migrateStatusCmd `cmd:"" default:"withargs" help:"Show which schema the database has."`
+	Up     migrateUpCmd     `cmd:"" help:"Bring the schema up to date, as every start does."`
+}
+
+type migrateStatusCmd struct{}
+
+// Run shows the schema's version and changes nothing. It may run beside a server.
+func (migrateStatusCmd) Run(c *cli) error {
+	folder, err := c.dataFolder()
+	if err != nil {
+		return err
+	}
+	file, dsn, err := c.database(folder)
+	if err != nil {
+		return err
+	}
+	s, err := store.ReadSchema(c.ctx, store.Config{SQLite: file, Postgres: dsn})
+	if err != nil {
+		return err
+	}
+	return c.show(s, func(w io.Writer) {
+		fmt.Fprintf(w, "schema %d, this program has %d\n", s.Current, s.Newest)
+		switch {
+		case s.Current < s.Newest:
+			c.say("Next: lockstep migrate up, or just start: every start does it.")
+		case s.Current > s.Newest:
+			c.say("The database was written by a newer version: run that one.")
+		}
+	})
+}
+
+type migrateUpCmd struct{}
+
+// Run brings the schema up to date.
+func (migrateUpCmd) Run(c *cli) error {
+	folder, lock, err := c.lockFolder()
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	config, err := c.node(folder)
+	if err != nil {
+		return err
+	}
+	n, err := openNode(c.ctx, config)
+	if err != nil {
+		return err
+	}
+	c.say("The schema is up to date.")
+	return n.close()
+}
