@@ -57,14 +57,20 @@ func (s *Server) getCycle(ctx context.Context, c caller, in *struct {
 	return s.cycle(ctx, c.Tenant, j.ID, lockstep.CycleID(in.Cycle))
 }
 
+// cycle finds a cycle; most callers want one of the newest.
 func (s *Server) cycle(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, id lockstep.CycleID) (Cycle, error) {
-	all, err := s.Store.Cycles(ctx, t, job, 1000)
-	if err != nil {
-		return Cycle{}, err
-	}
-	for _, cy := range all {
-		if cy.ID == id {
-			return s.fresh(cy), nil
+	for _, limit := range []int{10, 10_000} {
+		all, err := s.Store.Cycles(ctx, t, job, limit)
+		if err != nil {
+			return Cycle{}, err
+		}
+		for _, cy := range all {
+			if cy.ID == id {
+				return s.fresh(cy), nil
+			}
+		}
+		if len(all) < limit {
+			break
 		}
 	}
 	return Cycle{}, notFound("cycle", string(id))
