@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -67,6 +68,7 @@ var (
 func newUserType() *scim.Type {
 	core := scim.UserSchema()
 	core.Attribute("groups").Returned = scim.ReturnedRequest
+	core.Attributes = slices.DeleteFunc(core.Attributes, func(a scim.Attribute) bool { return a.Name == "inheritances" }) // Webex's own
 	t, err := scim.NewType(scim.UserType().ResourceType, core, scim.EnterpriseUserSchema())
 	if err != nil {
 		panic(err) // built in, and a test compiles it
