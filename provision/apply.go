@@ -87,6 +87,7 @@ type item struct {
 	op      Operation
 	link    Link
 	carried []EdgeRow // references that ride along
+	kept    []EdgeRow // those that went through although the call was refused
 	manager *item     // whose create must end first
 	found   *Object   // there already: adopted instead of created
 	result  Result
@@ -119,7 +120,7 @@ const tripAfter = 12
 
 // load opens rows and hands them out. It reports whether all rows were handed out.
 func (a *applier) load(ctx context.Context, work chan<- []*item) (done bool, err error) {
-	if err := a.recover(ctx, work); err != nil {
+	if err := a.resume(ctx, work); err != nil {
 		return false, err
 	}
 	var stage int

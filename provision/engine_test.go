@@ -1,6 +1,7 @@
 package provision_test
 
 import (
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -108,10 +109,10 @@ user cleo@acme.example title=Engineer manager=ada@acme.example
 		name:     "a leaver",
 		people:   strings.Replace(smallPeople, "3,cleo@acme.example,Cleo,Roy,Cleo Roy,Engineer,2\n", "", 1),
 		groups:   strings.Replace(smallGroups, "2;3", "2", 1),
-		requests: "1× PATCH /Users/{id} 200", // he keeps his groups for when he comes back
+		requests: "2× PATCH /Groups/{id} 200, 1× PATCH /Users/{id} 200", // nothing waits for him if he comes back
 		want: `
-group Engineers: ben@acme.example cleo@acme.example
-group Everybody: ada@acme.example ben@acme.example cleo@acme.example
+group Engineers: ben@acme.example
+group Everybody: ada@acme.example ben@acme.example
 user ada@acme.example title=Chief
 user ben@acme.example title=Engineer manager=ada@acme.example
 user cleo@acme.example inactive title=Engineer manager=ben@acme.example
@@ -362,4 +363,28 @@ func (w *world) untilDone(id lockstep.JobID) {
 		w.ahead += time.Second
 	}
 	w.Fatal("the job never comes to rest")
+}
+
+func TestOneRefusedMemberKeepsNobodyOut(t *testing.T) {
+	w := started(t)
+	var people, members strings.Builder
+	people.WriteString(smallPeople)
+	for i := range 20 {
+		fmt.Fprintf(&people, "n%d,new%d@acme.example,New,%d,New %d,Engineer,1\n", i, i, i, i)
+		fmt.Fprintf(&members, ";n%d", i)
+	}
+	w.file("people.csv", people.String())
+	w.both()
+	w.file("groups.csv", strings.Replace(smallGroups, "2;3", "2;3"+members.String(), 1))
+	w.run(w.in)
+	w.must(w.org.SetKnobs(webexorg.Knobs{}))
+	gone := w.targetID("new7@acme.example")
+	w.deleteAtTarget(gone) // behind our back
+	c := w.run(w.out)
+	if c.Counts.Failed == 0 {
+		t.Errorf("nothing failed: %+v", c.Counts)
+	}
+	if n := strings.Count(w.target(), "new"); n < 3*19 {
+		t.Errorf("the other 19 people are not in both groups:\n%s", w.target())
+	}
 }

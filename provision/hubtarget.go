@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 
 	"lockstep"
 	"lockstep/audit"
@@ -125,36 +126,23 @@ func (h *hubTarget) Get(ctx context.Context, ref Ref) (Object, error) {
 	return objects[0], nil
 }
 
+// Apply commits each operation by itself, with its action's id in the feed; the store's writer gathers them into few
+// transactions.
 func (h *hubTarget) Apply(ctx context.Context, ops []Operation) []Result {
 	results := make([]Result, len(ops))
-	var changes []directory.Change
+	var all sync.WaitGroup
 	for i := range ops {
-		cs, id, err := h.changes(ctx, &ops[i])
-		results[i] = Result{ID: id, Err: err}
-		if err == nil {
-			changes = append(changes, cs...)
-		}
+		all.Go(func() {
+			changes, id, err := h.changes(ctx, &ops[i])
+			if err == nil && len(changes) > 0 {
+				by := audit.Actor{Kind: audit.Job, ID: string(h.job.ID), Name: h.job.Name}
+				_, err = h.dir.Commit(ctx, h.tenant, by, ops[i].Action, changes...)
+			}
+			results[i] = Result{ID: id, Err: err}
+		})
 	}
-	if len(changes) == 0 || h.commit(ctx, "", changes) == nil {
-		return results
-	}
-	for i := range ops { // one of them does not fit: find out which
-		if results[i].Err != nil {
-			continue
-		}
-		cs, id, err := h.changes(ctx, &ops[i])
-		if err == nil {
-			err = h.commit(ctx, ops[i].Action, cs)
-		}
-		results[i] = Result{ID: id, Err: err}
-	}
+	all.Wait()
 	return results
-}
-
-func (h *hubTarget) commit(ctx context.Context, action lockstep.ActionID, changes []directory.Change) error {
-	by := audit.Actor{Kind: audit.Job, ID: string(h.job.ID), Name: h.job.Name}
-	_, err := h.dir.Commit(ctx, h.tenant, by, action, changes...)
-	return err
 }
 
 // changes turns an operation into changes of the directory. An update merges what is ours into what is there, since others
@@ -183,7 +171,8 @@ func (h *hubTarget) changes(ctx context.Context, op *Operation) ([]directory.Cha
 	case deleted && op.Kind == rule.Refer:
 		return nil, op.Ref.ID, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("user %s is deleted in the directory", op.Name)}
 	case op.Kind == rule.Delete:
-		return []directory.Change{directory.DeleteUser{ID: id}}, op.Ref.ID, nil
+		changes, err := h.leave(ctx, id)
+		return append(changes, directory.DeleteUser{ID: id}), op.Ref.ID, err
 	}
 	u.Attributes = u.Attributes.Clone()
 	if op.Kind != rule.Refer {
@@ -195,6 +184,17 @@ func (h *hubTarget) changes(ctx context.Context, op *Operation) ([]directory.Cha
 		changes = []directory.Change{directory.RestoreUser{ID: id}, directory.PutUser{User: u}}
 	}
 	return changes, op.Ref.ID, nil
+}
+
+// leave withdraws the memberships of somebody whom the source has deleted. Kept, they would be his again if he came back,
+// although no source gave them to him.
+func (h *hubTarget) leave(ctx context.Context, id lockstep.UserID) ([]directory.Change, error) {
+	members, err := h.dir.Members(ctx, h.tenant, directory.MemberQuery{IDs: []string{string(id)}, Limit: memberPage})
+	changes := make([]directory.Change, 0, len(members)+1)
+	for _, m := range members {
+		changes = append(changes, directory.RemoveMembers{Group: m.Group, Members: []directory.Member{m}})
+	}
+	return changes, err
 }
 
 func (h *hubTarget) groupChanges(ctx context.Context, op *Operation) ([]directory.Change, string, error) {

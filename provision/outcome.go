@@ -128,6 +128,7 @@ func (a *applier) failure(it *item, row Action, now time.Time, b *Batch) {
 	}
 	b.Actions = append(b.Actions, row)
 	b.Links = append(b.Links, l)
+	b.Written = append(b.Written, it.kept...)
 }
 
 // vanished lets go of a link whose target object is not there any more; what happens next is the administrator's policy.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"lockstep"
 	"lockstep/rule"
@@ -171,7 +172,7 @@ func (r *run) badSeen(ctx context.Context, rows []Bad) []Link {
 		if err != nil || len(found) == 0 {
 			continue // an error comes back with the commit that follows
 		}
-		found[0].Seen = r.cycle.ID
+		found[0].Seen, found[0].Due = r.cycle.ID, time.Time{}
 		links = append(links, found[0])
 	}
 	return links
@@ -204,7 +205,7 @@ func (r *run) unseen(ctx context.Context) error {
 
 // dueAgain plans again for the objects whose time has come: retries, relative dates, grace periods.
 func (r *run) dueAgain(ctx context.Context) error {
-	for typ := range r.programs {
+	for _, typ := range []string{userType, groupType} {
 		after := ""
 		for {
 			links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: typ, DueBefore: r.now(), After: after, Limit: hubPage})
@@ -215,6 +216,12 @@ func (r *run) dueAgain(ctx context.Context) error {
 				break
 			}
 			after = links[len(links)-1].Source.ID
+			if r.programs[typ] == nil { // no rule brings them any more
+				if err := r.undue(ctx, links); err != nil {
+					return err
+				}
+				continue
+			}
 			refs := make([]Ref, len(links))
 			for i, l := range links {
 				refs[i] = l.Source
@@ -232,6 +239,14 @@ func (r *run) dueAgain(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// undue takes the links off the clock.
+func (r *run) undue(ctx context.Context, links []Link) error {
+	for i := range links {
+		links[i].Due = time.Time{}
+	}
+	return r.commit(ctx, Batch{Links: links})
 }
 
 // missing returns the refs that have no object.

@@ -1,9 +1,11 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"lockstep"
@@ -38,8 +40,11 @@ func (a *applier) send(ctx context.Context, batch []*item) {
 		again := live[:0]
 		for i, it := range live {
 			it.result = results[i]
-			if a.again(ctx, it, try) {
+			switch {
+			case a.again(ctx, it, try):
 				again = append(again, it)
+			case it.Kind == rule.Refer && it.end == answered && it.result.Err != nil:
+				a.narrow(ctx, it)
 			}
 		}
 		live = again
@@ -155,6 +160,60 @@ func (a *applier) again(ctx context.Context, it *item, try int) bool {
 		}
 	}
 	return false
+}
+
+// narrow sends references that were refused together again in halves, until only those are left that the target will not have.
+// One member that is unknown there must not keep the others out.
+func (a *applier) narrow(ctx context.Context, it *item) {
+	all, refused := it.carried, it.result
+	if len(all) < 2 || lockstep.Describe(lockstep.CodeOf(refused.Err)).Class == lockstep.Heals {
+		return
+	}
+	refs := append(slices.Clone(it.op.Add), it.op.Remove...)
+	slices.SortStableFunc(all, func(x, y EdgeRow) int { return cmp.Compare(boolInt(y.Wanted), boolInt(x.Wanted)) }) // as in refs
+	bad := 0
+	var try func(from, to int) bool
+	try = func(from, to int) bool {
+		it.op.Add, it.op.Remove = nil, nil
+		for i := from; i < to; i++ {
+			if all[i].Wanted {
+				it.op.Add = append(it.op.Add, refs[i])
+			} else {
+				it.op.Remove = append(it.op.Remove, refs[i])
+			}
+		}
+		results, err := a.once(ctx, []*item{it})
+		switch {
+		case err != nil || lockstep.Describe(lockstep.CodeOf(results[0].Err)).Class == lockstep.Heals && results[0].Err != nil:
+			return false // the rest waits
+		case results[0].Err == nil:
+			it.kept = append(it.kept, all[from:to]...)
+		case to-from == 1:
+			bad++
+			refused = results[0]
+		default:
+			half := (from + to) / 2
+			return try(from, half) && try(half, to)
+		}
+		return true
+	}
+	half := len(all) / 2
+	if try(0, half) && try(half, len(all)) && bad == 0 {
+		it.result, it.carried = Result{ID: it.op.Ref.ID}, it.kept // together they were too many, one by one they were not
+		return
+	}
+	it.result = refused
+	it.result.Err = &lockstep.Error{
+		Code: lockstep.CodeOf(refused.Err), Err: refused.Err,
+		Detail: fmt.Sprintf("%d of %d references of %s were refused, %d were written", bad, len(all), it.Target.Name, len(it.kept)),
+	}
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // systemFailed handles a failure that is not the object's fault. A create that may have been sent is sent again only where the
@@ -288,10 +347,10 @@ func (r *run) probe(ctx context.Context, rows []*Action) (map[lockstep.ActionID]
 	return found, nil
 }
 
-// recover takes up the rows that a slice left open when it ended without knowing what became of them. What can be repeated
+// resume takes up the rows that a slice left open when it ended without knowing what became of them. What can be repeated
 // without harm is. A create is looked for first, and sent again only when the target would refuse a second one or when it is
 // certain that a first one would be listed by now.
-func (a *applier) recover(ctx context.Context, work chan<- []*item) error {
+func (a *applier) resume(ctx context.Context, work chan<- []*item) error {
 	all, err := a.Store.Actions(ctx, a.job.Tenant, a.job.ID, ActionQuery{Cycle: a.cycle.ID, States: []ActionState{Open}, Limit: 4 * loadChunk})
 	if err != nil || len(all) == 0 {
 		return err

@@ -348,19 +348,29 @@ type Rank struct {
 // Store keeps jobs and what they know. All reads see committed data.
 type Store interface {
 	Jobs
+	Knowledge
+	Rows
+	// Commit writes the batch if the job's epoch is still epoch, else it writes nothing and returns lockstep.ErrEpoch.
+	Commit(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, epoch int64, b Batch) error
+}
+
+// Knowledge is what a job knows of both ends.
+type Knowledge interface {
 	Links(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q LinkQuery) ([]Link, error)
 	Listed(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, typ string, keys []Key) ([]Listed, error)
 	Edges(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q EdgeQuery) ([]EdgeRow, error)
-	Actions(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q ActionQuery) ([]Action, error)
-	// Creates calls f with id, source id and manager's source id of each planned create of the cycle.
-	Creates(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID, f func(id lockstep.ActionID, source, refers string)) error
 	// Waiting sums up the references that wait while both their ends are linked, in the order of their owners.
 	Waiting(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) ([]Waiting, error)
 	// References counts the references of the attribute that are written at the target.
 	References(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, attribute string) (int, error)
+}
+
+// Rows is a job's action rows.
+type Rows interface {
+	Actions(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q ActionQuery) ([]Action, error)
+	// Creates calls f with id, source id and manager's source id of each planned create of the cycle.
+	Creates(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID, f func(id lockstep.ActionID, source, refers string)) error
 	Tally(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID) (Tally, error)
-	// Commit writes the batch if the job's epoch is still epoch, else it writes nothing and returns lockstep.ErrEpoch.
-	Commit(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, epoch int64, b Batch) error
 }
 
 // Jobs keeps the jobs themselves.

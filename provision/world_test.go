@@ -264,3 +264,25 @@ func (w *world) requests() string {
 	}
 	return strings.Join(out, ", ")
 }
+
+// targetID returns the id of a user of the organisation.
+func (w *world) targetID(userName string) string {
+	w.Helper()
+	target, err := w.Target(w.ctx, provision.Job{})
+	w.must(err)
+	found, err := target.Find(w.ctx, "User", "userName", userName)
+	w.must(err)
+	if len(found) != 1 {
+		w.Fatalf("%d users are called %s", len(found), userName)
+	}
+	return found[0].ID
+}
+
+// deleteAtTarget removes a user of the organisation, as somebody else would.
+func (w *world) deleteAtTarget(id string) {
+	w.Helper()
+	target, err := w.Target(w.ctx, provision.Job{})
+	w.must(err)
+	res := target.Apply(w.ctx, []provision.Operation{{Kind: rule.Delete, Ref: provision.Ref{Type: "User", ID: id}}})
+	w.must(res[0].Err)
+}

@@ -1,0 +1,105 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// wantedEdges returns the references that the page adds or withdraws, as compared with what the job wants so far.
+func (r *run) wantedEdges(ctx context.Context, cs []*candidate) ([]EdgeRow, error) {
+	have, err := r.storedEdges(ctx, cs)
+	if err != nil {
+		return nil, err
+	}
+	var rows []EdgeRow
+	for _, c := range cs {
+		if !c.refers() {
+			continue
+		}
+		for _, e := range c.Edges {
+			row := EdgeRow{From: c.Ref, Attribute: e.Attribute, To: e.To}
+			if !c.program.references[e.Attribute] || r.programs[e.To.Type] == nil || e.To.Type == groupType && !r.to.Nesting {
+				continue
+			}
+			had := have[row]
+			delete(have, row)
+			if had != e.Gone {
+				continue
+			}
+			row.Wanted = !e.Gone
+			rows = append(rows, row)
+		}
+	}
+	for row := range have { // wanted until now, not listed any more
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// refers reports whether the object's references are kept: it is at the target, or about to be.
+func (c *candidate) refers() bool {
+	return len(c.program.references) > 0 && !c.gone && (c.verdict.In || c.link.Target != "")
+}
+
+// complete reads those anew that are partial while the job has not kept their references so far: a group that comes into scope
+// brings all its members, not only those that changed with it.
+func (r *run) complete(ctx context.Context, cs []*candidate) error {
+	var refs []Ref
+	partial := map[Ref]*candidate{}
+	for _, c := range cs {
+		if kept := c.known && (c.link.Verdict.In || c.link.Target != ""); c.Partial && !kept && c.refers() {
+			refs = append(refs, c.Ref)
+			partial[c.Ref] = c
+		}
+	}
+	if len(refs) == 0 {
+		return nil
+	}
+	objects, err := r.source.Get(ctx, refs...)
+	if err != nil {
+		return fmt.Errorf("read %s again: %w", r.from.Name, err)
+	}
+	for _, o := range objects {
+		c := partial[o.Ref]
+		c.Partial, c.Edges = o.Partial, o.Edges
+	}
+	return nil
+}
+
+// storedEdges returns the edges that are wanted so far, with Wanted and Written blank: all of an object that lists all, of a
+// partial one only those that it names, however many it has.
+func (r *run) storedEdges(ctx context.Context, cs []*candidate) (map[EdgeRow]bool, error) {
+	have := map[EdgeRow]bool{}
+	load := func(q EdgeQuery) error {
+		edges, err := r.Store.Edges(ctx, r.job.Tenant, r.job.ID, q)
+		for _, e := range edges {
+			if e.Wanted {
+				have[EdgeRow{From: e.From, Attribute: e.Attribute, To: e.To}] = true
+			}
+		}
+		return err
+	}
+	var whole []Ref
+	for _, c := range cs {
+		switch {
+		case !c.known || !c.refers():
+		case !c.Partial:
+			whole = append(whole, c.Ref)
+		default:
+			for chunk := range slices.Chunk(c.Edges, 500) {
+				to := make([]Ref, len(chunk))
+				for i, e := range chunk {
+					to[i] = e.To
+				}
+				if err := load(EdgeQuery{From: []Ref{c.Ref}, To: to}); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	if len(whole) == 0 {
+		return have, nil
+	}
+	return have, load(EdgeQuery{From: whole})
+}
