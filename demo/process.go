@@ -182,3 +182,30 @@ func parsePeak(status string) (float64, error) {
 	}
 	return 0, errors.New("the kernel does not tell how large a process was")
 }
+
+// cpu returns the processor time that the process has used so far, in steps of 10 ms (proc(5), stat).
+func (p *process) cpu() (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	return parseCPU(string(text))
+}
+
+// parseCPU adds utime and stime of /proc/PID/stat, the 14th and 15th field; the second, in brackets, may hold anything.
+func parseCPU(stat string) (time.Duration, error) {
+	_, rest, ok := strings.Cut(stat, ") ")
+	fields := strings.Fields(rest)
+	if !ok || len(fields) < 13 {
+		return 0, errors.New("the kernel does not tell how long a process has run")
+	}
+	var sum time.Duration
+	for _, f := range fields[11:13] {
+		ticks, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += time.Duration(ticks) * 10 * time.Millisecond // USER_HZ is 100 wherever Go runs
+	}
+	return sum, nil
+}

@@ -10,6 +10,7 @@ import (
 
 type benchCmd struct {
 	Cycle benchCycleCmd `cmd:"" help:"Measure a company on its way into a Webex organisation."`
+	SCIM  benchSCIMCmd  `cmd:"" name:"scim" help:"Measure the SCIM endpoint of a tenant."`
 }
 
 type benchCycleCmd struct {
