@@ -33,11 +33,12 @@ type Budget struct {
 	waiting  []*waiter // first come, first served
 	stop     func() bool
 	inflight int
-	open     float64   // calls allowed at the same time, at least 1 once used
-	halved   time.Time // when open was last halved; zero while it never was
-	paused   time.Time // nothing starts before
-	next     time.Time // when the next call is due at the present pace
-	took     time.Duration
+	open     float64       // calls allowed at the same time, at least 1 once used
+	halved   time.Time     // when open was last halved; zero while it never was
+	paused   time.Time     // nothing starts before
+	next     time.Time     // when the next call is due at the present pace
+	took     time.Duration // of a call, on average
+	done     int           // calls that were answered, up to a number that makes no difference any more
 	limit    learntLimit
 }
 
@@ -58,6 +59,7 @@ const (
 	growEvery          = 32                    // answers for one more call at the same time after that
 	slack              = 20 * time.Millisecond // how much a call may start early, so that late timers cost nothing
 	defaultRetryAfter  = time.Second
+	firstWindow        = 32 // calls to prepare for a target that nothing is known of
 )
 
 // Acquire waits until a call may start. A nil error must be followed by exactly one Release.
@@ -116,6 +118,21 @@ func (b *Budget) Limit() (rate float64, connections int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.pace(), b.calls()
+}
+
+// Window returns how many calls are likely to be answered within d, at least 1. While the budget is new it is a small number
+// that grows with what was answered: whoever prepares calls does not prepare more than a slow target takes.
+func (b *Budget) Window(d time.Duration) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if pace := b.pace(); pace > 0 {
+		return max(int(pace*d.Seconds()), 1)
+	}
+	window := b.calls() + firstWindow + 2*b.done
+	if b.took > 0 {
+		window = min(window, int(float64(b.calls())*d.Seconds()/b.took.Seconds()))
+	}
+	return max(window, 1)
 }
 
 // Allow changes Rate and Connections of a budget that is in use.
@@ -196,6 +213,7 @@ func (b *Budget) pace() float64 {
 
 func (b *Budget) answered(now time.Time, took time.Duration, requests int) {
 	b.took = smooth(b.took, took)
+	b.done = min(b.done+1, 1<<20)
 	b.limit.answered(now, requests, b.took)
 	open := max(b.open, 1)
 	switch {

@@ -284,6 +284,28 @@ func TestBudgetHalvesOnErrors(t *testing.T) {
 	})
 }
 
+func TestBudgetWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &Budget{Connections: 32}
+		if n := b.Window(2 * time.Second); n < 16 || n > 64 {
+			t.Errorf("%d calls for a target that nothing is known of", n)
+		}
+		drive(t, b, &limiter{}, 1000, nil)
+		if n := b.Window(2 * time.Second); n < 1500 || n > 3200 {
+			t.Errorf("%d calls for 32 at a time of 20 ms", n)
+		}
+		slow := &Budget{Connections: 32}
+		drive(t, slow, &limiter{rate: 20}, 60, func(done int) {
+			if n := slow.Window(2 * time.Second); n > 150 {
+				t.Errorf("%d calls after %d answers of a slow target", n, done)
+			}
+		})
+		if n := slow.Window(2 * time.Second); n < 35 || n > 50 {
+			t.Errorf("%d calls at 20 a second", n)
+		}
+	})
+}
+
 func TestBudgets(t *testing.T) {
 	var all Budgets
 	a := all.Get("webex org 1", 10, 4)
