@@ -26,6 +26,16 @@ func (s *statements) get(text string) *sql.Stmt {
 	return s.m[text]
 }
 
+// maxStatements is how many statements are kept before those that clients' filters make are no longer.
+const maxStatements = 1000
+
+// full reports whether enough statements are kept.
+func (s *statements) full() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.m) >= maxStatements
+}
+
 // prepare returns the statement, preparing it at first. It needs a free connection.
 func (s *statements) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
 	if st := s.get(text); st != nil {
