@@ -37,9 +37,10 @@ type Server struct {
 	Tokens    Tokens
 	Engine    Engine
 	Gallery   []Template
-	Wake      func()                          // called after a change that may give jobs work
-	Ready     func(ctx context.Context) error // whether the database answers; nil is always
-	Local     string                          // a token that may do everything, made for this process alone; "" is none
+	Wake      func()                                                                        // called after a change that may give jobs work
+	Ready     func(ctx context.Context) error                                               // whether the database answers; nil is always
+	Link      func(ctx context.Context, t lockstep.TenantID, holder string) (string, error) // a one-time link into the console; nil is no console
+	Local     string                                                                        // a token that may do everything, made for this process alone; "" is none
 	Version   string
 	Now       func() time.Time // nil is time.Now
 	Log       *slog.Logger     // nil is slog.Default()

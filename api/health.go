@@ -40,8 +40,26 @@ func (s *Server) health(mux *http.ServeMux) {
 
 func (s *Server) tenantRoutes(a huma.API) {
 	route(s, a, http.MethodGet, "/version", "version", "The server's version", s.version)
+	route(s, a, http.MethodPost, "/console/links", "create-console-link", "Make a one-time link into the web console", s.consoleLink)
 	route(s, a, http.MethodGet, "/tenants", "list-tenants", "List the tenants that the token may see", s.listTenants)
 	route(s, a, http.MethodPost, "/tenants", "create-tenant", "Create a tenant", s.createTenant)
+}
+
+// ConsoleLink is a way into the web console that works once.
+type ConsoleLink struct {
+	URL string `json:"url"`
+}
+
+func (s *Server) consoleLink(ctx context.Context, c caller, in *struct {
+	Body struct {
+		Holder string `json:"holder" minLength:"1" maxLength:"100" doc:"Name that the audit log shows."`
+	}
+}) (ConsoleLink, error) {
+	if s.Link == nil {
+		return ConsoleLink{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "This server has no console."}
+	}
+	url, err := s.Link(ctx, c.Tenant, in.Body.Holder)
+	return ConsoleLink{URL: url}, err
 }
 
 func (s *Server) version(context.Context, caller, *struct{}) (Version, error) {

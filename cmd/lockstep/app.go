@@ -243,8 +243,7 @@ func (a *appRmCmd) Run(c *cli) error {
 	if err := client.DeleteApp(c.ctx, a.App); err != nil {
 		return err
 	}
-	c.say("Removed the app %s.", a.App)
-	return nil
+	return c.did("removed", a.App, "Removed the app "+a.App+".")
 }
 
 // onlyApp is the named app, or the only one there is.

@@ -101,7 +101,7 @@ func (d *demoCmd) play(c *cli, p demoPlace) (demo.Report, error) {
 		log = c.log
 	}
 	n, err := openNode(c.ctx, nodeConfig{
-		SQLite: filepath.Join(p.data(), "lockstep.db"), Key: p.key, Files: p.files(), Local: rand.Text(), Log: log,
+		SQLite: filepath.Join(p.data(), "lockstep.db"), Key: p.key, Files: p.files(), Local: rand.Text(), Log: log, Notice: "Demo data",
 		Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 	})
 	if err != nil {
@@ -111,6 +111,7 @@ func (d *demoCmd) play(c *cli, p demoPlace) (demo.Report, error) {
 	if err != nil {
 		return demo.Report{}, errors.Join(usage("Cannot listen: %v.", err), n.close())
 	}
+	n.address = "http://" + listener.Addr().String()
 	serving, stop := context.WithCancel(context.WithoutCancel(c.ctx))
 	all, ctx := errgroup.WithContext(c.ctx)
 	var server errgroup.Group
@@ -141,7 +142,11 @@ func (d *demoCmd) demo(c *cli, p demoPlace, n *node, address string) demo.Demo {
 		show.Ask = c.stdin
 	}
 	show.Stay = func(ctx context.Context) error {
-		d.stay(show.Screen, p, address)
+		link, err := n.firstLink(ctx)
+		if err != nil {
+			return err
+		}
+		d.stay(show.Screen, p, link)
 		<-ctx.Done()
 		return nil
 	}
@@ -171,8 +176,8 @@ func (d *demoCmd) screen(c *cli) demo.Screen {
 }
 
 // stay tells what there is to look at.
-func (d *demoCmd) stay(s demo.Screen, p demoPlace, address string) {
-	fmt.Fprintf(s.Out, "\n  Still running at %s. To end it: Ctrl-C.\n", address)
+func (d *demoCmd) stay(s demo.Screen, p demoPlace, link string) {
+	fmt.Fprintf(s.Out, "\n  Still running. Look at it in a browser (the link works once):\n\n    %s\n\n  To end it: Ctrl-C.\n", link)
 	if p.kept {
 		fmt.Fprintf(s.Out, "  Everything is kept in %s.\n", p.dir)
 	}

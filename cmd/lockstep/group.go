@@ -141,6 +141,5 @@ func (g *groupRmCmd) Run(c *cli) error {
 	if err := client.DeleteGroup(c.ctx, g.Group, g.Purge); err != nil {
 		return err
 	}
-	c.say("Deleted the group %s.", g.Group)
-	return nil
+	return c.did("deleted", g.Group, "Deleted the group "+g.Group+".")
 }

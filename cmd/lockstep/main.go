@@ -40,6 +40,7 @@ type commands struct {
 	Work    workCmd    `cmd:"" group:"server" help:"Run only the queue and the engine, beside a server on PostgreSQL."`
 	Migrate migrateCmd `cmd:"" group:"server" help:"Bring the database's schema up to date."`
 	Token   tokenCmd   `cmd:"" group:"server" help:"Tokens for the API."`
+	Console consoleCmd `cmd:"" group:"server" help:"Make a one-time link into the web console of the running server."`
 	Version versionCmd `cmd:"" group:"server" help:"Show the version."`
 
 	Demo     demoCmd     `cmd:"" group:"try" help:"See the main job at work on this machine: a sample company and a Webex organisation."`

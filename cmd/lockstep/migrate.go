@@ -56,6 +56,8 @@ func (migrateUpCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	c.say("The schema is up to date.")
-	return n.close()
+	if err := n.close(); err != nil {
+		return err
+	}
+	return c.did("schema", "up to date", "The schema is up to date.")
 }

@@ -17,6 +17,7 @@ import (
 	"lockstep"
 	"lockstep/api"
 	"lockstep/audit"
+	"lockstep/console"
 	"lockstep/directory"
 	"lockstep/provision"
 	"lockstep/queue"
@@ -32,6 +33,7 @@ type nodeConfig struct {
 	Files    string         // folder that file sources may read
 	Allow    []netip.Prefix // private networks that connectors may reach
 	Local    string         // token that may do everything
+	Notice   string         // shown on top of every page of the console
 	SCIM     scimConfig
 	Log      *slog.Logger
 }
@@ -44,6 +46,9 @@ type node struct {
 	queue  *queue.Queue
 	files  *os.Root
 	api    *api.Server
+
+	console *console.Server
+	address string // where browsers reach it; "" while it does not listen
 }
 
 // openNode opens the database, brings it up to date, and puts the parts together. Close it.
@@ -84,8 +89,9 @@ func openNode(ctx context.Context, c nodeConfig) (_ *node, err error) {
 	}
 	n.api = &api.Server{
 		Directory: n.db, Store: jobs, Settings: jobs, Tenants: n.db, Tokens: tokens{n.db}, Engine: n.engine, Gallery: gallery,
-		Wake: n.queue.Wake, Ready: n.ready, Local: c.Local, Version: version(), Log: c.Log,
+		Wake: n.queue.Wake, Ready: n.ready, Link: n.consoleLink, Local: c.Local, Version: version(), Log: c.Log,
 	}
+	n.console = newConsole(n)
 	return n, nil
 }
 
@@ -147,7 +153,11 @@ func (n *node) ready(ctx context.Context) error {
 func (n *node) handler() http.Handler {
 	surface := &web.Surface{Errors: api.WriteProblem, Log: n.config.Log}
 	mux := http.NewServeMux()
-	mux.Handle("/", surface.Wrap(n.api.Handler()))
+	answers := surface.Wrap(n.api.Handler())
+	for _, path := range []string{api.Prefix + "/", "/livez", "/readyz"} {
+		mux.Handle(path, answers)
+	}
+	mux.Handle("/", n.console.Handler())
 	mux.Handle(scimPrefix, newSCIM(n.db, n.config).handler())
 	return mux
 }

@@ -23,6 +23,16 @@ func (c *cli) show(v any, table func(w io.Writer)) error {
 	return w.Flush()
 }
 
+// did tells that a command whose result is nothing but its effect has had it: in a sentence on standard error, or, when JSON was
+// asked for, as an object with one name.
+func (c *cli) did(what, to, sentence string) error {
+	if c.Output == "table" {
+		c.say("%s", sentence)
+		return nil
+	}
+	return c.show(map[string]string{what: to}, nil)
+}
+
 // showList writes a list: a JSON array, a JSON object a line, or a table with a head.
 func showList[T any](c *cli, items []T, empty, head string, row func(T) []string) error {
 	if items == nil {

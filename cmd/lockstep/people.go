@@ -268,8 +268,7 @@ func (p *peopleRmCmd) Run(c *cli) error {
 	if err := client.DeleteUser(c.ctx, p.Person, p.Purge); err != nil {
 		return err
 	}
-	c.say("Deleted %s.", p.Person)
-	return nil
+	return c.did("deleted", p.Person, "Deleted "+p.Person+".")
 }
 
 type peopleRestoreCmd struct{ onePerson }

@@ -109,6 +109,7 @@ const followEvery = 100 * time.Millisecond
 func (c *cli) follow(client *api.Client, job string, id lockstep.CycleID) error {
 	bar := newProgress(c)
 	defer bar.clear()
+	var seen standing
 	for {
 		cycle, err := client.Cycle(c.ctx, job, id)
 		if err != nil {
@@ -127,10 +128,33 @@ func (c *cli) follow(client *api.Client, job string, id lockstep.CycleID) error 
 				return err
 			}
 		}
+		if seen.still(cycle, time.Now()) {
+			c.say("It is tried again by itself.")
+			return &lockstep.Error{Code: cycle.Code, Detail: either(cycle.Detail, lockstep.Describe(cycle.Code).Title)}
+		}
 		if err := wait(c.ctx, followEvery); err != nil {
 			return err
 		}
 	}
+}
+
+// standStill is how long a cycle that was stopped by something which may pass is waited for while nothing moves.
+const standStill = 10 * time.Second
+
+// standing notices a cycle that does not move.
+type standing struct {
+	cycle api.Cycle
+	since time.Time
+}
+
+// still reports whether the cycle has been stopped by a failure and has not moved for standStill.
+func (s *standing) still(cycle api.Cycle, now time.Time) bool {
+	requests := s.cycle.Counts
+	requests.TargetRequests = cycle.Counts.TargetRequests // an attempt that fails is no progress
+	if s.since.IsZero() || requests != cycle.Counts || s.cycle.Phase != cycle.Phase {
+		s.cycle, s.since = cycle, now
+	}
+	return cycle.Code != "" && now.Sub(s.since) > standStill
 }
 
 // ended tells what a cycle did, and makes it the exit code.

@@ -61,7 +61,15 @@ func (s *serveCmd) Run(c *cli) error {
 	if err := writeCard(folder, card{Address: address, Token: config.Local, PID: os.Getpid()}); err != nil {
 		return errors.Join(err, listener.Close(), n.close())
 	}
+	n.address = address
 	c.say("Lockstep serves at %s, data in %s.", address, folder)
+	if isTerminal(c.stdin) { // a link in a log file would be a key in a log file
+		link, err := n.firstLink(c.ctx)
+		if err != nil {
+			return errors.Join(err, listener.Close(), n.close())
+		}
+		c.say("Console, for the next 30 minutes and once: %s", link)
+	}
 	err = s.serve(c.ctx, n, listener)
 	gone := os.Remove(filepath.Join(folder, cardFile))
 	if errors.Is(gone, fs.ErrNotExist) {

@@ -112,6 +112,5 @@ func (s *sourceRmCmd) Run(c *cli) error {
 	if err := client.DeleteSource(c.ctx, s.Source); err != nil {
 		return err
 	}
-	c.say("Removed the source %s.", s.Source)
-	return nil
+	return c.did("removed", s.Source, "Removed the source "+s.Source+".")
 }

@@ -73,6 +73,5 @@ func (t *tokenRevokeCmd) Run(c *cli) error {
 	if err := client.RevokeToken(c.ctx, lockstep.TokenID(t.ID)); err != nil {
 		return err
 	}
-	c.say("Revoked.")
-	return nil
+	return c.did("revoked", t.ID, "Revoked.")
 }
