@@ -82,7 +82,11 @@ func (q *search) scan(ctx context.Context, cond condition) (f directory.Found, e
 	var hits []hit
 	match := q.matcher()
 	sorted := q.SortBy.Attr != ""
+	must := hint(q.Filter)
 	err = q.candidates(ctx, cond.text, func(c candidate) error {
+		if !mayHold(c.Doc, must) {
+			return nil
+		}
 		o, err := q.object(c)
 		if err != nil || !match(o) {
 			return err
