@@ -11,7 +11,7 @@ func TestHint(t *testing.T) {
 		`nickName eq "Ada"`: "ada",
 		`nickName co "x" and (title sw "Eng" or title pr)`: "x",
 		`a eq "x" and b ew "long-er"`:                      "long-er",
-		`emails[type eq "work" and value sw "ada@"]`:       "ada@",
+		`emails[type eq "work" and value sw "ada@x"]`:      "ada@x",
 		`not (nickName eq "Ada")`:                          "",
 		`nickName ne "Ada"`:                                "",
 		`nickName gt "Ada"`:                                "",
