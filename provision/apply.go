@@ -172,11 +172,7 @@ const loadChunk = 256
 
 // window is how many rows may be open: what the target takes in two seconds.
 func (a *applier) window() int {
-	rate, _ := a.limit.Limit()
-	if rate <= 0 {
-		return 2 * loadChunk
-	}
-	return max(8, min(2*loadChunk, int(2*rate)))
+	return max(8, min(2*loadChunk, a.limit.Window(2*time.Second)))
 }
 
 func stageOf(a Action) int {
@@ -272,8 +268,11 @@ func (a *applier) operations(ctx context.Context, rows []Action) ([]*item, error
 		if it.Kind != rule.Create && it.link.Target != "" {
 			it.op.Ref.ID = it.link.Target
 		}
-		if it.Kind == rule.Create {
+		switch {
+		case it.Kind == rule.Create:
 			a.carryManager(it, links)
+		case it.Kind == rule.Link && it.Source.Type == userType:
+			a.register(it)
 		}
 	}
 	if len(rows) > 0 && (stageOf(rows[0]) > 0) {
