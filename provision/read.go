@@ -296,7 +296,7 @@ func (r *run) rank(ctx context.Context) error {
 	b.Actions = append(b.Actions, refers...)
 	r.cycle.Counts.Planned += len(refers)
 	if !r.job.Manual || r.cycle.Counts.Planned == 0 && len(b.Actions) == 0 {
-		if r.moveCursor(); r.cycle.Counts.Planned == 0 {
+		if r.moveCursor(); r.cycle.Counts.Planned == 0 && len(b.Actions) == 0 { // else what is held has to be kept
 			return r.end(ctx)
 		}
 		r.cycle.Phase = Applying

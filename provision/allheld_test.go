@@ -1,0 +1,23 @@
+package provision_test
+
+import (
+	"testing"
+
+	"lockstep/provision"
+)
+
+// TestAllHeld: when the guard holds everything that a cycle has planned, the rows wait for a decision all the same.
+func TestAllHeld(t *testing.T) {
+	w := newWorld(t)
+	w.file("people.csv", smallPeople)
+	w.run(w.in)
+	w.file("people.csv", "id,userName\n")
+	if c := w.run(w.in); c.Counts.Held != 3 || c.Phase != provision.Ended {
+		t.Fatalf("%+v", c)
+	}
+	held, err := w.db.Provision().Actions(w.ctx, w.tenant, w.in, provision.ActionQuery{States: []provision.ActionState{provision.Held}})
+	w.must(err)
+	if len(held) != 3 {
+		t.Errorf("%d rows wait", len(held))
+	}
+}
