@@ -117,6 +117,7 @@ const (
 	CodeTargetUnsupported Code = "target.unsupported"
 	CodeTargetNotListed   Code = "target.not_listed_yet"
 	CodeAuthToken         Code = "auth.token_rejected"
+	CodeBlocked           Code = "network.address_blocked"
 	CodeAuthForbidden     Code = "auth.forbidden"
 
 	CodeMatchMissing   Code = "match.value_missing"
@@ -178,6 +179,7 @@ var Catalogue = []Entry{
 	{CodeTargetDomain, NeedsYou, "The person's e-mail domain is not verified in the application.", "Verify the domain or map another address."},
 	{CodeTargetUnsupported, NeedsYou, "The application cannot do what the rules ask for.", "Change the mapping or switch the feature off."},
 	{CodeTargetNotListed, Heals, "The application does not list an object yet that it may have created.", "Lockstep looks again until it is certain, then goes on."},
+	{CodeBlocked, NeedsYou, "The address is not public, and the operator has not allowed its range.", "If it is meant to be reached, start the server with --allow-network and the range, such as 10.0.0.0/8."},
 	{CodeAuthToken, NeedsYou, "The application rejected the token.", "It may have expired: set a new one and test the connection."},
 	{CodeAuthForbidden, NeedsYou, "The token is not allowed to do this.", "Give it the rights that the application's page lists."},
 
@@ -205,6 +207,6 @@ var Catalogue = []Entry{
 	{CodeSealed, NeedsYou, "A sealed value cannot be opened with this key.", "Restore the key that sealed it."},
 	{CodePlanStale, NeedsYou, "The plan no longer fits: data or rules have changed.", "Make a new plan."},
 	{CodeTimeout, Heals, "It took longer than allowed.", "Try again, or allow more time."},
-	{CodeLinkSpent, NeedsYou, "The one-time link cannot be used any more.", "Restart `lockstep serve` or `lockstep demo`: it prints a new one."},
+	{CodeLinkSpent, NeedsYou, "The one-time link cannot be used any more.", "Run `lockstep console` on the server: it prints a new one."},
 	{CodeCrossSite, NeedsYou, "The request came from another site.", "Open the console itself and repeat the step there."},
 }

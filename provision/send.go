@@ -146,7 +146,7 @@ func (a *applier) again(ctx context.Context, it *item, try int) bool {
 	switch code := lockstep.CodeOf(res.Err); code {
 	case lockstep.CodeTargetRateLimited:
 		return true // the budget waits as long as it must
-	case lockstep.CodeAuthToken:
+	case lockstep.CodeAuthToken, lockstep.CodeBlocked:
 		it.end = unsent
 		a.halt(res.Err)
 		return false

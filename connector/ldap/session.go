@@ -226,6 +226,9 @@ func (s *Source) fault(code lockstep.Code, detail string, err error) error {
 }
 
 func (s *Source) unreachable(err error) error {
+	if blocked, ok := errors.AsType[*web.BlockedError](err); ok {
+		return s.fault(lockstep.CodeBlocked, "the "+blocked.Error(), nil)
+	}
 	detail := "it cannot be reached"
 	if web.IsTimeout(err) {
 		detail = "it did not answer in time"

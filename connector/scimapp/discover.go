@@ -74,7 +74,7 @@ func (t *Target) discovery(ctx context.Context, path string) (scim.Object, error
 	}
 	err := fault.error("read "+strings.TrimPrefix(path, "/")+" of", t.config.Name)
 	switch lockstep.CodeOf(err) {
-	case lockstep.CodeTargetUnreachable, lockstep.CodeTargetTimeout, lockstep.CodeTargetRateLimited, lockstep.CodeTargetServerError, lockstep.CodeAuthToken:
+	case lockstep.CodeBlocked, lockstep.CodeTargetUnreachable, lockstep.CodeTargetTimeout, lockstep.CodeTargetRateLimited, lockstep.CodeTargetServerError, lockstep.CodeAuthToken:
 		return nil, err
 	}
 	return nil, nil

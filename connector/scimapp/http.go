@@ -201,7 +201,7 @@ func transportFault(err error, sent bool) *fault {
 	}
 	f := &fault{code: lockstep.CodeTargetUnreachable, err: err, maybeSent: sent, detail: "it cannot be reached"}
 	if blocked, ok := errors.AsType[*web.BlockedError](err); ok {
-		f.detail, f.err, f.maybeSent = "the "+blocked.Error(), nil, false
+		f.code, f.detail, f.err, f.maybeSent = lockstep.CodeBlocked, "the "+blocked.Error(), nil, false
 		return f
 	}
 	if web.IsTimeout(err) {
