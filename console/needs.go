@@ -88,6 +88,7 @@ func addTo(all []group, j provision.Job, a provision.Action) []group {
 		all = append(all, group{failure: failureOf(a.Code, ""), Href: jobHref(j.Slug) + "/people?show=failing"})
 	}
 	all[i].N++
+	all[i].Things = all[i].Things || a.Source.Type != "User"
 	if len(all[i].People) < problemWho {
 		r := rowOf(j, a, logFilter{Show: "failed"})
 		href := r.Person

@@ -44,13 +44,9 @@ type step struct {
 	N       int
 	Name    string
 	OK      bool
+	Last    bool // it tells what would be done, and is passed or not by nobody
 	Summary string
 	Details []string
-}
-
-// stepWords say what a step asks.
-var stepWords = map[string]string{
-	"import": "Found in the directory", "scope": "In scope", "match": "Matched", "map": "Values mapped", "action": "What happens",
 }
 
 func (s *Server) person(w http.ResponseWriter, r *http.Request, v visit) error {
@@ -230,11 +226,9 @@ func (s *Server) explain(ctx context.Context, j provision.Job, ref provision.Ref
 	}
 	app.In, app.Summary, app.Target = x.In, sentence(x.Summary), x.Target.ID
 	for i, st := range x.Steps {
-		word := stepWords[st.Name]
-		if word == "" {
-			word = st.Name
-		}
-		app.Steps = append(app.Steps, step{N: i + 1, Name: word, OK: st.OK, Summary: sentence(st.Summary), Details: st.Details})
+		app.Steps = append(app.Steps, step{
+			N: i + 1, Name: sentenceCase(st.Name), OK: st.OK, Last: i == len(x.Steps)-1, Summary: sentence(st.Summary), Details: st.Details,
+		})
 	}
 	if x.Action != nil {
 		next := rowOf(j, *x.Action, logFilter{})

@@ -12,7 +12,7 @@ import (
 type progress struct {
 	ID       string
 	Running  bool
-	Title    string // "Initial cycle"
+	Title    string // "full", "incremental"
 	Word     string // "318 of 512 people"
 	Done     int
 	Total    int // 0 is not known yet
@@ -66,6 +66,9 @@ func progressOf(slug string, c provision.Cycle) progress {
 		p.Word = fmt.Sprintf("%s of %s", number(min(p.Done, p.Total)), many(p.Total, "change", "changes"))
 		if !p.Running {
 			p.Word = many(p.Done, "change", "changes")
+			if p.Done == 0 {
+				p.Word = "Nothing to change"
+			}
 		}
 		p.Segments = segments(p.Total, part{"create", n.Created}, part{"link", n.Linked}, part{"update", n.Updated + n.Referred},
 			part{"disable", n.Disabled}, part{"delete", n.Deleted}, part{"failed", n.Failed})
@@ -79,9 +82,9 @@ func progressOf(slug string, c provision.Cycle) progress {
 
 func cycleTitle(k provision.CycleKind) string {
 	if k == provision.Initial {
-		return "Full cycle"
+		return "full"
 	}
-	return "Incremental cycle"
+	return "incremental"
 }
 
 type part struct {
@@ -114,7 +117,7 @@ func countsOf(slug string, c provision.Cycle) []count {
 		{"updated", "~", "update", n.Updated, "updated"},
 		{"disabled", "⊘", "disable", n.Disabled, "disabled"},
 		{"deleted", "−", "delete", n.Deleted, "deleted"},
-		{"references", "→", "update", n.Referred, "references"},
+		{plural(n.Referred, "reference", "references"), "→", "update", n.Referred, "references"},
 		{"held", "◆", "held", n.Held, "held"},
 		{"failed", "▲", "failed", n.Failed, "failed"},
 	}

@@ -39,11 +39,13 @@ func roughly(d time.Duration) string {
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }
 
-// lasted is a duration that was measured: 0.4 s, 12 s, 3 min 20 s.
+// lasted is a duration that was measured: 40 ms, 1.4 s, 12 s, 3 min 20 s.
 func lasted(d time.Duration) string {
 	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", max(d, 0).Milliseconds())
 	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f s", max(d, 0).Seconds())
+		return fmt.Sprintf("%.1f s", d.Seconds())
 	case d < time.Minute:
 		return fmt.Sprintf("%d s", int(d.Seconds()))
 	case d < time.Hour:
@@ -66,10 +68,14 @@ func number(n int) string {
 
 // many is a number with its noun: 1 person, 2 people.
 func many(n int, one, more string) string {
+	return number(n) + " " + plural(n, one, more)
+}
+
+func plural(n int, one, more string) string {
 	if n == 1 {
-		return "1 " + one
+		return one
 	}
-	return number(n) + " " + more
+	return more
 }
 
 // sentence begins with a capital and ends with a full stop.
