@@ -14,7 +14,15 @@ type group struct {
 	failure
 	People []who
 	N      int
+	Things bool   // not people alone
 	Href   string // all of them
+}
+
+func (g group) noun() string {
+	if g.Things {
+		return many(g.N, "object", "objects")
+	}
+	return many(g.N, "person", "people")
 }
 
 // who is a person or a group in a list.
