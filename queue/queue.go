@@ -111,10 +111,14 @@ func (q *Queue) Wake() {
 // Run works until ctx ends and returns when every slice has ended. Slices go on for Grace after ctx has ended; then their
 // contexts are cancelled, and they are the first to go on after the next start. Run is called once.
 func (q *Queue) Run(ctx context.Context) error {
-	if err := q.river.reclaim(ctx); err != nil {
-		return err
+	err := q.river.reclaim(ctx)
+	if err == nil {
+		err = q.river.start(ctx)
 	}
-	if err := q.river.start(ctx); err != nil {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil // told to end before it had begun
+	}
+	if err != nil {
 		return err
 	}
 	tick := time.NewTicker(q.config.Tick)
