@@ -10,7 +10,7 @@ const (
 	exitFailed      = 1
 	exitPending     = 2 // only with plan --exit-code: there is something to do
 	exitSome        = 3 // finished, but some people failed
-	exitForbidden   = 4 // not signed in, not allowed
+	exitForbidden   = 4 // not signed in, not allowed: here, at the application or at the source
 	exitHeld        = 5 // held by a guard, quarantined, or the plan is stale
 	exitUsage       = 64
 	exitUnreachable = 69
@@ -38,7 +38,7 @@ func exitCode(err error) int {
 		return exitUnreachable
 	case lockstep.CodeTimeout, lockstep.CodeBusy:
 		return exitTimeout
-	case lockstep.CodeUnauthorized, lockstep.CodeAuthForbidden:
+	case lockstep.CodeUnauthorized, lockstep.CodeAuthForbidden, lockstep.CodeAuthToken, lockstep.CodeSourceAuth:
 		return exitForbidden
 	case lockstep.CodeGuardHeld, lockstep.CodePlanStale, lockstep.CodeSourceShrunk:
 		return exitHeld

@@ -94,6 +94,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	)
 	parsed, err := parser.Parse(args)
 	c.globals = all.globals
+	if err != nil {
+		c.Output = c.outputOf(args)
+	}
 	c.open()
 	if err != nil {
 		var failed *kong.ParseError

@@ -8,6 +8,24 @@ import (
 	"text/tabwriter"
 )
 
+// outputOf finds the form of output among arguments that could not be parsed, so that the error about them has it.
+func (c *cli) outputOf(args []string) string {
+	form := c.env.get("LOCKSTEP_OUTPUT")
+	for i, a := range args {
+		for _, flag := range []string{"-o", "--output"} {
+			if a == flag && i+1 < len(args) {
+				form = args[i+1]
+			} else if value, ok := strings.CutPrefix(a, flag); ok && value != "" {
+				form = strings.TrimPrefix(value, "=")
+			}
+		}
+	}
+	if form == "json" || form == "jsonl" {
+		return form
+	}
+	return "table"
+}
+
 // show writes the result: v as JSON when that was asked for, else what table writes.
 func (c *cli) show(v any, table func(w io.Writer)) error {
 	switch c.Output {
