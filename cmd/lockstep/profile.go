@@ -7,7 +7,7 @@ import (
 )
 
 // lean makes the garbage collector of a server come twice as often as Go's default, unless the operator has set GOGC: a cycle
-// makes much garbage beside little that stays, and costs about 3 % more time for a fifth less memory.
+// makes much garbage beside little that stays.
 func lean() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
