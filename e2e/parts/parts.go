@@ -39,8 +39,8 @@ func Need(t testing.TB, tool string) string {
 	return path
 }
 
-// needFile is Need for a file below the module's root that `make test` installs. It returns the file's path.
-func needFile(t testing.TB, name string) string {
+// NeedFile is Need for a file below the module's root that `make test` installs. It returns the file's path.
+func NeedFile(t testing.TB, name string) string {
 	t.Helper()
 	root, err := moduleRoot()
 	if err != nil {

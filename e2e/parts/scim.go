@@ -19,8 +19,8 @@ type SCIMServer struct {
 func SCIM(t testing.TB) SCIMServer {
 	t.Helper()
 	node := Need(t, "node")
-	needFile(t, filepath.Join("e2e", "node", "node_modules", "scimmy"))
-	script := needFile(t, filepath.Join("e2e", "node", "server.js"))
+	NeedFile(t, filepath.Join("e2e", "node", "node_modules", "scimmy"))
+	script := NeedFile(t, filepath.Join("e2e", "node", "server.js"))
 	dir, err := os.MkdirTemp("", "lockstep-scim-")
 	if err != nil {
 		t.Fatal(err)
