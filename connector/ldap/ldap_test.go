@@ -441,7 +441,7 @@ func TestFailures(t *testing.T) {
 		{"no such id", func(c *Config) { c.ID = "objectGUID" }, lockstep.CodeSourceMalformed, "reach, authenticate, -read the keys"},
 		{"bad filter", func(c *Config) { c.PeopleFilter = "(mail=" }, lockstep.CodeSourceMalformed, "reach, authenticate, -read the keys"},
 		{"nobody listens", func(c *Config) { c.URL = "ldap://127.0.0.1:1" }, lockstep.CodeSourceUnreachable, "-reach"},
-		{"not allowed", func(c *Config) { c.Dial = (&web.Dialer{}).DialContext }, lockstep.CodeSourceUnreachable, "-reach"},
+		{"not allowed", func(c *Config) { c.Dial = (&web.Dialer{}).DialContext }, lockstep.CodeBlocked, "-reach"},
 		{"no TLS there", func(c *Config) { c.StartTLS = true }, lockstep.CodeSourceUnreachable, "-reach"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
