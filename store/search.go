@@ -161,13 +161,11 @@ func (q *search) start(ctx context.Context, conditions, column string) (after st
 		if q.Offset == 0 || q.Filter != nil || column != "u.id" || q.Descending {
 			return "", q.Offset, nil
 		}
-		// The index alone is walked to the place; the rows, which are large, only from there on.
-		rows, err := q.db.query(ctx, "SELECT u.id"+conditions+" ORDER BY u.id LIMIT 1 OFFSET $2", string(q.tenant), int64(q.Offset))
-		ids, err := collect(rows, err, scanText)
-		if err != nil || len(ids) == 0 {
+		id, err := q.numbered(ctx, conditions)
+		if err != nil || id == "" {
 			return " AND 0 = 1", 0, err
 		}
-		return " AND u.id >= " + q.arg(ids[0]), 0, nil
+		return " AND u.id >= " + q.arg(id), 0, nil
 	}
 	sign := " > "
 	if q.Descending {
@@ -183,6 +181,25 @@ func (q *search) start(ctx context.Context, conditions, column string) (after st
 		}
 	}
 	return " AND (" + column + ", u.id)" + sign + "(" + q.arg(key) + ", " + q.arg(q.After.ID) + ")", 0, nil
+}
+
+// numbered returns the id at the offset, or "" when there are not so many. The index alone is walked to the place, from the nearer
+// end; the rows, which are large, only from there on.
+func (q *search) numbered(ctx context.Context, conditions string) (string, error) {
+	total, err := q.total(ctx, conditions, q.args, 0)
+	if err != nil || q.Offset >= total {
+		return "", err
+	}
+	text, offset := "SELECT u.id"+conditions+" ORDER BY u.id LIMIT 1 OFFSET $2", q.Offset
+	if offset > total/2 {
+		text, offset = "SELECT u.id"+conditions+" ORDER BY u.id DESC LIMIT 1 OFFSET $2", total-1-q.Offset
+	}
+	rows, err := q.db.query(ctx, text, string(q.tenant), int64(offset))
+	ids, err := collect(rows, err, scanText)
+	if err != nil || len(ids) == 0 {
+		return "", err
+	}
+	return ids[0], nil
 }
 
 // mark is where the page ends.

@@ -31,6 +31,7 @@ func Run(t *testing.T, open Open) {
 		{"members", testMembers},
 		{"search", testSearch},
 		{"search composed", testSearchComposed},
+		{"pages", testPages},
 		{"search related", testSearchRelated},
 		{"counts", testCounts},
 		{"release name", testReleaseName},
