@@ -194,9 +194,8 @@ func (p *process) cpu() (time.Duration, error) {
 
 // parseCPU adds utime and stime of /proc/PID/stat, the 14th and 15th field; the second, in brackets, may hold anything.
 func parseCPU(stat string) (time.Duration, error) {
-	_, rest, ok := strings.Cut(stat, ") ")
-	fields := strings.Fields(rest)
-	if !ok || len(fields) < 13 {
+	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
+	if len(fields) < 13 {
 		return 0, errors.New("the kernel does not tell how long a process has run")
 	}
 	var sum time.Duration
