@@ -103,6 +103,7 @@ func fileByItself(t *testing.T, h *home, csv *page, org *organisation, want hold
 
 	csv.run(h, "When somebody leaves")
 	want.people["chloe@acme.example"]["active"] = "false"
+	want.groups["Engineering"] = without(want.groups["Engineering"], "chloe@acme.example")
 	arrives(h, org, want)
 }
 

@@ -1,0 +1,109 @@
+package e2e
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// apart are commands that do not end by themselves or are tested elsewhere with -o json, each with its test.
+var apart = map[string]string{
+	"serve":          "TestProcessesSayNothing",
+	"work":           "TestProcessesSayNothing",
+	"webexorg serve": "cmd/lockstep, testdata/script",
+	"demo":           "cmd/lockstep, testdata/script/demo.txtar",
+	"bench cycle":    "cmd/lockstep, testdata/script/bench.txtar",
+	"bench scim":     "cmd/lockstep, testdata/script/bench.txtar",
+}
+
+// TestJSON runs every command of the program with -o json: standard output then holds JSON and nothing else.
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	org := newOrganisation(t, nil)
+	h := newHome(t, "LOCKSTEP_FILES=files")
+	h.env[len(h.env)-1] = "LOCKSTEP_FILES=" + h.dir + "/files"
+	h.write("files/people.csv", "id,userName\n1,ada@acme.example\n2,ben@acme.example\n")
+	h.write("files/groups.csv", "id,displayName,members\n1,Staff,1;2\n")
+	h.write("token", org.token)
+	p := h.start(serves, "serve")
+	run := map[string]bool{}
+	for _, c := range []struct {
+		args string
+		code int
+	}{
+		{"version", 0}, {"console", 0}, {"migrate status", 0}, {"token create robot", 0}, {"token list", 0},
+		{"people add cy@acme.example --given Cy --family Ito", 0}, {"people set cy@acme.example title=Painter", 0}, {"people list", 0},
+		{"people show cy@acme.example", 0}, {"people disable cy@acme.example", 0}, {"people enable cy@acme.example", 0},
+		{"people rm cy@acme.example -y", 0}, {"people restore cy@acme.example", 0}, {"group add Painters", 0},
+		{"group member Painters --add-user cy@acme.example", 0}, {"group list", 0}, {"group show Painters", 0},
+		{"source add csvfile", 0}, {"source list", 0}, {"source show csvfile", 0}, {"source run csvfile", 0},
+		{"app gallery", 0}, {"app add webex --set endpoint=" + org.endpoint(), 0}, {"app list", 0}, {"app show", 0}, {"app set --everyone", 0},
+		{"connection set webex --secret-file token", 0}, {"connection test webex", 0},
+		{"assign add --group Painters", 0}, {"assign list", 0}, {"assign rm --group Painters", 0},
+		{"mapping list", 0}, {"mapping set nickName [userName]", 0}, {"mapping rm nickName", 0},
+		{"scope set userName~NOT~EQUALS~x", 0}, {"scope show", 0}, {"scope set", 0},
+		{"plan", 0}, {"plan --exit-code", 2}, {"apply --yes", 0}, {"run --yes", 0}, {"explain ada@acme.example", 0},
+		{"held list", 0}, {"held approve --all -y", 1}, {"held reject --all -y", 1}, // there is nothing
+		{"log list", 0}, {"log export", 0}, {"log tail --timeout 1s", 75},
+		{"group rm Painters -y", 0}, {"app rm webex -y", 0}, {"source rm csvfile -y", 0},
+	} {
+		args := strings.Fields(c.args)
+		for i := range args {
+			args[i] = strings.ReplaceAll(args[i], "~", " ")
+		}
+		run[strings.Join(args[:1], " ")], run[strings.Join(args[:min(2, len(args))], " ")] = true, true
+		r := h.try(append(args, "-o", "json")...)
+		if r.code != c.code {
+			t.Errorf("%s: exit code %d, not %d\n%s%s", c.args, r.code, c.code, r.stdout, r.stderr)
+		}
+		wantJSON(t, c.args, r.stdout)
+	}
+	var tokens []struct{ ID string }
+	h.read(&tokens, "token", "list")
+	wantJSON(t, "token revoke", h.run("token", "revoke", tokens[0].ID, "-o", "json"))
+	p.stop()
+	wantJSON(t, "migrate up", h.run("migrate", "up", "-o", "json")) // the server would be in its way
+	run["token revoke"], run["migrate up"] = true, true
+	for _, name := range commandNames(h) {
+		if !run[name] && apart[name] == "" {
+			t.Errorf("lockstep %s is not tested with -o json", name)
+		}
+	}
+}
+
+// commandNames returns the commands that the help lists.
+func commandNames(h *home) []string {
+	var names []string
+	for _, m := range regexp.MustCompile(`(?m)^  ([a-z]+(?: [a-z]+)?)   +\S`).FindAllStringSubmatch(h.run("--help"), -1) {
+		names = append(names, m[1])
+	}
+	if len(names) < 30 || !slices.Contains(names, "mapping set") {
+		h.t.Fatalf("the help lists %q", names)
+	}
+	return names
+}
+
+// wantJSON fails the test unless the text is JSON values and nothing else: one, except where the command streams.
+func wantJSON(t *testing.T, command, text string) {
+	t.Helper()
+	n := 0
+	for decoder := json.NewDecoder(strings.NewReader(text)); ; n++ {
+		var v any
+		err := decoder.Decode(&v)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Errorf("%s: standard output is not JSON: %v\n%s", command, err, text)
+			return
+		}
+	}
+	streams := strings.HasPrefix(command, "log export") || strings.HasPrefix(command, "log tail")
+	if n != 1 && !streams && !strings.HasPrefix(command, "held ") { // an error has no result
+		t.Errorf("%s: %d JSON values on standard output:\n%s", command, n, text)
+	}
+}
