@@ -72,6 +72,7 @@ func (s *Server) homeRow(ctx context.Context, j provision.Job) (homeRow, error) 
 		return r, err
 	}
 	r.Held = len(h.Rows)
+	r.holds(r.Held)
 	needs, _, err := s.problems(ctx, j)
 	for _, g := range needs {
 		r.Needs += g.N

@@ -130,17 +130,18 @@ func (s *Server) held(ctx context.Context, j provision.Job) (held, error) {
 		return held{}, err
 	}
 	h := held{More: len(rows) > heldRows}
-	counts := map[rule.Kind]int{}
+	counts, things := map[rule.Kind]int{}, false
 	for _, a := range rows[:min(len(rows), heldRows)] {
 		h.Rows = append(h.Rows, heldRow{row: rowOf(j, a, logFilter{Show: "held"}), ID: string(a.ID)})
 		counts[a.Kind]++
+		things = things || a.Source.Type != "User"
 		if h.Why == "" {
 			h.Why = a.Detail
 		}
 	}
 	for _, kind := range []rule.Kind{rule.Disable, rule.Delete, rule.Update, rule.Create} {
 		if n := counts[kind]; n > 0 {
-			h.Deeds = append(h.Deeds, outcomes[kind].will+" "+number(n))
+			h.Deeds = append(h.Deeds, outcomes[kind].will+" "+group{N: n, Things: things}.noun())
 		}
 	}
 	if h.Why == "" {

@@ -72,6 +72,7 @@ func (s *Server) overviewView(ctx context.Context, j provision.Job, f logFilter)
 	if v.Held, err = s.held(ctx, j); err != nil {
 		return v, err
 	}
+	v.Job.holds(len(v.Held.Rows))
 	if v.Needs, v.Heals, err = s.problems(ctx, j); err != nil {
 		return v, err
 	}
@@ -134,7 +135,7 @@ func (s *Server) openRow(ctx context.Context, j provision.Job, f logFilter, l *l
 }
 
 // planRows is how many lines of a plan the page shows; the log has the rest.
-const planRows = 100
+const planRows = 12
 
 func (s *Server) plan(ctx context.Context, j provision.Job) (*plan, error) {
 	if j.Cycle == nil || j.Cycle.Phase != provision.Review {
@@ -277,6 +278,7 @@ func (o *overviewStream) progress(j provision.Job, moved bool, now time.Time) ([
 	view := o.last
 	p := progressOf(j.Slug, *j.Cycle)
 	view.Cycle, view.Job = &p, jobOf(j, now)
+	view.Job.holds(len(view.Held.Rows))
 	o.timed(&view, now)
 	if reflect.DeepEqual(view.Cycle, o.last.Cycle) {
 		return nil, nil

@@ -545,7 +545,7 @@ func personAppPanel(p page, a personApp) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = rows(p.Now, a.Log).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = rows(p.Now, a.Job.Slug, a.Log).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -12,6 +12,7 @@ import (
 type progress struct {
 	ID       string
 	Running  bool
+	Review   bool   // it is a plan that waits
 	Title    string // "full", "incremental"
 	Word     string // "318 of 512 people"
 	Done     int
@@ -45,7 +46,7 @@ type count struct {
 func progressOf(slug string, c provision.Cycle) progress {
 	n := c.Counts
 	p := progress{
-		ID: string(c.ID), Running: c.EndedAt.IsZero(), Title: cycleTitle(c.Kind), Began: c.Began, Ended: c.EndedAt,
+		ID: string(c.ID), Review: c.Phase == provision.Review, Running: c.EndedAt.IsZero() && c.Phase != provision.Review, Title: cycleTitle(c.Kind), Began: c.Began, Ended: c.EndedAt,
 		Read: n.Read, Requests: n.TargetRequests, Waits: n.Throttled,
 	}
 	if c.Code != "" {
@@ -66,7 +67,9 @@ func progressOf(slug string, c provision.Cycle) progress {
 		p.Word = fmt.Sprintf("%s of %s", number(min(p.Done, p.Total)), many(p.Total, "change", "changes"))
 		if !p.Running {
 			p.Word = many(p.Done, "change", "changes")
-			if p.Done == 0 {
+			if p.Review {
+				p.Word = many(p.Total, "change", "changes") + " planned, none sent"
+			} else if p.Done == 0 {
 				p.Word = "Nothing to change"
 			}
 		}

@@ -40,11 +40,20 @@ type job struct {
 	Retry    time.Time
 	Manual   bool
 	Paused   bool
+	Open     bool // a cycle is under way
+	Review   bool // its plan waits
 	NextRun  time.Time
 	Interval time.Duration
 }
 
 type setting struct{ Name, Value string }
+
+// holds says that the job waits for a decision, when nothing else is to be said of it.
+func (j *job) holds(n int) {
+	if n > 0 && j.State.Tone == good {
+		j.State = state{"Holds changes for you", "eye", warn}
+	}
+}
 
 // kindNames are the kinds of connection in words.
 var kindNames = map[string]string{"csvfile": "CSV files", "ldap": "LDAP directory", "entra": "Microsoft Entra ID", "scimapp": "SCIM 2.0", "webex": "Webex"}
@@ -54,6 +63,10 @@ func jobOf(j provision.Job, now time.Time) job {
 		Slug: j.Slug, Name: cmp.Or(j.Name, j.Slug), Inbound: j.Direction == provision.Inbound, State: stateOf(j, now),
 		Kind: cmp.Or(kindNames[j.Connection.Kind], j.Connection.Kind), Secrets: j.Connection.Secrets,
 		Manual: j.Manual, Paused: j.State == provision.Paused, NextRun: j.NextRun, Interval: j.Policy.Interval,
+	}
+	if j.Cycle != nil {
+		v.Review = j.Cycle.Phase == provision.Review
+		v.Open = !v.Review
 	}
 	for _, name := range sortedKeys(j.Connection.Settings) {
 		v.Settings = append(v.Settings, setting{name, j.Connection.Settings[name]})
