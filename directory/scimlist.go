@@ -14,6 +14,10 @@ import (
 	"lockstep/scim/filter"
 )
 
+// searchTime is how long a search may take, waiting for the one before it included. Only one that reads a very large directory
+// whole gets there.
+const searchTime = 30 * time.Second
+
 // List returns one page.
 func (e Endpoint) List(ctx context.Context, q scim.Query) (scim.Page, error) {
 	kind := Kind(q.Type)
@@ -28,6 +32,8 @@ func (e Endpoint) List(ctx context.Context, q scim.Query) (scim.Page, error) {
 	if q.Count > 0 {
 		s.After = e.Pages.find(key + strconv.Itoa(q.StartIndex))
 	}
+	ctx, cancel := context.WithTimeout(ctx, searchTime)
+	defer cancel()
 	f, err := e.Search.Search(ctx, e.Tenant, s)
 	if l, ok := errors.AsType[*lockstep.Error](err); ok && l.Code == lockstep.CodeInvalid {
 		return scim.Page{}, scim.ErrInvalidFilter(l.Detail)

@@ -80,7 +80,8 @@ func displayOf(a scim.Object) string {
 	return a.Text("userName")
 }
 
-var insertValues = bulk{lead: []string{"TEXT", "TEXT"}, n: 2, text: "INSERT INTO user_value (tenant, user_id, attribute, value) VALUES @rows"}
+var insertValues = bulk{lead: []string{"TEXT", "TEXT"}, n: 2, text: `INSERT INTO user_value (tenant, user_id, attribute, value) VALUES @rows
+	ON CONFLICT (tenant, attribute, value, user_id) DO NOTHING`} // another node may be indexing too
 
 // replaceValues writes what has changed among the values of a user.
 func (c *change) replaceValues(id lockstep.UserID, old, next []value) error {
