@@ -35,6 +35,7 @@ type nodeConfig struct {
 	Local    string         // token that may do everything
 	Notice   string         // shown on top of every page of the console
 	SCIM     scimConfig
+	Retained retained
 	Log      *slog.Logger
 }
 
@@ -168,6 +169,7 @@ func (n *node) work(ctx context.Context) error {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() { n.watch(ctx) })
+	watching.Go(func() { n.retain(ctx) })
 	return n.queue.Run(ctx)
 }
 

@@ -24,6 +24,7 @@ type serveCmd struct {
 	InsecureHTTP bool   `name:"insecure-http" help:"Listen beyond this machine without TLS: only behind a proxy that has it."`
 	NoWork       bool   `help:"Leave the queue to lockstep work; needs PostgreSQL."`
 	scimConfig
+	retained
 	profiled
 }
 
@@ -48,7 +49,7 @@ func (s *serveCmd) Run(c *cli) error {
 		return err
 	}
 	config.Local = rand.Text()
-	config.SCIM = s.scimConfig
+	config.SCIM, config.Retained = s.scimConfig, s.retained
 	n, err := openNode(c.ctx, config)
 	if err != nil {
 		return err
@@ -127,7 +128,10 @@ func (c *cli) lockFolder() (folder string, lock *os.File, err error) {
 	return folder, lock, nil
 }
 
-type workCmd struct{ profiled }
+type workCmd struct {
+	retained
+	profiled
+}
 
 // Run works until the program is told to end.
 func (w workCmd) Run(c *cli) error {
@@ -145,6 +149,7 @@ func (w workCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
+	config.Retained = w.retained
 	n, err := openNode(c.ctx, config)
 	if err != nil {
 		return err
