@@ -117,8 +117,7 @@ func parseFilter(name string, clauses []string) (rule.Filter, error) {
 }
 
 func parseClause(text string) (rule.Clause, error) {
-	attribute, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
-	rest = strings.TrimSpace(rest)
+	attribute, rest := cutAttribute(strings.TrimSpace(text))
 	var best rule.Operator
 	length := 0
 	for _, op := range rule.Operators() {
@@ -141,6 +140,24 @@ func parseClause(text string) (rule.Clause, error) {
 		clause.Operand.Values = []string{value}
 	}
 	return clause, nil
+}
+
+// cutAttribute cuts at the first blank that is not in the brackets of a path such as addresses[type eq "work"].country.
+func cutAttribute(text string) (attribute, rest string) {
+	depth := 0
+	i := strings.IndexFunc(text, func(r rune) bool {
+		switch r {
+		case '[':
+			depth++
+		case ']':
+			depth--
+		}
+		return r == ' ' && depth <= 0
+	})
+	if i < 0 {
+		return text, ""
+	}
+	return text[:i], strings.TrimSpace(text[i:])
 }
 
 // operatorLength is how much of the text the operator takes, in any case, with blanks or underscores; 0 when it is not there.
