@@ -69,7 +69,7 @@ func TestBadInput(t *testing.T) {
 		{"connection set webex --secret-file wrong", 0, ""},
 		{"connection test webex", 4, lockstep.CodeAuthToken},
 		{"connection test away", 1, lockstep.CodeTargetUnreachable},
-		{"connection test forbidden", 1, lockstep.CodeTargetUnreachable},
+		{"connection test forbidden", 1, lockstep.CodeBlocked},
 		{"connection test html", 1, lockstep.CodeTargetMalformed},
 		{"connection test nofile", 1, lockstep.CodeSourceUnreachable},
 		{"connection test noid", 1, lockstep.CodeSourceMalformed},
