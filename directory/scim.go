@@ -30,7 +30,7 @@ type SCIM struct {
 	// Pages remembers where pages ended. Nil forgets, so that a page costs its distance from the start.
 	Pages *Pages
 
-	stripes [64]sync.Mutex // by id: who rewrites the same object within this process waits instead of starting over
+	stripes [1024]sync.Mutex // by id: who rewrites the same object within this process waits instead of starting over
 }
 
 // Endpoint is a tenant's directory as one client sees it. It implements the Backend of lockstep/scim/scimhttp.
