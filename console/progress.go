@@ -59,12 +59,12 @@ func progressOf(slug string, c provision.Cycle) progress {
 		p.Done, p.Total = n.Read, c.Total
 		p.Word = fmt.Sprintf("%s read", number(n.Read))
 		if c.Total > 0 {
-			p.Word = fmt.Sprintf("%s of %s read", number(min(n.Read, c.Total)), number(c.Total))
+			p.Word = fmt.Sprintf("%s of %s read", number(p.most()), number(c.Total))
 		}
 		p.Segments = segments(c.Total, part{"read", n.Read})
 	case provision.Review, provision.Applying, provision.Ended:
 		p.Done, p.Total = done+n.Failed, max(n.Planned, done)+n.Failed
-		p.Word = fmt.Sprintf("%s of %s", number(min(p.Done, p.Total)), many(p.Total, "change", "changes"))
+		p.Word = fmt.Sprintf("%s of %s", number(p.most()), many(p.Total, "change", "changes"))
 		if !p.Running {
 			p.Word = many(p.Done, "change", "changes")
 			if p.Review {
@@ -76,11 +76,17 @@ func progressOf(slug string, c provision.Cycle) progress {
 		p.Segments = segments(p.Total, part{"create", n.Created}, part{"link", n.Linked}, part{"update", n.Updated + n.Referred},
 			part{"disable", n.Disabled}, part{"delete", n.Deleted}, part{"failed", n.Failed})
 	}
-	if p.Running && p.Total > 0 { // it is not over before it is over
-		p.Done = min(p.Done, p.Total-1)
-	}
+	p.Done = p.most()
 	p.Counts = countsOf(slug, c)
 	return p
+}
+
+// most is Done, but never all of it while the cycle runs: it is not over before it is over.
+func (p progress) most() int {
+	if p.Running && p.Total > 0 {
+		return min(p.Done, p.Total-1)
+	}
+	return p.Done
 }
 
 func cycleTitle(k provision.CycleKind) string {

@@ -84,8 +84,10 @@ func (s *Server) Handler() http.Handler {
 	handle("/", s.in(func(http.ResponseWriter, *http.Request, visit) error {
 		return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such page."}
 	}))
-	guarded := s.Sessions.Guard(mux, s.writeError)
-	return surface.Wrap(guarded)
+	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
+		surface.Handle(func(http.ResponseWriter, *http.Request) error { return err }).ServeHTTP(w, r)
+	}
+	return surface.Wrap(s.Sessions.Guard(mux, refuse))
 }
 
 // visit is one request of somebody who is signed in.

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"lockstep"
 )
@@ -83,7 +85,7 @@ func sentence(s string) string {
 	if s == "" {
 		return ""
 	}
-	s = strings.ToUpper(s[:1]) + s[1:]
+	s = sentenceCase(s)
 	if !strings.ContainsAny(s[len(s)-1:], ".!?") {
 		s += "."
 	}
@@ -91,7 +93,10 @@ func sentence(s string) string {
 }
 
 // sentenceCase begins with a capital.
-func sentenceCase(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+func sentenceCase(s string) string {
+	first, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + s[n:]
+}
 
 // plain is a number for machines.
 func plain(n int) string { return strconv.Itoa(n) }

@@ -1,0 +1,101 @@
+package console_test
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// listener reads a stream of events as a browser does.
+type listener struct {
+	*world
+	lines *bufio.Scanner
+}
+
+func (b *browser) listen(path string) *listener {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), 30*time.Second)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.server.URL+path, nil)
+	b.must(err)
+	resp, err := b.Do(r)
+	b.must(err)
+	b.Cleanup(func() { cancel(); resp.Body.Close() })
+	if kind := resp.Header.Get("Content-Type"); kind != "text/event-stream" {
+		b.Fatalf("%s is %q", path, kind)
+	}
+	l := &listener{world: b.world, lines: bufio.NewScanner(resp.Body)}
+	l.lines.Buffer(nil, 1<<20)
+	return l
+}
+
+// next returns the next event.
+func (l *listener) next() (name, data string) {
+	l.Helper()
+	for l.lines.Scan() {
+		line := l.lines.Text()
+		field, value, _ := strings.Cut(line, ":")
+		switch {
+		case line == "" && data+name != "":
+			return name, data
+		case field == "event":
+			name = strings.TrimSpace(value)
+		case field == "data":
+			data += strings.TrimPrefix(value, " ") + "\n"
+		}
+	}
+	l.Fatalf("the stream has ended: %v", l.lines.Err())
+	return "", ""
+}
+
+// until reads on to an event of the name that has the words.
+func (l *listener) until(name, words string) string {
+	l.Helper()
+	for {
+		if n, data := l.next(); n == name && strings.Contains(data, words) {
+			return data
+		}
+	}
+}
+
+func TestLive(t *testing.T) {
+	w := newWorld(t, 5).filled()
+	b := w.signedIn(w.tenant)
+	l := b.listen("/apps/webex/live?show=created")
+	if name, data := l.next(); name != "" || !strings.HasPrefix(data, `<div id="live">`) || !strings.Contains(data, "A plan waits for you") {
+		t.Errorf("at first: %q %s", name, data)
+	}
+	w.applied(b)
+	data := l.until("", "In step")
+	if strings.Contains(data, "A plan waits") || strings.Contains(data, `id="log"`) {
+		t.Errorf("after the cycle: %s", data)
+	}
+	log := l.until("log", "ada@acme.example")
+	if strings.Contains(log, "bob@old.example") {
+		t.Error("the stream does not keep to the filter of the page")
+	}
+}
+
+func TestHomeLive(t *testing.T) {
+	w := newWorld(t, 0)
+	b := w.signedIn(w.tenant)
+	l := b.listen("/live")
+	l.until("", "Has not run yet")
+	b.post("/apps/hr/state", "state", "paused").is(http.StatusSeeOther)
+	l.until("", "Paused")
+}
+
+// TestSignOutEndsStreams: nothing more is told to a browser that is out.
+func TestSignOutEndsStreams(t *testing.T) {
+	w := newWorld(t, 0)
+	b := w.signedIn(w.tenant)
+	l := b.listen("/apps/hr/live")
+	l.next()
+	b.post("/signout").is(http.StatusSeeOther)
+	l.until("ended", "")
+	if l.lines.Scan() {
+		t.Errorf("after the end: %q", l.lines.Text())
+	}
+}

@@ -1,0 +1,208 @@
+package console_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"lockstep"
+	"lockstep/directory"
+	"lockstep/provision"
+	"lockstep/scim"
+)
+
+func TestPlan(t *testing.T) {
+	w := newWorld(t, 3).filled()
+	b := w.signedIn(w.tenant)
+	a := b.get("/apps/webex")
+	a.has("h2", "A plan waits for you")
+	a.has("button", "Apply 6 changes")
+	a.hasNot("button", "Make a plan")
+	a.has("summary", "ada@acme.example")
+
+	b.post("/apps/webex/plan", "do", "apply", "cycle", string(lockstep.NewID[lockstep.CycleID]())).is(http.StatusConflict).has("span", string(lockstep.CodePlanStale))
+	b.post("/apps/webex/plan", "do", "maybe", "cycle", string(w.state(w.out).Cycle.ID)).is(http.StatusBadRequest)
+	w.applied(b)
+	if n := len(w.linked()); n != 5 {
+		t.Errorf("%d people are linked", n)
+	}
+	a = b.get("/apps/webex")
+	a.hasNot("h2", "A plan waits for you")
+	a.has("a", "5 created") // the group and Bob are the others
+	b.post("/apps/webex/plan", "do", "apply", "cycle", string(lockstep.NewID[lockstep.CycleID]())).is(http.StatusConflict)
+}
+
+func (w *world) linked() (names []string) {
+	w.Helper()
+	links, err := w.db.Links(w.Context(), w.tenant, w.out, provision.LinkQuery{Type: "User"})
+	w.must(err)
+	for _, l := range links {
+		if l.Target != "" {
+			names = append(names, l.Name)
+		}
+	}
+	return names
+}
+
+func TestDiscard(t *testing.T) {
+	w := newWorld(t, 0).filled()
+	b := w.signedIn(w.tenant)
+	b.post("/apps/webex/plan", "do", "discard", "cycle", string(w.state(w.out).Cycle.ID)).to("/apps/webex")
+	if c := w.state(w.out).Cycle; c != nil {
+		t.Errorf("the plan is still there: %+v", c)
+	}
+	b.get("/apps/webex").has("summary", "left out")
+}
+
+// TestHeld: what is ticked is decided on, and nothing else.
+func TestHeld(t *testing.T) {
+	w := newWorld(t, 12).filled()
+	b := w.signedIn(w.tenant)
+	w.applied(b)
+	b.post("/apps/webex/state", "state", "active").to("/apps/webex")
+	j := w.state(w.out)
+	j.Manual = false
+	w.must(w.db.PutJob(t.Context(), nobody, j))
+	w.disable(8)
+	w.run(w.out)
+
+	a := b.get("/apps/webex")
+	a.has("h2", "Held: disable 8 people")
+	a.has("span", "Holds changes for you")
+	var ids []string
+	for _, e := range a.find("input", "") {
+		if e.attr["name"] == "id" {
+			ids = append(ids, e.attr["value"])
+		}
+	}
+	if len(ids) != 8 {
+		t.Fatalf("%d changes can be decided on", len(ids))
+	}
+	b.post("/apps/webex/held", "do", "approve").is(http.StatusBadRequest)
+	b.post("/apps/webex/held", "do", "approve", "id", "x").is(http.StatusBadRequest)
+	b.post("/apps/webex/held", "do", "reject", "id", ids[0]).to("/apps/webex")
+	b.post("/apps/webex/held", "do", "approve", "id", ids[1], "id", ids[2]).to("/apps/webex")
+	b.post("/apps/webex/held", "do", "approve", "id", ids[1]).is(http.StatusConflict)
+	w.run(w.out)
+	if rows, err := w.db.Provision().Actions(t.Context(), w.tenant, w.out, provision.ActionQuery{IDs: []lockstep.ActionID{
+		lockstep.ActionID(ids[0]), lockstep.ActionID(ids[1]), lockstep.ActionID(ids[2]), lockstep.ActionID(ids[3]),
+	}}); err != nil || states(rows) != "rejected done done held" {
+		t.Errorf("got %s, %v", states(rows), err)
+	} else if rows[1].Decided.By.Name != "mia" {
+		t.Errorf("decided by %+v", rows[1].Decided)
+	}
+}
+
+// states prints the states in the order of ids.
+func states(rows []provision.Action) string {
+	var words []string
+	for _, a := range rows {
+		words = append(words, string(a.State))
+	}
+	return strings.Join(words, " ")
+}
+
+// disable takes the right to sign in from the first n of the many.
+func (w *world) disable(n int) {
+	w.Helper()
+	users, err := w.db.Users(w.Context(), w.tenant, directory.UserQuery{})
+	w.must(err)
+	var changes []directory.Change
+	for _, u := range users {
+		if len(changes) < n && strings.HasPrefix(u.Attributes.Text("userName"), "m") {
+			u.Attributes = u.Attributes.Clone()
+			u.Attributes.Set("active", false)
+			changes = append(changes, directory.PutUser{User: u})
+		}
+	}
+	_, err = w.db.Commit(w.Context(), w.tenant, nobody, "", changes...)
+	w.must(err)
+}
+
+func TestRunAndPause(t *testing.T) {
+	w := newWorld(t, 0)
+	b := w.signedIn(w.tenant)
+	woken := 0
+	w.console.Wake = func() { woken++ }
+	b.post("/apps/hr/run").to("/apps/hr")
+	if j := w.state(w.hr); j.NextRun.IsZero() || woken != 1 {
+		t.Errorf("next run %v, woken %d times", j.NextRun, woken)
+	}
+	b.get("/apps/hr").has("span", "Starting")
+	b.post("/apps/hr/state", "state", "paused").to("/apps/hr")
+	a := b.get("/apps/hr")
+	a.has("button", "Resume job")
+	a.hasNot("button", "Run now")
+	b.post("/apps/hr/run").is(http.StatusConflict).has("p", "resume it first")
+	b.post("/apps/hr/state", "state", "asleep").is(http.StatusBadRequest)
+	b.post("/apps/hr/state", "state", "active").to("/apps/hr")
+	b.post("/apps/nothing/run").is(http.StatusNotFound)
+}
+
+func TestLog(t *testing.T) {
+	w := newWorld(t, 60).filled()
+	b := w.signedIn(w.tenant)
+	w.applied(b)
+	a := b.get("/apps/webex")
+	if n := len(a.find("summary", "")); n != 50 {
+		t.Errorf("the first page has %d lines", n)
+	}
+	older := a.has("a", "Older lines")
+	b.get(strings.TrimSuffix(older.attr["href"], "#log")).is(http.StatusOK).has("a", "Newest")
+
+	failed := b.get("/apps/webex?show=failed")
+	lines := failed.find("summary", "")
+	if len(lines) != 1 || !strings.Contains(lines[0].text, "bob@old.example") {
+		t.Fatalf("failed: %d lines", len(lines))
+	}
+	failed.has("span", string(lockstep.CodeTargetDomain))
+	if n := len(b.get("/apps/webex?q=ADA%40").find("summary", "")); n != 1 {
+		t.Errorf("ada is in %d lines", n)
+	}
+	none := b.get("/apps/webex?q=nobody&show=held")
+	none.has("strong", "No line matches.")
+	none.has("a", "Clear the filters")
+	for _, bad := range []string{"show=all", "cycle=1", "after=x", "row=y", "q=" + strings.Repeat("a", 201)} {
+		b.get("/apps/webex?" + bad).is(http.StatusBadRequest)
+	}
+	row := failed.find("li", "bob@old.example")
+	id := strings.TrimPrefix(row[len(row)-1].attr["id"], "row-")
+	open := b.get("/apps/webex?row=" + id)
+	for _, e := range open.find("details", "bob@old.example") {
+		if _, is := e.attr["open"]; !is {
+			t.Error("the line that the address names is shut")
+		}
+	}
+}
+
+// TestNeedsYou: problems are grouped by cause and go when they are solved.
+func TestNeedsYou(t *testing.T) {
+	w := newWorld(t, 0).filled()
+	b := w.signedIn(w.tenant)
+	w.applied(b)
+	a := b.get("/apps/webex")
+	a.has("strong", "domain is not verified")
+	a.has("a", "1 person")
+	id := w.user("bob@old.example")
+	users, err := w.db.Users(t.Context(), w.tenant, directory.UserQuery{IDs: []lockstep.UserID{id}})
+	w.must(err)
+	u := users[0]
+	u.Attributes = u.Attributes.Clone()
+	u.Attributes.Set("userName", "bob@acme.example")
+	u.Attributes.Set("emails", scim.List{})
+	_, err = w.db.Commit(t.Context(), w.tenant, nobody, "", directory.PutUser{User: u})
+	w.must(err)
+	b.post("/apps/webex/run").to("/apps/webex")
+	w.run(w.out)
+	w.applied(b)
+	b.get("/apps/webex").has("p", "Nothing waits for you here.")
+}
+
+// TestWords that people chose cannot become markup.
+func TestNamesAreText(t *testing.T) {
+	w := newWorld(t, 0).filled()
+	a := w.signedIn(w.tenant).get("/people")
+	if !strings.Contains(a.body, "Grace &lt;Okafor&gt;") || strings.Contains(a.body, "<Okafor>") {
+		t.Error("a name became an element")
+	}
+}
