@@ -24,7 +24,7 @@
   // "/" goes to the search, unless somebody is typing.
   document.addEventListener('keydown', (e) => {
     if (e.key !== '/' || e.ctrlKey || e.metaKey || e.altKey) return
-    if (e.target.closest('input, textarea, select, [contenteditable]')) return
+    if (e.target.closest?.('input, textarea, select, [contenteditable]')) return
     const search = document.querySelector('[data-search]')
     if (!search) return
     e.preventDefault()
