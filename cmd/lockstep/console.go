@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"lockstep"
 	"lockstep/api"
@@ -15,7 +17,7 @@ import (
 func newConsole(n *node) *console.Server {
 	return &console.Server{
 		Directory: n.db, Store: n.db.Provision(), Settings: n.db.Provision(), Engine: n.engine, Wake: n.queue.Wake,
-		Sessions: &session.Gate{Surface: console.Surface, Store: &session.Memory{}},
+		Sessions: &session.Gate{Surface: console.Surface, Store: &session.Memory{}, Secure: strings.HasPrefix(n.config.SCIM.PublicURL, "https://")},
 		Notice:   n.config.Notice, Version: version(), Log: n.config.Log,
 	}
 }
@@ -25,7 +27,7 @@ func (n *node) consoleLink(ctx context.Context, t lockstep.TenantID, holder stri
 	if n.address == "" {
 		return "", &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "The server in this command has no console: start lockstep serve."}
 	}
-	return n.console.Link(ctx, n.address, t, holder)
+	return n.console.Link(ctx, cmp.Or(n.config.SCIM.PublicURL, n.address), t, holder)
 }
 
 // firstLink makes a link for whoever has started the server.
