@@ -264,14 +264,14 @@ func TestProblems(t *testing.T) {
 func TestUsers(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
-	u, err := w.admin.CreateUser(ctx, user("ada@acme.example"))
+	_, err := w.admin.CreateUser(ctx, user("ada@acme.example"))
 	w.must(err)
 	_, err = w.admin.CreateUser(ctx, user("ADA@acme.example"))
 	wantCode(t, err, lockstep.CodeConflict)
 
 	var p api.MergePatch
 	w.must(json.Unmarshal([]byte(`{"title":null,"name":{"givenName":"Augusta"},"nickName":"Ada"}`), &p))
-	u, err = w.admin.PatchUser(ctx, "Ada@acme.example", p)
+	u, err := w.admin.PatchUser(ctx, "Ada@acme.example", p)
 	w.must(err)
 	text, err := json.Marshal(u.Attributes)
 	w.must(err)

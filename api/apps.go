@@ -246,7 +246,7 @@ func (s *Server) createAssignment(ctx context.Context, c caller, in *struct {
 		return Assignment{}, err
 	}
 	as := directory.Assignment{ID: lockstep.NewID[lockstep.AssignmentID](), App: a.ID, Role: in.Body.Role, Created: s.now()}
-	name := in.Body.User
+	var name string
 	if in.Body.User != "" {
 		u, err := s.findUser(ctx, c.Tenant, in.Body.User, false)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -113,8 +114,8 @@ func (w *watcher) rows(ctx context.Context, first bool) error {
 		return err
 	}
 	sent := make(map[lockstep.ActionID]provision.ActionState, len(rows))
-	for i := len(rows) - 1; i >= 0; i-- { // oldest first
-		a := rows[i]
+	for _, a := range slices.Backward(rows) { // oldest first
+
 		sent[a.ID] = a.State
 		if first || w.sent[a.ID] == a.State {
 			continue

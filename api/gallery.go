@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"maps"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -106,9 +107,7 @@ func (s *Server) newJob(c caller, t Template, slug, name string, settings map[st
 			all[p.Name] = p.Default
 		}
 	}
-	for name, v := range settings {
-		all[name] = v
-	}
+	maps.Copy(all, settings)
 	return provision.Job{
 		Tenant: c.Tenant, ID: lockstep.NewID[lockstep.JobID](), Slug: slug, Name: name, Direction: provision.Direction(t.Direction),
 		Connection: provision.Connection{Kind: t.Kind, Settings: all}, Rules: rule.Rules(t.Rules), Policy: t.Policy.domain(),

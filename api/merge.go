@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -70,7 +71,7 @@ func (m *MergePatch) findNulls(at path, text []byte) error {
 		return err
 	}
 	for name, v := range members {
-		here := append(at[:len(at):len(at)], name)
+		here := append(slices.Clip(at), name)
 		switch v = bytes.TrimSpace(v); {
 		case string(v) == "null", string(v) == "[]":
 			m.remove = append(m.remove, here)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -281,9 +282,7 @@ func (b *browser) post(path string, fields ...string) *answer {
 
 func (b *browser) send(r *http.Request) *answer {
 	b.Helper()
-	for name, v := range b.header {
-		r.Header[name] = v
-	}
+	maps.Copy(r.Header, b.header)
 	resp, err := b.Do(r)
 	b.must(err)
 	defer resp.Body.Close()

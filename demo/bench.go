@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"lockstep/api"
@@ -125,8 +126,8 @@ type benchRun struct {
 }
 
 func (r *benchRun) stop() {
-	for i := len(r.processes) - 1; i >= 0; i-- {
-		r.processes[i].stop()
+	for _, p := range slices.Backward(r.processes) {
+		p.stop()
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"lockstep/webexorg"
@@ -185,14 +184,4 @@ func readDump(r io.Reader) (*holdings, error) {
 		}
 	}
 	return h, lines.Err()
-}
-
-// id returns the id of the account with the user name, "" when there is none.
-func (h *holdings) id(userName string) string {
-	for id, a := range h.accounts {
-		if strings.EqualFold(a.UserName, userName) {
-			return id
-		}
-	}
-	return ""
 }

@@ -41,7 +41,7 @@ func normalizeDiacritics(_ *state, a []val) (val, error) {
 }
 
 func isASCII(s string) bool {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] >= 0x80 {
 			return false
 		}

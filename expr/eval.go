@@ -63,8 +63,7 @@ func (st *state) quote(s string) string {
 
 // at completes an error with the place of the call.
 func at(n *node, err error) error {
-	var f failure
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[failure](err); ok {
 		return &Error{Column: n.col, Message: n.text + ": " + string(f), code: lockstep.CodeMapExpression}
 	}
 	if _, ok := errors.AsType[*Error](err); ok {

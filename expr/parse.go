@@ -37,7 +37,7 @@ func (n *node) print(b *strings.Builder) {
 	case kindOmitted:
 	case kindText:
 		b.WriteByte('"')
-		for i := 0; i < len(n.text); i++ {
+		for i := range len(n.text) {
 			if c := n.text[i]; c == '"' || c == '\\' {
 				b.WriteByte('\\')
 			}

@@ -46,7 +46,7 @@ func toUTF8Hex(st *state, a []val) (val, error) {
 	const digits = "0123456789ABCDEF"
 	s := a[0].text
 	out := make([]byte, 0, 2*len(s))
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		out = append(out, digits[s[i]>>4], digits[s[i]&15])
 	}
 	return text(string(out)), nil

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -232,12 +233,7 @@ func (a *applier) hand(ctx context.Context, rows []Action, found map[lockstep.Ac
 
 // waitsForOneOf reports whether the item needs the id that one of the batch will get.
 func waitsForOneOf(it *item, batch []*item) bool {
-	for _, b := range batch {
-		if it.manager == b {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(batch, it.manager)
 }
 
 // operations makes the calls of opened rows, with the links and references that they need.

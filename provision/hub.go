@@ -127,8 +127,8 @@ func (h *hubSource) Get(ctx context.Context, refs ...Ref) ([]Object, error) {
 type hubView struct {
 	*hubSource
 	exclude map[string]bool                   // role value → excludes from provisioning
-	users_  map[string][]rule.Grant           // assigned users
-	groups_ map[lockstep.GroupID][]rule.Grant // assigned groups
+	direct  map[string][]rule.Grant           // assigned users
+	through map[lockstep.GroupID][]rule.Grant // assigned groups
 	nesting                                   // of groups that are not deleted: those bring nobody
 	ever    nesting                           // of deleted ones, too, and of what the feed tells of
 	given   map[lockstep.GroupID]bool         // the same of assigned groups
@@ -140,8 +140,8 @@ func (h *hubSource) view(ctx context.Context) (*hubView, error) {
 		hubSource: h,
 		exclude:   map[string]bool{},
 		given:     map[lockstep.GroupID]bool{},
-		users_:    map[string][]rule.Grant{},
-		groups_:   map[lockstep.GroupID][]rule.Grant{},
+		direct:    map[string][]rule.Grant{},
+		through:   map[lockstep.GroupID][]rule.Grant{},
 		names:     map[lockstep.GroupID]string{},
 	}
 	if err := v.loadAssignments(ctx); err != nil {
@@ -166,7 +166,7 @@ func (h *hubSource) view(ctx context.Context) (*hubView, error) {
 // assignments, until they are restored.
 func (v *hubView) nest(ctx context.Context, nested []directory.Member) error {
 	named := map[lockstep.GroupID]bool{}
-	for g := range v.groups_ {
+	for g := range v.through {
 		named[g], v.given[g] = true, true
 	}
 	for _, m := range nested {
@@ -183,7 +183,7 @@ func (v *hubView) nest(ctx context.Context, nested []directory.Member) error {
 			v.names[groups[i].ID] = groups[i].Attributes.Text("displayName")
 		}
 	}
-	maps.DeleteFunc(v.groups_, func(g lockstep.GroupID, _ []rule.Grant) bool { return !alive[g] })
+	maps.DeleteFunc(v.through, func(g lockstep.GroupID, _ []rule.Grant) bool { return !alive[g] })
 	for _, m := range nested {
 		child := lockstep.GroupID(m.ID)
 		v.ever.add(m.Group, child)
@@ -225,9 +225,9 @@ func (v *hubView) loadAssignments(ctx context.Context) error {
 		}
 		g := rule.Grant{Role: role, Exclude: v.exclude[role]}
 		if a.Kind == directory.UserKind {
-			v.users_[a.To] = append(v.users_[a.To], g)
+			v.direct[a.To] = append(v.direct[a.To], g)
 		} else {
-			v.groups_[lockstep.GroupID(a.To)] = append(v.groups_[lockstep.GroupID(a.To)], g)
+			v.through[lockstep.GroupID(a.To)] = append(v.through[lockstep.GroupID(a.To)], g)
 		}
 	}
 	return nil
@@ -342,7 +342,7 @@ func (v *hubView) users(ctx context.Context, ids []lockstep.UserID) ([]Object, e
 // userObjects turns users into objects. Their memberships are read only when an assigned group could bring somebody in.
 func (v *hubView) userObjects(ctx context.Context, users []directory.User) ([]Object, error) {
 	var in map[string][]lockstep.GroupID
-	if len(v.groups_) > 0 && len(users) > 0 {
+	if len(v.through) > 0 && len(users) > 0 {
 		ids := make([]string, len(users))
 		for i := range users {
 			ids[i] = string(users[i].ID)
@@ -397,14 +397,14 @@ func (v *hubView) memberships(ctx context.Context, users []string) (map[string][
 
 // grants says why the user is assigned: himself first, then through each group that is.
 func (v *hubView) grants(ctx context.Context, user string, in []lockstep.GroupID) ([]rule.Grant, error) {
-	grants := slices.Clone(v.users_[user])
+	grants := slices.Clone(v.direct[user])
 	for _, direct := range in {
 		reach := []lockstep.GroupID{direct}
 		if v.nested {
 			reach = v.above(direct)
 		}
 		for _, g := range reach {
-			for _, grant := range v.groups_[g] {
+			for _, grant := range v.through[g] {
 				path, err := v.path(ctx, g, direct)
 				if err != nil {
 					return nil, err
@@ -466,7 +466,7 @@ func (v *hubView) route(from, to lockstep.GroupID) []lockstep.GroupID {
 func (v *hubView) groupValues(g *directory.Group) Object {
 	return Object{
 		Ref: Ref{groupType, string(g.ID)}, Name: g.Attributes.Text("displayName"), Version: strconv.FormatInt(g.Version, 10),
-		Values: g.Attributes, Enabled: true, Deleted: !g.Deleted.IsZero(), Grants: v.groups_[g.ID], Time: g.Modified,
+		Values: g.Attributes, Enabled: true, Deleted: !g.Deleted.IsZero(), Grants: v.through[g.ID], Time: g.Modified,
 	}
 }
 

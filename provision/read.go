@@ -415,9 +415,9 @@ func (r *run) ranks(ctx context.Context) ([]Rank, error) {
 			depth[at] = ring // meeting it again on this way is a ring
 			way = append(way, at)
 		}
-		for i := len(way) - 1; i >= 0; i-- {
+		for _, w := range slices.Backward(way) {
 			above = min(above+1, ring)
-			depth[way[i]] = above
+			depth[w] = above
 		}
 	}
 	ranks := make([]Rank, 0, len(creates))

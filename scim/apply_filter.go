@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"slices"
 	"strconv"
 
 	"lockstep/scim/filter"
@@ -28,10 +29,8 @@ func (w *patcher) applyFiltered(op Operation, g target) error {
 	if err != nil {
 		return err
 	}
-	for i := range list {
-		if matches(list[i]) {
-			return w.changeElements(op, g, list, matches, v)
-		}
+	if slices.ContainsFunc(list, matches) {
+		return w.changeElements(op, g, list, matches, v)
 	}
 	return w.addElement(op, g, list, v)
 }

@@ -20,17 +20,13 @@ func (a Attribute) exact() Attribute    { a.CaseExact = true; return a }
 func (a Attribute) required() Attribute { a.Required = true; return a }
 func (a Attribute) readOnly() Attribute { a.Mutability = ReadOnly; return a }
 
-func (a Attribute) mutability(m string) Attribute    { a.Mutability = m; return a }
-func (a Attribute) returned(r string) Attribute      { a.Returned = r; return a }
-func (a Attribute) unique(u string) Attribute        { a.Uniqueness = u; return a }
-func (a Attribute) max(length int) Attribute         { a.MaxLength = length; return a }
-func (a Attribute) atMost(values int) Attribute      { a.MultiValued, a.MaxValues = true, values; return a }
-func (a Attribute) values(list ...string) Attribute  { a.CanonicalValues = list; return a }
-func (a Attribute) refers(types ...string) Attribute { a.ReferenceTypes = types; return a }
-func (a Attribute) closed(list ...string) Attribute {
-	a.CanonicalValues, a.Closed = list, true
-	return a
-}
+func (a Attribute) mutability(m string) Attribute     { a.Mutability = m; return a }
+func (a Attribute) returned(r string) Attribute       { a.Returned = r; return a }
+func (a Attribute) unique(u string) Attribute         { a.Uniqueness = u; return a }
+func (a Attribute) max(length int) Attribute          { a.MaxLength = length; return a }
+func (a Attribute) atMost(values int) Attribute       { a.MultiValued, a.MaxValues = true, values; return a }
+func (a Attribute) values(list ...string) Attribute   { a.CanonicalValues = list; return a }
+func (a Attribute) refers(types ...string) Attribute  { a.ReferenceTypes = types; return a }
 func text(name string, max int, doc string) Attribute { return attr(name, String, doc).max(max) }
 
 // plural is a multi-valued complex attribute with the sub-attributes of RFC 7643 §2.4.

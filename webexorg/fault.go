@@ -2,6 +2,7 @@ package webexorg
 
 import (
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -62,9 +63,7 @@ func (k *kept) Write(p []byte) (int, error) {
 
 // truncate sends half of the body that was announced and ends the connection.
 func (k *kept) truncate(w *counted) {
-	for name, values := range k.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), k.header)
 	if len(k.body) > 0 {
 		w.Header().Set("Content-Length", strconv.Itoa(len(k.body)))
 	}

@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -99,8 +100,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	c.open()
 	if err != nil {
-		var failed *kong.ParseError
-		if errors.As(err, &failed) {
+		if failed, ok := errors.AsType[*kong.ParseError](err); ok {
 			err = &lockstep.Error{Code: lockstep.CodeUsage, Detail: sentence(failed.Error())}
 		}
 		return c.fail(err)
@@ -135,8 +135,8 @@ func (e environment) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 }
 
 func (e environment) get(name string) string {
-	for i := len(e) - 1; i >= 0; i-- { // the last one counts
-		if v, ok := strings.CutPrefix(e[i], name+"="); ok {
+	for _, v := range slices.Backward(e) { // the last one counts
+		if v, ok := strings.CutPrefix(v, name+"="); ok {
 			return v
 		}
 	}

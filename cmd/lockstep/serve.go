@@ -54,7 +54,7 @@ func (s *serveCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", s.Listen)
+	listener, err := (&net.ListenConfig{}).Listen(c.ctx, "tcp", s.Listen)
 	if err != nil {
 		return errors.Join(usage("Cannot listen: %v.", err), n.close())
 	}
