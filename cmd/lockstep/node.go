@@ -57,7 +57,6 @@ func openNode(ctx context.Context, c nodeConfig) (_ *node, err error) {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	lean()
 	n := &node{config: c}
 	defer func() {
 		if err != nil {

@@ -2,17 +2,8 @@ package main
 
 import (
 	"os"
-	"runtime/debug"
 	"runtime/pprof"
 )
-
-// lean makes the garbage collector of a server come twice as often as Go's default, unless the operator has set GOGC: a cycle
-// makes much garbage beside little that stays.
-func lean() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
-	}
-}
 
 // profiled is the hidden flag of the processes that the benches measure.
 type profiled struct {
