@@ -57,6 +57,7 @@ func openNode(ctx context.Context, c nodeConfig) (_ *node, err error) {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
+	bounded()
 	n := &node{config: c}
 	defer func() {
 		if err != nil {

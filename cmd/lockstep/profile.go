@@ -2,8 +2,20 @@ package main
 
 import (
 	"os"
+	"runtime/debug"
 	"runtime/pprof"
 )
+
+// softLimit is how much memory the Go heap takes before the garbage collector works harder. The first cycle of 100,000 people
+// takes 341 MiB in all with it and 443 without (lockstep bench cycle --people 100000).
+const softLimit = 256 << 20
+
+// bounded sets the soft limit of a server, unless the operator has set GOMEMLIMIT.
+func bounded() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(softLimit)
+	}
+}
 
 // profiled is the hidden flag of the processes that the benches measure.
 type profiled struct {
