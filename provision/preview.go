@@ -29,7 +29,7 @@ func (e *Engine) Preview(ctx context.Context, t lockstep.TenantID, id lockstep.J
 	if r.lookup, err = r.listInMemory(ctx); err != nil {
 		return Counts{}, err
 	}
-	v := preview{run: r, keys: map[string]Ref{}, seen: map[Ref]bool{}, edges: map[Ref]int{}}
+	v := preview{run: r, keys: map[string]Ref{}, seen: map[Ref]bool{}}
 	if err := v.read(ctx); err != nil {
 		return Counts{}, err
 	}
@@ -46,10 +46,9 @@ func (e *Engine) Preview(ctx context.Context, t lockstep.TenantID, id lockstep.J
 // preview is a plan in memory.
 type preview struct {
 	*run
-	rows  []Action
-	keys  map[string]Ref // matching values of this plan, for twins that no link shows yet
-	seen  map[Ref]bool
-	edges map[Ref]int // references that would be written late, by owner
+	rows []Action
+	keys map[string]Ref // matching values of this plan, for twins that no link shows yet
+	seen map[Ref]bool
 }
 
 // listInMemory lists the target for matching without the store.

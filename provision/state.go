@@ -6,7 +6,6 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
-	"lockstep/directory"
 	"lockstep/rule"
 	"lockstep/scim"
 )
@@ -409,5 +408,3 @@ type Verdict struct {
 	Approve []lockstep.ActionID // held rows that may go
 	Reject  []lockstep.ActionID // held or planned rows that may not
 }
-
-var _ = directory.UserKind // the hub (hub.go) makes the directory a Source and a Target
