@@ -65,10 +65,15 @@ func (e endpoint) want(status int, method, path, body string) scim.Object {
 	return o
 }
 
-// TestSCIMKilled: the server is killed while eight clients write. Whatever it has acknowledged is there after a new start.
+// TestSCIMKilled: the server is killed while eight clients write. Whatever it has acknowledged is there after a new start, on
+// SQLite and on PostgreSQL.
 func TestSCIMKilled(t *testing.T) {
 	t.Parallel()
-	h := newHome(t)
+	t.Run("sqlite", func(t *testing.T) { t.Parallel(); killWriting(t, newHome(t)) })
+	t.Run("postgres", func(t *testing.T) { t.Parallel(); killWriting(t, newHome(t, "LOCKSTEP_STORE="+parts.Postgres(t))) })
+}
+
+func killWriting(t *testing.T, h *home) {
 	server, e := h.scimServer()
 	const enough = 400
 	var mu sync.Mutex

@@ -17,6 +17,7 @@ import (
 	"lockstep"
 	"lockstep/audit"
 	"lockstep/directory"
+	"lockstep/e2e/parts"
 	"lockstep/store"
 	"lockstep/token"
 )
@@ -34,8 +35,17 @@ type scimBench struct {
 
 func newSCIMBench(t *testing.T, c scimConfig) *scimBench {
 	t.Helper()
-	b := &scimBench{T: t, now: time.Now(), ids: map[string]lockstep.TenantID{}, dir: t.TempDir()}
-	db, err := store.Open(t.Context(), store.Config{SQLite: filepath.Join(b.dir, "lockstep.db")})
+	dir := t.TempDir()
+	b := newSCIMBenchOn(t, c, store.Config{SQLite: filepath.Join(dir, "lockstep.db")})
+	b.dir = dir
+	return b
+}
+
+// newSCIMBenchOn is newSCIMBench on a database of the caller's choice.
+func newSCIMBenchOn(t *testing.T, c scimConfig, database store.Config) *scimBench {
+	t.Helper()
+	b := &scimBench{T: t, now: time.Now(), ids: map[string]lockstep.TenantID{}}
+	db, err := store.Open(t.Context(), database)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,9 +160,15 @@ func TestSCIMTokens(t *testing.T) {
 	b.status(401, writer, "acme", "GET", "/Users", "")
 }
 
-// TestSCIMTenants: nothing of one tenant can be read, guessed or written with the token of another.
+// TestSCIMTenants: nothing of one tenant can be read, guessed or written with the token of another, on either database.
 func TestSCIMTenants(t *testing.T) {
-	b := newSCIMBench(t, scimConfig{})
+	t.Run("sqlite", func(t *testing.T) { keepApart(newSCIMBench(t, scimConfig{})) })
+	t.Run("postgres", func(t *testing.T) {
+		keepApart(newSCIMBenchOn(t, scimConfig{}, store.Config{Postgres: parts.Postgres(t)}))
+	})
+}
+
+func keepApart(b *scimBench) {
 	_, mine := b.token(token.KindSCIM, "acme", "scim:write", time.Time{})
 	_, theirs := b.token(token.KindSCIM, "other", "scim:write", time.Time{})
 	user := b.status(201, theirs, "other", "POST", "/Users", `{"userName": "eve", "externalId": "e1", "title": "Spy"}`)["id"].(string)
@@ -162,7 +178,7 @@ func TestSCIMTenants(t *testing.T) {
 	exists := b.status(401, mine, "other", "GET", "/Users", "")
 	missing := b.status(401, mine, "nowhere", "GET", "/Users", "")
 	if exists["detail"] != missing["detail"] {
-		t.Errorf("whether a tenant exists shows: %v, %v", exists, missing)
+		b.Errorf("whether a tenant exists shows: %v, %v", exists, missing)
 	}
 	for _, path := range []string{"/Users/" + user, "/Groups/" + group} {
 		b.status(404, mine, "acme", "GET", path, "")
@@ -175,18 +191,18 @@ func TestSCIMTenants(t *testing.T) {
 	b.status(201, mine, "acme", "POST", "/Users", `{"userName": "eve"}`) // their name is free here
 	for _, filter := range []string{`id%20eq%20"` + user + `"`, `externalId%20eq%20"e1"`, `title%20co%20"Sp"`, `groups.value%20eq%20"` + group + `"`} {
 		if list := b.status(200, mine, "acme", "GET", "/Users?filter="+filter, ""); list["totalResults"] != 0.0 {
-			t.Errorf("%s finds %v", filter, list)
+			b.Errorf("%s finds %v", filter, list)
 		}
 	}
 	if list := b.status(200, mine, "acme", "GET", "/Groups?filter=members.value%20eq%20\""+user+"\"", ""); list["totalResults"] != 0.0 {
-		t.Errorf("their member is found: %v", list)
+		b.Errorf("their member is found: %v", list)
 	}
 	bulk := b.status(200, mine, "acme", "POST", "/Bulk", `{"Operations": [{"method": "DELETE", "path": "/Users/`+user+`"}]}`)
 	if got := bulk["Operations"].([]any)[0].(map[string]any)["status"]; got != "404" {
-		t.Errorf("bulk says %v", got)
+		b.Errorf("bulk says %v", got)
 	}
 	if u := b.status(200, theirs, "other", "GET", "/Users/"+user, ""); u["meta"].(map[string]any)["version"] != `W/"1"` {
-		t.Errorf("they now have %v", u)
+		b.Errorf("they now have %v", u)
 	}
 }
 
