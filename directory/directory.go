@@ -121,10 +121,13 @@ type (
 		ID   lockstep.UserID
 		Hash string // PHC string format
 	}
-	// PutGroup creates or replaces a group as PutUser does a user. Members are not part of it.
+	// PutGroup creates or replaces a group as PutUser does a user. Members are not part of it. With UniqueName a name that is
+	// new to the group fails with lockstep.ErrConflict while another group, soft-deleted ones apart, has it in whatever case.
+	// Sources such as LDAP may have a name twice, so it is the writer's to ask for.
 	PutGroup struct {
-		Group     Group
-		IfVersion int64
+		Group      Group
+		IfVersion  int64
+		UniqueName bool
 	}
 	// DeleteGroup soft-deletes a group, or removes it for good.
 	DeleteGroup struct {

@@ -46,7 +46,7 @@ type Endpoint struct {
 // maxMembers is how many members one answer shows. Whoever wants more leaves them out, or asks for smaller pages.
 const maxMembers = 500_000
 
-// shownMembers is how many members a group may have for the answer to a write to show them: a change of a large group does not
+// shownMembers is how many members a group may have for the answer to a PATCH to show them: a change of a large group does not
 // read it.
 const shownMembers = 100
 
@@ -61,7 +61,7 @@ func (s *SCIM) stripe(id string) *sync.Mutex {
 
 var (
 	userType  = sync.OnceValue(newUserType)
-	groupType = sync.OnceValue(scim.GroupType)
+	groupType = sync.OnceValue(newGroupType)
 )
 
 // newUserType is the User of RFC 7643. His groups are read-only and come on request: a list of people does not look them up.
@@ -70,6 +70,17 @@ func newUserType() *scim.Type {
 	core.Attribute("groups").Returned = scim.ReturnedRequest
 	core.Attributes = slices.DeleteFunc(core.Attributes, func(a scim.Attribute) bool { return a.Name == "inheritances" }) // Webex's own
 	t, err := scim.NewType(scim.UserType().ResourceType, core, scim.EnterpriseUserSchema())
+	if err != nil {
+		panic(err) // built in, and a test compiles it
+	}
+	return t
+}
+
+// newGroupType is the Group of RFC 7643, whose displayName clients find it by: here it is unique.
+func newGroupType() *scim.Type {
+	core := scim.GroupSchema()
+	core.Attribute("displayName").Uniqueness = scim.UniqueServer
+	t, err := scim.NewType(scim.GroupType().ResourceType, core)
 	if err != nil {
 		panic(err) // built in, and a test compiles it
 	}
@@ -218,7 +229,11 @@ func (e Endpoint) Create(ctx context.Context, typ string, o scim.Object) (scim.R
 // Replace replaces the attributes of a user or a group. A user without active stays as active as he is.
 func (e Endpoint) Replace(ctx context.Context, ref scim.Ref, ifMatch string, o scim.Object) (scim.Resource, error) {
 	if Kind(ref.Type) == GroupKind {
-		return e.rewrite(ctx, ref, ifMatch, func(r Record) ([]Change, error) { return e.replaceGroup(ctx, r, o.Clone()) })
+		res, err := e.rewrite(ctx, ref, ifMatch, func(r Record) ([]Change, error) { return e.replaceGroup(ctx, r, o.Clone()) })
+		if err == nil && res.Partial { // the client has sent them all: it gets them all (RFC 7644 §3.5.1)
+			return e.Get(ctx, ref, nil)
+		}
+		return res, err
 	}
 	return e.rewrite(ctx, ref, ifMatch, func(r Record) ([]Change, error) {
 		before, err := scim.DecodeObject(r.Doc)
@@ -303,11 +318,12 @@ func publicError(err error) error {
 	return err
 }
 
-// written is the answer to a write: a group with many members comes without them.
+// written is the answer to a write: a group with many members comes without them, and says so.
 func (e Endpoint) written(ctx context.Context, ref scim.Ref, r Record) (scim.Resource, error) {
 	room := shownMembers
 	res, err := e.resource(ctx, Kind(ref.Type), r, nil, &room)
 	if s, ok := errors.AsType[*scim.Error](err); ok && s.Type == scim.TypeTooMany {
+		res.Partial = true
 		return res, nil
 	}
 	return res, err

@@ -15,18 +15,14 @@ func (e Endpoint) createGroup(ctx context.Context, o scim.Object) (scim.Resource
 	if err != nil {
 		return scim.Resource{}, err
 	}
-	changes := []Change{PutGroup{Group: g}}
+	changes := []Change{PutGroup{Group: g, UniqueName: true}}
 	if len(members) > 0 {
 		changes = append(changes, AddMembers{Group: g.ID, Members: members})
 	}
 	if _, err := e.Store.Commit(ctx, e.Tenant, e.By, "", changes...); err != nil {
 		return scim.Resource{}, publicError(err)
 	}
-	r, err := e.record(ctx, GroupKind, string(g.ID), "")
-	if err != nil {
-		return scim.Resource{}, err
-	}
-	return e.written(ctx, scim.Ref{Type: string(GroupKind), ID: r.ID}, r)
+	return e.Get(ctx, scim.Ref{Type: string(GroupKind), ID: string(g.ID)}, nil)
 }
 
 // listed returns the ids in the attribute members.
@@ -80,7 +76,7 @@ func groupChanges(r Record, before, after scim.Object, always bool) []Change {
 		return nil
 	}
 	g := Group{ID: lockstep.GroupID(r.ID), Version: r.Version, Attributes: after}
-	return []Change{PutGroup{Group: g, IfVersion: r.Version}}
+	return []Change{PutGroup{Group: g, IfVersion: r.Version, UniqueName: true}}
 }
 
 // setMembers adds what makes exactly these ids the members.

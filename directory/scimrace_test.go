@@ -110,6 +110,14 @@ func TestConcurrentWriters(t *testing.T) {
 			t.Errorf("32 POSTs of one userName answer %v", got)
 		}
 
+		got = each(func(i int) int {
+			status, _ := peers[i%2].do("POST", "/Groups", `{"displayName": "`+[]string{"One", "ONE"}[i/2%2]+`"}`)
+			return status
+		})
+		if want := append([]int{201}, slices.Repeat([]int{409}, writers-1)...); !slices.Equal(got, want) {
+			t.Errorf("32 POSTs of one group's displayName answer %v", got)
+		}
+
 		_, o = a.do("GET", "/Users/"+ids[0], "")
 		meta, _ := o.Get("meta").(scim.Object)
 		got = each(func(i int) int {

@@ -21,6 +21,9 @@ type Resource struct {
 	// Doc is the JSON object of all attributes but id and meta, with schemas, without any that is never returned or only on
 	// request. Nil when Attributes is set.
 	Doc []byte
+	// Partial is set when attributes that are returned by default are missing, because there are too many to send with the
+	// answer to a change: the members of a large group.
+	Partial bool
 }
 
 // Object returns the attributes, decoded if need be. The caller must not change them.

@@ -42,6 +42,9 @@ type dialect interface {
 	uncertain(err error) bool
 	// lock is appended to a SELECT of rows that must stay until the transaction ends.
 	lock() string
+	// turns is a statement after which only this transaction goes on with the text that is its parameter, until it ends; "" when
+	// there is one transaction at a time anyway.
+	turns() string
 	close(*DB) error
 }
 
@@ -87,6 +90,7 @@ func (sqliteDialect) goose() database.Dialect                  { return database
 func (sqliteDialect) prepares() bool                           { return true }
 func (sqliteDialect) lane(lockstep.TenantID) lockstep.TenantID { return "" }
 func (sqliteDialect) lock() string                             { return "" }
+func (sqliteDialect) turns() string                            { return "" }
 
 // unique reads the columns from the message "UNIQUE constraint failed: users.tenant, users.user_name (2067)".
 func (sqliteDialect) unique(err error) (string, bool) {
@@ -153,6 +157,7 @@ func (postgresDialect) goose() database.Dialect                    { return data
 func (postgresDialect) prepares() bool                             { return false } // pgx keeps its own, per connection
 func (postgresDialect) lane(t lockstep.TenantID) lockstep.TenantID { return t }
 func (postgresDialect) lock() string                               { return " FOR KEY SHARE" }
+func (postgresDialect) turns() string                              { return "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))" }
 
 func (postgresDialect) unique(err error) (string, bool) {
 	e, ok := errors.AsType[*pgconn.PgError](err)

@@ -69,16 +69,45 @@ func (c *change) putGroup(p directory.PutGroup) error {
 		return invalid("A group needs a displayName.")
 	}
 	if p.Group.Version == 0 {
+		if p.UniqueName {
+			if err := c.freeName(p.Group); err != nil {
+				return err
+			}
+		}
 		return c.createGroup(p.Group)
 	}
 	return c.updateGroup(p.Group.ID, p.IfVersion, func(old directory.Group) (groupWrite, error) {
 		if !old.Deleted.IsZero() {
 			return groupWrite{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "The group is deleted; restore it first."}
 		}
+		if p.UniqueName && fold(old.Attributes.Text("displayName")) != fold(p.Group.Attributes.Text("displayName")) {
+			if err := c.freeName(p.Group); err != nil {
+				return groupWrite{}, err
+			}
+		}
 		next := old
 		next.Attributes = p.Group.Attributes
 		return groupWrite{next, directory.OpPut, "updated", differences(old.Attributes, next.Attributes)}, nil
 	})
+}
+
+// freeName fails when another group has the displayName. There is no constraint to rely on, as names may come twice from elsewhere;
+// so whoever wants the name takes turns until his transaction ends, and sees what the one before him has committed.
+func (c *change) freeName(g directory.Group) error {
+	display := g.Attributes.Text("displayName")
+	name := fold(display)
+	if text := c.db.dialect.turns(); text != "" {
+		if _, err := c.exec(text, string(c.tenant)+"\ngroup\n"+name); err != nil {
+			return err
+		}
+	}
+	rows, err := c.query("SELECT id FROM groups WHERE tenant = $1 AND name = $2 AND deleted = 0 AND id <> $3 LIMIT 1",
+		string(c.tenant), name, string(g.ID))
+	others, err := collect(rows, err, scanText)
+	if err == nil && len(others) > 0 {
+		err = taken(nil, "The displayName %s is taken by another group.", display)
+	}
+	return err
 }
 
 const insertGroup = `INSERT INTO groups (tenant, id, version, name, external_id, deleted, created, modified, doc)

@@ -23,7 +23,7 @@ type Backend interface {
 	Create(ctx context.Context, typ string, o scim.Object) (scim.Resource, error)
 	// Replace replaces the attributes of a resource; it creates none (RFC 7644 §3.5.1). The object has been checked.
 	Replace(ctx context.Context, ref scim.Ref, ifMatch string, o scim.Object) (scim.Resource, error)
-	// Patch applies the patch as a whole or not at all (RFC 7644 §3.5.2).
+	// Patch applies the patch as a whole or not at all (RFC 7644 §3.5.2). It may return a resource that is Partial.
 	Patch(ctx context.Context, ref scim.Ref, ifMatch string, p scim.Patch) (scim.Resource, error)
 	// Delete removes a resource.
 	Delete(ctx context.Context, ref scim.Ref, ifMatch string) error

@@ -52,7 +52,8 @@ func (c *call) replace(t *scim.Type, ref scim.Ref) (a answer, err error) {
 	return c.resource(http.StatusOK, t, res, want)
 }
 
-// patch answers with the whole resource, as every client reads that, while 204 tells no version (RFC 7644 §3.5.2).
+// patch answers with the whole resource, as every client reads that. A resource that the backend shows in part is not sent as if
+// it were whole: the answer is 204 with the version, or, to a client that named attributes, what it wants (RFC 7644 §3.5.2).
 func (c *call) patch(t *scim.Type, ref scim.Ref) (a answer, err error) {
 	want, err := c.projection(c.params.Get("attributes"), c.params.Get("excludedAttributes"))
 	if err != nil {
@@ -71,6 +72,12 @@ func (c *call) patch(t *scim.Type, ref scim.Ref) (a answer, err error) {
 		return a, err
 	}
 	res, err := c.backend.Patch(c.r.Context(), ref, version, p)
+	if err == nil && res.Partial {
+		if want == nil {
+			return answer{status: http.StatusNoContent, version: res.Version}, nil
+		}
+		res, err = c.backend.Get(c.r.Context(), ref, want)
+	}
 	if err != nil {
 		return a, err
 	}

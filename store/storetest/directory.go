@@ -264,7 +264,12 @@ func testGroups(t *testing.T, open Open) {
 	if g.Version != 1 || g.Attributes.Text("displayName") != "Éclair" {
 		t.Errorf("new group: %+v", g)
 	}
-	c.group("éclair") // names of groups need not be unique
+	second := c.group("éclair") // names of groups need not be unique, unless the writer wants it
+	third := directory.Group{ID: "third", Attributes: scim.Object{{Name: "displayName", Value: "ÉCLAIR"}}}
+	c.refuses(lockstep.CodeConflict, directory.PutGroup{Group: third, UniqueName: true})
+	third = get(second)
+	third.Attributes.Set("externalId", "x") // what has its name keeps it
+	c.commit(directory.PutGroup{Group: third, UniqueName: true})
 	all, err := c.db.Groups(t.Context(), c.tenant, directory.GroupQuery{Attribute: "displayName", Values: []string{"ÉCLAIR"}})
 	c.ok(err)
 	if len(all) != 2 {
