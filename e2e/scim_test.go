@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -127,18 +128,20 @@ func killWriting(t *testing.T, h *home) {
 	}
 }
 
-// oracle is what other people's code makes of the same.
+// oracle is other people's code, at work in a process of Node's: it reads a task a line and answers with a line.
 type oracle struct {
 	t      testing.TB
 	in     io.Writer
 	answer *bufio.Reader
 }
 
-func newOracle(t *testing.T) *oracle {
+// newOracle starts a script of e2e/node with what is added to the environment.
+func newOracle(t *testing.T, script string, environ ...string) *oracle {
 	t.Helper()
 	node := parts.Need(t, "node")
-	parts.NeedFile(t, filepath.Join("e2e", "node", "node_modules", "scim-patch"))
-	cmd := exec.CommandContext(t.Context(), node, parts.NeedFile(t, filepath.Join("e2e", "node", "oracle.js")))
+	parts.NeedFile(t, filepath.Join("e2e", "node", "node_modules"))
+	cmd := exec.CommandContext(t.Context(), node, parts.NeedFile(t, filepath.Join("e2e", "node", script)))
+	cmd.Env = append(os.Environ(), environ...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -189,7 +192,7 @@ var people = []string{
 // TestSCIMFilterOracle: lists hold what scim2-parse-filter, from npm, finds among the same people.
 func TestSCIMFilterOracle(t *testing.T) {
 	t.Parallel()
-	o := newOracle(t)
+	o := newOracle(t, "oracle.js")
 	_, e := newHome(t).scimServer()
 	for _, body := range people {
 		e.want(201, "POST", "/Users", body)
@@ -225,7 +228,7 @@ func TestSCIMFilterOracle(t *testing.T) {
 // TestSCIMPatchOracle: a PATCH leaves what scim-patch, from npm, makes of the same user.
 func TestSCIMPatchOracle(t *testing.T) {
 	t.Parallel()
-	o := newOracle(t)
+	o := newOracle(t, "oracle.js")
 	_, e := newHome(t).scimServer()
 	for i, ops := range []string{
 		`[{"op": "replace", "path": "title", "value": "Dr"}]`,
