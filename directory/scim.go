@@ -109,7 +109,16 @@ func (e Endpoint) Get(ctx context.Context, ref scim.Ref, want *scim.Projection) 
 		return scim.Resource{}, err
 	}
 	room := maxMembers
-	return e.resource(ctx, Kind(ref.Type), r, want, &room)
+	return e.one(ctx, Kind(ref.Type), r, want, &room)
+}
+
+// one is resource for a single record.
+func (e Endpoint) one(ctx context.Context, kind Kind, r Record, want *scim.Projection, room *int) (scim.Resource, error) {
+	names, err := e.managers(ctx, kind, want, r)
+	if err != nil {
+		return scim.Resource{}, err
+	}
+	return e.resource(ctx, kind, r, want, room, names)
 }
 
 // record returns what is stored, if it has the version that is demanded.
@@ -134,11 +143,11 @@ func notFound(kind Kind, id string) error {
 	return scim.ErrNotFound("There is no " + string(kind) + " " + strconv.Quote(id) + ".")
 }
 
-// resource is the record as it is sent. room is how many members may still be shown.
-func (e Endpoint) resource(ctx context.Context, kind Kind, r Record, want *scim.Projection, room *int) (scim.Resource, error) {
+// resource is the record as it is sent. room is how many members may still be shown, names holds those of managers.
+func (e Endpoint) resource(ctx context.Context, kind Kind, r Record, want *scim.Projection, room *int, names map[string]string) (scim.Resource, error) {
 	res := scim.Resource{
 		Ref: scim.Ref{Type: string(kind), ID: r.ID}, Version: strconv.FormatInt(r.Version, 10), Created: r.Created, Modified: r.Modified,
-		Doc: document(kind, r),
+		Doc: e.withManager(document(kind, r), names),
 	}
 	switch {
 	case kind == GroupKind && want.Wants(groupType(), membersPath):
@@ -321,7 +330,7 @@ func publicError(err error) error {
 // written is the answer to a write: a group with many members comes without them, and says so.
 func (e Endpoint) written(ctx context.Context, ref scim.Ref, r Record) (scim.Resource, error) {
 	room := shownMembers
-	res, err := e.resource(ctx, Kind(ref.Type), r, nil, &room)
+	res, err := e.one(ctx, Kind(ref.Type), r, nil, &room)
 	if s, ok := errors.AsType[*scim.Error](err); ok && s.Type == scim.TypeTooMany {
 		res.Partial = true
 		return res, nil

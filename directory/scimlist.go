@@ -45,9 +45,13 @@ func (e Endpoint) List(ctx context.Context, q scim.Query) (scim.Page, error) {
 		e.Pages.keep(key+strconv.Itoa(q.StartIndex+len(f.Records)), f.Next)
 	}
 	page := scim.Page{Total: f.Total, Resources: make([]scim.Resource, len(f.Records))}
+	names, err := e.managers(ctx, kind, q.Want, f.Records...)
+	if err != nil {
+		return scim.Page{}, err
+	}
 	room := maxMembers
 	for i, r := range f.Records {
-		if page.Resources[i], err = e.resource(ctx, kind, r, q.Want, &room); err != nil {
+		if page.Resources[i], err = e.resource(ctx, kind, r, q.Want, &room, names); err != nil {
 			return scim.Page{}, err
 		}
 	}
@@ -68,6 +72,11 @@ func (e Endpoint) pageKey(q scim.Query) string {
 	return string(sum[:])
 }
 
+const (
+	madeUpRef  = scim.EnterpriseUserURN + ":manager.$ref"
+	madeUpName = scim.EnterpriseUserURN + ":manager.displayName"
+)
+
 // searchable refuses a filter on what is made up when a resource is shown.
 func searchable(e filter.Expr) error {
 	var p filter.Path
@@ -84,7 +93,7 @@ func searchable(e filter.Expr) error {
 		p = e.Path
 	}
 	switch p.String() {
-	case "schemas", "meta.location", "meta.version":
+	case "schemas", "meta.location", "meta.version", madeUpRef, madeUpName:
 		return scim.ErrInvalidFilter("The attribute " + p.String() + " cannot be searched.")
 	}
 	return nil

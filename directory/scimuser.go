@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"lockstep"
 	"lockstep/scim"
@@ -95,19 +94,4 @@ func (e Endpoint) userChanges(ctx context.Context, r Record, before, after scim.
 		changes = append(changes, PutUser{User: u, IfVersion: r.Version})
 	}
 	return e.withPassword(changes, lockstep.UserID(r.ID), password)
-}
-
-var managerPath = filter.Path{URN: scim.EnterpriseUserURN, Attr: "manager", Sub: "value"}
-
-// checkManager refuses a new manager who does not exist.
-func (e Endpoint) checkManager(ctx context.Context, before, after scim.Object) error {
-	id, _ := scim.First(after, managerPath).(string)
-	if id == "" || e.Tolerant || id == scim.First(before, managerPath) {
-		return nil
-	}
-	kinds, err := e.Search.KindsOf(ctx, e.Tenant, []string{id})
-	if err == nil && kinds[id] != UserKind {
-		err = scim.ErrInvalidValue("The manager " + strconv.Quote(id) + " does not exist.")
-	}
-	return err
 }

@@ -67,4 +67,6 @@ type Searcher interface {
 	GroupsOf(ctx context.Context, t lockstep.TenantID, id string) ([]Relative, error)
 	// KindsOf returns what those of the ids are that exist and are not soft-deleted.
 	KindsOf(ctx context.Context, t lockstep.TenantID, ids []string) (map[string]Kind, error)
+	// NamesOf returns the names to show of those of the users that exist and are not soft-deleted.
+	NamesOf(ctx context.Context, t lockstep.TenantID, users []string) (map[string]string, error)
 }

@@ -282,6 +282,26 @@ func (db *DB) KindsOf(ctx context.Context, tenant lockstep.TenantID, ids []strin
 	return kinds, nil
 }
 
+// NamesOf says what users are called. It satisfies directory.Searcher.
+func (db *DB) NamesOf(ctx context.Context, tenant lockstep.TenantID, users []string) (map[string]string, error) {
+	names := make(map[string]string, len(users))
+	text := "SELECT id, display FROM users WHERE tenant = $1 AND deleted = 0 AND id IN (@list)"
+	err := lists(db, text, []any{string(tenant)}, users, func(text string, args []any) error {
+		rows, err := db.query(ctx, text, args...)
+		_, err = collect(rows, err, func(s scanner) (id string, err error) {
+			var name string
+			err = s.Scan(&id, &name)
+			names[id] = name
+			return id, err
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for names: %w", err)
+	}
+	return names, nil
+}
+
 // scanRelative reads a group.
 func scanRelative(s scanner) (directory.Relative, error) {
 	r := directory.Relative{Kind: directory.GroupKind}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -364,5 +365,9 @@ func testRelatives(t *testing.T, open Open) {
 	of, err := c.db.GroupsOf(t.Context(), c.tenant, string(ids[0]))
 	if err != nil || len(of) != 1 || cmp.Compare(of[0].Name, "outer") != 0 {
 		t.Errorf("groups %v, %v", of, err)
+	}
+	names, err := c.db.NamesOf(t.Context(), c.tenant, []string{string(ids[0]), string(ids[1]), string(g), "nobody"})
+	if err != nil || !maps.Equal(names, map[string]string{string(ids[0]): "u00000@acme.example"}) {
+		t.Errorf("names %v, %v", names, err)
 	}
 }
