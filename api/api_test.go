@@ -103,14 +103,28 @@ func (t tokens) FindToken(ctx context.Context, id lockstep.TokenID) (api.TokenEn
 	if err == nil && !k.Revoked.IsZero() {
 		err = lockstep.ErrNotFound
 	}
-	return api.TokenEntry{Token: k.Token, Tenant: k.Tenant, Name: k.Name, Created: k.Created}, err
+	return entry(k), err
+}
+
+func entry(k store.Token) api.TokenEntry {
+	return api.TokenEntry{Token: k.Token, Tenant: k.Tenant, Name: k.Name, Created: k.Created, LastUsed: k.LastUsed, FormerUsed: k.FormerUsed}
+}
+
+func (t tokens) UseToken(ctx context.Context, e api.TokenEntry, half token.Half) error {
+	return t.db.TouchToken(ctx, store.Token{Token: e.Token, Tenant: e.Tenant, LastUsed: e.LastUsed, FormerUsed: e.FormerUsed}, half)
+}
+
+func (t tokens) RotateToken(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, from token.Hash, next token.Token) error {
+	return t.db.RotateToken(ctx, by, tenant, from, next)
 }
 
 func (t tokens) ListTokens(ctx context.Context, tenant lockstep.TenantID) ([]api.TokenEntry, error) {
 	all, err := t.db.Tokens(ctx, tenant)
 	var out []api.TokenEntry
 	for _, k := range all {
-		out = append(out, api.TokenEntry{Token: k.Token, Tenant: k.Tenant, Name: k.Name, Created: k.Created})
+		if k.Revoked.IsZero() {
+			out = append(out, entry(k))
+		}
 	}
 	return out, err
 }
@@ -206,7 +220,7 @@ func TestAccess(t *testing.T) {
 	w.must(err)
 	_, err = w.client(limited.Text, "").CreateToken(ctx, api.NewToken{Name: "more", Scopes: "*:*"})
 	wantCode(t, err, lockstep.CodeAuthForbidden)
-	w.must(w.admin.RevokeToken(ctx, read.ID))
+	w.must(w.admin.RevokeToken(ctx, string(read.ID)))
 	_, err = reader.Apps(ctx)
 	wantCode(t, err, lockstep.CodeUnauthorized)
 
@@ -216,6 +230,51 @@ func TestAccess(t *testing.T) {
 	k.Scopes = token.Scopes{token.ScopeAll}
 	w.must(w.db.PutToken(ctx, audit.Actor{}, store.Token{Token: k, Name: "scim"}))
 	_, err = w.client(text, "").Apps(ctx)
+	wantCode(t, err, lockstep.CodeUnauthorized)
+}
+
+// TestRotateToken: a token is found by its name, keeps its id, and is given only to who may do what it may.
+func TestRotateToken(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	made, err := w.admin.CreateToken(ctx, api.NewToken{Name: "robot", Scopes: "api:write", Days: 10})
+	w.must(err)
+	hour := 3600
+	next, err := w.admin.RotateToken(ctx, "robot", api.RotateToken{Overlap: &hour})
+	w.must(err)
+	if next.ID != made.ID || next.Text == made.Text || next.Former == nil || next.Expires.Unix() != made.Expires.Unix() {
+		t.Errorf("rotated %+v to %+v", made, next)
+	}
+	for _, text := range []string{made.Text, next.Text} {
+		if _, err := w.client(text, "").Apps(ctx); err != nil {
+			t.Errorf("one of the two secrets: %v", err)
+		}
+	}
+	all, err := w.admin.Tokens(ctx)
+	w.must(err)
+	if len(all) != 1 || all[0].Former == nil || all[0].Former.LastUsed == nil || all[0].LastUsed == nil || all[0].Kind != "api" {
+		t.Errorf("tokens %+v", all)
+	}
+	none := 0
+	last, err := w.admin.RotateToken(ctx, string(made.ID), api.RotateToken{Overlap: &none, Days: 20})
+	w.must(err)
+	if last.Former != nil || !last.Expires.After(*next.Expires) {
+		t.Errorf("rotated without an overlap: %+v", last)
+	}
+	_, err = w.client(next.Text, "").Apps(ctx)
+	wantCode(t, err, lockstep.CodeUnauthorized)
+
+	_, err = w.admin.CreateToken(ctx, api.NewToken{Name: "root", Scopes: "*:*"})
+	w.must(err)
+	_, err = w.client(last.Text, "").RotateToken(ctx, "root", api.RotateToken{})
+	wantCode(t, err, lockstep.CodeAuthForbidden)
+	_, err = w.admin.RotateToken(ctx, "nobody", api.RotateToken{})
+	wantCode(t, err, lockstep.CodeNotFound)
+	_, err = w.admin.CreateToken(ctx, api.NewToken{Name: "root", Scopes: "api:read"})
+	w.must(err)
+	wantCode(t, w.admin.RevokeToken(ctx, "root"), lockstep.CodeConflict)
+	w.must(w.admin.RevokeToken(ctx, "robot"))
+	_, err = w.client(last.Text, "").Apps(ctx)
 	wantCode(t, err, lockstep.CodeUnauthorized)
 }
 

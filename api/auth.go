@@ -113,7 +113,11 @@ func (s *Server) bearer(ctx context.Context, text string) (caller, error) {
 	case entry.Kind != token.KindAPI:
 		return caller{}, token.ErrMismatch
 	}
-	if err := entry.Check(text, s.now()); err != nil {
+	half, err := entry.Match(text, s.now())
+	if err != nil {
+		return caller{}, err
+	}
+	if err := s.Tokens.UseToken(ctx, entry, half); err != nil {
 		return caller{}, err
 	}
 	return caller{

@@ -41,14 +41,19 @@ func (c *Client) CreateToken(ctx context.Context, t NewToken) (CreatedToken, err
 	return call[CreatedToken](ctx, c, http.MethodPost, at("tokens"), nil, t)
 }
 
+// RotateToken gives a token, by id or name, a new secret; its text is returned this once.
+func (c *Client) RotateToken(ctx context.Context, name string, r RotateToken) (CreatedToken, error) {
+	return call[CreatedToken](ctx, c, http.MethodPost, at("tokens", name, "rotate"), nil, r)
+}
+
 // ConsoleLink makes a one-time link into the server's web console; the audit log shows its user as holder.
 func (c *Client) ConsoleLink(ctx context.Context, holder string) (ConsoleLink, error) {
 	return call[ConsoleLink](ctx, c, http.MethodPost, at("console", "links"), nil, map[string]string{"holder": holder})
 }
 
-// RevokeToken ends a token.
-func (c *Client) RevokeToken(ctx context.Context, id lockstep.TokenID) error {
-	_, err := call[struct{}](ctx, c, http.MethodDelete, at("tokens", string(id)), nil, nil)
+// RevokeToken ends a token, by id or name, with both its secrets.
+func (c *Client) RevokeToken(ctx context.Context, name string) error {
+	_, err := call[struct{}](ctx, c, http.MethodDelete, at("tokens", name), nil, nil)
 	return err
 }
 

@@ -69,14 +69,23 @@ type TokenEntry struct {
 	Tenant  lockstep.TenantID // "" is every tenant
 	Name    string
 	Created time.Time
+
+	LastUsed   time.Time // zero is never
+	FormerUsed time.Time // the secret of before the last rotation; zero is never since then
 }
 
 // Tokens keeps bearer tokens.
 type Tokens interface {
-	// FindToken returns a token that is not revoked, or lockstep.ErrNotFound, and notes that it was used.
+	// FindToken returns a token that is not revoked, or lockstep.ErrNotFound.
 	FindToken(ctx context.Context, id lockstep.TokenID) (TokenEntry, error)
+	// UseToken notes that the token was used, by which of its secrets.
+	UseToken(ctx context.Context, e TokenEntry, half token.Half) error
+	// ListTokens returns those that are not revoked.
 	ListTokens(ctx context.Context, t lockstep.TenantID) ([]TokenEntry, error)
 	PutToken(ctx context.Context, by audit.Actor, e TokenEntry) error
+	// RotateToken keeps the token that was made by rotating one whose secret had the hash from; lockstep.ErrVersion when it has
+	// another one by now.
+	RotateToken(ctx context.Context, by audit.Actor, t lockstep.TenantID, from token.Hash, next token.Token) error
 	RevokeToken(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID) error
 }
 

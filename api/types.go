@@ -264,9 +264,19 @@ type Assignment struct {
 type Token struct {
 	ID      lockstep.TokenID `json:"id"`
 	Name    string           `json:"name"`
+	Kind    string           `json:"kind,omitempty" doc:"What it opens: api or scim."`
 	Scopes  []string         `json:"scopes"`
 	Created time.Time        `json:"created"`
 	Expires *time.Time       `json:"expires,omitempty"`
+
+	LastUsed *time.Time    `json:"last_used,omitempty" doc:"To the minute or so; absent when it never was."`
+	Former   *FormerSecret `json:"former,omitempty" doc:"The secret of before the last rotation."`
+}
+
+// FormerSecret is the secret that a token had before it was rotated.
+type FormerSecret struct {
+	Ends     time.Time  `json:"ends" doc:"When it stops working, or stopped."`
+	LastUsed *time.Time `json:"last_used,omitempty" doc:"Since the rotation; absent when its holder has the new one."`
 }
 
 // Tenant is one company.

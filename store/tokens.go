@@ -20,9 +20,11 @@ type Token struct {
 	Created  time.Time         // when PutToken kept it, unless set before
 	LastUsed time.Time         // zero is never; kept to the minute or so
 	Revoked  time.Time         // zero unless it was revoked
+	// FormerUsed is when the secret of before the last rotation was used last since that rotation; zero is never.
+	FormerUsed time.Time
 }
 
-const tokenColumns = "id, tenant, kind, name, scopes, hash, created, expires, last_used, revoked"
+const tokenColumns = "id, tenant, kind, name, scopes, hash, created, expires, last_used, revoked, former_hash, former_ends, former_used"
 
 // PutToken keeps a new token. An id that is known already gives lockstep.ErrConflict.
 func (db *DB) PutToken(ctx context.Context, by audit.Actor, k Token) error {
@@ -40,7 +42,7 @@ func (db *DB) PutToken(ctx context.Context, by audit.Actor, k Token) error {
 		if created.IsZero() {
 			created = t.at
 		}
-		_, err := t.exec("INSERT INTO token ("+tokenColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0)", string(k.ID), string(k.Tenant),
+		_, err := t.exec("INSERT INTO token ("+tokenColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, '', 0, 0)", string(k.ID), string(k.Tenant),
 			string(k.Kind), k.Name, strings.Join(scopes, " "), hex.EncodeToString(k.Hash[:]), millis(created), millis(k.Expires))
 		if _, is := t.db.dialect.unique(err); is {
 			return taken(nil, "There is a token with the id %s.", k.ID)
@@ -73,20 +75,68 @@ func (db *DB) Tokens(ctx context.Context, tenant lockstep.TenantID) ([]Token, er
 }
 
 func scanToken(s scanner) (k Token, err error) {
-	var scopes, hash string
-	var created, expires, used, revoked int64
-	if err := s.Scan(&k.ID, &k.Tenant, &k.Kind, &k.Name, &scopes, &hash, &created, &expires, &used, &revoked); err != nil {
+	var scopes, hash, former string
+	var created, expires, used, revoked, ends, formerUsed int64
+	err = s.Scan(&k.ID, &k.Tenant, &k.Kind, &k.Name, &scopes, &hash, &created, &expires, &used, &revoked, &former, &ends, &formerUsed)
+	if err != nil {
 		return k, err
 	}
 	k.Created, k.Expires, k.LastUsed, k.Revoked = instant(created), instant(expires), instant(used), instant(revoked)
-	if n, err := hex.Decode(k.Hash[:], []byte(hash)); err != nil || n != len(k.Hash) {
+	k.Former.Ends, k.FormerUsed = instant(ends), instant(formerUsed)
+	if k.Hash, err = readHash(hash); err == nil && former != "" {
+		k.Former.Hash, err = readHash(former)
+	}
+	if err != nil {
 		return k, fmt.Errorf("the hash of token %s cannot be read", k.ID)
 	}
 	k.Scopes, err = token.ParseScopes(scopes)
 	return k, err
 }
 
-// RevokeToken ends a token of the tenant at once. An unknown one gives lockstep.ErrNotFound; a revoked one stays as it is.
+func readHash(text string) (h token.Hash, err error) {
+	n, err := hex.Decode(h[:], []byte(text))
+	if err == nil && n != len(h) {
+		err = hex.ErrLength
+	}
+	return h, err
+}
+
+// RotateToken keeps what token.Rotate made of the tenant's token. It gives lockstep.ErrNotFound when there is no such token or
+// it was revoked, and lockstep.ErrVersion when it has had another secret meanwhile than the one it was rotated from.
+func (db *DB) RotateToken(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, from token.Hash, next token.Token) error {
+	former, ends := "", int64(0)
+	if !next.Former.Ends.IsZero() {
+		former, ends = hex.EncodeToString(next.Former.Hash[:]), millis(next.Former.Ends)
+	}
+	err := db.write(ctx, &work{tenant: tenant, rows: 2, run: func(t *tx) error {
+		rows, err := t.query("SELECT "+tokenColumns+" FROM token WHERE tenant = $1 AND id = $2 AND revoked = 0", string(tenant), string(next.ID))
+		k, err := one(rows, err, scanToken)
+		if err != nil {
+			return absent(err, "token", string(next.ID))
+		}
+		n, err := t.exec(`UPDATE token SET hash = $3, expires = $4, former_hash = $5, former_ends = $6, former_used = 0
+			WHERE tenant = $1 AND id = $2 AND revoked = 0 AND hash = $7`,
+			string(tenant), string(next.ID), hex.EncodeToString(next.Hash[:]), millis(next.Expires), former, ends, hex.EncodeToString(from[:]))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return &lockstep.Error{Code: lockstep.CodeVersion, Detail: "Somebody else has rotated the token meanwhile."}
+		}
+		detail := "the secret of before ends at once"
+		if ends != 0 {
+			detail = "the secret of before ends at " + next.Former.Ends.UTC().Format(time.RFC3339)
+		}
+		t.note(audit.Event{Actor: by, Verb: "rotated", Object: "token", ID: string(k.ID), Name: k.Name, Detail: detail})
+		return nil
+	}})
+	if err != nil {
+		return fmt.Errorf("rotate token %s: %w", next.ID, err)
+	}
+	return nil
+}
+
+// RevokeToken ends a token of the tenant at once, with both its secrets. An unknown one gives lockstep.ErrNotFound; a revoked one stays as it is.
 func (db *DB) RevokeToken(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.TokenID) error {
 	err := db.write(ctx, &work{tenant: tenant, rows: 2, run: func(t *tx) error {
 		rows, err := t.query("UPDATE token SET revoked = CASE WHEN revoked = 0 THEN $3 ELSE revoked END WHERE tenant = $1 AND id = $2 RETURNING name",
@@ -107,13 +157,17 @@ func (db *DB) RevokeToken(ctx context.Context, by audit.Actor, tenant lockstep.T
 // touchEvery is how old LastUsed gets before TouchToken writes: a busy token costs a write a minute, not one a request.
 const touchEvery = time.Minute
 
-// TouchToken notes that a token was used, if that has not been noted lately.
-func (db *DB) TouchToken(ctx context.Context, k Token) error {
-	if db.now().Sub(k.LastUsed) < touchEvery {
+// TouchToken notes that one of a token's secrets was used, if that has not been noted lately.
+func (db *DB) TouchToken(ctx context.Context, k Token, half token.Half) error {
+	last, text := k.LastUsed, "UPDATE token SET last_used = $2 WHERE id = $1 AND last_used < $2"
+	if half == token.Old {
+		last, text = k.FormerUsed, "UPDATE token SET last_used = $2, former_used = $2 WHERE id = $1 AND former_used < $2"
+	}
+	if db.now().Sub(last) < touchEvery {
 		return nil
 	}
 	return db.write(ctx, &work{tenant: k.Tenant, rows: 1, run: func(t *tx) error {
-		_, err := t.exec("UPDATE token SET last_used = $2 WHERE id = $1 AND last_used < $2", string(k.ID), millis(t.at))
+		_, err := t.exec(text, string(k.ID), millis(t.at))
 		return err
 	}})
 }

@@ -9,7 +9,9 @@
 // of SHA-256 protects it as well as a slow hash would. The checksum lets a scanner recognise a leaked token, and tells a
 // mistyped one from a revoked one, without asking a database.
 //
-// Invariants: the text exists once, when New returns it; what is kept is a Token, which holds the hash; texts are compared
+// A token can be rotated: it keeps its id and gets a new secret, and the old one goes on working for a while (Rotate).
+//
+// Invariants: the text exists once, when New or Rotate returns it; what is kept is a Token, which holds the hash; texts are compared
 // by their hashes in constant time. No error and no printed Token contains a secret.
 package token
 
@@ -52,6 +54,7 @@ type Token struct {
 	Hash    Hash
 	Scopes  Scopes    // what it may do; none means nothing
 	Expires time.Time // zero means never
+	Former  Former    // the secret before the last rotation, while it works
 }
 
 // Hash is the SHA-256 of a token's whole text.
@@ -82,12 +85,9 @@ func (m Maker) New(kind Kind) (t Token, text string, err error) {
 	if err != nil {
 		return Token{}, "", fmt.Errorf("make a token: %w", err)
 	}
-	secret := make([]byte, secretBytes)
-	if _, err := io.ReadFull(source, secret); err != nil {
+	if text, err = write(kind, id, source); err != nil {
 		return Token{}, "", fmt.Errorf("make a token: %w", err)
 	}
-	body := string(kind) + "_" + hex.EncodeToString(id[:]) + "_" + alphabet.EncodeToString(secret)
-	text = body + "_" + checksum(body)
 	return Token{ID: lockstep.TokenID(id.String()), Kind: kind, Hash: HashOf(text)}, text, nil
 }
 
@@ -166,12 +166,24 @@ var (
 // Check returns nil when the text is this token's and it has not expired, else ErrMismatch or ErrExpired. That it expired is
 // told only to who knows the secret. Compare these errors with ==: errors.Is goes by their code, which is the same.
 func (t Token) Check(text string, now time.Time) error {
+	_, err := t.Match(text, now)
+	return err
+}
+
+// Match is Check, and says which of the token's secrets the text is. That is right as well when the error is ErrExpired.
+func (t Token) Match(text string, now time.Time) (Half, error) {
 	hash := HashOf(text)
-	if subtle.ConstantTimeCompare(hash[:], t.Hash[:]) != 1 {
-		return ErrMismatch
+	current := subtle.ConstantTimeCompare(hash[:], t.Hash[:]) == 1
+	former := subtle.ConstantTimeCompare(hash[:], t.Former.Hash[:]) == 1 && !t.Former.Ends.IsZero()
+	switch {
+	case current && (t.Expires.IsZero() || now.Before(t.Expires)):
+		return Current, nil
+	case current:
+		return Current, ErrExpired
+	case former && now.Before(t.Former.Ends):
+		return Old, nil
+	case former:
+		return Old, ErrExpired
 	}
-	if !t.Expires.IsZero() && !now.Before(t.Expires) {
-		return ErrExpired
-	}
-	return nil
+	return Current, ErrMismatch
 }

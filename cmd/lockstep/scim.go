@@ -47,6 +47,7 @@ type scimServer struct {
 
 	mu      sync.Mutex
 	clients map[token.Hash]*scimClient
+	limits  map[lockstep.TokenID]*rate.Limiter // of those tokens: both secrets of one share its limit
 }
 
 // scimClient is a token that has been seen, with what it may do.
@@ -64,7 +65,7 @@ const clientLife = time.Second
 const maxClients = 10_000
 
 func newSCIM(db *store.DB, c nodeConfig) *scimServer {
-	s := &scimServer{db: db, config: c, now: time.Now, clients: map[token.Hash]*scimClient{}}
+	s := &scimServer{db: db, config: c, now: time.Now, clients: map[token.Hash]*scimClient{}, limits: map[lockstep.TokenID]*rate.Limiter{}}
 	s.scim = &directory.SCIM{Store: db, Search: db, Pages: &directory.Pages{}, Hash: hasher(runtime.GOMAXPROCS(0)), Tolerant: c.SCIM.Tolerant}
 	s.http = &scimhttp.Handler{Tenant: s.endpoint}
 	if base := strings.TrimSuffix(c.SCIM.PublicURL, "/"); base != "" {
@@ -168,15 +169,16 @@ func (s *scimServer) client(ctx context.Context, text string) (*scimClient, erro
 		s.mu.Unlock()
 		return nil, err
 	}
-	if known != nil {
-		c.limit = known.limit
-	} else if s.config.SCIM.Rate > 0 {
-		c.limit = rate.NewLimiter(rate.Limit(s.config.SCIM.Rate), max(1, int(2*s.config.SCIM.Rate)))
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.clients) >= maxClients {
 		clear(s.clients)
+		clear(s.limits)
+	}
+	c.limit = s.limits[c.token.ID]
+	if c.limit == nil && s.config.SCIM.Rate > 0 {
+		c.limit = rate.NewLimiter(rate.Limit(s.config.SCIM.Rate), max(1, int(2*s.config.SCIM.Rate)))
+		s.limits[c.token.ID] = c.limit
 	}
 	s.clients[hash] = c
 	return c, nil
@@ -195,12 +197,25 @@ func (s *scimServer) look(ctx context.Context, text string, now time.Time) (*sci
 	if err != nil {
 		return nil, err
 	}
-	if k.Kind != token.KindSCIM || !k.Revoked.IsZero() || k.Tenant == "" || k.Check(text, now) != nil {
+	half, err := k.Match(text, now)
+	if err != nil || k.Kind != token.KindSCIM || !k.Revoked.IsZero() || k.Tenant == "" {
 		return nil, errNoToken
 	}
-	if err := s.db.TouchToken(ctx, k); err != nil {
+	if err := s.db.TouchToken(ctx, k, half); err != nil {
 		return nil, err
 	}
 	t, err := s.db.Tenant(ctx, k.Tenant)
-	return &scimClient{token: k, tenant: t, until: now.Add(clientLife)}, err
+	return &scimClient{token: k, tenant: t, until: until(k.Token, half, now)}, err
+}
+
+// until is when the token has to be looked up again: after clientLife, or when the secret that was shown ends.
+func until(k token.Token, half token.Half, now time.Time) time.Time {
+	ends, at := k.Expires, now.Add(clientLife)
+	if half == token.Old {
+		ends = k.Former.Ends
+	}
+	if !ends.IsZero() && ends.Before(at) {
+		return ends
+	}
+	return at
 }

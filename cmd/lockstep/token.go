@@ -4,14 +4,16 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
-	"lockstep"
 	"lockstep/api"
+	"lockstep/token"
 )
 
 type tokenCmd struct {
 	Create tokenCreateCmd `cmd:"" help:"Create a token; its text is shown this once."`
 	List   tokenListCmd   `cmd:"" default:"withargs" help:"List the tokens."`
+	Rotate tokenRotateCmd `cmd:"" help:"Give a token a new secret; the old one works for a while."`
 	Revoke tokenRevokeCmd `cmd:"" help:"Revoke a token."`
 }
 
@@ -51,17 +53,75 @@ func (tokenListCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	return showList(c, all, "No tokens.", "NAME SCOPES CREATED EXPIRES ID", func(t api.Token) []string {
-		expires := "never"
-		if t.Expires != nil {
-			expires = t.Expires.Local().Format("2006-01-02")
+	now := time.Now()
+	return showList(c, all, "No tokens.", "NAME KIND SCOPES CREATED EXPIRES USED BEFORE ID", func(t api.Token) []string {
+		return []string{
+			t.Name, t.Kind, strings.Join(t.Scopes, " "), t.Created.Local().Format(time.DateOnly), orDate(t.Expires, "never"),
+			orTime(t.LastUsed, "never"), former(t.Former, now), string(t.ID),
 		}
-		return []string{t.Name, strings.Join(t.Scopes, " "), t.Created.Local().Format("2006-01-02"), expires, string(t.ID)}
+	})
+}
+
+// former says what is left of the secret before the last rotation.
+func former(f *api.FormerSecret, now time.Time) string {
+	switch {
+	case f == nil:
+		return "–"
+	case !now.Before(f.Ends):
+		return "ended"
+	case f.LastUsed != nil:
+		return "ends " + orTime(&f.Ends, "") + ", used " + orTime(f.LastUsed, "")
+	}
+	return "ends " + orTime(&f.Ends, "")
+}
+
+func orDate(t *time.Time, otherwise string) string {
+	if t == nil {
+		return otherwise
+	}
+	return t.Local().Format(time.DateOnly)
+}
+
+func orTime(t *time.Time, otherwise string) string {
+	if t == nil {
+		return otherwise
+	}
+	return t.Local().Format("2006-01-02 15:04")
+}
+
+type tokenRotateCmd struct {
+	Token   string        `arg:"" name:"id|name" help:"Id or name of the token."`
+	Overlap time.Duration `default:"24h" help:"How long the old secret goes on working."`
+	Days    int           `help:"How long the new secret is valid; 0 keeps the token's expiry."`
+}
+
+// Run rotates a token. The new text is the only thing on standard output.
+func (t *tokenRotateCmd) Run(c *cli) error {
+	if t.Overlap < 0 || t.Overlap > token.MaxOverlap {
+		return usage("--overlap is between 0 and %d hours.", int(token.MaxOverlap.Hours()))
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	seconds := int(t.Overlap / time.Second)
+	made, err := client.RotateToken(c.ctx, t.Token, api.RotateToken{Overlap: &seconds, Days: t.Days})
+	if err != nil {
+		return err
+	}
+	return c.show(made, func(w io.Writer) {
+		fmt.Fprintln(w, made.Text)
+		c.say("The text is shown this once; keep it in a file that only you can read.")
+		if made.Former == nil {
+			c.say("The old secret has ended.")
+		} else {
+			c.say("The old secret ends %s. lockstep token list tells whether it is still used.", orTime(&made.Former.Ends, ""))
+		}
 	})
 }
 
 type tokenRevokeCmd struct {
-	ID string `arg:"" help:"Id of the token."`
+	Token string `arg:"" name:"id|name" help:"Id or name of the token."`
 }
 
 // Run revokes a token.
@@ -70,8 +130,8 @@ func (t *tokenRevokeCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	if err := client.RevokeToken(c.ctx, lockstep.TokenID(t.ID)); err != nil {
+	if err := client.RevokeToken(c.ctx, t.Token); err != nil {
 		return err
 	}
-	return c.did("revoked", t.ID, "Revoked.")
+	return c.did("revoked", t.Token, "Revoked.")
 }

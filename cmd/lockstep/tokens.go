@@ -8,6 +8,7 @@ import (
 	"lockstep/api"
 	"lockstep/audit"
 	"lockstep/store"
+	"lockstep/token"
 )
 
 // tokens shows the store's tokens as the API wants them.
@@ -22,14 +23,20 @@ func (t tokens) FindToken(ctx context.Context, id lockstep.TokenID) (api.TokenEn
 	if !k.Revoked.IsZero() {
 		return api.TokenEntry{}, lockstep.ErrNotFound
 	}
-	if err := t.db.TouchToken(ctx, k); err != nil {
-		return api.TokenEntry{}, fmt.Errorf("note the use of token %s: %w", id, err)
-	}
 	return entry(k), nil
 }
 
 func entry(k store.Token) api.TokenEntry {
-	return api.TokenEntry{Token: k.Token, Tenant: k.Tenant, Name: k.Name, Created: k.Created}
+	return api.TokenEntry{Token: k.Token, Tenant: k.Tenant, Name: k.Name, Created: k.Created, LastUsed: k.LastUsed, FormerUsed: k.FormerUsed}
+}
+
+// UseToken implements api.Tokens.
+func (t tokens) UseToken(ctx context.Context, e api.TokenEntry, half token.Half) error {
+	err := t.db.TouchToken(ctx, store.Token{Token: e.Token, Tenant: e.Tenant, LastUsed: e.LastUsed, FormerUsed: e.FormerUsed}, half)
+	if err != nil {
+		return fmt.Errorf("note the use of token %s: %w", e.ID, err)
+	}
+	return nil
 }
 
 // ListTokens implements api.Tokens.
@@ -47,6 +54,11 @@ func (t tokens) ListTokens(ctx context.Context, tenant lockstep.TenantID) ([]api
 // PutToken implements api.Tokens.
 func (t tokens) PutToken(ctx context.Context, by audit.Actor, e api.TokenEntry) error {
 	return t.db.PutToken(ctx, by, store.Token{Token: e.Token, Tenant: e.Tenant, Name: e.Name, Created: e.Created})
+}
+
+// RotateToken implements api.Tokens.
+func (t tokens) RotateToken(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, from token.Hash, next token.Token) error {
+	return t.db.RotateToken(ctx, by, tenant, from, next)
 }
 
 // RevokeToken implements api.Tokens.

@@ -27,12 +27,12 @@ func testTokens(t *testing.T, open Open) {
 	}
 
 	now = now.Add(time.Minute)
-	c.ok(c.db.TouchToken(t.Context(), got))
+	c.ok(c.db.TouchToken(t.Context(), got, token.Current))
 	got, err = c.db.Token(t.Context(), k.ID)
 	c.ok(err)
 	used := now
 	now = now.Add(time.Second) // too soon to be worth a write
-	c.ok(c.db.TouchToken(t.Context(), got))
+	c.ok(c.db.TouchToken(t.Context(), got, token.Current))
 	if got, err = c.db.Token(t.Context(), k.ID); err != nil || !got.LastUsed.Equal(used) {
 		t.Errorf("last used %v, want %v; %v", got.LastUsed, used, err)
 	}
@@ -53,6 +53,53 @@ func testTokens(t *testing.T, open Open) {
 	_, err = c.db.Token(t.Context(), "none")
 	c.fails(err, lockstep.CodeNotFound)
 	values(c)
+}
+
+// testRotation: a rotated token has two secrets, and whoever rotates must have seen the newest.
+func testRotation(t *testing.T, open Open) {
+	now := noon
+	c := found(t, open, store.Config{Now: func() time.Time { return now }})
+	made, old, err := token.New(token.KindSCIM)
+	c.ok(err)
+	c.ok(c.db.PutToken(t.Context(), admin, store.Token{Token: made, Tenant: c.tenant, Name: "entra"}))
+	next, text, err := made.Rotate(now, time.Hour, noon.Add(100*time.Hour))
+	c.ok(err)
+	c.fails(c.db.RotateToken(t.Context(), admin, c.add("other"), made.Hash, next), lockstep.CodeNotFound)
+	c.ok(c.db.RotateToken(t.Context(), admin, c.tenant, made.Hash, next))
+	c.fails(c.db.RotateToken(t.Context(), admin, c.tenant, made.Hash, next), lockstep.CodeVersion)
+	read := func() store.Token {
+		t.Helper()
+		k, err := c.db.Token(t.Context(), made.ID)
+		c.ok(err)
+		return k
+	}
+	got := read()
+	if half, err := got.Match(text, now); half != token.Current || err != nil {
+		t.Errorf("the new secret: %v, %v", half, err)
+	}
+	if half, err := got.Match(old, now); half != token.Old || err != nil {
+		t.Errorf("the old secret: %v, %v", half, err)
+	}
+	if got.Name != "entra" || !got.Expires.Equal(next.Expires) || !got.Former.Ends.Equal(noon.Add(time.Hour)) || !got.FormerUsed.IsZero() {
+		t.Errorf("rotated: %+v", got)
+	}
+	c.ok(c.db.TouchToken(t.Context(), got, token.Old))
+	if got = read(); !got.FormerUsed.Equal(now) || !got.LastUsed.Equal(now) {
+		t.Errorf("use of the old secret: %+v", got)
+	}
+	now = now.Add(2 * time.Minute)
+	c.ok(c.db.TouchToken(t.Context(), got, token.Current))
+	if got = read(); !got.FormerUsed.Equal(noon) || !got.LastUsed.Equal(now) {
+		t.Errorf("use of the new secret: %+v", got)
+	}
+	last, _, err := got.Rotate(now, 0, time.Time{})
+	c.ok(err)
+	c.ok(c.db.RotateToken(t.Context(), admin, c.tenant, got.Hash, last))
+	if got = read(); got.Former != (token.Former{}) || !got.FormerUsed.IsZero() || got.Check(text, now) != token.ErrMismatch { //nolint:errorlint // its errors share their code
+		t.Errorf("rotated without an overlap: %+v", got)
+	}
+	c.ok(c.db.RevokeToken(t.Context(), admin, c.tenant, made.ID))
+	c.fails(c.db.RotateToken(t.Context(), admin, c.tenant, got.Hash, last), lockstep.CodeNotFound)
 }
 
 // values: small facts under names, per tenant.

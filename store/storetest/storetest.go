@@ -42,6 +42,7 @@ func Run(t *testing.T, open Open) {
 		{"contention", testContention},
 		{"writer", testWriter},
 		{"tokens", testTokens},
+		{"rotation", testRotation},
 		{"jobs", testJobs},
 		{"due", testDue},
 		{"secrets", testSecrets},
