@@ -103,6 +103,9 @@ type (
 	PutUser struct {
 		User      User
 		IfVersion int64
+		// Before may be what the user's attributes are at IfVersion, by whoever has read them: it saves reading them again. Nil
+		// is always right.
+		Before scim.Object
 	}
 	// DeleteUser soft-deletes the user: it is out of every list, keeps its memberships and its userName for a restore, and its
 	// AuthEpoch rises. Purge removes it and all that refers to it for good.
@@ -245,8 +248,14 @@ type Reader interface {
 type Writer interface {
 	// Commit applies the changes in order, in one transaction, with their feed rows and audit rows. An error names the change
 	// that failed and nothing is written. When action is not empty a job is writing: the feed rows carry the action's id and no
-	// audit row is written. It returns the tenant's feed position after the write.
-	Commit(ctx context.Context, t lockstep.TenantID, by audit.Actor, action lockstep.ActionID, changes ...Change) (int64, error)
+	// audit row is written.
+	Commit(ctx context.Context, t lockstep.TenantID, by audit.Actor, action lockstep.ActionID, changes ...Change) (Receipt, error)
+}
+
+// Receipt is what a writer learns of a commit, so that it need not read again what it has written.
+type Receipt struct {
+	Pos int64     // the tenant's feed position after the write
+	At  time.Time // when what was created or replaced was last modified, in whole milliseconds
 }
 
 // Store is what the directory is kept in.

@@ -299,9 +299,9 @@ func (e Endpoint) rewrite(ctx context.Context, ref scim.Ref, ifMatch string, f f
 		if len(changes) == 0 {
 			return e.written(ctx, ref, r)
 		}
-		_, err = e.Store.Commit(ctx, e.Tenant, e.By, "", changes...)
+		receipt, err := e.Store.Commit(ctx, e.Tenant, e.By, "", changes...)
 		if err == nil {
-			if r, err = e.record(ctx, Kind(ref.Type), ref.ID, ""); err != nil {
+			if r, err = e.after(ctx, r, receipt, changes); err != nil {
 				return scim.Resource{}, err
 			}
 			return e.written(ctx, ref, r)
@@ -314,6 +314,21 @@ func (e Endpoint) rewrite(ctx context.Context, ref scim.Ref, ifMatch string, f f
 		}
 	}
 	return scim.Resource{}, &scim.Error{Status: 409, Detail: "Others keep changing the resource; try again."}
+}
+
+// after is what the changes have made of a record. A user is known without reading him again.
+func (e Endpoint) after(ctx context.Context, r Record, receipt Receipt, changes []Change) (Record, error) {
+	put, is := changes[0].(PutUser)
+	if !is {
+		_, password := changes[0].(SetPassword) // changes nothing that is shown
+		if password && len(changes) == 1 {
+			return r, nil
+		}
+		return e.record(ctx, GroupKind, r.ID, "")
+	}
+	r.Version++
+	r.Modified, r.Doc = receipt.At, scim.AppendJSON(nil, put.User.Attributes)
+	return r, nil
 }
 
 // publicError words what a commit says of others than the object itself.

@@ -23,38 +23,35 @@ func (e Endpoint) createUser(ctx context.Context, o scim.Object) (scim.Resource,
 	if err != nil {
 		return scim.Resource{}, err
 	}
-	_, err = e.Store.Commit(ctx, e.Tenant, e.By, "", changes...)
+	receipt, err := e.Store.Commit(ctx, e.Tenant, e.By, "", changes...)
 	if errors.Is(err, lockstep.ErrConflict) {
-		err = e.takeOver(ctx, o.Text("userName"), changes, err)
+		receipt, err = e.takeOver(ctx, o.Text("userName"), changes, err)
 	}
 	if err != nil {
 		return scim.Resource{}, err
 	}
-	r, err := e.record(ctx, UserKind, string(u.ID), "")
-	if err != nil {
-		return scim.Resource{}, err
-	}
+	r := Record{ID: string(u.ID), Version: 1, Created: receipt.At, Modified: receipt.At, Doc: scim.AppendJSON(nil, o)}
 	return e.written(ctx, scim.Ref{Type: string(UserKind), ID: r.ID}, r)
 }
 
 // takeOver commits the changes once more when the name belongs to somebody who is deleted: he "SHOULD NOT" be in the way (RFC
 // 7644 §3.6). Else it returns the conflict.
-func (e Endpoint) takeOver(ctx context.Context, userName string, changes []Change, conflict error) error {
+func (e Endpoint) takeOver(ctx context.Context, userName string, changes []Change, conflict error) (Receipt, error) {
 	holders, err := e.Store.Users(ctx, e.Tenant, UserQuery{Attribute: "userName", Values: []string{userName}, Deleted: true})
 	if err != nil {
-		return err
+		return Receipt{}, err
 	}
 	for _, u := range holders {
 		if u.Deleted.IsZero() {
 			continue
 		}
-		_, err := e.Store.Commit(ctx, e.Tenant, e.By, "", append([]Change{ReleaseName{u.ID}}, changes...)...)
+		receipt, err := e.Store.Commit(ctx, e.Tenant, e.By, "", append([]Change{ReleaseName{u.ID}}, changes...)...)
 		if errors.Is(err, lockstep.ErrNotFound) { // restored meanwhile
-			return conflict
+			return Receipt{}, conflict
 		}
-		return err
+		return receipt, err
 	}
-	return conflict
+	return Receipt{}, conflict
 }
 
 // stored returns what is kept of a user's or group's attributes, and the password.
@@ -91,7 +88,7 @@ func (e Endpoint) userChanges(ctx context.Context, r Record, before, after scim.
 	var changes []Change
 	if !scim.Equal(before, after) {
 		u := User{ID: lockstep.UserID(r.ID), Version: r.Version, Attributes: after}
-		changes = append(changes, PutUser{User: u, IfVersion: r.Version})
+		changes = append(changes, PutUser{User: u, IfVersion: r.Version, Before: before})
 	}
 	return e.withPassword(changes, lockstep.UserID(r.ID), password)
 }

@@ -174,12 +174,13 @@ func (h *hubTarget) changes(ctx context.Context, op *Operation) ([]directory.Cha
 		changes, err := h.leave(ctx, id)
 		return append(changes, directory.DeleteUser{ID: id}), op.Ref.ID, err
 	}
-	u.Attributes = u.Attributes.Clone()
+	before := u.Attributes
+	u.Attributes = before.Clone()
 	if op.Kind != rule.Refer {
 		merge(&u.Attributes, op.Before, op.After)
 	}
 	setManager(&u.Attributes, op)
-	changes := []directory.Change{directory.PutUser{User: u, IfVersion: u.Version}}
+	changes := []directory.Change{directory.PutUser{User: u, IfVersion: u.Version, Before: before}}
 	if !u.Deleted.IsZero() {
 		changes = []directory.Change{directory.RestoreUser{ID: id}, directory.PutUser{User: u}}
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"lockstep"
 	"lockstep/audit"
@@ -18,12 +19,14 @@ type change struct {
 }
 
 // Commit applies changes in one transaction. It satisfies directory.Writer.
-func (db *DB) Commit(ctx context.Context, tenant lockstep.TenantID, by audit.Actor, action lockstep.ActionID, changes ...directory.Change) (int64, error) {
+func (db *DB) Commit(ctx context.Context, tenant lockstep.TenantID, by audit.Actor, action lockstep.ActionID, changes ...directory.Change) (directory.Receipt, error) {
+	var at time.Time
 	x := &work{tenant: tenant, rows: weigh(changes), run: func(t *tx) error {
 		if err := t.known(tenant); err != nil {
 			return err
 		}
 		t.work.asked = true
+		at = t.at
 		c := change{t, tenant, by, action}
 		for i, one := range changes {
 			if err := c.apply(one); err != nil {
@@ -33,9 +36,9 @@ func (db *DB) Commit(ctx context.Context, tenant lockstep.TenantID, by audit.Act
 		return nil
 	}}
 	if err := db.write(ctx, x); err != nil {
-		return 0, err
+		return directory.Receipt{}, err
 	}
-	return x.pos, nil
+	return directory.Receipt{Pos: x.pos, At: at}, nil
 }
 
 // weigh estimates how many rows the changes write, feed and audit aside.

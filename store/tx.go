@@ -39,7 +39,7 @@ type effects struct {
 const txTime = time.Minute
 
 func (db *DB) begin() (*tx, error) {
-	t := &tx{db: db, ctx: context.Background(), cancel: func() {}, stmts: map[string]*sql.Stmt{}, at: db.now()}
+	t := &tx{db: db, ctx: context.Background(), cancel: func() {}, stmts: map[string]*sql.Stmt{}, at: instant(millis(db.now()))}
 	if db.dialect.name() == Postgres {
 		t.ctx, t.cancel = context.WithTimeout(t.ctx, txTime)
 	}

@@ -123,14 +123,21 @@ func (c *change) putUser(p directory.PutUser) error {
 	if p.User.Version == 0 {
 		return c.createUser(p.User)
 	}
-	return c.updateUser(p.User.ID, p.IfVersion, func(old directory.User) (userWrite, error) {
+	replace := func(old directory.User) (userWrite, error) {
 		if !old.Deleted.IsZero() {
 			return userWrite{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "The user is deleted; restore it first."}
 		}
 		next := old
 		next.Attributes = p.User.Attributes
 		return userWrite{user: next, op: directory.OpPut, verb: "updated", detail: differences(old.Attributes, next.Attributes)}, nil
-	})
+	}
+	if p.Before != nil && p.IfVersion != 0 { // whoever deletes or restores a user raises his version, so this one is there
+		old := directory.User{ID: p.User.ID, Version: p.IfVersion, Active: isActive(p.Before), Attributes: p.Before}
+		if done, err := c.rewriteUser(old, replace); done || err != nil {
+			return err
+		}
+	}
+	return c.updateUser(p.User.ID, p.IfVersion, replace)
 }
 
 const insertUser = `INSERT INTO users (tenant, id, version, user_name, external_id, manager, active, auth_epoch, deleted, created, modified, doc, display)
@@ -178,8 +185,15 @@ type userWrite struct {
 	detail string
 }
 
-const replaceUser = `UPDATE users SET version = version + 1, user_name = $4, external_id = $5, manager = $6, active = $7, auth_epoch = $8,
-	deleted = $9, modified = $10, doc = $11, display = $12 WHERE tenant = $1 AND id = $2 AND version = $3`
+// The columns that indexes hold are set only when they change: the database does not look whether they do.
+const (
+	touchUser = `UPDATE users SET version = version + 1, auth_epoch = auth_epoch + $4, modified = $5, doc = $6, display = $7
+		WHERE tenant = $1 AND id = $2 AND version = $3`
+	switchUser = `UPDATE users SET version = version + 1, auth_epoch = auth_epoch + $4, modified = $5, doc = $6, display = $7, active = $8
+		WHERE tenant = $1 AND id = $2 AND version = $3`
+	replaceUser = `UPDATE users SET version = version + 1, auth_epoch = auth_epoch + $4, modified = $5, doc = $6, display = $7, active = $8,
+		user_name = $9, external_id = $10, manager = $11, deleted = $12 WHERE tenant = $1 AND id = $2 AND version = $3`
+)
 
 // updateUser replaces a user by what f makes of him, provided that nobody else does so meanwhile (which can only be another
 // node). With ifVersion 0 it then starts over. f returns an empty op to leave him alone. Going inactive or being deleted raises
@@ -193,35 +207,56 @@ func (c *change) updateUser(id lockstep.UserID, ifVersion int64, f func(director
 		if ifVersion != 0 && old.Version != ifVersion {
 			return moved("user", old.Attributes.Text("userName"), old.Version, ifVersion)
 		}
-		w, err := f(old)
-		if err != nil || w.op == "" {
+		if done, err := c.rewriteUser(old, f); done || err != nil {
 			return err
 		}
-		u := &w.user
-		a := u.Attributes
-		u.Active = isActive(a)
-		if old.Active && !u.Active || old.Deleted.IsZero() && !u.Deleted.IsZero() {
-			u.AuthEpoch = old.AuthEpoch + 1
-		}
-		n, err := c.exec(replaceUser, string(c.tenant), string(id), old.Version, fold(a.Text("userName")), a.Text("externalId"),
-			managerOf(a), u.Active, u.AuthEpoch, millis(u.Deleted), millis(c.at), document(a), displayOf(a))
-		if err != nil {
-			return c.userTaken(err, *u)
-		}
-		if n == 0 {
-			continue
-		}
-		if err := c.replaceEmails(id, emailsOf(old.Attributes), emailsOf(a)); err != nil {
-			return err
-		}
-		if err := c.replaceValues(id, valuesOf(old.Attributes), valuesOf(a)); err != nil {
-			return err
-		}
-		c.work.users += alive(u.Deleted) - alive(old.Deleted)
-		c.tell(directory.Event{Object: "user", Op: w.op, ID: string(id)}, w.verb, a.Text("userName"), w.detail)
-		return nil
 	}
 	return errContended
+}
+
+// rewriteUser replaces a user, who is stored like old, by what f makes of him. It is not done when his version is another one.
+func (c *change) rewriteUser(old directory.User, f func(directory.User) (userWrite, error)) (done bool, err error) {
+	w, err := f(old)
+	if err != nil || w.op == "" {
+		return true, err
+	}
+	u := &w.user
+	u.Active = isActive(u.Attributes)
+	text, args := c.userUpdate(&old, u)
+	n, err := c.exec(text, args...)
+	if err != nil {
+		return false, c.userTaken(err, *u)
+	}
+	if n == 0 {
+		return false, nil
+	}
+	if err := c.replaceEmails(u.ID, emailsOf(old.Attributes), emailsOf(u.Attributes)); err != nil {
+		return false, err
+	}
+	if err := c.replaceValues(u.ID, valuesOf(old.Attributes), valuesOf(u.Attributes)); err != nil {
+		return false, err
+	}
+	c.work.users += alive(u.Deleted) - alive(old.Deleted)
+	c.tell(directory.Event{Object: "user", Op: w.op, ID: string(u.ID)}, w.verb, u.Attributes.Text("userName"), w.detail)
+	return true, nil
+}
+
+// userUpdate returns the statement that makes old into next.
+func (c *change) userUpdate(old, next *directory.User) (text string, args []any) {
+	a, was := next.Attributes, old.Attributes
+	raise := int64(0)
+	if old.Active && !next.Active || old.Deleted.IsZero() && !next.Deleted.IsZero() {
+		raise = 1
+	}
+	args = []any{string(c.tenant), string(old.ID), old.Version, raise, millis(c.at), document(a), displayOf(a)}
+	name, external, manager := a.Text("userName"), a.Text("externalId"), managerOf(a)
+	switch {
+	case name != was.Text("userName"), external != was.Text("externalId"), manager != managerOf(was), !next.Deleted.Equal(old.Deleted):
+		return replaceUser, append(args, next.Active, fold(name), external, manager, millis(next.Deleted))
+	case next.Active != old.Active:
+		return switchUser, append(args, next.Active)
+	}
+	return touchUser, args
 }
 
 func (c *change) deleteUser(d directory.DeleteUser) error {

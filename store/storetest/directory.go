@@ -432,14 +432,14 @@ func testApps(t *testing.T, open Open) {
 func testFeed(t *testing.T, open Open) {
 	c := found(t, open, store.Config{})
 	action := lockstep.NewID[lockstep.ActionID]()
-	pos, err := c.db.Commit(t.Context(), c.tenant, admin, action, person("ada"), person("bob"))
+	receipt, err := c.db.Commit(t.Context(), c.tenant, admin, action, person("ada"), person("bob"))
 	c.ok(err)
-	if pos != 2 {
-		t.Errorf("position %d, want 2", pos)
+	if receipt.Pos != 2 {
+		t.Errorf("position %d, want 2", receipt.Pos)
 	}
 	events, err := c.db.Feed(t.Context(), c.tenant, 1, 10)
 	c.ok(err)
-	if len(events) != 1 || events[0].Pos != 2 || events[0].Action != action || events[0].At.IsZero() {
+	if len(events) != 1 || events[0].Pos != 2 || events[0].Action != action || !events[0].At.Equal(receipt.At) {
 		t.Errorf("events: %+v", events)
 	}
 	head, err := c.db.Head(t.Context(), c.tenant)

@@ -104,9 +104,9 @@ func (c company) fails(err error, code lockstep.Code) {
 // commit commits changes and returns the feed's position.
 func (c company) commit(changes ...directory.Change) int64 {
 	c.Helper()
-	pos, err := c.db.Commit(c.Context(), c.tenant, admin, "", changes...)
+	receipt, err := c.db.Commit(c.Context(), c.tenant, admin, "", changes...)
 	c.ok(err)
-	return pos
+	return receipt.Pos
 }
 
 func (c company) refuses(code lockstep.Code, changes ...directory.Change) {

@@ -150,11 +150,11 @@ func mixedOutcomes(c company) {
 			if i%3 == 0 {
 				changes = append(changes, person(fmt.Sprintf("GOOD%d", i)))
 			}
-			pos, err := c.db.Commit(c.Context(), c.tenant, admin, "", changes...)
+			receipt, err := c.db.Commit(c.Context(), c.tenant, admin, "", changes...)
 			if (err != nil) != (i%3 == 0) {
 				c.Errorf("%d: %v", i, err)
 			}
-			positions[i] = pos
+			positions[i] = receipt.Pos
 		})
 	}
 	wg.Wait()
