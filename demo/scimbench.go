@@ -27,6 +27,7 @@ type SCIMBench struct {
 	Users       int
 	Connections int           // kept alive, in use at the same time; 0 is 16
 	Time        time.Duration // of each operation that has no end of its own; 0 is 3 s
+	Only        []string      // the operations measured beside create; empty is all
 	Store       string        // "sqlite" or "postgres"
 	DSN         string        // of an empty PostgreSQL database
 	Program     string        // "" is this program
@@ -58,9 +59,7 @@ type SCIMOperation struct {
 type scimBench struct {
 	SCIMBench
 	bench  *benchRun
-	base   string
-	token  string
-	client *http.Client
+	wires  *wires
 	report SCIMReport
 
 	ids    []string
@@ -88,9 +87,11 @@ func (b SCIMBench) Run(ctx context.Context) (SCIMReport, error) {
 		return SCIMReport{}, err
 	}
 	s := &scimBench{SCIMBench: b, bench: &benchRun{Bench: inner, dir: dir}, ids: make([]string, b.Users), active: make([]atomic.Bool, b.Users)}
-	s.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: b.Connections, MaxConnsPerHost: b.Connections}}
 	s.report = SCIMReport{Users: b.Users, Store: inner.Store, Operations: map[string]SCIMOperation{}}
 	defer func() {
+		if s.wires != nil {
+			s.wires.close()
+		}
 		s.bench.stop()
 		_ = os.RemoveAll(dir) // in the folder of temporary files
 	}()
@@ -117,6 +118,9 @@ func (s *scimBench) run(ctx context.Context) error {
 		{"group_add_100", s.groupAdd},
 		{"bulk_1000", s.bulk},
 	} {
+		if len(s.Only) > 0 && step.name != "create" && !slices.Contains(s.Only, step.name) {
+			continue
+		}
 		s.bench.Say(step.name)
 		s.report.Order = append(s.report.Order, step.name)
 		if err := step.do(ctx, step.name); err != nil {
@@ -153,26 +157,20 @@ func (s *scimBench) start(ctx context.Context) error {
 		return err
 	}
 	made, err := (&api.Client{Base: where.Address, Token: where.Token}).CreateToken(ctx, api.NewToken{Name: "bench", Kind: "scim", Scopes: "scim:write"})
-	s.base, s.token = where.Address+"/scim/"+api.DefaultTenant+"/v2", made.Text
+	if err != nil {
+		return err
+	}
+	s.wires, err = dialWires(ctx, where.Address+"/scim/"+api.DefaultTenant+"/v2", s.Connections, http.Header{
+		"Authorization": {"Bearer " + made.Text}, "Content-Type": {"application/scim+json"},
+	})
 	return err
 }
 
 // exchange sends a request and returns the body of the answer, which must have the status.
 func (s *scimBench) exchange(ctx context.Context, method, path string, body []byte, want int) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, method, s.base+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	r.Header.Set("Authorization", "Bearer "+s.token)
-	r.Header.Set("Content-Type", "application/scim+json")
-	res, err := s.client.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err == nil && res.StatusCode != want {
-		err = fmt.Errorf("%s %s answers %d: %.300s", method, path, res.StatusCode, text)
+	status, text, err := s.wires.do(ctx, method, path, body)
+	if err == nil && status != want {
+		err = fmt.Errorf("%s %s answers %d: %.300s", method, path, status, text)
 	}
 	return text, err
 }

@@ -326,6 +326,9 @@ func (e Endpoint) after(ctx context.Context, r Record, receipt Receipt, changes 
 		}
 		return e.record(ctx, GroupKind, r.ID, "")
 	}
+	if active, is := put.User.Attributes.Get("active").(bool); is {
+		r.Active = active
+	}
 	r.Version++
 	r.Modified, r.Doc = receipt.At, scim.AppendJSON(nil, put.User.Attributes)
 	return r, nil
