@@ -9,30 +9,45 @@ import (
 	"lockstep/audit"
 )
 
-var insertAudit = bulk{n: 11, text: `INSERT INTO audit (tenant, id, at, actor_kind, actor_id, actor_name, verb, object, object_id, name, detail) VALUES @rows`}
+var insertAudit = bulk{
+	lead: []string{"TEXT", "BIGINT", "TEXT", "TEXT", "TEXT"}, n: 6,
+	text: `INSERT INTO audit (tenant, at, actor_kind, actor_id, actor_name, id, verb, object, object_id, name, detail) VALUES @rows`,
+}
+
+// auditLead is what the lines of one actor in one transaction have in common.
+type auditLead struct {
+	tenant lockstep.TenantID
+	actor  audit.Actor
+}
 
 // putAudits inserts the audit rows of the functions that succeeded.
 func (t *tx) putAudits(ran []*work) error {
-	type row struct {
-		tenant lockstep.TenantID
-		audit.Event
-	}
-	var all []row
+	var leads []auditLead // in the order in which they come
+	rows := map[auditLead][]audit.Event{}
 	for _, x := range ran {
 		for _, e := range x.audits {
-			all = append(all, row{x.tenant, e})
+			lead := auditLead{x.tenant, e.Actor}
+			if lead.actor.Kind == "" {
+				lead.actor.Kind = audit.System
+			}
+			if rows[lead] == nil {
+				leads = append(leads, lead)
+			}
+			rows[lead] = append(rows[lead], e)
 		}
 	}
-	_, err := t.bulk(&insertAudit, nil, len(all), func(args []any, i int) []any {
-		e := &all[i]
-		kind := e.Actor.Kind
-		if kind == "" {
-			kind = audit.System
+	for _, l := range leads {
+		all := rows[l]
+		lead := []any{string(l.tenant), millis(t.at), string(l.actor.Kind), l.actor.ID, l.actor.Name}
+		_, err := t.bulk(&insertAudit, lead, len(all), func(args []any, i int) []any {
+			e := &all[i]
+			return append(args, lockstep.NewID[string](), e.Verb, e.Object, e.ID, e.Name, e.Detail)
+		})
+		if err != nil {
+			return err
 		}
-		return append(args, string(e.tenant), lockstep.NewID[string](), millis(e.At), string(kind), e.Actor.ID, e.Actor.Name,
-			e.Verb, e.Object, e.ID, e.Name, e.Detail)
-	})
-	return err
+	}
+	return nil
 }
 
 // AuditQuery selects lines of the audit log, newest first.

@@ -32,7 +32,10 @@ func (t *tx) putFeed(ran []*work) error {
 	return nil
 }
 
-var insertFeed = bulk{n: 10, text: "INSERT INTO feed (tenant, pos, at, object, op, id, member, kind, app, action) VALUES @rows"}
+var insertFeed = bulk{
+	lead: []string{"TEXT", "BIGINT"}, n: 8,
+	text: "INSERT INTO feed (tenant, at, pos, object, op, id, member, kind, app, action) VALUES @rows",
+}
 
 func (t *tx) putTenantFeed(works []*work) error {
 	tenant := works[0].tenant
@@ -56,9 +59,9 @@ func (t *tx) putTenantFeed(works []*work) error {
 		x.pos = pos
 	}
 	first := pos - int64(len(events)) + 1
-	_, err = t.bulk(&insertFeed, nil, len(events), func(args []any, i int) []any {
+	_, err = t.bulk(&insertFeed, []any{string(tenant), millis(t.at)}, len(events), func(args []any, i int) []any {
 		e := &events[i]
-		return append(args, string(tenant), first+int64(i), millis(e.At), e.Object, string(e.Op), e.ID, e.Member,
+		return append(args, first+int64(i), e.Object, string(e.Op), e.ID, e.Member,
 			string(e.Kind), string(e.App), string(e.Action))
 	})
 	return err

@@ -24,6 +24,9 @@ var searched = map[string]string{
 	enterprise + ":department":     "department",
 }
 
+// searchedIn are the attributes that valuesOf looks at.
+var searchedIn = []string{"displayName", "title", "name", enterprise, "phoneNumbers"}
+
 // searchIndex is the version of what user_value and users.display hold. A database with another one is indexed anew when it is
 // opened.
 const searchIndex = "1"

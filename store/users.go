@@ -230,15 +230,28 @@ func (c *change) rewriteUser(old directory.User, f func(directory.User) (userWri
 	if n == 0 {
 		return false, nil
 	}
-	if err := c.replaceEmails(u.ID, emailsOf(old.Attributes), emailsOf(u.Attributes)); err != nil {
-		return false, err
-	}
-	if err := c.replaceValues(u.ID, valuesOf(old.Attributes), valuesOf(u.Attributes)); err != nil {
+	if err := c.refind(&old, u); err != nil {
 		return false, err
 	}
 	c.work.users += alive(u.Deleted) - alive(old.Deleted)
 	c.tell(directory.Event{Object: "user", Op: w.op, ID: string(u.ID)}, w.verb, u.Attributes.Text("userName"), w.detail)
 	return true, nil
+}
+
+// refind replaces what a user is found by, where it has changed.
+func (c *change) refind(old, next *directory.User) error {
+	changed := func(names ...string) bool {
+		return slices.ContainsFunc(names, func(name string) bool { return !scim.Equal(old.Attributes.Get(name), next.Attributes.Get(name)) })
+	}
+	if changed("emails") {
+		if err := c.replaceEmails(next.ID, emailsOf(old.Attributes), emailsOf(next.Attributes)); err != nil {
+			return err
+		}
+	}
+	if !changed(searchedIn...) {
+		return nil
+	}
+	return c.replaceValues(next.ID, valuesOf(old.Attributes), valuesOf(next.Attributes))
 }
 
 // userUpdate returns the statement that makes old into next.

@@ -124,6 +124,19 @@ func TestTransactionsHaveLimits(t *testing.T) {
 	b.runs(tr, want[:len(want)-1], works...)
 }
 
+// TestRefusalsMakeCareful: a refusal undoes a shared transaction once; the ones after it have savepoints.
+func TestRefusalsMakeCareful(t *testing.T) {
+	b, tr := newBench(t), &trace{}
+	refuse := func(*tx) error { return &lockstep.Error{Code: lockstep.CodeConflict} }
+	outcomes := b.runs(tr, "a1 a2 | a1 a2 | a3 a4 a5",
+		tr.work("a1", 1, nil), tr.work("a2", 1, refuse), tr.work("a3", 1, nil), tr.work("a4", 1, refuse), tr.work("a5", 1, nil))
+	for i, err := range outcomes {
+		if refused := i == 1 || i == 3; refused != errors.Is(err, lockstep.ErrConflict) || !refused && err != nil {
+			t.Errorf("work %d: %v", i+1, err)
+		}
+	}
+}
+
 // TestFailuresStayApart: a function's own refusal undoes its own writes; the database's failure undoes all, and each runs again
 // alone. What was tried before leaves no trace.
 func TestFailuresStayApart(t *testing.T) {
@@ -143,7 +156,7 @@ func TestFailuresStayApart(t *testing.T) {
 	}
 	refused := &lockstep.Error{Code: lockstep.CodeConflict}
 	broken := errors.New("disk on fire")
-	outcomes := b.runs(tr, "a1 a2 a3 a4 | a1 | a2 | a3 | a4 | a4 | a4 | a4",
+	outcomes := b.runs(tr, "a1 a2 | a1 a2 | a3 a4 | a3 | a4 | a4 | a4 | a4",
 		tr.work("a1", 1, put("one", nil)), tr.work("a2", 1, put("two", refused)), tr.work("a3", 1, put("three", nil)), tr.work("a4", 1, put("four", broken)))
 	for i, want := range []error{nil, refused, nil, broken} {
 		if !errors.Is(outcomes[i], want) {
