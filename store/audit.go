@@ -22,8 +22,8 @@ type auditLead struct {
 
 // putAudits inserts the audit rows of the functions that succeeded.
 func (t *tx) putAudits(ran []*work) error {
-	var leads []auditLead // in the order in which they come
-	rows := map[auditLead][]audit.Event{}
+	var leads []auditLead
+	rows := map[auditLead][]AuditLine{}
 	for _, x := range ran {
 		for _, e := range x.audits {
 			lead := auditLead{x.tenant, e.Actor}
@@ -33,7 +33,7 @@ func (t *tx) putAudits(ran []*work) error {
 			if rows[lead] == nil {
 				leads = append(leads, lead)
 			}
-			rows[lead] = append(rows[lead], e)
+			rows[lead] = append(rows[lead], AuditLine{lockstep.NewID[string](), e}) // the ids order the log
 		}
 	}
 	for _, l := range leads {
@@ -41,7 +41,7 @@ func (t *tx) putAudits(ran []*work) error {
 		lead := []any{string(l.tenant), millis(t.at), string(l.actor.Kind), l.actor.ID, l.actor.Name}
 		_, err := t.bulk(&insertAudit, lead, len(all), func(args []any, i int) []any {
 			e := &all[i]
-			return append(args, lockstep.NewID[string](), e.Verb, e.Object, e.ID, e.Name, e.Detail)
+			return append(args, e.Row, e.Verb, e.Object, e.ID, e.Name, e.Detail)
 		})
 		if err != nil {
 			return err
