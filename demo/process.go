@@ -164,18 +164,23 @@ func (p *process) resetPeak() error {
 }
 
 // peak returns the largest resident size that the process had since resetPeak, in MiB.
-func (p *process) peak() (float64, error) {
+func (p *process) peak() (float64, error) { return p.size("VmHWM:") }
+
+// resident returns the resident size of the process, in MiB.
+func (p *process) resident() (float64, error) { return p.size("VmRSS:") }
+
+func (p *process) size(field string) (float64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
-	return parsePeak(string(text))
+	return parseSize(string(text), field)
 }
 
-// parsePeak reads VmHWM from /proc/PID/status; the kernel writes it in KiB.
-func parsePeak(status string) (float64, error) {
+// parseSize reads a field of /proc/PID/status, such as VmHWM; the kernel writes it in KiB.
+func parseSize(status, field string) (float64, error) {
 	for line := range strings.Lines(status) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if rest, ok := strings.CutPrefix(line, field); ok {
 			kib, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 64)
 			return kib / 1024, err
 		}

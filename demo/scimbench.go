@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,10 +9,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -58,8 +55,8 @@ type SCIMOperation struct {
 // scimBench is a bench under way.
 type scimBench struct {
 	SCIMBench
+	scimEndpoint
 	bench  *benchRun
-	wires  *wires
 	report SCIMReport
 
 	ids    []string
@@ -89,9 +86,7 @@ func (b SCIMBench) Run(ctx context.Context) (SCIMReport, error) {
 	s := &scimBench{SCIMBench: b, bench: &benchRun{Bench: inner, dir: dir}, ids: make([]string, b.Users), active: make([]atomic.Bool, b.Users)}
 	s.report = SCIMReport{Users: b.Users, Store: inner.Store, Operations: map[string]SCIMOperation{}}
 	defer func() {
-		if s.wires != nil {
-			s.wires.close()
-		}
+		s.close()
 		s.bench.stop()
 		_ = os.RemoveAll(dir) // in the folder of temporary files
 	}()
@@ -138,105 +133,26 @@ func (s *scimBench) run(ctx context.Context) error {
 
 // start starts the server and makes the token.
 func (s *scimBench) start(ctx context.Context) error {
-	data := filepath.Join(s.bench.dir, "data")
-	environ := []string{"XDG_CONFIG_HOME=" + s.bench.dir, "LOCKSTEP_SERVER=", "LOCKSTEP_STORE=sqlite"}
-	if s.bench.Store == "postgres" {
-		environ = append(environ, "LOCKSTEP_STORE="+s.bench.DSN)
-	}
-	args := []string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--scim-rate", "0"}
-	if s.CPUProfile != "" {
-		args = append(args, "--cpuprofile", s.CPUProfile)
-	}
-	p, err := start(s.bench.Program, environ, nil, args...)
+	where, err := s.bench.serve(ctx)
 	if err != nil {
 		return err
 	}
-	s.bench.processes, s.bench.engine = append(s.bench.processes, p), p
-	where, err := p.awaitCard(ctx, data)
+	token, err := scimToken(ctx, where, api.DefaultTenant)
 	if err != nil {
 		return err
 	}
-	made, err := (&api.Client{Base: where.Address, Token: where.Token}).CreateToken(ctx, api.NewToken{Name: "bench", Kind: "scim", Scopes: "scim:write"})
-	if err != nil {
-		return err
-	}
-	s.wires, err = dialWires(ctx, where.Address+"/scim/"+api.DefaultTenant+"/v2", s.Connections, http.Header{
-		"Authorization": {"Bearer " + made.Text}, "Content-Type": {"application/scim+json"},
-	})
+	s.scimEndpoint, err = dialSCIM(ctx, where, api.DefaultTenant, token, s.Connections)
 	return err
 }
 
-// exchange sends a request and returns the body of the answer, which must have the status.
-func (s *scimBench) exchange(ctx context.Context, method, path string, body []byte, want int) ([]byte, error) {
-	status, text, err := s.wires.do(ctx, method, path, body)
-	if err == nil && status != want {
-		err = fmt.Errorf("%s %s answers %d: %.300s", method, path, status, text)
-	}
-	return text, err
-}
-
-// measure has the connections call f, with rising numbers, until it has no more or the time is over. weight is what one call
-// counts for.
+// measure measures an operation for the report.
 func (s *scimBench) measure(ctx context.Context, name string, connections, weight int, limit time.Duration, f func(ctx context.Context, n int) (more bool, err error)) error {
-	cpu, err := s.bench.engine.cpu()
-	if err != nil {
-		return err
+	operation, err := measure(ctx, s.bench.engine, connections, weight, limit, f)
+	if operation.Count > 0 {
+		s.report.Operations[name] = operation
 	}
-	began := time.Now()
-	var next, failed atomic.Int64
-	var mu sync.Mutex
-	var took []time.Duration
-	var first error
-	var wg sync.WaitGroup
-	for range connections {
-		wg.Go(func() {
-			var mine []time.Duration
-			for ctx.Err() == nil && (limit == 0 || time.Since(began) < limit) {
-				at := time.Now()
-				more, err := f(ctx, int(next.Add(1)-1))
-				if !more {
-					break
-				}
-				mine = append(mine, time.Since(at))
-				if err != nil {
-					failed.Add(1)
-					mu.Lock()
-					first = cmpError(first, err)
-					mu.Unlock()
-				}
-			}
-			mu.Lock()
-			took = append(took, mine...)
-			mu.Unlock()
-		})
-	}
-	wg.Wait()
-	wall := time.Since(began)
-	used, err := s.bench.engine.cpu()
-	if err != nil || len(took) == 0 {
-		return errors.Join(err, ctx.Err())
-	}
-	slices.Sort(took)
-	count := len(took) * weight
-	s.report.Operations[name] = SCIMOperation{
-		Count: count, PerSecond: round(float64(count)/wall.Seconds(), 10), Errors: int(failed.Load()),
-		P50: milliseconds(quantile(took, 0.5)), P99: milliseconds(quantile(took, 0.99)),
-		CPU: round(float64((used-cpu).Microseconds())/float64(count), 10),
-	}
-	if int(failed.Load()) == len(took) {
-		return first // nothing was measured
-	}
-	return ctx.Err()
+	return err
 }
-
-func cmpError(first, second error) error {
-	if first != nil {
-		return first
-	}
-	return second
-}
-
-func milliseconds(d time.Duration) float64 { return round(float64(d)/1e6, 100) }
 
 // timed measures an operation for as long as the bench says.
 func (s *scimBench) timed(connections int, f func(ctx context.Context) error) func(context.Context, string) error {
@@ -245,28 +161,12 @@ func (s *scimBench) timed(connections int, f func(ctx context.Context) error) fu
 	}
 }
 
-func (s *scimBench) userName(i int) string { return "user" + strconv.Itoa(i) + "@bench.example" }
-
-// body is the i-th user.
-func (s *scimBench) body(i int) scim.Object {
-	n := strconv.Itoa(i)
-	return scim.Object{
-		{Name: "schemas", Value: scim.List{scim.UserURN, scim.EnterpriseUserURN}},
-		{Name: "userName", Value: s.userName(i)}, {Name: "externalId", Value: "ext-" + n}, {Name: "active", Value: true},
-		{Name: "displayName", Value: "User Number " + n}, {Name: "nickName", Value: "nick" + n}, {Name: "title", Value: "Engineer " + strconv.Itoa(i%50)},
-		{Name: "name", Value: scim.Object{{Name: "givenName", Value: "Given" + strconv.Itoa(i%997)}, {Name: "familyName", Value: "Family" + strconv.Itoa(i%4999)}}},
-		{Name: "emails", Value: scim.List{scim.Object{{Name: "value", Value: s.userName(i)}, {Name: "type", Value: "work"}, {Name: "primary", Value: true}}}},
-		{Name: "phoneNumbers", Value: scim.List{scim.Object{{Name: "value", Value: "+4420" + n}, {Name: "type", Value: "work"}}}},
-		{Name: scim.EnterpriseUserURN, Value: scim.Object{{Name: "employeeNumber", Value: n}, {Name: "department", Value: "Department " + strconv.Itoa(i%200)}}},
-	}
-}
-
 func (s *scimBench) create(ctx context.Context, name string) error {
 	err := s.measure(ctx, name, s.Connections, 1, 0, func(ctx context.Context, i int) (bool, error) {
 		if i >= s.Users {
 			return false, nil
 		}
-		text, err := s.exchange(ctx, http.MethodPost, "/Users", scim.AppendJSON(nil, s.body(i)), http.StatusCreated)
+		text, err := s.exchange(ctx, http.MethodPost, "/Users", scim.AppendJSON(nil, benchUser(i)), http.StatusCreated)
 		if err != nil {
 			return true, err
 		}
@@ -289,20 +189,8 @@ func (s *scimBench) get(ctx context.Context) error {
 	return err
 }
 
-// find asks for users and wants so many.
-func (s *scimBench) find(ctx context.Context, query string, want int) error {
-	text, err := s.exchange(ctx, http.MethodGet, "/Users?"+query, nil, http.StatusOK)
-	if err != nil {
-		return err
-	}
-	if !bytes.Contains(text, []byte(`"itemsPerPage":`+strconv.Itoa(want)+`,`)) {
-		return fmt.Errorf("%s does not find %d: %.200s", query, want, text)
-	}
-	return nil
-}
-
 func (s *scimBench) filterEq(ctx context.Context) error {
-	return s.find(ctx, `filter=userName%20eq%20"`+s.userName(rand.IntN(s.Users))+`"`, 1)
+	return s.find(ctx, `filter=userName%20eq%20"`+benchUserName(rand.IntN(s.Users))+`"`, 1)
 }
 
 func (s *scimBench) filterDeclared(ctx context.Context) error {
@@ -339,16 +227,17 @@ func (s *scimBench) patchActive(ctx context.Context) error {
 // sampled is how many users, the first ones, are compared at the end. Nobody else changes them.
 const sampled = 200
 
-// members is the body of a PATCH of the group.
-func (s *scimBench) members(op scim.Op, from, n int) []byte {
+// changeMembers adds users to the group or removes them. The answer holds the group only while it is small.
+func (s *scimBench) changeMembers(ctx context.Context, op scim.Op, from, n int) error {
 	list := make(scim.List, n)
 	for i := range n {
 		list[i] = scim.Object{{Name: "value", Value: s.ids[from+i]}}
 	}
-	return scim.AppendJSON(nil, scim.Object{
+	_, err := s.exchange(ctx, http.MethodPatch, s.group, scim.AppendJSON(nil, scim.Object{
 		{Name: "schemas", Value: scim.List{scim.PatchURN}},
 		{Name: "Operations", Value: scim.List{scim.Object{{Name: "op", Value: string(op)}, {Name: "path", Value: "members"}, {Name: "value", Value: list}}}},
-	})
+	}), http.StatusOK, http.StatusNoContent)
+	return err
 }
 
 // groupAdd fills a group with everybody and then measures how 100 more join who have left before.
@@ -365,13 +254,13 @@ func (s *scimBench) groupAdd(ctx context.Context, name string) error {
 	}
 	s.group = "/Groups/" + made.ID
 	for from := 0; from < s.Users; from += 1000 {
-		if _, err := s.exchange(ctx, http.MethodPatch, s.group, s.members(scim.OpAdd, from, min(1000, s.Users-from)), http.StatusOK); err != nil {
+		if err := s.changeMembers(ctx, scim.OpAdd, from, min(1000, s.Users-from)); err != nil {
 			return err
 		}
 	}
 	times := min(50, s.Users/200)
 	for n := range times {
-		if _, err := s.exchange(ctx, http.MethodPatch, s.group, s.members(scim.OpRemove, n*100, 100), http.StatusOK); err != nil {
+		if err := s.changeMembers(ctx, scim.OpRemove, n*100, 100); err != nil {
 			return err
 		}
 	}
@@ -379,8 +268,7 @@ func (s *scimBench) groupAdd(ctx context.Context, name string) error {
 		if n >= times {
 			return false, nil
 		}
-		_, err := s.exchange(ctx, http.MethodPatch, s.group, s.members(scim.OpAdd, n*100, 100), http.StatusOK)
-		return true, err
+		return true, s.changeMembers(ctx, scim.OpAdd, n*100, 100)
 	})
 }
 
@@ -391,19 +279,7 @@ func (s *scimBench) bulk(ctx context.Context, name string) error {
 		if n >= times {
 			return false, nil
 		}
-		ops := make(scim.List, size)
-		for i := range ops {
-			ops[i] = scim.Object{
-				{Name: "method", Value: "POST"}, {Name: "path", Value: "/Users"}, {Name: "bulkId", Value: strconv.Itoa(i)},
-				{Name: "data", Value: s.body(s.Users + n*size + i)},
-			}
-		}
-		text, err := s.exchange(ctx, http.MethodPost, "/Bulk", scim.AppendJSON(nil, scim.Object{
-			{Name: "schemas", Value: scim.List{scim.BulkRequestURN}}, {Name: "Operations", Value: ops},
-		}), http.StatusOK)
-		if got := bytes.Count(text, []byte(`"status":"201"`)); err == nil && got != size {
-			err = fmt.Errorf("%d of %d operations were done: %.300s", got, size, text)
-		}
+		err := s.createMany(ctx, s.Users+n*size, size)
 		return true, err
 	})
 }
@@ -427,7 +303,7 @@ func (s *scimBench) verify(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		want := s.body(i)
+		want := benchUser(i)
 		if i%2 == 0 {
 			want.Set("active", false)
 			want.Set("title", "Title "+strconv.Itoa(i))

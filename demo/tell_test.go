@@ -106,11 +106,11 @@ func TestQuantile(t *testing.T) {
 }
 
 func TestParsePeak(t *testing.T) {
-	got, err := parsePeak("Name:\tlockstep\nVmPeak:\t  900 kB\nVmHWM:\t   2048 kB\nVmRSS:\t 1 kB\n")
+	got, err := parseSize("Name:\tlockstep\nVmPeak:\t  900 kB\nVmHWM:\t   2048 kB\nVmRSS:\t 1 kB\n", "VmHWM:")
 	if err != nil || got != 2 {
 		t.Errorf("%g, %v", got, err)
 	}
-	if _, err := parsePeak("Name:\tlockstep\n"); err == nil {
+	if _, err := parseSize("Name:\tlockstep\n", "VmHWM:"); err == nil {
 		t.Error("no error without the line")
 	}
 }

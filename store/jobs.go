@@ -103,6 +103,15 @@ func (db *DB) ListJobs(ctx context.Context, tenant lockstep.TenantID) ([]provisi
 	return bare(all), nil
 }
 
+// Sources returns the inbound jobs of all tenants that are not paused, oldest first. Tenants without a source cost nothing.
+func (db *DB) Sources(ctx context.Context) ([]provision.Job, error) {
+	all, err := jobs(db.asks(ctx), "WHERE j.direction = 'inbound' AND j.state <> 'paused' ORDER BY j.id")
+	if err != nil {
+		return nil, fmt.Errorf("read sources: %w", err)
+	}
+	return bare(all), nil
+}
+
 func bare(rows []jobRow) []provision.Job {
 	all := make([]provision.Job, len(rows))
 	for i := range rows {

@@ -9,8 +9,17 @@ import (
 )
 
 type benchCmd struct {
-	Cycle benchCycleCmd `cmd:"" help:"Measure a company on its way into a Webex organisation."`
-	SCIM  benchSCIMCmd  `cmd:"" name:"scim" help:"Measure the SCIM endpoint of a tenant."`
+	Cycle   benchCycleCmd   `cmd:"" help:"Measure a company on its way into a Webex organisation."`
+	SCIM    benchSCIMCmd    `cmd:"" name:"scim" help:"Measure the SCIM endpoint of a tenant."`
+	Tenants benchTenantsCmd `cmd:"" help:"Measure what many tenants cost who do nothing."`
+}
+
+// benchStore tells which database a bench runs on: --store as the other commands have it, or postgres with --dsn.
+func (c *cli) benchStore(dsn string) (store, address string) {
+	if strings.HasPrefix(c.Store, "postgres") && strings.Contains(c.Store, "://") {
+		return "postgres", c.Store
+	}
+	return c.Store, dsn
 }
 
 type benchCycleCmd struct {
@@ -27,10 +36,7 @@ type benchCycleCmd struct {
 
 // Run measures.
 func (b *benchCycleCmd) Run(c *cli) error {
-	store, dsn := c.Store, b.DSN
-	if strings.HasPrefix(store, "postgres") && strings.Contains(store, "://") {
-		store, dsn = "postgres", store
-	}
+	store, dsn := c.benchStore(b.DSN)
 	report, err := demo.Bench{
 		People: b.People, Groups: b.Groups, Latency: b.Latency, Limit: b.Limit, Connections: b.Connections, Changes: b.Changes,
 		Seed: b.Seed, Store: store, DSN: dsn, CPUProfile: b.CPUProfile, Say: func(text string) { c.say("%s", text) },

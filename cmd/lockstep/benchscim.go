@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-	"strings"
 	"time"
 
 	"lockstep/demo"
@@ -19,10 +18,7 @@ type benchSCIMCmd struct {
 
 // Run measures.
 func (b *benchSCIMCmd) Run(c *cli) error {
-	store, dsn := c.Store, b.DSN
-	if strings.HasPrefix(store, "postgres") && strings.Contains(store, "://") {
-		store, dsn = "postgres", store
-	}
+	store, dsn := c.benchStore(b.DSN)
 	report, err := demo.SCIMBench{
 		Users: b.Users, Connections: b.Connections, Time: b.Time, Only: b.Only, Store: store, DSN: dsn, CPUProfile: b.CPUProfile,
 		Say: func(text string) { c.say("%s", text) },

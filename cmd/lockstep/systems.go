@@ -224,21 +224,13 @@ type watching struct {
 
 // inbound returns the jobs of sources that are not paused.
 func (n *node) inbound(ctx context.Context) (map[lockstep.JobID]provision.Job, error) {
-	jobs := map[lockstep.JobID]provision.Job{}
-	tenants, err := n.db.Tenants(ctx)
+	list, err := n.db.Sources(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range tenants {
-		list, err := n.api.Settings.ListJobs(ctx, t.ID)
-		if err != nil {
-			return jobs, err
-		}
-		for _, j := range list {
-			if j.Direction == provision.Inbound && j.State != provision.Paused {
-				jobs[j.ID] = j
-			}
-		}
+	jobs := make(map[lockstep.JobID]provision.Job, len(list))
+	for _, j := range list {
+		jobs[j.ID] = j
 	}
 	return jobs, nil
 }

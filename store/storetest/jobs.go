@@ -17,7 +17,26 @@ import (
 func testJobs(t *testing.T, open Open) {
 	t.Run("settings", func(t *testing.T) { jobSettings(found(t, open, store.Config{})) })
 	t.Run("slice", func(t *testing.T) { jobSlices(found(t, open, store.Config{})) })
+	t.Run("sources", func(t *testing.T) { jobSources(found(t, open, store.Config{})) })
 	t.Run("delete", func(t *testing.T) { jobDelete(found(t, open, store.Config{})) })
+}
+
+// jobSources: those of every tenant are found at once, but for the paused ones.
+func jobSources(c company) {
+	inbound := func(j *provision.Job) { j.Direction = provision.Inbound }
+	c.job("webex", nil)
+	here := c.job("ldap", inbound)
+	paused := c.job("csv", inbound)
+	paused.State = provision.Paused
+	c.ok(c.db.PutJob(c.Context(), admin, paused))
+	other := c
+	other.tenant = c.add("other")
+	there := other.job("ldap", inbound)
+	got, err := c.db.Sources(c.Context())
+	c.ok(err)
+	if d := cmp.Diff([]provision.Job{here, there}, got); d != "" {
+		c.Error(d)
+	}
 }
 
 func jobSettings(c company) {
