@@ -29,6 +29,8 @@ type peer struct {
 	tenant lockstep.TenantID
 	url    string
 	limits scimhttp.Limits
+	key    store.Key        // of cursors
+	now    func() time.Time // of cursors; nil is time.Now
 }
 
 // onEach runs the test on SQLite and on PostgreSQL.
@@ -59,7 +61,7 @@ func onEach(t *testing.T, f func(t *testing.T, db *store.DB)) {
 // newPeer adds a tenant to the database and serves it. change, which may be nil, adapts it before.
 func newPeer(t testing.TB, db *store.DB, change func(*peer)) *peer {
 	t.Helper()
-	p := &peer{TB: t, db: db, tenant: lockstep.NewID[lockstep.TenantID]()}
+	p := &peer{TB: t, db: db, tenant: lockstep.NewID[lockstep.TenantID](), key: store.NewKey()}
 	p.scim = &directory.SCIM{Store: db, Search: db, Pages: &directory.Pages{}}
 	if change != nil {
 		change(p)
@@ -68,7 +70,8 @@ func newPeer(t testing.TB, db *store.DB, change func(*peer)) *peer {
 	if err != nil && !errors.Is(err, lockstep.ErrConflict) { // a second peer of the tenant
 		t.Fatal(err)
 	}
-	handler := &scimhttp.Handler{Limits: p.limits, Tenant: func(r *http.Request) (scimhttp.Backend, error) {
+	cursors := &scimhttp.Cursors{Box: p.key.Box("scim cursor"), Now: p.now}
+	handler := &scimhttp.Handler{Limits: p.limits, Cursors: cursors, Tenant: func(r *http.Request) (scimhttp.Backend, error) {
 		token := r.Header.Get("Authorization")
 		switch token {
 		case "Bearer eager":

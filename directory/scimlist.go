@@ -26,25 +26,30 @@ func (e Endpoint) List(ctx context.Context, q scim.Query) (scim.Page, error) {
 	}
 	s := Search{
 		Kind: kind, Filter: q.Filter, Types: typeOf(kind).FilterTypes(), SortBy: q.SortBy, Descending: q.Descending && !q.SortBy.IsZero(),
-		Offset: q.StartIndex - 1, Limit: q.Count,
+		Limit: q.Count,
 	}
-	key := e.pageKey(q)
-	if q.Count > 0 {
-		s.After = e.Pages.find(key + strconv.Itoa(q.StartIndex))
+	if err := e.begin(&s, q); err != nil {
+		return scim.Page{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, searchTime)
 	defer cancel()
 	f, err := e.Search.Search(ctx, e.Tenant, s)
 	if l, ok := errors.AsType[*lockstep.Error](err); ok && l.Code == lockstep.CodeInvalid {
+		if q.After != "" { // the filter was good on the page before
+			return scim.Page{}, scim.ErrInvalidCursor()
+		}
 		return scim.Page{}, scim.ErrInvalidFilter(l.Detail)
 	}
 	if err != nil {
 		return scim.Page{}, err
 	}
-	if !f.Next.IsZero() {
-		e.Pages.keep(key+strconv.Itoa(q.StartIndex+len(f.Records)), f.Next)
+	page := scim.Page{Total: f.Total, Resources: make([]scim.Resource, len(f.Records)), More: f.More}
+	switch {
+	case q.StartIndex == 0:
+		page.First, page.Last = e.place(f.First), e.place(f.Last)
+	case q.Count > 0 && len(f.Records) == q.Count:
+		e.Pages.keep(e.pageKey(q, q.StartIndex+q.Count), f.Last)
 	}
-	page := scim.Page{Total: f.Total, Resources: make([]scim.Resource, len(f.Records))}
 	names, err := e.managers(ctx, kind, q.Want, f.Records...)
 	if err != nil {
 		return scim.Page{}, err
@@ -58,8 +63,20 @@ func (e Endpoint) List(ctx context.Context, q scim.Query) (scim.Page, error) {
 	return page, nil
 }
 
-// pageKey names a query of a client; what is appended is the startIndex.
-func (e Endpoint) pageKey(q scim.Query) string {
+// begin says where the page begins: at a cursor's place, or where the page before ended that the client has seen.
+func (e Endpoint) begin(s *Search, q scim.Query) (err error) {
+	switch {
+	case q.StartIndex == 0:
+		s.After, err = e.mark(q.After)
+		s.Backward, s.NoTotal = q.Backward, q.NoTotal
+	case q.Count > 0:
+		s.Offset, s.After = q.StartIndex-1, e.Pages.find(e.pageKey(q, q.StartIndex))
+	}
+	return err
+}
+
+// pageKey names the page of a client's query that begins with the startIndex.
+func (e Endpoint) pageKey(q scim.Query, startIndex int) string {
 	var b strings.Builder
 	for _, part := range []string{string(e.Tenant), e.Client, q.Type, q.SortBy.String(), strconv.FormatBool(q.Descending)} {
 		b.WriteString(part)
@@ -69,7 +86,7 @@ func (e Endpoint) pageKey(q scim.Query) string {
 		b.WriteString(q.Filter.String())
 	}
 	sum := sha256.Sum256([]byte(b.String())) // filters may be long, and there are many
-	return string(sum[:])
+	return string(sum[:]) + strconv.Itoa(startIndex)
 }
 
 const (

@@ -29,13 +29,15 @@ type Search struct {
 	Offset     int // leave out so many; ignored when After is set
 	Limit      int // at most so many; 0 asks for the total only
 	After      Mark
+	Backward   bool // the page that ends before After, or before the end; its records are in order all the same. Offset is 0
+	NoTotal    bool // Found.Total is not needed. Offset is 0
 }
 
-// Mark is where a page ended, from Found.Next. A search with the same filter and order goes on there, however far from the
-// start that is. The zero Mark is the start.
+// Mark is the place of a record, from Found. A search with the same filter and order goes on there, however far from the start
+// that is, and whatever has become of the record. The zero Mark is the start, or the end when the search goes backward.
 type Mark struct {
 	Key, ID string
-	Total   int
+	Total   int // of all that matched when the mark was made
 }
 
 // IsZero reports whether the mark is the start.
@@ -43,9 +45,10 @@ func (m Mark) IsZero() bool { return m.ID == "" }
 
 // Found is one page.
 type Found struct {
-	Total   int // of all that match; of a page after a Mark, what it was at the first page
-	Records []Record
-	Next    Mark // zero when the page is not full, or cannot be continued
+	Total       int // of all that match; of a page after a Mark, what the mark says; 0 with Search.NoTotal
+	Records     []Record
+	First, Last Mark // where the first and the last record stand; zero when there are none
+	More        bool // others come after the page, or before it when the search goes backward
 }
 
 // Relative is a user or group at the other end of a membership, with a name to show.

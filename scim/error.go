@@ -97,6 +97,20 @@ func ErrNoTarget(detail string) *Error { return &Error{400, TypeNoTarget, detail
 // ErrInvalidValue reports a value that is missing or not compatible with its attribute: 400.
 func ErrInvalidValue(detail string) *Error { return &Error{400, TypeInvalidValue, detail} }
 
+// ErrInvalidCursor reports a cursor that is not one of the query's: 400 (RFC 9865 §2.1). It says the same of one that was made up,
+// altered, or given to somebody else.
+func ErrInvalidCursor() *Error {
+	return &Error{400, TypeInvalidCursor, "The cursor is not one that this query has returned to this client."}
+}
+
+// ErrExpiredCursor reports a cursor that is too old: 400 (RFC 9865 §2.1).
+func ErrExpiredCursor() *Error {
+	return &Error{400, TypeExpiredCursor, "The cursor has expired: begin again with an empty one."}
+}
+
+// ErrInvalidCount reports a count that is no number, or not that of the pages before: 400 (RFC 9865 §2.1).
+func ErrInvalidCount(detail string) *Error { return &Error{400, TypeInvalidCount, detail} }
+
 // ErrNotFound reports a resource that does not exist: 404.
 func ErrNotFound(detail string) *Error { return &Error{Status: 404, Detail: detail} }
 

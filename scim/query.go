@@ -40,15 +40,28 @@ type Query struct {
 	Filter     filter.Expr // nil: every resource
 	SortBy     filter.Path // the zero Path: in an order that stays the same from page to page
 	Descending bool
-	StartIndex int // from 1
+	StartIndex int // from 1; 0 when paging by cursor
 	Count      int // at most so many resources; 0 asks for the total only
 	Want       *Projection
+
+	// Paging by cursor (RFC 9865). After is First or Last of an earlier page of the same query. The page begins behind it, or at
+	// the start when After is "". Backward turns the direction: the page ends before After, or at the end.
+	After    string
+	Backward bool
+	NoTotal  bool // Page.Total is not needed
 }
 
-// Page is the answer to a Query. Resources starts with the StartIndex-th of the Total that match.
+// Page is the answer to a Query. Resources are in the order of the query, whatever the direction, and start with the
+// StartIndex-th of the Total that match when paging by index.
 type Page struct {
 	Total     int
 	Resources []Resource
+
+	// Paging by cursor: the places of the first and the last resource, "" when there are none, and whether there are more in the
+	// direction of the query. A place holds whatever the store needs to go on there, even when the resource is gone; who
+	// serves several tenants or clients puts into it whom it is for, and refuses that of another with ErrInvalidCursor.
+	First, Last string
+	More        bool
 }
 
 // Definitions returns the core schema and the extensions of the type. The caller must not change them.

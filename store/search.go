@@ -77,7 +77,7 @@ func (q *search) page(ctx context.Context, where, column string) (f directory.Fo
 			return f, err
 		}
 		direction := ""
-		if q.Descending {
+		if q.reversed() {
 			direction = " DESC"
 		}
 		text := "SELECT " + q.columns() + conditions + after + " ORDER BY "
@@ -89,7 +89,7 @@ func (q *search) page(ctx context.Context, where, column string) (f directory.Fo
 		} else {
 			text += "u.id"
 		}
-		text += direction + " LIMIT " + strconv.Itoa(rounded(q.Limit))
+		text += direction + " LIMIT " + strconv.Itoa(rounded(q.Limit)+1) // one more tells whether there are more
 		if offset > 0 {
 			text += " OFFSET " + q.arg(int64(offset))
 		}
@@ -97,16 +97,28 @@ func (q *search) page(ctx context.Context, where, column string) (f directory.Fo
 		if f.Records, err = collect(rows, err, scanRecord); err != nil {
 			return f, err
 		}
+		f.More = len(f.Records) > q.Limit
 		f.Records = f.Records[:min(len(f.Records), q.Limit)]
+		if q.Backward {
+			slices.Reverse(f.Records)
+		}
 	}
-	if f.Total, err = q.total(ctx, conditions, q.args[:base], len(f.Records)); err != nil {
-		return f, err
+	if !q.NoTotal {
+		if f.Total, err = q.total(ctx, conditions, q.args[:base], len(f.Records)); err != nil {
+			return f, err
+		}
 	}
-	if n := len(f.Records); n > 0 && n == q.Limit {
-		f.Next, err = q.mark(f.Records[n-1], column, f.Total)
+	if n := len(f.Records); n > 0 {
+		var wrong error
+		f.First, err = q.mark(f.Records[0], column, f.Total)
+		f.Last, wrong = q.mark(f.Records[n-1], column, f.Total)
+		err = errors.Join(err, wrong)
 	}
 	return f, err
 }
+
+// reversed reports whether the search goes from the last to the first.
+func (q *search) reversed() bool { return q.Descending != q.Backward }
 
 // since reports whether the filter wants what has changed after a time.
 func since(e filter.Expr) bool {
@@ -168,7 +180,7 @@ func (q *search) start(ctx context.Context, conditions, column string) (after st
 		return " AND u.id >= " + q.arg(id), 0, nil
 	}
 	sign := " > "
-	if q.Descending {
+	if q.reversed() {
 		sign = " < "
 	}
 	if column == "u.id" {
@@ -176,9 +188,10 @@ func (q *search) start(ctx context.Context, conditions, column string) (after st
 	}
 	var key any = q.After.Key
 	if column == "u.modified" {
-		if key, err = strconv.ParseInt(q.After.Key, 10, 64); err != nil {
-			return "", 0, invalid("The mark of the page cannot be read.")
-		}
+		key, err = strconv.ParseInt(q.After.Key, 10, 64)
+	}
+	if err != nil || strings.HasPrefix(q.After.Key, keyMark) {
+		return "", 0, errMark
 	}
 	return " AND (" + column + ", u.id)" + sign + "(" + q.arg(key) + ", " + q.arg(q.After.ID) + ")", 0, nil
 }
@@ -202,14 +215,17 @@ func (q *search) numbered(ctx context.Context, conditions string) (string, error
 	return ids[0], nil
 }
 
-// mark is where the page ends.
-func (q *search) mark(last directory.Record, column string, total int) (directory.Mark, error) {
-	m := directory.Mark{ID: last.ID, Total: total}
+// errMark is what a mark gets that another search made.
+var errMark = invalid("The mark of the page cannot be read.")
+
+// mark is where the record stands.
+func (q *search) mark(r directory.Record, column string, total int) (directory.Mark, error) {
+	m := directory.Mark{ID: r.ID, Total: total}
 	switch column {
 	case "u.modified":
-		m.Key = strconv.FormatInt(millis(last.Modified), 10)
+		m.Key = strconv.FormatInt(millis(r.Modified), 10)
 	case "u.user_name", "u.name":
-		o, err := object(string(last.Doc))
+		o, err := object(string(r.Doc))
 		if err != nil {
 			return m, err
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/text/unicode/norm"
@@ -13,7 +12,6 @@ import (
 	"lockstep"
 	"lockstep/directory"
 	"lockstep/scim"
-	"lockstep/scim/filter"
 )
 
 // turns lets one scan of a tenant run at a time, so that no tenant takes more than one processor with searches.
@@ -66,49 +64,72 @@ type candidate struct {
 	relations []bool
 }
 
-// hit is a record that matched, with the key it is sorted by.
-type hit struct {
-	id  string
-	key any // string, bool, int64 or float64; nil when it has none
-}
-
-// scan looks at every record that fulfils the condition.
+// scan looks at every record that fulfils the condition, in the order of ids; once the page is full it goes on only to count.
 func (q *search) scan(ctx context.Context, cond condition) (f directory.Found, err error) {
 	done, err := q.db.scans.take(ctx, q.tenant)
 	if err != nil {
 		return f, err
 	}
 	defer done()
-	var hits []hit
-	match := q.matcher()
-	sorted := q.SortBy.Attr != ""
-	must := hint(q.Filter)
-	err = q.candidates(ctx, cond.text, func(c candidate) error {
-		if !mayHold(c.Doc, must) {
-			return nil
-		}
-		o, err := q.object(c)
-		if err != nil || !match(o) {
-			return err
-		}
+	if q.SortBy.Attr != "" {
+		return q.scanSorted(ctx, cond)
+	}
+	from, skip := q.After.ID, 0
+	if q.After.IsZero() {
+		skip = q.Offset
+	}
+	err = q.matching(ctx, cond.text, from, q.reversed(), func(c candidate, _ scim.Object) bool {
 		f.Total++
 		switch {
-		case sorted:
-			hits = append(hits, hit{c.ID, q.key(o)})
-		case f.Total > q.Offset && len(f.Records) < q.Limit:
+		case f.Total <= skip:
+		case len(f.Records) < q.Limit:
 			f.Records = append(f.Records, c.Record)
+		default:
+			f.More = true
+			return q.After.IsZero() && !q.NoTotal
 		}
-		return nil
+		return true
 	})
-	if err != nil || !sorted {
-		return f, err
+	f.Total = q.known(f.Total)
+	if q.Backward {
+		slices.Reverse(f.Records)
 	}
-	f.Records, err = q.sorted(ctx, hits)
+	if n := len(f.Records); n > 0 {
+		f.First, f.Last = directory.Mark{ID: f.Records[0].ID, Total: f.Total}, directory.Mark{ID: f.Records[n-1].ID, Total: f.Total}
+	}
 	return f, err
 }
 
-// candidates calls f with the records that fulfil the condition, by id; backwards when ids are asked for in that order.
-func (q *search) candidates(ctx context.Context, where string, f func(candidate) error) error {
+// known is the total that the page tells, when so many were counted.
+func (q *search) known(counted int) int {
+	switch {
+	case q.NoTotal:
+		return 0
+	case !q.After.IsZero():
+		return q.After.Total
+	}
+	return counted
+}
+
+// matching calls f with the records that fulfil the condition and match the filter, by id from the one after from, until f
+// returns false.
+func (q *search) matching(ctx context.Context, where, from string, reversed bool, f func(candidate, scim.Object) bool) error {
+	match, must := q.matcher(), hint(q.Filter)
+	return q.candidates(ctx, where, from, reversed, func(c candidate) (bool, error) {
+		if !mayHold(c.Doc, must) {
+			return true, nil
+		}
+		o, err := q.object(c)
+		if err != nil || !match(o) {
+			return err == nil, err
+		}
+		return f(c, o), nil
+	})
+}
+
+// candidates calls f with the records that fulfil the condition, by id or in reverse, from the one after last, until f returns
+// false.
+func (q *search) candidates(ctx context.Context, where, last string, reversed bool, f func(candidate) (bool, error)) error {
 	columns := q.columns()
 	for _, r := range q.relations {
 		columns += ", " + r
@@ -117,9 +138,10 @@ func (q *search) candidates(ctx context.Context, where string, f func(candidate)
 	if where != "" {
 		text += " AND (" + where + ")"
 	}
-	sign, direction, last := " > ", "", ""
-	if q.Descending && q.SortBy.Attr == "" {
-		sign, direction, last = " < ", " DESC", "~" // after every id
+	sign, direction := " > ", ""
+	if reversed {
+		sign, direction = " < ", " DESC"
+		last = cmp.Or(last, "~") // after every id
 	}
 	args := slices.Clone(q.args)
 	n := len(args)
@@ -131,7 +153,7 @@ func (q *search) candidates(ctx context.Context, where string, f func(candidate)
 			return err
 		}
 		for _, c := range page {
-			if err := f(c); err != nil {
+			if more, err := f(c); err != nil || !more {
 				return err
 			}
 		}
@@ -179,88 +201,3 @@ func (q *search) object(c candidate) (scim.Object, error) {
 
 // metaTime is how meta shows times.
 const metaTime = "2006-01-02T15:04:05.000Z"
-
-// key is what the record is sorted by: of several values the primary one, else the first (RFC 7644 §3.4.2.3).
-func (q *search) key(o scim.Object) any {
-	p := q.SortBy
-	v := scim.First(o, p)
-	if list, ok := o.Get(p.Attr).(scim.List); ok && p.URN == "" {
-		for _, e := range list {
-			if one, ok := e.(scim.Object); ok && one.Get("primary") == true && p.Sub != "" {
-				v = one.Get(p.Sub)
-			}
-		}
-	}
-	if one, ok := v.(scim.Object); ok {
-		v = one.Get("value")
-	}
-	if s, ok := v.(string); ok && (q.Types.Exact == nil || !q.Types.Exact(p)) {
-		return filter.Fold(s)
-	}
-	return v
-}
-
-// sorted returns the page of the hits.
-func (q *search) sorted(ctx context.Context, hits []hit) ([]directory.Record, error) {
-	slices.SortFunc(hits, func(a, b hit) int {
-		d := cmp.Or(compareKeys(a.key, b.key), strings.Compare(a.id, b.id))
-		if q.Descending {
-			return -d
-		}
-		return d
-	})
-	from := min(q.Offset, len(hits))
-	hits = hits[from:min(from+q.Limit, len(hits))]
-	at := make(map[string]int, len(hits))
-	ids := make([]string, len(hits))
-	for i, h := range hits {
-		ids[i], at[h.id] = h.id, i
-	}
-	all := make([]directory.Record, len(hits))
-	text := "SELECT " + q.columns() + q.from() + " AND u.id IN (@list)"
-	err := lists(q.db, text, []any{string(q.tenant)}, ids, func(text string, args []any) error {
-		rows, err := q.db.query(ctx, text, args...)
-		_, err = collect(rows, err, func(s scanner) (struct{}, error) {
-			r, err := scanRecord(s)
-			if err == nil {
-				all[at[r.ID]] = r
-			}
-			return struct{}{}, err
-		})
-		return err
-	})
-	return slices.DeleteFunc(all, func(r directory.Record) bool { return r.ID == "" }), err // gone since
-}
-
-// compareKeys orders values of one attribute. No value comes after all others (RFC 7644 §3.4.2.3).
-func compareKeys(a, b any) int {
-	if a == nil || b == nil {
-		return rank(a == nil) - rank(b == nil)
-	}
-	switch a := a.(type) {
-	case string:
-		if b, ok := b.(string); ok {
-			return strings.Compare(a, b)
-		}
-	case bool:
-		if b, ok := b.(bool); ok {
-			return rank(a) - rank(b)
-		}
-	case int64:
-		if b, ok := b.(int64); ok {
-			return cmp.Compare(a, b)
-		}
-	case float64:
-		if b, ok := b.(float64); ok {
-			return cmp.Compare(a, b)
-		}
-	}
-	return strings.Compare(fmt.Sprintf("%T", a), fmt.Sprintf("%T", b))
-}
-
-func rank(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}

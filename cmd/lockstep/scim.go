@@ -68,6 +68,9 @@ func newSCIM(db *store.DB, c nodeConfig) *scimServer {
 	s := &scimServer{db: db, config: c, now: time.Now, clients: map[token.Hash]*scimClient{}, limits: map[lockstep.TokenID]*rate.Limiter{}}
 	s.scim = &directory.SCIM{Store: db, Search: db, Pages: &directory.Pages{}, Hash: hasher(runtime.GOMAXPROCS(0)), Tolerant: c.SCIM.Tolerant}
 	s.http = &scimhttp.Handler{Tenant: s.endpoint}
+	if !c.Key.Zero() {
+		s.http.Cursors = &scimhttp.Cursors{Box: c.Key.Box("scim cursor")}
+	}
 	if base := strings.TrimSuffix(c.SCIM.PublicURL, "/"); base != "" {
 		s.http.Base = func(r *http.Request) string { return base + scimPrefix + r.PathValue("tenant") + "/v2" }
 	}

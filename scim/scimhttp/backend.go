@@ -51,6 +51,9 @@ type Handler struct {
 	Limits Limits
 	// Authentication lists what discovery announces (RFC 7643 §5). Nil is the bearer token of RFC 6750.
 	Authentication []scim.AuthenticationScheme
+	// Cursors lets clients page by cursor; every Backend must then know scim.Query.After. Nil is paging by index alone: a
+	// request with a cursor is refused, lest the client take the first page for all there is.
+	Cursors *Cursors
 	// HideETag keeps entity tags out of what discovery announces. They work all the same.
 	HideETag bool
 }

@@ -3,6 +3,7 @@ package scimhttp
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"lockstep/scim"
 )
@@ -80,6 +81,9 @@ func (c *call) providerConfig() scim.Object {
 		Patch: true, BulkOperations: c.limits.BulkOps, BulkBytes: int(c.limits.BulkBody), FilterResults: c.limits.MaxPageSize,
 		Sort: true, ETag: !c.h.HideETag, Authentication: c.h.Authentication,
 		Pagination: scim.Pagination{DefaultPageSize: c.limits.PageSize, MaxPageSize: c.limits.MaxPageSize},
+	}
+	if c.h.Cursors != nil {
+		config.Pagination.Cursor, config.Pagination.CursorTimeout = true, int(c.h.Cursors.life()/time.Second)
 	}
 	if config.Authentication == nil {
 		config.Authentication = []scim.AuthenticationScheme{{

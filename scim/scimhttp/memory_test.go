@@ -138,17 +138,63 @@ func (m *memory) List(_ context.Context, q scim.Query) (scim.Page, error) {
 			found = append(found, *r)
 		}
 	}
+	order := func(a, b place) int {
+		d := cmp.Compare(a.key, b.key)
+		if q.Descending {
+			d = -d
+		}
+		return cmp.Or(d, cmp.Compare(a.number, b.number))
+	}
+	slices.SortFunc(found, func(a, b scim.Resource) int { return order(placeOf(a, q), placeOf(b, q)) })
+	from := min(max(q.StartIndex-1, 0), len(found))
+	if q.StartIndex > 0 {
+		return scim.Page{Total: len(found), Resources: found[from:min(from+q.Count, len(found))]}, nil
+	}
+	return m.byCursor(found, q, order)
+}
+
+// place is where a resource stands in a list.
+type place struct {
+	key    string
+	number int
+}
+
+func placeOf(r scim.Resource, q scim.Query) (p place) {
 	if q.SortBy.Attr != "" {
-		slices.SortStableFunc(found, func(a, b scim.Resource) int {
-			d := cmp.Compare(fmt.Sprint(scim.First(a.Attributes, q.SortBy)), fmt.Sprint(scim.First(b.Attributes, q.SortBy)))
-			if q.Descending {
-				return -d
-			}
-			return d
+		p.key = fmt.Sprint(scim.First(r.Attributes, q.SortBy))
+	}
+	p.number, _ = strconv.Atoi(r.ID[1:])
+	return p
+}
+
+// byCursor cuts out the page behind or before q.After, which is the key and the number of a resource.
+func (m *memory) byCursor(found []scim.Resource, q scim.Query, order func(a, b place) int) (scim.Page, error) {
+	page := scim.Page{Total: len(found)}
+	if q.After != "" {
+		key, number, _ := strings.Cut(q.After, "\x00")
+		n, err := strconv.Atoi(number)
+		if err != nil {
+			return page, scim.ErrInvalidCursor()
+		}
+		found = slices.DeleteFunc(found, func(r scim.Resource) bool {
+			d := order(placeOf(r, q), place{key, n})
+			return d == 0 || d < 0 != q.Backward
 		})
 	}
-	from := min(q.StartIndex-1, len(found))
-	return scim.Page{Total: len(found), Resources: found[from:min(from+q.Count, len(found))]}, nil
+	n := min(q.Count, len(found))
+	if page.More = n < len(found); q.Backward {
+		page.Resources = found[len(found)-n:]
+	} else {
+		page.Resources = found[:n]
+	}
+	text := func(r scim.Resource) string {
+		p := placeOf(r, q)
+		return p.key + "\x00" + strconv.Itoa(p.number)
+	}
+	if n > 0 {
+		page.First, page.Last = text(page.Resources[0]), text(page.Resources[n-1])
+	}
+	return page, nil
 }
 
 // newServer serves the backend under /scim/v2, for the token "good".

@@ -15,6 +15,8 @@ type request struct {
 	filter               string
 	sortBy, sortOrder    string
 	startIndex, count    string // "" when not given
+	byCursor             bool   // a cursor was given, perhaps an empty one (RFC 9865 §2)
+	cursor               string
 	attributes, excluded string
 }
 
@@ -23,7 +25,7 @@ func (c *call) list(types ...*scim.Type) (answer, error) {
 	p := c.params
 	return c.query(types, request{
 		filter: p.Get("filter"), sortBy: p.Get("sortBy"), sortOrder: p.Get("sortOrder"),
-		startIndex: p.Get("startIndex"), count: p.Get("count"),
+		startIndex: p.Get("startIndex"), count: p.Get("count"), byCursor: p.Has("cursor"), cursor: p.Get("cursor"),
 		attributes: p.Get("attributes"), excluded: p.Get("excludedAttributes"),
 	})
 }
@@ -38,8 +40,13 @@ func (c *call) search(types ...*scim.Type) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	cursor := o.Get("cursor")
+	if _, ok := cursor.(string); !ok && cursor != nil {
+		return answer{}, scim.ErrInvalidCursor()
+	}
 	return c.query(types, request{
 		filter: o.Text("filter"), sortBy: o.Text("sortBy"), sortOrder: o.Text("sortOrder"),
+		byCursor: cursor != nil, cursor: o.Text("cursor"),
 		startIndex: numberText(o.Get("startIndex")), count: numberText(o.Get("count")),
 		attributes: listText(o.Get("attributes")), excluded: listText(o.Get("excludedAttributes")),
 	})
@@ -83,6 +90,13 @@ func (c *call) query(types []*scim.Type, r request) (a answer, err error) {
 	if err != nil {
 		return a, err
 	}
+	if r.byCursor {
+		l, found, err := c.byCursor(able, q.Count, r.cursor)
+		if err != nil {
+			return a, err
+		}
+		return c.sendList(l, found, q.Want)
+	}
 	var found []result
 	l := scim.ListResponse{StartIndex: q.StartIndex}
 	for _, t := range able {
@@ -94,13 +108,15 @@ func (c *call) query(types []*scim.Type, r request) (a answer, err error) {
 			return a, err
 		}
 		l.Total += page.Total
-		for i := range page.Resources {
-			found = append(found, result{t.typ, &page.Resources[i]})
-		}
+		found = append(found, results(t.typ, page)...)
 	}
+	return c.sendList(l, found, q.Want)
+}
+
+func (c *call) sendList(l scim.ListResponse, found []result, want *scim.Projection) (a answer, err error) {
 	l.Items = len(found)
 	*c.buf = scim.AppendList(*c.buf, l, func(dst []byte, i int) []byte {
-		dst, wrong := c.render(dst, found[i].typ, found[i].res, q.Want)
+		dst, wrong := c.render(dst, found[i].typ, found[i].res, want)
 		err = errors.Join(err, wrong)
 		return dst
 	})
@@ -113,15 +129,38 @@ type result struct {
 	res *scim.Resource
 }
 
+func results(t *scim.Type, page scim.Page) []result {
+	list := make([]result, len(page.Resources))
+	for i := range page.Resources {
+		list[i] = result{t, &page.Resources[i]}
+	}
+	return list
+}
+
+// paging reads startIndex and count. "A value less than 1 SHALL be interpreted as 1", "a negative value SHALL be interpreted as 0"
+// (RFC 7644 §3.4.2.4, RFC 9865 §2).
+func (c *call) paging(r request) (q scim.Query, err error) {
+	if q.Count, err = integer("count", r.count, c.limits.PageSize); err != nil && r.byCursor {
+		return q, scim.ErrInvalidCount("count must be a whole number")
+	}
+	if err != nil {
+		return q, err
+	}
+	q.Count = min(max(q.Count, 0), c.limits.MaxPageSize)
+	switch {
+	case !r.byCursor:
+		q.StartIndex, err = integer("startIndex", r.startIndex, 1)
+		q.StartIndex = max(q.StartIndex, 1)
+	case r.startIndex != "":
+		err = scim.ErrInvalidValue("startIndex and cursor are two ways of paging: send one of them")
+	}
+	return q, err
+}
+
 func (c *call) parse(r request) (q scim.Query, err error) {
-	if q.StartIndex, err = integer("startIndex", r.startIndex, 1); err != nil {
+	if q, err = c.paging(r); err != nil {
 		return q, err
 	}
-	if q.Count, err = integer("count", r.count, c.limits.PageSize); err != nil {
-		return q, err
-	}
-	// "A value less than 1 SHALL be interpreted as 1", "a negative value SHALL be interpreted as 0" (RFC 7644 §3.4.2.4).
-	q.StartIndex, q.Count = max(q.StartIndex, 1), min(max(q.Count, 0), c.limits.MaxPageSize)
 	if q.Want, err = c.projection(r.attributes, r.excluded); err != nil {
 		return q, err
 	}

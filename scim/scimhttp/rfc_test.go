@@ -10,6 +10,7 @@ import (
 
 	"lockstep/scim/scimhttp"
 	"lockstep/scim/scimtest"
+	"lockstep/store"
 )
 
 // TestRFC plays what RFC 7643 and 7644 say and servers get wrong. Each recording cites its section.
@@ -29,6 +30,7 @@ func TestRFC(t *testing.T) {
 			}
 			server := newServer(t, newMemory(), func(h *scimhttp.Handler) {
 				h.Limits = scimhttp.Limits{Body: 4 << 10, BulkBody: 8 << 10, BulkOps: 8, MaxPageSize: 20}
+				h.Cursors = &scimhttp.Cursors{Box: store.NewKey().Box("test")}
 			})
 			scimtest.Play(t, recording, map[string]string{"base": server.URL + "/scim/v2"}, func(r *http.Request) (*http.Response, error) {
 				to, err := r.URL.Parse(server.URL + "/scim/v2" + r.URL.RequestURI())

@@ -270,11 +270,50 @@ func (s *staff) walk(t *rapid.T, text string, q directory.Search) {
 			t.Fatalf("%s: %d of %d, %v", text, f.Total, whole.Total, err)
 		}
 		marked = append(marked, recordIDs(f.Records)...)
-		byMark.After = f.Next
+		byMark.After = f.Last
 	}
 	want := recordIDs(whole.Records)
 	if !slices.Equal(numbered, want) || !slices.Equal(marked, want) {
 		t.Fatalf("%s by %s: pages are\n%v\n%v\nof\n%v", text, q.SortBy, numbered, marked, want)
+	}
+	q.Offset, q.NoTotal = 0, true
+	forward, _ := s.follow(t, q)
+	q.Backward = true
+	backward, first := s.follow(t, q)
+	if !slices.Equal(slices.Concat(forward...), want) || !slices.Equal(slices.Concat(backward...), want) {
+		t.Fatalf("%s by %s: pages are\n%v\nbackward\n%v\nof\n%v", text, q.SortBy, forward, backward, want)
+	}
+	if len(want) == 0 {
+		return
+	}
+	q.After, q.Backward = first, false // turn around at the start
+	rest, _ := s.follow(t, q)
+	if !slices.Equal(slices.Concat(rest...), want[1:]) {
+		t.Fatalf("%s by %s: behind the first are\n%v\nof\n%v", text, q.SortBy, rest, want)
+	}
+}
+
+// follow walks until there are no more, forward or backward, and returns the pages as they stand, and where the first record of
+// them all is. Only the last page of the walk may be smaller than the limit.
+func (s *staff) follow(t *rapid.T, q directory.Search) (pages [][]string, first directory.Mark) {
+	for {
+		f, err := s.db.Search(context.Background(), s.tenant, q)
+		if err != nil || f.Total != 0 || f.More && len(f.Records) != q.Limit {
+			t.Fatalf("%d records of %d, %v", len(f.Records), f.Total, err)
+		}
+		if q.Backward {
+			pages = slices.Insert(pages, 0, recordIDs(f.Records))
+			q.After = f.First
+		} else {
+			pages = append(pages, recordIDs(f.Records))
+			q.After = f.Last
+		}
+		if first.IsZero() || q.Backward {
+			first = f.First
+		}
+		if !f.More {
+			return pages, first
+		}
 	}
 }
 
