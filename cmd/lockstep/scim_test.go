@@ -55,7 +55,7 @@ func newSCIMBenchOn(t *testing.T, c scimConfig, database store.Config) *scimBenc
 			t.Fatal(err)
 		}
 	}
-	b.server = newSCIM(db, nodeConfig{SCIM: c, Log: slog.New(slog.NewJSONHandler(&b.log, nil))})
+	b.server = newSCIM(db, nodeConfig{SCIM: c, Key: database.Key, Log: slog.New(slog.NewJSONHandler(&b.log, nil))})
 	b.server.now = func() time.Time { return b.now }
 	server := httptest.NewServer(b.server.handler())
 	b.url = server.URL
