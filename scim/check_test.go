@@ -118,6 +118,38 @@ func TestClosedValues(t *testing.T) {
 	checkError(t, err, "400 invalidValue")
 }
 
+// TestDataTypes: what each type of RFC 7643 §2.3 takes, and what it does not.
+func TestDataTypes(t *testing.T) {
+	for kind, values := range map[string]struct{ takes, refuses []string }{
+		scim.String:    {[]string{`"x"`, `""`, `"é😀"`}, []string{`1`, `true`, `{"value": "x"}`}},
+		scim.Boolean:   {[]string{`true`, `false`, `"TRUE"`}, []string{`"yes"`, `1`, `{"value": true}`}},
+		scim.Decimal:   {[]string{`1.5`, `-2`, `1e3`}, []string{`"1.5"`, `true`}},
+		scim.Integer:   {[]string{`7`, `-7`}, []string{`7.5`, `"7"`, `true`}},
+		scim.DateTime:  {[]string{`"2008-01-23T04:56:22Z"`, `"2008-01-23T04:56:22.123+02:00"`, `"2008-01-23T04:56:22"`}, []string{`"2008-01-23"`, `"now"`, `1201064182`}},
+		scim.Binary:    {[]string{`"AQID"`, `"AQI="`, `"A-_9"`}, []string{`"A*"`, `"A"`, `7`}},
+		scim.Reference: {[]string{`"https://example.com/x"`, `"../Users/1"`, `"urn:x:y"`}, []string{`7`, `true`}},
+		scim.Complex:   {[]string{`{"part": "x"}`, `[{"part": "x"}]`}, []string{`"x"`, `7`}},
+	} {
+		s := &scim.Schema{ID: "urn:example:2.0:Thing", Attributes: []scim.Attribute{{Name: "a", Type: kind}}}
+		if kind == scim.Complex {
+			s.Attributes[0].SubAttributes = []scim.Attribute{{Name: "part"}}
+		}
+		ty, err := scim.NewType(scim.ResourceType{Name: "Thing", Schema: s.ID}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range values.takes {
+			if _, err := ty.Check(object(t, `{"a": `+v+`}`), scim.Mode{}); err != nil {
+				t.Errorf("%s does not take %s: %v", kind, v, err)
+			}
+		}
+		for _, v := range values.refuses {
+			_, err := ty.Check(object(t, `{"a": `+v+`}`), scim.Mode{})
+			checkError(t, err, "400 invalidValue")
+		}
+	}
+}
+
 func TestNewTypeErrors(t *testing.T) {
 	rt := scim.ResourceType{Name: "Thing", Schema: "urn:example:2.0:Thing"}
 	for name, schema := range map[string]*scim.Schema{
@@ -206,6 +238,8 @@ func TestTypeFilter(t *testing.T) {
 		`shoe pr`:                                     ``,
 		`userName eq true`:                            ``,
 		`meta.lastModified gt "2020-01-01T00:00:00Z"`: `meta.lastModified gt "2020-01-01T00:00:00Z"`,
+		`meta.lastModified gt "yesterday"`:            ``, // RFC 7643 §2.3.5: or it would find nobody and say nothing
+		`meta.lastModified sw "2020"`:                 `meta.lastModified sw "2020"`,
 	} {
 		e, err := filter.Parse(text)
 		if err != nil {

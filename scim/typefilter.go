@@ -119,6 +119,9 @@ func (c canonicalizer) compare(e filter.Compare) (filter.Expr, error) {
 		return nil, ErrInvalidFilter("the operator " + string(e.Op) + " does not apply to " + n.path)
 	}
 	v, ok := comparable(n, e.Value)
+	if s, text := v.(string); ok && text && n.kind == kindDateTime && !e.Op.Textual() && !validTime(s) {
+		return nil, ErrInvalidFilter("the attribute " + n.path + " is compared with a time such as 2006-01-02T15:04:05Z")
+	}
 	if !ok {
 		return nil, ErrInvalidFilter("the attribute " + n.path + " has values of type " + or(n.Type, String))
 	}
