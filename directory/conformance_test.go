@@ -12,32 +12,56 @@ import (
 	"lockstep/store"
 )
 
-// TestConformancePage: every test and recording that docs/scim-conformance.md names exists.
-func TestConformancePage(t *testing.T) {
-	page, err := os.ReadFile("../docs/scim-conformance.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+// testNames finds what a page names: package, test, recording.
+var testNames = regexp.MustCompile("`([a-z0-9/]+)\\.(Test[A-Za-z0-9]+)(?:/([a-z0-9-]+))?`")
+
+// The recordings of those tests that play any.
+var recordings = map[string]string{
+	"scimhttp.TestRFC": "../scim/scimhttp/testdata/rfc/", "scim.TestPatch": "../scim/testdata/patch/",
+	"directory.TestClients": "testdata/exchange/", "directory.TestDefects": "testdata/defects/",
+}
+
+// TestConformancePages: every test and recording that the pages on SCIM name exists, and they name every recording of an exchange.
+func TestConformancePages(t *testing.T) {
 	folders := map[string]string{
 		"scim": "../scim", "scim/filter": "../scim/filter", "scimhttp": "../scim/scimhttp", "directory": ".", "store": "../store/storetest",
 		"main": "../cmd/lockstep", "e2e": "../e2e",
 	}
-	recordings := map[string]string{"scimhttp.TestRFC": "../scim/scimhttp/testdata/rfc/", "directory.TestClients": "testdata/exchange/"}
-	named := regexp.MustCompile("`([a-z0-9/]+)\\.(Test[A-Za-z0-9]+)(?:/([a-z0-9-]+))?`").FindAllStringSubmatch(string(page), -1)
-	if len(named) < 50 {
-		t.Fatalf("the page names %d tests", len(named))
+	seen := map[string]bool{}
+	for page, least := range map[string]int{"scim-conformance": 120, "scim-clients": 100} {
+		text, err := os.ReadFile("../docs/" + page + ".md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := testNames.FindAllStringSubmatch(string(text), -1)
+		if len(named) < least {
+			t.Fatalf("%s names %d tests", page, len(named))
+		}
+		for _, m := range named {
+			pkg, name, recording := m[1], m[2], m[3]
+			test := name
+			if pkg == "store" { // the suite of every store names its tests in lower case
+				test = "t" + name[1:]
+			}
+			if !declared(t, folders[pkg], test) {
+				t.Errorf("%s: %s does not exist", page, m[0])
+			}
+			if file := recordings[pkg+"."+name] + recording + ".txtar"; recording != "" {
+				seen[file] = true
+				if _, err := os.Stat(file); err != nil {
+					t.Errorf("%s: %s: %v", page, m[0], err)
+				}
+			}
+		}
 	}
-	for _, m := range named {
-		pkg, name, recording := m[1], m[2], m[3]
-		if pkg == "store" { // the suite of every store names its tests in lower case
-			name = "t" + name[1:]
+	for _, test := range []string{"scimhttp.TestRFC", "directory.TestClients", "directory.TestDefects"} {
+		files, err := filepath.Glob(recordings[test] + "*.txtar")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no recordings of %s: %v", test, err)
 		}
-		if !declared(t, folders[pkg], name) {
-			t.Errorf("%s does not exist", m[0])
-		}
-		if recording != "" {
-			if _, err := os.Stat(recordings[pkg+"."+name] + recording + ".txtar"); err != nil {
-				t.Errorf("%s: %v", m[0], err)
+		for _, file := range files {
+			if !seen[file] {
+				t.Errorf("no page names %s", file)
 			}
 		}
 	}

@@ -241,7 +241,7 @@ func TestSCIMPassword(t *testing.T) {
 	created := b.password(id)
 	tell(b.status(200, bearer, "acme", "PUT", "/Users/"+id, `{"userName": "ada", "password": "Canary-replaced"}`))
 	tell(b.status(200, bearer, "acme", "PATCH", "/Users/"+id, `{"Operations": [{"op": "replace", "value": {"password": "Canary-patched"}}]}`))
-	tell(b.status(400, bearer, "acme", "GET", "/Users?filter=password%20sw%20\"Canary\"", ""))
+	tell(b.status(400, bearer, "acme", "GET", "/Users?filter=password%20sw%20\"Canary-patched\"", ""))
 	tell(b.status(200, bearer, "acme", "GET", "/Users/"+id+"?attributes=password", ""))
 	if ok, err := token.CheckPassword(b.password(id), canaries[2]); err != nil || !ok {
 		t.Errorf("the last password is not the one kept: %v", err)
