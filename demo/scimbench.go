@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -106,6 +107,7 @@ func (s *scimBench) run(ctx context.Context) error {
 		{"get", s.timed(s.Connections, s.get)},
 		{"filter_eq", s.timed(s.Connections, s.filterEq)},
 		{"list_walk", s.walk},
+		{"list_walk_cursor", s.walkCursor},
 		{"list_random", s.timed(s.Connections, s.listRandom)},
 		{"patch_active", s.timed(s.Connections, s.patchActive)},
 		{"filter_declared", s.timed(s.Connections, s.filterDeclared)},
@@ -212,6 +214,33 @@ func (s *scimBench) walk(ctx context.Context, name string) error {
 	pages := s.Users / pageSize
 	return s.measure(ctx, name, 1, 1, s.Time, func(ctx context.Context, n int) (bool, error) {
 		return true, s.find(ctx, "count=100&startIndex="+strconv.Itoa(1+n%pages*pageSize), pageSize)
+	})
+}
+
+// walkCursor is walk by cursor.
+func (s *scimBench) walkCursor(ctx context.Context, name string) error {
+	cursor, seen := "", 0
+	return s.measure(ctx, name, 1, 1, s.Time, func(ctx context.Context, _ int) (bool, error) {
+		text, err := s.exchange(ctx, http.MethodGet, "/Users?count=100&cursor="+cursor, nil, http.StatusOK)
+		if err != nil {
+			return true, err
+		}
+		var page struct {
+			Items int    `json:"itemsPerPage"`
+			Next  string `json:"nextCursor"`
+		}
+		frame, _, _ := bytes.Cut(text, []byte(`,"Resources":`))
+		if err := json.Unmarshal(append(frame, '}'), &page); err != nil {
+			return true, err
+		}
+		cursor, seen = page.Next, seen+page.Items
+		if cursor == "" {
+			if seen != s.Users {
+				err = fmt.Errorf("a walk by cursor meets %d of %d users", seen, s.Users)
+			}
+			seen = 0
+		}
+		return true, err
 	})
 }
 

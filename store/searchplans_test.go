@@ -57,3 +57,45 @@ func TestSearchPlans(t *testing.T) {
 		}
 	}
 }
+
+// TestPagePlans: SQLite begins a page at its mark, forward and backward, without reading what is before it.
+func TestPagePlans(t *testing.T) {
+	db, err := Open(t.Context(), Config{SQLite: filepath.Join(t.TempDir(), "lockstep.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for by, want := range map[string]string{
+		"":                  "USING INDEX users_alive (tenant=? AND id%s?)",
+		"userName":          "USING INDEX users_user_name (tenant=? AND user_name%s?)",
+		"meta.lastModified": "USING INDEX users_modified (tenant=? AND (modified,id)%s(?,?))",
+	} {
+		for direction, sign := range map[string]string{"": ">", " DESC": "<"} {
+			path := filter.Path{}
+			if by != "" {
+				if path, err = filter.ParsePath(by); err != nil {
+					t.Fatal(err)
+				}
+			}
+			tr := translator{kind: directory.UserKind, args: []any{""}}
+			column, _ := tr.order(path)
+			q := search{db: db, translator: tr, Search: directory.Search{After: directory.Mark{ID: "x", Key: "1"}, Backward: sign == "<"}}
+			after, _, err := q.start(t.Context(), "", column)
+			if err != nil {
+				t.Fatal(err)
+			}
+			query := "SELECT " + q.columns() + q.from() + after + " ORDER BY " + column + direction
+			if column != "u.id" {
+				query += ", u.id" + direction
+			}
+			plan := explain(t, db, query+" LIMIT 11")
+			if want := strings.Replace(want, "%s", sign, 1); !strings.Contains(plan, want) || strings.Contains(plan, "TEMP B-TREE") {
+				t.Errorf("%s\ngoes\n%s\nnot by\n%s", query, plan, want)
+			}
+		}
+	}
+}
