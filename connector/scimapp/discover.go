@@ -54,6 +54,7 @@ func (t *Target) discover(ctx context.Context, s *provision.System) error {
 			}
 		}
 	}
+	t.pagination(config)
 	schemas, err := t.discovery(ctx, "/Schemas")
 	if err != nil {
 		return err
@@ -64,6 +65,15 @@ func (t *Target) discover(ctx context.Context, s *provision.System) error {
 	}
 	s.Types = compileTypes(parseTypes(types), parseSchemas(schemas))
 	return nil
+}
+
+// pagination reads how the application pages (RFC 9865 §4). Index paging is used unless it has none.
+func (t *Target) pagination(config scim.Object) {
+	p, _ := config.Get("pagination").(scim.Object)
+	t.cursor = p.Get("cursor") == true && p.Get("index") == false
+	if most := number(p.Get("maxPageSize")); most > 0 {
+		t.config.Profile.PageSize = min(or(t.config.Profile.PageSize, defaultPage), int(most))
+	}
 }
 
 // discovery reads one discovery document. An application that does not have it gives nil.

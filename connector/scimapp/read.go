@@ -16,14 +16,20 @@ import (
 
 const defaultPage = 200
 
-// List pages through all resources of the type (RFC 7644 §3.4.2.4). It fails when the application repeats itself or ends
-// before its own total, since what is missing from a list would be created once more.
+// List pages through all resources of the type, by index (RFC 7644 §3.4.2.4), or by cursor when the application answers with one
+// or has nothing else (RFC 9865). It fails when the application repeats itself or ends before its own total, since what is
+// missing from a list would be created once more.
 func (t *Target) List(ctx context.Context, typ string, page func([]provision.Object) error) error {
 	if _, err := t.Describe(ctx); err != nil { // the application may say how long its pages are
 		return err
 	}
-	l := &listing{t: t, typ: typ, query: query(typ), count: or(t.config.Profile.PageSize, defaultPage), seen: map[string]bool{}, page: page}
-	return l.run(ctx)
+	return t.listing(typ, query(typ), or(t.config.Profile.PageSize, defaultPage), page).run(ctx)
+}
+
+func (t *Target) listing(typ string, query url.Values, count int, page func([]provision.Object) error) *listing {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return &listing{t: t, typ: typ, query: query, count: count, seen: map[string]bool{}, page: page, byCursor: t.cursor}
 }
 
 // listing is a walk over the pages of one list.
@@ -34,13 +40,18 @@ type listing struct {
 	count int
 	seen  map[string]bool // ids that were given out
 	page  func([]provision.Object) error
+
+	byCursor bool
+	cursor   string // of the page that is asked for; "" is the first
+	empty    int    // pages without anything, one after the other
 }
+
+// maxEmpty is how many empty pages in a row are taken from an application that promises more.
+const maxEmpty = 100
 
 func (l *listing) run(ctx context.Context) error {
 	for {
-		l.query.Set("startIndex", strconv.Itoa(len(l.seen)+1))
-		l.query.Set("count", strconv.Itoa(l.count))
-		body, fault := l.t.get(ctx, l.t.endpoint(l.typ)+"?"+encode(l.query), maxListBody)
+		body, fault := l.ask(ctx)
 		if fault != nil {
 			return l.fail(fault)
 		}
@@ -48,32 +59,80 @@ func (l *listing) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		fresh := found[:0]
-		for _, o := range found {
-			if !l.seen[o.ID] {
-				l.seen[o.ID] = true
-				fresh = append(fresh, o)
-			}
-		}
-		came := len(found)
-		total := int(number(body.Get("totalResults")))
-		switch {
-		case came > 0 && len(fresh) == 0 && total <= came:
-			return nil // it does not page: everything came at once
-		case came > 0 && len(fresh) == 0:
-			return l.broken("it sends the same page again and again")
-		case came == 0 && len(l.seen) < total:
-			return l.broken(fmt.Sprintf("it stopped after %d of %d", len(l.seen), total))
+		came, fresh := len(found), l.fresh(found)
+		last, problem := l.judge(body, came, len(fresh))
+		if problem != "" {
+			return l.broken(problem)
 		}
 		if len(fresh) > 0 {
 			if err := l.page(fresh); err != nil {
 				return err
 			}
 		}
-		if came == 0 || l.ended(came, total) {
+		if last {
 			return nil
 		}
 	}
+}
+
+// ask asks for the page that is due.
+func (l *listing) ask(ctx context.Context) (scim.Object, *fault) {
+	l.query.Set("count", strconv.Itoa(l.count))
+	if l.byCursor {
+		l.query.Del("startIndex")
+		l.query.Set("cursor", l.cursor)
+	} else {
+		l.query.Set("startIndex", strconv.Itoa(len(l.seen)+1))
+	}
+	return l.t.get(ctx, l.t.endpoint(l.typ)+"?"+encode(l.query), maxListBody)
+}
+
+// fresh returns the objects that were not given out before.
+func (l *listing) fresh(found []provision.Object) []provision.Object {
+	fresh := found[:0]
+	for _, o := range found {
+		if !l.seen[o.ID] {
+			l.seen[o.ID] = true
+			fresh = append(fresh, o)
+		}
+	}
+	return fresh
+}
+
+const samePage = "it sends the same page again and again"
+
+// judge says of a page whether it is the last, or what is wrong with it.
+func (l *listing) judge(body scim.Object, came, fresh int) (last bool, problem string) {
+	total, next := int(number(body.Get("totalResults"))), body.Text("nextCursor")
+	switch {
+	case l.byCursor || next != "":
+		return l.follow(came, fresh, total, next)
+	case came > 0 && fresh == 0 && total <= came:
+		return true, "" // it does not page: everything came at once
+	case came > 0 && fresh == 0:
+		return false, samePage
+	case came == 0 && len(l.seen) < total:
+		return false, fmt.Sprintf("it stopped after %d of %d", len(l.seen), total)
+	}
+	return came == 0 || l.ended(came, total), ""
+}
+
+// follow is judge for a page by cursor, of which only the last comes without the cursor of the next (RFC 9865 §2). The total may
+// have been counted long before; that of the first page is of the same moment.
+func (l *listing) follow(came, fresh, total int, next string) (last bool, problem string) {
+	if l.empty++; came > 0 {
+		l.empty = 0
+	}
+	switch {
+	case came > 0 && fresh == 0, next != "" && next == l.cursor:
+		return false, samePage
+	case next == "" && l.cursor == "" && len(l.seen) < total:
+		return false, fmt.Sprintf("it stopped after %d of %d", len(l.seen), total)
+	case l.empty > maxEmpty:
+		return false, fmt.Sprintf("it sends more than %d empty pages", maxEmpty)
+	}
+	l.byCursor, l.cursor = true, next
+	return next == "", ""
 }
 
 // ended reports whether the page was the last. A total that is just what came is believed only when the page does not look
@@ -160,12 +219,12 @@ func (t *Target) find(ctx context.Context, typ, attribute string, values []strin
 	var found []provision.Object
 	q, most := query(typ), max(100, 4*len(values))
 	q.Set("filter", strings.Join(terms, " or "))
-	l := &listing{t: t, typ: typ, query: q, count: most, seen: map[string]bool{}, page: func(page []provision.Object) error {
+	l := t.listing(typ, q, most, func(page []provision.Object) error {
 		if found = append(found, page...); len(found) > most {
 			return &lockstep.Error{Code: lockstep.CodeTargetUnsupported, Detail: fmt.Sprintf("search in %s: it lists more than %d objects for %d values of %s, so it does not filter by that", t.config.Name, most, len(values), attribute)}
 		}
 		return nil
-	}}
+	})
 	err := l.run(ctx)
 	return found, err
 }

@@ -75,6 +75,7 @@ type Target struct {
 	system *provision.System // nil until it is known
 	etags  bool
 	put    bool
+	cursor bool // lists are walked by cursor from the start
 }
 
 var _ provision.Target = (*Target)(nil)
