@@ -85,7 +85,7 @@ func Describe(c Code) Entry {
 	return Entry{Code: c, Class: Report, Title: "An error without a description happened.", Help: "Please report it with the code and the log line."}
 }
 
-// The codes. The first part names the place: directory, source, target, match, map, scope, guard, job, auth, store, cli.
+// The codes. The first part names the place: directory, source, target, match, map, scope, guard, job, auth, schema, store, cli.
 const (
 	CodeInternal      Code = "internal"
 	CodeNotFound      Code = "not_found"
@@ -134,6 +134,8 @@ const (
 	CodeScopeSyntax    Code = "scope.syntax"
 	CodeGuardHeld      Code = "guard.held"
 	CodeReferenceWaits Code = "reference.waiting"
+
+	CodeSchemaInUse Code = "schema.in_use"
 
 	CodeUsage        Code = "cli.usage"
 	CodeBusy         Code = "cli.data_folder_busy"
@@ -197,6 +199,8 @@ var Catalogue = []Entry{
 	{CodeScopeSyntax, NeedsYou, "A scoping filter cannot be read.", "The message names the clause."},
 	{CodeGuardHeld, NeedsYou, "Too many harmful changes at once: they are held.", "Look at the held changes, then approve or reject them."},
 	{CodeReferenceWaits, Heals, "A reference waits until the other object exists in the application.", "It is written as soon as that object is linked."},
+
+	{CodeSchemaInUse, NeedsYou, "Somebody has values that the change of the schema does not allow.", "Change or remove those values first; the message names one who has them."},
 
 	{CodeUsage, NeedsYou, "The command was not understood.", "Run it with --help."},
 	{CodeBusy, NeedsYou, "Another process uses the data folder.", "Stop it, or give --server its address."},

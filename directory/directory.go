@@ -94,7 +94,7 @@ type Assignment struct {
 
 // Change is one write. The types of this package whose names end in neither Page nor Query implement it: PutUser,
 // DeleteUser, RestoreUser, ReleaseName, SetPassword, PutGroup, DeleteGroup, RestoreGroup, AddMembers, RemoveMembers, PutApp,
-// DeleteApp, PutAssignment, DeleteAssignment.
+// DeleteApp, PutAssignment, DeleteAssignment, PutExtension, DeleteExtension.
 type Change interface{ change() }
 
 type (
@@ -158,6 +158,18 @@ type (
 	PutAssignment struct{ Assignment Assignment }
 	// DeleteAssignment withdraws an assignment.
 	DeleteAssignment struct{ ID lockstep.AssignmentID }
+	// PutExtension creates or replaces a tenant's extension, by its URN. IfVersion other than 0 makes the write conditional. It
+	// fails with lockstep.CodeSchemaInUse when somebody, soft-deleted or not, has values that the definition does not allow, or
+	// when it makes an attribute unique that somebody has: so whatever is kept is valid by the definition that holds.
+	PutExtension struct {
+		Extension Extension
+		IfVersion int64
+	}
+	// DeleteExtension removes a tenant's extension. It fails with lockstep.CodeSchemaInUse while somebody has values.
+	DeleteExtension struct {
+		URN       string
+		IfVersion int64
+	}
 )
 
 func (PutUser) change()          {}
@@ -174,12 +186,14 @@ func (PutApp) change()           {}
 func (DeleteApp) change()        {}
 func (PutAssignment) change()    {}
 func (DeleteAssignment) change() {}
+func (PutExtension) change()     {}
+func (DeleteExtension) change()  {}
 
 // Event is one row of the change feed.
 type Event struct {
 	Pos    int64 // of the tenant; rises by one with each row, without holes
 	At     time.Time
-	Object string // "user", "group", "member", "app", "assignment"
+	Object string // "user", "group", "member", "app", "assignment", "schema" (whose ID is its URN)
 	Op     Op
 	ID     string            // of the object; of the group for a member
 	Member string            // for a member: the user or group that was added or removed; for an assignment: the principal, while ID is the assignment's

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
-	"slices"
 	"strconv"
 	"sync"
 
@@ -40,6 +39,7 @@ type Endpoint struct {
 	By       audit.Actor // who writes
 	Client   string      // whose pages are remembered; the id of the token
 	Base     string      // address of the endpoint, without a slash at the end
+	Schemas  *Schemas    // of the tenant; nil is those of RFC 7643
 	ReadOnly bool        // writes are refused with 403
 }
 
@@ -59,43 +59,8 @@ func (s *SCIM) stripe(id string) *sync.Mutex {
 	return &s.stripes[maphash.String(seed, id)%uint64(len(s.stripes))]
 }
 
-var (
-	userType  = sync.OnceValue(newUserType)
-	groupType = sync.OnceValue(newGroupType)
-)
-
-// newUserType is the User of RFC 7643. His groups are read-only and come on request: a list of people does not look them up.
-func newUserType() *scim.Type {
-	core := scim.UserSchema()
-	core.Attribute("groups").Returned = scim.ReturnedRequest
-	core.Attributes = slices.DeleteFunc(core.Attributes, func(a scim.Attribute) bool { return a.Name == "inheritances" }) // Webex's own
-	t, err := scim.NewType(scim.UserType().ResourceType, core, scim.EnterpriseUserSchema())
-	if err != nil {
-		panic(err) // built in, and a test compiles it
-	}
-	return t
-}
-
-// newGroupType is the Group of RFC 7643, whose displayName clients find it by: here it is unique.
-func newGroupType() *scim.Type {
-	core := scim.GroupSchema()
-	core.Attribute("displayName").Uniqueness = scim.UniqueServer
-	t, err := scim.NewType(scim.GroupType().ResourceType, core)
-	if err != nil {
-		panic(err) // built in, and a test compiles it
-	}
-	return t
-}
-
 // Types returns users and groups.
-func (e Endpoint) Types() []*scim.Type { return []*scim.Type{userType(), groupType()} }
-
-func typeOf(k Kind) *scim.Type {
-	if k == GroupKind {
-		return groupType()
-	}
-	return userType()
-}
+func (e Endpoint) Types() []*scim.Type { return e.Schemas.Types() }
 
 var (
 	membersPath = filter.Path{Attr: "members"}
@@ -147,10 +112,10 @@ func notFound(kind Kind, id string) error {
 func (e Endpoint) resource(ctx context.Context, kind Kind, r Record, want *scim.Projection, room *int, names map[string]string) (scim.Resource, error) {
 	res := scim.Resource{
 		Ref: scim.Ref{Type: string(kind), ID: r.ID}, Version: strconv.FormatInt(r.Version, 10), Created: r.Created, Modified: r.Modified,
-		Doc: e.withManager(document(kind, r), names),
+		Doc: e.withManager(e.document(kind, r), names),
 	}
 	switch {
-	case kind == GroupKind && want.Wants(groupType(), membersPath):
+	case kind == GroupKind && want.Wants(e.Schemas.Type(kind), membersPath):
 		members, err := e.Search.MembersOf(ctx, e.Tenant, lockstep.GroupID(r.ID), *room+1)
 		if err != nil {
 			return res, err
@@ -160,12 +125,18 @@ func (e Endpoint) resource(ctx context.Context, kind Kind, r Record, want *scim.
 		}
 		*room -= len(members)
 		res.Doc = e.withRelatives(res.Doc, "members", members)
-	case kind == UserKind && want != nil && want.Wants(userType(), groupsPath):
+	case kind == UserKind && want != nil && want.Wants(e.Schemas.Type(kind), groupsPath):
 		groups, err := e.Search.GroupsOf(ctx, e.Tenant, r.ID)
 		if err != nil {
 			return res, err
 		}
 		res.Doc = e.withRelatives(res.Doc, "groups", groups)
+	}
+	if e.Schemas.hides(kind, res.Doc) {
+		var err error
+		res.Attributes, err = scim.DecodeObject(res.Doc)
+		res.Doc = nil
+		return res, err
 	}
 	return res, nil
 }
@@ -183,13 +154,16 @@ var (
 )
 
 // document puts schemas before what is stored, and active into a user who has none.
-func document(kind Kind, r Record) []byte {
+func (e Endpoint) document(kind Kind, r Record) []byte {
 	head := groupHead
 	if kind == UserKind {
 		head = userHead
 		if bytes.Contains(r.Doc, enterpriseName) {
 			head = enterpriseHead
 		}
+	}
+	if more := e.Schemas.listed(kind, r.Doc); more != "" {
+		head = head[:len(head)-len("],")] + more + "],"
 	}
 	b := make([]byte, 0, len(head)+len(r.Doc)+16)
 	b = append(b, head...)
@@ -211,7 +185,7 @@ func (e Endpoint) withRelatives(doc []byte, name string, list []Relative) []byte
 			b = append(b, ',')
 		}
 		b = append(append(b, `{"value":"`...), m.ID...)
-		b = scim.AppendValue(append(b, `","$ref":`...), e.Base+typeOf(m.Kind).Endpoint+"/"+m.ID)
+		b = scim.AppendValue(append(b, `","$ref":`...), e.Base+e.Schemas.Type(m.Kind).Endpoint+"/"+m.ID)
 		kind := string(m.Kind)
 		if name == "groups" {
 			kind = "direct"
@@ -253,6 +227,9 @@ func (e Endpoint) Replace(ctx context.Context, ref scim.Ref, ifMatch string, o s
 		if !after.Has("active") {
 			after.Set("active", r.Active)
 		}
+		if err := e.Schemas.Type(UserKind).Retain(before, &after); err != nil {
+			return nil, err
+		}
 		return e.userChanges(ctx, r, before, after)
 	})
 }
@@ -270,7 +247,7 @@ func (e Endpoint) Patch(ctx context.Context, ref scim.Ref, ifMatch string, p sci
 		if !before.Has("active") {
 			before.Set("active", r.Active)
 		}
-		after, _, err := p.Apply(userType(), before)
+		after, _, err := p.Apply(e.Schemas.Type(UserKind), before)
 		if err != nil {
 			return nil, err
 		}

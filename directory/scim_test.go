@@ -82,8 +82,12 @@ func newPeer(t testing.TB, db *store.DB, change func(*peer)) *peer {
 		if token != "Bearer good" && token != "Bearer reader" {
 			return nil, &scim.Error{Status: http.StatusUnauthorized, Detail: "A bearer token is required."}
 		}
+		schemas, err := db.Schemas(r.Context(), p.tenant)
+		if err != nil {
+			return nil, err
+		}
 		return directory.Endpoint{
-			SCIM: p.scim, Tenant: p.tenant, By: audit.Actor{Kind: audit.Token, ID: token, Name: "test"}, Client: token,
+			SCIM: p.scim, Schemas: schemas, Tenant: p.tenant, By: audit.Actor{Kind: audit.Token, ID: token, Name: "test"}, Client: token,
 			Base: p.url, ReadOnly: token == "Bearer reader",
 		}, nil
 	}}

@@ -64,6 +64,9 @@ func (e Endpoint) replaceGroup(ctx context.Context, r Record, o scim.Object) ([]
 	if err != nil {
 		return nil, err
 	}
+	if err := e.Schemas.Type(GroupKind).Retain(before, &o); err != nil {
+		return nil, err
+	}
 	attributes, _ := stored(o)
 	changes := groupChanges(r, before, attributes, false)
 	return e.setMembers(ctx, changes, lockstep.GroupID(r.ID), listed(o))
@@ -138,7 +141,7 @@ func (e Endpoint) patchGroup(ctx context.Context, r Record, ifMatch string, p sc
 	if !ok {
 		return e.patchWhole(ctx, r, before, p)
 	}
-	after, _, err := rest.Apply(groupType(), before)
+	after, _, err := rest.Apply(e.Schemas.Type(GroupKind), before)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +176,7 @@ func (e Endpoint) patchWhole(ctx context.Context, r Record, before scim.Object, 
 		list[i] = scim.Object{{Name: "value", Value: m.ID}, {Name: "type", Value: string(m.Kind)}, {Name: "display", Value: m.Name}}
 	}
 	whole.Set("members", list)
-	after, _, err := p.Apply(groupType(), whole)
+	after, _, err := p.Apply(e.Schemas.Type(GroupKind), whole)
 	if err != nil {
 		return nil, err
 	}

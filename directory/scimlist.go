@@ -25,7 +25,7 @@ func (e Endpoint) List(ctx context.Context, q scim.Query) (scim.Page, error) {
 		return scim.Page{}, err
 	}
 	s := Search{
-		Kind: kind, Filter: q.Filter, Types: typeOf(kind).FilterTypes(), SortBy: q.SortBy, Descending: q.Descending && !q.SortBy.IsZero(),
+		Kind: kind, Filter: q.Filter, Types: e.Schemas.Type(kind).FilterTypes(), SortBy: q.SortBy, Descending: q.Descending && !q.SortBy.IsZero(),
 		Limit: q.Count,
 	}
 	if err := e.begin(&s, q); err != nil {

@@ -28,9 +28,10 @@ type Attribute struct {
 
 	// The rest is ours. It is enforced but not part of the schema's representation.
 
-	MaxLength int  // of a string, in characters; 0 is no limit
-	MaxValues int  // of a multi-valued attribute; 0 is no limit
-	Closed    bool // only the canonical values are allowed
+	MaxLength  int  // of a string, in characters; 0 is no limit
+	MaxValues  int  // of a multi-valued attribute; 0 is no limit
+	Closed     bool // only the canonical values are allowed
+	Filterable bool // filters by it are worth an index
 }
 
 // The types of attributes (RFC 7643 §2.3).

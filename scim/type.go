@@ -21,6 +21,7 @@ type scheme struct {
 	*Schema
 	core     bool
 	required bool
+	fixed    bool // some attribute is read-only or immutable
 	attrs    table
 	needed   []*node // required attributes
 }
@@ -37,6 +38,7 @@ type node struct {
 	subs     table
 	needed   []*node // required sub-attributes
 	special  bool    // it or a sub-attribute is not returned by default
+	fixed    bool    // it or a sub-attribute is read-only or immutable
 }
 
 type kind uint8
@@ -107,6 +109,9 @@ func (t *Type) add(urn string, core, required bool, schemas []*Schema) error {
 		if c.attrs, c.needed, err = compileAttributes(attrs, prefix); err != nil {
 			return fmt.Errorf("compile schema %s: %w", s.ID, err)
 		}
+		for _, n := range c.attrs {
+			c.fixed = c.fixed || n.fixed
+		}
 		t.schemes = append(t.schemes, c)
 		return nil
 	}
@@ -147,6 +152,7 @@ func compileAttributes(attrs []Attribute, prefix string) (t table, needed []*nod
 		a := &attrs[i]
 		n := &node{Attribute: a, path: prefix + a.Name, readOnly: a.Mutability == ReadOnly}
 		n.special = a.Returned == ReturnedNever || a.Returned == ReturnedRequest
+		n.fixed = n.readOnly || a.Mutability == Immutable
 		var ok bool
 		if n.kind, ok = kinds[a.Type]; !ok {
 			return nil, nil, fmt.Errorf("attribute %s has the unknown type %q", n.path, a.Type)
@@ -159,6 +165,7 @@ func compileAttributes(attrs []Attribute, prefix string) (t table, needed []*nod
 		}
 		for _, sub := range n.subs {
 			n.special = n.special || sub.special
+			n.fixed = n.fixed || sub.fixed
 		}
 		t[a.Name], t[strings.ToLower(a.Name)] = n, n
 		if a.Required && !n.readOnly {

@@ -45,6 +45,8 @@ type dialect interface {
 	// turns is a statement after which only this transaction goes on with the text that is its parameter, until it ends; "" when
 	// there is one transaction at a time anyway.
 	turns() string
+	// hold is appended to a SELECT of rows that must stay as they are until the transaction ends.
+	hold() string
 	close(*DB) error
 }
 
@@ -91,6 +93,7 @@ func (sqliteDialect) prepares() bool                           { return true }
 func (sqliteDialect) lane(lockstep.TenantID) lockstep.TenantID { return "" }
 func (sqliteDialect) lock() string                             { return "" }
 func (sqliteDialect) turns() string                            { return "" }
+func (sqliteDialect) hold() string                             { return "" }
 
 // unique reads the columns from the message "UNIQUE constraint failed: users.tenant, users.user_name (2067)".
 func (sqliteDialect) unique(err error) (string, bool) {
@@ -158,6 +161,7 @@ func (postgresDialect) prepares() bool                             { return fals
 func (postgresDialect) lane(t lockstep.TenantID) lockstep.TenantID { return t }
 func (postgresDialect) lock() string                               { return " FOR KEY SHARE" }
 func (postgresDialect) turns() string                              { return "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))" }
+func (postgresDialect) hold() string                               { return " FOR SHARE" }
 
 func (postgresDialect) unique(err error) (string, bool) {
 	e, ok := errors.AsType[*pgconn.PgError](err)

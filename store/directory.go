@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"lockstep"
@@ -16,10 +17,16 @@ type change struct {
 	tenant lockstep.TenantID
 	by     audit.Actor
 	action lockstep.ActionID
+
+	surveys []*survey // for the changes of extensions that are still to come
 }
 
 // Commit applies changes in one transaction. It satisfies directory.Writer.
 func (db *DB) Commit(ctx context.Context, tenant lockstep.TenantID, by audit.Actor, action lockstep.ActionID, changes ...directory.Change) (directory.Receipt, error) {
+	surveys, err := db.survey(ctx, tenant, changes)
+	if err != nil {
+		return directory.Receipt{}, err
+	}
 	var at time.Time
 	x := &work{tenant: tenant, rows: weigh(changes), run: func(t *tx) error {
 		if err := t.known(tenant); err != nil {
@@ -27,7 +34,7 @@ func (db *DB) Commit(ctx context.Context, tenant lockstep.TenantID, by audit.Act
 		}
 		t.work.asked = true
 		at = t.at
-		c := change{t, tenant, by, action}
+		c := change{t, tenant, by, action, slices.Clone(surveys)}
 		for i, one := range changes {
 			if err := c.apply(one); err != nil {
 				return fmt.Errorf("change %d, %s: %w", i+1, describe(one), err)
@@ -50,6 +57,8 @@ func weigh(changes []directory.Change) int {
 			n += len(c.Members)
 		case directory.RemoveMembers:
 			n += len(c.Members)
+		case directory.PutExtension, directory.DeleteExtension:
+			n += gatherRows + 1 // nobody shares the transaction, which others wait for
 		default:
 			n += 2
 		}
@@ -87,6 +96,10 @@ func (c *change) apply(one directory.Change) error {
 		return c.putAssignment(one.Assignment)
 	case directory.DeleteAssignment:
 		return c.deleteAssignment(one.ID)
+	case directory.PutExtension:
+		return c.changeExtension(c.surveyed(), one.IfVersion)
+	case directory.DeleteExtension:
+		return c.changeExtension(c.surveyed(), one.IfVersion)
 	}
 	return fmt.Errorf("unknown change %T", one)
 }
@@ -122,6 +135,10 @@ func describe(one directory.Change) string {
 		return "put assignment to " + one.Assignment.To
 	case directory.DeleteAssignment:
 		return "delete assignment " + string(one.ID)
+	case directory.PutExtension:
+		return "put schema " + one.Extension.Schema.ID
+	case directory.DeleteExtension:
+		return "delete schema " + one.URN
 	}
 	return fmt.Sprintf("%T", one)
 }

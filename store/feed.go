@@ -67,18 +67,20 @@ func (t *tx) putTenantFeed(works []*work) error {
 	return err
 }
 
-// advance moves the head on and returns it. It is the positioner of every store.
+// advance moves the head on and returns it. It is the positioner of every store. As it holds the head's row from here on, it is
+// also who finds out whether the tenant's schemas are still those that this transaction went by.
 func (t *tx) advance(tenant lockstep.TenantID, n int) (int64, error) {
-	text, args := "SELECT pos FROM feed_head WHERE tenant = $1", []any{string(tenant)}
+	text, args := "SELECT pos, schemas FROM feed_head WHERE tenant = $1", []any{string(tenant)}
 	if n > 0 {
-		text, args = "UPDATE feed_head SET pos = pos + $2 WHERE tenant = $1 RETURNING pos", append(args, int64(n))
+		text, args = "UPDATE feed_head SET pos = pos + $2 WHERE tenant = $1 RETURNING pos, schemas", append(args, int64(n))
 	}
+	var version int64
 	rows, err := t.query(text, args...)
-	pos, err := one(rows, err, scanInt)
+	pos, err := one(rows, err, func(s scanner) (pos int64, err error) { return pos, s.Scan(&pos, &version) })
 	if err != nil {
 		return 0, fmt.Errorf("move the head of the feed: %w", absent(err, "tenant", string(tenant)))
 	}
-	return pos, nil
+	return pos, t.current(tenant, version)
 }
 
 // Feed returns events after a position. It satisfies directory.Reader.

@@ -86,7 +86,10 @@ func (c *change) putGroup(p directory.PutGroup) error {
 			}
 		}
 		next := old
-		next.Attributes = p.Group.Attributes
+		var err error
+		if next.Attributes, err = c.conform(directory.GroupKind, p.Group.Attributes); err != nil {
+			return groupWrite{}, err
+		}
 		return groupWrite{next, directory.OpPut, "updated", differences(old.Attributes, next.Attributes)}, nil
 	})
 }
@@ -114,17 +117,23 @@ const insertGroup = `INSERT INTO groups (tenant, id, version, name, external_id,
 	VALUES ($1, $2, 1, $3, $4, 0, $5, $6, $7)`
 
 func (c *change) createGroup(g directory.Group) error {
-	a := g.Attributes
+	a, err := c.conform(directory.GroupKind, g.Attributes)
+	if err != nil {
+		return err
+	}
 	created := g.Created
 	if created.IsZero() {
 		created = c.at
 	}
-	_, err := c.exec(insertGroup, string(c.tenant), string(g.ID), fold(a.Text("displayName")), a.Text("externalId"),
+	_, err = c.exec(insertGroup, string(c.tenant), string(g.ID), fold(a.Text("displayName")), a.Text("externalId"),
 		millis(created), millis(c.at), document(a))
 	if err != nil {
 		if _, is := c.db.dialect.unique(err); is {
 			return taken(nil, "There is a group with the id %s.", g.ID)
 		}
+		return err
+	}
+	if err := c.replaceEntries(directory.GroupKind, string(g.ID), nil, a, false, true); err != nil {
 		return err
 	}
 	c.work.groups++
@@ -165,6 +174,9 @@ func (c *change) updateGroup(id lockstep.GroupID, ifVersion int64, f func(direct
 		}
 		if n == 0 {
 			continue
+		}
+		if err := c.replaceEntries(directory.GroupKind, string(id), old.Attributes, a, old.Deleted.IsZero(), w.group.Deleted.IsZero()); err != nil {
+			return err
 		}
 		c.work.groups += alive(w.group.Deleted) - alive(old.Deleted)
 		c.tell(directory.Event{Object: "group", Op: w.op, ID: string(id)}, w.verb, a.Text("displayName"), w.detail)
@@ -211,6 +223,9 @@ func (c *change) purgeGroup(d directory.DeleteGroup) error {
 	}
 	if n == 0 {
 		return errContended
+	}
+	if err := c.replaceEntries(directory.GroupKind, string(d.ID), g.Attributes, nil, g.Deleted.IsZero(), false); err != nil {
+		return err
 	}
 	c.work.groups -= alive(g.Deleted)
 	rows, err := c.query("DELETE FROM member WHERE tenant = $1 AND group_id = $2 RETURNING group_id, id, kind", string(c.tenant), string(d.ID))

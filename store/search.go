@@ -32,28 +32,47 @@ func (db *DB) Record(ctx context.Context, tenant lockstep.TenantID, kind directo
 
 // Search returns one page. What indexes serve the database answers alone; else it narrows down what the matcher then looks at.
 // Both give the same answer. It satisfies directory.Searcher.
-func (db *DB) Search(ctx context.Context, tenant lockstep.TenantID, s directory.Search) (directory.Found, error) {
-	q := search{db: db, Search: s, translator: translator{kind: s.Kind, args: []any{string(tenant)}}, tenant: tenant}
+func (db *DB) Search(ctx context.Context, tenant lockstep.TenantID, s directory.Search) (f directory.Found, err error) {
+	for range contended {
+		schemas, err := db.schemas.get(ctx, db, tenant)
+		if err != nil {
+			return f, err
+		}
+		f, indexed, err := db.search(ctx, tenant, s, schemas)
+		if err != nil || !indexed {
+			return f, err
+		}
+		// An index of an extension may have gone while it was searched, or before, if another node dropped it.
+		version, err := db.schemaVersion(ctx, tenant)
+		if err != nil || version == schemas.version {
+			return f, err
+		}
+		db.schemas.forget(schemas)
+	}
+	return f, errContended
+}
+
+// search is one search by the schemas. It reports whether it used an index of theirs.
+func (db *DB) search(ctx context.Context, tenant lockstep.TenantID, s directory.Search, schemas *schemaSet) (_ directory.Found, indexed bool, err error) {
+	q := search{db: db, Search: s, translator: translator{kind: s.Kind, args: []any{string(tenant)}, indexes: schemas.indexes}, tenant: tenant}
 	cond := condition{exact: true}
 	if s.Filter != nil {
-		var err error
 		if q.Filter, err = q.composed(s.Filter); err != nil {
-			return directory.Found{}, err
+			return directory.Found{}, false, err
 		}
 		cond = q.expr(q.Filter)
 	}
 	column, sorted := q.order(s.SortBy)
 	var f directory.Found
-	var err error
 	if cond.exact && sorted {
 		f, err = q.page(ctx, cond.text, column)
 	} else {
 		f, err = q.scan(ctx, cond)
 	}
 	if err != nil {
-		return directory.Found{}, fmt.Errorf("search %ss: %w", strings.ToLower(string(s.Kind)), err)
+		return directory.Found{}, false, fmt.Errorf("search %ss: %w", strings.ToLower(string(s.Kind)), err)
 	}
-	return f, nil
+	return f, q.indexed, nil
 }
 
 // search is one Search on its way.

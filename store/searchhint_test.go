@@ -17,6 +17,7 @@ func TestHint(t *testing.T) {
 		`nickName gt "Ada"`:                                "",
 		`nickName eq "é"`:                                  "",
 		`nickName eq "a\"b"`:                               "",
+		`issued eq "2026-01-01T00:00:00Z"`:                 "",
 		`id eq "Ada"`:                                      "",
 		`meta.resourceType eq "User"`:                      "",
 		`active eq true`:                                   "",

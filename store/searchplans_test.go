@@ -21,7 +21,16 @@ func TestSearchPlans(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	types := scim.UserType()
+	schemas, err := directory.NewSchemas([]directory.Extension{{Kind: directory.UserKind, Schema: scim.Schema{ID: "urn:acme:2.0:Badge", Attributes: []scim.Attribute{
+		{Name: "number", Type: scim.String, Filterable: true},
+	}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	types := schemas.Type(directory.UserKind)
+	indexes := map[directory.Kind][]*extensionIndex{directory.UserKind: {
+		{no: 7, path: filter.Path{URN: "urn:acme:2.0:Badge", Attr: "number"}, form: formFolded, ready: true},
+	}}
 	for text, want := range map[string]string{
 		`userName eq "a"`:      "USING INDEX users_user_name (tenant=? AND user_name=?)",
 		`userName sw "a"`:      "USING INDEX users_user_name (tenant=? AND user_name>? AND user_name<?)",
@@ -35,6 +44,8 @@ func TestSearchPlans(t *testing.T) {
 		`department eq "a"`:                           "USING PRIMARY KEY (tenant=? AND attribute=? AND value=?)",
 		`name.familyName sw "a"`:                      "USING PRIMARY KEY (tenant=? AND attribute=? AND value>? AND value<?)",
 		`groups.value eq "a"`:                         "SEARCH m USING PRIMARY KEY (tenant=? AND group_id=?)",
+		`urn:acme:2.0:Badge:number eq "a"`:            "SEARCH x USING PRIMARY KEY (no=? AND value=?)",
+		`urn:acme:2.0:Badge:number sw "a"`:            "SEARCH x USING PRIMARY KEY (no=? AND value>? AND value<?)",
 		`active eq true and employeeNumber eq "7"`:    "USING PRIMARY KEY (tenant=? AND attribute=? AND value=?)",
 	} {
 		e, err := filter.Parse(text)
@@ -44,7 +55,7 @@ func TestSearchPlans(t *testing.T) {
 		if e, err = types.Filter(e); err != nil {
 			t.Fatal(err)
 		}
-		tr := translator{kind: directory.UserKind, args: []any{""}}
+		tr := translator{kind: directory.UserKind, args: []any{""}, indexes: indexes}
 		if e, err = tr.composed(e); err != nil {
 			t.Fatal(err)
 		}

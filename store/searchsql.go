@@ -27,6 +27,9 @@ type translator struct {
 	// relations are the conditions on memberships, which the matcher cannot know: the i-th is the attribute relation(i) of
 	// the object that it gets.
 	relations []string
+
+	indexes map[directory.Kind][]*extensionIndex // of the tenant's extensions
+	indexed bool                                 // one of them is used
 }
 
 func (t *translator) arg(v any) string {
@@ -223,6 +226,9 @@ func (t *translator) present(p filter.Path) condition {
 	case "externalId":
 		return condition{"u.external_id <> ''", true}
 	}
+	if x := t.index(p); x != nil {
+		return condition{t.entries(x) + ")", true}
+	}
 	if t.kind == directory.GroupKind {
 		return condition{}
 	}
@@ -278,6 +284,9 @@ func (t *translator) compare(e filter.Compare) condition {
 }
 
 func (t *translator) compareColumn(e filter.Compare) condition {
+	if c := t.extension(e.Path, e.Op, e.Value); c.text != "" {
+		return c
+	}
 	if b, ok := e.Value.(bool); ok && t.kind == directory.UserKind && e.Path.String() == "active" && (e.Op == filter.Eq || e.Op == filter.Ne) {
 		return condition{"u.active = " + strings.ToUpper(strconv.FormatBool(b == (e.Op == filter.Eq))), true}
 	}

@@ -25,6 +25,11 @@ var sqliteStatistics = []struct{ table, index, stat string }{
 	{"user_email", "user_email", "1000000 100000 1 1"},
 	{"user_value", "user_value", "6000000 600000 100000 20 1"},
 	{"user_password", "user_password", "100000 10000 1"},
+	{"extension", "sqlite_autoindex_extension_1", "1000 5 1"},
+	{"extension_index", "extension_index", "10000 20 1"},
+	{"extension_index", "extension_index_open", "20 10 5 1"},
+	{"extension_value", "extension_value", "5000000 100000 20 1"},
+	{"extension_key", "extension_key", "1000000 100000 1"},
 	{"groups", "sqlite_autoindex_groups_1", "50000 5000 1"},
 	{"groups", "groups_name", "50000 5000 1"},
 	{"groups", "groups_external_id", "50000 5000 1"},
@@ -94,20 +99,22 @@ func (db *DB) transaction(ctx context.Context, f func(*sql.Tx) error) error {
 // knows holds until it counts the real ones, a minute or more after they came: without it the first cycle reads the whole job
 // for each of its batches. Jobs and tenants are many and equally common in the samples, so that it remembers no single one.
 var postgresSamples = map[string]map[string]string{
-	"users":       {"tenant": "'t' || g % 200", "id": "'u' || g", "user_name": "'u' || g", "external_id": "'u' || g", "manager": "'u' || g / 8"},
-	"user_email":  {"tenant": "'t' || g % 200", "email": "'e' || g", "user_id": "'u' || g"},
-	"user_value":  {"tenant": "'t' || g % 200", "attribute": "'a' || g % 7", "value": "'v' || g", "user_id": "'u' || g"},
-	"groups":      {"tenant": "'t' || g % 200", "id": "'g' || g", "name": "'n' || g", "external_id": "'e' || g"},
-	"member":      {"tenant": "'t' || g % 200", "group_id": "'g' || g / 10", "id": "'u' || g % 1000", "kind": "'User'"},
-	"assignment":  {"tenant": "'t' || g % 200", "id": "'a' || g", "app": "'p' || g / 10", "principal": "'u' || g"},
-	"feed":        {"tenant": "'t' || g % 200", "pos": "g", "object": "'user'", "op": "'put'", "id": "'u' || g"},
-	"audit":       {"tenant": "'t' || g % 200", "id": "'a' || g", "object_id": "'u' || g / 3"},
-	"cycle":       {"job": "-(g % 200)", "id": "'c' || g"},
-	"action":      {"job": "-(g % 200)", "id": "'a' || g", "cycle": "'c' || g % 800", "state": "CASE WHEN g % 4 = 0 THEN 'done' ELSE 'planned' END", "kind": "'create'", "lane": "g % 5", "rank": "g % 50", "source_type": "'User'", "source_id": "'u' || g"},
-	"link":        {"job": "-(g % 200)", "type": "CASE WHEN g % 10 = 0 THEN 'Group' ELSE 'User' END", "source_id": "'u' || g", "target": "'t' || g", "match_key": "'k' || g", "due": "CASE WHEN g % 100 = 0 THEN g ELSE 0 END"},
-	"edge":        {"job": "-(g % 200)", "from_type": "CASE WHEN g % 2 = 0 THEN 'Group' ELSE 'User' END", "from_id": "'g' || g / 4", "attribute": "'members'", "to_type": "'User'", "to_id": "'u' || g % 3000", "wanted": "g % 10 > 0", "written": "TRUE", "ready": "g % 100 = 0"},
-	"listing":     {"list": "-(g % 200)", "type": "'User'", "id": "'t' || g"},
-	"listing_key": {"list": "-(g % 200)", "type": "'User'", "attribute": "CASE WHEN g % 2 = 0 THEN 'userName' ELSE 'externalId' END", "value": "'v' || g", "id": "'t' || g"},
+	"users":           {"tenant": "'t' || g % 200", "id": "'u' || g", "user_name": "'u' || g", "external_id": "'u' || g", "manager": "'u' || g / 8"},
+	"user_email":      {"tenant": "'t' || g % 200", "email": "'e' || g", "user_id": "'u' || g"},
+	"user_value":      {"tenant": "'t' || g % 200", "attribute": "'a' || g % 7", "value": "'v' || g", "user_id": "'u' || g"},
+	"extension_value": {"no": "-(g % 200)", "value": "'v' || g", "id": "'u' || g"},
+	"extension_key":   {"no": "-(g % 200)", "value": "'v' || g", "id": "'u' || g"},
+	"groups":          {"tenant": "'t' || g % 200", "id": "'g' || g", "name": "'n' || g", "external_id": "'e' || g"},
+	"member":          {"tenant": "'t' || g % 200", "group_id": "'g' || g / 10", "id": "'u' || g % 1000", "kind": "'User'"},
+	"assignment":      {"tenant": "'t' || g % 200", "id": "'a' || g", "app": "'p' || g / 10", "principal": "'u' || g"},
+	"feed":            {"tenant": "'t' || g % 200", "pos": "g", "object": "'user'", "op": "'put'", "id": "'u' || g"},
+	"audit":           {"tenant": "'t' || g % 200", "id": "'a' || g", "object_id": "'u' || g / 3"},
+	"cycle":           {"job": "-(g % 200)", "id": "'c' || g"},
+	"action":          {"job": "-(g % 200)", "id": "'a' || g", "cycle": "'c' || g % 800", "state": "CASE WHEN g % 4 = 0 THEN 'done' ELSE 'planned' END", "kind": "'create'", "lane": "g % 5", "rank": "g % 50", "source_type": "'User'", "source_id": "'u' || g"},
+	"link":            {"job": "-(g % 200)", "type": "CASE WHEN g % 10 = 0 THEN 'Group' ELSE 'User' END", "source_id": "'u' || g", "target": "'t' || g", "match_key": "'k' || g", "due": "CASE WHEN g % 100 = 0 THEN g ELSE 0 END"},
+	"edge":            {"job": "-(g % 200)", "from_type": "CASE WHEN g % 2 = 0 THEN 'Group' ELSE 'User' END", "from_id": "'g' || g / 4", "attribute": "'members'", "to_type": "'User'", "to_id": "'u' || g % 3000", "wanted": "g % 10 > 0", "written": "TRUE", "ready": "g % 100 = 0"},
+	"listing":         {"list": "-(g % 200)", "type": "'User'", "id": "'t' || g"},
+	"listing_key":     {"list": "-(g % 200)", "type": "'User'", "attribute": "CASE WHEN g % 2 = 0 THEN 'userName' ELSE 'externalId' END", "value": "'v' || g", "id": "'t' || g"},
 }
 
 // sampleRows is how many rows of each table PostgreSQL gets to count.
@@ -137,6 +144,8 @@ func (db *DB) analysePostgres(ctx context.Context) error {
 				owner, few = "tenant", "n_distinct = 10"
 			case sample["list"] != "":
 				owner, few = "list", "n_distinct = 2"
+			case sample["no"] != "":
+				owner, few = "no", "n_distinct = 5"
 			}
 			for _, text := range []string{
 				fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s SET (%s)", table, owner, few),

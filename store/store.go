@@ -69,6 +69,7 @@ type DB struct {
 	committed atomic.Pointer[func(lockstep.TenantID)]
 	closed    sync.Once
 	scans     turns // whose scan runs
+	schemas   schemaCache
 }
 
 // Open connects to the database and brings its schema up to date, under a lock. A schema newer than this program is refused
@@ -105,6 +106,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), db.Close())
 	}
 	db.sweep()
+	db.build()
 	return db, nil
 }
 

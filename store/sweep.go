@@ -9,7 +9,7 @@ import (
 	"lockstep"
 )
 
-// number returns a number that was never used before, for a job or a listing.
+// number returns a number that was never used before, for a job, a listing or an index.
 func (t *tx) number() (int64, error) {
 	rows, err := t.query("UPDATE counter SET n = n + 1 WHERE name = 'number' RETURNING n")
 	return one(rows, err, scanInt)
@@ -37,6 +37,8 @@ var swept = []struct{ table, key string }{
 	{"edge", "job, from_type, from_id, attribute, to_type, to_id"},
 	{"listing", "list, type, id"},
 	{"listing_key", "list, type, attribute, value, id"},
+	{"extension_value", "no, value, id"},
+	{"extension_key", "no, value"},
 }
 
 // sweep has the writer delete rows of what is doomed, a piece each time its turn comes, until nothing is left. What a crash

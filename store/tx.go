@@ -24,6 +24,8 @@ type tx struct {
 	at     time.Time
 	work   *work // whose function runs
 	over   bool
+
+	schemas map[lockstep.TenantID]*schemaSet // those that this transaction goes by
 }
 
 // effects are rows that go in at the end of the transaction, all functions' together.
@@ -32,7 +34,9 @@ type effects struct {
 	audits []audit.Event
 	asked  bool // for the feed position, though there may be no events
 	counted
-	dooms bool // there is something to sweep
+	dooms   bool       // there is something to sweep
+	builds  bool       // there is an index to complete
+	schemas *schemaSet // what the tenant's schemas have become
 }
 
 // txTime is how long a transaction may take on PostgreSQL, where the network may lose an answer.

@@ -128,7 +128,10 @@ func (c *change) putUser(p directory.PutUser) error {
 			return userWrite{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "The user is deleted; restore it first."}
 		}
 		next := old
-		next.Attributes = p.User.Attributes
+		var err error
+		if next.Attributes, err = c.conform(directory.UserKind, p.User.Attributes); err != nil {
+			return userWrite{}, err
+		}
 		return userWrite{user: next, op: directory.OpPut, verb: "updated", detail: differences(old.Attributes, next.Attributes)}, nil
 	}
 	if p.Before != nil && p.IfVersion != 0 { // whoever deletes or restores a user raises his version, so this one is there
@@ -144,12 +147,15 @@ const insertUser = `INSERT INTO users (tenant, id, version, user_name, external_
 	VALUES ($1, $2, 1, $3, $4, $5, $6, 0, 0, $7, $8, $9, $10)`
 
 func (c *change) createUser(u directory.User) error {
-	a := u.Attributes
+	a, err := c.conform(directory.UserKind, u.Attributes)
+	if err != nil {
+		return err
+	}
 	created := u.Created
 	if created.IsZero() {
 		created = c.at
 	}
-	_, err := c.exec(insertUser, string(c.tenant), string(u.ID), fold(a.Text("userName")), a.Text("externalId"), managerOf(a),
+	_, err = c.exec(insertUser, string(c.tenant), string(u.ID), fold(a.Text("userName")), a.Text("externalId"), managerOf(a),
 		isActive(a), millis(created), millis(c.at), document(a), displayOf(a))
 	if err != nil {
 		return c.userTaken(err, u)
@@ -158,6 +164,9 @@ func (c *change) createUser(u directory.User) error {
 		return err
 	}
 	if err := c.replaceValues(u.ID, nil, valuesOf(a)); err != nil {
+		return err
+	}
+	if err := c.replaceEntries(directory.UserKind, string(u.ID), nil, a, false, true); err != nil {
 		return err
 	}
 	c.work.users++
@@ -240,6 +249,10 @@ func (c *change) rewriteUser(old directory.User, f func(directory.User) (userWri
 
 // refind replaces what a user is found by, where it has changed.
 func (c *change) refind(old, next *directory.User) error {
+	err := c.replaceEntries(directory.UserKind, string(next.ID), old.Attributes, next.Attributes, old.Deleted.IsZero(), next.Deleted.IsZero())
+	if err != nil {
+		return err
+	}
 	changed := func(names ...string) bool {
 		return slices.ContainsFunc(names, func(name string) bool { return !scim.Equal(old.Attributes.Get(name), next.Attributes.Get(name)) })
 	}
@@ -316,6 +329,9 @@ func (c *change) purgeUser(d directory.DeleteUser) error {
 		return err
 	}
 	if err := c.replaceValues(d.ID, valuesOf(u.Attributes), nil); err != nil {
+		return err
+	}
+	if err := c.replaceEntries(directory.UserKind, string(d.ID), u.Attributes, nil, u.Deleted.IsZero(), false); err != nil {
 		return err
 	}
 	if _, err := c.exec("DELETE FROM user_password WHERE tenant = $1 AND user_id = $2", string(c.tenant), string(d.ID)); err != nil {

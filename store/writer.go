@@ -288,9 +288,12 @@ func (w *writer) single(x *work) error {
 // settle tells the callers, and then whoever listens to commits.
 func (w *writer) settle(ran []*work, outcomes []error) {
 	var woken []lockstep.TenantID
-	dooms := false
+	dooms, builds := false, false
 	for i, x := range ran {
-		dooms = dooms || outcomes[i] == nil && x.dooms
+		dooms, builds = dooms || outcomes[i] == nil && x.dooms, builds || outcomes[i] == nil && x.builds
+		if outcomes[i] == nil && x.schemas != nil {
+			w.db.schemas.keep(x.schemas, w.db.now()) // before anybody hears of it
+		}
 		if outcomes[i] == nil && (x.wakes || len(x.events) > 0) {
 			woken = append(woken, x.tenant)
 		}
@@ -299,6 +302,9 @@ func (w *writer) settle(ran []*work, outcomes []error) {
 	}
 	if dooms {
 		w.db.sweep()
+	}
+	if builds {
+		w.db.build()
 	}
 	f := w.db.committed.Load()
 	if f == nil {

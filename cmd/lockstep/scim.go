@@ -125,8 +125,12 @@ func (s *scimServer) endpoint(r *http.Request) (scimhttp.Backend, error) {
 	if !c.token.Scopes.Allow(scopeSCIMRead) {
 		return nil, &scim.Error{Status: http.StatusForbidden, Detail: "The token lacks the scope " + string(scopeSCIMRead) + "."}
 	}
+	schemas, err := s.db.Schemas(r.Context(), c.tenant.ID)
+	if err != nil {
+		return nil, err
+	}
 	return directory.Endpoint{
-		SCIM: s.scim, Tenant: c.tenant.ID, By: audit.Actor{Kind: audit.Token, ID: string(c.token.ID), Name: c.token.Name},
+		SCIM: s.scim, Schemas: schemas, Tenant: c.tenant.ID, By: audit.Actor{Kind: audit.Token, ID: string(c.token.ID), Name: c.token.Name},
 		Client: string(c.token.ID), Base: s.base(r, slug), ReadOnly: !c.token.Scopes.Allow(scopeSCIMWrite),
 	}, nil
 }

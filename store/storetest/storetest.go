@@ -31,6 +31,8 @@ func Run(t *testing.T, open Open) {
 		{"members", testMembers},
 		{"search", testSearch},
 		{"search composed", testSearchComposed},
+		{"search extension", testSearchExtension},
+		{"extensions", testExtensions},
 		{"pages", testPages},
 		{"search related", testSearchRelated},
 		{"counts", testCounts},

@@ -1,0 +1,80 @@
+package scim
+
+import "strconv"
+
+// CheckExtension checks the attributes that stand under an extension's URN, as Check does those of a whole resource: names get
+// the spelling of the schema, values fit, required attributes are there. It returns what is left, which may be nothing.
+func (t *Type) CheckExtension(urn string, o Object, m Mode) (Object, error) {
+	for _, s := range t.schemes {
+		if s.core || !sameName(s.ID, urn) {
+			continue
+		}
+		ext, err := checker{m}.object(s.attrs, o)
+		if err != nil || len(ext) == 0 || m.Partial {
+			return ext, err
+		}
+		return ext, checkNeeded(s.needed, ext)
+	}
+	return nil, ErrInvalidValue("unknown schema " + strconv.Quote(urn))
+}
+
+// Retain completes what is to replace a resource with what a replacement cannot change in its extensions: read-only attributes
+// stay as they were, and so do immutable ones that the replacement leaves out. The error is an *Error, mutability, when it has
+// another value for an immutable attribute that has one (RFC 7644 §3.5.1). before is left as it is.
+func (t *Type) Retain(before Object, after *Object) error {
+	for _, s := range t.schemes {
+		if s.core || !s.fixed {
+			continue
+		}
+		was, _ := before.Get(s.ID).(Object)
+		if len(was) == 0 {
+			continue
+		}
+		now, _ := after.Get(s.ID).(Object)
+		now = now.Clone()
+		if err := retain(s.attrs, was, &now); err != nil {
+			return err
+		}
+		after.Set(s.ID, now)
+	}
+	return nil
+}
+
+func retain(attrs table, was Object, now *Object) error {
+	for _, a := range was {
+		n := attrs.get(a.Name)
+		if n == nil || !n.fixed {
+			continue
+		}
+		v := now.Get(n.Name)
+		switch {
+		case n.readOnly || n.Mutability == Immutable && v == nil:
+			now.Set(n.Name, CloneValue(a.Value))
+		case n.Mutability == Immutable:
+			if err := n.mayChange(a.Value, v); err != nil {
+				return err
+			}
+		default: // some sub-attribute
+			if err := retainSubs(n, a.Value, v, now); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// retainSubs does so for the sub-attributes of a single complex value. Values of a list have no identity that would outlast
+// their replacement.
+func retainSubs(n *node, was, now any, in *Object) error {
+	old, ok := was.(Object)
+	if !ok {
+		return nil
+	}
+	o, _ := now.(Object)
+	o = o.Clone()
+	if err := retain(n.subs, old, &o); err != nil {
+		return err
+	}
+	in.Set(n.Name, o)
+	return nil
+}
