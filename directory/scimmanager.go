@@ -69,6 +69,9 @@ var managerName = []byte(`"manager":{"value":"`)
 // managerIn finds the manager in the document of a user: his id, and where it ends. It looks at the bytes, which are as
 // scim.AppendJSON wrote them, since most users of a page are passed on without decoding them. at is 0 when there is none.
 func managerIn(doc []byte) (id string, at int) {
+	if !bytes.Contains(doc, managerName) { // as of most
+		return "", 0
+	}
 	begin := bytes.Index(doc, enterpriseName)
 	if begin < 0 {
 		return "", 0

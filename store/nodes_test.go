@@ -131,3 +131,44 @@ func TestNodesOnOneUser(t *testing.T) {
 		version += int64(won)
 	}
 }
+
+// TestNodesOnGroupNames: of writers on different nodes who want the same name for a group, and say that it is to be the only one,
+// one gets it. That they want two names in different orders stops nobody for good.
+func TestNodesOnGroupNames(t *testing.T) {
+	t.Parallel()
+	all := nodes(t, 4)
+	tenant := directory.Tenant{ID: lockstep.NewID[lockstep.TenantID](), Slug: "acme"}
+	if err := all[0].CreateTenant(t.Context(), audit.Actor{}, tenant); err != nil {
+		t.Fatal(err)
+	}
+	group := func(name string) directory.PutGroup {
+		g := directory.Group{ID: lockstep.NewID[lockstep.GroupID](), Attributes: scim.Object{{Name: "displayName", Value: name}}}
+		return directory.PutGroup{Group: g, UniqueName: true}
+	}
+	const rounds = 25
+	var wg sync.WaitGroup
+	var won sync.Map
+	for n, db := range all {
+		wg.Go(func() {
+			for i := range rounds {
+				a, b := fmt.Sprintf("a%d", i), fmt.Sprintf("b%d", i)
+				if n%2 == 1 {
+					a, b = b, a
+				}
+				_, err := db.Commit(t.Context(), tenant.ID, audit.Actor{}, "", group(a), group(b))
+				if err == nil {
+					if _, again := won.LoadOrStore(i, true); again {
+						t.Errorf("the names of round %d were given twice", i)
+					}
+				} else if !errors.Is(err, lockstep.ErrConflict) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	groups, err := all[0].Groups(t.Context(), tenant.ID, directory.GroupQuery{})
+	if err != nil || len(groups) != 2*rounds {
+		t.Errorf("%d groups have %d names, %v", len(groups), 2*rounds, err)
+	}
+}
