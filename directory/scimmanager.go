@@ -30,7 +30,7 @@ func (e Endpoint) checkManager(ctx context.Context, before, after scim.Object) e
 // managers returns the names of those who manage the users of the records, by id: with one query, and none when nobody has a
 // manager or the client does not want to see him.
 func (e Endpoint) managers(ctx context.Context, kind Kind, want *scim.Projection, records ...Record) (map[string]string, error) {
-	if kind != UserKind || want != nil && !want.Wants(userType(), managerWholePath) {
+	if kind != UserKind || want != nil && !want.Wants(e.Schemas.Type(UserKind), managerWholePath) {
 		return nil, nil
 	}
 	var ids []string
