@@ -170,6 +170,7 @@ func (c *change) createUser(u directory.User) error {
 		return err
 	}
 	c.work.users++
+	c.work.created(string(u.ID))
 	c.tell(directory.Event{Object: "user", Op: directory.OpPut, ID: string(u.ID)}, "created", a.Text("userName"), "")
 	return nil
 }
@@ -242,7 +243,8 @@ func (c *change) rewriteUser(old directory.User, f func(directory.User) (userWri
 	if err := c.refind(&old, u); err != nil {
 		return false, err
 	}
-	c.work.users += alive(u.Deleted) - alive(old.Deleted)
+	d := alive(u.Deleted) - alive(old.Deleted)
+	c.work.users, c.work.moved = c.work.users+d, c.work.moved || d != 0
 	c.tell(directory.Event{Object: "user", Op: w.op, ID: string(u.ID)}, w.verb, u.Attributes.Text("userName"), w.detail)
 	return true, nil
 }
@@ -337,7 +339,7 @@ func (c *change) purgeUser(d directory.DeleteUser) error {
 	if _, err := c.exec("DELETE FROM user_password WHERE tenant = $1 AND user_id = $2", string(c.tenant), string(d.ID)); err != nil {
 		return err
 	}
-	c.work.users -= alive(u.Deleted)
+	c.work.users, c.work.moved = c.work.users-alive(u.Deleted), true
 	if err := c.forget(directory.UserKind, string(d.ID)); err != nil {
 		return err
 	}
