@@ -89,6 +89,14 @@ func testNumbers(t *testing.T, open Open) {
 		create(batch(40)...)
 		check("grown")
 	}
+	for range 3 { // those of the last seconds come in any order, as from several nodes
+		var ids []lockstep.UserID
+		for range 400 {
+			ids = append(ids, id(made.Add(time.Duration(r.IntN(8000))*time.Millisecond)))
+		}
+		create(ids...)
+		check("not settled")
+	}
 	create("00000000-0000-4000-8000-000000000000") // tells no time
 	clock = clock.Add(time.Minute)
 	check("odd")
