@@ -173,28 +173,22 @@ func settledBefore(id string) (settled string, ok bool) {
 	return hex[:8] + "-" + hex[8:], true
 }
 
-// recount moves the counts of a tenant along with the works that succeeded.
-func (t *tx) recount(tenant lockstep.TenantID, works []*work) error {
-	var d counted
-	for _, x := range works {
-		d.add(x.counted)
-	}
-	if d == (counted{}) {
-		return nil
-	}
+// moveHead is an update of feed_head that moves the counts along with the position.
+const moveHead = `UPDATE feed_head SET pos = pos + $2, users = users + $3, groups = groups + $4,
+	moved = moved + CASE WHEN $5 = 1 OR $6 <> '' AND $6 <= settled THEN 1 ELSE 0 END,
+	settled = CASE WHEN $7 > settled THEN $7 ELSE settled END WHERE tenant = $1 RETURNING pos, schemas`
+
+// args are the parameters of moveHead from the third.
+func (c counted) args() []any {
 	moved, settled := int64(0), ""
-	if d.moved {
+	if c.moved {
 		moved = 1
 	}
-	if d.last != "" {
+	if c.last != "" {
 		var ok bool
-		if settled, ok = settledBefore(d.last); !ok {
+		if settled, ok = settledBefore(c.last); !ok {
 			moved = 1
 		}
 	}
-	_, err := t.exec(`UPDATE feed_head SET users = users + $2, groups = groups + $3,
-		moved = moved + CASE WHEN $4 = 1 OR $5 <> '' AND $5 <= settled THEN 1 ELSE 0 END,
-		settled = CASE WHEN $6 > settled THEN $6 ELSE settled END WHERE tenant = $1`,
-		string(tenant), d.users, d.groups, moved, d.first, settled)
-	return err
+	return []any{c.users, c.groups, moved, c.first, settled}
 }
