@@ -248,8 +248,7 @@ func (s *scimBench) patchActive(ctx context.Context) error {
 	i := sampled + rand.IntN(s.Users-sampled)
 	next := !s.active[i].Load()
 	s.active[i].Store(next)
-	body := `{"schemas":["` + scim.PatchURN + `"],"Operations":[{"op":"replace","path":"active","value":` + strconv.FormatBool(next) + `}]}`
-	_, err := s.exchange(ctx, http.MethodPatch, "/Users/"+s.ids[i], []byte(body), http.StatusOK)
+	_, err := s.exchange(ctx, http.MethodPatch, "/Users/"+s.ids[i], patchActive(next), http.StatusOK)
 	return err
 }
 

@@ -3,6 +3,7 @@ package demo
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -97,6 +98,30 @@ func (e scimEndpoint) createMany(ctx context.Context, from, n int) error {
 		err = fmt.Errorf("%d of %d operations were done: %.300s", got, n, text)
 	}
 	return err
+}
+
+// ids returns the ids of the tenant's first 1,000 users.
+func (e scimEndpoint) ids(ctx context.Context) ([]string, error) {
+	text, err := e.exchange(ctx, http.MethodGet, "/Users?attributes=id&count=1000", nil, http.StatusOK)
+	if err != nil {
+		return nil, err
+	}
+	var page struct {
+		Resources []struct {
+			ID string `json:"id"`
+		} `json:"Resources"`
+	}
+	err = json.Unmarshal(text, &page)
+	ids := make([]string, len(page.Resources))
+	for i, r := range page.Resources {
+		ids[i] = r.ID
+	}
+	return ids, err
+}
+
+// patchActive is the body of a PATCH that enables or disables.
+func patchActive(active bool) []byte {
+	return []byte(`{"schemas":["` + scim.PatchURN + `"],"Operations":[{"op":"replace","path":"active","value":` + strconv.FormatBool(active) + `}]}`)
 }
 
 func benchUserName(i int) string { return "user" + strconv.Itoa(i) + "@bench.example" }

@@ -12,6 +12,7 @@ type benchCmd struct {
 	Cycle   benchCycleCmd   `cmd:"" help:"Measure a company on its way into a Webex organisation."`
 	SCIM    benchSCIMCmd    `cmd:"" name:"scim" help:"Measure the SCIM endpoint of a tenant."`
 	Tenants benchTenantsCmd `cmd:"" help:"Measure what many tenants cost who do nothing."`
+	Fair    benchFairCmd    `cmd:"" help:"Measure what one tenant feels of another who is loud."`
 }
 
 // benchStore tells which database a bench runs on: --store as the other commands have it, or postgres with --dsn.
