@@ -81,6 +81,8 @@ type search struct {
 	translator
 	db     *DB
 	tenant lockstep.TenantID
+	must   string // what the document of a match holds somewhere, in lower case
+	looked int    // records that a scan has read
 }
 
 // page has the database filter, sort and cut. column is what it sorts by; ids break ties.
@@ -192,15 +194,11 @@ func (q *search) start(ctx context.Context, conditions, column string) (after st
 		if q.Offset == 0 || q.Filter != nil || column != "u.id" || q.Descending {
 			return "", q.Offset, nil
 		}
-		id, rest, err := q.db.before(ctx, markedList{q.tenant, q.kind}, q.Offset)
-		if err == nil && rest > 2*markStep {
-			id, err = q.numbered(ctx, conditions)
-			rest = 0
-		}
-		if err != nil || id == "" && rest == 0 {
+		id, err := q.numbered(ctx, conditions)
+		if err != nil || id == "" {
 			return " AND 0 = 1", 0, err
 		}
-		return " AND u.id >= " + q.arg(id), rest, nil
+		return " AND u.id >= " + q.arg(id), 0, nil
 	}
 	sign := " > "
 	if q.reversed() {

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -57,6 +60,10 @@ func (t *turns) take(ctx context.Context, tenant lockstep.TenantID) (done func()
 
 // scanPage is how many records a scan reads at a time, so that it never holds a read transaction for long.
 const scanPage = 512
+
+// scanYield is after how many records a scan lets others go first: it takes long, and they take a moment. Go itself would take
+// the processor away only after 10 ms.
+const scanYield = 32
 
 // candidate is a record that may match, with what only the database knows of it.
 type candidate struct {
@@ -114,9 +121,10 @@ func (q *search) known(counted int) int {
 // matching calls f with the records that fulfil the condition and match the filter, by id from the one after from, until f
 // returns false.
 func (q *search) matching(ctx context.Context, where, from string, reversed bool, f func(candidate, scim.Object) bool) error {
-	match, must := q.matcher(), hint(q.Filter)
+	match := q.matcher()
+	q.must = hint(q.Filter)
 	return q.candidates(ctx, where, from, reversed, func(c candidate) (bool, error) {
-		if !mayHold(c.Doc, must) {
+		if c.Doc == nil {
 			return true, nil
 		}
 		o, err := q.object(c)
@@ -164,14 +172,22 @@ func (q *search) candidates(ctx context.Context, where, last string, reversed bo
 	}
 }
 
+// scanCandidate reads a record, and its document if that may match: most do not, and are not worth a copy.
 func (q *search) scanCandidate(s scanner) (c candidate, err error) {
+	if q.looked++; q.looked%scanYield == 0 {
+		runtime.Gosched()
+	}
 	var created, modified int64
+	var doc sql.RawBytes
 	c.relations = make([]bool, len(q.relations))
-	into := []any{&c.ID, &c.Version, &c.Active, &created, &modified, &c.Doc}
+	into := []any{&c.ID, &c.Version, &c.Active, &created, &modified, &doc}
 	for i := range c.relations {
 		into = append(into, &c.relations[i])
 	}
 	err = s.Scan(into...)
+	if mayHold(doc, q.must) {
+		c.Doc = bytes.Clone(doc)
+	}
 	c.Created, c.Modified = instant(created), instant(modified)
 	return c, err
 }

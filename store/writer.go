@@ -16,6 +16,7 @@ const (
 	gatherWorks = 64                    // functions in one transaction
 	gatherRows  = 200                   // a function that writes more has a transaction of its own
 	gatherTime  = 25 * time.Millisecond // nobody is admitted to a transaction older than this
+	gatherShare = 8                     // of a tenant with more to write, in a transaction for whose end another waits
 	carefulFor  = 64                    // transactions with savepoints after one in which a function refused
 	retries     = 4                     // of a function alone, after deadlocks and lost connections
 )
@@ -167,6 +168,22 @@ func (w *writer) crowded(l *lane) bool {
 	return len(l.turns) > 0
 }
 
+// enough reports whether a transaction with so many functions of each tenant had better end: one of them has nothing to wait
+// for but its end, and everybody whose functions could still be admitted has had his share. So a write beside another tenant's
+// thousands waits for a few of them, and thousands beside nobody share a transaction by dozens.
+func (w *writer) enough(l *lane, had map[lockstep.TenantID]int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	waiting := 0 // tenants of the transaction with more to write
+	for _, t := range l.turns {
+		if had[t] < gatherShare {
+			return false
+		}
+		waiting++
+	}
+	return 0 < waiting && waiting < len(had)
+}
+
 // transact runs first and what else is admitted in one transaction, and tells everybody the outcome. When the database fails
 // a function, or the commit, each function runs again alone.
 //
@@ -202,7 +219,7 @@ func (w *writer) gather(l *lane, first *work, careful bool) (ran []*work, outcom
 		return ran, nil, err
 	}
 	defer t.end()
-	began := w.db.now()
+	began, had := w.db.now(), map[lockstep.TenantID]int{first.tenant: 1}
 	if !careful || first.rows > gatherRows || !w.crowded(l) {
 		if err := t.attempt(first); err != nil {
 			return w.refused(t, ran, err)
@@ -211,12 +228,13 @@ func (w *writer) gather(l *lane, first *work, careful bool) (ran []*work, outcom
 	} else if outcomes, err = t.try(first, outcomes); err != nil {
 		return ran, nil, err
 	}
-	for first.rows <= gatherRows && len(ran) < gatherWorks && w.db.now().Sub(began) < gatherTime {
+	for first.rows <= gatherRows && len(ran) < gatherWorks && w.db.now().Sub(began) < gatherTime && !w.enough(l, had) {
 		x := w.next(l, gatherRows)
 		if x == nil {
 			break
 		}
 		ran = append(ran, x)
+		had[x.tenant]++
 		if careful {
 			outcomes, err = t.try(x, outcomes)
 		} else if err = t.attempt(x); err == nil {

@@ -124,6 +124,21 @@ func TestTransactionsHaveLimits(t *testing.T) {
 	b.runs(tr, want[:len(want)-1], works...)
 }
 
+// TestNeighboursEndEarly: who has one thing to write does not wait for all that another writes, and two who both write much
+// share a transaction until one of them has no more.
+func TestNeighboursEndEarly(t *testing.T) {
+	many := func(tr *trace, tenant string, n int) (works []*work) {
+		for i := range n {
+			works = append(works, tr.work(fmt.Sprint(tenant, i), 1, nil))
+		}
+		return works
+	}
+	b, tr := newBench(t), &trace{}
+	b.runs(tr, "a0 b0 a1 a2 a3 a4 a5 a6 a7 | a8 a9 a10", append(many(tr, "a", gatherShare+3), many(tr, "b", 1)...)...)
+	b, tr = newBench(t), &trace{}
+	b.runs(tr, "a0 b0 a1 b1 a2 b2 a3 b3 a4 b4 a5 b5 a6 b6 a7 b7 a8 | b8", append(many(tr, "a", gatherShare+1), many(tr, "b", gatherShare+1)...)...)
+}
+
 // TestRefusalsMakeCareful: a refusal undoes a shared transaction once; the ones after it have savepoints.
 func TestRefusalsMakeCareful(t *testing.T) {
 	b, tr := newBench(t), &trace{}
