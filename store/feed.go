@@ -10,8 +10,9 @@ import (
 	"lockstep/directory"
 )
 
-// positioner takes n positions of a tenant's feed and returns the last; for n = 0 it returns the newest there is.
-type positioner func(t *tx, tenant lockstep.TenantID, n int) (int64, error)
+// positioner takes n positions of a tenant's feed and returns the last; for n = 0 it returns the newest there is. It moves the
+// counts along.
+type positioner func(t *tx, tenant lockstep.TenantID, n int, d counted) (int64, error)
 
 // putFeed gives the events of the functions that succeeded their positions and inserts them. The head's row is locked here,
 // last, so that little waits for it; from here on nobody else of the tenant gets a position before this transaction ends.
@@ -40,14 +41,13 @@ var insertFeed = bulk{
 func (t *tx) putTenantFeed(works []*work) error {
 	tenant := works[0].tenant
 	var events []directory.Event
+	var d counted
 	for _, x := range works {
 		events = append(events, x.events...)
+		d.add(x.counted)
 	}
-	pos, err := t.db.position(t, tenant, len(events))
+	pos, err := t.db.position(t, tenant, len(events), d)
 	if err != nil {
-		return err
-	}
-	if err := t.recount(tenant, works); err != nil {
 		return err
 	}
 	pos -= int64(len(events))
@@ -69,10 +69,10 @@ func (t *tx) putTenantFeed(works []*work) error {
 
 // advance moves the head on and returns it. It is the positioner of every store. As it holds the head's row from here on, it is
 // also who finds out whether the tenant's schemas are still those that this transaction went by.
-func (t *tx) advance(tenant lockstep.TenantID, n int) (int64, error) {
+func (t *tx) advance(tenant lockstep.TenantID, n int, d counted) (int64, error) {
 	text, args := "SELECT pos, schemas FROM feed_head WHERE tenant = $1", []any{string(tenant)}
 	if n > 0 {
-		text, args = "UPDATE feed_head SET pos = pos + $2 WHERE tenant = $1 RETURNING pos, schemas", append(args, int64(n))
+		text, args = moveHead, append(append(args, int64(n)), d.args()...)
 	}
 	var version int64
 	rows, err := t.query(text, args...)

@@ -137,6 +137,7 @@ func (c *change) createGroup(g directory.Group) error {
 		return err
 	}
 	c.work.groups++
+	c.work.created(string(g.ID))
 	c.tell(directory.Event{Object: "group", Op: directory.OpPut, ID: string(g.ID)}, "created", a.Text("displayName"), "")
 	return nil
 }
@@ -178,7 +179,8 @@ func (c *change) updateGroup(id lockstep.GroupID, ifVersion int64, f func(direct
 		if err := c.replaceEntries(directory.GroupKind, string(id), old.Attributes, a, old.Deleted.IsZero(), w.group.Deleted.IsZero()); err != nil {
 			return err
 		}
-		c.work.groups += alive(w.group.Deleted) - alive(old.Deleted)
+		d := alive(w.group.Deleted) - alive(old.Deleted)
+		c.work.groups, c.work.moved = c.work.groups+d, c.work.moved || d != 0
 		c.tell(directory.Event{Object: "group", Op: w.op, ID: string(id)}, w.verb, a.Text("displayName"), w.detail)
 		return nil
 	}
@@ -227,7 +229,7 @@ func (c *change) purgeGroup(d directory.DeleteGroup) error {
 	if err := c.replaceEntries(directory.GroupKind, string(d.ID), g.Attributes, nil, g.Deleted.IsZero(), false); err != nil {
 		return err
 	}
-	c.work.groups -= alive(g.Deleted)
+	c.work.groups, c.work.moved = c.work.groups-alive(g.Deleted), true
 	rows, err := c.query("DELETE FROM member WHERE tenant = $1 AND group_id = $2 RETURNING group_id, id, kind", string(c.tenant), string(d.ID))
 	if err := c.removed(collect(rows, err, scanMember)); err != nil {
 		return err

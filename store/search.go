@@ -194,11 +194,15 @@ func (q *search) start(ctx context.Context, conditions, column string) (after st
 		if q.Offset == 0 || q.Filter != nil || column != "u.id" || q.Descending {
 			return "", q.Offset, nil
 		}
-		id, err := q.numbered(ctx, conditions)
-		if err != nil || id == "" {
+		id, rest, err := q.db.before(ctx, markedList{q.tenant, q.kind}, q.Offset)
+		if err == nil && rest > 2*markStep {
+			id, err = q.numbered(ctx, conditions)
+			rest = 0
+		}
+		if err != nil || id == "" && rest == 0 {
 			return " AND 0 = 1", 0, err
 		}
-		return " AND u.id >= " + q.arg(id), 0, nil
+		return " AND u.id >= " + q.arg(id), rest, nil
 	}
 	sign := " > "
 	if q.reversed() {

@@ -105,23 +105,6 @@ func (c *change) replaceValues(id lockstep.UserID, old, next []value) error {
 	return err
 }
 
-// counted is how the number of users and groups of a tenant changes.
-type counted struct{ users, groups int64 }
-
-// recount moves the counts of a tenant along with the works that succeeded.
-func (t *tx) recount(tenant lockstep.TenantID, works []*work) error {
-	var d counted
-	for _, x := range works {
-		d.users += x.counted.users
-		d.groups += x.counted.groups
-	}
-	if d == (counted{}) {
-		return nil
-	}
-	_, err := t.exec("UPDATE feed_head SET users = users + $2, groups = groups + $3 WHERE tenant = $1", string(tenant), d.users, d.groups)
-	return err
-}
-
 // setPassword keeps the hash of a user's password. Whoever is signed in with the old one no longer is.
 func (c *change) setPassword(p directory.SetPassword) error {
 	n, err := c.exec("UPDATE users SET auth_epoch = auth_epoch + 1 WHERE tenant = $1 AND id = $2 AND deleted = 0", string(c.tenant), string(p.ID))

@@ -50,7 +50,7 @@ func TestSequenceLosesChanges(t *testing.T) {
 }
 
 // sequence is a positioner that takes numbers from a sequence.
-func sequence(t *tx, _ lockstep.TenantID, n int) (int64, error) {
+func sequence(t *tx, _ lockstep.TenantID, n int, _ counted) (int64, error) {
 	rows, err := t.query("SELECT MAX(nextval('feed_pos')) FROM generate_series(1, $1)", int64(max(n, 1)))
 	return one(rows, err, scanInt)
 }

@@ -70,6 +70,7 @@ type DB struct {
 	closed    sync.Once
 	scans     turns // whose scan runs
 	schemas   schemaCache
+	numbers   idNumbers
 }
 
 // Open connects to the database and brings its schema up to date, under a lock. A schema newer than this program is refused

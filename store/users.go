@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -155,23 +156,59 @@ func (c *change) createUser(u directory.User) error {
 	if created.IsZero() {
 		created = c.at
 	}
-	_, err = c.exec(insertUser, string(c.tenant), string(u.ID), fold(a.Text("userName")), a.Text("externalId"), managerOf(a),
-		isActive(a), millis(created), millis(c.at), document(a), displayOf(a))
-	if err != nil {
+	row := []any{
+		string(c.tenant), string(u.ID), fold(a.Text("userName")), a.Text("externalId"), managerOf(a),
+		isActive(a), millis(created), millis(c.at), document(a), displayOf(a),
+	}
+	if err := c.insertUser(u.ID, row, emailsOf(a), valuesOf(a)); err != nil {
 		return c.userTaken(err, u)
-	}
-	if err := c.putEmails(u.ID, emailsOf(a)); err != nil {
-		return err
-	}
-	if err := c.replaceValues(u.ID, nil, valuesOf(a)); err != nil {
-		return err
 	}
 	if err := c.replaceEntries(directory.UserKind, string(u.ID), nil, a, false, true); err != nil {
 		return err
 	}
 	c.work.users++
+	c.work.created(string(u.ID))
 	c.tell(directory.Event{Object: "user", Op: directory.OpPut, ID: string(u.ID)}, "created", a.Text("userName"), "")
 	return nil
+}
+
+// insertUser inserts a user's row and what he is found by.
+func (c *change) insertUser(id lockstep.UserID, row []any, emails []string, values []value) error {
+	if c.db.dialect.nests() && len(emails) <= 4 && len(values) <= 16 {
+		return c.insertUserAtOnce(row, emails, values)
+	}
+	if _, err := c.exec(insertUser, row...); err != nil {
+		return err
+	}
+	if err := c.putEmails(id, emails); err != nil {
+		return err
+	}
+	return c.replaceValues(id, nil, values)
+}
+
+// insertUserAtOnce does so with one statement, and so one round trip. Few different texts come of few values.
+func (c *change) insertUserAtOnce(row []any, emails []string, values []value) error {
+	text := "WITH u AS (" + insertUser + ")"
+	next := func(v string) string {
+		row = append(row, v)
+		return "$" + strconv.Itoa(len(row))
+	}
+	var lines []string
+	for _, e := range emails {
+		lines = append(lines, "($1, "+next(e)+", $2)")
+	}
+	if len(lines) > 0 {
+		text += ", e AS (INSERT INTO user_email (tenant, email, user_id) VALUES " + strings.Join(lines, ", ") + ")"
+	}
+	lines = nil
+	for _, v := range values {
+		lines = append(lines, "($1, $2, "+next(v.attribute)+", "+next(v.text)+")")
+	}
+	if len(lines) > 0 {
+		text += ", v AS (INSERT INTO user_value (tenant, user_id, attribute, value) VALUES " + strings.Join(lines, ", ") + " ON CONFLICT DO NOTHING)"
+	}
+	_, err := c.exec(text+" SELECT 1", row...)
+	return err
 }
 
 // userTaken explains a violated constraint.
@@ -242,7 +279,8 @@ func (c *change) rewriteUser(old directory.User, f func(directory.User) (userWri
 	if err := c.refind(&old, u); err != nil {
 		return false, err
 	}
-	c.work.users += alive(u.Deleted) - alive(old.Deleted)
+	d := alive(u.Deleted) - alive(old.Deleted)
+	c.work.users, c.work.moved = c.work.users+d, c.work.moved || d != 0
 	c.tell(directory.Event{Object: "user", Op: w.op, ID: string(u.ID)}, w.verb, u.Attributes.Text("userName"), w.detail)
 	return true, nil
 }
@@ -337,7 +375,7 @@ func (c *change) purgeUser(d directory.DeleteUser) error {
 	if _, err := c.exec("DELETE FROM user_password WHERE tenant = $1 AND user_id = $2", string(c.tenant), string(d.ID)); err != nil {
 		return err
 	}
-	c.work.users -= alive(u.Deleted)
+	c.work.users, c.work.moved = c.work.users-alive(u.Deleted), true
 	if err := c.forget(directory.UserKind, string(d.ID)); err != nil {
 		return err
 	}

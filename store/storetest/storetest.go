@@ -36,6 +36,7 @@ func Run(t *testing.T, open Open) {
 		{"pages", testPages},
 		{"search related", testSearchRelated},
 		{"counts", testCounts},
+		{"numbers", testNumbers},
 		{"release name", testReleaseName},
 		{"relatives", testRelatives},
 		{"apps", testApps},
