@@ -59,7 +59,7 @@ func newWorld(t *testing.T) *world {
 	var template api.Template
 	w.must(json.Unmarshal(csvfile.Template(), &template))
 	s := &api.Server{
-		Directory: w.db, Store: jobs, Settings: jobs, Tenants: w.db, Tokens: tokens{w.db}, Engine: w.engine,
+		Directory: w.db, Store: jobs, Settings: jobs, Tenants: w.db, Tokens: tokens{w.db}, Engine: w.engine, Schemas: w.db.Schemas,
 		Gallery: []api.Template{template, {Kind: "nowhere", Name: "Nowhere", Direction: "outbound", Rules: template.Rules,
 			Secrets: []api.Setting{{Name: "token"}}, Roles: []directory.Role{{Value: "user"}}}},
 		Local: localToken, Version: "1.2.3", Log: log,

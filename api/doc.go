@@ -28,7 +28,7 @@ import (
 // Prefix is the path under which the resources stand.
 const Prefix = "/api/v1"
 
-// Server serves the API. All fields but Now, Log, Version and Ready must be set.
+// Server serves the API. All fields but Schemas, Now, Log, Version and Ready must be set.
 type Server struct {
 	Directory directory.Store
 	Store     provision.Store
@@ -36,6 +36,7 @@ type Server struct {
 	Tenants   Tenants
 	Tokens    Tokens
 	Engine    Engine
+	Schemas   func(ctx context.Context, t lockstep.TenantID) (*directory.Schemas, error) // those of a tenant's own; nil is none
 	Gallery   []Template
 	Wake      func()                                                                        // called after a change that may give jobs work
 	Ready     func(ctx context.Context) error                                               // whether the database answers; nil is always
@@ -118,6 +119,7 @@ func (s *Server) Handler() http.Handler {
 	s.tokenRoutes(a)
 	s.userRoutes(a)
 	s.groupRoutes(a)
+	s.schemaRoutes(a)
 	s.galleryRoutes(a)
 	s.appRoutes(a)
 	s.sourceRoutes(a)

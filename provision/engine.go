@@ -38,9 +38,12 @@ type Engine struct {
 	Store     Store
 	Directory directory.Store
 	Connect   Connect
-	Now       func() time.Time // nil is time.Now
-	Random    io.Reader        // for expressions; nil is crypto/rand.Reader
-	Log       *slog.Logger     // nil discards
+	// Schemas returns the tenant's users and groups with its own attributes; nil is those of RFC 7643.
+	Schemas func(context.Context, lockstep.TenantID) (*directory.Schemas, error)
+
+	Now    func() time.Time // nil is time.Now
+	Random io.Reader        // for expressions; nil is crypto/rand.Reader
+	Log    *slog.Logger     // nil discards
 
 	SliceFor    time.Duration // a slice stops taking up work after this; 0 is 5 s
 	SendFor     time.Duration // no call is sent later than this after the slice's start; 0 is 15 s
@@ -295,7 +298,7 @@ func (r *run) open(ctx context.Context) (err error) {
 		if r.source, err = r.Connect.Source(ctx, r.job); err != nil {
 			return err
 		}
-		r.target = &hubTarget{dir: r.Directory, tenant: r.job.Tenant, job: r.job}
+		r.target = &hubTarget{dir: r.Directory, schemas: r.Schemas, tenant: r.job.Tenant, job: r.job}
 	} else {
 		if r.target, err = r.Connect.Target(ctx, r.job); err != nil {
 			return err
@@ -306,7 +309,7 @@ func (r *run) open(ctx context.Context) (err error) {
 	}
 	if r.job.Direction == Outbound {
 		r.source = &hubSource{
-			dir: r.Directory, tenant: r.job.Tenant, app: r.job.App,
+			dir: r.Directory, schemas: r.Schemas, tenant: r.job.Tenant, app: r.job.App,
 			nested: r.job.Policy.Nested, flatten: !r.to.Nesting,
 		}
 	}

@@ -37,17 +37,39 @@ const (
 // hubSource reads one tenant's directory as a Source, for one app.
 type hubSource struct {
 	dir     directory.Reader
+	schemas hubSchemas
 	tenant  lockstep.TenantID
 	app     lockstep.AppID
 	nested  bool // members of groups in an assigned group are assigned too
 	flatten bool // the target knows no nested groups: a group has the members of its groups
 }
 
-func (h *hubSource) Describe(context.Context) (System, error) {
+func (h *hubSource) Describe(ctx context.Context) (System, error) {
+	types, err := h.schemas.types(ctx, h.tenant)
 	return System{
 		Name: "the directory", Key: "directory/" + string(h.tenant), Nesting: true, References: []string{managerAttribute, memberAttribute},
-		Types: map[string]*scim.Type{userType: scim.UserType(), groupType: scim.GroupType()},
-	}, nil
+		Types: types,
+	}, err
+}
+
+// hubSchemas finds the schemas of a tenant's own. Nil finds none.
+type hubSchemas func(context.Context, lockstep.TenantID) (*directory.Schemas, error)
+
+// types are what the directory's users and groups look like, with the attributes that the tenant has added.
+func (f hubSchemas) types(ctx context.Context, t lockstep.TenantID) (map[string]*scim.Type, error) {
+	types := map[string]*scim.Type{userType: scim.UserType(), groupType: scim.GroupType()}
+	if f == nil {
+		return types, nil
+	}
+	s, err := f(ctx, t)
+	if err != nil || s == nil {
+		return types, err
+	}
+	for i := range s.Extensions {
+		k := s.Extensions[i].Kind
+		types[string(k)] = s.Type(k)
+	}
+	return types, nil
 }
 
 func (h *hubSource) Test(ctx context.Context, report func(Check)) error {

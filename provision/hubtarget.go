@@ -18,22 +18,24 @@ import (
 // comes back is restored and not created a second time. It commits the operations of a call together and, when that
 // fails, one by one, so that one bad object does not hold up the rest.
 type hubTarget struct {
-	dir    directory.Store
-	tenant lockstep.TenantID
-	job    Job
+	dir     directory.Store
+	schemas hubSchemas
+	tenant  lockstep.TenantID
+	job     Job
 }
 
 const hubBatch = 100
 
-func (h *hubTarget) Describe(context.Context) (System, error) {
+func (h *hubTarget) Describe(ctx context.Context) (System, error) {
+	types, err := h.schemas.types(ctx, h.tenant)
 	return System{
 		Name: "the directory", Key: "directory/" + string(h.tenant),
-		Types:     map[string]*scim.Type{userType: scim.UserType(), groupType: scim.GroupType()},
+		Types:     types,
 		FindBy:    map[string][]string{userType: {"userName", "externalId", `emails[type eq "work"].value`}, groupType: {"displayName", "externalId"}},
 		Unique:    map[string][]string{userType: {"userName"}},
 		FindBatch: hubPage, Batch: hubBatch, Connections: 4, MaxMembers: 10_000, SoftDelete: true, Nesting: true,
 		References: []string{managerAttribute, memberAttribute}, Lag: 1, // a commit is listed at once
-	}, nil
+	}, err
 }
 
 func (h *hubTarget) Test(ctx context.Context, report func(Check)) error {

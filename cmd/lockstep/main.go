@@ -64,6 +64,7 @@ type commands struct {
 
 	People peopleCmd `cmd:"" group:"directory" help:"People of the directory."`
 	Group  groupCmd  `cmd:"" group:"directory" help:"Groups of the directory."`
+	Schema schemaCmd `cmd:"" group:"directory" help:"Attributes that the tenant adds to users and groups."`
 }
 
 // exited carries kong's wish to end the program, after --help say.

@@ -75,7 +75,7 @@ func openNode(ctx context.Context, c nodeConfig) (_ *node, err error) {
 	}
 	jobs := n.db.Provision()
 	n.engine = &provision.Engine{
-		Store: jobs, Directory: n.db, Log: c.Log,
+		Store: jobs, Directory: n.db, Schemas: n.db.Schemas, Log: c.Log,
 		Connect: &systems{store: jobs, files: n.files, dialer: &web.Dialer{Allow: c.Allow}, log: c.Log},
 	}
 	if n.queue, err = newQueue(n, jobs); err != nil {
@@ -90,7 +90,7 @@ func openNode(ctx context.Context, c nodeConfig) (_ *node, err error) {
 		return nil, err
 	}
 	n.api = &api.Server{
-		Directory: n.db, Store: jobs, Settings: jobs, Tenants: n.db, Tokens: tokens{n.db}, Engine: n.engine, Gallery: gallery,
+		Directory: n.db, Store: jobs, Settings: jobs, Tenants: n.db, Tokens: tokens{n.db}, Engine: n.engine, Schemas: n.db.Schemas, Gallery: gallery,
 		Wake: n.queue.Wake, Ready: n.ready, Link: n.consoleLink, Local: c.Local, Version: version(), Log: c.Log,
 	}
 	n.console = newConsole(n)
