@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"strconv"
 	"sync"
 	"time"
@@ -169,8 +168,7 @@ func settledBefore(id string) (settled string, ok bool) {
 	if err != nil || ms < settling.Milliseconds() {
 		return "", false
 	}
-	hex := fmt.Sprintf("%012x", ms-settling.Milliseconds())
-	return hex[:8] + "-" + hex[8:], true
+	return firstID(time.UnixMilli(ms).Add(-settling)), true
 }
 
 // moveHead is an update of feed_head that moves the counts along with the position.

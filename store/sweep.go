@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/directory"
 )
 
 // number returns a number that was never used before, for a job, a listing or an index.
@@ -76,9 +77,10 @@ func (t *tx) deleteSome(table, key, where string, limit int64, args ...any) (int
 
 // Retention says how long what has happened is kept. Zero keeps for ever.
 type Retention struct {
-	Feed  time.Duration // change feed; a job that falls behind it reads everything once
-	Log   time.Duration // ended actions and cycles of every job
-	Audit time.Duration
+	Feed    time.Duration // change feed; a job that falls behind it reads everything once
+	Log     time.Duration // ended actions and cycles of every job
+	Audit   time.Duration
+	Deleted time.Duration // users and groups that are soft-deleted, with their passwords, memberships and assignments
 }
 
 // Trim deletes what is older than the retention, in pieces between which others have their turn.
@@ -89,6 +91,11 @@ func (db *DB) Trim(ctx context.Context, keep Retention) error {
 		return err
 	}
 	for _, t := range tenants {
+		if keep.Deleted > 0 {
+			if err := db.trimmed(ctx, t.ID, func(x *tx) (int64, error) { return x.purgeOld(t.ID, now.Add(-keep.Deleted)) }); err != nil {
+				return fmt.Errorf("remove who was deleted: %w", err)
+			}
+		}
 		if keep.Feed > 0 {
 			if err := db.trimmed(ctx, t.ID, func(x *tx) (int64, error) { return x.trimFeed(t.ID, now.Add(-keep.Feed)) }); err != nil {
 				return fmt.Errorf("trim the feed: %w", err)
@@ -115,6 +122,38 @@ func (db *DB) trimmed(ctx context.Context, tenant lockstep.TenantID, f func(*tx)
 			return err
 		}
 	}
+}
+
+// purgeRows is how many users and groups each are removed in one transaction. Some have many memberships.
+const purgeRows = 20
+
+// purgeOld removes some of the users and groups that were soft-deleted before.
+func (t *tx) purgeOld(tenant lockstep.TenantID, before time.Time) (int64, error) {
+	c := &change{tx: t, tenant: tenant}
+	old := func(table string) ([]string, error) {
+		text := fmt.Sprintf("SELECT id FROM %s WHERE tenant = $1 AND deleted <> 0 AND deleted < $2 ORDER BY deleted LIMIT %d", table, purgeRows)
+		rows, err := t.query(text, string(tenant), millis(before))
+		return collect(rows, err, scanText)
+	}
+	users, err := old("users")
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range users {
+		if err := c.purgeUser(directory.DeleteUser{ID: lockstep.UserID(id)}); err != nil {
+			return 0, err
+		}
+	}
+	groups, err := old("groups")
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range groups {
+		if err := c.purgeGroup(directory.DeleteGroup{ID: lockstep.GroupID(id)}); err != nil {
+			return 0, err
+		}
+	}
+	return int64(len(users) + len(groups)), nil
 }
 
 // trimFeed moves the end of the feed forward past old rows and deletes them.

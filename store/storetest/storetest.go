@@ -56,6 +56,7 @@ func Run(t *testing.T, open Open) {
 		{"listing", testListing},
 		{"decisions", testDecisions},
 		{"trim", testTrim},
+		{"purge", testPurge},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()
