@@ -135,6 +135,9 @@ func TestExtension(t *testing.T) {
 		if o := p.want(200, "GET", path+"?excludedAttributes="+badgeURN, ""); o.Has(badgeURN) {
 			t.Errorf("without the extension: %v", o)
 		}
+		if o := p.want(200, "GET", "/Users", ""); strings.Contains(string(scim.AppendJSON(nil, o)), "secretive") || !strings.Contains(string(scim.AppendJSON(nil, o)), `"level":7`) {
+			t.Errorf("the list shows %v", o)
+		}
 		p.want(201, "POST", "/Users", body("bob", `"number": "B-2", "serial": "s", "colour": "green"`))
 		p.want(201, "POST", "/Users", body("cy", `"number": "C-3", "serial": "S"`)) // case counts
 		p.want(201, "POST", "/Users", `{"userName": "dee"}`)
@@ -207,6 +210,36 @@ func TestExtensionRace(t *testing.T) {
 		a.want(200, "PATCH", "/Users/"+heir, `{"Operations": [{"op": "remove", "path": "`+badgeURN+`"}]}`)
 		if _, err := db.Commit(t.Context(), a.tenant, audit.Actor{}, "", directory.RestoreUser{ID: lockstep.UserID(gone)}); err != nil {
 			t.Errorf("not restored: %v", err)
+		}
+	})
+}
+
+// TestGroupExtension: a group's own attributes outlive changes of its members, and a required extension is.
+func TestGroupExtension(t *testing.T) {
+	onEach(t, func(t *testing.T, db *store.DB) {
+		p := newPeer(t, db, nil)
+		const urn = "urn:acme:2.0:Room"
+		if err := p.define(`{"id": "` + urn + `", "resourceType": "Group", "required": true, "attributes": [
+			{"name": "floor", "type": "integer", "required": true, "filterable": true}, {"name": "door", "mutability": "immutable", "uniqueness": "server"}]}`); err != nil {
+			t.Fatal(err)
+		}
+		user := p.create("/Users", `{"userName": "ada"}`)
+		p.want(400, "POST", "/Groups", `{"displayName": "G"}`)
+		group := "/Groups/" + p.create("/Groups", `{"displayName": "G", "`+urn+`": {"floor": 3, "door": "D1"}}`)
+		p.want(409, "POST", "/Groups", `{"displayName": "H", "`+urn+`": {"floor": 4, "door": "d1"}}`)
+		p.want(201, "POST", "/Groups", `{"displayName": "H", "`+urn+`": {"floor": 4}}`)
+		p.do("PATCH", group, `{"Operations": [{"op": "add", "path": "members", "value": [{"value": "`+user+`"}]}]}`)
+		p.want(200, "PUT", group, `{"displayName": "G2", "members": [{"value": "`+user+`"}], "`+urn+`": {"floor": 5}}`)
+		p.want(400, "PUT", group, `{"displayName": "G2", "`+urn+`": {"floor": 5, "door": "D2"}}`)
+		p.want(400, "PATCH", group, `{"Operations": [{"op": "remove", "path": "`+urn+`"}]}`)
+		o := p.want(200, "GET", group, "")
+		ext, _ := o.Get(urn).(scim.Object)
+		list, _ := o.Get("schemas").(scim.List)
+		if !scim.Equal(ext, scim.Object{{Name: "floor", Value: int64(5)}, {Name: "door", Value: "D1"}}) || !slices.Equal(list, scim.List{scim.GroupURN, urn}) || !o.Has("members") {
+			t.Errorf("the group is %v", o)
+		}
+		if o := p.want(200, "GET", "/Groups?filter="+url.QueryEscape(urn+":floor eq 5"), ""); len(idsIn(o)) != 1 {
+			t.Errorf("found %v", o)
 		}
 	})
 }

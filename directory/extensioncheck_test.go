@@ -97,3 +97,34 @@ func TestDefinitions(t *testing.T) {
 		t.Errorf("%d schemas: %v", len(all), err)
 	}
 }
+
+// FuzzExtension: whatever is valid compiles beside nothing else, and is read again as it was written.
+func FuzzExtension(f *testing.F) {
+	for _, text := range []string{
+		`{"id": "urn:acme:2.0:Badge", "attributes": [{"name": "a", "type": "STRING", "uniqueness": "server", "filterable": "true", "maxLength": 7}]}`,
+		`{"id": "urn:acme:2.0:Badge", "resourceType": "group", "required": true, "attributes": {"name": "a", "type": "complex", "multiValued": true,
+			"subAttributes": [{"name": "value", "canonicalValues": ["x"], "closed": true}]}, "meta": {"version": 3}}`,
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		o, err := scim.DecodeObject(text)
+		if err != nil {
+			return
+		}
+		e, err := ParseExtension(o)
+		if err != nil || e.Validate() != nil {
+			return
+		}
+		if _, err := NewSchemas([]Extension{e}); err != nil {
+			if lockstep.CodeOf(err) != lockstep.CodeInvalid {
+				t.Fatal(err)
+			}
+			return
+		}
+		again, err := ParseExtension(e.Object())
+		if err != nil || again.Validate() != nil || !scim.Equal(again.Object(), e.Object()) {
+			t.Fatalf("%v is read again as %v, %v", e.Object(), again.Object(), err)
+		}
+	})
+}
