@@ -2,46 +2,187 @@ package web
 
 import (
 	"bytes"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
 )
 
-// secretNames are parts of names whose values are secrets, in lower case and without punctuation.
-var secretNames = []string{
-	"password", "passwd", "passphrase", "secret", "token", "credential", "assertion", "apikey", "privatekey", "authorization",
-	"cookie", "verifier", "signature", "otp",
-}
-
-// isSecret reports whether the name of a field, header or path says that its value is a secret.
-func isSecret(name string) bool {
-	plain := strings.Map(func(r rune) rune {
-		if r == '_' || r == '-' || r == ' ' {
-			return -1
-		}
-		return r
-	}, strings.ToLower(name))
-	for _, part := range secretNames {
-		if strings.Contains(plain, part) {
-			return true
-		}
+// partsOf returns the parts of names that say that a value is secret, in lower case and without punctuation, by their first
+// letter.
+func partsOf(first byte) []string {
+	switch first {
+	case 'p':
+		return passParts
+	case 's':
+		return signParts
+	case 't':
+		return tokenParts
+	case 'c':
+		return cookieParts
+	case 'a':
+		return accessParts
+	case 'v':
+		return verifyParts
+	case 'o':
+		return onceParts
 	}
-	return plain == "code" || plain == "pin"
+	return nil
 }
 
-func maskHeader(h http.Header) http.Header {
-	masked := h.Clone()
-	for name, values := range masked {
-		for i, value := range values {
-			if isSecret(name) {
-				values[i] = maskScheme(value)
-			} else if name == "Location" || name == "Referer" {
-				values[i] = maskAddress(value)
+var (
+	passParts   = []string{"password", "passwd", "passphrase", "passcode", "pwd", "privatekey"}
+	signParts   = []string{"secret", "signature"}
+	tokenParts  = []string{"token"}
+	cookieParts = []string{"credential", "cookie"}
+	accessParts = []string{"assertion", "apikey", "accesskey", "authorization"}
+	verifyParts = []string{"verifier"}
+	onceParts   = []string{"otp"}
+)
+
+// seconds has, for the first letter of a part, a bit for each letter that may follow: most text is passed over by it.
+var seconds = [128]uint32{
+	'p': bit('a') | bit('w') | bit('r'), 's': bit('e') | bit('i'), 't': bit('o'), 'c': bit('r') | bit('o'),
+	'a': bit('s') | bit('p') | bit('c') | bit('u'), 'v': bit('e'), 'o': bit('t'),
+}
+
+func bit(letter byte) uint32 { return 1 << (letter - 'a') }
+
+// holdsSecretName reports whether one of those parts stands anywhere in the text.
+func holdsSecretName[T ~string | ~[]byte](text T) bool {
+	for i := 0; i+2 < len(text); i++ {
+		follow := seconds[(text[i]|0x20)&0x7f]
+		if follow == 0 {
+			continue
+		}
+		if next := (text[i+1] | 0x20) - 'a'; next < 26 && follow>>next&1 == 0 {
+			continue
+		}
+		for _, part := range partsOf(lower(text[i])) {
+			if stands(text[i:], part) {
+				return true
 			}
 		}
 	}
-	return masked
+	return false
+}
+
+// stands reports whether the text begins with the part, whatever its case and the punctuation within.
+func stands[T ~string | ~[]byte](text T, part string) bool {
+	at := 0
+	for i := 0; i < len(text) && at < len(part); i++ {
+		switch c := lower(text[i]); {
+		case c == part[at]:
+			at++
+		case c != '_' && c != '-' && c != ' ':
+			return false
+		}
+	}
+	return at == len(part)
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+// looksSecret reports whether a value is a credential by its form: a JWT, a bearer token, a private key, a token of ours.
+func looksSecret(value string) bool {
+	return holdsCredential(value) && (strings.HasPrefix(value, "eyJ") && strings.Count(value, ".") >= 2 ||
+		len(value) > 40 && strings.HasPrefix(value, "lk") && value[3] == '_' ||
+		strings.Contains(value, "-----BEGIN") || len(value) > 7 && strings.EqualFold(value[:7], "bearer "))
+}
+
+// holdsCredential is a quick look whether looksSecret may be true of a part of the text.
+func holdsCredential[T ~string | ~[]byte](text T) bool {
+	for i := 0; i+3 < len(text); i++ {
+		switch text[i] {
+		case 'y':
+			if i > 0 && text[i-1] == 'e' && text[i+1] == 'J' {
+				return true
+			}
+		case 'k':
+			if i > 0 && text[i-1] == 'l' && text[i+2] == '_' {
+				return true
+			}
+		case '-':
+			if text[i+1] == '-' && stands(text[i:], "begin") {
+				return true
+			}
+		case 'b', 'B':
+			if stands(text[i:], "bearer") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// masker replaces the secrets of one exchange.
+type masker struct {
+	names   map[string]bool // more names of fields with secrets, in lower case
+	details bool            // the field detail is one of them: an error may repeat what was sent
+	found   bool            // there was a secret
+}
+
+// secret reports whether the value of a field, or at a path, is a secret. A path is one when any name in it is.
+func (m *masker) secret(name []byte) bool {
+	return holdsSecretName(name) || m.exact(name) || m.details && bytes.EqualFold(name, []byte("detail"))
+}
+
+// exact reports whether the text, or a name in it, is one of those that are secret as a whole.
+func (m *masker) exact(text []byte) bool {
+	if len(text) == 4 && bytes.EqualFold(text, []byte("code")) || len(text) == 3 && bytes.EqualFold(text, []byte("pin")) {
+		return true
+	}
+	if len(m.names) == 0 {
+		return false
+	}
+	var buf [64]byte
+	word := buf[:0]
+	for _, c := range text {
+		switch {
+		case strings.IndexByte(".:[]() \"", c) >= 0: // between the names of a path
+			if m.names[string(word)] {
+				return true
+			}
+			word = buf[:0]
+		case len(word) == len(buf): // no attribute is that long
+			return false
+		default:
+			word = append(word, lower(c))
+		}
+	}
+	return m.names[string(word)]
+}
+
+// ownHeaders are what Surface adds to every answer. They say nothing about the exchange.
+var ownHeaders = map[string]bool{
+	"Content-Security-Policy": true, "X-Content-Type-Options": true, "Referrer-Policy": true, "Cross-Origin-Opener-Policy": true, "Cache-Control": true,
+}
+
+// appendHeader appends a line for each value, without those that are left out.
+func appendHeader(to []byte, h http.Header, without map[string]bool) []byte {
+	for name, values := range h {
+		if without[name] {
+			continue
+		}
+		secret := holdsSecretName(name)
+		for _, value := range values {
+			to = append(append(to, name...), ": "...)
+			switch {
+			case secret:
+				value = maskScheme(value)
+			case name == "Location" || name == "Referer":
+				value = maskAddress(value)
+			case looksSecret(value) && name != "Www-Authenticate": // which says Bearer and what is missing
+				value = Masked
+			}
+			to = append(append(to, value...), '\n')
+		}
+	}
+	return to
 }
 
 // maskScheme keeps the scheme of an Authorization header: it is worth seeing and no secret.
@@ -53,142 +194,35 @@ func maskScheme(value string) string {
 }
 
 func maskAddress(text string) string {
+	if strings.IndexAny(text, "?@#") < 0 {
+		return text
+	}
 	u, err := url.Parse(text)
 	if err != nil {
 		return Masked
 	}
 	if u.RawQuery != "" {
-		u.RawQuery = maskQuery(u.Query())
+		u.RawQuery = (&masker{}).query(u.Query())
 	}
 	u.User, u.Fragment = nil, ""
 	return u.String()
 }
 
-func maskURL(u *url.URL) string {
-	query := u.Query()
-	if len(query) == 0 {
-		return u.EscapedPath()
+func (m *masker) appendURL(to []byte, u *url.URL) []byte {
+	to = append(to, u.EscapedPath()...)
+	if u.RawQuery == "" {
+		return to
 	}
-	return u.EscapedPath() + "?" + maskQuery(query)
+	return append(append(to, '?'), m.query(u.Query())...)
 }
 
-func maskQuery(q url.Values) string {
+func (m *masker) query(q url.Values) string {
 	for name, values := range q {
 		for i, value := range values {
-			if isSecret(name) || (name == "filter" && isSecret(value)) { // password eq "…"
-				values[i] = Masked
+			if m.secret([]byte(name)) || looksSecret(value) || (strings.EqualFold(name, "filter") && m.secret([]byte(value))) { // password eq "…"
+				values[i], m.found = Masked, true
 			}
 		}
 	}
 	return strings.ReplaceAll(q.Encode(), url.QueryEscape(Masked), Masked)
-}
-
-// maxDepth bounds the nesting that maskJSON follows.
-const maxDepth = 64
-
-// maskJSON prints one JSON value with its secrets masked, fields in their order. It is false when the text is not exactly
-// one JSON value or nests too deeply.
-func maskJSON(text []byte) (string, bool) {
-	if !json.Valid(text) {
-		return "", false
-	}
-	var out bytes.Buffer
-	if !maskValue(&out, bytes.TrimSpace(text), maxDepth) {
-		return "", false
-	}
-	return out.String(), true
-}
-
-func maskValue(out *bytes.Buffer, value []byte, depth int) bool {
-	switch {
-	case depth == 0:
-		return false
-	case value[0] == '{':
-		return maskObject(out, value, depth)
-	case value[0] == '[':
-		var elements []json.RawMessage
-		if json.Unmarshal(value, &elements) != nil {
-			return false
-		}
-		out.WriteByte('[')
-		for i, element := range elements {
-			if i > 0 {
-				out.WriteByte(',')
-			}
-			if !maskValue(out, element, depth-1) {
-				return false
-			}
-		}
-		out.WriteByte(']')
-	default:
-		out.Write(value)
-	}
-	return true
-}
-
-// field is one member of an object, with its name's text as it stood.
-type field struct {
-	name  string
-	value json.RawMessage
-}
-
-func maskObject(out *bytes.Buffer, object []byte, depth int) bool {
-	fields, ok := members(object)
-	if !ok {
-		return false
-	}
-	// A patch operation names the attribute in one field and has its value in another (RFC 7644 §3.5.2).
-	pathIsSecret := false
-	for _, f := range fields {
-		var path string
-		if strings.EqualFold(f.name, "path") && json.Unmarshal(f.value, &path) == nil {
-			pathIsSecret = pathIsSecret || isSecret(path)
-		}
-	}
-	out.WriteByte('{')
-	for i, f := range fields {
-		if i > 0 {
-			out.WriteByte(',')
-		}
-		name, err := json.Marshal(f.name)
-		if err != nil {
-			return false
-		}
-		out.Write(name)
-		out.WriteByte(':')
-		switch {
-		case hides(f) || (pathIsSecret && strings.EqualFold(f.name, "value")):
-			out.WriteString(`"` + Masked + `"`)
-		case !maskValue(out, f.value, depth-1):
-			return false
-		}
-	}
-	out.WriteByte('}')
-	return true
-}
-
-// hides reports whether a field's value is a secret. Null, true and false say nothing worth hiding.
-func hides(f field) bool {
-	return isSecret(f.name) && !strings.ContainsRune("ntf", rune(f.value[0]))
-}
-
-func members(object []byte) ([]field, bool) {
-	decoder := json.NewDecoder(bytes.NewReader(object))
-	if _, err := decoder.Token(); err != nil {
-		return nil, false
-	}
-	var fields []field
-	for decoder.More() {
-		name, err := decoder.Token()
-		if err != nil {
-			return nil, false
-		}
-		f := field{}
-		var ok bool
-		if f.name, ok = name.(string); !ok || decoder.Decode(&f.value) != nil {
-			return nil, false
-		}
-		fields = append(fields, f)
-	}
-	return fields, true
 }

@@ -17,6 +17,7 @@ type exchange struct {
 	answer  *recorder
 	err     error
 	aborted bool
+	watch   *watch // nil unless an inspector keeps it
 }
 
 type exchangeKey struct{}

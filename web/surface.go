@@ -32,9 +32,7 @@ type Surface struct {
 	Policy string
 	// Log gets one line for each request. Nil means slog.Default().
 	Log *slog.Logger
-	// Inspector keeps the last exchanges. Nil means none is kept.
-	Inspector *Inspector
-	// Now is the clock of log and inspector. Nil means time.Now.
+	// Now is the clock of the log and of whatever Inspector a handler asks to watch. Nil means time.Now.
 	Now func() time.Time
 }
 
@@ -82,11 +80,12 @@ func (s *Surface) Wrap(h http.Handler) http.Handler {
 		if r.Body != nil {
 			r.Body = http.MaxBytesReader(rec, r.Body, orDefaultSize(s.MaxBody, 1<<20))
 		}
-		finish := s.Inspector.watch(rec, r)
 		defer func() {
 			took := s.now().Sub(began)
 			s.log(r, e, took)
-			finish(e.id, began, took)
+			if e.watch != nil {
+				e.watch.end(e, began, took)
+			}
 		}()
 		s.serve(h, r, e)
 	})

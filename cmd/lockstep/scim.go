@@ -43,6 +43,7 @@ type scimServer struct {
 	config nodeConfig
 	scim   *directory.SCIM
 	http   *scimhttp.Handler
+	seen   web.Inspector
 	now    func() time.Time
 
 	mu      sync.Mutex
@@ -52,10 +53,11 @@ type scimServer struct {
 
 // scimClient is a token that has been seen, with what it may do.
 type scimClient struct {
-	token  store.Token
-	tenant directory.Tenant
-	until  time.Time // when it is looked up again
-	limit  *rate.Limiter
+	token   store.Token
+	tenant  directory.Tenant
+	until   time.Time // when it is looked up again
+	limit   *rate.Limiter
+	secrets map[string]bool // names of attributes that the inspector must not keep
 }
 
 // clientLife is how long a token is believed without looking it up: the longest that a revoked one still works.
@@ -112,12 +114,14 @@ func (s *scimServer) endpoint(r *http.Request) (scimhttp.Backend, error) {
 		return nil, errNoToken
 	}
 	c, err := s.client(r.Context(), strings.TrimSpace(text))
+	slug := r.PathValue("tenant")
+	if c != nil && (slug == c.tenant.Slug || slug == string(c.tenant.ID)) {
+		s.watch(r, c)
+	} else if err == nil {
+		err = errNoToken
+	}
 	if err != nil {
 		return nil, err
-	}
-	slug := r.PathValue("tenant")
-	if slug != c.tenant.Slug && slug != string(c.tenant.ID) {
-		return nil, errNoToken
 	}
 	if wait := c.delay(s.now()); wait > 0 {
 		return nil, scimhttp.Throttled{After: wait}
@@ -133,6 +137,26 @@ func (s *scimServer) endpoint(r *http.Request) (scimhttp.Backend, error) {
 		SCIM: s.scim, Schemas: schemas, Tenant: c.tenant.ID, By: audit.Actor{Kind: audit.Token, ID: string(c.token.ID), Name: c.token.Name},
 		Client: string(c.token.ID), Base: s.base(r, slug), ReadOnly: !c.token.Scopes.Allow(scopeSCIMWrite),
 	}, nil
+}
+
+// watch has the exchange kept for the administrators of the client's tenant.
+func (s *scimServer) watch(r *http.Request, c *scimClient) {
+	s.seen.Watch(r, web.Watched{Holder: string(c.tenant.ID), Client: c.token.Name, ClientID: string(c.token.ID), Secrets: c.secrets})
+}
+
+// types are the resource types of a tenant.
+func (s *scimServer) types(t lockstep.TenantID) []*scim.Type {
+	return directory.Endpoint{SCIM: s.scim, Tenant: t}.Types()
+}
+
+func secretNames(types []*scim.Type) map[string]bool {
+	names := map[string]bool{}
+	for _, t := range types {
+		for _, name := range t.Hidden() {
+			names[name] = true
+		}
+	}
+	return names
 }
 
 // base is the address of the endpoint as the client sees it.
@@ -160,7 +184,8 @@ func (c *scimClient) delay(now time.Time) time.Duration {
 	return wait
 }
 
-// client finds whose token the text is.
+// client finds whose token the text is. With the error of a token that has expired or was revoked it returns the client, so that
+// its administrators see what it sends.
 func (s *scimServer) client(ctx context.Context, text string) (*scimClient, error) {
 	hash, now := token.HashOf(text), s.now()
 	s.mu.Lock()
@@ -174,7 +199,7 @@ func (s *scimServer) client(ctx context.Context, text string) (*scimClient, erro
 		s.mu.Lock()
 		delete(s.clients, hash)
 		s.mu.Unlock()
-		return nil, err
+		return c, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,14 +230,19 @@ func (s *scimServer) look(ctx context.Context, text string, now time.Time) (*sci
 		return nil, err
 	}
 	half, err := k.Match(text, now)
-	if err != nil || k.Kind != token.KindSCIM || !k.Revoked.IsZero() || k.Tenant == "" {
+	ended := err == token.ErrExpired || !k.Revoked.IsZero()                     //nolint:errorlint // the errors of Match share their code
+	if err == token.ErrMismatch || k.Kind != token.KindSCIM || k.Tenant == "" { //nolint:errorlint // see above
 		return nil, errNoToken
 	}
-	if err := s.db.TouchToken(ctx, k, half); err != nil {
+	t, err := s.db.Tenant(ctx, k.Tenant)
+	if err != nil {
 		return nil, err
 	}
-	t, err := s.db.Tenant(ctx, k.Tenant)
-	return &scimClient{token: k, tenant: t, until: until(k.Token, half, now)}, err
+	c := &scimClient{token: k, tenant: t, until: until(k.Token, half, now), secrets: secretNames(s.types(t.ID))}
+	if ended {
+		return c, errNoToken
+	}
+	return c, s.db.TouchToken(ctx, k, half)
 }
 
 // until is when the token has to be looked up again: after clientLife, or when the secret that was shown ends.

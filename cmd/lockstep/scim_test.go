@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -222,7 +223,7 @@ func TestSCIMRate(t *testing.T) {
 	b.status(200, eager, "acme", "GET", "/Users", "")
 }
 
-// TestSCIMPassword: a password is kept as a hash alone. What was sent is in no answer, no file of the database and no log.
+// TestSCIMPassword: a password is kept as a hash alone. What was sent is in no answer, no exchange that is kept, no file of the database and no log.
 func TestSCIMPassword(t *testing.T) {
 	b := newSCIMBench(t, scimConfig{})
 	_, bearer := b.token(token.KindSCIM, "acme", "scim:write", time.Time{})
@@ -249,6 +250,7 @@ func TestSCIMPassword(t *testing.T) {
 	if ok, err := token.CheckPassword(created, canaries[0]); err != nil || !ok {
 		t.Errorf("the first password was not kept: %v", err)
 	}
+	fmt.Fprintf(&seen, "%+v", b.seen("acme"))
 	seen.Write(b.log.Bytes())
 	files, err := filepath.Glob(filepath.Join(b.dir, "*"))
 	if err != nil || len(files) < 2 {
