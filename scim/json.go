@@ -24,6 +24,10 @@ const MaxDepth = 32
 // an *Error with status 400 and the type invalidSyntax.
 func DecodeObject(data []byte) (Object, error) { return decode(data, false) }
 
+// DecodeWhole is DecodeObject, but keeps nulls, empty lists and empty objects as nil, List{} and Object{}: for those who look at
+// what was sent rather than at what it means.
+func DecodeWhole(data []byte) (Object, error) { return decode(data, true) }
+
 // UnmarshalJSON is DecodeObject; null is the empty object.
 func (o *Object) UnmarshalJSON(data []byte) (err error) {
 	if string(data) == "null" {
