@@ -23,7 +23,7 @@ type charter struct {
 }
 
 // domain is what describes Lockstep's own things; surfaces and the store speak of all of them.
-const domain = "directory rule provision session token scim scim/filter expr audit"
+const domain = "directory rule provision session token scim scim/filter scim/conform expr audit"
 
 // charters is the table of the architecture: who may import whom. The test fails for a package that is not in it.
 var charters = map[string]charter{
@@ -36,6 +36,7 @@ var charters = map[string]charter{
 	"session":       {must: "database/sql"},
 	"queue":         {},
 	"scim":          {ours: "scim/filter", must: "net net/http context database/sql os"},
+	"scim/conform":  {ours: "scim scim/filter", must: "net net/http context database/sql os", pure: true},
 	"scim/scimhttp": {ours: "scim scim/filter web"},
 	"directory":     {ours: "scim scim/filter audit", must: "net net/http database/sql"},
 	"rule":          {ours: "scim scim/filter expr", must: "net net/http context database/sql log log/slog os", pure: true},

@@ -59,7 +59,7 @@ func newWorld(t *testing.T) *world {
 	var template api.Template
 	w.must(json.Unmarshal(csvfile.Template(), &template))
 	s := &api.Server{
-		Directory: w.db, Store: jobs, Settings: jobs, Tenants: w.db, Tokens: tokens{w.db}, Engine: w.engine, Schemas: w.db.Schemas,
+		Directory: w.db, Store: jobs, Settings: jobs, Tenants: w.db, Tokens: tokens{w.db}, Engine: w.engine, Schemas: w.db.Schemas, SCIM: seen{w.db},
 		Gallery: []api.Template{template, {Kind: "nowhere", Name: "Nowhere", Direction: "outbound", Rules: template.Rules,
 			Secrets: []api.Setting{{Name: "token"}}, Roles: []directory.Role{{Value: "user"}}}},
 		Local: localToken, Version: "1.2.3", Log: log,
@@ -107,11 +107,15 @@ func (t tokens) FindToken(ctx context.Context, id lockstep.TokenID) (api.TokenEn
 }
 
 func entry(k store.Token) api.TokenEntry {
-	return api.TokenEntry{Token: k.Token, Tenant: k.Tenant, Name: k.Name, Created: k.Created, LastUsed: k.LastUsed, FormerUsed: k.FormerUsed}
+	return api.TokenEntry{Token: k.Token, Tenant: k.Tenant, Name: k.Name, Created: k.Created, LastUsed: k.LastUsed, FormerUsed: k.FormerUsed, Strict: k.Strict}
 }
 
 func (t tokens) UseToken(ctx context.Context, e api.TokenEntry, half token.Half) error {
 	return t.db.TouchToken(ctx, store.Token{Token: e.Token, Tenant: e.Tenant, LastUsed: e.LastUsed, FormerUsed: e.FormerUsed}, half)
+}
+
+func (t tokens) SetStrict(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.TokenID, strict bool) error {
+	return t.db.SetStrict(ctx, by, tenant, id, strict)
 }
 
 func (t tokens) RotateToken(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, from token.Hash, next token.Token) error {
@@ -130,7 +134,7 @@ func (t tokens) ListTokens(ctx context.Context, tenant lockstep.TenantID) ([]api
 }
 
 func (t tokens) PutToken(ctx context.Context, by audit.Actor, e api.TokenEntry) error {
-	return t.db.PutToken(ctx, by, store.Token{Token: e.Token, Tenant: e.Tenant, Name: e.Name, Created: e.Created})
+	return t.db.PutToken(ctx, by, store.Token{Token: e.Token, Tenant: e.Tenant, Name: e.Name, Created: e.Created, Strict: e.Strict})
 }
 
 func (t tokens) RevokeToken(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.TokenID) error {

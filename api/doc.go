@@ -28,7 +28,7 @@ import (
 // Prefix is the path under which the resources stand.
 const Prefix = "/api/v1"
 
-// Server serves the API. All fields but Schemas, Now, Log, Version and Ready must be set.
+// Server serves the API. All fields but Schemas, SCIM, Now, Log, Version and Ready must be set.
 type Server struct {
 	Directory directory.Store
 	Store     provision.Store
@@ -37,6 +37,7 @@ type Server struct {
 	Tokens    Tokens
 	Engine    Engine
 	Schemas   func(ctx context.Context, t lockstep.TenantID) (*directory.Schemas, error) // those of a tenant's own; nil is none
+	SCIM      SCIM                                                                       // nil is no SCIM endpoint
 	Gallery   []Template
 	Wake      func()                                                                        // called after a change that may give jobs work
 	Ready     func(ctx context.Context) error                                               // whether the database answers; nil is always
@@ -73,6 +74,7 @@ type TokenEntry struct {
 
 	LastUsed   time.Time // zero is never
 	FormerUsed time.Time // the secret of before the last rotation; zero is never since then
+	Strict     bool      // what its holder sends by SCIM is examined
 }
 
 // Tokens keeps bearer tokens.
@@ -87,6 +89,8 @@ type Tokens interface {
 	// RotateToken keeps the token that was made by rotating one whose secret had the hash from; lockstep.ErrVersion when it has
 	// another one by now.
 	RotateToken(ctx context.Context, by audit.Actor, t lockstep.TenantID, from token.Hash, next token.Token) error
+	// SetStrict says whether what the token's holder sends by SCIM is examined.
+	SetStrict(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID, strict bool) error
 	RevokeToken(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID) error
 }
 
@@ -128,5 +132,6 @@ func (s *Server) Handler() http.Handler {
 	s.planRoutes(a)
 	s.logRoutes(a)
 	s.eventRoutes(a)
+	s.scimRoutes(a)
 	return s.authenticate(mux)
 }

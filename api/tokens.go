@@ -15,13 +15,14 @@ func (s *Server) tokenRoutes(a huma.API) {
 	route(s, a, http.MethodGet, "/tokens", "list-tokens", "List the tenant's tokens", s.listTokens)
 	route(s, a, http.MethodPost, "/tokens", "create-token", "Create a token; its text is shown this once", s.createToken)
 	route(s, a, http.MethodPost, "/tokens/{token}/rotate", "rotate-token", "Give a token a new secret; its text is shown this once, the old one works for a while", s.rotateToken)
+	route(s, a, http.MethodPatch, "/tokens/{token}", "set-token", "Change a token", s.setToken)
 	command(s, a, http.MethodDelete, "/tokens/{token}", "revoke-token", "Revoke a token", s.revokeToken)
 }
 
 func tokenOf(e TokenEntry) Token {
 	v := Token{
 		ID: e.ID, Name: e.Name, Kind: kindNames[e.Kind], Scopes: []string{}, Created: e.Created,
-		Expires: instant(e.Expires), LastUsed: instant(e.LastUsed),
+		Expires: instant(e.Expires), LastUsed: instant(e.LastUsed), Strict: e.Strict,
 	}
 	for _, sc := range e.Scopes {
 		v.Scopes = append(v.Scopes, string(sc))
@@ -87,6 +88,7 @@ type NewToken struct {
 	Kind   string `json:"kind,omitempty" enum:"api,scim" doc:"What it opens: the management API, or the tenant's SCIM endpoint. api when absent."`
 	Scopes string `json:"scopes" maxLength:"400" doc:"Divided by blanks, such as \"api:read\" or \"scim:write\"; writing includes reading."`
 	Days   int    `json:"days,omitempty" minimum:"0" maximum:"3660" doc:"How long it is valid; 0 is for ever."`
+	Strict bool   `json:"strict,omitempty" doc:"Examine what its holder sends by SCIM; nothing is refused because of it."`
 }
 
 // CreatedToken is a new token with its text, which is shown this once.
@@ -107,6 +109,9 @@ func (s *Server) createToken(ctx context.Context, c caller, in *struct{ Body New
 	if in.Body.Kind == "scim" {
 		kind = token.KindSCIM
 	}
+	if in.Body.Strict && kind != token.KindSCIM {
+		return CreatedToken{}, errNotSCIM
+	}
 	t, text, err := token.New(kind)
 	if err != nil {
 		return CreatedToken{}, err
@@ -116,7 +121,7 @@ func (s *Server) createToken(ctx context.Context, c caller, in *struct{ Body New
 	if in.Body.Days > 0 {
 		t.Expires = now.Add(time.Duration(in.Body.Days) * 24 * time.Hour)
 	}
-	e := TokenEntry{Token: t, Tenant: c.Tenant, Name: in.Body.Name, Created: now}
+	e := TokenEntry{Token: t, Tenant: c.Tenant, Name: in.Body.Name, Created: now, Strict: in.Body.Strict}
 	if err := s.Tokens.PutToken(ctx, c.Actor, e); err != nil {
 		return CreatedToken{}, err
 	}
@@ -163,6 +168,30 @@ func (s *Server) rotateToken(ctx context.Context, c caller, in *struct {
 	}
 	e.Token, e.FormerUsed = next, time.Time{}
 	return CreatedToken{Token: tokenOf(e), Text: text}, nil
+}
+
+// errNotSCIM says that only the requests of SCIM clients can be examined.
+var errNotSCIM = &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "Only a token of kind scim can be strict: it is SCIM requests that are examined."}
+
+// SetToken is what can be changed of a token.
+type SetToken struct {
+	Strict bool `json:"strict" doc:"Examine what its holder sends by SCIM; nothing is refused because of it."`
+}
+
+func (s *Server) setToken(ctx context.Context, c caller, in *struct {
+	Token string `path:"token" maxLength:"100"`
+	Body  SetToken
+},
+) (Token, error) {
+	e, err := s.findToken(ctx, c.Tenant, in.Token)
+	if err != nil {
+		return Token{}, err
+	}
+	if in.Body.Strict && e.Kind != token.KindSCIM {
+		return Token{}, errNotSCIM
+	}
+	e.Strict = in.Body.Strict
+	return tokenOf(e), s.Tokens.SetStrict(ctx, c.Actor, c.Tenant, e.ID, e.Strict)
 }
 
 func (s *Server) revokeToken(ctx context.Context, c caller, in *struct {

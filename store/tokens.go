@@ -22,9 +22,11 @@ type Token struct {
 	Revoked  time.Time         // zero unless it was revoked
 	// FormerUsed is when the secret of before the last rotation was used last since that rotation; zero is never.
 	FormerUsed time.Time
+	// Strict says that what its holder sends by SCIM is examined.
+	Strict bool
 }
 
-const tokenColumns = "id, tenant, kind, name, scopes, hash, created, expires, last_used, revoked, former_hash, former_ends, former_used"
+const tokenColumns = "id, tenant, kind, name, scopes, hash, created, expires, last_used, revoked, former_hash, former_ends, former_used, strict"
 
 // PutToken keeps a new token. An id that is known already gives lockstep.ErrConflict.
 func (db *DB) PutToken(ctx context.Context, by audit.Actor, k Token) error {
@@ -42,8 +44,8 @@ func (db *DB) PutToken(ctx context.Context, by audit.Actor, k Token) error {
 		if created.IsZero() {
 			created = t.at
 		}
-		_, err := t.exec("INSERT INTO token ("+tokenColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, '', 0, 0)", string(k.ID), string(k.Tenant),
-			string(k.Kind), k.Name, strings.Join(scopes, " "), hex.EncodeToString(k.Hash[:]), millis(created), millis(k.Expires))
+		_, err := t.exec("INSERT INTO token ("+tokenColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, '', 0, 0, $9)", string(k.ID), string(k.Tenant),
+			string(k.Kind), k.Name, strings.Join(scopes, " "), hex.EncodeToString(k.Hash[:]), millis(created), millis(k.Expires), k.Strict)
 		if _, is := t.db.dialect.unique(err); is {
 			return taken(nil, "There is a token with the id %s.", k.ID)
 		}
@@ -77,7 +79,7 @@ func (db *DB) Tokens(ctx context.Context, tenant lockstep.TenantID) ([]Token, er
 func scanToken(s scanner) (k Token, err error) {
 	var scopes, hash, former string
 	var created, expires, used, revoked, ends, formerUsed int64
-	err = s.Scan(&k.ID, &k.Tenant, &k.Kind, &k.Name, &scopes, &hash, &created, &expires, &used, &revoked, &former, &ends, &formerUsed)
+	err = s.Scan(&k.ID, &k.Tenant, &k.Kind, &k.Name, &scopes, &hash, &created, &expires, &used, &revoked, &former, &ends, &formerUsed, &k.Strict)
 	if err != nil {
 		return k, err
 	}
@@ -146,10 +148,32 @@ func (db *DB) RevokeToken(ctx context.Context, by audit.Actor, tenant lockstep.T
 			return absent(err, "token", string(id))
 		}
 		t.note(audit.Event{Actor: by, Verb: "revoked", Object: "token", ID: string(id), Name: name})
-		return nil
+		_, err = t.exec("DELETE FROM scim_tally WHERE tenant = $1 AND token = $2", string(tenant), string(id))
+		return err
 	}})
 	if err != nil {
 		return fmt.Errorf("revoke token %s: %w", id, err)
+	}
+	return nil
+}
+
+// SetStrict says whether what the holder of a token sends is examined. An unknown or revoked token gives lockstep.ErrNotFound.
+func (db *DB) SetStrict(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.TokenID, strict bool) error {
+	err := db.write(ctx, &work{tenant: tenant, rows: 2, run: func(t *tx) error {
+		rows, err := t.query("UPDATE token SET strict = $3 WHERE tenant = $1 AND id = $2 AND revoked = 0 RETURNING name", string(tenant), string(id), strict)
+		name, err := one(rows, err, scanText)
+		if err != nil {
+			return absent(err, "token", string(id))
+		}
+		detail := "what it sends is not examined"
+		if strict {
+			detail = "what it sends is examined"
+		}
+		t.note(audit.Event{Actor: by, Verb: "updated", Object: "token", ID: string(id), Name: name, Detail: detail})
+		return nil
+	}})
+	if err != nil {
+		return fmt.Errorf("set token %s: %w", id, err)
 	}
 	return nil
 }

@@ -116,6 +116,7 @@ func (d *demoCmd) play(c *cli, p demoPlace) (demo.Report, error) {
 	all, ctx := errgroup.WithContext(c.ctx)
 	var server errgroup.Group
 	server.Go(func() error { return (&web.Server{Log: log}).Run(serving, listener, n.handler()) })
+	server.Go(func() error { return n.scim.run(serving) })
 	server.Go(func() error { return n.work(serving) })
 	var report demo.Report
 	all.Go(func() (err error) {

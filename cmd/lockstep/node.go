@@ -48,6 +48,7 @@ type node struct {
 	files  *os.Root
 	api    *api.Server
 
+	scim    *scimServer
 	console *console.Server
 	address string // where browsers reach it; "" while it does not listen
 }
@@ -89,8 +90,9 @@ func openNode(ctx context.Context, c nodeConfig) (_ *node, err error) {
 	if err != nil {
 		return nil, err
 	}
+	n.scim = newSCIM(n.db, c)
 	n.api = &api.Server{
-		Directory: n.db, Store: jobs, Settings: jobs, Tenants: n.db, Tokens: tokens{n.db}, Engine: n.engine, Schemas: n.db.Schemas, Gallery: gallery,
+		Directory: n.db, Store: jobs, Settings: jobs, Tenants: n.db, Tokens: tokens{n.db}, Engine: n.engine, Schemas: n.db.Schemas, SCIM: n.scim, Gallery: gallery,
 		Wake: n.queue.Wake, Ready: n.ready, Link: n.consoleLink, Local: c.Local, Version: version(), Log: c.Log,
 	}
 	n.console = newConsole(n)
@@ -160,7 +162,7 @@ func (n *node) handler() http.Handler {
 		mux.Handle(path, answers)
 	}
 	mux.Handle("/", n.console.Handler())
-	mux.Handle(scimPrefix, newSCIM(n.db, n.config).handler())
+	mux.Handle(scimPrefix, n.scim.handler())
 	return mux
 }
 

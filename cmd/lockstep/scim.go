@@ -46,6 +46,8 @@ type scimServer struct {
 	seen   web.Inspector
 	now    func() time.Time
 
+	reports scimReports
+
 	mu      sync.Mutex
 	clients map[token.Hash]*scimClient
 	limits  map[lockstep.TokenID]*rate.Limiter // of those tokens: both secrets of one share its limit
@@ -67,7 +69,7 @@ const clientLife = time.Second
 const maxClients = 10_000
 
 func newSCIM(db *store.DB, c nodeConfig) *scimServer {
-	s := &scimServer{db: db, config: c, now: time.Now, clients: map[token.Hash]*scimClient{}, limits: map[lockstep.TokenID]*rate.Limiter{}}
+	s := &scimServer{db: db, config: c, now: time.Now, reports: scimReports{db: db}, clients: map[token.Hash]*scimClient{}, limits: map[lockstep.TokenID]*rate.Limiter{}}
 	s.scim = &directory.SCIM{Store: db, Search: db, Pages: &directory.Pages{}, Hash: hasher(runtime.GOMAXPROCS(0)), Tolerant: c.SCIM.Tolerant}
 	s.http = &scimhttp.Handler{Tenant: s.endpoint}
 	if !c.Key.Zero() {
@@ -139,9 +141,16 @@ func (s *scimServer) endpoint(r *http.Request) (scimhttp.Backend, error) {
 	}, nil
 }
 
-// watch has the exchange kept for the administrators of the client's tenant.
+// watch has the exchange kept for the administrators of the client's tenant, and examined if the client is strict.
 func (s *scimServer) watch(r *http.Request, c *scimClient) {
-	s.seen.Watch(r, web.Watched{Holder: string(c.tenant.ID), Client: c.token.Name, ClientID: string(c.token.ID), Secrets: c.secrets})
+	who := web.Watched{Holder: string(c.tenant.ID), Client: c.token.Name, ClientID: string(c.token.ID), Secrets: c.secrets}
+	if c.token.Strict {
+		who.ThenBody = examinedBody
+		who.Then = func(e web.Exchange) {
+			s.reports.count(counted{c.tenant.ID, c.token.ID}, e.At, s.Examine(c.tenant.ID, e))
+		}
+	}
+	s.seen.Watch(r, who)
 }
 
 // types are the resource types of a tenant.

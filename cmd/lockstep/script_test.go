@@ -1,9 +1,11 @@
 package main
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,7 +22,25 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/script. Each script has a Webex organisation of its own on loopback, $WEBEX, whose token is in
 // the file $WORK/webex.token, a data folder, and the folder $WORK/files for file sources.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script", Setup: setup, RequireExplicitExec: true})
+	testscript.Run(t, testscript.Params{Dir: "testdata/script", Setup: setup, RequireExplicitExec: true, Cmds: map[string]func(*testscript.TestScript, bool, []string){"send": send}})
+}
+
+// send posts a file to a SCIM endpoint: send ADDRESS-FILE TOKEN-FILE PATH BODY-FILE. It fails unless the answer is a success.
+func send(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 4 || neg {
+		ts.Fatalf("usage: send address token path body")
+	}
+	address := strings.TrimSpace(ts.ReadFile(args[0])) + args[2]
+	r, err := http.NewRequest(http.MethodPost, address, strings.NewReader(ts.ReadFile(args[3])))
+	ts.Check(err)
+	r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(ts.ReadFile(args[1])))
+	r.Header.Set("Content-Type", "application/scim+json")
+	res, err := http.DefaultClient.Do(r)
+	ts.Check(err)
+	ts.Check(res.Body.Close())
+	if res.StatusCode >= 300 {
+		ts.Fatalf("POST %s answers %d", address, res.StatusCode)
+	}
 }
 
 // TestPostgresScripts runs testdata/postgres, each script on a database of its own.

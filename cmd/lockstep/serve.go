@@ -87,6 +87,7 @@ func (s *serveCmd) serve(ctx context.Context, n *node, listener net.Listener) er
 	}
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return (&web.Server{Log: n.config.Log}).Run(ctx, listener, n.handler()) })
+	all.Go(func() error { return n.scim.run(ctx) })
 	if !s.NoWork {
 		all.Go(func() error { return n.work(ctx) })
 	}

@@ -13,6 +13,7 @@ import (
 type tokenCmd struct {
 	Create tokenCreateCmd `cmd:"" help:"Create a token; its text is shown this once."`
 	List   tokenListCmd   `cmd:"" default:"withargs" help:"List the tokens."`
+	Set    tokenSetCmd    `cmd:"" help:"Change a token."`
 	Rotate tokenRotateCmd `cmd:"" help:"Give a token a new secret; the old one works for a while."`
 	Revoke tokenRevokeCmd `cmd:"" help:"Revoke a token."`
 }
@@ -22,6 +23,8 @@ type tokenCreateCmd struct {
 	Kind  string `enum:"api,scim" default:"api" help:"What it opens: api, or scim for the tenant's SCIM endpoint at /scim/TENANT/v2."`
 	Scope string `default:"admin" help:"admin, read, or scopes such as api:read or scim:write."`
 	Days  int    `help:"How long it is valid; 0 is for ever."`
+
+	Strict bool `help:"Of kind scim: examine what its holder sends and report departures from the RFCs. Nothing is refused because of it."`
 }
 
 // Run creates a token. Its text is the only thing on standard output.
@@ -31,7 +34,7 @@ func (t *tokenCreateCmd) Run(c *cli) error {
 		return err
 	}
 	scopes := map[string]string{"api admin": "*:*", "api read": "*:read", "scim admin": "scim:write", "scim read": "scim:read"}[t.Kind+" "+t.Scope]
-	made, err := client.CreateToken(c.ctx, api.NewToken{Name: t.Name, Kind: t.Kind, Scopes: either(scopes, t.Scope), Days: t.Days})
+	made, err := client.CreateToken(c.ctx, api.NewToken{Name: t.Name, Kind: t.Kind, Scopes: either(scopes, t.Scope), Days: t.Days, Strict: t.Strict})
 	if err != nil {
 		return err
 	}
@@ -87,6 +90,33 @@ func orTime(t *time.Time, otherwise string) string {
 		return otherwise
 	}
 	return t.Local().Format("2006-01-02 15:04")
+}
+
+type tokenSetCmd struct {
+	Token  string `arg:"" name:"id|name" help:"Id or name of the token."`
+	Strict *bool  `negatable:"" help:"Examine what its holder sends by SCIM and report departures from the RFCs, or do so no more."`
+}
+
+// Run changes a token.
+func (t *tokenSetCmd) Run(c *cli) error {
+	if t.Strict == nil {
+		return usage("Say what to change: --strict or --no-strict.")
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	set, err := client.SetToken(c.ctx, t.Token, api.SetToken{Strict: *t.Strict})
+	if err != nil {
+		return err
+	}
+	return c.show(set, func(io.Writer) {
+		if set.Strict {
+			c.say("What %s sends is examined. See lockstep scim report %s", set.Name, set.Name)
+		} else {
+			c.say("What %s sends is no longer examined.", set.Name)
+		}
+	})
 }
 
 type tokenRotateCmd struct {

@@ -27,7 +27,7 @@ func (t tokens) FindToken(ctx context.Context, id lockstep.TokenID) (api.TokenEn
 }
 
 func entry(k store.Token) api.TokenEntry {
-	return api.TokenEntry{Token: k.Token, Tenant: k.Tenant, Name: k.Name, Created: k.Created, LastUsed: k.LastUsed, FormerUsed: k.FormerUsed}
+	return api.TokenEntry{Token: k.Token, Tenant: k.Tenant, Name: k.Name, Created: k.Created, LastUsed: k.LastUsed, FormerUsed: k.FormerUsed, Strict: k.Strict}
 }
 
 // UseToken implements api.Tokens.
@@ -53,12 +53,17 @@ func (t tokens) ListTokens(ctx context.Context, tenant lockstep.TenantID) ([]api
 
 // PutToken implements api.Tokens.
 func (t tokens) PutToken(ctx context.Context, by audit.Actor, e api.TokenEntry) error {
-	return t.db.PutToken(ctx, by, store.Token{Token: e.Token, Tenant: e.Tenant, Name: e.Name, Created: e.Created})
+	return t.db.PutToken(ctx, by, store.Token{Token: e.Token, Tenant: e.Tenant, Name: e.Name, Created: e.Created, Strict: e.Strict})
 }
 
 // RotateToken implements api.Tokens.
 func (t tokens) RotateToken(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, from token.Hash, next token.Token) error {
 	return t.db.RotateToken(ctx, by, tenant, from, next)
+}
+
+// SetStrict implements api.Tokens.
+func (t tokens) SetStrict(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.TokenID, strict bool) error {
+	return t.db.SetStrict(ctx, by, tenant, id, strict)
 }
 
 // RevokeToken implements api.Tokens.

@@ -51,6 +51,21 @@ type Tally struct {
 	Seen  string
 }
 
+// Plus is both tallies of one code together, with the example of the later one.
+func (t Tally) Plus(o Tally) Tally {
+	if t.Times == 0 {
+		return o
+	}
+	if o.Last.Before(t.Last) {
+		o.Last, o.Path, o.Seen = t.Last, t.Path, t.Seen
+	}
+	if t.First.Before(o.First) {
+		o.First = t.First
+	}
+	o.Times += t.Times
+	return o
+}
+
 const (
 	maxNodes = 20_000 // values that are looked at
 	maxSeen  = 100    // bytes of a value that are shown

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/scim/conform"
 	"lockstep/store"
 	"lockstep/token"
 )
@@ -100,6 +101,50 @@ func testRotation(t *testing.T, open Open) {
 	}
 	c.ok(c.db.RevokeToken(t.Context(), admin, c.tenant, made.ID))
 	c.fails(c.db.RotateToken(t.Context(), admin, c.tenant, got.Hash, last), lockstep.CodeNotFound)
+}
+
+// testTallies: counts add up, keep the latest example, and go with their token.
+func testTallies(t *testing.T, open Open) {
+	c := found(t, open, store.Config{})
+	made, _, err := token.New(token.KindSCIM)
+	c.ok(err)
+	c.ok(c.db.PutToken(t.Context(), admin, store.Token{Token: made, Tenant: c.tenant, Name: "entra", Strict: true}))
+	add := func(all ...conform.Tally) { t.Helper(); c.ok(c.db.AddTallies(t.Context(), c.tenant, made.ID, all)) }
+	read := func() []conform.Tally {
+		t.Helper()
+		all, err := c.db.Tallies(t.Context(), c.tenant)
+		c.ok(err)
+		return all[made.ID]
+	}
+	add(conform.Tally{Code: "b", Times: 1, First: noon, Last: noon, Path: "x", Seen: "1"}, conform.Tally{Code: "a", Times: 1, First: noon, Last: noon})
+	add(conform.Tally{Code: "b", Times: 2, First: noon.Add(time.Hour), Last: noon.Add(2 * time.Hour), Path: "y", Seen: "2"})
+	add(conform.Tally{Code: "b", Times: 3, First: noon.Add(-time.Hour), Last: noon, Path: "z", Seen: "3"}) // of another node, late
+	want := conform.Tally{Code: "b", Times: 6, First: noon.Add(-time.Hour), Last: noon.Add(2 * time.Hour), Path: "y", Seen: "2"}
+	if got := read(); len(got) != 2 || got[0] != want || got[1].Code != "a" {
+		t.Errorf("tallies %+v", got)
+	}
+	other := c.add("other")
+	c.ok(c.db.AddTallies(t.Context(), other, made.ID, []conform.Tally{{Code: "a", Times: 1}}))
+	if all, err := c.db.Tallies(t.Context(), other); err != nil || len(all) != 0 {
+		t.Errorf("of a tenant without the token %+v, %v", all, err)
+	}
+	c.ok(c.db.ClearTallies(t.Context(), admin, other, made.ID))
+	c.ok(c.db.SetStrict(t.Context(), admin, c.tenant, made.ID, false))
+	c.fails(c.db.SetStrict(t.Context(), admin, other, made.ID, true), lockstep.CodeNotFound)
+	if k, err := c.db.Token(t.Context(), made.ID); err != nil || k.Strict || len(read()) != 2 {
+		t.Errorf("no longer strict: %+v, %v", k, err)
+	}
+	c.ok(c.db.ClearTallies(t.Context(), admin, c.tenant, made.ID))
+	if got := read(); len(got) != 0 {
+		t.Errorf("cleared: %+v", got)
+	}
+	add(want)
+	c.ok(c.db.RevokeToken(t.Context(), admin, c.tenant, made.ID))
+	add(want)
+	if got := read(); len(got) != 0 {
+		t.Errorf("of a revoked token: %+v", got)
+	}
+	c.fails(c.db.SetStrict(t.Context(), admin, c.tenant, made.ID, true), lockstep.CodeNotFound)
 }
 
 // values: small facts under names, per tenant.

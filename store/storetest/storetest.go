@@ -46,6 +46,7 @@ func Run(t *testing.T, open Open) {
 		{"writer", testWriter},
 		{"tokens", testTokens},
 		{"rotation", testRotation},
+		{"tallies", testTallies},
 		{"jobs", testJobs},
 		{"due", testDue},
 		{"secrets", testSecrets},

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/scim/conform"
+	"lockstep/store"
+	"lockstep/web"
+)
+
+// examinedBody is how much of a body is examined of a strict client's request; of a larger one only address and head are.
+const examinedBody = 1 << 20
+
+// talliesEvery is how often what was counted is written.
+const talliesEvery = 10 * time.Second
+
+// scimReports counts where strict clients depart from the RFCs, and writes that in batches.
+type scimReports struct {
+	db *store.DB
+
+	mu      sync.Mutex
+	waiting map[counted]map[conform.Code]conform.Tally
+	writing sync.Mutex // one batch at a time, so that who reads afterwards sees what was counted before
+}
+
+type counted struct {
+	tenant lockstep.TenantID
+	token  lockstep.TokenID
+}
+
+// count adds what was found in one request.
+func (s *scimReports) count(c counted, at time.Time, found []conform.Deviation) {
+	if len(found) == 0 {
+		return
+	}
+	all := make([]conform.Tally, len(found))
+	for i, d := range found {
+		all[i] = conform.Tally{Code: d.Code, Times: int64(d.Times), First: at, Last: at, Path: d.Path, Seen: d.Seen}
+	}
+	s.add(c, all)
+}
+
+func (s *scimReports) add(c counted, all []conform.Tally) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waiting == nil {
+		s.waiting = map[counted]map[conform.Code]conform.Tally{}
+	}
+	if s.waiting[c] == nil {
+		s.waiting[c] = map[conform.Code]conform.Tally{}
+	}
+	for _, t := range all {
+		s.waiting[c][t.Code] = s.waiting[c][t.Code].Plus(t)
+	}
+}
+
+// write writes what waits. What cannot be written waits on.
+func (s *scimReports) write(ctx context.Context) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.mu.Lock()
+	batch := s.waiting
+	s.waiting = nil
+	s.mu.Unlock()
+	var errs []error
+	for c, tallies := range batch {
+		all := slices.Collect(maps.Values(tallies))
+		if err := s.db.AddTallies(ctx, c.tenant, c.token, all); err != nil {
+			s.add(c, all)
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// run writes now and then until ctx ends, and then what is left.
+func (s *scimServer) run(ctx context.Context) error {
+	for wait(ctx, talliesEvery) == nil {
+		if err := s.reports.write(ctx); err != nil && ctx.Err() == nil {
+			s.config.Log.Warn("deviations of SCIM clients were not written; tried again", "error", err)
+		}
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return s.reports.write(last)
+}
+
+// Exchanges implements api.SCIM.
+func (s *scimServer) Exchanges(t lockstep.TenantID) []web.Exchange {
+	return s.seen.Exchanges(string(t))
+}
+
+// Examine implements api.SCIM.
+func (s *scimServer) Examine(t lockstep.TenantID, e web.Exchange) []conform.Deviation {
+	path, query, _ := strings.Cut(e.URL, "?")
+	return conform.Examine(s.types(t), conform.Request{
+		Method: e.Method, Path: path, Query: query, Header: http.Header(e.Request.Header).Get, Body: []byte(e.Request.Body),
+		Unknown: e.Request.Omitted != "" && e.Request.Body == "", Masked: web.Masked,
+	})
+}
+
+// Report implements api.SCIM. It has everything that this node has counted, and of others all but the last seconds.
+func (s *scimServer) Report(ctx context.Context, t lockstep.TenantID) (map[lockstep.TokenID][]conform.Tally, error) {
+	if err := s.reports.write(ctx); err != nil {
+		return nil, err
+	}
+	return s.db.Tallies(ctx, t)
+}
+
+// ClearReport implements api.SCIM.
+func (s *scimServer) ClearReport(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID) error {
+	if err := s.reports.write(ctx); err != nil {
+		return err
+	}
+	return s.db.ClearTallies(ctx, by, t, id)
+}
