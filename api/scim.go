@@ -18,7 +18,7 @@ type SCIM interface {
 	// Exchanges returns the last exchanges that this node has answered, the newest first.
 	Exchanges(t lockstep.TenantID) []web.Exchange
 	// Examine returns where an exchange's request departs from the RFCs.
-	Examine(t lockstep.TenantID, e web.Exchange) []conform.Deviation
+	Examine(ctx context.Context, t lockstep.TenantID, e web.Exchange) ([]conform.Deviation, error)
 	// Report returns how the holders of strict tokens have departed, by token.
 	Report(ctx context.Context, t lockstep.TenantID) (map[lockstep.TokenID][]conform.Tally, error)
 	// ClearReport begins a token's count anew.
@@ -111,7 +111,7 @@ func (s *Server) listExchanges(_ context.Context, c caller, in *ExchangeQuery) (
 	return listOf(out), nil
 }
 
-func (s *Server) getExchange(_ context.Context, c caller, in *struct {
+func (s *Server) getExchange(ctx context.Context, c caller, in *struct {
 	Exchange string `path:"exchange" maxLength:"20"`
 },
 ) (Exchange, error) {
@@ -121,7 +121,11 @@ func (s *Server) getExchange(_ context.Context, c caller, in *struct {
 		}
 		v := exchangeOf(e)
 		v.Sent, v.Answered = messageOf(e.Request), messageOf(e.Response)
-		for _, d := range s.SCIM.Examine(c.Tenant, e) {
+		found, err := s.SCIM.Examine(ctx, c.Tenant, e)
+		if err != nil {
+			return Exchange{}, err
+		}
+		for _, d := range found {
 			one := deviationOf(d.Rule)
 			one.Path, one.Seen, one.Times = d.Path, d.Seen, int64(d.Times)
 			v.Deviations = append(v.Deviations, one)

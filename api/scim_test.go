@@ -33,8 +33,8 @@ func (s seen) Exchanges(t lockstep.TenantID) []web.Exchange {
 	return []web.Exchange{one("100", "entra", 404), one("12", "okta", 200), one("11", "entra", 201)}
 }
 
-func (seen) Examine(lockstep.TenantID, web.Exchange) []conform.Deviation {
-	return []conform.Deviation{{Rule: conform.Describe(conform.PatchOpCase), Path: "Operations[0].op", Seen: "Add", Times: 2}}
+func (seen) Examine(context.Context, lockstep.TenantID, web.Exchange) ([]conform.Deviation, error) {
+	return []conform.Deviation{{Rule: conform.Describe(conform.PatchOpCase), Path: "Operations[0].op", Seen: "Add", Times: 2}}, nil
 }
 
 func (s seen) Report(ctx context.Context, t lockstep.TenantID) (map[lockstep.TokenID][]conform.Tally, error) {

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -43,7 +44,7 @@ type scimServer struct {
 	config nodeConfig
 	scim   *directory.SCIM
 	http   *scimhttp.Handler
-	seen   web.Inspector
+	seen   web.Inspector // the last exchanges, by tenant
 	now    func() time.Time
 
 	reports scimReports
@@ -59,7 +60,7 @@ type scimClient struct {
 	tenant  directory.Tenant
 	until   time.Time // when it is looked up again
 	limit   *rate.Limiter
-	secrets map[string]bool // names of attributes that the inspector must not keep
+	secrets atomic.Pointer[secretNames]
 }
 
 // clientLife is how long a token is believed without looking it up: the longest that a revoked one still works.
@@ -115,15 +116,21 @@ func (s *scimServer) endpoint(r *http.Request) (scimhttp.Backend, error) {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return nil, errNoToken
 	}
-	c, err := s.client(r.Context(), strings.TrimSpace(text))
-	slug := r.PathValue("tenant")
-	if c != nil && (slug == c.tenant.Slug || slug == string(c.tenant.ID)) {
-		s.watch(r, c)
-	} else if err == nil {
-		err = errNoToken
+	c, ended := s.client(r.Context(), strings.TrimSpace(text))
+	if c == nil {
+		return nil, ended
 	}
+	slug := r.PathValue("tenant")
+	if slug != c.tenant.Slug && slug != string(c.tenant.ID) {
+		return nil, errNoToken
+	}
+	schemas, err := s.db.Schemas(r.Context(), c.tenant.ID)
 	if err != nil {
 		return nil, err
+	}
+	s.watch(r, c, schemas)
+	if ended != nil {
+		return nil, ended
 	}
 	if wait := c.delay(s.now()); wait > 0 {
 		return nil, scimhttp.Throttled{After: wait}
@@ -131,41 +138,10 @@ func (s *scimServer) endpoint(r *http.Request) (scimhttp.Backend, error) {
 	if !c.token.Scopes.Allow(scopeSCIMRead) {
 		return nil, &scim.Error{Status: http.StatusForbidden, Detail: "The token lacks the scope " + string(scopeSCIMRead) + "."}
 	}
-	schemas, err := s.db.Schemas(r.Context(), c.tenant.ID)
-	if err != nil {
-		return nil, err
-	}
 	return directory.Endpoint{
 		SCIM: s.scim, Schemas: schemas, Tenant: c.tenant.ID, By: audit.Actor{Kind: audit.Token, ID: string(c.token.ID), Name: c.token.Name},
 		Client: string(c.token.ID), Base: s.base(r, slug), ReadOnly: !c.token.Scopes.Allow(scopeSCIMWrite),
 	}, nil
-}
-
-// watch has the exchange kept for the administrators of the client's tenant, and examined if the client is strict.
-func (s *scimServer) watch(r *http.Request, c *scimClient) {
-	who := web.Watched{Holder: string(c.tenant.ID), Client: c.token.Name, ClientID: string(c.token.ID), Secrets: c.secrets}
-	if c.token.Strict {
-		who.ThenBody = examinedBody
-		who.Then = func(e web.Exchange) {
-			s.reports.count(counted{c.tenant.ID, c.token.ID}, e.At, s.Examine(c.tenant.ID, e))
-		}
-	}
-	s.seen.Watch(r, who)
-}
-
-// types are the resource types of a tenant.
-func (s *scimServer) types(t lockstep.TenantID) []*scim.Type {
-	return directory.Endpoint{SCIM: s.scim, Tenant: t}.Types()
-}
-
-func secretNames(types []*scim.Type) map[string]bool {
-	names := map[string]bool{}
-	for _, t := range types {
-		for _, name := range t.Hidden() {
-			names[name] = true
-		}
-	}
-	return names
 }
 
 // base is the address of the endpoint as the client sees it.
@@ -247,7 +223,7 @@ func (s *scimServer) look(ctx context.Context, text string, now time.Time) (*sci
 	if err != nil {
 		return nil, err
 	}
-	c := &scimClient{token: k, tenant: t, until: until(k.Token, half, now), secrets: secretNames(s.types(t.ID))}
+	c := &scimClient{token: k, tenant: t, until: until(k.Token, half, now)}
 	if ended {
 		return c, errNoToken
 	}

@@ -12,6 +12,7 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/directory"
 	"lockstep/scim/conform"
 	"lockstep/store"
 	"lockstep/web"
@@ -100,12 +101,51 @@ func (s *scimServer) Exchanges(t lockstep.TenantID) []web.Exchange {
 }
 
 // Examine implements api.SCIM.
-func (s *scimServer) Examine(t lockstep.TenantID, e web.Exchange) []conform.Deviation {
+func (s *scimServer) Examine(ctx context.Context, t lockstep.TenantID, e web.Exchange) ([]conform.Deviation, error) {
+	schemas, err := s.db.Schemas(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return examine(schemas, e), nil
+}
+
+func examine(schemas *directory.Schemas, e web.Exchange) []conform.Deviation {
 	path, query, _ := strings.Cut(e.URL, "?")
-	return conform.Examine(s.types(t), conform.Request{
-		Method: e.Method, Path: path, Query: query, Header: http.Header(e.Request.Header).Get, Body: []byte(e.Request.Body),
+	return conform.Examine(schemas.Types(), conform.Request{
+		Method: e.Method, Path: path, Query: query, Header: e.Request.Header.Get, Body: []byte(e.Request.Body),
 		Unknown: e.Request.Omitted != "" && e.Request.Body == "", Masked: web.Masked,
 	})
+}
+
+// watch has the exchange kept for the administrators of the client's tenant, and examined if the client is strict.
+func (s *scimServer) watch(r *http.Request, c *scimClient, schemas *directory.Schemas) {
+	who := web.Watched{Holder: string(c.tenant.ID), Client: c.token.Name, ClientID: string(c.token.ID), Secrets: c.secretsOf(schemas)}
+	if c.token.Strict {
+		who.ThenBody = examinedBody
+		who.Then = func(e web.Exchange) { s.reports.count(counted{c.tenant.ID, c.token.ID}, e.At, examine(schemas, e)) }
+	}
+	s.seen.Watch(r, who)
+}
+
+// secretNames are the names of attributes that must not be kept, under these schemas.
+type secretNames struct {
+	schemas *directory.Schemas
+	names   map[string]bool
+}
+
+// secretsOf finds them anew when the tenant has changed its schemas.
+func (c *scimClient) secretsOf(schemas *directory.Schemas) map[string]bool {
+	if known := c.secrets.Load(); known != nil && known.schemas == schemas {
+		return known.names
+	}
+	fresh := &secretNames{schemas: schemas, names: map[string]bool{}}
+	for _, t := range schemas.Types() {
+		for _, name := range t.Hidden() {
+			fresh.names[name] = true
+		}
+	}
+	c.secrets.Store(fresh)
+	return fresh.names
 }
 
 // Report implements api.SCIM. It has everything that this node has counted, and of others all but the last seconds.

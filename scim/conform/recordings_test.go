@@ -19,6 +19,7 @@ var departing = map[string]string{
 	"02-filters":      "filter-after-brackets filter-type",
 	"07-create":       "attribute-read-only",
 	"13-content-type": "content-type",
+	"17-data-types":   "boolean-text",
 }
 
 // codesOf returns the codes of what a recording sends and the server takes, but schemas-missing.
