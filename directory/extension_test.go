@@ -70,103 +70,132 @@ func TestExtension(t *testing.T) {
 		if err := p.define(badge); err != nil {
 			t.Fatal(err)
 		}
-		schema := p.want(200, "GET", "/Schemas/"+badgeURN, "")
-		attributes, _ := schema.Get("attributes").(scim.List)
-		if first, _ := attributes[0].(scim.Object); len(attributes) != 8 || first.Text("uniqueness") != "server" || first.Has("filterable") {
-			t.Errorf("the schema is shown as %v", schema)
-		}
-		types := p.want(200, "GET", "/ResourceTypes/User", "")
-		if list, _ := types.Get("schemaExtensions").(scim.List); len(list) != 2 {
-			t.Errorf("the resource type has the extensions %v", list)
-		}
-		other.want(404, "GET", "/Schemas/"+badgeURN, "")
-
-		body := func(userName, ext string) string {
-			return fmt.Sprintf(`{"schemas": ["%s", "%s"], "userName": "%s", "%s": {%s}}`, scim.UserURN, badgeURN, userName, badgeURN, ext)
-		}
-		ada := p.want(201, "POST", "/Users", body("ada", `"NUMBER": "A-1", "colour": "Red", "issued": "2026-01-01T00:00:00Z", "printed": 3, "note": "n", "always": "True",
-			"unheard": 1, "doors": [{"value": "north", "level": 1}, {"value": "South", "level": 2, "primary": true}]`))
-		ext, _ := ada.Get(badgeURN).(scim.Object)
-		if got := string(scim.AppendJSON(nil, ext)); got != `{"number":"A-1","colour":"Red","issued":"2026-01-01T00:00:00Z","always":true,"doors":[{"value":"north","level":1},{"value":"South","level":2,"primary":true}]}` {
-			t.Errorf("created: %s", got)
-		}
-		if list, _ := ada.Get("schemas").(scim.List); !slices.Equal(list, scim.List{scim.UserURN, badgeURN}) {
-			t.Errorf("schemas are %v", list)
-		}
-		path := "/Users/" + ada.Text("id")
-
-		other.want(201, "POST", "/Users", body("ada", `"number": "A-1"`))
-		for _, c := range []struct {
-			status           int
-			typ, method, ext string
-		}{
-			{400, "invalidValue", "POST", `"colour": "red"`},                                         // number is required
-			{400, "invalidValue", "POST", `"number": "2", "colour": "blue"`},                         // not one of the values
-			{400, "invalidValue", "POST", `"number": "` + strings.Repeat("x", 21) + `"`},             // too long
-			{400, "invalidValue", "POST", `"number": 2`},                                             // of another type
-			{409, "uniqueness", "POST", `"number": "a-1"`},                                           // in another case
-			{400, "mutability", "PUT", `"number": "A-1", "issued": "2027-01-01T00:00:00Z"`},          // is set
-			{400, "invalidValue", "PUT", `"number": "A-1", "doors": [{"value": "x", "level": "y"}]`}, // no number
-		} {
-			to, name := "/Users", "grace"
-			if c.method == "PUT" {
-				to, name = path, "ada"
-			}
-			if o := p.want(c.status, c.method, to, body(name, c.ext)); o.Text("scimType") != c.typ {
-				t.Errorf("%s %s: %v", c.method, c.ext, o)
-			}
-		}
-		p.want(200, "PUT", path, body("ada", `"number": "A-1", "doors": [{"value": "north", "level": 1}]`))
-		patch := func(status int, op, at, value string) scim.Object {
-			return p.want(status, "PATCH", path, fmt.Sprintf(`{"Operations": [{"op": "%s", "path": "%s:%s", "value": %s}]}`, op, badgeURN, at, value))
-		}
-		patch(400, "replace", "issued", `"2027-01-01T00:00:00Z"`)
-		patch(400, "remove", "number", `null`)
-		patch(400, "replace", "printed", `5`)
-		patch(200, "replace", `doors[value eq \"north\"].level`, `7`)
-		patch(200, "add", "note", `"secretive"`)
-		ext, _ = p.want(200, "GET", path, "").Get(badgeURN).(scim.Object)
-		if got := string(scim.AppendJSON(nil, ext)); got != `{"number":"A-1","doors":[{"value":"north","level":7}],"issued":"2026-01-01T00:00:00Z"}` {
-			t.Errorf("after all: %s", got)
-		}
-		if o := p.want(200, "GET", path+"?attributes="+badgeURN+":note", ""); !strings.Contains(string(scim.AppendJSON(nil, o)), "secretive") || o.Has("userName") {
-			t.Errorf("the note alone: %v", o)
-		}
-		if o := p.want(200, "GET", path+"?excludedAttributes="+badgeURN, ""); o.Has(badgeURN) {
-			t.Errorf("without the extension: %v", o)
-		}
-		if o := p.want(200, "GET", "/Users", ""); strings.Contains(string(scim.AppendJSON(nil, o)), "secretive") || !strings.Contains(string(scim.AppendJSON(nil, o)), `"level":7`) {
-			t.Errorf("the list shows %v", o)
-		}
-		p.want(201, "POST", "/Users", body("bob", `"number": "B-2", "serial": "s", "colour": "green"`))
-		p.want(201, "POST", "/Users", body("cy", `"number": "C-3", "serial": "S"`)) // case counts
-		p.want(201, "POST", "/Users", `{"userName": "dee"}`)
-		for filter, names := range map[string]string{
-			`number eq "a-1"`:                           "ada",
-			`number sw "B"`:                             "bob",
-			`colour pr`:                                 "bob",
-			`issued eq "2026-01-01T01:00:00+01:00"`:     "ada",
-			`doors[value eq "NORTH" and level eq 7]`:    "ada",
-			`doors.level eq 7.0`:                        "ada",
-			`serial eq "S"`:                             "cy",
-			`note co "secret"`:                          "ada",
-			`number gt "a-1" and not (colour eq "red")`: "bob cy",
-		} {
-			full := badgeURN + ":" + strings.ReplaceAll(filter, "(colour", "("+badgeURN+":colour")
-			o := p.want(200, "GET", "/Users?sortOrder=descending&sortBy="+badgeURN+":number&filter="+url.QueryEscape(full), "")
-			list, _ := o.Get("Resources").(scim.List)
-			var got []string
-			for _, r := range list {
-				u, _ := r.(scim.Object)
-				got = append(got, u.Text("userName"))
-			}
-			slices.Sort(got)
-			if strings.Join(got, " ") != names {
-				t.Errorf("%s finds %v, want %s", full, got, names)
-			}
-		}
-		p.want(400, "GET", "/Users?filter="+url.QueryEscape(badgeURN+`:unheard eq 1`), "")
+		p.discovers(other)
+		path := p.createsBadge()
+		other.want(201, "POST", "/Users", badged("ada", `"number": "A-1"`))
+		p.refusesBadges(path)
+		p.changesBadge(path)
+		p.findsBadges()
 	})
+}
+
+// badged is a user with the extension.
+func badged(userName, ext string) string {
+	return fmt.Sprintf(`{"schemas": ["%s", "%s"], "userName": "%s", "%s": {%s}}`, scim.UserURN, badgeURN, userName, badgeURN, ext)
+}
+
+// discovers: the schema is shown, without what is ours, and to this tenant only.
+func (p *peer) discovers(other *peer) {
+	p.Helper()
+	schema := p.want(200, "GET", "/Schemas/"+badgeURN, "")
+	attributes, _ := schema.Get("attributes").(scim.List)
+	if first, _ := attributes[0].(scim.Object); len(attributes) != 8 || first.Text("uniqueness") != "server" || first.Has("filterable") {
+		p.Errorf("the schema is shown as %v", schema)
+	}
+	types := p.want(200, "GET", "/ResourceTypes/User", "")
+	if list, _ := types.Get("schemaExtensions").(scim.List); len(list) != 2 {
+		p.Errorf("the resource type has the extensions %v", list)
+	}
+	other.want(404, "GET", "/Schemas/"+badgeURN, "")
+}
+
+// createsBadge creates a user with the extension and returns his path.
+func (p *peer) createsBadge() string {
+	p.Helper()
+	ada := p.want(201, "POST", "/Users", badged("ada", `"NUMBER": "A-1", "colour": "Red", "issued": "2026-01-01T00:00:00Z", "printed": 3, "note": "n", "always": "True",
+		"unheard": 1, "doors": [{"value": "north", "level": 1}, {"value": "South", "level": 2, "primary": true}]`))
+	ext, _ := ada.Get(badgeURN).(scim.Object)
+	if got := string(scim.AppendJSON(nil, ext)); got != `{"number":"A-1","colour":"Red","issued":"2026-01-01T00:00:00Z","always":true,"doors":[{"value":"north","level":1},{"value":"South","level":2,"primary":true}]}` {
+		p.Errorf("created: %s", got)
+	}
+	if list, _ := ada.Get("schemas").(scim.List); !slices.Equal(list, scim.List{scim.UserURN, badgeURN}) {
+		p.Errorf("schemas are %v", list)
+	}
+	return "/Users/" + ada.Text("id")
+}
+
+// refusesBadges: what a characteristic does not allow is refused with the error that the RFC has for it.
+func (p *peer) refusesBadges(path string) {
+	p.Helper()
+	for _, c := range []struct {
+		status           int
+		typ, method, ext string
+	}{
+		{400, "invalidValue", "POST", `"colour": "red"`},                                         // number is required
+		{400, "invalidValue", "POST", `"number": "2", "colour": "blue"`},                         // not one of the values
+		{400, "invalidValue", "POST", `"number": "` + strings.Repeat("x", 21) + `"`},             // too long
+		{400, "invalidValue", "POST", `"number": 2`},                                             // of another type
+		{409, "uniqueness", "POST", `"number": "a-1"`},                                           // in another case
+		{400, "mutability", "PUT", `"number": "A-1", "issued": "2027-01-01T00:00:00Z"`},          // is set
+		{400, "invalidValue", "PUT", `"number": "A-1", "doors": [{"value": "x", "level": "y"}]`}, // no number
+	} {
+		to, name := "/Users", "grace"
+		if c.method == "PUT" {
+			to, name = path, "ada"
+		}
+		if o := p.want(c.status, c.method, to, badged(name, c.ext)); o.Text("scimType") != c.typ {
+			p.Errorf("%s %s: %v", c.method, c.ext, o)
+		}
+	}
+}
+
+// changesBadge: a replacement and patches change what can be changed, and the note is shown to who asks for it.
+func (p *peer) changesBadge(path string) {
+	p.Helper()
+	p.want(200, "PUT", path, badged("ada", `"number": "A-1", "doors": [{"value": "north", "level": 1}]`))
+	patch := func(status int, op, at, value string) scim.Object {
+		return p.want(status, "PATCH", path, fmt.Sprintf(`{"Operations": [{"op": "%s", "path": "%s:%s", "value": %s}]}`, op, badgeURN, at, value))
+	}
+	patch(400, "replace", "issued", `"2027-01-01T00:00:00Z"`)
+	patch(400, "remove", "number", `null`)
+	patch(400, "replace", "printed", `5`)
+	patch(200, "replace", `doors[value eq \"north\"].level`, `7`)
+	patch(200, "add", "note", `"secretive"`)
+	ext, _ := p.want(200, "GET", path, "").Get(badgeURN).(scim.Object)
+	if got := string(scim.AppendJSON(nil, ext)); got != `{"number":"A-1","doors":[{"value":"north","level":7}],"issued":"2026-01-01T00:00:00Z"}` {
+		p.Errorf("after all: %s", got)
+	}
+	if o := p.want(200, "GET", path+"?attributes="+badgeURN+":note", ""); !strings.Contains(string(scim.AppendJSON(nil, o)), "secretive") || o.Has("userName") {
+		p.Errorf("the note alone: %v", o)
+	}
+	if o := p.want(200, "GET", path+"?excludedAttributes="+badgeURN, ""); o.Has(badgeURN) {
+		p.Errorf("without the extension: %v", o)
+	}
+	if o := p.want(200, "GET", "/Users", ""); strings.Contains(string(scim.AppendJSON(nil, o)), "secretive") || !strings.Contains(string(scim.AppendJSON(nil, o)), `"level":7`) {
+		p.Errorf("the list shows %v", o)
+	}
+}
+
+// findsBadges: filters with and without an index, in descending order of numbers.
+func (p *peer) findsBadges() {
+	p.Helper()
+	p.want(201, "POST", "/Users", badged("bob", `"number": "B-2", "serial": "s", "colour": "green"`))
+	p.want(201, "POST", "/Users", badged("cy", `"number": "C-3", "serial": "S"`)) // case counts
+	p.want(201, "POST", "/Users", `{"userName": "dee"}`)
+	for filter, names := range map[string]string{
+		`number eq "a-1"`:                           "ada",
+		`number sw "B"`:                             "bob",
+		`colour pr`:                                 "bob",
+		`issued eq "2026-01-01T01:00:00+01:00"`:     "ada",
+		`doors[value eq "NORTH" and level eq 7]`:    "ada",
+		`doors.level eq 7.0`:                        "ada",
+		`serial eq "S"`:                             "cy",
+		`note co "secret"`:                          "ada",
+		`number gt "a-1" and not (colour eq "red")`: "cy bob",
+	} {
+		full := badgeURN + ":" + strings.ReplaceAll(filter, "(colour", "("+badgeURN+":colour")
+		o := p.want(200, "GET", "/Users?sortOrder=descending&sortBy="+badgeURN+":number&filter="+url.QueryEscape(full), "")
+		list, _ := o.Get("Resources").(scim.List)
+		var got []string
+		for _, r := range list {
+			u, _ := r.(scim.Object)
+			got = append(got, u.Text("userName"))
+		}
+		if strings.Join(got, " ") != names {
+			p.Errorf("%s finds %v, want %s", full, got, names)
+		}
+	}
+	p.want(400, "GET", "/Users?filter="+url.QueryEscape(badgeURN+`:unheard eq 1`), "")
 }
 
 // TestExtensionRace: of 32 writers of one value that must be unique one wins, whatever the case; two processes share the

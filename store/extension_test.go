@@ -39,7 +39,7 @@ func indexing(t *testing.T, db *DB, tenant lockstep.TenantID) bool {
 	return !s.open.IsZero()
 }
 
-// found counts whom a search by number finds.
+// foundByNumber counts whom a search by number finds.
 func foundByNumber(t *testing.T, db *DB, tenant lockstep.TenantID, number string) int {
 	t.Helper()
 	f, err := db.Search(t.Context(), tenant, directory.Search{
@@ -49,6 +49,31 @@ func foundByNumber(t *testing.T, db *DB, tenant lockstep.TenantID, number string
 		t.Fatal(err)
 	}
 	return f.Total
+}
+
+// crashed leaves the tenant's index as a crash does that comes when everybody up to a place is in it.
+func crashed(t *testing.T, db *DB, tenant lockstep.TenantID, place string) {
+	t.Helper()
+	for _, text := range []string{
+		"DELETE FROM extension_value WHERE id > '" + place + "'",
+		"UPDATE extension_index SET ready = FALSE, last = '" + place + "'",
+		"UPDATE feed_head SET schemas = schemas + 1",
+	} {
+		if _, err := db.writerDB.ExecContext(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db.schemas.m.Delete(tenant)
+}
+
+func rowsOf(t *testing.T, db *DB, table string) int64 {
+	t.Helper()
+	rows, err := db.query(t.Context(), "SELECT COUNT(*) FROM "+table)
+	n, err := one(rows, err, scanInt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // TestIndexResumed: an index whose making a crash ended is completed by the next process, from where it got to; meanwhile and
@@ -88,18 +113,7 @@ func TestIndexResumed(t *testing.T) {
 			if indexing(t, db, tenant) {
 				t.Error("an index that nobody is in yet is not complete at once")
 			}
-			// What a crash after the first page leaves.
-			place := string(changes[buildRows].(directory.PutUser).User.ID)
-			for _, text := range []string{
-				"DELETE FROM extension_value WHERE id > '" + place + "'",
-				"UPDATE extension_index SET ready = FALSE, last = '" + place + "'",
-				"UPDATE feed_head SET schemas = schemas + 1",
-			} {
-				if _, err := db.writerDB.ExecContext(t.Context(), text); err != nil {
-					t.Fatal(err)
-				}
-			}
-			db.schemas.m.Delete(tenant)
+			crashed(t, db, tenant, string(changes[buildRows].(directory.PutUser).User.ID))
 			if n := foundByNumber(t, db, tenant, "n3"); n != people/10+1 {
 				t.Errorf("%d found while the index is not complete", n)
 			}
@@ -120,26 +134,20 @@ func TestIndexResumed(t *testing.T) {
 			if n := foundByNumber(t, db, tenant, "n3"); n != people/10+1 {
 				t.Errorf("%d found by the index", n)
 			}
-			rows, err := db.query(t.Context(), "SELECT COUNT(*) FROM extension_value")
-			if n, err := one(rows, err, scanInt); n != people || err != nil {
-				t.Errorf("the index has %d rows, %v", n, err)
+			if n := rowsOf(t, db, "extension_value"); n != people {
+				t.Errorf("the index has %d rows", n)
 			}
 			commit(badgeOf(false))
 			if n := foundByNumber(t, db, tenant, "n3"); n != people/10+1 {
 				t.Errorf("%d found without an index", n)
 			}
-			for left := int64(1); left > 0; {
-				rows, err := db.query(t.Context(), "SELECT COUNT(*) FROM doomed")
-				if left, err = one(rows, err, scanInt); err != nil {
-					t.Fatal(err)
-				}
+			for rowsOf(t, db, "doomed") > 0 {
 				if err := db.SetValue(t.Context(), tenant, "turn", "x"); err != nil {
 					t.Fatal(err)
 				}
 			}
-			rows, err = db.query(t.Context(), "SELECT COUNT(*) FROM extension_value")
-			if n, err := one(rows, err, scanInt); n != 0 || err != nil {
-				t.Errorf("%d rows are left, %v", n, err)
+			if n := rowsOf(t, db, "extension_value"); n != 0 {
+				t.Errorf("%d rows are left", n)
 			}
 		})
 	}

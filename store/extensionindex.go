@@ -258,10 +258,16 @@ func (t *tx) buildPage() error {
 			p.tenant, p.urn, docs[len(docs)-1].id, millis(t.at))
 		return err
 	}
-	if _, err := t.exec("UPDATE extension_index SET ready = TRUE, at = $3 WHERE tenant = $1 AND urn = $2 AND ready = FALSE", p.tenant, p.urn, millis(t.at)); err != nil {
+	return t.complete(tenant, p.urn)
+}
+
+// complete lets searches use the indexes of an extension.
+func (t *tx) complete(tenant lockstep.TenantID, urn string) error {
+	_, err := t.exec("UPDATE extension_index SET ready = TRUE, at = $3 WHERE tenant = $1 AND urn = $2 AND ready = FALSE", string(tenant), urn, millis(t.at))
+	if err != nil {
 		return err
 	}
-	if _, err := t.exec("UPDATE feed_head SET schemas = schemas + 1 WHERE tenant = $1", p.tenant); err != nil {
+	if _, err := t.exec("UPDATE feed_head SET schemas = schemas + 1 WHERE tenant = $1", string(tenant)); err != nil {
 		return err
 	}
 	t.work.schemas, err = readSchemas(t.query, tenant)
