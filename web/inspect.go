@@ -40,8 +40,8 @@ type Message struct {
 
 // Inspector keeps the last exchanges in memory, those of each holder apart. What looks like a credential (Authorization,
 // cookies, whatever has password, secret, token or the like in its name, and what the handler names) is replaced by Masked
-// before anything is kept; a body that cannot be searched for such names is not kept. The zero value works. Safe for many
-// goroutines.
+// before anything is kept, or, where the handler vouches for its answers, before anybody sees it; a body that cannot be searched
+// for such names is not kept. The zero value works. Safe for many goroutines.
 //
 // A holder has room for Keep exchanges and Bytes bytes, and nobody else's traffic takes of that, as long as all together need
 // no more than Total. Beyond it whoever holds most gives first.
@@ -75,6 +75,8 @@ type kept struct {
 	text               []byte
 	ends               [parts]int
 	omitted, omittedTo string // why there is no body
+	late               bool   // the body of the answer has its secrets still
+	secrets            map[string]bool
 }
 
 // The parts of kept.text.
@@ -100,6 +102,9 @@ type Watched struct {
 	ClientID string
 	// Secrets are further names of fields whose values are secret, in lower case. It must not change.
 	Secrets map[string]bool
+	// Vouched says that a successful answer repeats no secret of the request: what it holds the handler would show at any time. Such
+	// an answer is kept as it is, and masked whenever it is looked at, which saves a request a fifth of its time.
+	Vouched bool
 	// Then gets the exchange once it is over, with a body of the request of up to ThenBody bytes. Nil is nobody.
 	Then     func(Exchange)
 	ThenBody int
@@ -159,7 +164,11 @@ func (w *watch) end(e *exchange, at time.Time, took time.Duration) {
 	w.text = appendHeader(w.text, answer, ownHeaders)
 	k.ends[partAnswerHead] = len(w.text)
 	m.details = m.found
-	body, k.omittedTo = w.out.masked(&m, answer.Get("Content-Type"))
+	if w.who.Vouched && k.status/100 == 2 && !m.found && w.out.size <= int64(w.out.limit) {
+		k.late, k.secrets, body = true, w.who.Secrets, w.out.kept
+	} else {
+		body, k.omittedTo = w.out.masked(&m, answer.Get("Content-Type"))
+	}
 	w.text = append(w.text, body...)
 	k.ends[partAnswer] = len(w.text)
 	k.text = bytes.Clone(w.text)
@@ -263,12 +272,18 @@ func (k *kept) exchange() Exchange {
 		}
 		return string(k.text[from:k.ends[n]])
 	}
-	return Exchange{
+	x := Exchange{
 		ID: strconv.FormatInt(k.id, 10), RequestID: k.requestID, At: k.at, Took: k.took, Client: k.client, ClientID: k.clientID,
 		Method: k.method, URL: part(partURL), Status: k.status,
 		Request:  Message{Header: parseHeader(part(partHead)), Body: part(partBody), Omitted: k.omitted},
 		Response: Message{Header: parseHeader(part(partAnswerHead)), Body: part(partAnswer), Omitted: k.omittedTo},
 	}
+	if k.late {
+		c := capture{kept: []byte(x.Response.Body), limit: len(x.Response.Body), size: int64(len(x.Response.Body))}
+		body, why := c.masked(&masker{names: k.secrets}, x.Response.Header.Get("Content-Type"))
+		x.Response.Body, x.Response.Omitted = string(body), why
+	}
+	return x
 }
 
 func parseHeader(text string) http.Header {

@@ -183,6 +183,41 @@ func TestInspectorShowsNoSecret(t *testing.T) {
 	}
 }
 
+// TestInspectorVouched: an answer that the handler vouches for is masked when it is looked at; not one to a request with secrets,
+// and no error.
+func TestInspectorVouched(t *testing.T) {
+	for _, c := range secretCases() {
+		for _, secret := range []bool{false, true} {
+			for _, status := range []int{200, 400} {
+				i, s := &Inspector{}, Surface{}
+				r := httptest.NewRequest("POST", "/", strings.NewReader(`{"a":1}`))
+				if secret {
+					r = httptest.NewRequest("POST", "/", strings.NewReader(`{"password":"x"}`))
+				}
+				r.Header.Set("Content-Type", "application/json")
+				h := watched(&s, i, Watched{Holder: "a", Secrets: map[string]bool{"badge": true}, Vouched: true}, func(w http.ResponseWriter, r *http.Request) error {
+					if _, err := io.Copy(io.Discard, r.Body); err != nil {
+						return err
+					}
+					w.Header().Set("Content-Type", c.contentType)
+					w.WriteHeader(status)
+					_, err := io.WriteString(w, c.body)
+					return err
+				})
+				run(t, s, h, r)
+				e, k := i.Exchanges("a")[0], i.holders["a"].all[0]
+				tight := strings.NewReplacer(" ", "") // masking writes JSON anew
+				if tight.Replace(e.Response.Body) != tight.Replace(c.want) || e.Response.Omitted != c.omitted || strings.Contains(fmt.Sprintf("%+v", e), hush) {
+					t.Errorf("%s, %d: shown %s (%s), want %s (%s)", c.name, status, e.Response.Body, e.Response.Omitted, c.want, c.omitted)
+				}
+				if (secret || status != 200) && strings.Contains(string(k.text), hush) {
+					t.Errorf("%s, %d, secret %t: kept %s", c.name, status, secret, k.text)
+				}
+			}
+		}
+	}
+}
+
 // TestInspectorErrors: an error may repeat what was sent, so its detail is kept only when nothing secret was.
 func TestInspectorErrors(t *testing.T) {
 	for _, c := range []struct{ url, body, want string }{
