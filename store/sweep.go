@@ -127,11 +127,11 @@ func (db *DB) trimmed(ctx context.Context, tenant lockstep.TenantID, f func(*tx)
 // purgeRows is how many users and groups each are removed in one transaction. Some have many memberships.
 const purgeRows = 20
 
-// purgeOld removes some of the users and groups that were soft-deleted before.
+// purgeOld removes some of the users and groups that were soft-deleted before. Nobody restores one of them meanwhile.
 func (t *tx) purgeOld(tenant lockstep.TenantID, before time.Time) (int64, error) {
 	c := &change{tx: t, tenant: tenant}
 	old := func(table string) ([]string, error) {
-		text := fmt.Sprintf("SELECT id FROM %s WHERE tenant = $1 AND deleted <> 0 AND deleted < $2 ORDER BY deleted LIMIT %d", table, purgeRows)
+		text := fmt.Sprintf("SELECT id FROM %s WHERE tenant = $1 AND deleted <> 0 AND deleted < $2 ORDER BY deleted LIMIT %d%s", table, purgeRows, t.db.dialect.hold())
 		rows, err := t.query(text, string(tenant), millis(before))
 		return collect(rows, err, scanText)
 	}
