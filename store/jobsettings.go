@@ -23,7 +23,8 @@ func (db *DB) PutJob(ctx context.Context, by audit.Actor, j provision.Job) error
 		return fmt.Errorf("put job: %w", invalid("A job needs an id and a slug."))
 	}
 	err = db.write(ctx, &work{tenant: j.Tenant, rows: 2, wakes: true, run: func(t *tx) error {
-		if err := t.known(j.Tenant); err != nil {
+		err := t.known(j.Tenant)
+		if err != nil {
 			return err
 		}
 		verb, detail := "created", ""

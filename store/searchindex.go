@@ -156,14 +156,16 @@ func (db *DB) indexTenant(ctx context.Context, tenant lockstep.TenantID) error {
 	}})
 	after := ""
 	for err == nil {
+		var last string
 		var more bool
 		err = db.write(ctx, &work{tenant: tenant, rows: gatherRows + 1, run: func(t *tx) (err error) {
-			after, more, err = (&change{tx: t, tenant: tenant}).indexPage(after)
+			last, more, err = (&change{tx: t, tenant: tenant}).indexPage(after)
 			return err
 		}})
 		if err == nil && !more {
 			return nil
 		}
+		after = last
 	}
 	return err
 }

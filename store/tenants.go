@@ -16,10 +16,11 @@ func (db *DB) CreateTenant(ctx context.Context, by audit.Actor, t directory.Tena
 		return fmt.Errorf("create tenant: %w", invalid("A tenant needs an id and a slug in lower case."))
 	}
 	err := db.write(ctx, &work{tenant: t.ID, rows: 3, run: func(x *tx) error {
-		if t.Created.IsZero() {
-			t.Created = x.at
+		created := t.Created
+		if created.IsZero() {
+			created = x.at
 		}
-		_, err := x.exec("INSERT INTO tenant (id, slug, name, created) VALUES ($1, $2, $3, $4)", string(t.ID), t.Slug, t.Name, millis(t.Created))
+		_, err := x.exec("INSERT INTO tenant (id, slug, name, created) VALUES ($1, $2, $3, $4)", string(t.ID), t.Slug, t.Name, millis(created))
 		if _, is := x.db.dialect.unique(err); is {
 			return taken(nil, "There is a tenant %s.", t.Slug)
 		}

@@ -1,8 +1,12 @@
 package storetest
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +22,7 @@ func testJobs(t *testing.T, open Open) {
 	t.Run("settings", func(t *testing.T) { jobSettings(found(t, open, store.Config{})) })
 	t.Run("slice", func(t *testing.T) { jobSlices(found(t, open, store.Config{})) })
 	t.Run("sources", func(t *testing.T) { jobSources(found(t, open, store.Config{})) })
+	t.Run("waiting", func(t *testing.T) { jobWaits(found(t, open, store.Config{})) })
 	t.Run("delete", func(t *testing.T) { jobDelete(found(t, open, store.Config{})) })
 }
 
@@ -37,6 +42,23 @@ func jobSources(c company) {
 	if d := cmp.Diff([]provision.Job{here, there}, got); d != "" {
 		c.Error(d)
 	}
+}
+
+// jobWaits: whoever leaves before his job is written shares nothing with the writer, who goes on.
+func jobWaits(c company) {
+	var wg sync.WaitGroup
+	for i := range 50 {
+		wg.Go(func() {
+			ctx, cancel := context.WithCancel(c.Context())
+			go cancel() // at some moment of the write
+			j := provision.Job{Tenant: c.tenant, ID: lockstep.NewID[lockstep.JobID](), Slug: fmt.Sprint("j", i), Direction: provision.Outbound}
+			if err := c.db.PutJob(ctx, admin, j); err != nil && !errors.Is(err, context.Canceled) {
+				c.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	c.job("after", nil)
 }
 
 func jobSettings(c company) {
