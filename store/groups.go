@@ -229,7 +229,8 @@ func (c *change) purgeGroup(d directory.DeleteGroup) error {
 	if err := c.replaceEntries(directory.GroupKind, string(d.ID), g.Attributes, nil, g.Deleted.IsZero(), false); err != nil {
 		return err
 	}
-	c.work.groups, c.work.moved = c.work.groups-alive(g.Deleted), true
+	gone := alive(g.Deleted)
+	c.work.groups, c.work.moved = c.work.groups-gone, c.work.moved || gone != 0
 	rows, err := c.query("DELETE FROM member WHERE tenant = $1 AND group_id = $2 RETURNING group_id, id, kind", string(c.tenant), string(d.ID))
 	if err := c.removed(collect(rows, err, scanMember)); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"lockstep"
 	"lockstep/audit"
@@ -22,12 +23,18 @@ func person(name string) directory.PutUser {
 // nodes opens n stores on one PostgreSQL database, all at once: each wants to migrate it, and one does.
 func nodes(t *testing.T, n int) []*store.DB {
 	t.Helper()
+	return nodesAt(t, n, nil)
+}
+
+// nodesAt opens them with a clock.
+func nodesAt(t *testing.T, n int, now func() time.Time) []*store.DB {
+	t.Helper()
 	dsn := parts.Postgres(t)
 	all := make([]*store.DB, n)
 	var wg sync.WaitGroup
 	for i := range all {
 		wg.Go(func() {
-			db, err := store.Open(t.Context(), store.Config{Postgres: dsn, Connections: 6})
+			db, err := store.Open(t.Context(), store.Config{Postgres: dsn, Connections: 6, Now: now})
 			if err != nil {
 				t.Error(err)
 				return

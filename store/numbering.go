@@ -31,7 +31,7 @@ type markedList struct {
 	kind   directory.Kind
 }
 
-// marks are the ids numbered 0, markStep, 2·markStep, … of a list.
+// idMarks are the ids numbered 0, markStep, 2·markStep, … of a list.
 type idMarks struct {
 	mu    sync.Mutex
 	moved int64
@@ -67,11 +67,7 @@ type listHead struct {
 }
 
 func (db *DB) listHead(ctx context.Context, l markedList) (h listHead, err error) {
-	text := "SELECT users, moved, settled FROM feed_head WHERE tenant = $1"
-	if l.kind == directory.GroupKind {
-		text = "SELECT groups, moved, settled FROM feed_head WHERE tenant = $1"
-	}
-	rows, err := db.query(ctx, text, string(l.tenant))
+	rows, err := db.query(ctx, "SELECT "+countOf(l.kind)+", moved, settled FROM feed_head WHERE tenant = $1", string(l.tenant))
 	h, err = one(rows, err, func(s scanner) (h listHead, err error) { return h, s.Scan(&h.total, &h.moved, &h.settled) })
 	return h, absent(err, "tenant", string(l.tenant))
 }

@@ -228,11 +228,12 @@ func (q *search) numbered(ctx context.Context, conditions string) (string, error
 	if err != nil || q.Offset >= total {
 		return "", err
 	}
-	text, offset := "SELECT u.id"+conditions+" ORDER BY u.id LIMIT 1 OFFSET $2", q.Offset
-	if offset > total/2 {
-		text, offset = "SELECT u.id"+conditions+" ORDER BY u.id DESC LIMIT 1 OFFSET $2", total-1-q.Offset
+	text := "SELECT u.id" + conditions + " ORDER BY u.id LIMIT 1 OFFSET $2"
+	if q.Offset > total/2 { // counted from the end that this very statement sees: others may have come since
+		text = "SELECT u.id" + conditions + " ORDER BY u.id DESC LIMIT 1 OFFSET (SELECT CASE WHEN n > $2 THEN n - 1 - $2 ELSE n END" +
+			" FROM (SELECT " + countOf(q.kind) + " AS n FROM feed_head WHERE tenant = $1) h)"
 	}
-	rows, err := q.db.query(ctx, text, string(q.tenant), int64(offset))
+	rows, err := q.db.query(ctx, text, string(q.tenant), int64(q.Offset))
 	ids, err := collect(rows, err, scanText)
 	if err != nil || len(ids) == 0 {
 		return "", err
@@ -254,7 +255,7 @@ func (q *search) mark(r directory.Record, column string, total int) (directory.M
 		if err != nil {
 			return m, err
 		}
-		m.Key = fold(o.Text(map[string]string{"u.user_name": "userName", "u.name": "displayName"}[column]))
+		m.Key = cleanText(fold(o.Text(map[string]string{"u.user_name": "userName", "u.name": "displayName"}[column]))) // as the column has it
 	}
 	return m, nil
 }
@@ -266,16 +267,21 @@ func (q *search) total(ctx context.Context, conditions string, args []any, n int
 	case !q.After.IsZero():
 		return q.After.Total, nil
 	case q.Filter == nil:
-		text = "SELECT users FROM feed_head WHERE tenant = $1"
-		if q.kind == directory.GroupKind {
-			text = "SELECT groups FROM feed_head WHERE tenant = $1"
-		}
+		text = "SELECT " + countOf(q.kind) + " FROM feed_head WHERE tenant = $1"
 	case q.Limit > n && (n > 0 || q.Offset == 0):
 		return q.Offset + n, nil
 	}
 	rows, err := q.query(ctx, text, args)
 	total, err := one(rows, err, scanInt)
 	return int(total), absent(err, "tenant", string(q.tenant))
+}
+
+// countOf is the column of feed_head that counts what is there of a kind.
+func countOf(kind directory.Kind) string {
+	if kind == directory.GroupKind {
+		return "groups"
+	}
+	return "users"
 }
 
 // MembersOf returns members of a group by id, first the users. It satisfies directory.Searcher.

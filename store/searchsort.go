@@ -93,7 +93,7 @@ func (q *search) key(o scim.Object) any {
 // keySize is how many bytes of a text count for its order, so that a mark stays small enough for an address.
 const keySize = 256
 
-// keyMark begins the key of a mark that a scan made. No name begins with it.
+// keyMark begins the key of a mark that a scan made. No name begins with it as it is kept (cleanText).
 const keyMark = "\x00"
 
 // mark is where the hit stands. The key says of what type it is, as values of one attribute compare by their type.

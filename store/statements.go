@@ -74,10 +74,15 @@ func clean(args []any) []any {
 	for i, a := range args {
 		s, ok := a.(string)
 		if ok && (strings.IndexByte(s, 0) >= 0 || !utf8.ValidString(s)) {
-			args[i] = strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
+			args[i] = cleanText(s)
 		}
 	}
 	return args
+}
+
+// cleanText is the text as it is kept.
+func cleanText(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
 }
 
 // query reads committed data.

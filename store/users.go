@@ -375,7 +375,8 @@ func (c *change) purgeUser(d directory.DeleteUser) error {
 	if _, err := c.exec("DELETE FROM user_password WHERE tenant = $1 AND user_id = $2", string(c.tenant), string(d.ID)); err != nil {
 		return err
 	}
-	c.work.users, c.work.moved = c.work.users-alive(u.Deleted), true
+	gone := alive(u.Deleted)
+	c.work.users, c.work.moved = c.work.users-gone, c.work.moved || gone != 0
 	if err := c.forget(directory.UserKind, string(d.ID)); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -100,4 +101,38 @@ func testNumbers(t *testing.T, open Open) {
 	create("00000000-0000-4000-8000-000000000000") // tells no time
 	clock = clock.Add(time.Minute)
 	check("odd")
+}
+
+// testNumbersGrowing: while others come at the end, those who are there keep their numbers, also where no marks are yet.
+func testNumbersGrowing(t *testing.T, open Open) {
+	c := found(t, open, store.Config{})
+	there := c.users("u", 1200)
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-done:
+				return
+			default:
+				if _, err := c.db.Commit(context.Background(), c.tenant, admin, "", person(fmt.Sprintf("v%d", i))); err != nil {
+					c.Error(err)
+					return
+				}
+			}
+		}
+	})
+	for offset := 600; offset < len(there); offset++ {
+		f, err := c.db.Search(context.Background(), c.tenant, directory.Search{Kind: directory.UserKind, Offset: offset, Limit: 1, NoTotal: true})
+		if err != nil {
+			c.Error(err)
+			break
+		}
+		if got := recordIDs(f.Records); len(got) != 1 || got[0] != string(there[offset]) {
+			c.Errorf("at %d: %v, not %s", offset, got, there[offset])
+			break
+		}
+	}
+	close(done)
+	wg.Wait()
 }

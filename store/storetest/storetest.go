@@ -37,6 +37,7 @@ func Run(t *testing.T, open Open) {
 		{"search related", testSearchRelated},
 		{"counts", testCounts},
 		{"numbers", testNumbers},
+		{"numbers growing", testNumbersGrowing},
 		{"release name", testReleaseName},
 		{"relatives", testRelatives},
 		{"apps", testApps},
