@@ -34,13 +34,17 @@ func (e Endpoint) List(ctx context.Context, q scim.Query) (scim.Page, error) {
 	ctx, cancel := context.WithTimeout(ctx, searchTime)
 	defer cancel()
 	f, err := e.Search.Search(ctx, e.Tenant, s)
-	if l, ok := errors.AsType[*lockstep.Error](err); ok && l.Code == lockstep.CodeInvalid {
-		if q.After != "" { // the filter was good on the page before
-			return scim.Page{}, scim.ErrInvalidCursor()
-		}
-		return scim.Page{}, scim.ErrInvalidFilter(l.Detail)
+	if refused(err) && q.StartIndex > 0 && !s.After.IsZero() {
+		s.After = Mark{} // it depends on the indexes that there were, and the client knows nothing of it
+		f, err = e.Search.Search(ctx, e.Tenant, s)
 	}
-	if err != nil {
+	switch {
+	case refused(err) && q.After != "": // the filter was good on the page before
+		return scim.Page{}, scim.ErrInvalidCursor()
+	case refused(err):
+		l, _ := errors.AsType[*lockstep.Error](err)
+		return scim.Page{}, scim.ErrInvalidFilter(l.Detail)
+	case err != nil:
 		return scim.Page{}, err
 	}
 	page := scim.Page{Total: f.Total, Resources: make([]scim.Resource, len(f.Records)), More: f.More}
@@ -61,6 +65,12 @@ func (e Endpoint) List(ctx context.Context, q scim.Query) (scim.Page, error) {
 		}
 	}
 	return page, nil
+}
+
+// refused reports whether a search cannot be done as it was asked for.
+func refused(err error) bool {
+	l, ok := errors.AsType[*lockstep.Error](err)
+	return ok && l.Code == lockstep.CodeInvalid
 }
 
 // begin says where the page begins: at a cursor's place, or where the page before ended that the client has seen.
@@ -133,7 +143,7 @@ type Pages struct {
 
 	mu    sync.Mutex
 	marks map[string]pageMark
-	order []string // of marks, oldest first; what was kept again occurs again
+	order []string // of marks, in the order in which they were kept first
 }
 
 type pageMark struct {
