@@ -30,7 +30,9 @@ type Server struct {
 	Store     provision.Store
 	Settings  provision.Settings
 	Engine    Engine
-	Sessions  *session.Gate    // of surface Surface
+	Sessions  *session.Gate // of surface Surface
+	SCIM      SCIM          // nil is no page about SCIM clients; needs Tokens
+	Tokens    Tokens
 	Wake      func()           // called after a change that may give jobs work; nil is nothing
 	Notice    string           // shown at the top of every page, such as "Demo data"; "" is nothing
 	Version   string           // of the program
@@ -81,6 +83,11 @@ func (s *Server) Handler() http.Handler {
 	handle("POST /apps/{slug}/held", s.in(s.decideHeld))
 	handle("GET /people", s.in(s.people))
 	handle("GET /people/{id}", s.in(s.person))
+	if s.SCIM != nil {
+		handle("GET /inbound", s.in(s.scim))
+		handle("POST /inbound/tokens/{id}/rotate", s.in(s.rotateToken))
+		handle("POST /inbound/tokens/{id}/strict", s.in(s.setStrict))
+	}
 	handle("/", s.in(func(http.ResponseWriter, *http.Request, visit) error {
 		return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such page."}
 	}))
@@ -129,13 +136,14 @@ type page struct {
 	Notice   string
 	Version  string
 	Now      time.Time
+	SCIM     bool   // there is a page about SCIM clients
 	Live     string // where its stream of events is; "" is none
 	Files    assets
 }
 
 func (s *Server) page(r *http.Request) page {
 	return page{
-		Path: r.URL.RequestURI(), Theme: themeOf(r), Notice: s.Notice, Version: s.Version, Now: s.now(), Files: s.files,
+		Path: r.URL.RequestURI(), Theme: themeOf(r), Notice: s.Notice, Version: s.Version, Now: s.now(), Files: s.files, SCIM: s.SCIM != nil,
 	}
 }
 

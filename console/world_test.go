@@ -82,6 +82,7 @@ func newWorld(t testing.TB, more int) *world {
 		Directory: w.db, Store: w.db.Provision(), Settings: w.db, Engine: w.engine, Notice: "Demo data", Version: "test", Now: w.now, Log: slog.New(slog.DiscardHandler),
 		Sessions: &session.Gate{Surface: console.Surface, Store: &session.Memory{}, Now: w.now},
 	}
+	w.console.SCIM, w.console.Tokens = inbound{w}, inbound{w}
 	w.server = httptest.NewServer(w.console.Handler())
 	t.Cleanup(w.server.Close)
 	return w

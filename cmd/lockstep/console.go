@@ -18,7 +18,8 @@ func newConsole(n *node) *console.Server {
 	return &console.Server{
 		Directory: n.db, Store: n.db.Provision(), Settings: n.db.Provision(), Engine: n.engine, Wake: n.queue.Wake,
 		Sessions: &session.Gate{Surface: console.Surface, Store: &session.Memory{}, Secure: strings.HasPrefix(n.config.SCIM.PublicURL, "https://")},
-		Notice:   n.config.Notice, Version: version(), Log: n.config.Log,
+		SCIM:     n.scim, Tokens: tokens{n.db},
+		Notice: n.config.Notice, Version: version(), Log: n.config.Log,
 	}
 }
 

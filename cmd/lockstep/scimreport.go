@@ -95,6 +95,12 @@ func (s *scimServer) run(ctx context.Context) error {
 	return s.reports.write(last)
 }
 
+// Endpoint implements console.SCIM.
+func (s *scimServer) Endpoint(ctx context.Context, t lockstep.TenantID) (string, error) {
+	tenant, err := s.db.Tenant(ctx, t)
+	return strings.TrimSuffix(s.config.SCIM.PublicURL, "/") + scimPrefix + tenant.Slug + "/v2", err
+}
+
 // Exchanges implements api.SCIM.
 func (s *scimServer) Exchanges(t lockstep.TenantID) []web.Exchange {
 	return s.seen.Exchanges(string(t))

@@ -32,6 +32,17 @@
     search.select()
   })
 
+  // Copying needs a script, so its buttons come with it.
+  for (const b of document.querySelectorAll('[data-copy]')) {
+    const words = b.innerHTML
+    b.hidden = false
+    b.addEventListener('click', async () => {
+      await navigator.clipboard.writeText(b.dataset.copy)
+      b.textContent = 'Copied'
+      setTimeout(() => (b.innerHTML = words), 2000)
+    })
+  }
+
   // A form is sent once: pressing twice must not do twice.
   document.addEventListener('submit', (e) => {
     if (e.target.method !== 'post') return

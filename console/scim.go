@@ -1,0 +1,321 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"lockstep"
+	"lockstep/api"
+	"lockstep/audit"
+	"lockstep/scim/conform"
+	"lockstep/token"
+	"lockstep/web"
+)
+
+// SCIM is what the console asks of the SCIM endpoint.
+type SCIM interface {
+	// Endpoint returns a tenant's address; one that begins with a slash is on the console's own host.
+	Endpoint(ctx context.Context, t lockstep.TenantID) (string, error)
+	Exchanges(t lockstep.TenantID) []web.Exchange
+	Examine(ctx context.Context, t lockstep.TenantID, e web.Exchange) ([]conform.Deviation, error)
+	Report(ctx context.Context, t lockstep.TenantID) (map[lockstep.TokenID][]conform.Tally, error)
+}
+
+// Tokens is what the console asks of whoever keeps tokens.
+type Tokens interface {
+	ListTokens(ctx context.Context, t lockstep.TenantID) ([]api.TokenEntry, error)
+	RotateToken(ctx context.Context, by audit.Actor, t lockstep.TenantID, from token.Hash, next token.Token) error
+	SetStrict(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID, strict bool) error
+}
+
+// scimView is the page about what comes in by SCIM.
+type scimView struct {
+	Endpoint  string
+	Tokens    []scimToken
+	Reports   []scimReport
+	Filter    scimFilter
+	Clients   []string // names, for the filter
+	Exchanges []scimLine
+	Kept      bool // there are exchanges, if not of this filter
+}
+
+type scimToken struct {
+	ID, Name, May string
+	Used, Expires time.Time
+	Soon, Over    bool // it expires soon, or has expired
+	FormerEnds    time.Time
+	FormerUsed    time.Time
+	Strict        bool
+}
+
+type scimReport struct {
+	Client string
+	Strict bool
+	Rows   []deviation
+}
+
+// deviation is one way in which a client departs from the RFCs.
+type deviation struct {
+	conform.Rule
+	Path, Seen string
+	Times      int64
+	Last       time.Time
+}
+
+// scimFilter selects exchanges. All of it stands in the page's address.
+type scimFilter struct {
+	Status string // first digit of the status; "" is any
+	Client string
+	Row    string // the exchange that is open
+}
+
+type scimLine struct {
+	ID, RequestID  string
+	At             time.Time
+	Took           string
+	Client         string
+	Method, URL    string
+	Status         outcome
+	Href           string
+	Open           bool
+	Sent, Answered scimMessage
+	Deviations     []deviation
+}
+
+type scimMessage struct {
+	Header  []setting
+	Body    string
+	Omitted string
+}
+
+// statusClasses are the choices of exchanges.
+var statusClasses = []struct{ Name, Word string }{{"", "Everything"}, {"2", "Succeeded"}, {"4", "Refused"}, {"5", "Failed"}}
+
+func scimHref(f scimFilter) string {
+	q := url.Values{}
+	for name, v := range map[string]string{"status": f.Status, "client": f.Client, "row": f.Row} {
+		if v != "" {
+			q.Set(name, v)
+		}
+	}
+	if len(q) == 0 {
+		return "/inbound#exchanges"
+	}
+	at := "#exchanges"
+	if f.Row != "" {
+		at = "#x-" + f.Row
+	}
+	return "/inbound?" + q.Encode() + at
+}
+
+// scim shows the endpoint, its tokens, where clients depart from the RFCs, and their last exchanges.
+func (s *Server) scim(w http.ResponseWriter, r *http.Request, v visit) error {
+	q := r.URL.Query()
+	view := scimView{Filter: scimFilter{Status: q.Get("status"), Client: q.Get("client"), Row: q.Get("row")}}
+	if f := view.Filter; len(f.Client) > 100 || len(f.Row) > 20 || len(f.Status) > 1 {
+		return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The exchanges have no such view."}
+	}
+	var err error
+	if view.Endpoint, err = s.endpoint(r, v.tenant()); err != nil {
+		return err
+	}
+	if err := s.clients(r.Context(), v.tenant(), &view); err != nil {
+		return err
+	}
+	if err := s.exchanges(r.Context(), v.tenant(), &view); err != nil {
+		return err
+	}
+	v.page.Title, v.page.Nav = "SCIM", "scim"
+	return s.render(w, r, http.StatusOK, scimPage(v.page, view))
+}
+
+// endpoint is the address that clients are given.
+func (s *Server) endpoint(r *http.Request, t lockstep.TenantID) (string, error) {
+	address, err := s.SCIM.Endpoint(r.Context(), t)
+	if err != nil || !strings.HasPrefix(address, "/") {
+		return address, err
+	}
+	if r.TLS != nil {
+		return "https://" + r.Host + address, nil
+	}
+	return "http://" + r.Host + address, nil
+}
+
+// clients fills in the tokens and the reports about their holders.
+func (s *Server) clients(ctx context.Context, t lockstep.TenantID, view *scimView) error {
+	all, err := s.Tokens.ListTokens(ctx, t)
+	if err != nil {
+		return err
+	}
+	tallies, err := s.SCIM.Report(ctx, t)
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	for _, e := range all {
+		if e.Kind != token.KindSCIM {
+			continue
+		}
+		view.Tokens = append(view.Tokens, scimTokenOf(e, now))
+		if !e.Strict && len(tallies[e.ID]) == 0 {
+			continue
+		}
+		report := scimReport{Client: e.Name, Strict: e.Strict}
+		for _, one := range tallies[e.ID] {
+			report.Rows = append(report.Rows, deviation{Rule: conform.Describe(one.Code), Path: one.Path, Seen: one.Seen, Times: one.Times, Last: one.Last})
+		}
+		view.Reports = append(view.Reports, report)
+	}
+	return nil
+}
+
+// expirySoon is how long before its end a token is marked.
+const expirySoon = 30 * 24 * time.Hour
+
+func scimTokenOf(e api.TokenEntry, now time.Time) scimToken {
+	v := scimToken{
+		ID: string(e.ID), Name: e.Name, Used: e.LastUsed, Expires: e.Expires, FormerEnds: e.Former.Ends, FormerUsed: e.FormerUsed, Strict: e.Strict,
+		May: "reads", Over: !e.Expires.IsZero() && !now.Before(e.Expires),
+	}
+	v.Soon = !v.Over && !e.Expires.IsZero() && e.Expires.Sub(now) < expirySoon
+	if e.Scopes.Allow("scim:write") {
+		v.May = "reads and writes"
+	}
+	if !now.Before(v.FormerEnds) {
+		v.FormerEnds, v.FormerUsed = time.Time{}, time.Time{}
+	}
+	return v
+}
+
+// exchanges fills in those that the filter lets through; only the one that is open has its bodies.
+func (s *Server) exchanges(ctx context.Context, t lockstep.TenantID, view *scimView) error {
+	f := view.Filter
+	for _, e := range s.SCIM.Exchanges(t) {
+		view.Kept = true
+		if !slices.Contains(view.Clients, e.Client) {
+			view.Clients = append(view.Clients, e.Client)
+		}
+		if f.Status != "" && f.Status != strconv.Itoa(e.Status/100) || f.Client != "" && f.Client != e.Client {
+			continue
+		}
+		to := f
+		to.Row = e.ID
+		line := scimLine{
+			ID: e.ID, RequestID: e.RequestID, At: e.At, Took: tookText(e.Took), Client: e.Client, Method: e.Method, URL: unescaped(e.URL),
+			Status: statusOutcome(e.Status), Open: e.ID == f.Row,
+		}
+		if line.Open {
+			to.Row = "" // the line closes again
+			line.Sent, line.Answered = scimMessageOf(e.Request), scimMessageOf(e.Response)
+			found, err := s.SCIM.Examine(ctx, t, e)
+			if err != nil {
+				return err
+			}
+			for _, d := range found {
+				line.Deviations = append(line.Deviations, deviation{Rule: d.Rule, Path: d.Path, Seen: d.Seen, Times: int64(d.Times)})
+			}
+		}
+		line.Href = scimHref(to)
+		view.Exchanges = append(view.Exchanges, line)
+	}
+	return nil
+}
+
+// unescaped is an address as people read it.
+func unescaped(address string) string {
+	path, query, ok := strings.Cut(address, "?")
+	if !ok {
+		return address
+	}
+	if plain, err := url.QueryUnescape(query); err == nil {
+		query = plain
+	}
+	return path + "?" + query
+}
+
+func tookText(d time.Duration) string {
+	if d < 10*time.Millisecond {
+		return strconv.FormatFloat(float64(d.Microseconds())/1000, 'f', 1, 64) + " ms"
+	}
+	return lasted(d)
+}
+
+func statusOutcome(status int) outcome {
+	word := strconv.Itoa(status)
+	switch status / 100 {
+	case 2, 3:
+		return outcome{"✓", word, "create"}
+	case 4:
+		return outcome{"▲", word, "held"}
+	}
+	return outcome{"▲", word, "failed"}
+}
+
+func scimMessageOf(m web.Message) scimMessage {
+	v := scimMessage{Body: api.Pretty(m.Body), Omitted: m.Omitted}
+	for _, name := range sortedKeys(m.Header) {
+		for _, value := range m.Header[name] {
+			v.Header = append(v.Header, setting{name, value})
+		}
+	}
+	return v
+}
+
+// findSCIMToken finds the SCIM token that a form is about.
+func (s *Server) findSCIMToken(r *http.Request, t lockstep.TenantID) (api.TokenEntry, error) {
+	all, err := s.Tokens.ListTokens(r.Context(), t)
+	for _, e := range all {
+		if string(e.ID) == r.PathValue("id") && e.Kind == token.KindSCIM {
+			return e, nil
+		}
+	}
+	if err == nil {
+		err = &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such token; it may have been revoked."}
+	}
+	return api.TokenEntry{}, err
+}
+
+// rotateToken gives a token a new secret and shows it, this once.
+func (s *Server) rotateToken(w http.ResponseWriter, r *http.Request, v visit) error {
+	e, err := s.findSCIMToken(r, v.tenant())
+	if err != nil {
+		return err
+	}
+	hours, err := strconv.Atoi(r.PostFormValue("overlap"))
+	if err != nil {
+		return unreadable()
+	}
+	now, expires := s.now(), e.Expires
+	if days, err := strconv.Atoi(r.PostFormValue("days")); err == nil && days > 0 && days <= 3660 {
+		expires = now.Add(time.Duration(days) * 24 * time.Hour)
+	}
+	if !expires.IsZero() && !now.Before(expires) {
+		return &lockstep.Error{Code: lockstep.CodeConflict, Detail: "The token has expired: choose how long the new secret is valid."}
+	}
+	next, text, err := e.Rotate(now, time.Duration(hours)*time.Hour, expires)
+	if err != nil {
+		return err
+	}
+	if err := s.Tokens.RotateToken(r.Context(), v.actor(), v.tenant(), e.Hash, next); err != nil {
+		return err
+	}
+	v.page.Title, v.page.Nav, v.page.Path = "New secret of "+e.Name, "scim", "/inbound"
+	return s.render(w, r, http.StatusOK, rotatedPage(v.page, e.Name, text, next.Former.Ends))
+}
+
+// setStrict has the requests of a token's holder examined, or no more.
+func (s *Server) setStrict(w http.ResponseWriter, r *http.Request, v visit) error {
+	e, err := s.findSCIMToken(r, v.tenant())
+	if err != nil {
+		return err
+	}
+	if err := s.Tokens.SetStrict(r.Context(), v.actor(), v.tenant(), e.ID, r.PostFormValue("strict") == "on"); err != nil {
+		return err
+	}
+	return seeOther(w, r, "/inbound")
+}

@@ -1,0 +1,150 @@
+package console_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"lockstep"
+	"lockstep/api"
+	"lockstep/audit"
+	"lockstep/scim/conform"
+	"lockstep/store"
+	"lockstep/token"
+	"lockstep/web"
+)
+
+// inbound is a SCIM endpoint that has met two clients, and keeper of their tokens.
+type inbound struct{ w *world }
+
+func (i inbound) Endpoint(context.Context, lockstep.TenantID) (string, error) {
+	return "/scim/acme/v2", nil
+}
+
+func (i inbound) Exchanges(t lockstep.TenantID) []web.Exchange {
+	if t != i.w.tenant {
+		return nil
+	}
+	one := func(id, client, method, url string, status int) web.Exchange {
+		return web.Exchange{
+			ID: id, RequestID: "request-" + id, At: i.w.now(), Took: 1400 * time.Microsecond, Client: client, Method: method, URL: url, Status: status,
+			Request:  web.Message{Header: http.Header{"Authorization": {"Bearer •••"}}, Body: `{"userName":"<ada>","password":"•••"}`},
+			Response: web.Message{Omitted: "70000 bytes, too large to show"},
+		}
+	}
+	return []web.Exchange{one("3", "entra", "PATCH", "/Users/1", 404), one("2", "okta", "GET", "/Users?filter=userName+eq+%22ada%22", 200), one("1", "entra", "POST", "/Users", 500)}
+}
+
+func (i inbound) Examine(_ context.Context, _ lockstep.TenantID, e web.Exchange) ([]conform.Deviation, error) {
+	if e.Client != "entra" {
+		return nil, nil
+	}
+	return []conform.Deviation{{Rule: conform.Describe(conform.PatchOpCase), Path: "Operations[0].op", Seen: "Add", Times: 2}}, nil
+}
+
+func (i inbound) Report(ctx context.Context, t lockstep.TenantID) (map[lockstep.TokenID][]conform.Tally, error) {
+	return i.w.db.Tallies(ctx, t)
+}
+
+func (i inbound) ListTokens(ctx context.Context, t lockstep.TenantID) ([]api.TokenEntry, error) {
+	all, err := i.w.db.Tokens(ctx, t)
+	var out []api.TokenEntry
+	for _, k := range all {
+		out = append(out, api.TokenEntry{Token: k.Token, Tenant: k.Tenant, Name: k.Name, LastUsed: k.LastUsed, FormerUsed: k.FormerUsed, Strict: k.Strict})
+	}
+	return out, err
+}
+
+func (i inbound) RotateToken(ctx context.Context, by audit.Actor, t lockstep.TenantID, from token.Hash, next token.Token) error {
+	return i.w.db.RotateToken(ctx, by, t, from, next)
+}
+
+func (i inbound) SetStrict(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID, strict bool) error {
+	return i.w.db.SetStrict(ctx, by, t, id, strict)
+}
+
+// scimToken makes a token of the world's tenant.
+func (w *world) scimToken(name string, expires time.Time) (store.Token, string) {
+	w.Helper()
+	made, text, err := token.New(token.KindSCIM)
+	w.must(err)
+	made.Scopes, made.Expires = token.Scopes{"scim:write"}, expires
+	k := store.Token{Token: made, Tenant: w.tenant, Name: name}
+	w.must(w.db.PutToken(w.Context(), nobody, k))
+	return k, text
+}
+
+// TestSCIMPage: the endpoint, its tokens and its exchanges, each of which opens with what it departs in.
+func TestSCIMPage(t *testing.T) {
+	w := newWorld(t, 0)
+	b := w.signedIn(w.tenant)
+	a := b.get("/inbound").is(http.StatusOK)
+	checkPage(t, a)
+	a.has("p", "No client has a token yet.")
+	a.has("code", w.server.URL+"/scim/acme/v2")
+	k, _ := w.scimToken("entra", w.now().Add(5*24*time.Hour))
+	w.scimToken("okta", time.Time{})
+	b.post("/inbound/tokens/"+string(k.ID)+"/strict", "strict", "on").to("/inbound")
+	w.must(w.db.AddTallies(t.Context(), w.tenant, k.ID, []conform.Tally{{Code: conform.BooleanText, Times: 1234, First: w.now(), Last: w.now(), Path: "active", Seen: `"True"`}}))
+	a = b.get("/inbound").is(http.StatusOK)
+	checkPage(t, a)
+	a.has("td", "soon")
+	a.has("button", "Stop examining entra")
+	a.has("li", "It sends a boolean as text")
+	if got := len(a.find("a", " ms")); got != 3 {
+		t.Errorf("%d exchanges", got)
+	}
+	a.has("a", `GET /Users?filter=userName eq "ada"`)
+	for path, want := range map[string]int{"/inbound?status=4": 1, "/inbound?client=entra": 2, "/inbound?client=entra&status=2": 0} {
+		a := b.get(path).is(http.StatusOK)
+		checkPage(t, a)
+		if got := len(a.find("a", " ms")); got != want {
+			t.Errorf("%s shows %d exchanges, want %d", path, got, want)
+		}
+	}
+	a = b.get("/inbound?row=3").is(http.StatusOK)
+	checkPage(t, a)
+	a.has("pre", `"userName": "<ada>"`)
+	a.has("dd", "Bearer •••")
+	a.has("p", "70000 bytes, too large to show.")
+	a.has("li", "It writes op in another case")
+	b.get("/inbound?status=200").is(http.StatusBadRequest)
+}
+
+// TestSCIMRotate: a token gets a new secret that is shown once, and other tenants' tokens are out of reach.
+func TestSCIMRotate(t *testing.T) {
+	w := newWorld(t, 0)
+	b := w.signedIn(w.tenant)
+	k, old := w.scimToken("entra", w.now().Add(time.Hour*1000))
+	path := "/inbound/tokens/" + string(k.ID) + "/rotate"
+	a := b.post(path, "overlap", "24", "days", "365").is(http.StatusOK)
+	checkPage(t, a)
+	text := a.has("code", "lkp_").text
+	got, err := w.db.Token(t.Context(), k.ID)
+	w.must(err)
+	if half, err := got.Match(text, w.now()); half != token.Current || err != nil {
+		t.Errorf("the secret that is shown: %v, %v", half, err)
+	}
+	if half, err := got.Match(old, w.now()); half != token.Old || err != nil {
+		t.Errorf("the old secret: %v, %v", half, err)
+	}
+	if a := b.get("/inbound"); strings.Contains(a.body, text) || len(a.find("td", "not used since")) != 1 {
+		t.Error("the page shows the secret again, or not that the old one still works")
+	}
+	b.post(path, "overlap", "0", "days", "0").is(http.StatusOK)
+	got, err = w.db.Token(t.Context(), k.ID)
+	w.must(err)
+	if got.Check(text, w.now()) == nil {
+		t.Error("without an overlap the old secret still works")
+	}
+	b.post(path, "overlap", "a day").is(http.StatusBadRequest)
+	b.post(path, "overlap", fmt.Sprint(24*365)).is(http.StatusBadRequest)
+	b.post("/inbound/tokens/"+string(lockstep.NewID[lockstep.TokenID]())+"/rotate", "overlap", "0").is(http.StatusNotFound)
+	w.later(400 * 24 * time.Hour)
+	b = w.signedIn(w.tenant)
+	b.post(path, "overlap", "0", "days", "0").is(http.StatusConflict)
+	b.get("/inbound").has("td", "expired")
+}
