@@ -2,12 +2,17 @@ package main
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"lockstep/api"
 	"lockstep/audit"
+	"lockstep/console"
+	"lockstep/session"
 	"lockstep/token"
 	"lockstep/web"
 )
@@ -91,5 +96,19 @@ func TestSCIMExchangesSecrets(t *testing.T) {
 	}
 	if !strings.Contains(b.seen("acme")[5].Request.Header.Get("Authorization"), web.Masked) {
 		t.Error("the token's place is not shown")
+	}
+}
+
+// TestSCIMPageIsReached: the console's page about SCIM clients is not taken for an endpoint.
+func TestSCIMPageIsReached(t *testing.T) {
+	b := newSCIMBench(t, scimConfig{})
+	n := &node{config: b.server.config, db: b.server.db, scim: b.server, api: &api.Server{SCIM: b.server, Tokens: tokens{b.server.db}}}
+	n.console = &console.Server{SCIM: b.server, Tokens: tokens{b.server.db}, Sessions: &session.Gate{Surface: console.Surface, Store: &session.Memory{}}}
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest("GET", "http://localhost/inbound", nil)
+	r.RemoteAddr = "127.0.0.1:1"
+	n.handler().ServeHTTP(w, r)
+	if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), "<html") {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
