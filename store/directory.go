@@ -23,6 +23,15 @@ type change struct {
 
 // Commit applies changes in one transaction. It satisfies directory.Writer.
 func (db *DB) Commit(ctx context.Context, tenant lockstep.TenantID, by audit.Actor, action lockstep.ActionID, changes ...directory.Change) (directory.Receipt, error) {
+	schemas := db.schemas.known(tenant)
+	receipt, err := db.commit(ctx, tenant, by, action, changes)
+	if err != nil && domain(err) && db.outdated(ctx, schemas) { // what was refused may be right by those that hold
+		return db.commit(ctx, tenant, by, action, changes)
+	}
+	return receipt, err
+}
+
+func (db *DB) commit(ctx context.Context, tenant lockstep.TenantID, by audit.Actor, action lockstep.ActionID, changes []directory.Change) (directory.Receipt, error) {
 	surveys, err := db.survey(ctx, tenant, changes)
 	if err != nil {
 		return directory.Receipt{}, err

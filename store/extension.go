@@ -124,6 +124,20 @@ func (db *DB) schemaVersion(ctx context.Context, tenant lockstep.TenantID) (int6
 	return version, absent(err, "tenant", string(tenant))
 }
 
+// outdated reports whether another node has changed the tenant's schemas since these were read, and forgets them then. Nil, which
+// stands for nothing known, is not.
+func (db *DB) outdated(ctx context.Context, s *schemaSet) bool {
+	if s == nil {
+		return false
+	}
+	version, err := db.schemaVersion(ctx, s.tenant)
+	if err != nil || version == s.version {
+		return false
+	}
+	db.schemas.forget(s)
+	return true
+}
+
 // readSchemas reads a tenant's schemas. The version is read first: when somebody changes them meanwhile they are taken for older
 // than they are, which does no harm.
 func readSchemas(query func(string, ...any) (*sql.Rows, error), tenant lockstep.TenantID) (*schemaSet, error) {
@@ -213,7 +227,7 @@ func pathIn(p filter.Path) string {
 }
 
 // schemaSet returns the tenant's schemas as this transaction sees them. What the cache has may be old: then the end of the
-// transaction finds out (putTenantFeed).
+// transaction finds out (advance), or whoever is refused (Commit).
 func (t *tx) schemaSet(tenant lockstep.TenantID) (*schemaSet, error) {
 	if s := t.schemas[tenant]; s != nil {
 		return s, nil
