@@ -22,6 +22,7 @@ type extensionName struct {
 	key    []byte // "urn":{ , which no text holds, since its quotes would be escaped
 	item   string // ,"urn"
 	hidden bool   // some attribute is returned on request only
+	active bool   // some attribute is called as the user's own active
 }
 
 var (
@@ -70,7 +71,9 @@ func NewSchemas(extensions []Extension) (*Schemas, error) {
 		}
 		urns = append(urns, e.Schema.ID)
 		of[e.Kind] = append(of[e.Kind], e)
-		s.names[e.Kind] = append(s.names[e.Kind], extensionName{[]byte(`"` + e.Schema.ID + `":{`), `,"` + e.Schema.ID + `"`, hides(e.Schema.Attributes)})
+		s.names[e.Kind] = append(s.names[e.Kind], extensionName{
+			key: []byte(`"` + e.Schema.ID + `":{`), item: `,"` + e.Schema.ID + `"`, hidden: hides(e.Schema.Attributes), active: hasActive(e.Schema.Attributes),
+		})
 	}
 	for _, base := range []struct {
 		kind    Kind
@@ -157,4 +160,21 @@ func (s *Schemas) hides(k Kind, doc []byte) bool {
 		return false
 	}
 	return slices.ContainsFunc(s.names[k], func(n extensionName) bool { return n.hidden && bytes.Contains(doc, n.key) })
+}
+
+// hasActive reports whether one of the attributes, or of theirs, is called active.
+func hasActive(list []scim.Attribute) bool {
+	return slices.ContainsFunc(list, func(a scim.Attribute) bool { return strings.EqualFold(a.Name, "active") || hasActive(a.SubAttributes) })
+}
+
+// saysActive reports whether a user's document has active, his own and not an extension's.
+func (s *Schemas) saysActive(doc []byte) bool {
+	if !bytes.Contains(doc, activeName) {
+		return false
+	}
+	if s == nil || !slices.ContainsFunc(s.names[UserKind], func(n extensionName) bool { return n.active && bytes.Contains(doc, n.key) }) {
+		return true
+	}
+	o, err := scim.DecodeObject(doc)
+	return err != nil || o.Has("active")
 }

@@ -167,7 +167,7 @@ func (e Endpoint) document(kind Kind, r Record) []byte {
 	}
 	b := make([]byte, 0, len(head)+len(r.Doc)+16)
 	b = append(b, head...)
-	if kind == UserKind && !bytes.Contains(r.Doc, activeName) {
+	if kind == UserKind && !e.Schemas.saysActive(r.Doc) {
 		b = append(append(b, activeName...), "true,"...)
 	}
 	return append(b, r.Doc[1:]...)
