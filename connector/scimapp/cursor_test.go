@@ -60,6 +60,7 @@ func TestListByCursor(t *testing.T) {
 		{"an empty page at the end", cursorPages(2, "1 2", ""), "1 2", 2, ""},
 		{"pages that overlap", cursorPages(3, "1 2", "2 3"), "1 2 3", 2, ""},
 		{"the first page alone", cursorPages(9, "1 2"), "", 0, lockstep.CodeTargetMalformed},
+		{"a full page without a cursor amid the list", cursorPages(9, "1 2", "3 4"), "", 0, lockstep.CodeTargetMalformed},
 		{"the same page for ever", cursorPages(9, "1 2", "1 2", "1 2"), "", 0, lockstep.CodeTargetMalformed},
 		{"the same cursor for ever", reply(200, `{"totalResults":9,"nextCursor":"c","Resources":[]}`), "", 0, lockstep.CodeTargetMalformed},
 		{"empty pages for ever", endless, "", 0, lockstep.CodeTargetMalformed},

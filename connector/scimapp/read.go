@@ -17,7 +17,7 @@ import (
 const defaultPage = 200
 
 // List pages through all resources of the type, by index (RFC 7644 §3.4.2.4), or by cursor when the application answers with one
-// or has nothing else (RFC 9865). It fails when the application repeats itself or ends before its own total, since what is
+// or has nothing else (RFC 9865). It fails when the application repeats itself or breaks off before its own total, since what is
 // missing from a list would be created once more.
 func (t *Target) List(ctx context.Context, typ string, page func([]provision.Object) error) error {
 	if _, err := t.Describe(ctx); err != nil { // the application may say how long its pages are
@@ -44,6 +44,7 @@ type listing struct {
 	byCursor bool
 	cursor   string // of the page that is asked for; "" is the first
 	empty    int    // pages without anything, one after the other
+	longest  int    // page so far
 }
 
 // maxEmpty is how many empty pages in a row are taken from an application that promises more.
@@ -118,15 +119,17 @@ func (l *listing) judge(body scim.Object, came, fresh int) (last bool, problem s
 }
 
 // follow is judge for a page by cursor, of which only the last comes without the cursor of the next (RFC 9865 §2). The total may
-// have been counted long before; that of the first page is of the same moment.
+// have been counted long before, and some may have gone since; so it is believed when there is but one page, and when the last is
+// as long as the longest, as if the list were broken off.
 func (l *listing) follow(came, fresh, total int, next string) (last bool, problem string) {
 	if l.empty++; came > 0 {
 		l.empty = 0
 	}
+	l.longest = max(l.longest, came)
 	switch {
 	case came > 0 && fresh == 0, next != "" && next == l.cursor:
 		return false, samePage
-	case next == "" && l.cursor == "" && len(l.seen) < total:
+	case next == "" && len(l.seen) < total && came >= l.longest && (came > 0 || l.cursor == ""):
 		return false, fmt.Sprintf("it stopped after %d of %d", len(l.seen), total)
 	case l.empty > maxEmpty:
 		return false, fmt.Sprintf("it sends more than %d empty pages", maxEmpty)
