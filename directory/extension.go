@@ -31,6 +31,7 @@ const (
 	maxDefined       = 200     // attributes of an extension, sub-attributes included
 	maxFilterable    = 20      // of them
 	maxUnique        = 10      // of them
+	maxIndexed       = 100     // values of a multi-valued attribute that is filterable or unique: each is a row
 	maxCanonical     = 200     // canonical values of an attribute
 	maxText          = 1024    // bytes of a description or a canonical value
 	maxName          = 63      // bytes of a name
@@ -125,6 +126,10 @@ func (c *definition) attribute(a *scim.Attribute, path string) error {
 		return invalid("The attribute %s: maxLength is for texts, and at most %d.", path, maxValueLength)
 	case a.MaxValues < 0 || a.MaxValues > 0 && !a.MultiValued:
 		return invalid("The attribute %s: maxValues is for multi-valued attributes.", path)
+	case a.MaxValues > maxIndexed && indexed(a):
+		return invalid("The attribute %s is filterable or unique: it has at most %d values.", path, maxIndexed)
+	case a.MultiValued && slices.ContainsFunc(a.SubAttributes, func(s scim.Attribute) bool { return s.MultiValued && indexed(&s) }):
+		return invalid("The attribute %s: of several values, each with several, none is filterable or unique.", path)
 	case a.Closed && (!text || len(a.CanonicalValues) == 0):
 		return invalid("The attribute %s: closed is for texts with canonical values.", path)
 	case a.Filterable && (a.Type == scim.Complex || a.Type == scim.Binary):
@@ -145,6 +150,29 @@ func (c *definition) attribute(a *scim.Attribute, path string) error {
 // what others have.
 func unique(a *scim.Attribute) bool {
 	return a.Uniqueness == scim.UniqueServer || a.Uniqueness == scim.UniqueGlobal
+}
+
+// indexed reports whether rows are kept for the values of the attribute or of its sub-attributes.
+func indexed(a *scim.Attribute) bool {
+	return a.Filterable || unique(a) || slices.ContainsFunc(a.SubAttributes, func(s scim.Attribute) bool { return indexed(&s) })
+}
+
+// bounded is the schema with a limit for each multi-valued attribute that has an index, so that a write makes few rows.
+func bounded(s scim.Schema) *scim.Schema {
+	s.Attributes = boundedAll(s.Attributes)
+	return &s
+}
+
+func boundedAll(list []scim.Attribute) []scim.Attribute {
+	list = slices.Clone(list)
+	for i := range list {
+		a := &list[i]
+		if a.MultiValued && a.MaxValues == 0 && indexed(a) {
+			a.MaxValues = maxIndexed
+		}
+		a.SubAttributes = boundedAll(a.SubAttributes)
+	}
+	return list
 }
 
 func tooLong(list []string) bool {

@@ -98,7 +98,7 @@ func extended(t *scim.Type, schemas []*scim.Schema, more []*Extension) (*scim.Ty
 	rt.Extensions = slices.Clone(rt.Extensions)
 	for _, e := range more {
 		rt.Extensions = append(rt.Extensions, scim.Extension{Schema: e.Schema.ID, Required: e.Required})
-		schemas = append(schemas, &e.Schema)
+		schemas = append(schemas, bounded(e.Schema))
 	}
 	return scim.NewType(rt, schemas...)
 }

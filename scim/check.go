@@ -310,7 +310,7 @@ func (n *node) limited(s string) (any, error) {
 	if n.MaxLength > 0 && len(s) > n.MaxLength && utf8.RuneCountInString(s) > n.MaxLength {
 		return nil, ErrInvalidValue(n.path + " takes at most " + strconv.Itoa(n.MaxLength) + " characters")
 	}
-	if n.Closed && !slices.ContainsFunc(n.CanonicalValues, func(c string) bool { return sameName(c, s) }) {
+	if n.Closed && !slices.ContainsFunc(n.CanonicalValues, func(c string) bool { return c == s || !n.CaseExact && sameName(c, s) }) {
 		return nil, ErrInvalidValue(n.path + " takes one of " + strings.Join(n.CanonicalValues, ", "))
 	}
 	return s, nil

@@ -116,6 +116,12 @@ func TestClosedValues(t *testing.T) {
 	}
 	_, err = ty.Check(object(t, `{"userName":"a","userType":"robot"}`), scim.Mode{})
 	checkError(t, err, "400 invalidValue")
+	a.CaseExact = true
+	if ty, err = scim.NewType(scim.ResourceType{Name: "User", Schema: scim.UserURN}, s); err != nil {
+		t.Fatal(err)
+	}
+	_, err = ty.Check(object(t, `{"userName":"a","userType":"Room"}`), scim.Mode{})
+	checkError(t, err, "400 invalidValue")
 }
 
 // TestDataTypes: what each type of RFC 7643 §2.3 takes, and what it does not.

@@ -270,7 +270,7 @@ func (c *change) conform(kind directory.Kind, a scim.Object) (scim.Object, error
 	if err != nil || s.Schemas == nil {
 		return a, err
 	}
-	own := false
+	own := false // the caller's object stays as it is
 	for i := range s.Extensions {
 		e := &s.Extensions[i]
 		if e.Kind != kind {
@@ -280,28 +280,27 @@ func (c *change) conform(kind directory.Kind, a scim.Object) (scim.Object, error
 		if was == nil && !e.Required {
 			continue
 		}
-		now, err := checked(s.Type(kind), e, was)
+		now, err := checked(s.Type(kind), e, was, scim.Mode{})
 		if err != nil {
 			return nil, invalid("%s.", sentence(err))
 		}
-		if !own { // the caller's object stays as it is
+		if !own {
 			a, own = slices.Clone(a), true
 		}
-		j := slices.IndexFunc(a, func(x scim.Attr) bool { return strings.EqualFold(x.Name, e.Schema.ID) })
-		if a[j] = (scim.Attr{Name: e.Schema.ID, Value: now}); len(now) == 0 {
-			a = slices.Delete(a, j, j+1)
-		}
+		a.Delete(e.Schema.ID) // however it is spelled
+		a.Set(e.Schema.ID, now)
 	}
 	return a, nil
 }
 
-// checked returns the values under an extension's URN as the schema wants them.
-func checked(t *scim.Type, e *directory.Extension, v any) (scim.Object, error) {
+// checked returns the values under an extension's URN as the schema wants them. In a strict mode nothing is put right.
+func checked(t *scim.Type, e *directory.Extension, v any, m scim.Mode) (scim.Object, error) {
 	o, is := v.(scim.Object)
 	if !is && v != nil {
 		return nil, scim.ErrInvalidValue(e.Schema.ID + " must be an object")
 	}
-	o, err := t.CheckExtension(e.Schema.ID, o, scim.Mode{KeepReadOnly: true, RefuseUnknown: true})
+	m.KeepReadOnly, m.RefuseUnknown = true, true
+	o, err := t.CheckExtension(e.Schema.ID, o, m)
 	if err == nil && len(o) == 0 && e.Required {
 		err = scim.ErrInvalidValue("the extension " + e.Schema.ID + " is required")
 	}

@@ -55,11 +55,8 @@ func (f form) text(v any) (s string, ok bool) {
 		case formExact:
 			return norm.NFC.String(v), v != ""
 		case formMoment:
-			at, err := time.Parse(time.RFC3339, v)
-			if err != nil { // RFC 7643 §2.3.5 lets the zone be missing
-				at, err = time.Parse("2006-01-02T15:04:05", v)
-			}
-			return strconv.FormatInt(at.UnixMilli(), 10), err == nil
+			at, ok := moment(v)
+			return strconv.FormatInt(at.UnixMilli(), 10), ok
 		}
 	case bool:
 		return strconv.FormatBool(v), f == formTruth
@@ -72,6 +69,15 @@ func (f form) text(v any) (s string, ok bool) {
 		return strconv.FormatFloat(v, 'g', -1, 64), f == formNumber
 	}
 	return "", false
+}
+
+// moment reads a value of the type dateTime. RFC 7643 §2.3.5 lets the zone be missing.
+func moment(text string) (at time.Time, ok bool) {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		at, err = time.Parse("2006-01-02T15:04:05", text)
+	}
+	return at, err == nil
 }
 
 // key returns what must be unique of a value: whole numbers exactly, long texts as their hash.
@@ -100,12 +106,13 @@ func entriesOf(indexes []*extensionIndex, a scim.Object, unique bool) []entry {
 		if x.unique != unique || !a.Has(x.path.URN) {
 			continue
 		}
+		first := len(all)
 		for _, v := range scim.Values(a, x.path) {
 			text, ok := x.form.text(v)
 			if unique {
 				text, ok = x.form.key(v)
 			}
-			if e := (entry{x.no, cut(text)}); ok && !slices.Contains(all, e) {
+			if e := (entry{x.no, cut(text)}); ok && !slices.Contains(all[first:], e) {
 				all = append(all, e)
 			}
 		}
@@ -137,8 +144,9 @@ func (c *change) replaceEntries(kind directory.Kind, id string, old, next scim.O
 
 // replaceRows writes what has changed. With indexes the rows are keys, and one that somebody else has is an error.
 func (c *change) replaceRows(table, id string, old, next []entry, indexes []*extensionIndex) error {
+	had, has := among(old), among(next)
 	for _, e := range old {
-		if slices.Contains(next, e) {
+		if has(e) {
 			continue
 		}
 		if _, err := c.exec("DELETE FROM "+table+" WHERE no = $1 AND value = $2 AND id = $3", e.no, e.text, id); err != nil {
@@ -146,7 +154,7 @@ func (c *change) replaceRows(table, id string, old, next []entry, indexes []*ext
 		}
 	}
 	for _, e := range next {
-		if slices.Contains(old, e) {
+		if had(e) {
 			continue
 		}
 		n, err := c.exec("INSERT INTO "+table+" (no, value, id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", e.no, e.text, id)
@@ -158,6 +166,18 @@ func (c *change) replaceRows(table, id string, old, next []entry, indexes []*ext
 		}
 	}
 	return nil
+}
+
+// among returns what tells whether an entry is on the list.
+func among(list []entry) func(entry) bool {
+	if len(list) <= 16 { // as most are
+		return func(e entry) bool { return slices.Contains(list, e) }
+	}
+	set := make(map[entry]bool, len(list))
+	for _, e := range list {
+		set[e] = true
+	}
+	return func(e entry) bool { return set[e] }
 }
 
 // extension returns the condition that an index of the tenant's extensions serves. What it finds is exact where texts are

@@ -159,10 +159,10 @@ func (s *survey) look(k *kept) error {
 	if s.next == nil {
 		return s.inUse(o, "This one has values")
 	}
-	if i := slices.IndexFunc(o, func(a scim.Attr) bool { return strings.EqualFold(a.Name, s.urn) }); o[i].Name != s.next.Schema.ID {
+	if !slices.ContainsFunc(o, func(a scim.Attr) bool { return a.Name == s.next.Schema.ID }) {
 		return s.inUse(o, "The URN is spelled otherwise in what is kept")
 	}
-	if _, err := checked(s.typ, s.next, v); err != nil {
+	if _, err := checked(s.typ, s.next, v, scim.Mode{Strict: true}); err != nil {
 		return s.inUse(o, sentence(err))
 	}
 	for _, p := range s.unique {

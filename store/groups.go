@@ -206,7 +206,9 @@ func (c *change) restoreGroup(id lockstep.GroupID) error {
 			return groupWrite{}, nil
 		}
 		old.Deleted = instant(0)
-		return groupWrite{old, directory.OpPut, "restored", ""}, nil
+		var err error
+		old.Attributes, err = c.conform(directory.GroupKind, old.Attributes)
+		return groupWrite{old, directory.OpPut, "restored", ""}, err
 	})
 }
 

@@ -68,11 +68,9 @@ func (q *search) compare(a, b hit) int {
 func (q *search) key(o scim.Object) any {
 	p := q.SortBy
 	v := scim.First(o, p)
-	if list, ok := o.Get(p.Attr).(scim.List); ok && p.URN == "" {
-		for _, e := range list {
-			if one, ok := e.(scim.Object); ok && one.Get("primary") == true && p.Sub != "" {
-				v = one.Get(p.Sub)
-			}
+	for _, e := range scim.Values(o, filter.Path{URN: p.URN, Attr: p.Attr}) {
+		if one, ok := e.(scim.Object); ok && one.Get("primary") == true {
+			v = scim.First(scim.Object{{Name: p.Attr, Value: one}}, filter.Path{Attr: p.Attr, Sub: p.Sub})
 		}
 	}
 	if one, ok := v.(scim.Object); ok {
@@ -80,6 +78,9 @@ func (q *search) key(o scim.Object) any {
 	}
 	switch s := v.(type) {
 	case string:
+		if at, ok := moment(s); ok && q.Types.DateTime != nil && q.Types.DateTime(p) {
+			return at.UTC().Format("2006-01-02T15:04:05.000000000Z") // texts of one form are in the order of their times
+		}
 		if q.Types.Exact == nil || !q.Types.Exact(p) {
 			s = filter.Fold(s)
 		}
@@ -179,15 +180,34 @@ func compareKeys(a, b any) int {
 			return rank(a) - rank(b)
 		}
 	case int64:
-		if b, ok := b.(int64); ok {
+		switch b := b.(type) {
+		case int64:
 			return cmp.Compare(a, b)
+		case float64:
+			return compareNumbers(a, b)
 		}
 	case float64:
-		if b, ok := b.(float64); ok {
+		switch b := b.(type) {
+		case int64:
+			return -compareNumbers(b, a)
+		case float64:
 			return cmp.Compare(a, b)
 		}
 	}
 	return strings.Compare(fmt.Sprintf("%T", a), fmt.Sprintf("%T", b))
+}
+
+// compareNumbers orders a whole number and another: decimals that are whole are kept as whole numbers. Rounding keeps the order,
+// so only what is rounded to the same has to be looked at again.
+func compareNumbers(i int64, f float64) int {
+	switch d := cmp.Compare(float64(i), f); {
+	case d != 0:
+		return d
+	case f >= 1<<63: // one more than the greatest whole number
+		return -1
+	default:
+		return cmp.Compare(i, int64(f))
+	}
 }
 
 func rank(b bool) int {

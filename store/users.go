@@ -342,7 +342,9 @@ func (c *change) restoreUser(id lockstep.UserID) error {
 			return userWrite{}, nil
 		}
 		old.Deleted = instant(0)
-		return userWrite{user: old, op: directory.OpPut, verb: "restored"}, nil
+		var err error // whoever was deleted need not have had an extension that is required now
+		old.Attributes, err = c.conform(directory.UserKind, old.Attributes)
+		return userWrite{user: old, op: directory.OpPut, verb: "restored"}, err
 	})
 }
 

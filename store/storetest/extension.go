@@ -42,7 +42,7 @@ func skill(urn string, kind directory.Kind, filterable bool) directory.Extension
 		attribute("open", scim.Boolean, nil),
 		attribute("parts", scim.Complex, func(a *scim.Attribute) {
 			a.MultiValued = true
-			a.SubAttributes = []scim.Attribute{attribute("value", scim.String, nil), attribute("size", scim.Integer, nil)}
+			a.SubAttributes = []scim.Attribute{attribute("value", scim.String, nil), attribute("size", scim.Integer, nil), {Name: "primary", Type: scim.Boolean}}
 		}),
 	}}}
 }

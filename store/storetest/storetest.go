@@ -33,6 +33,8 @@ func Run(t *testing.T, open Open) {
 		{"search composed", testSearchComposed},
 		{"search extension", testSearchExtension},
 		{"extensions", testExtensions},
+		{"sort extension", testSortExtension},
+		{"extension kept", testExtensionKept},
 		{"pages", testPages},
 		{"search related", testSearchRelated},
 		{"counts", testCounts},

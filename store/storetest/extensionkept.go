@@ -1,0 +1,68 @@
+package storetest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"lockstep"
+	"lockstep/directory"
+	"lockstep/scim"
+	"lockstep/store"
+)
+
+// testExtensionKept: nothing comes into the store, or back into it, or stays there, that is not as the definition wants.
+func testExtensionKept(t *testing.T, open Open) {
+	t.Run("restored", func(t *testing.T) { extensionRestored(found(t, open, store.Config{})) })
+	t.Run("coerced", func(t *testing.T) { extensionCoerced(found(t, open, store.Config{})) })
+	t.Run("look-alike", func(t *testing.T) { extensionLookAlike(found(t, open, store.Config{})) })
+	t.Run("many", func(t *testing.T) { extensionMany(found(t, open, store.Config{})) })
+}
+
+// extensionRestored: who was deleted before everybody had to have an extension does not come back without it.
+func extensionRestored(c company) {
+	id := c.user("ada")
+	g := directory.Group{ID: lockstep.NewID[lockstep.GroupID](), Attributes: scim.Object{{Name: "displayName", Value: "staff"}}}
+	c.commit(directory.PutGroup{Group: g}, directory.DeleteUser{ID: id}, directory.DeleteGroup{ID: g.ID})
+	users, groups := skill(skillURN, directory.UserKind, false), skill(roomURN, directory.GroupKind, false)
+	users.Required, groups.Required = true, true
+	c.commit(directory.PutExtension{Extension: users}, directory.PutExtension{Extension: groups})
+	c.refuses(lockstep.CodeInvalid, directory.RestoreUser{ID: id})
+	c.refuses(lockstep.CodeInvalid, directory.RestoreGroup{ID: g.ID})
+	users.Required, groups.Required = false, false
+	c.commit(directory.PutExtension{Extension: users}, directory.PutExtension{Extension: groups}, directory.RestoreUser{ID: id}, directory.RestoreGroup{ID: g.ID})
+}
+
+// extensionCoerced: what a write would put right is not right where it is kept already.
+func extensionCoerced(c company) {
+	for name, v := range map[string]any{"open": "true", "tags": "one", "word": scim.List{"one"}} {
+		p := person(name, skillURN, scim.Object{{Name: name, Value: v}})
+		c.commit(p) // nobody has defined the schema yet
+		c.refuses(lockstep.CodeSchemaInUse, directory.PutExtension{Extension: skill(skillURN, directory.UserKind, true)})
+		c.commit(directory.DeleteUser{ID: p.User.ID, Purge: true})
+	}
+}
+
+// extensionLookAlike: a name that differs from the URN in the Kelvin sign is another name.
+func extensionLookAlike(c company) {
+	c.commit(directory.PutExtension{Extension: skill(skillURN, directory.UserKind, false)})
+	other := strings.Replace(skillURN, "Sk", "S\u212a", 1)
+	p := person("ada", other, scim.Object{{Name: "word", Value: "other"}}, skillURN, scim.Object{{Name: "WORD", Value: "own"}})
+	c.commit(p)
+	a := c.get(p.User.ID).Attributes
+	if ext, _ := a.Get(skillURN).(scim.Object); len(a) != 3 || !a.Has(other) || len(ext) != 1 || ext[0].Name != "word" {
+		c.Errorf("kept as %v", a)
+	}
+}
+
+// extensionMany: one write makes a bounded number of index rows.
+func extensionMany(c company) {
+	c.commit(directory.PutExtension{Extension: skill(skillURN, directory.UserKind, true)})
+	list := make(scim.List, 101)
+	for i := range list {
+		list[i] = fmt.Sprint("t", i)
+	}
+	ext := func(l scim.List) scim.Object { return scim.Object{{Name: "tags", Value: l}} }
+	c.commit(person("ada", skillURN, ext(list[1:])))
+	c.refuses(lockstep.CodeInvalid, person("bob", skillURN, ext(list)))
+}
