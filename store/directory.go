@@ -18,7 +18,8 @@ type change struct {
 	by     audit.Actor
 	action lockstep.ActionID
 
-	surveys []*survey // for the changes of extensions that are still to come
+	surveys []*survey          // for the changes of extensions that are still to come
+	rest    []directory.Change // of the commit, after this one
 }
 
 // Commit applies changes in one transaction. It satisfies directory.Writer.
@@ -43,8 +44,9 @@ func (db *DB) commit(ctx context.Context, tenant lockstep.TenantID, by audit.Act
 		}
 		t.work.asked = true
 		at = t.at
-		c := change{t, tenant, by, action, slices.Clone(surveys)}
+		c := change{tx: t, tenant: tenant, by: by, action: action, surveys: slices.Clone(surveys)}
 		for i, one := range changes {
+			c.rest = changes[i+1:]
 			if err := c.apply(one); err != nil {
 				return fmt.Errorf("change %d, %s: %w", i+1, describe(one), err)
 			}

@@ -293,6 +293,24 @@ func (c *change) conform(kind directory.Kind, a scim.Object) (scim.Object, error
 	return a, nil
 }
 
+// returning is conform for somebody who is restored: he need not have had an extension that has become required since. What the
+// same commit makes of him afterwards is checked then.
+func (c *change) returning(kind directory.Kind, id string, a scim.Object) (scim.Object, error) {
+	for _, one := range c.rest {
+		switch one := one.(type) {
+		case directory.PutUser:
+			if kind == directory.UserKind && string(one.User.ID) == id {
+				return a, nil
+			}
+		case directory.PutGroup:
+			if kind == directory.GroupKind && string(one.Group.ID) == id {
+				return a, nil
+			}
+		}
+	}
+	return c.conform(kind, a)
+}
+
 // checked returns the values under an extension's URN as the schema wants them. In a strict mode nothing is put right.
 func checked(t *scim.Type, e *directory.Extension, v any, m scim.Mode) (scim.Object, error) {
 	o, is := v.(scim.Object)

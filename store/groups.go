@@ -207,7 +207,7 @@ func (c *change) restoreGroup(id lockstep.GroupID) error {
 		}
 		old.Deleted = instant(0)
 		var err error
-		old.Attributes, err = c.conform(directory.GroupKind, old.Attributes)
+		old.Attributes, err = c.returning(directory.GroupKind, string(id), old.Attributes)
 		return groupWrite{old, directory.OpPut, "restored", ""}, err
 	})
 }

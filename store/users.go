@@ -342,8 +342,8 @@ func (c *change) restoreUser(id lockstep.UserID) error {
 			return userWrite{}, nil
 		}
 		old.Deleted = instant(0)
-		var err error // whoever was deleted need not have had an extension that is required now
-		old.Attributes, err = c.conform(directory.UserKind, old.Attributes)
+		var err error
+		old.Attributes, err = c.returning(directory.UserKind, string(id), old.Attributes)
 		return userWrite{user: old, op: directory.OpPut, verb: "restored"}, err
 	})
 }

@@ -29,6 +29,12 @@ func extensionRestored(c company) {
 	c.commit(directory.PutExtension{Extension: users}, directory.PutExtension{Extension: groups})
 	c.refuses(lockstep.CodeInvalid, directory.RestoreUser{ID: id})
 	c.refuses(lockstep.CodeInvalid, directory.RestoreGroup{ID: g.ID})
+	// A job brings somebody back with what the source has of him now.
+	back := person("ada", skillURN, scim.Object{{Name: "word", Value: "x"}})
+	back.User.ID, back.User.Version = id, 2
+	g.Version, g.Attributes = 2, append(g.Attributes, scim.Attr{Name: roomURN, Value: scim.Object{{Name: "word", Value: "x"}}})
+	c.commit(directory.RestoreUser{ID: id}, back, directory.RestoreGroup{ID: g.ID}, directory.PutGroup{Group: g})
+	c.commit(directory.DeleteUser{ID: id}, directory.DeleteGroup{ID: g.ID})
 	users.Required, groups.Required = false, false
 	c.commit(directory.PutExtension{Extension: users}, directory.PutExtension{Extension: groups}, directory.RestoreUser{ID: id}, directory.RestoreGroup{ID: g.ID})
 }
