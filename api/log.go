@@ -165,7 +165,7 @@ func (s *Server) exportRoute(a huma.API) {
 			hc.SetHeader("Content-Type", "application/jsonl")
 			if err := s.export(hc, c, j.ID, q); err != nil && ctx.Err() == nil {
 				s.log().ErrorContext(ctx, "export stopped half-way", "job", j.Slug, "error", err)
-				panic(http.ErrAbortHandler) // half a log must not look like a whole one
+				panic(http.ErrAbortHandler) //nolint:forbidigo // half a log must not look like a whole one
 			}
 		}}, nil
 	})

@@ -14,7 +14,7 @@ import (
 )
 
 // Problem is the body of every answer that is not a success (RFC 9457). It implements error, and errors.Is compares its code.
-type Problem struct {
+type Problem struct { //nolint:errname // RFC 9457 calls it so
 	Type   string        `json:"type" doc:"Reference to the documentation of the code."`
 	Title  string        `json:"title" doc:"What happened, one sentence; the same for every problem of the code."`
 	Status int           `json:"status" doc:"The HTTP status."`

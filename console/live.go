@@ -72,7 +72,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, v visit, look fu
 // gone drops an error of a stream whose browser has left: there is nobody to tell.
 func gone(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // that is what it is for
 	}
 	return err
 }

@@ -163,13 +163,11 @@ func (a *account) get(column string) string {
 	return ""
 }
 
-// set gives the attribute of the column a value and reports whether there is such a column.
-func (a *account) set(column, value string) bool {
-	s := a.slot(column, true)
-	if s != nil {
+// set gives the attribute of the column a value, if there is such a column.
+func (a *account) set(column, value string) {
+	if s := a.slot(column, true); s != nil {
 		*s = value
 	}
-	return s != nil
 }
 
 // manager returns the id of the account's manager, "" when there is none.

@@ -26,7 +26,7 @@ type process struct {
 
 // start runs the program with the environment of this process and what is added to it.
 func start(program string, environ []string, stdout *lineWatch, args ...string) (*process, error) {
-	p := &process{cmd: exec.Command(program, args...), said: &tail{}, ended: make(chan struct{})}
+	p := &process{cmd: exec.CommandContext(context.Background(), program, args...), said: &tail{}, ended: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), environ...)
 	p.cmd.Stderr = p.said
 	if stdout != nil {

@@ -95,11 +95,11 @@ func (c *definition) attributes(list []scim.Attribute, prefix string, sub bool) 
 		if len(a.Name) > maxName || !nameForm.MatchString(a.Name) {
 			return invalid("The name %q of an attribute is not a letter followed by letters, digits, - and _, at most %d.", clip(path), maxName)
 		}
-		if name := strings.ToLower(a.Name); seen[name] {
+		name := strings.ToLower(a.Name)
+		if seen[name] {
 			return invalid("The attribute %s is defined twice.", path)
-		} else {
-			seen[name] = true
 		}
+		seen[name] = true
 		c.defined++
 		if err := c.attribute(a, path); err != nil {
 			return err

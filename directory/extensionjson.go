@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -32,7 +33,7 @@ var definitions = sync.OnceValue(func() *scim.Type {
 	t, err := scim.NewType(scim.ResourceType{Name: "Schema", Schema: scim.SchemaURN}, &scim.Schema{ID: scim.SchemaURN, Attributes: []scim.Attribute{
 		{Name: "id", Required: true}, {Name: "name"}, {Name: "description"},
 		{Name: "resourceType", Closed: true, CanonicalValues: []string{string(UserKind), string(GroupKind)}}, {Name: "required", Type: scim.Boolean},
-		{Name: "attributes", Type: scim.Complex, MultiValued: true, Required: true, SubAttributes: append(attribute[:len(attribute):len(attribute)], subs)},
+		{Name: "attributes", Type: scim.Complex, MultiValued: true, Required: true, SubAttributes: append(slices.Clip(attribute), subs)},
 	}})
 	if err != nil {
 		panic(err) // built in, and a test compiles it

@@ -82,10 +82,10 @@ func dateAdd(st *state, a []val) (val, error) {
 	if !ok || n > 400_000_000_000 || n < -400_000_000_000 { // more seconds than the calendar has
 		return null, failf("value must be a whole number of that interval, not %s", st.quote(a[1].text))
 	}
-	switch unit := seconds(interval); {
-	case interval == "yyyy":
+	switch unit := seconds(interval); interval {
+	case "yyyy":
 		t, err = addMonths(t, 12*n)
-	case interval == "m":
+	case "m":
 		t, err = addMonths(t, n)
 	default:
 		t = time.Unix(t.Unix()+n*unit, int64(t.Nanosecond())).UTC()

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -94,7 +95,7 @@ func prepareRegexMatch(_ *node, args []*node) (thunk, error) {
 				return null, err
 			}
 			err := st.matches(re, []rune(v.at(i)), func(*regexp2.Match) error { return errEnough })
-			if err == errEnough {
+			if errors.Is(err, errEnough) {
 				return boolean(true), nil
 			}
 			if err != nil {

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/dlclark/regexp2"
@@ -228,7 +229,7 @@ func (r *replacer) extract(st *state) (val, error) {
 		}
 		return errEnough
 	})
-	if err == errEnough {
+	if errors.Is(err, errEnough) {
 		err = nil
 	}
 	return out, err

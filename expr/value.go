@@ -106,7 +106,7 @@ func numeric(s string) (float64, bool) {
 	if s == "" || len(s) > 64 {
 		return 0, false
 	}
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if c := s[i]; !isDigit(c) && c != '.' && (i > 0 || c != '-' && c != '+') {
 			return 0, false
 		}

@@ -35,7 +35,8 @@ func TestKilledWorker(t *testing.T) {
 		c := short(place())
 		c.Due = f.due
 		c.Work = func(_ context.Context, k queue.Key) error { f.settle(k, f.read(k)); return nil }
-		where, patience := "", time.Second
+		var where string
+		patience := time.Second
 		if c.SQLite != nil {
 			var path string
 			if err := c.SQLite.QueryRow(`SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(&path); err != nil {

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -34,7 +35,7 @@ func TestRetain(t *testing.T) {
 		before, after := parse(c.before), parse(c.after)
 		err := typ.Retain(before, &after)
 		if !strings.HasPrefix(c.want, "{") {
-			if e, ok := err.(*Error); !ok || e.Type != c.want {
+			if e, ok := errors.AsType[*Error](err); !ok || e.Type != c.want {
 				t.Errorf("%s to %s: %v", c.before, c.after, err)
 			}
 			continue

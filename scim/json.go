@@ -2,6 +2,7 @@ package scim
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"math"
 	"slices"
@@ -62,10 +63,10 @@ func decode(data []byte, keepEmpty bool) (Object, error) {
 	if err != nil {
 		return nil, syntaxError(err)
 	}
-	switch _, err := d.ReadToken(); err {
-	case io.EOF:
+	switch _, err := d.ReadToken(); {
+	case errors.Is(err, io.EOF):
 		return o, nil
-	case nil:
+	case err == nil:
 		return nil, ErrInvalidSyntax("there is something after the JSON object")
 	default:
 		return nil, syntaxError(err)
@@ -131,10 +132,10 @@ func unquote(raw jsontext.Value) (string, error) {
 }
 
 func syntaxError(err error) error {
-	if e, ok := err.(*Error); ok {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return ErrInvalidSyntax("the body is empty")
 	}
 	return ErrInvalidSyntax("the body is not valid JSON: " + err.Error())

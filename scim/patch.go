@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -98,7 +99,7 @@ func parsePatch(o Object, limits Limits) (Patch, error) {
 
 // inOperation says in the error which operation it is about, counted from 1.
 func inOperation(i int, path string, err error) error {
-	e, ok := err.(*Error)
+	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		return err
 	}

@@ -285,13 +285,13 @@ func shuffle(t *rapid.T, v any) any {
 		for i := range out {
 			out[i].Value = shuffle(t, out[i].Value)
 		}
-		return scim.Object(rapid.Permutation(out).Draw(t, "attributes"))
+		return rapid.Permutation(out).Draw(t, "attributes")
 	case scim.List:
 		out := slices.Clone(v)
 		for i := range out {
 			out[i] = shuffle(t, out[i])
 		}
-		return scim.List(rapid.Permutation(out).Draw(t, "elements"))
+		return rapid.Permutation(out).Draw(t, "elements")
 	}
 	return v
 }

@@ -81,9 +81,9 @@ func (c *change) putApp(a directory.App) error {
 	}
 	if where, is := c.db.dialect.unique(err); is {
 		if strings.HasSuffix(where, "slug") {
-			return taken(nil, "There is an app %s.", a.Slug)
+			return taken("There is an app %s.", a.Slug)
 		}
-		return taken(nil, "There is an app with the id %s.", a.ID)
+		return taken("There is an app with the id %s.", a.ID)
 	}
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (c *change) putAssignment(a directory.Assignment) error {
 	rows, err := c.query(upsertAssignment, string(c.tenant), string(a.ID), string(a.App), string(a.Kind), a.To, a.Role, millis(a.Created))
 	kept, err := one(rows, err, scanAssignment)
 	if _, is := c.db.dialect.unique(err); is {
-		return taken(nil, "There is an assignment with the id %s.", a.ID)
+		return taken("There is an assignment with the id %s.", a.ID)
 	}
 	if err != nil {
 		return err

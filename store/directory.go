@@ -179,8 +179,8 @@ func invalid(format string, args ...any) error {
 }
 
 // taken returns an error about a value that must be unique.
-func taken(err error, format string, args ...any) error {
-	return &lockstep.Error{Code: lockstep.CodeConflict, Detail: fmt.Sprintf(format, args...), Err: err}
+func taken(format string, args ...any) error {
+	return &lockstep.Error{Code: lockstep.CodeConflict, Detail: fmt.Sprintf(format, args...)}
 }
 
 // moved returns the error for a conditional write that came too late.

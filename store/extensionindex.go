@@ -162,7 +162,7 @@ func (c *change) replaceRows(table, id string, old, next []entry, indexes []*ext
 			return err
 		}
 		if i := slices.IndexFunc(indexes, func(x *extensionIndex) bool { return x.no == e.no }); n == 0 && i >= 0 {
-			return taken(nil, "The value of %s is taken.", indexes[i].path)
+			return taken("The value of %s is taken.", indexes[i].path)
 		}
 	}
 	return nil

@@ -108,7 +108,7 @@ func (c *change) freeName(g directory.Group) error {
 		string(c.tenant), name, string(g.ID))
 	others, err := collect(rows, err, scanText)
 	if err == nil && len(others) > 0 {
-		err = taken(nil, "The displayName %s is taken by another group.", display)
+		err = taken("The displayName %s is taken by another group.", display)
 	}
 	return err
 }
@@ -129,7 +129,7 @@ func (c *change) createGroup(g directory.Group) error {
 		millis(created), millis(c.at), document(a))
 	if err != nil {
 		if _, is := c.db.dialect.unique(err); is {
-			return taken(nil, "There is a group with the id %s.", g.ID)
+			return taken("There is a group with the id %s.", g.ID)
 		}
 		return err
 	}
@@ -237,7 +237,7 @@ func (c *change) purgeGroup(d directory.DeleteGroup) error {
 	if err := c.removed(collect(rows, err, scanMember)); err != nil {
 		return err
 	}
-	if err := c.forget(directory.GroupKind, string(d.ID)); err != nil {
+	if err := c.forget(string(d.ID)); err != nil {
 		return err
 	}
 	c.tell(directory.Event{Object: "group", Op: directory.OpPurge, ID: string(d.ID)}, "purged", g.Attributes.Text("displayName"), "")

@@ -66,9 +66,9 @@ func textsOf(j provision.Job) (row jobRow, err error) {
 // jobTaken explains a violated constraint.
 func jobTaken(where string, j provision.Job) error {
 	if strings.HasSuffix(where, "slug") {
-		return taken(nil, "There is a job %s.", j.Slug)
+		return taken("There is a job %s.", j.Slug)
 	}
-	return taken(nil, "There is a job with the id %s.", j.ID)
+	return taken("There is a job with the id %s.", j.ID)
 }
 
 const insertJob = `INSERT INTO job (tenant, id, no, listing, slug, name, direction, app, manual, config, created, state, code, detail, cursor,

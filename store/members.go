@@ -183,7 +183,7 @@ func (c *change) touchGroup(id lockstep.GroupID, verb string, n int) error {
 }
 
 // forget removes the memberships and assignments of a principal that is gone for good.
-func (c *change) forget(kind directory.Kind, id string) error {
+func (c *change) forget(id string) error {
 	rows, err := c.query("DELETE FROM member WHERE tenant = $1 AND id = $2 RETURNING group_id, id, kind", string(c.tenant), id)
 	members, err := collect(rows, err, scanMember)
 	if err := c.removed(members, err); err != nil {

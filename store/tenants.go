@@ -22,7 +22,7 @@ func (db *DB) CreateTenant(ctx context.Context, by audit.Actor, t directory.Tena
 		}
 		_, err := x.exec("INSERT INTO tenant (id, slug, name, created) VALUES ($1, $2, $3, $4)", string(t.ID), t.Slug, t.Name, millis(created))
 		if _, is := x.db.dialect.unique(err); is {
-			return taken(nil, "There is a tenant %s.", t.Slug)
+			return taken("There is a tenant %s.", t.Slug)
 		}
 		if err != nil {
 			return err

@@ -47,7 +47,7 @@ func (db *DB) PutToken(ctx context.Context, by audit.Actor, k Token) error {
 		_, err := t.exec("INSERT INTO token ("+tokenColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, '', 0, 0, $9)", string(k.ID), string(k.Tenant),
 			string(k.Kind), k.Name, strings.Join(scopes, " "), hex.EncodeToString(k.Hash[:]), millis(created), millis(k.Expires), k.Strict)
 		if _, is := t.db.dialect.unique(err); is {
-			return taken(nil, "There is a token with the id %s.", k.ID)
+			return taken("There is a token with the id %s.", k.ID)
 		}
 		t.note(audit.Event{Actor: by, Verb: "created", Object: "token", ID: string(k.ID), Name: k.Name, Detail: strings.Join(scopes, " ")})
 		return err

@@ -218,9 +218,9 @@ func (c *change) userTaken(err error, u directory.User) error {
 	case !is:
 		return err
 	case strings.HasSuffix(where, "user_name"):
-		return taken(nil, "The userName %s is taken.", u.Attributes.Text("userName"))
+		return taken("The userName %s is taken.", u.Attributes.Text("userName"))
 	}
-	return taken(nil, "There is a user with the id %s.", u.ID)
+	return taken("There is a user with the id %s.", u.ID)
 }
 
 // userWrite is what a user becomes and how that is told.
@@ -379,7 +379,7 @@ func (c *change) purgeUser(d directory.DeleteUser) error {
 	}
 	gone := alive(u.Deleted)
 	c.work.users, c.work.moved = c.work.users-gone, c.work.moved || gone != 0
-	if err := c.forget(directory.UserKind, string(d.ID)); err != nil {
+	if err := c.forget(string(d.ID)); err != nil {
 		return err
 	}
 	c.tell(directory.Event{Object: "user", Op: directory.OpPurge, ID: string(d.ID)}, "purged", u.Attributes.Text("userName"), "")

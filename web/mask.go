@@ -194,7 +194,7 @@ func maskScheme(value string) string {
 }
 
 func maskAddress(text string) string {
-	if strings.IndexAny(text, "?@#") < 0 {
+	if !strings.ContainsAny(text, "?@#") {
 		return text
 	}
 	u, err := url.Parse(text)

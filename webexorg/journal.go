@@ -79,7 +79,7 @@ func readJournal(r io.Reader, replay func([]byte) error) (end int64, err error) 
 		}
 		offset += int64(len(line))
 		if err != nil {
-			return end, nil
+			return end, nil //nolint:nilerr // the end of the file, which is no error
 		}
 	}
 }

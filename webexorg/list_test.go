@@ -206,7 +206,7 @@ func TestMembersOfLists(t *testing.T) {
 		t.Errorf("members after a user was deleted: %v", got)
 	}
 	p.do(204, "DELETE", "/Groups/"+inner, "")
-	if got := p.memberIDsOf(outer); got != nil && len(got) > 0 {
+	if got := p.memberIDsOf(outer); len(got) > 0 {
 		t.Errorf("members after a group was deleted: %v", got)
 	}
 }

@@ -80,14 +80,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		case exited:
 			code = int(p)
 		default:
-			panic(p)
+			panic(p) //nolint:forbidigo // not ours to stop
 		}
 	}()
 	var all commands
 	parser := kong.Must(&all,
 		kong.Name("lockstep"),
 		kong.Description("Keeps applications in step with a company's directory."),
-		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exited(code)) }), //nolint:forbidigo // kong goes on after Exit unless it is stopped
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Resolvers(c.env), kong.ExplicitGroups([]kong.Group{
 			{Key: "try", Title: "Trying it:"},

@@ -78,7 +78,7 @@ func (t *Target) pagination(config scim.Object) {
 
 // discovery reads one discovery document. An application that does not have it gives nil.
 func (t *Target) discovery(ctx context.Context, path string) (scim.Object, error) {
-	body, fault := t.get(ctx, path, maxListBody)
+	body, fault := t.get(ctx, path)
 	if fault == nil {
 		return body, nil
 	}

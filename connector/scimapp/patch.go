@@ -221,7 +221,7 @@ func appendPatch(dst []byte, changes []change) []byte {
 // repatch is for a server that refused a path because its filter finds nothing (RFC 7644 §3.5.2.3). It reads the object and
 // writes the changes so that they fit: what is to be set and is not there is added, what is to go and is gone is left out.
 func (t *Target) repatch(ctx context.Context, op *provision.Operation, changes []change, result *provision.Result) (*answer, *fault) {
-	now, failed := t.get(ctx, t.path(op.Ref), maxListBody)
+	now, failed := t.get(ctx, t.path(op.Ref))
 	result.Requests++
 	if failed != nil {
 		return nil, failed
@@ -250,7 +250,7 @@ func (t *Target) repatch(ctx context.Context, op *provision.Operation, changes [
 
 // replace is for a server without PATCH: the object is read, changed and put back (RFC 7644 §3.5.1).
 func (t *Target) replace(ctx context.Context, op *provision.Operation, changes []change) provision.Result {
-	now, f := t.get(ctx, t.path(op.Ref), maxListBody)
+	now, f := t.get(ctx, t.path(op.Ref))
 	if f != nil {
 		return f.result(t, op, 1)
 	}

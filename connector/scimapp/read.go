@@ -85,7 +85,7 @@ func (l *listing) ask(ctx context.Context) (scim.Object, *fault) {
 	} else {
 		l.query.Set("startIndex", strconv.Itoa(len(l.seen)+1))
 	}
-	return l.t.get(ctx, l.t.endpoint(l.typ)+"?"+encode(l.query), maxListBody)
+	return l.t.get(ctx, l.t.endpoint(l.typ)+"?"+encode(l.query))
 }
 
 // fresh returns the objects that were not given out before.
@@ -234,7 +234,7 @@ func (t *Target) find(ctx context.Context, typ, attribute string, values []strin
 
 // Get returns one object with the references that the application shows.
 func (t *Target) Get(ctx context.Context, ref provision.Ref) (provision.Object, error) {
-	body, fault := t.get(ctx, t.path(ref), maxListBody)
+	body, fault := t.get(ctx, t.path(ref))
 	if fault != nil {
 		if fault.code == lockstep.CodeTargetGone {
 			fault.code = lockstep.CodeNotFound

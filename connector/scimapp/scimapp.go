@@ -161,7 +161,7 @@ func (t *Target) TestSteps(ctx context.Context, report func(provision.Check), st
 
 // reach succeeds when anything answers.
 func (t *Target) reach(ctx context.Context) (string, error) {
-	_, fault := t.get(ctx, t.endpoint(userType)+"?count=1", maxListBody)
+	_, fault := t.get(ctx, t.endpoint(userType)+"?count=1")
 	if fault != nil && fault.status == 0 {
 		return "", fault.error("reach", t.config.Name)
 	}
@@ -169,7 +169,7 @@ func (t *Target) reach(ctx context.Context) (string, error) {
 }
 
 func (t *Target) authenticate(ctx context.Context) (string, error) {
-	_, fault := t.get(ctx, t.endpoint(userType)+"?count=1", maxListBody)
+	_, fault := t.get(ctx, t.endpoint(userType)+"?count=1")
 	if fault != nil && fault.code == lockstep.CodeAuthToken {
 		return "", fault.error("sign in to", t.config.Name)
 	}
@@ -187,7 +187,7 @@ func (t *Target) ListUser(ctx context.Context) (string, error) {
 
 // FirstUser returns the first user that the application lists, or nil when there is none.
 func (t *Target) FirstUser(ctx context.Context) (*provision.Object, error) {
-	body, fault := t.get(ctx, t.endpoint(userType)+"?count=1", maxListBody)
+	body, fault := t.get(ctx, t.endpoint(userType)+"?count=1")
 	if fault != nil {
 		return nil, fault.error("list users of", t.config.Name)
 	}

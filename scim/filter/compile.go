@@ -274,7 +274,7 @@ func stringTest(op Op, want string, exact bool) func(string) bool {
 	case Co:
 		return func(s string) bool { return containsFold(s, want) }
 	case Sw:
-		return func(s string) bool { _, ok := cutFold(s, want); return ok }
+		return func(s string) bool { return hasPrefixFold(s, want) }
 	case Ew:
 		return func(s string) bool { return hasSuffixFold(s, want) }
 	}

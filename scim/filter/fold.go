@@ -36,21 +36,21 @@ func foldRune(r rune) rune {
 	return least
 }
 
-// cutFold removes the folded prefix from s without allocating.
-func cutFold(s, prefix string) (rest string, ok bool) {
+// hasPrefixFold reports whether s begins with the folded prefix, without allocating.
+func hasPrefixFold(s, prefix string) bool {
 	for _, want := range prefix {
 		r, n := utf8.DecodeRuneInString(s)
 		if n == 0 || foldRune(r) != want {
-			return s, false
+			return false
 		}
 		s = s[n:]
 	}
-	return s, true
+	return true
 }
 
 func containsFold(s, folded string) bool {
 	for {
-		if _, ok := cutFold(s, folded); ok {
+		if hasPrefixFold(s, folded) {
 			return true
 		}
 		_, n := utf8.DecodeRuneInString(s)

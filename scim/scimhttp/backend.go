@@ -30,7 +30,7 @@ type Backend interface {
 }
 
 // Throttled is the error of a Backend or a Tenant function that wants the client to slow down: 429 (RFC 6585 §4).
-type Throttled struct {
+type Throttled struct { //nolint:errname // what it says of the client reads as a word
 	After time.Duration // Retry-After, rounded up to whole seconds, at least one
 }
 

@@ -19,6 +19,7 @@
 package scimtest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -92,7 +93,7 @@ func parseRequest(text string) (*http.Request, error) {
 		}
 	}
 	body = strings.TrimSpace(body)
-	r, err := http.NewRequest(method, (&url.URL{Path: path, RawQuery: values.Encode()}).String(), strings.NewReader(body))
+	r, err := http.NewRequestWithContext(context.Background(), method, (&url.URL{Path: path, RawQuery: values.Encode()}).String(), strings.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

@@ -17,9 +17,9 @@ func testTrim(t *testing.T, open Open) {
 	now = now.Add(time.Hour)
 	young := c.user("young")
 	s := c.claim(c.job("webex", nil).ID)
-	oldAction, openAction := full(string(idAt(noon))), full(string(idAt(noon.Add(time.Millisecond))))
+	oldAction, openAction := full(idAt(noon)), full(idAt(noon.Add(time.Millisecond)))
 	openAction.State, openAction.Ended = provision.Open, time.Time{}
-	youngAction := full(string(idAt(now)))
+	youngAction := full(idAt(now))
 	oldCycle := provision.Cycle{ID: lockstep.CycleID(idAt(noon)), Phase: provision.Ended, Began: noon, EndedAt: noon}
 	openCycle := provision.Cycle{ID: lockstep.CycleID(idAt(noon.Add(time.Millisecond))), Phase: provision.Applying, Began: noon}
 	s.commit(provision.Batch{Cycle: &oldCycle})
