@@ -60,8 +60,10 @@ func newWorld(t *testing.T) *world {
 	w.must(json.Unmarshal(csvfile.Template(), &template))
 	s := &api.Server{
 		Directory: w.db, Store: jobs, Settings: jobs, Tenants: w.db, Tokens: tokens{w.db}, Engine: w.engine, Schemas: w.db.Schemas, SCIM: seen{w.db},
-		Gallery: []api.Template{template, {Kind: "nowhere", Name: "Nowhere", Direction: "outbound", Rules: template.Rules,
-			Secrets: []api.Setting{{Name: "token"}}, Roles: []directory.Role{{Value: "user"}}}},
+		Gallery: []api.Template{template, {
+			Kind: "nowhere", Name: "Nowhere", Direction: "outbound", Rules: template.Rules,
+			Secrets: []api.Setting{{Name: "token"}}, Roles: []directory.Role{{Value: "user"}},
+		}},
 		Local: localToken, Version: "1.2.3", Log: log,
 	}
 	w.handler = (&web.Surface{Errors: api.WriteProblem, Log: slog.New(slog.DiscardHandler)}).Wrap(s.Handler())

@@ -54,7 +54,8 @@ func (s *Server) consoleLink(ctx context.Context, c caller, in *struct {
 	Body struct {
 		Holder string `json:"holder" minLength:"1" maxLength:"100" doc:"Name that the audit log shows."`
 	}
-}) (ConsoleLink, error) {
+},
+) (ConsoleLink, error) {
 	if s.Link == nil {
 		return ConsoleLink{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "This server has no console."}
 	}

@@ -29,8 +29,10 @@ type Schema = Attributes
 
 func schemaOf(e *directory.Extension) Schema {
 	meta := scim.Object{
-		{Name: "resourceType", Value: "Schema"}, {Name: "version", Value: e.Version},
-		{Name: "created", Value: e.Created.Format(time.RFC3339)}, {Name: "lastModified", Value: e.Modified.Format(time.RFC3339)},
+		{Name: "resourceType", Value: "Schema"},
+		{Name: "version", Value: e.Version},
+		{Name: "created", Value: e.Created.Format(time.RFC3339)},
+		{Name: "lastModified", Value: e.Modified.Format(time.RFC3339)},
 	}
 	if e.Indexing {
 		meta.Set("indexing", true)

@@ -52,9 +52,14 @@ func TestExchanges(t *testing.T) {
 		q    api.ExchangeQuery
 		want string
 	}{
-		{api.ExchangeQuery{}, "100 12 11"}, {api.ExchangeQuery{Client: "entra"}, "100 11"}, {api.ExchangeQuery{Client: "okta-id"}, "12"},
-		{api.ExchangeQuery{Status: "4xx"}, "100"}, {api.ExchangeQuery{Status: "2xx"}, "12 11"}, {api.ExchangeQuery{Newer: "12"}, "100"},
-		{api.ExchangeQuery{Newer: "100"}, ""}, {api.ExchangeQuery{Limit: 1}, "100"},
+		{api.ExchangeQuery{}, "100 12 11"},
+		{api.ExchangeQuery{Client: "entra"}, "100 11"},
+		{api.ExchangeQuery{Client: "okta-id"}, "12"},
+		{api.ExchangeQuery{Status: "4xx"}, "100"},
+		{api.ExchangeQuery{Status: "2xx"}, "12 11"},
+		{api.ExchangeQuery{Newer: "12"}, "100"},
+		{api.ExchangeQuery{Newer: "100"}, ""},
+		{api.ExchangeQuery{Limit: 1}, "100"},
 	} {
 		all, err := w.admin.Exchanges(ctx, c.q)
 		w.must(err)

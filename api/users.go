@@ -98,7 +98,8 @@ type UserPath struct {
 // findUser finds the one user that the text names. A text that names several is refused: nobody should be disabled by guess.
 func (s *Server) findUser(ctx context.Context, t lockstep.TenantID, name string, deleted bool) (directory.User, error) {
 	queries := []directory.UserQuery{
-		{Attribute: "userName", Values: []string{name}}, {Attribute: "email", Values: []string{name}},
+		{Attribute: "userName", Values: []string{name}},
+		{Attribute: "email", Values: []string{name}},
 		{Attribute: "externalId", Values: []string{name}},
 	}
 	if lockstep.ValidID(name) {

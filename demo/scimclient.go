@@ -87,7 +87,9 @@ func (e scimEndpoint) createMany(ctx context.Context, from, n int) error {
 	ops := make(scim.List, n)
 	for i := range ops {
 		ops[i] = scim.Object{
-			{Name: "method", Value: "POST"}, {Name: "path", Value: "/Users"}, {Name: "bulkId", Value: strconv.Itoa(i)},
+			{Name: "method", Value: "POST"},
+			{Name: "path", Value: "/Users"},
+			{Name: "bulkId", Value: strconv.Itoa(i)},
 			{Name: "data", Value: benchUser(from + i)},
 		}
 	}
@@ -131,8 +133,12 @@ func benchUser(i int) scim.Object {
 	n := strconv.Itoa(i)
 	return scim.Object{
 		{Name: "schemas", Value: scim.List{scim.UserURN, scim.EnterpriseUserURN}},
-		{Name: "userName", Value: benchUserName(i)}, {Name: "externalId", Value: "ext-" + n}, {Name: "active", Value: true},
-		{Name: "displayName", Value: "User Number " + n}, {Name: "nickName", Value: "nick" + n}, {Name: "title", Value: "Engineer " + strconv.Itoa(i%50)},
+		{Name: "userName", Value: benchUserName(i)},
+		{Name: "externalId", Value: "ext-" + n},
+		{Name: "active", Value: true},
+		{Name: "displayName", Value: "User Number " + n},
+		{Name: "nickName", Value: "nick" + n},
+		{Name: "title", Value: "Engineer " + strconv.Itoa(i%50)},
 		{Name: "name", Value: scim.Object{{Name: "givenName", Value: "Given" + strconv.Itoa(i%997)}, {Name: "familyName", Value: "Family" + strconv.Itoa(i%4999)}}},
 		{Name: "emails", Value: scim.List{scim.Object{{Name: "value", Value: benchUserName(i)}, {Name: "type", Value: "work"}, {Name: "primary", Value: true}}}},
 		{Name: "phoneNumbers", Value: scim.List{scim.Object{{Name: "value", Value: "+4420" + n}, {Name: "type", Value: "work"}}}},

@@ -243,8 +243,14 @@ func counters(n Counts) string {
 		word string
 		n    int
 	}{
-		{"created", n.Created}, {"linked", n.Linked}, {"updated", n.Updated}, {"disabled", n.Disabled}, {"deleted", n.Deleted},
-		{"references", n.Referred}, {"held", n.Held}, {"failed", n.Failed},
+		{"created", n.Created},
+		{"linked", n.Linked},
+		{"updated", n.Updated},
+		{"disabled", n.Disabled},
+		{"deleted", n.Deleted},
+		{"references", n.Referred},
+		{"held", n.Held},
+		{"failed", n.Failed},
 	} {
 		if c.n > 0 {
 			parts = append(parts, fmt.Sprintf("%s %d", c.word, c.n))

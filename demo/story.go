@@ -64,8 +64,10 @@ func sampleStory() story {
 			{userName: "paul.ito.old@acme.example", given: "Paul", family: "Ito", display: "Paul Ito (old)", title: "Trainee", number: "7001"},
 		},
 		assign: []assignment{
-			{"Executives", "user", ""}, {"Engineering", "user", "with the groups in it: Platform, Robotics"},
-			{"Sales", "user", ""}, {"Support", "user", ""},
+			{"Executives", "user", ""},
+			{"Engineering", "user", "with the groups in it: Platform, Robotics"},
+			{"Sales", "user", ""},
+			{"Support", "user", ""},
 			{"Contractors", "default-access", "a role that is not provisioned"},
 		},
 		filter: []rule.Clause{{Attribute: `addresses[type eq "work"].country`, Operator: "NOT EQUALS", Operand: rule.Operand{Values: []string{"JP"}}}},
@@ -110,22 +112,23 @@ func changeSample(r *roster) ([]string, error) {
 		joiner[i] = value
 	}
 	r.people.rows = append(r.people.rows, joiner)
+	err := firstError(
+		func() error { return r.join("g-plat", "p059") },
+		func() error { return r.remove("p008") },
+		func() error { return r.people.set("p009", "title", "Principal engineer") },
+		func() error { return r.leave("p028", "") },
+		func() error { return r.join("g-supp", "p028") },
+		func() error { return r.people.set("p028", enterprise+":department", "Support") },
+		func() error { return r.people.set("p015", `addresses[type eq "work"].locality`, "Zurich") },
+		func() error { return r.people.set("p015", `addresses[type eq "work"].country`, "CH") },
+	)
 	return []string{
-			"Noor Hassan joins Platform",
-			"Jonas Weiss leaves the company",
-			"Priya Raman becomes Principal engineer",
-			"Ben Carter moves from Sales to Support",
-			"Hana Sato moves from Osaka to Zurich",
-		}, firstError(
-			func() error { return r.join("g-plat", "p059") },
-			func() error { return r.remove("p008") },
-			func() error { return r.people.set("p009", "title", "Principal engineer") },
-			func() error { return r.leave("p028", "") },
-			func() error { return r.join("g-supp", "p028") },
-			func() error { return r.people.set("p028", enterprise+":department", "Support") },
-			func() error { return r.people.set("p015", `addresses[type eq "work"].locality`, "Zurich") },
-			func() error { return r.people.set("p015", `addresses[type eq "work"].country`, "CH") },
-		)
+		"Noor Hassan joins Platform",
+		"Jonas Weiss leaves the company",
+		"Priya Raman becomes Principal engineer",
+		"Ben Carter moves from Sales to Support",
+		"Hana Sato moves from Osaka to Zurich",
+	}, err
 }
 
 // firstError runs the functions until one fails.
@@ -150,14 +153,15 @@ func companyStory(c Company) story {
 		change: func(r *roster) ([]string, error) {
 			joiner := append(append([]string{PersonID(c.People)}, c.Person(c.People).Values...), PersonID(0))
 			r.people.rows = append(r.people.rows, joiner)
+			err := firstError(
+				func() error { return r.join(GroupID(0), PersonID(c.People)) },
+				func() error { return r.remove(PersonID(last)) },
+				func() error { return r.people.set(PersonID(last/2), "title", "Head of something") },
+			)
 			return []string{
-					c.UserName(c.People) + " joins " + GroupName(0), c.UserName(last) + " leaves the company",
-					c.UserName(last/2) + " gets another title",
-				}, firstError(
-					func() error { return r.join(GroupID(0), PersonID(c.People)) },
-					func() error { return r.remove(PersonID(last)) },
-					func() error { return r.people.set(PersonID(last/2), "title", "Head of something") },
-				)
+				c.UserName(c.People) + " joins " + GroupName(0), c.UserName(last) + " leaves the company",
+				c.UserName(last/2) + " gets another title",
+			}, err
 		},
 	}
 }
@@ -175,7 +179,9 @@ func (s story) settle(ctx context.Context, o *webexorg.Org) error {
 func (r resident) object() scim.Object {
 	return scim.Object{
 		{Name: "schemas", Value: scim.List{scim.UserURN, scim.EnterpriseUserURN}},
-		{Name: "userName", Value: r.userName}, {Name: "displayName", Value: r.display}, {Name: "title", Value: r.title},
+		{Name: "userName", Value: r.userName},
+		{Name: "displayName", Value: r.display},
+		{Name: "title", Value: r.title},
 		{Name: "name", Value: scim.Object{{Name: "givenName", Value: r.given}, {Name: "familyName", Value: r.family}}},
 		{Name: "active", Value: true},
 		{Name: scim.EnterpriseUserURN, Value: scim.Object{{Name: "employeeNumber", Value: r.number}}},

@@ -22,21 +22,31 @@ var definitions = sync.OnceValue(func() *scim.Type {
 		return scim.Attribute{Name: name, Closed: true, CanonicalValues: words}
 	}
 	attribute := []scim.Attribute{
-		{Name: "name", Required: true}, {Name: "description"}, word("type", typeWords), word("mutability", mutabilityWords),
+		{Name: "name", Required: true},
+		{Name: "description"},
+		word("type", typeWords), word("mutability", mutabilityWords),
 		word("returned", returnedWords), word("uniqueness", uniquenessWords),
-		{Name: "multiValued", Type: scim.Boolean}, {Name: "required", Type: scim.Boolean}, {Name: "caseExact", Type: scim.Boolean},
-		{Name: "canonicalValues", MultiValued: true}, {Name: "referenceTypes", MultiValued: true},
-		{Name: "filterable", Type: scim.Boolean}, {Name: "closed", Type: scim.Boolean},
-		{Name: "maxLength", Type: scim.Integer}, {Name: "maxValues", Type: scim.Integer},
+		{Name: "multiValued", Type: scim.Boolean},
+		{Name: "required", Type: scim.Boolean},
+		{Name: "caseExact", Type: scim.Boolean},
+		{Name: "canonicalValues", MultiValued: true},
+		{Name: "referenceTypes", MultiValued: true},
+		{Name: "filterable", Type: scim.Boolean},
+		{Name: "closed", Type: scim.Boolean},
+		{Name: "maxLength", Type: scim.Integer},
+		{Name: "maxValues", Type: scim.Integer},
 	}
 	subs := scim.Attribute{Name: "subAttributes", Type: scim.Complex, MultiValued: true, SubAttributes: attribute}
 	t, err := scim.NewType(scim.ResourceType{Name: "Schema", Schema: scim.SchemaURN}, &scim.Schema{ID: scim.SchemaURN, Attributes: []scim.Attribute{
-		{Name: "id", Required: true}, {Name: "name"}, {Name: "description"},
-		{Name: "resourceType", Closed: true, CanonicalValues: []string{string(UserKind), string(GroupKind)}}, {Name: "required", Type: scim.Boolean},
+		{Name: "id", Required: true},
+		{Name: "name"},
+		{Name: "description"},
+		{Name: "resourceType", Closed: true, CanonicalValues: []string{string(UserKind), string(GroupKind)}},
+		{Name: "required", Type: scim.Boolean},
 		{Name: "attributes", Type: scim.Complex, MultiValued: true, Required: true, SubAttributes: append(slices.Clip(attribute), subs)},
 	}})
 	if err != nil {
-		panic(err) // built in, and a test compiles it
+		panic(err) //nolint:forbidigo // built in, and a test compiles it
 	}
 	return t
 })

@@ -34,7 +34,7 @@ var (
 func builtInType(rt scim.ResourceType, schemas []*scim.Schema) *scim.Type {
 	t, err := scim.NewType(rt, schemas...)
 	if err != nil {
-		panic(err) // built in, and a test compiles it
+		panic(err) //nolint:forbidigo // built in, and a test compiles it
 	}
 	return t
 }

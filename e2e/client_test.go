@@ -49,26 +49,36 @@ var clientCalls = []clientCall{
 	{"listProvisionedIdentitiesEnterprise", `{"startIndex": 1, "count": 1}`, 200, `{"totalResults": 2, "itemsPerPage": 1, "startIndex": 1, "Resources": [{"id": "$mona"}]}`, ""},
 	{"listProvisionedIdentitiesEnterprise", `{"startIndex": 2, "count": 1}`, 200, `{"totalResults": 2, "itemsPerPage": 1, "startIndex": 2, "Resources": [{"id": "$hubot"}]}`, ""},
 	// Change attributes, one by one and all.
-	{"updateAttributeForEnterpriseUser", `{"scim_user_id": "$mona", ` + patchBody + `[{"op": "replace", "path": "emails[type eq \"work\"].value", "value": "updated@example.com"},
+	{
+		"updateAttributeForEnterpriseUser", `{"scim_user_id": "$mona", ` + patchBody + `[{"op": "replace", "path": "emails[type eq \"work\"].value", "value": "updated@example.com"},
 		{"op": "replace", "path": "name.familyName", "value": "updatedFamilyName"}]}`, 200,
-		`{"emails": [{"value": "updated@example.com", "type": "work", "primary": true}], "name": {"familyName": "updatedFamilyName", "givenName": "Mona"}}`, ""},
+		`{"emails": [{"value": "updated@example.com", "type": "work", "primary": true}], "name": {"familyName": "updatedFamilyName", "givenName": "Mona"}}`, "",
+	},
 	{"updateAttributeForEnterpriseUser", `{"scim_user_id": "$mona", ` + patchBody + `[{"op": "replace", "path": "active", "value": false}]}`, 200, `{"active": false}`, ""},
 	{"updateAttributeForEnterpriseUser", `{"scim_user_id": "$mona", ` + patchBody + `[{"op": "replace", "path": "noSuch[", "value": "x"}]}`, 400, `{"scimType": "invalidPath"}`, ""},
 	{"updateAttributeForEnterpriseUser", `{"scim_user_id": "$mona", ` + patchBody + `[{"op": "replace", "path": "id", "value": "x"}]}`, 400, `{"scimType": "mutability"}`, ""},
 	{"setInformationForProvisionedEnterpriseUser", `{"scim_user_id": "$mona", ` + monaBody + `, "active": true}`, 200, `{` + monaBody + `, "active": true}`, ""},
-	{"setInformationForProvisionedEnterpriseUser", `{"scim_user_id": "$mona", ` + strings.Replace(monaBody, `"E012345", "userName": "E012345"`, `"E1", "userName": "hubot"`, 1) + `, "active": true}`,
-		409, `{"scimType": "uniqueness"}`, ""},
+	{
+		"setInformationForProvisionedEnterpriseUser", `{"scim_user_id": "$mona", ` + strings.Replace(monaBody, `"E012345", "userName": "E012345"`, `"E1", "userName": "hubot"`, 1) + `, "active": true}`,
+		409, `{"scimType": "uniqueness"}`, "",
+	},
 	// A group and its members.
-	{"provisionEnterpriseGroup", `{` + groupBody + `, "members": [{"value": "$mona", "displayName": "Mona Lisa"}]}`, 201,
-		`{"displayName": "Engineering", "members": [{"value": "$mona", "type": "User", "display": "Mona Lisa"}]}`, "group"},
+	{
+		"provisionEnterpriseGroup", `{` + groupBody + `, "members": [{"value": "$mona", "displayName": "Mona Lisa"}]}`, 201,
+		`{"displayName": "Engineering", "members": [{"value": "$mona", "type": "User", "display": "Mona Lisa"}]}`, "group",
+	},
 	{"provisionEnterpriseGroup", `{` + groupBody + `, "members": [{"value": "7fce0092-d52e-4f76-b727-3955bd72c939"}]}`, 400, `{"scimType": "invalidValue"}`, ""},
 	{"listProvisionedGroupsEnterprise", `{"filter": "displayName eq \"engineering\"", "excludedAttributes": "members"}`, 200, `{"totalResults": 1, "Resources": [{"id": "$group"}]}`, ""},
-	{"updateAttributeForEnterpriseGroup", `{"scim_group_id": "$group", ` + patchBody + `[{"op": "add", "path": "members", "value": [{"value": "$hubot", "displayName": "Hubot"}]}]}`,
-		200, `{"members": [{"value": "$mona"}, {"value": "$hubot"}]}`, ""},
+	{
+		"updateAttributeForEnterpriseGroup", `{"scim_group_id": "$group", ` + patchBody + `[{"op": "add", "path": "members", "value": [{"value": "$hubot", "displayName": "Hubot"}]}]}`,
+		200, `{"members": [{"value": "$mona"}, {"value": "$hubot"}]}`, "",
+	},
 	{"updateAttributeForEnterpriseGroup", `{"scim_group_id": "$group", ` + patchBody + `[{"op": "remove", "path": "members[value eq \"$mona\"]"},
 		{"op": "replace", "path": "displayName", "value": "Employees"}]}`, 200, `{"displayName": "Employees", "members": [{"value": "$hubot"}]}`, ""},
-	{"setInformationForProvisionedEnterpriseGroup", `{"scim_group_id": "$group", ` + groupBody + `, "members": [{"value": "$mona"}, {"value": "$hubot"}]}`,
-		200, `{"displayName": "Engineering", "members": [{"value": "$mona"}, {"value": "$hubot"}]}`, ""},
+	{
+		"setInformationForProvisionedEnterpriseGroup", `{"scim_group_id": "$group", ` + groupBody + `, "members": [{"value": "$mona"}, {"value": "$hubot"}]}`,
+		200, `{"displayName": "Engineering", "members": [{"value": "$mona"}, {"value": "$hubot"}]}`, "",
+	},
 	// The end: who is gone is in no group.
 	{"deleteUserFromEnterprise", `{"scim_user_id": "$hubot"}`, 204, ``, ""},
 	{"getProvisioningInformationForEnterpriseUser", `{"scim_user_id": "$hubot"}`, 404, `{"status": "404"}`, ""},

@@ -31,8 +31,11 @@ func TestProgramUses(t *testing.T) {
 		{`"x"`, nil, false},
 		{`Join(" ", [b], [a], [b])`, []string{"b", "a"}, false},
 		{`[emails[type eq "work"].value]`, []string{`emails[type eq "work"].value`}, false},
-		{`[urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department]`,
-			[]string{"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"}, false},
+		{
+			`[urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department]`,
+			[]string{"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"},
+			false,
+		},
 		{`IIF(DateDiff("d", Now(), [hired]) > 5, [x], [y])`, []string{"hired", "x", "y"}, true},
 		{`Guid()`, nil, true},
 		{`Redact(RandomString(8, 1, 1, 1, 1))`, nil, true},

@@ -36,11 +36,26 @@ func webex() rule.ObjectMapping {
 func ada() scim.Object {
 	var o scim.Object
 	for _, a := range [][2]string{
-		{"userPrincipalName", "ada@northwind.example"}, {"displayName", "Ada Lovelace"}, {"surname", "Lovelace"},
-		{"givenName", "Ada"}, {"objectId", "7d3c"}, {"jobTitle", "Analyst"}, {"usageLocation", "GB"}, {"city", "London"},
-		{"streetAddress", "12 St James's Square"}, {"state", "London"}, {"postalCode", "SW1Y 4JH"},
-		{"telephoneNumber", "+44 20 1"}, {"mobile", "+44 7700 1"}, {"department", "Engines"}, {"mail", "ada@northwind.example"},
-		{"companyName", "Northwind"}, {"employeeId", "1815"}, {"country", "GB"}, {"mailNickname", "ada"}, {"employeeType", "Staff"},
+		{"userPrincipalName", "ada@northwind.example"},
+		{"displayName", "Ada Lovelace"},
+		{"surname", "Lovelace"},
+		{"givenName", "Ada"},
+		{"objectId", "7d3c"},
+		{"jobTitle", "Analyst"},
+		{"usageLocation", "GB"},
+		{"city", "London"},
+		{"streetAddress", "12 St James's Square"},
+		{"state", "London"},
+		{"postalCode", "SW1Y 4JH"},
+		{"telephoneNumber", "+44 20 1"},
+		{"mobile", "+44 7700 1"},
+		{"department", "Engines"},
+		{"mail", "ada@northwind.example"},
+		{"companyName", "Northwind"},
+		{"employeeId", "1815"},
+		{"country", "GB"},
+		{"mailNickname", "ada"},
+		{"employeeType", "Staff"},
 	} {
 		o.Set(a[0], a[1])
 	}

@@ -28,8 +28,11 @@ func Example() {
 		return
 	}
 	ada := scim.Object{
-		{Name: "mail", Value: "ada@northwind.example"}, {Name: "first", Value: "Ada"}, {Name: "last", Value: "Lovelace"},
-		{Name: "country", Value: "GB"}, {Name: "hireDate", Value: "2026-12-01"},
+		{Name: "mail", Value: "ada@northwind.example"},
+		{Name: "first", Value: "Ada"},
+		{Name: "last", Value: "Lovelace"},
+		{Name: "country", Value: "GB"},
+		{Name: "hireDate", Value: "2026-12-01"},
 	}
 	grants := []rule.Grant{{Path: []string{"Engineering", "Platform"}}}
 	for _, day := range []int{22, 24} {

@@ -259,7 +259,9 @@ func mappings() *rapid.Generator[[]rule.Mapping] {
 	sources := []*rule.MappingSource{
 		nil, from("a"), from("b"), function(`Not([a])`), function(`Coalesce([a], [b])`), function(`Switch([a], "x", "ada", "lovelace")`),
 		function(`IgnoreFlowIfNullOrEmpty([a])`), function(`Split([a], "a")`), function(`Guid()`), function(`Append([a], "!")`),
-		function(`Left([b], 1)`), {Type: rule.FromConstant, Expression: "fixed"}, function(`Item([a], 2)`), from("IsSoftDeleted"),
+		function(`Left([b], 1)`),
+		{Type: rule.FromConstant, Expression: "fixed"},
+		function(`Item([a], 2)`), from("IsSoftDeleted"),
 	}
 	return rapid.Custom(func(t *rapid.T) []rule.Mapping {
 		list := []rule.Mapping{{Target: "userName", Source: from("a"), Match: 1}}

@@ -116,7 +116,7 @@ func GroupType() *Type {
 func mustType(rt ResourceType, schemas ...*Schema) *Type {
 	t, err := NewType(rt, schemas...)
 	if err != nil {
-		panic(err)
+		panic(err) //nolint:forbidigo // see above
 	}
 	return t
 }

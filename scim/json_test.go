@@ -64,7 +64,9 @@ func TestDecodeObjectErrors(t *testing.T) {
 
 func TestAppendJSON(t *testing.T) {
 	o := scim.Object{
-		{Name: "a\"b", Value: "\u2028<&>\xff"}, {Name: "nan", Value: math.NaN()}, {Name: "f", Value: 1e21},
+		{Name: "a\"b", Value: "\u2028<&>\xff"},
+		{Name: "nan", Value: math.NaN()},
+		{Name: "f", Value: 1e21},
 		{Name: "l", Value: scim.List{int64(1), true, "x"}},
 	}
 	const want = `{"a\"b":"` + "\u2028" + `<&>�","nan":0,"f":1e+21,"l":[1,true,"x"]}`

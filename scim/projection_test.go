@@ -10,8 +10,10 @@ func TestProjection(t *testing.T) {
 	const user = `{"schemas":["u"],"id":"1","userName":"a","password":"p","name":{"givenName":"A","familyName":"B"},"shoe":1,` +
 		`"emails":[{"type":"work","value":"w"}],"inheritances":[{"value":"r"}],"` + ent + `":{"department":"R","division":"D"}}`
 	for _, c := range []struct{ name, include, exclude, want string }{
-		{"RFC 7643 §7: never and request stay out by default", "", "",
-			`{"schemas":["u"],"id":"1","userName":"a","name":{"givenName":"A","familyName":"B"},"shoe":1,"emails":[{"type":"work","value":"w"}],"` + ent + `":{"department":"R","division":"D"}}`},
+		{
+			"RFC 7643 §7: never and request stay out by default", "", "",
+			`{"schemas":["u"],"id":"1","userName":"a","name":{"givenName":"A","familyName":"B"},"shoe":1,"emails":[{"type":"work","value":"w"}],"` + ent + `":{"department":"R","division":"D"}}`,
+		},
 		{"RFC 7644 §3.9: id and schemas are always there", "userName", "", `{"schemas":["u"],"id":"1","userName":"a"}`},
 		{"never, even when named", "password", "", `{"schemas":["u"],"id":"1"}`},
 		{"on request", "inheritances", "", `{"schemas":["u"],"id":"1","inheritances":[{"value":"r"}]}`},
@@ -20,8 +22,10 @@ func TestProjection(t *testing.T) {
 		{"an extension", ent, "", `{"schemas":["u"],"id":"1","` + ent + `":{"department":"R","division":"D"}}`},
 		{"a core attribute with URN", scim.UserURN + ":userName", "", `{"schemas":["u"],"id":"1","userName":"a"}`},
 		{"an unknown one", "shoeSize", "", `{"schemas":["u"],"id":"1"}`},
-		{"excluded", "", "name.givenName,emails,shoe,id," + ent + ":division",
-			`{"schemas":["u"],"id":"1","userName":"a","name":{"familyName":"B"},"shoe":1,"` + ent + `":{"department":"R"}}`},
+		{
+			"excluded", "", "name.givenName,emails,shoe,id," + ent + ":division",
+			`{"schemas":["u"],"id":"1","userName":"a","name":{"familyName":"B"},"shoe":1,"` + ent + `":{"department":"R"}}`,
+		},
 		{"an extension excluded", "", ent + ",name,emails", `{"schemas":["u"],"id":"1","userName":"a","shoe":1}`},
 	} {
 		p, err := scim.ParseProjection(c.include, c.exclude)

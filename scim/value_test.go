@@ -93,17 +93,25 @@ func TestDiff(t *testing.T) {
 	for _, c := range []struct{ name, before, after, want string }{
 		{"nothing", `{"a":"1","l":["x","y"]}`, `{"l":["y","x"],"A":"1"}`, ""},
 		{"simple", `{"a":"1","b":"2"}`, `{"b":"3","c":true}`, `a: "1" -> null; b: "2" -> "3"; c: null -> true`},
-		{"complex", `{"name":{"givenName":"A","familyName":"B"}}`, `{"name":{"givenName":"C","middleName":"D"}}`,
-			`name.givenName: "A" -> "C"; name.middleName: null -> "D"; name.familyName: "B" -> null`},
-		{"by type", `{"emails":[{"type":"work","value":"a"},{"type":"home","value":"h"}]}`, `{"emails":[{"type":"home","value":"h"},{"type":"work","value":"b","primary":true}]}`,
-			`emails[type eq "work"].value: "a" -> "b"; emails[type eq "work"].primary: null -> true`},
+		{
+			"complex", `{"name":{"givenName":"A","familyName":"B"}}`, `{"name":{"givenName":"C","middleName":"D"}}`,
+			`name.givenName: "A" -> "C"; name.middleName: null -> "D"; name.familyName: "B" -> null`,
+		},
+		{
+			"by type", `{"emails":[{"type":"work","value":"a"},{"type":"home","value":"h"}]}`, `{"emails":[{"type":"home","value":"h"},{"type":"work","value":"b","primary":true}]}`,
+			`emails[type eq "work"].value: "a" -> "b"; emails[type eq "work"].primary: null -> true`,
+		},
 		{"new type", `{}`, `{"emails":[{"type":"work","value":"b"}]}`, `emails[type eq "work"].value: null -> "b"`},
-		{"by value", `{"members":[{"value":"1"},{"value":"2"}]}`, `{"members":[{"value":"2","display":"B"},{"value":"3"}]}`,
-			`members[value eq "1"]: {"value":"1"} -> null; members[value eq "2"].display: null -> "B"; members[value eq "3"]: null -> {"value":"3"}`},
+		{
+			"by value", `{"members":[{"value":"1"},{"value":"2"}]}`, `{"members":[{"value":"2","display":"B"},{"value":"3"}]}`,
+			`members[value eq "1"]: {"value":"1"} -> null; members[value eq "2"].display: null -> "B"; members[value eq "3"]: null -> {"value":"3"}`,
+		},
 		{"texts", `{"licenseID":["x","y"]}`, `{"licenseID":["y","z"]}`, `licenseID[value eq "x"]: "x" -> null; licenseID[value eq "z"]: null -> "z"`},
 		{"neither", `{"addresses":[{"country":"CH"}]}`, `{"addresses":[{"country":"IT"}]}`, `addresses: [{"country":"CH"}] -> [{"country":"IT"}]`},
-		{"extension", `{"` + ent + `":{"department":"R"}}`, `{"` + ent + `":{"manager":{"value":"9"}}}`,
-			ent + `:department: "R" -> null; ` + ent + `:manager.value: null -> "9"`},
+		{
+			"extension", `{"` + ent + `":{"department":"R"}}`, `{"` + ent + `":{"manager":{"value":"9"}}}`,
+			ent + `:department: "R" -> null; ` + ent + `:manager.value: null -> "9"`,
+		},
 	} {
 		before, after := object(t, c.before), object(t, c.after)
 		got := ""

@@ -73,7 +73,7 @@ func reasonText(r rule.Reason) string {
 func plain(v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {
-		panic(fmt.Sprintf("store: encode %T: %v", v, err))
+		panic(fmt.Sprintf("store: encode %T: %v", v, err)) //nolint:forbidigo // see above
 	}
 	return string(text)
 }

@@ -21,11 +21,11 @@ func (k Key) Box(use string) Box {
 	for _, p := range k.parts {
 		secret, err := hkdf.Key(sha256.New, p.secret, nil, "lockstep box: "+use, keyBytes)
 		if err != nil {
-			panic(err) // only asking for a key that is far longer fails
+			panic(err) //nolint:forbidigo // only asking for a key that is far longer fails
 		}
 		part, err := subtle.NewXChaCha20Poly1305(secret)
 		if err != nil {
-			panic(err) // only a key of another length fails
+			panic(err) //nolint:forbidigo // only a key of another length fails
 		}
 		b.parts = append(b.parts, part)
 	}

@@ -38,8 +38,11 @@ func TestNewerSchema(t *testing.T) {
 // TestOpenRefuses: what cannot be opened says so.
 func TestOpenRefuses(t *testing.T) {
 	for _, c := range []Config{
-		{}, {SQLite: "a", Postgres: "b"}, {SQLite: filepath.Join(t.TempDir(), "no", "such", "folder.db")},
-		{Postgres: "postgres://nobody@/none?host=" + t.TempDir()}, {Postgres: "://"},
+		{},
+		{SQLite: "a", Postgres: "b"},
+		{SQLite: filepath.Join(t.TempDir(), "no", "such", "folder.db")},
+		{Postgres: "postgres://nobody@/none?host=" + t.TempDir()},
+		{Postgres: "://"},
 	} {
 		if db, err := Open(t.Context(), c); err == nil {
 			t.Errorf("%+v opened", c)

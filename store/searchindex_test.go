@@ -65,7 +65,8 @@ func TestIndexAtOpen(t *testing.T) {
 func TestValues(t *testing.T) {
 	long := strings.Repeat("é", valueSize)
 	got := valuesOf(scim.Object{
-		{Name: "title", Value: long}, {Name: "displayName", Value: "ADA"},
+		{Name: "title", Value: long},
+		{Name: "displayName", Value: "ADA"},
 		{Name: "phoneNumbers", Value: scim.List{scim.Object{{Name: "value", Value: "1"}}, scim.Object{{Name: "value", Value: "1"}}, scim.Object{}}},
 	})
 	want := []value{{"display", "ada"}, {"title", cut(fold(long))}, {"phone", "1"}}

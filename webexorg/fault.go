@@ -73,14 +73,14 @@ func (k *kept) truncate(w *counted) {
 	}
 	_, _ = w.Write(k.body[:len(k.body)/2])             // nobody to tell
 	_ = http.NewResponseController(w.Unwrap()).Flush() // a writer that cannot flush is cut all the same
-	panic(http.ErrAbortHandler)
+	panic(http.ErrAbortHandler) //nolint:forbidigo // the fault that is asked for
 }
 
 // reset ends the connection with a TCP reset, or just ends it when it is not a plain one.
 func reset(w *counted) {
 	conn, _, err := http.NewResponseController(w.Unwrap()).Hijack()
 	if err != nil {
-		panic(http.ErrAbortHandler)
+		panic(http.ErrAbortHandler) //nolint:forbidigo // the fault that is asked for
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // without it the end is merely less rude
@@ -95,5 +95,5 @@ func hang(r *http.Request) {
 	case <-r.Context().Done():
 	case <-web.Draining(r.Context()):
 	}
-	panic(http.ErrAbortHandler)
+	panic(http.ErrAbortHandler) //nolint:forbidigo // the fault that is asked for
 }

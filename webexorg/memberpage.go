@@ -81,8 +81,13 @@ func (b *backend) memberPage(id string, start, count int, memberType string) (sc
 		})
 	}
 	return scim.Object{
-		{Name: "schemas", Value: scim.List{memberPageURN}}, {Name: "id", Value: g.id}, {Name: "displayName", Value: g.name},
-		{Name: "memberSize", Value: total}, {Name: "totalResults", Value: total}, // the specification has one in its text, one in its example
-		{Name: "itemsPerPage", Value: int64(len(page))}, {Name: "startIndex", Value: int64(start)}, {Name: "members", Value: page},
+		{Name: "schemas", Value: scim.List{memberPageURN}},
+		{Name: "id", Value: g.id},
+		{Name: "displayName", Value: g.name},
+		{Name: "memberSize", Value: total},
+		{Name: "totalResults", Value: total}, // the specification has one in its text, one in its example
+		{Name: "itemsPerPage", Value: int64(len(page))},
+		{Name: "startIndex", Value: int64(start)},
+		{Name: "members", Value: page},
 	}, nil
 }

@@ -39,7 +39,7 @@ func compile(rt scim.ResourceType, schemas ...*scim.Schema) *scim.Type {
 	}
 	t, err := scim.NewType(rt, schemas...)
 	if err != nil {
-		panic(err)
+		panic(err) //nolint:forbidigo // built in, and a test compiles it
 	}
 	return t
 }

@@ -91,8 +91,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Resolvers(c.env), kong.ExplicitGroups([]kong.Group{
 			{Key: "try", Title: "Trying it:"},
-			{Key: "main", Title: "The main job:"}, {Key: "config", Title: "Setting up:"},
-			{Key: "directory", Title: "The directory:"}, {Key: "server", Title: "The server:"},
+			{Key: "main", Title: "The main job:"},
+			{Key: "config", Title: "Setting up:"},
+			{Key: "directory", Title: "The directory:"},
+			{Key: "server", Title: "The server:"},
 		}),
 	)
 	parsed, err := parser.Parse(args)

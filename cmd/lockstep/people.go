@@ -133,7 +133,10 @@ func (p *peopleAddCmd) Run(c *cli) error {
 		p.Email = p.UserName
 	}
 	values := [][2]string{
-		{"name.givenName", p.Given}, {"name.familyName", p.Family}, {"title", p.Title}, {`emails[type eq "work"].value`, p.Email},
+		{"name.givenName", p.Given},
+		{"name.familyName", p.Family},
+		{"title", p.Title},
+		{`emails[type eq "work"].value`, p.Email},
 		{"displayName", strings.TrimSpace(p.Given + " " + p.Family)},
 	}
 	for _, v := range values {

@@ -94,8 +94,12 @@ type sign struct{ kind, mark, word, colour string }
 
 func signs() []sign {
 	return []sign{
-		{"create", "+", "create", green}, {"link", "⇄", "link", cyan}, {"update", "~", "update", yellow},
-		{"disable", "⊘", "disable", red}, {"delete", "−", "delete", red}, {"refer", "→", "refer", yellow},
+		{"create", "+", "create", green},
+		{"link", "⇄", "link", cyan},
+		{"update", "~", "update", yellow},
+		{"disable", "⊘", "disable", red},
+		{"delete", "−", "delete", red},
+		{"refer", "→", "refer", yellow},
 	}
 }
 

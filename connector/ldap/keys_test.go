@@ -68,9 +68,14 @@ func TestEnabled(t *testing.T) {
 		name, value string
 		want        bool
 	}{
-		{"userAccountControl", "512", true}, {"userAccountControl", "514", false}, {"userAccountControl", "66050", false},
-		{"nsAccountLock", "TRUE", false}, {"nsAccountLock", "false", true},
-		{"pwdAccountLockedTime", "000001010000Z", false}, {"pwdAccountLockedTime", "20260101000000Z", true}, {"cn", "x", true},
+		{"userAccountControl", "512", true},
+		{"userAccountControl", "514", false},
+		{"userAccountControl", "66050", false},
+		{"nsAccountLock", "TRUE", false},
+		{"nsAccountLock", "false", true},
+		{"pwdAccountLockedTime", "000001010000Z", false},
+		{"pwdAccountLockedTime", "20260101000000Z", true},
+		{"cn", "x", true},
 	} {
 		e := &ldap.Entry{Attributes: []*ldap.EntryAttribute{ldap.NewEntryAttribute(c.name, []string{c.value})}}
 		if isEnabled(e) != c.want {

@@ -36,14 +36,20 @@ func TestTemplate(t *testing.T) {
 		programs[m.Source] = program
 	}
 	out := programs[userType].Map(rule.Input{ID: "7", Enabled: true, InScope: true, Creating: true, Values: scim.Object{
-		{Name: "dn", Value: "cn=Ada,dc=x"}, {Name: "cn", Value: scim.List{"Ada Lovelace", "Countess"}}, {Name: "sn", Value: "Lovelace"},
-		{Name: "mail", Value: scim.List{"ada@example.com", "countess@example.com"}}, {Name: "uid", Value: "ada"}, {Name: "ou", Value: "Research"},
+		{Name: "dn", Value: "cn=Ada,dc=x"},
+		{Name: "cn", Value: scim.List{"Ada Lovelace", "Countess"}},
+		{Name: "sn", Value: "Lovelace"},
+		{Name: "mail", Value: scim.List{"ada@example.com", "countess@example.com"}},
+		{Name: "uid", Value: "ada"},
+		{Name: "ou", Value: "Research"},
 	}})
 	if len(out.Problems) > 0 {
 		t.Fatal(out.Problems)
 	}
 	want := scim.Object{
-		{Name: "userName", Value: "ada@example.com"}, {Name: "active", Value: true}, {Name: "displayName", Value: "Ada Lovelace"},
+		{Name: "userName", Value: "ada@example.com"},
+		{Name: "active", Value: true},
+		{Name: "displayName", Value: "Ada Lovelace"},
 		{Name: "name", Value: scim.Object{{Name: "familyName", Value: "Lovelace"}}},
 		{Name: "emails", Value: scim.List{scim.Object{{Name: "type", Value: "work"}, {Name: "value", Value: "ada@example.com"}}}},
 		{Name: scim.EnterpriseUserURN, Value: scim.Object{{Name: "department", Value: "Research"}}},

@@ -16,9 +16,13 @@ import (
 
 func person() scim.Object {
 	o := scim.Object{
-		{Name: "userName", Value: "ada.lovelace@example.com"}, {Name: "displayName", Value: "Ada Lovelace"}, {Name: "active", Value: true},
+		{Name: "userName", Value: "ada.lovelace@example.com"},
+		{Name: "displayName", Value: "Ada Lovelace"},
+		{Name: "active", Value: true},
 		{Name: "name", Value: scim.Object{{Name: "givenName", Value: "Ada"}, {Name: "familyName", Value: "Lovelace"}}},
-		{Name: "title", Value: "Engineer"}, {Name: "preferredLanguage", Value: "en_GB"}, {Name: "timezone", Value: "Europe/London"},
+		{Name: "title", Value: "Engineer"},
+		{Name: "preferredLanguage", Value: "en_GB"},
+		{Name: "timezone", Value: "Europe/London"},
 		{Name: "externalId", Value: "8a1f2c30-0000-7000-8000-000000000001"},
 		{Name: "phoneNumbers", Value: scim.List{scim.Object{{Name: "type", Value: "work"}, {Name: "value", Value: "+44 20 0000 0000"}}}},
 		{Name: "addresses", Value: scim.List{scim.Object{

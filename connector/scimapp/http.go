@@ -153,13 +153,13 @@ func (t *Target) send(ctx context.Context, method, path string, body *bytes.Buff
 		shared.users.Store(1)
 		defer shared.done()
 		r.Header, r.ContentLength, r.GetBody = h.change, int64(body.Len()), shared.open
-		r.Body, _ = shared.open() //nolint:bodyclose // it never fails, and the client closes what it sends
+		r.Body, _ = shared.open() // it never fails
 	}
 	if ifMatch != "" {
 		r.Header = r.Header.Clone()
 		r.Header.Set("If-Match", ifMatch)
 	}
-	response, err := t.config.HTTP.Do(r)
+	response, err := t.config.HTTP.Do(r) //nolint:bodyclose // web.Discard closes it
 	if err != nil {
 		return nil, transportFault(err, shared == nil || shared.read.Load())
 	}

@@ -97,8 +97,13 @@ func TestCompile(t *testing.T) {
 		{`active eq "True"`, true, "Entra ID: booleans as text"},
 		{`active ne "true"`, false, ""},
 		{`emails[primary eq "True"].value sw "ada@work"`, true, "Entra ID: roles[primary eq \"True\"].value"},
-		{`logins gt 6`, true, ""}, {`logins ge 7.0`, true, ""}, {`logins lt 7`, false, ""}, {`score le 1.5`, true, ""},
-		{`score eq 1.5`, true, ""}, {`logins eq "7"`, false, "values of different types are not equal"}, {`logins ne "7"`, true, ""},
+		{`logins gt 6`, true, ""},
+		{`logins ge 7.0`, true, ""},
+		{`logins lt 7`, false, ""},
+		{`score le 1.5`, true, ""},
+		{`score eq 1.5`, true, ""},
+		{`logins eq "7"`, false, "values of different types are not equal"},
+		{`logins ne "7"`, true, ""},
 		{`emails.type eq "work"`, true, "any value of a multi-valued attribute"},
 		{`emails eq "ADA@home.example"`, true, "PingFederate: emails means emails.value; elimity-com/scim panics"},
 		{`emails[type eq "work" and value ew "home.example"]`, false, "both conditions of one value"},
@@ -108,7 +113,8 @@ func TestCompile(t *testing.T) {
 		{`emails[type eq "other"].value ne "x"`, true, "no value compares as null"},
 		{`emails[type eq "home" and not (primary eq true)]`, true, ""},
 		{`emails[type eq "work"].display pr`, false, ""},
-		{`licenseID eq "L2"`, true, ""}, {`licenseID eq "l2"`, false, ""},
+		{`licenseID eq "L2"`, true, ""},
+		{`licenseID eq "l2"`, false, ""},
 		{`licenseID[value eq "L1"]`, true, "a simple value has the sub-attribute value"},
 		{`meta.created eq "2020-01-01T10:00:00Z"`, true, "RFC 7643 §2.3.5: times compare as times"},
 		{`meta.created gt "2020-01-01T11:00:00Z"`, false, ""},
@@ -121,7 +127,8 @@ func TestCompile(t *testing.T) {
 		{`urn:ietf:params:scim:schemas:extension:enterprise:2.0:User pr`, true, ""},
 		{`urn:acme:ext:2.0:User:department eq "r&d"`, false, "another extension"},
 		{`not (active eq true) or logins eq 7 and title eq ""`, true, "not, then and, then or"},
-		{`userName gt "ada"`, true, ""}, {`userName lt "b"`, true, ""},
+		{`userName gt "ada"`, true, ""},
+		{`userName lt "b"`, true, ""},
 	} {
 		e, err := filter.Parse(c.text)
 		if err != nil {
@@ -157,8 +164,14 @@ func TestFold(t *testing.T) {
 		a, b string
 		same bool
 	}{
-		{"STRASSE", "strasse", true}, {"ÄÖÜ", "äöü", true}, {"\u212a", "k", true}, {"ſ", "S", true}, {"Σ", "ς", true},
-		{"a", "b", false}, {"a", "ab", false}, {"İ", "i", false},
+		{"STRASSE", "strasse", true},
+		{"ÄÖÜ", "äöü", true},
+		{"\u212a", "k", true},
+		{"ſ", "S", true},
+		{"Σ", "ς", true},
+		{"a", "b", false},
+		{"a", "ab", false},
+		{"İ", "i", false},
 	} {
 		if got := filter.Fold(c.a) == filter.Fold(c.b); got != c.same || got != strings.EqualFold(c.a, c.b) {
 			t.Errorf("%q and %q: %v", c.a, c.b, got)

@@ -1,6 +1,7 @@
 package filter_test
 
 import (
+	"errors"
 	"reflect"
 	"testing"
 	"unicode/utf8"
@@ -22,7 +23,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string, unquoted bool) {
 		e, err := filter.Parser{Unquoted: unquoted}.Parse(s)
 		if err != nil {
-			if c := err.(*filter.Error).Column; c < 1 || c > utf8.RuneCountInString(s)+1 {
+			if e, ok := errors.AsType[*filter.Error](err); !ok || e.Column < 1 || e.Column > utf8.RuneCountInString(s)+1 {
 				t.Fatalf("%q: %v", s, err)
 			}
 			return

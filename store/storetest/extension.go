@@ -71,11 +71,17 @@ var skills = []struct {
 	values []string // "" draws a word
 	ops    []string
 }{
-	{"word", nil, nil}, {"Exact", nil, nil}, {"tags", nil, nil}, {"tags.value", nil, nil}, {"parts.value", nil, nil}, {"parts", nil, nil},
+	{"word", nil, nil},
+	{"Exact", nil, nil},
+	{"tags", nil, nil},
+	{"tags.value", nil, nil},
+	{"parts.value", nil, nil},
+	{"parts", nil, nil},
 	{"level", []string{"-2", "0", "2", "2.0", "9"}, []string{"eq", "ne", "gt", "ge", "lt", "le"}},
 	{"share", []string{"0.5", "2", "-0.25", "1e300"}, []string{"eq", "ne", "gt", "le"}},
 	{"since", []string{`"2026-01-01T00:00:00Z"`, `"2026-01-02T02:00:00+02:00"`, `"2026-01-01T00:00:00.0005Z"`, `"2026"`}, []string{"eq", "ne", "gt", "le", "sw"}},
-	{"open", []string{"true", "false"}, []string{"eq", "ne"}}, {"parts.size", []string{"0", "1", "9"}, []string{"eq", "ne", "gt"}},
+	{"open", []string{"true", "false"}, []string{"eq", "ne"}},
+	{"parts.size", []string{"0", "1", "9"}, []string{"eq", "ne", "gt"}},
 }
 
 // skillFilter draws a filter on the extension.

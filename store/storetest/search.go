@@ -78,7 +78,8 @@ func (s *staff) worker(i int) directory.PutUser {
 	}
 	if i%5 > 0 {
 		a.Set(scim.EnterpriseUserURN, scim.Object{
-			{Name: "department", Value: pick(10)}, {Name: "employeeNumber", Value: fmt.Sprint(i % 7)},
+			{Name: "department", Value: pick(10)},
+			{Name: "employeeNumber", Value: fmt.Sprint(i % 7)},
 			{Name: "manager", Value: scim.Object{{Name: "value", Value: fmt.Sprint("m", i%3)}}},
 		})
 	}
@@ -129,7 +130,8 @@ func seen(a scim.Object, kind, id string, created, modified time.Time) scim.Obje
 	o.Set("id", id)
 	o.Set("meta", scim.Object{
 		{Name: "resourceType", Value: kind},
-		{Name: "created", Value: created.Format("2006-01-02T15:04:05.000Z")}, {Name: "lastModified", Value: modified.Format("2006-01-02T15:04:05.000Z")},
+		{Name: "created", Value: created.Format("2006-01-02T15:04:05.000Z")},
+		{Name: "lastModified", Value: modified.Format("2006-01-02T15:04:05.000Z")},
 	})
 	return o
 }
@@ -395,7 +397,8 @@ func testRelatives(t *testing.T, open Open) {
 	c.commit(directory.DeleteUser{ID: ids[1]})
 	got, err := c.db.MembersOf(t.Context(), c.tenant, g, 10)
 	want := []directory.Relative{
-		{Kind: directory.UserKind, ID: string(ids[0]), Name: "u00000@acme.example"}, {Kind: directory.UserKind, ID: string(ids[2]), Name: "u00002@acme.example"},
+		{Kind: directory.UserKind, ID: string(ids[0]), Name: "u00000@acme.example"},
+		{Kind: directory.UserKind, ID: string(ids[2]), Name: "u00002@acme.example"},
 		{Kind: directory.GroupKind, ID: string(inner), Name: "inner"},
 	}
 	if err != nil || !slices.Equal(got, want) {

@@ -130,8 +130,10 @@ func actionSelect(s slice) {
 		s.Errorf("creates: %v", creates)
 	}
 	s.commit(provision.Batch{Links: []provision.Link{
-		{Source: provision.Ref{Type: "User", ID: "1"}, Target: "t1"}, {Source: provision.Ref{Type: "User", ID: "2"}, Target: "t2", Disabled: true},
-		{Source: provision.Ref{Type: "User", ID: "3"}}, {Source: provision.Ref{Type: "Group", ID: "1"}, Target: "t1"},
+		{Source: provision.Ref{Type: "User", ID: "1"}, Target: "t1"},
+		{Source: provision.Ref{Type: "User", ID: "2"}, Target: "t2", Disabled: true},
+		{Source: provision.Ref{Type: "User", ID: "3"}},
+		{Source: provision.Ref{Type: "Group", ID: "1"}, Target: "t1"},
 	}})
 	tally, err := s.db.Tally(s.Context(), s.tenant, s.job.ID, "c1")
 	s.ok(err)
