@@ -73,7 +73,7 @@ func (k *kept) truncate(w *counted) {
 	}
 	_, _ = w.Write(k.body[:len(k.body)/2])             // nobody to tell
 	_ = http.NewResponseController(w.Unwrap()).Flush() // a writer that cannot flush is cut all the same
-	panic(http.ErrAbortHandler) //nolint:forbidigo // the fault that is asked for
+	panic(http.ErrAbortHandler)                        //nolint:forbidigo // the fault that is asked for
 }
 
 // reset ends the connection with a TCP reset, or just ends it when it is not a plain one.
