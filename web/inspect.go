@@ -41,7 +41,7 @@ type Message struct {
 // Inspector keeps the last exchanges in memory, those of each holder apart. What looks like a credential (Authorization,
 // cookies, whatever has password, secret, token or the like in its name, and what the handler names) is replaced by Masked
 // before anything is kept, or, where the handler vouches for its answers, before anybody sees it; a body that cannot be searched
-// for such names is not kept. The zero value works. Safe for many goroutines.
+// for such names is not kept, and hides the detail of an error that answers it. The zero value works. Safe for many goroutines.
 //
 // A holder has room for Keep exchanges and Bytes bytes, and nobody else's traffic takes of that, as long as all together need
 // no more than Total. Beyond it whoever holds most gives first.
@@ -151,9 +151,12 @@ func (w *watch) end(e *exchange, at time.Time, took time.Duration) {
 	m := masker{names: w.who.Secrets}
 	w.text = m.appendURL(w.text[:0], r.URL)
 	k.ends[partURL] = len(w.text)
-	w.text = appendHeader(w.text, r.Header, nil)
+	w.text = m.appendHeader(w.text, r.Header, nil)
 	k.ends[partHead] = len(w.text)
 	body, why := w.in.masked(&m, r.Header.Get("Content-Type"))
+	if part := w.unread(); part != "" {
+		body, why = nil, part
+	}
 	whole := body
 	if limit := w.out.limit; len(body) > limit { // only Then gets it
 		body, why = nil, tooLarge(w.in.size)
@@ -161,7 +164,7 @@ func (w *watch) end(e *exchange, at time.Time, took time.Duration) {
 	w.text, k.omitted = append(w.text, body...), why
 	k.ends[partBody] = len(w.text)
 	answer := e.answer.Header()
-	w.text = appendHeader(w.text, answer, ownHeaders)
+	w.text = m.appendHeader(w.text, answer, ownHeaders)
 	k.ends[partAnswerHead] = len(w.text)
 	m.details = m.found
 	if w.who.Vouched && k.status/100 == 2 && !m.found && w.out.size <= int64(w.out.limit) {
@@ -181,6 +184,17 @@ func (w *watch) end(e *exchange, at time.Time, took time.Duration) {
 	w.release()
 }
 
+// unread says how much of the request's body the handler has not read: what it did read is no part to show, or to judge.
+func (w *watch) unread() string {
+	switch size := w.request.ContentLength; {
+	case w.in.ended || size >= 0 && w.in.size >= size:
+		return ""
+	case w.in.size == 0:
+		return "a body that was not read"
+	}
+	return fmt.Sprintf("a body of which %d bytes were read", w.in.size)
+}
+
 // release makes the memory ready for the next exchange.
 func (w *watch) release() {
 	const most = 64 << 10
@@ -189,7 +203,7 @@ func (w *watch) release() {
 	}
 	clear(w.in.kept) // what was sent is gone, secrets with it
 	clear(w.out.kept)
-	w.in.size, w.out.size, w.in.kept, w.out.kept = 0, 0, w.in.kept[:0], w.out.kept[:0]
+	w.in, w.out = capture{kept: w.in.kept[:0]}, capture{kept: w.out.kept[:0]}
 	w.inspector, w.request, w.who = nil, nil, Watched{}
 	watches.Put(w)
 }
@@ -305,6 +319,7 @@ type tee struct {
 func (t *tee) Read(p []byte) (int, error) {
 	n, err := t.ReadCloser.Read(p)
 	t.to.add(p[:n])
+	t.to.ended = t.to.ended || err == io.EOF
 	return n, err
 }
 
@@ -313,6 +328,7 @@ type capture struct {
 	kept  []byte
 	limit int
 	size  int64
+	ended bool // nothing comes after
 }
 
 func (c *capture) add(p []byte) {
@@ -322,12 +338,14 @@ func (c *capture) add(p []byte) {
 	}
 }
 
-// masked is the body without its secrets, or why there is none. It is valid until the capture is used again.
+// masked is the body without its secrets, or why there is none. It is valid until the capture is used again. A body that may
+// hold a secret, since it could not be searched, counts as one that does.
 func (c *capture) masked(m *masker, contentType string) (body []byte, why string) {
 	switch {
 	case c.size == 0:
 		return nil, ""
 	case c.size > int64(c.limit):
+		m.found = true
 		return nil, tooLarge(c.size)
 	}
 	media := contentType
@@ -335,20 +353,22 @@ func (c *capture) masked(m *masker, contentType string) (body []byte, why string
 		media, _, _ = mime.ParseMediaType(contentType)
 	}
 	media = strings.ToLower(media)
+	kind := "of " + media
 	switch {
 	case media == "":
-		return nil, fmt.Sprintf("%d bytes of unknown type", c.size)
+		kind = "of unknown type"
 	case media == "application/json" || strings.HasSuffix(media, "+json"):
 		if body, ok := m.json(c.kept); ok {
 			return body, ""
 		}
-		return nil, fmt.Sprintf("%d bytes that are not JSON", c.size)
+		kind = "that are not JSON"
 	case media == "application/x-www-form-urlencoded":
 		if form, err := url.ParseQuery(string(c.kept)); err == nil {
 			return []byte(m.query(form)), ""
 		}
 	}
-	return nil, fmt.Sprintf("%d bytes of %s", c.size, media)
+	m.found = m.found || m.mayHold(c.kept)
+	return nil, fmt.Sprintf("%d bytes %s", c.size, kind)
 }
 
 func tooLarge(size int64) string { return fmt.Sprintf("%d bytes, too large to show", size) }

@@ -25,24 +25,30 @@ func partsOf(first byte) []string {
 		return verifyParts
 	case 'o':
 		return onceParts
+	case 'k':
+		return kennParts
+	case 'm':
+		return motParts
 	}
 	return nil
 }
 
 var (
-	passParts   = []string{"password", "passwd", "passphrase", "passcode", "pwd", "privatekey"}
-	signParts   = []string{"secret", "signature"}
+	passParts   = []string{"passw", "passphrase", "passcode", "pwd", "privatekey"} // password, passwd, Passwort
+	signParts   = []string{"secret", "signature", "senha"}
 	tokenParts  = []string{"token"}
-	cookieParts = []string{"credential", "cookie"}
+	cookieParts = []string{"credential", "cookie", "contrase"}
 	accessParts = []string{"assertion", "apikey", "accesskey", "authorization"}
 	verifyParts = []string{"verifier"}
 	onceParts   = []string{"otp"}
+	kennParts   = []string{"kennwort"}
+	motParts    = []string{"motdepasse"}
 )
 
 // seconds has, for the first letter of a part, a bit for each letter that may follow: most text is passed over by it.
 var seconds = [128]uint32{
 	'p': bit('a') | bit('w') | bit('r'), 's': bit('e') | bit('i'), 't': bit('o'), 'c': bit('r') | bit('o'),
-	'a': bit('s') | bit('p') | bit('c') | bit('u'), 'v': bit('e'), 'o': bit('t'),
+	'a': bit('s') | bit('p') | bit('c') | bit('u'), 'v': bit('e'), 'o': bit('t'), 'k': bit('e'), 'm': bit('o'),
 }
 
 func bit(letter byte) uint32 { return 1 << (letter - 'a') }
@@ -140,21 +146,25 @@ func (m *masker) exact(text []byte) bool {
 		return false
 	}
 	var buf [64]byte
-	word := buf[:0]
+	word, long := buf[:0], false // no attribute has a name that long
 	for _, c := range text {
 		switch {
-		case strings.IndexByte(".:[]() \"", c) >= 0: // between the names of a path
-			if m.names[string(word)] {
+		case c < 0x80 && c != '_' && c != '-' && c != '$' && !isAlnum(c): // between the names of a path
+			if !long && m.names[string(word)] {
 				return true
 			}
-			word = buf[:0]
-		case len(word) == len(buf): // no attribute is that long
-			return false
+			word, long = buf[:0], false
+		case len(word) == len(buf):
+			long = true
 		default:
 			word = append(word, lower(c))
 		}
 	}
-	return m.names[string(word)]
+	return !long && m.names[string(word)]
+}
+
+func isAlnum(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= lower(c) && lower(c) <= 'z'
 }
 
 // ownHeaders are what Surface adds to every answer. They say nothing about the exchange.
@@ -163,19 +173,19 @@ var ownHeaders = map[string]bool{
 }
 
 // appendHeader appends a line for each value, without those that are left out.
-func appendHeader(to []byte, h http.Header, without map[string]bool) []byte {
+func (m *masker) appendHeader(to []byte, h http.Header, without map[string]bool) []byte {
 	for name, values := range h {
 		if without[name] {
 			continue
 		}
-		secret := holdsSecretName(name)
+		secret := isSecretHeader(name)
 		for _, value := range values {
 			to = append(append(to, name...), ": "...)
 			switch {
 			case secret:
 				value = maskScheme(value)
-			case name == "Location" || name == "Referer":
-				value = maskAddress(value)
+			case strings.Contains(value, "://") || strings.HasPrefix(value, "/"):
+				value = m.address(value)
 			case looksSecret(value) && name != "Www-Authenticate": // which says Bearer and what is missing
 				value = Masked
 			}
@@ -183,6 +193,11 @@ func appendHeader(to []byte, h http.Header, without map[string]bool) []byte {
 		}
 	}
 	return to
+}
+
+// isSecretHeader knows, beside the names that are secret anywhere, those of gateways, such as X-Functions-Key and X-Jwt.
+func isSecretHeader(name string) bool {
+	return holdsSecretName(name) || strings.HasSuffix(name, "-Key") || strings.HasSuffix(name, "-Jwt") || strings.HasSuffix(name, "-Session")
 }
 
 // maskScheme keeps the scheme of an Authorization header: it is worth seeing and no secret.
@@ -193,36 +208,74 @@ func maskScheme(value string) string {
 	return Masked
 }
 
-func maskAddress(text string) string {
-	if !strings.ContainsAny(text, "?@#") {
+// address is a header's value that holds an address: without user and fragment, and the secrets of its query masked. What has
+// more than the address in it stays only when there can be none.
+func (m *masker) address(text string) string {
+	_, host, _ := strings.Cut(text, "://")
+	if end := strings.IndexAny(host, "/ "); end >= 0 {
+		host = host[:end]
+	}
+	if !strings.ContainsAny(text, "?#") && !strings.Contains(host, "@") && !holdsCredential(text) {
 		return text
 	}
 	u, err := url.Parse(text)
-	if err != nil {
+	if err != nil || u.Scheme == "" && text[0] != '/' {
 		return Masked
 	}
-	if u.RawQuery != "" {
-		u.RawQuery = (&masker{}).query(u.Query())
-	}
-	u.User, u.Fragment = nil, ""
-	return u.String()
+	apart := masker{names: m.names} // no answer repeats a header
+	return string(apart.appendURL([]byte(origin(u)), u))
 }
 
+// origin is what comes before an address's path.
+func origin(u *url.URL) string {
+	if u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// appendURL appends path and query without their secrets.
 func (m *masker) appendURL(to []byte, u *url.URL) []byte {
-	to = append(to, u.EscapedPath()...)
+	path := u.EscapedPath()
+	if m.secret([]byte(path)) && strings.Contains(path, "=") || holdsCredential(path) { // /Users;token=x, and whoever takes a token for an id
+		m.found = true
+		path = maskPath(path)
+	}
+	to = append(to, path...)
 	if u.RawQuery == "" {
 		return to
 	}
 	return append(append(to, '?'), m.query(u.Query())...)
 }
 
+// maskPath masks the segments of a path that hold a value, and those that look like a credential.
+func maskPath(path string) string {
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		if strings.Contains(part, "=") || looksSecret(part) {
+			parts[i] = Masked
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
 func (m *masker) query(q url.Values) string {
 	for name, values := range q {
 		for i, value := range values {
-			if m.secret([]byte(name)) || looksSecret(value) || (strings.EqualFold(name, "filter") && m.secret([]byte(value))) { // password eq "…"
+			if m.secret([]byte(name)) || looksSecret(value) || compares(value) && m.secret([]byte(value)) {
 				values[i], m.found = Masked, true
 			}
 		}
 	}
 	return strings.ReplaceAll(q.Encode(), url.QueryEscape(Masked), Masked)
+}
+
+// compares reports whether a text is more than a name or a list of names: it may be a filter, which compares a value.
+func compares[T ~string | ~[]byte](text T) bool {
+	for i := range len(text) {
+		if c := text[i]; c == ' ' || c == '"' || c == '\'' || c == '[' || c == '(' || c == '=' {
+			return true
+		}
+	}
+	return false
 }

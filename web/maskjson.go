@@ -12,11 +12,11 @@ const maxDepth = 64
 // not exactly one JSON value or nests too deeply; when a glance shows that nothing in it can be secret, the text itself comes
 // back.
 func (m *masker) json(text []byte) ([]byte, bool) {
-	if m.harmless(text) {
-		return text, true
-	}
 	if !json.Valid(text) {
 		return nil, false
+	}
+	if m.harmless(text) {
+		return text, true
 	}
 	w := jsonMasker{masker: m, in: text, out: make([]byte, 0, len(text)+64)}
 	if !w.value(maxDepth) {
@@ -25,7 +25,7 @@ func (m *masker) json(text []byte) ([]byte, bool) {
 	return w.out, true
 }
 
-// harmless reports that no secret can be in the text, without taking it apart: nothing in it is like a secret's name or like a
+// harmless reports that no secret can be in valid JSON, without taking it apart: nothing in it is like a secret's name or like a
 // credential, and no escape could hide one.
 func (m *masker) harmless(text []byte) bool {
 	text = bytes.TrimSpace(text)
@@ -46,6 +46,11 @@ func (m *masker) harmless(text []byte) bool {
 		}
 		rest = rest[quote+1:]
 	}
+}
+
+// mayHold reports whether a secret may be in a text that is not JSON, or not quite.
+func (m *masker) mayHold(text []byte) bool {
+	return m.secret(text) || holdsCredential(text) || bytes.IndexByte(text, '\\') >= 0
 }
 
 // jsonMasker copies valid JSON from in to out.
@@ -205,7 +210,7 @@ func (w *jsonMasker) path() bool {
 	raw := w.quoted()
 	path := unquoted(raw)
 	secret := w.secret(path)
-	if secret && bytes.IndexByte(path, '[') >= 0 {
+	if secret && compares(path) {
 		w.mask()
 	} else {
 		w.out = append(w.out, raw...)
@@ -234,7 +239,7 @@ func (w *jsonMasker) text(depth int) bool {
 		return true
 	case len(inner) == 0 || inner[0] != '{' && inner[0] != '[':
 	case !json.Valid(inner):
-		if w.secret(inner) {
+		if w.mayHold(inner) {
 			w.mask()
 			return true
 		}
