@@ -5,8 +5,8 @@
 // place in the document, what was seen, and which clients are known for it. Nothing is refused because of it.
 //
 // Invariants: Examine is a pure function; it never panics; its time is bounded by the size of the request and by maxNodes, and it
-// returns each code once at most, with the number of times that it was met. What it shows of a value is at most maxSeen bytes
-// long, and nothing of attributes that are never returned.
+// returns each code once at most, with the number of times that it was met. What it shows of a request is short, can be kept by any
+// database and printed on any terminal, and is nothing of attributes that are never returned.
 package conform
 
 import (
@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"lockstep/scim"
 )
@@ -69,6 +71,7 @@ func (t Tally) Plus(o Tally) Tally {
 const (
 	maxNodes = 20_000 // values that are looked at
 	maxSeen  = 100    // bytes of a value that are shown
+	maxPath  = 200    // bytes of a path
 )
 
 // Examine returns the deviations of a request to an endpoint with these resource types, in the order in which they were met.
@@ -81,10 +84,13 @@ func Examine(types []*scim.Type, r Request) []Deviation {
 	x.etag("If-None-Match", r.Header("If-None-Match"))
 	segments := strings.Split(strings.Trim(r.Path, "/"), "/")
 	x.query(x.typesAt(segments[0]), r.Query)
-	if r.Method != "POST" && r.Method != "PUT" && r.Method != "PATCH" || r.Unknown {
+	if r.Method != "POST" && r.Method != "PUT" && r.Method != "PATCH" {
 		return x.found
 	}
 	x.contentType(r.Header("Content-Type"))
+	if r.Unknown {
+		return x.found
+	}
 	o, err := scim.DecodeWhole(r.Body)
 	if err != nil {
 		seen := "nothing"
@@ -112,7 +118,7 @@ func (x *examiner) note(code Code, path, seen string) {
 		x.found[i].Times++
 		return
 	}
-	x.found = append(x.found, Deviation{Rule: Describe(code), Path: path, Seen: clip(seen), Times: 1})
+	x.found = append(x.found, Deviation{Rule: Describe(code), Path: clip(path, maxPath), Seen: clip(seen, maxSeen), Times: 1})
 }
 
 // noteValue is note for a value, which is printed only when it is shown.
@@ -172,12 +178,14 @@ func (x *examiner) etag(name, header string) {
 	if header == "" || strings.TrimSpace(header) == "*" {
 		return
 	}
-	for tag := range strings.SplitSeq(header, ",") {
-		tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
-		if len(tag) < 2 || tag[0] != '"' || tag[len(tag)-1] != '"' {
+	for rest := strings.TrimSpace(header); rest != ""; {
+		tag, opened := strings.CutPrefix(strings.TrimPrefix(rest, "W/"), `"`)
+		_, after, closed := strings.Cut(tag, `"`) // a comma may be within
+		if !opened || !closed {
 			x.note(EntityTag, name, header)
 			return
 		}
+		rest = strings.TrimLeft(after, ", \t")
 	}
 }
 
@@ -224,12 +232,22 @@ func (x *examiner) sortOrder(value string) {
 	}
 }
 
-// clip shortens what is shown.
-func clip(s string) string {
-	if len(s) <= maxSeen {
-		return strings.ToValidUTF8(s, "\uFFFD")
+// clip shortens what is shown to so many bytes, and puts a mark in the place of what a terminal would obey or a database refuse.
+func clip(s string, most int) string {
+	cut := len(s) > most
+	if cut {
+		s = s[:most]
 	}
-	return strings.ToValidUTF8(s[:maxSeen-3], "") + "…"
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
+			return utf8.RuneError
+		}
+		return r // also of bytes that are no UTF-8
+	}, s)
+	if len(s) <= most && !cut {
+		return s
+	}
+	return strings.ToValidUTF8(s[:min(len(s), most-len("…"))], "") + "…"
 }
 
 // shown is a value as JSON, short.
@@ -246,7 +264,7 @@ func shown(v any) string {
 		}
 		return string(scim.AppendValue(nil, v))
 	case string:
-		return string(scim.AppendValue(nil, clip(v)))
+		return string(scim.AppendValue(nil, clip(v, maxSeen)))
 	}
 	return string(scim.AppendValue(nil, v))
 }

@@ -61,7 +61,6 @@ func (x *examiner) filter(types []*scim.Type, text, at string) {
 		x.note(FilterUnquoted, at, text)
 	}
 	var least []Deviation
-	before := x.found
 	for i, t := range types {
 		one := &examiner{masked: x.masked, nodes: x.nodes}
 		one.expr(filterScope{t: t, at: at, text: text}, e)
@@ -69,7 +68,6 @@ func (x *examiner) filter(types []*scim.Type, text, at string) {
 			least = one.found
 		}
 	}
-	x.found = before
 	for _, d := range least {
 		x.note(d.Code, d.Path, d.Seen)
 	}

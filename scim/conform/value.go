@@ -99,7 +99,7 @@ func (x *examiner) extension(t *scim.Type, to place, a scim.Attr, path string, l
 	}
 	o, ok := a.Value.(scim.Object)
 	if !ok {
-		if a.Value != nil {
+		if a.Value != nil && !x.isMasked(a.Value) {
 			x.noteValue(ValueType, path, a.Value)
 		}
 		return
@@ -144,7 +144,7 @@ func (x *examiner) attribute(to place, p filter.Path, v any, path string, create
 func (x *examiner) value(a *scim.Attribute, v any, path string) {
 	list, isList := v.(scim.List)
 	switch {
-	case v == nil:
+	case v == nil || x.isMasked(v):
 		return
 	case !a.MultiValued && isList:
 		x.noteValue(SingleMulti, path, v)
@@ -173,7 +173,7 @@ func (x *examiner) value(a *scim.Attribute, v any, path string) {
 // single examines one value.
 func (x *examiner) single(a *scim.Attribute, v any, path string) {
 	text, isText := v.(string)
-	if v == nil || isText && text == x.masked && x.masked != "" || hidden(a) {
+	if v == nil || x.isMasked(v) || hidden(a) {
 		return
 	}
 	switch a.Type {
@@ -273,6 +273,11 @@ func (x *examiner) complex(a *scim.Attribute, v any, path string) {
 			x.value(s, sub.Value, path+"."+sub.Name)
 		}
 	}
+}
+
+// isMasked reports whether a value was taken away because it is secret: it may have been of any type.
+func (x *examiner) isMasked(v any) bool {
+	return x.masked != "" && v == x.masked
 }
 
 // hidden reports whether values of the attribute are not to be shown.
