@@ -64,13 +64,18 @@ func (s *scimReports) add(c counted, all []conform.Tally) {
 	}
 }
 
-// write writes what waits. What cannot be written waits on.
-func (s *scimReports) write(ctx context.Context) error {
+// write writes what waits of a tenant, or of all of them when it is "". What cannot be written waits on.
+func (s *scimReports) write(ctx context.Context, of lockstep.TenantID) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
+	batch := map[counted]map[conform.Code]conform.Tally{}
 	s.mu.Lock()
-	batch := s.waiting
-	s.waiting = nil
+	for c, tallies := range s.waiting {
+		if of == "" || of == c.tenant {
+			batch[c] = tallies
+			delete(s.waiting, c)
+		}
+	}
 	s.mu.Unlock()
 	var errs []error
 	for c, tallies := range batch {
@@ -86,13 +91,13 @@ func (s *scimReports) write(ctx context.Context) error {
 // run writes now and then until ctx ends, and then what is left.
 func (s *scimServer) run(ctx context.Context) error {
 	for wait(ctx, talliesEvery) == nil {
-		if err := s.reports.write(ctx); err != nil && ctx.Err() == nil {
+		if err := s.reports.write(ctx, ""); err != nil && ctx.Err() == nil {
 			s.config.Log.Warn("deviations of SCIM clients were not written; tried again", "error", err)
 		}
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	return s.reports.write(last)
+	return s.reports.write(last, "")
 }
 
 // Endpoint implements console.SCIM.
@@ -156,7 +161,7 @@ func (c *scimClient) secretsOf(schemas *directory.Schemas) map[string]bool {
 
 // Report implements api.SCIM. It has everything that this node has counted, and of others all but the last seconds.
 func (s *scimServer) Report(ctx context.Context, t lockstep.TenantID) (map[lockstep.TokenID][]conform.Tally, error) {
-	if err := s.reports.write(ctx); err != nil {
+	if err := s.reports.write(ctx, t); err != nil {
 		return nil, err
 	}
 	return s.db.Tallies(ctx, t)
@@ -164,7 +169,7 @@ func (s *scimServer) Report(ctx context.Context, t lockstep.TenantID) (map[locks
 
 // ClearReport implements api.SCIM.
 func (s *scimServer) ClearReport(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID) error {
-	if err := s.reports.write(ctx); err != nil {
+	if err := s.reports.write(ctx, t); err != nil {
 		return err
 	}
 	return s.db.ClearTallies(ctx, by, t, id)
