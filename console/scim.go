@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"encoding/hex"
 	"net/http"
 	"net/url"
 	"slices"
@@ -46,6 +47,7 @@ type scimView struct {
 
 type scimToken struct {
 	ID, Name, May string
+	Secret        string // which secret it has: a part of its hash
 	Used, Expires time.Time
 	Soon, Over    bool // it expires soon, or has expired
 	FormerEnds    time.Time
@@ -179,7 +181,7 @@ const expirySoon = 30 * 24 * time.Hour
 
 func scimTokenOf(e api.TokenEntry, now time.Time) scimToken {
 	v := scimToken{
-		ID: string(e.ID), Name: e.Name, Used: e.LastUsed, Expires: e.Expires, FormerEnds: e.Former.Ends, FormerUsed: e.FormerUsed, Strict: e.Strict,
+		ID: string(e.ID), Name: e.Name, Secret: secretMark(e.Hash), Used: e.LastUsed, Expires: e.Expires, FormerEnds: e.Former.Ends, FormerUsed: e.FormerUsed, Strict: e.Strict,
 		May: "reads", Over: !e.Expires.IsZero() && !now.Before(e.Expires),
 	}
 	v.Soon = !v.Over && !e.Expires.IsZero() && e.Expires.Sub(now) < expirySoon
@@ -266,6 +268,9 @@ func scimMessageOf(m web.Message) scimMessage {
 	return v
 }
 
+// secretMark tells one secret of a token from the next and says nothing about either.
+func secretMark(h token.Hash) string { return hex.EncodeToString(h[:4]) }
+
 // findSCIMToken finds the SCIM token that a form is about.
 func (s *Server) findSCIMToken(r *http.Request, t lockstep.TenantID) (api.TokenEntry, error) {
 	all, err := s.Tokens.ListTokens(r.Context(), t)
@@ -280,14 +285,18 @@ func (s *Server) findSCIMToken(r *http.Request, t lockstep.TenantID) (api.TokenE
 	return api.TokenEntry{}, err
 }
 
-// rotateToken gives a token a new secret and shows it, this once.
+// rotateToken gives a token a new secret and shows it, this once. A form that is sent again, as by a browser that reloads the page
+// with the secret, is about a secret that is no longer the token's.
 func (s *Server) rotateToken(w http.ResponseWriter, r *http.Request, v visit) error {
 	e, err := s.findSCIMToken(r, v.tenant())
 	if err != nil {
 		return err
 	}
+	if r.PostFormValue("of") != secretMark(e.Hash) {
+		return &lockstep.Error{Code: lockstep.CodeConflict, Detail: "The token has another secret by now, so it was not rotated. To rotate it once more, begin at its row."}
+	}
 	hours, err := strconv.Atoi(r.PostFormValue("overlap"))
-	if err != nil {
+	if err != nil || hours < 0 || hours > int(token.MaxOverlap/time.Hour) {
 		return unreadable()
 	}
 	now, expires := s.now(), e.Expires

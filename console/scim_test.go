@@ -120,7 +120,7 @@ func TestSCIMRotate(t *testing.T) {
 	b := w.signedIn(w.tenant)
 	k, old := w.scimToken("entra", w.now().Add(time.Hour*1000))
 	path := "/inbound/tokens/" + string(k.ID) + "/rotate"
-	a := b.post(path, "overlap", "24", "days", "365").is(http.StatusOK)
+	a := b.post(path, "of", secretOf(w, k.ID), "overlap", "24", "days", "365").is(http.StatusOK)
 	checkPage(t, a)
 	text := a.has("code", "lkp_").text
 	got, err := w.db.Token(t.Context(), k.ID)
@@ -134,17 +134,52 @@ func TestSCIMRotate(t *testing.T) {
 	if a := b.get("/inbound"); strings.Contains(a.body, text) || len(a.find("td", "not used since")) != 1 {
 		t.Error("the page shows the secret again, or not that the old one still works")
 	}
-	b.post(path, "overlap", "0", "days", "0").is(http.StatusOK)
+	b.post(path, "of", secretOf(w, k.ID), "overlap", "0", "days", "0").is(http.StatusOK)
 	got, err = w.db.Token(t.Context(), k.ID)
 	w.must(err)
 	if got.Check(text, w.now()) == nil {
 		t.Error("without an overlap the old secret still works")
 	}
-	b.post(path, "overlap", "a day").is(http.StatusBadRequest)
-	b.post(path, "overlap", fmt.Sprint(24*365)).is(http.StatusBadRequest)
+	of := secretOf(w, k.ID)
+	b.post(path, "of", of, "overlap", "-1").is(http.StatusBadRequest)
+	b.post(path, "of", of, "overlap", "5124096").is(http.StatusBadRequest) // more hours than a Duration holds
+	b.post(path, "of", of, "overlap", "a day").is(http.StatusBadRequest)
+	b.post(path, "of", of, "overlap", fmt.Sprint(24*365)).is(http.StatusBadRequest)
 	b.post("/inbound/tokens/"+string(lockstep.NewID[lockstep.TokenID]())+"/rotate", "overlap", "0").is(http.StatusNotFound)
 	w.later(400 * 24 * time.Hour)
 	b = w.signedIn(w.tenant)
-	b.post(path, "overlap", "0", "days", "0").is(http.StatusConflict)
+	b.post(path, "of", of, "overlap", "0", "days", "0").is(http.StatusConflict)
 	b.get("/inbound").has("td", "expired")
+}
+
+// secretOf is what the form of a token sends of the secret that it had when the page was made.
+func secretOf(w *world, id lockstep.TokenID) string {
+	w.Helper()
+	k, err := w.db.Token(w.Context(), id)
+	w.must(err)
+	return fmt.Sprintf("%x", k.Hash[:4])
+}
+
+// TestSCIMRotateTwice: whoever reloads the page with the new secret does not rotate again, which would end the secret that the
+// client still has; and whoever means to rotate again is told so.
+func TestSCIMRotateTwice(t *testing.T) {
+	w := newWorld(t, 0)
+	b := w.signedIn(w.tenant)
+	k, old := w.scimToken("entra", time.Time{})
+	page := b.get("/inbound")
+	of := secretOf(w, k.ID)
+	if !strings.Contains(page.body, `name="of" value="`+of+`"`) || strings.Contains(page.body, "ends at once") {
+		t.Error("the form does not say which secret it is about, or warns without reason")
+	}
+	form := []string{"of", of, "overlap", "24", "days", "0"}
+	path := "/inbound/tokens/" + string(k.ID) + "/rotate"
+	b.post(path, form...).is(http.StatusOK)
+	b.post(path, form...).is(http.StatusConflict)
+	b.post(path, "overlap", "24", "days", "0").is(http.StatusConflict)
+	got, err := w.db.Token(t.Context(), k.ID)
+	w.must(err)
+	if half, err := got.Match(old, w.now()); half != token.Old || err != nil {
+		t.Errorf("the old secret: %v, %v", half, err)
+	}
+	b.get("/inbound").has("p", "ends at once")
 }
