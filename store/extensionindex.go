@@ -242,17 +242,19 @@ func (db *DB) build() {
 // Whoever writes a user from the moment the index is known on maintains it. Those whom the page reads are held until its end, so
 // that nobody changes one whose old values are just being written.
 func (t *tx) buildPage() error {
-	rows, err := t.query("SELECT tenant, urn, last FROM extension_index WHERE ready = FALSE ORDER BY tenant, urn, last LIMIT 1")
-	type place struct{ tenant, urn, last string }
-	places, err := collect(rows, err, func(s scanner) (p place, err error) { return p, s.Scan(&p.tenant, &p.urn, &p.last) })
+	rows, err := t.query("SELECT tenant, urn FROM extension_index WHERE ready = FALSE ORDER BY tenant, urn, last LIMIT 1")
+	type place struct{ tenant, urn string }
+	places, err := collect(rows, err, func(s scanner) (p place, err error) { return p, s.Scan(&p.tenant, &p.urn) })
 	if err != nil || len(places) == 0 {
 		return err
 	}
 	p, tenant := places[0], lockstep.TenantID(places[0].tenant)
 	t.work.builds = true // look again afterwards
 	hold := t.db.dialect.hold()
-	rows, err = t.query("SELECT no FROM extension_index WHERE tenant = $1 AND urn = $2 AND ready = FALSE ORDER BY no"+hold, p.tenant, p.urn)
-	open, err := collect(rows, err, scanInt)
+	// These, and from the place of the one that is least far: more may be defined while the page is written.
+	last := ""
+	rows, err = t.query("SELECT no, last FROM extension_index WHERE tenant = $1 AND urn = $2 AND ready = FALSE ORDER BY last DESC"+hold, p.tenant, p.urn)
+	open, err := collect(rows, err, func(s scanner) (no int64, err error) { return no, s.Scan(&no, &last) })
 	if err != nil || len(open) == 0 { // another node has just finished them
 		return err
 	}
@@ -264,7 +266,7 @@ func (t *tx) buildPage() error {
 	if e == nil {
 		return fmt.Errorf("an index of the schema %s, which is gone", p.urn)
 	}
-	rows, err = t.query("SELECT id, doc FROM "+tableOf(e.Kind)+" WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3"+hold, p.tenant, p.last, int64(buildRows))
+	rows, err = t.query("SELECT id, doc FROM "+tableOf(e.Kind)+" WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3"+hold, p.tenant, last, int64(buildRows))
 	docs, err := collect(rows, err, scanDoc)
 	if err != nil {
 		return err
@@ -273,23 +275,30 @@ func (t *tx) buildPage() error {
 	if err := t.enter(indexes, e, docs); err != nil {
 		return err
 	}
-	if len(docs) == buildRows {
-		_, err = t.exec("UPDATE extension_index SET last = $3, at = $4 WHERE tenant = $1 AND urn = $2 AND ready = FALSE AND last < $3",
-			p.tenant, p.urn, docs[len(docs)-1].id, millis(t.at))
-		return err
+	if len(docs) < buildRows {
+		return t.complete(tenant, open)
 	}
-	return t.complete(tenant, p.urn)
+	for _, no := range open {
+		_, err := t.exec("UPDATE extension_index SET last = $3, at = $4 WHERE tenant = $1 AND no = $2 AND last < $3",
+			p.tenant, no, docs[len(docs)-1].id, millis(t.at))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// complete lets searches use the indexes of an extension.
-func (t *tx) complete(tenant lockstep.TenantID, urn string) error {
-	_, err := t.exec("UPDATE extension_index SET ready = TRUE, at = $3 WHERE tenant = $1 AND urn = $2 AND ready = FALSE", string(tenant), urn, millis(t.at))
-	if err != nil {
-		return err
+// complete lets searches use the indexes.
+func (t *tx) complete(tenant lockstep.TenantID, open []int64) error {
+	for _, no := range open {
+		if _, err := t.exec("UPDATE extension_index SET ready = TRUE, at = $3 WHERE tenant = $1 AND no = $2", string(tenant), no, millis(t.at)); err != nil {
+			return err
+		}
 	}
 	if _, err := t.exec("UPDATE feed_head SET schemas = schemas + 1 WHERE tenant = $1", string(tenant)); err != nil {
 		return err
 	}
+	var err error
 	t.work.schemas, err = readSchemas(t.query, tenant)
 	return err
 }
