@@ -118,6 +118,8 @@ func (c *definition) attributes(list []scim.Attribute, prefix string, sub bool) 
 func (c *definition) attribute(a *scim.Attribute, path string) error {
 	text := a.Type == scim.String || a.Type == scim.Reference
 	switch {
+	case strings.EqualFold(a.Name, "password"):
+		return invalid("The attribute %s: Lockstep keeps passwords in one place, as hashes, and no schema adds another.", path)
 	case a.Mutability == scim.WriteOnly || a.Returned == scim.ReturnedNever:
 		return invalid("The attribute %s would be write-only or never returned. Lockstep keeps no such values but passwords.", path)
 	case len(a.Description) > maxText || len(a.CanonicalValues) > maxCanonical || tooLong(a.CanonicalValues) || tooLong(a.ReferenceTypes):

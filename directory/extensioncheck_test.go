@@ -43,6 +43,8 @@ func TestDefinitions(t *testing.T) {
 		with(`{"name": "a", "tpye": "string"}`):                             `"tpye"`,
 		with(`{"name": "a", "type": "text"}`):                               "one of string, boolean",
 		with(`{"name": "a", "type": "STRING", "mutability": "Immutable"}`):  "",
+		with(`{"name": "ok"}, {"name": "a", "type": "text"}`):               "In the definition of a: attributes.type takes one of string",
+		with(`{"name": "Password"}`):                                        "no schema adds another",
 		with(`{"name": "a b"}`):                                             "not a letter followed",
 		with(`{"name": "$ref"}`):                                            "not a letter followed",
 		with(`{"name": "a"}, {"name": "A"}`):                                "twice",

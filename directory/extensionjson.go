@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -55,14 +56,29 @@ var definitions = sync.OnceValue(func() *scim.Type {
 // required, and, in attributes, filterable, closed, maxLength and maxValues. Members it does not know are an error, lest a
 // misspelt characteristic be lost; meta is ignored. The error has lockstep.CodeInvalid. The result still has to be validated.
 func ParseExtension(o scim.Object) (Extension, error) {
+	whole := o
 	o, err := definitions().Check(o, scim.Mode{RefuseUnknown: true})
 	if err != nil {
-		return Extension{}, detail(err)
+		return Extension{}, wrongAt(whole, detail(err))
 	}
 	e := Extension{Kind: Kind(spelled(o.Text("resourceType"), []string{string(UserKind), string(GroupKind)}))}
 	e.Schema = scim.Schema{ID: o.Text("id"), Name: o.Text("name"), Description: o.Text("description"), Attributes: parseAttributes(o.Get("attributes"))}
 	e.Required, _ = o.Get("required").(bool)
 	return e, nil
+}
+
+// wrongAt adds to the error of a definition which attribute it is of, if it is of one: the error speaks of members.
+func wrongAt(o scim.Object, err error) error {
+	list, _ := o.Get("attributes").(scim.List)
+	for _, v := range list {
+		a, _ := v.(scim.Object)
+		one := scim.Object{{Name: "id", Value: "x"}, {Name: "attributes", Value: scim.List{v}}}
+		if _, wrong := definitions().Check(one, scim.Mode{RefuseUnknown: true}); wrong != nil && a.Text("name") != "" {
+			s, _ := errors.AsType[*scim.Error](wrong) // as Check says
+			return invalid("In the definition of %s: %s.", clip(a.Text("name")), s.Detail)
+		}
+	}
+	return err
 }
 
 func parseAttributes(v any) []scim.Attribute {

@@ -105,19 +105,33 @@ const (
 )
 
 // searchable refuses a filter on what is made up when a resource is shown.
-func searchable(e filter.Expr) error {
+func searchable(e filter.Expr) error { return searchableIn(filter.Path{}, e) }
+
+// searchableIn is searchable for a filter that may stand in the brackets after an attribute, where paths are sub-attributes.
+func searchableIn(of filter.Path, e filter.Expr) error {
 	var p filter.Path
 	switch e := e.(type) {
 	case filter.And:
-		return allSearchable(e)
+		return allSearchable(of, e)
 	case filter.Or:
-		return allSearchable(e)
+		return allSearchable(of, e)
 	case filter.Not:
-		return searchable(e.Expr)
+		return searchableIn(of, e.Expr)
 	case filter.Compare:
 		p = e.Path
 	case filter.Present:
 		p = e.Path
+	case filter.ValuePath:
+		p = e.Path
+	}
+	if p.Filter != nil {
+		if err := searchableIn(p, p.Filter); err != nil {
+			return err
+		}
+		p.Filter = nil
+	}
+	if of.Attr != "" {
+		p = filter.Path{URN: of.URN, Attr: of.Attr, Sub: p.Attr}
 	}
 	switch p.String() {
 	case "schemas", "meta.location", "meta.version", madeUpRef, madeUpName:
@@ -126,9 +140,9 @@ func searchable(e filter.Expr) error {
 	return nil
 }
 
-func allSearchable(list []filter.Expr) error {
+func allSearchable(of filter.Path, list []filter.Expr) error {
 	for _, e := range list {
-		if err := searchable(e); err != nil {
+		if err := searchableIn(of, e); err != nil {
 			return err
 		}
 	}

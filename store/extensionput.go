@@ -17,6 +17,7 @@ import (
 type survey struct {
 	tenant  lockstep.TenantID
 	kind    directory.Kind
+	given   string               // the URN
 	urn     string               // folded
 	next    *directory.Extension // nil when the extension is to go
 	typ     *scim.Type           // with next alone
@@ -60,7 +61,7 @@ func (db *DB) surveyOne(ctx context.Context, tenant lockstep.TenantID, urn strin
 		return nil, err
 	}
 	defer done()
-	s := &survey{tenant: tenant, urn: strings.ToLower(urn), next: next}
+	s := &survey{tenant: tenant, given: urn, urn: strings.ToLower(urn), next: next}
 	if s.since, err = db.Head(ctx, tenant); err != nil {
 		return nil, err
 	}
@@ -94,7 +95,7 @@ func (db *DB) surveyOne(ctx context.Context, tenant lockstep.TenantID, urn strin
 func (s *survey) prepare(old []directory.Extension) error {
 	if s.next == nil {
 		if len(old) == 0 {
-			return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no schema " + s.urn + "."}
+			return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no schema " + s.given + "."}
 		}
 		s.kind, s.was = old[0].Kind, old[0].Version
 		return nil
@@ -202,7 +203,10 @@ func (c *change) changeExtension(s *survey, ifVersion int64) error {
 		all = slices.Delete(all, i, i+1)
 	}
 	if ifVersion != 0 && ifVersion != old.Version || old.Version != s.was {
-		return moved("schema", s.urn, old.Version, max(ifVersion, s.was))
+		if i < 0 {
+			return &lockstep.Error{Code: lockstep.CodeVersion, Detail: "There is no schema " + s.given + ", of whatever version."}
+		}
+		return moved("schema", s.given, old.Version, max(ifVersion, s.was))
 	}
 	if err := c.lookAgain(s); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -111,7 +112,7 @@ func (s *schemaPutCmd) Run(c *cli) error {
 	}
 	o, err := scim.DecodeObject(text)
 	if err != nil {
-		return usage("%s is no JSON object: %v.", s.File, err)
+		return usage("%s does not hold a schema: %s.", s.File, wording(err))
 	}
 	if o.Text("id") == "" {
 		return usage("%s has no id, which is the URN of the schema.", s.File)
@@ -125,6 +126,14 @@ func (s *schemaPutCmd) Run(c *cli) error {
 		return err
 	}
 	return showSchema(c, schema)
+}
+
+// wording is what an error of package scim says to a person.
+func wording(err error) string {
+	if e, ok := errors.AsType[*scim.Error](err); ok {
+		return e.Detail
+	}
+	return err.Error()
 }
 
 type schemaDeleteCmd struct {
