@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -39,6 +40,9 @@ func checkPage(t *testing.T, a *answer) {
 	}
 	if a.resp.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("%s may be kept by a cache", a.what)
+	}
+	if glued := regexp.MustCompile(`[\pL\d,]</(span|strong|code)><time[^>]*>[^<]*`).FindString(a.body); glued != "" {
+		t.Errorf("%s: no space in %s", a.what, glued)
 	}
 	ids, labelled := map[string]bool{}, map[string]bool{}
 	all := a.elements()

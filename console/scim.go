@@ -58,6 +58,7 @@ type scimToken struct {
 type scimReport struct {
 	Client string
 	Strict bool
+	Called bool
 	Rows   []deviation
 }
 
@@ -167,7 +168,7 @@ func (s *Server) clients(ctx context.Context, t lockstep.TenantID, view *scimVie
 		if !e.Strict && len(tallies[e.ID]) == 0 {
 			continue
 		}
-		report := scimReport{Client: e.Name, Strict: e.Strict}
+		report := scimReport{Client: e.Name, Strict: e.Strict, Called: !e.LastUsed.IsZero()}
 		for _, one := range tallies[e.ID] {
 			report.Rows = append(report.Rows, deviation{Rule: conform.Describe(one.Code), Path: one.Path, Seen: one.Seen, Times: one.Times, Last: one.Last})
 		}

@@ -29,17 +29,21 @@ func (i inbound) Exchanges(t lockstep.TenantID) []web.Exchange {
 		return nil
 	}
 	one := func(id, client, method, url string, status int) web.Exchange {
-		return web.Exchange{
+		x := web.Exchange{
 			ID: id, RequestID: "request-" + id, At: i.w.now(), Took: 1400 * time.Microsecond, Client: client, Method: method, URL: url, Status: status,
 			Request:  web.Message{Header: http.Header{"Authorization": {"Bearer •••"}}, Body: `{"userName":"<ada>","password":"•••"}`},
 			Response: web.Message{Omitted: "70000 bytes, too large to show"},
 		}
+		if status == 500 {
+			x.Request.Body, x.Request.Omitted = "", "a body that was not read"
+		}
+		return x
 	}
 	return []web.Exchange{one("3", "entra", "PATCH", "/Users/1", 404), one("2", "okta", "GET", "/Users?filter=userName+eq+%22ada%22", 200), one("1", "entra", "POST", "/Users", 500)}
 }
 
 func (i inbound) Examine(_ context.Context, _ lockstep.TenantID, e web.Exchange) ([]conform.Deviation, error) {
-	if e.Client != "entra" {
+	if e.Client != "entra" || e.Request.Body == "" {
 		return nil, nil
 	}
 	return []conform.Deviation{{Rule: conform.Describe(conform.PatchOpCase), Path: "Operations[0].op", Seen: "Add", Times: 2}}, nil
@@ -86,7 +90,11 @@ func TestSCIMPage(t *testing.T) {
 	a.has("p", "No client has a token yet.")
 	a.has("code", w.server.URL+"/scim/acme/v2")
 	k, _ := w.scimToken("entra", w.now().Add(5*24*time.Hour))
-	w.scimToken("okta", time.Time{})
+	okta, _ := w.scimToken("okta", time.Time{})
+	b.post("/inbound/tokens/"+string(okta.ID)+"/strict", "strict", "on").to("/inbound")
+	b.get("/inbound").has("p", "It has not called yet.")
+	w.must(w.db.TouchToken(t.Context(), okta, token.Current))
+	b.get("/inbound").has("span", "Nothing that it sent departs.")
 	b.post("/inbound/tokens/"+string(k.ID)+"/strict", "strict", "on").to("/inbound")
 	w.must(w.db.AddTallies(t.Context(), w.tenant, k.ID, []conform.Tally{{Code: conform.BooleanText, Times: 1234, First: w.now(), Last: w.now(), Path: "active", Seen: `"True"`}}))
 	a = b.get("/inbound").is(http.StatusOK)
@@ -111,6 +119,8 @@ func TestSCIMPage(t *testing.T) {
 	a.has("dd", "Bearer •••")
 	a.has("p", "70000 bytes, too large to show.")
 	a.has("li", "It writes op in another case")
+	b.get("/inbound?row=1").is(http.StatusOK).has("p", "Its body is not here to examine.")
+	b.get("/inbound?row=2").is(http.StatusOK).has("span", "Nothing in the request departs")
 	b.get("/inbound?status=200").is(http.StatusBadRequest)
 }
 

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"lockstep/api"
 )
@@ -131,14 +133,24 @@ func printMessage(w io.Writer, m *api.Message) {
 	slices.Sort(names)
 	for _, name := range names {
 		for _, value := range m.Header[name] {
-			fmt.Fprintf(w, "%s: %s\n", name, value)
+			fmt.Fprintf(w, "%s: %s\n", name, plain(value))
 		}
 	}
 	if text := api.Pretty(m.Body); text != "" {
-		fmt.Fprintf(w, "\n%s\n", text)
+		fmt.Fprintf(w, "\n%s\n", plain(text))
 	} else if m.Omitted != "" {
 		fmt.Fprintf(w, "\n[%s]\n", m.Omitted)
 	}
+}
+
+// plain is what a client sent, without what a terminal would obey.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
+			return utf8.RuneError
+		}
+		return r
+	}, text)
 }
 
 func printDeviations(w io.Writer, all []api.Deviation) {
@@ -148,7 +160,7 @@ func printDeviations(w io.Writer, all []api.Deviation) {
 			fmt.Fprintf(w, "\t%d×, at %s: %s\n", d.Times, dash(d.Path), d.Seen)
 		}
 		if d.Clients != "" {
-			fmt.Fprintf(w, "\tKnown of %s (%s)\n", d.Clients, d.Source)
+			fmt.Fprintf(w, "\tKnown of %s: %s\n", d.Clients, d.Source)
 		}
 	}
 }
