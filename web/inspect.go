@@ -36,6 +36,7 @@ type Message struct {
 	Header  http.Header
 	Body    string
 	Omitted string
+	Broken  bool // there is no Body since it was not the JSON that it should be
 }
 
 // Inspector keeps the last exchanges in memory, those of each holder apart. What looks like a credential (Authorization,
@@ -75,6 +76,7 @@ type kept struct {
 	text               []byte
 	ends               [parts]int
 	omitted, omittedTo string // why there is no body
+	broken             bool   // the body of the request was no JSON
 	late               bool   // the body of the answer has its secrets still
 	secrets            map[string]bool
 }
@@ -155,8 +157,9 @@ func (w *watch) end(e *exchange, at time.Time, took time.Duration) {
 	k.ends[partHead] = len(w.text)
 	body, why := w.in.masked(&m, r.Header.Get("Content-Type"))
 	if part := w.unread(); part != "" {
-		body, why = nil, part
+		body, why, w.in.broken = nil, part, false
 	}
+	k.broken = w.in.broken
 	whole := body
 	if limit := w.out.limit; len(body) > limit { // only Then gets it
 		body, why = nil, tooLarge(w.in.size)
@@ -289,7 +292,7 @@ func (k *kept) exchange() Exchange {
 	x := Exchange{
 		ID: strconv.FormatInt(k.id, 10), RequestID: k.requestID, At: k.at, Took: k.took, Client: k.client, ClientID: k.clientID,
 		Method: k.method, URL: part(partURL), Status: k.status,
-		Request:  Message{Header: parseHeader(part(partHead)), Body: part(partBody), Omitted: k.omitted},
+		Request:  Message{Header: parseHeader(part(partHead)), Body: part(partBody), Omitted: k.omitted, Broken: k.broken},
 		Response: Message{Header: parseHeader(part(partAnswerHead)), Body: part(partAnswer), Omitted: k.omittedTo},
 	}
 	if k.late {
@@ -329,6 +332,8 @@ type capture struct {
 	limit int
 	size  int64
 	ended bool // nothing comes after
+	// broken says that it is not the JSON that it should be; masked sets it.
+	broken bool
 }
 
 func (c *capture) add(p []byte) {
@@ -353,22 +358,22 @@ func (c *capture) masked(m *masker, contentType string) (body []byte, why string
 		media, _, _ = mime.ParseMediaType(contentType)
 	}
 	media = strings.ToLower(media)
-	kind := "of " + media
 	switch {
-	case media == "":
-		kind = "of unknown type"
-	case media == "application/json" || strings.HasSuffix(media, "+json"):
+	case contentType == "" || media == "application/json" || strings.HasSuffix(media, "+json"):
 		if body, ok := m.json(c.kept); ok {
 			return body, ""
 		}
-		kind = "that are not JSON"
+		c.broken = media != ""
 	case media == "application/x-www-form-urlencoded":
 		if form, err := url.ParseQuery(string(c.kept)); err == nil {
 			return []byte(m.query(form)), ""
 		}
 	}
 	m.found = m.found || m.mayHold(c.kept)
-	return nil, fmt.Sprintf("%d bytes %s", c.size, kind)
+	if c.broken {
+		return nil, fmt.Sprintf("%d bytes that are not JSON", c.size)
+	}
+	return nil, fmt.Sprintf("%d bytes of %s", c.size, cmp.Or(media, "unknown type"))
 }
 
 func tooLarge(size int64) string { return fmt.Sprintf("%d bytes, too large to show", size) }

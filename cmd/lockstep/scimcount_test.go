@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,5 +42,33 @@ func TestSCIMReportApart(t *testing.T) {
 	}
 	if all, err := b.server.Report(t.Context(), b.ids["other"]); err != nil || len(all[theirs]) != 1 {
 		t.Errorf("of the other tenant: %v, %v", all, err)
+	}
+}
+
+// TestSCIMStrictBodies: a body that is no JSON departs, and one without a media type, which is taken for JSON, is examined.
+func TestSCIMStrictBodies(t *testing.T) {
+	b := newSCIMBench(t, scimConfig{})
+	id, strict := b.strict("scim:write")
+	b.status(400, strict, "acme", "POST", "/Users", `{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada`)
+	if got, all := b.report(id); got != "body-syntax=1" || all[0].Seen != "no JSON" {
+		t.Errorf("report %s: %+v", got, all)
+	}
+	r, err := http.NewRequest(http.MethodPost, b.url+"/scim/acme/v2/Users", strings.NewReader(`{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada", "active": "True"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+strict)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil || res.StatusCode != 201 {
+		t.Fatal(res.Status, err)
+	}
+	if got, _ := b.report(id); got != "body-syntax=1 boolean-text=1 content-type=1" {
+		t.Errorf("report %s", got)
+	}
+	if body := b.seen("acme")[0].Request.Body; !strings.Contains(body, `"True"`) {
+		t.Errorf("of a body without a media type is kept %q", body)
 	}
 }

@@ -124,7 +124,7 @@ func examine(schemas *directory.Schemas, e web.Exchange) []conform.Deviation {
 	path, query, _ := strings.Cut(e.URL, "?")
 	return conform.Examine(schemas.Types(), conform.Request{
 		Method: e.Method, Path: path, Query: query, Header: e.Request.Header.Get, Body: []byte(e.Request.Body),
-		Unknown: e.Request.Omitted != "" && e.Request.Body == "", Masked: web.Masked,
+		Unknown: e.Request.Omitted != "" && e.Request.Body == "", Broken: e.Request.Broken, Masked: web.Masked,
 	})
 }
 

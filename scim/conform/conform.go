@@ -31,6 +31,8 @@ type Request struct {
 	Body   []byte
 	// Unknown says that there was a body which is not known.
 	Unknown bool
+	// Broken says that this body was no JSON.
+	Broken bool
 	// Masked is the text that stands in place of secrets, in Query and Body. What is masked is not judged; "" is none.
 	Masked string
 }
@@ -88,7 +90,10 @@ func Examine(types []*scim.Type, r Request) []Deviation {
 		return x.found
 	}
 	x.contentType(r.Header("Content-Type"))
-	if r.Unknown {
+	if r.Broken {
+		x.note(BodySyntax, "", "no JSON")
+	}
+	if r.Unknown || r.Broken {
 		return x.found
 	}
 	o, err := scim.DecodeWhole(r.Body)
