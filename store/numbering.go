@@ -17,8 +17,9 @@ import (
 // stay where they are; whatever else moves somebody raises feed_head.moved in the same transaction, and the marks are made anew.
 const (
 	markStep = 256
-	// settling is how long after it was made an id may still be written, on any node. Marks end before that.
-	settling = 10 * time.Second
+	// settling is how long after it was made an id is usually written, on any node. Marks end before that; one that is written
+	// later has moved the list.
+	settling = 3 * time.Second
 	// markPause is how long after they were made marks that moved stay away, lest deletes cost more than pages.
 	markPause = 2 * time.Second
 	// maxMarked is how many lists have marks. Some 20 KB are those of 100,000 people.

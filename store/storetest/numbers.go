@@ -93,7 +93,7 @@ func testNumbers(t *testing.T, open Open) {
 	for range 3 { // those of the last seconds come in any order, as from several nodes
 		var ids []lockstep.UserID
 		for range 400 {
-			ids = append(ids, id(made.Add(time.Duration(r.IntN(8000))*time.Millisecond)))
+			ids = append(ids, id(made.Add(time.Duration(r.IntN(2500))*time.Millisecond)))
 		}
 		create(ids...)
 		check("not settled")
