@@ -296,7 +296,7 @@ func (r *benchRun) fill(ctx context.Context) error {
 	if _, err := r.client.Run(ctx, sourceSlug); err != nil {
 		return err
 	}
-	cycle, err := until(ctx, r.client, sourceSlug, nil, func(c api.Cycle) bool {
+	cycle, err := awaitOne(ctx, r.client, sourceSlug, nil, func(c api.Cycle) bool {
 		return c.Ended != nil && c.Counts.Created >= r.People+r.Groups
 	})
 	r.report.Import = seconds(time.Since(began))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"lockstep"
@@ -23,28 +24,43 @@ func newest(ctx context.Context, c *api.Client, job string) (api.Cycle, error) {
 	return all[0], nil
 }
 
-// await waits until a cycle of the job that is newer than the given one has ended, and returns it. Progress sees the cycle
+// await waits until a cycle of the job that is newer than the given one has ended, and returns the first. Progress sees the cycle
 // as it goes; it may be nil.
 func await(ctx context.Context, c *api.Client, job string, after lockstep.CycleID, progress func(api.Cycle)) (api.Cycle, error) {
-	return until(ctx, c, job, progress, func(cy api.Cycle) bool { return cy.ID != after && cy.Ended != nil })
+	return awaitOne(ctx, c, job, progress, func(cy api.Cycle) bool { return cy.ID > after && cy.Ended != nil })
 }
 
 // heals is how long a job may say that it is in trouble which ends by itself.
 const heals = 30 * time.Second
 
-// until looks at the job's newest cycle until done says so. A job that has failed is an error.
+// until waits until done says so of the job's newest cycle. A job that has failed is an error.
 func until(ctx context.Context, c *api.Client, job string, progress func(api.Cycle), done func(api.Cycle) bool) (api.Cycle, error) {
+	return watch(ctx, c, job, 1, progress, done)
+}
+
+// awaitOne waits until done says so of a cycle, and returns the first: an empty one may follow it at once, and be the newest before
+// anybody has looked.
+func awaitOne(ctx context.Context, c *api.Client, job string, progress func(api.Cycle), done func(api.Cycle) bool) (api.Cycle, error) {
+	const recent = 50
+	return watch(ctx, c, job, recent, progress, done)
+}
+
+// watch looks at the job's last cycles until done says so of one of them.
+func watch(ctx context.Context, c *api.Client, job string, last int, progress func(api.Cycle), done func(api.Cycle) bool) (api.Cycle, error) {
 	began, tick := time.Now(), time.NewTicker(look)
 	defer tick.Stop()
 	for {
-		cy, err := newest(ctx, c, job)
+		all, err := c.Cycles(ctx, job, last)
 		if err != nil {
-			return cy, err
+			return api.Cycle{}, err
 		}
-		if progress != nil && cy.ID != "" {
-			progress(cy)
+		if progress != nil && len(all) > 0 {
+			progress(all[0])
 		}
-		if done(cy) {
+		for _, cy := range slices.Backward(all) {
+			if !done(cy) {
+				continue
+			}
 			if cy.Code != "" {
 				return cy, &lockstep.Error{Code: cy.Code, Detail: "The cycle of " + job + " failed: " + cy.Detail}
 			}
@@ -52,14 +68,14 @@ func until(ctx context.Context, c *api.Client, job string, progress func(api.Cyc
 		}
 		j, err := c.Job(ctx, job)
 		if err != nil {
-			return cy, err
+			return api.Cycle{}, err
 		}
 		if j.Code != "" && (lockstep.Describe(j.Code).Class != lockstep.Heals || time.Since(began) > heals) {
-			return cy, &lockstep.Error{Code: j.Code, Detail: "The job of " + job + " stopped: " + j.Detail}
+			return api.Cycle{}, &lockstep.Error{Code: j.Code, Detail: "The job of " + job + " stopped: " + j.Detail}
 		}
 		select {
 		case <-ctx.Done():
-			return cy, context.Cause(ctx)
+			return api.Cycle{}, context.Cause(ctx)
 		case <-tick.C:
 		}
 	}

@@ -183,7 +183,7 @@ func (p *play) plan(ctx context.Context) error {
 	if _, err := p.Client.Apply(ctx, webexSlug, api.ApplyInput{Cycle: plan.Cycle.ID}); err != nil {
 		return err
 	}
-	c, err := until(ctx, p.Client, webexSlug, func(c api.Cycle) {
+	c, err := awaitOne(ctx, p.Client, webexSlug, func(c api.Cycle) {
 		n := c.Counts
 		p.progress(c, n.Created+n.Linked+n.Updated+n.Disabled+n.Deleted+n.Referred+n.Failed, n.Planned)
 	}, func(c api.Cycle) bool { return c.ID == plan.Cycle.ID && c.Ended != nil })
