@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,7 +18,9 @@ var apart = map[string]string{
 	"webexorg serve": "cmd/lockstep, testdata/script",
 	"demo":           "cmd/lockstep, testdata/script/demo.txtar",
 	"bench cycle":    "cmd/lockstep, testdata/script/bench.txtar",
-	"bench scim":     "cmd/lockstep, testdata/script/bench.txtar",
+	"bench scim":     "cmd/lockstep, testdata/script/bench_scim.txtar",
+	"bench tenants":  "cmd/lockstep, testdata/script/bench_tenants.txtar",
+	"bench fair":     "cmd/lockstep, testdata/script/bench_fair.txtar",
 }
 
 // TestJSON runs every command of the program with -o json: standard output then holds JSON and nothing else.
@@ -29,7 +32,11 @@ func TestJSON(t *testing.T) {
 	h.write("files/people.csv", "id,userName\n1,ada@acme.example\n2,ben@acme.example\n")
 	h.write("files/groups.csv", "id,displayName,members\n1,Staff,1;2\n")
 	h.write("token", org.token)
-	p := h.start(serves, "serve")
+	badge := h.write("badge.json", `{"id": "urn:acme:2.0:Badge", "resourceType": "User", "attributes": [{"name": "number"}]}`)
+	p, e := h.scimServer()
+	e.want(http.StatusCreated, http.MethodPost, "/Users", `{"userName": "dee@acme.example"}`)
+	var seen []struct{ ID string }
+	h.read(&seen, "scim", "log")
 	run := map[string]bool{}
 	for _, c := range []struct {
 		args string
@@ -40,6 +47,15 @@ func TestJSON(t *testing.T) {
 		{"migrate status", 0},
 		{"token create robot", 0},
 		{"token list", 0},
+		{"token set e2e --strict", 0},
+		{"token rotate e2e", 0},
+		{"scim log", 0},
+		{"scim show " + seen[0].ID, 0},
+		{"scim report", 0},
+		{"schema put " + badge, 0},
+		{"schema list", 0},
+		{"schema show urn:acme:2.0:Badge", 0},
+		{"schema delete urn:acme:2.0:Badge -y", 0},
 		{"people add cy@acme.example --given Cy --family Ito", 0},
 		{"people set cy@acme.example title=Painter", 0},
 		{"people list", 0},
