@@ -34,8 +34,6 @@ type dialect interface {
 	goose() database.Dialect
 	// prepares says whether statements are worth preparing through database/sql.
 	prepares() bool
-	// nests says whether a statement may insert into several tables (WITH … AS (INSERT …)).
-	nests() bool
 	// lane returns which writer serves the tenant.
 	lane(lockstep.TenantID) lockstep.TenantID
 	// unique reports whether err is a violated unique constraint, and where: a text that ends in the name of its last column.
@@ -92,7 +90,6 @@ func (db *DB) openSQLite(ctx context.Context, c Config) (err error) {
 func (sqliteDialect) name() Dialect                            { return SQLite }
 func (sqliteDialect) goose() database.Dialect                  { return database.DialectSQLite3 }
 func (sqliteDialect) prepares() bool                           { return true }
-func (sqliteDialect) nests() bool                              { return false }
 func (sqliteDialect) lane(lockstep.TenantID) lockstep.TenantID { return "" }
 func (sqliteDialect) lock() string                             { return "" }
 func (sqliteDialect) turns() string                            { return "" }
@@ -161,7 +158,6 @@ func (db *DB) openPostgres(ctx context.Context, c Config) error {
 func (postgresDialect) name() Dialect                              { return Postgres }
 func (postgresDialect) goose() database.Dialect                    { return database.DialectPostgres }
 func (postgresDialect) prepares() bool                             { return false } // pgx keeps its own, per connection
-func (postgresDialect) nests() bool                                { return true }
 func (postgresDialect) lane(t lockstep.TenantID) lockstep.TenantID { return t }
 func (postgresDialect) lock() string                               { return " FOR KEY SHARE" }
 func (postgresDialect) turns() string                              { return "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))" }

@@ -174,7 +174,7 @@ func (c *change) createUser(u directory.User) error {
 
 // insertUser inserts a user's row and what he is found by.
 func (c *change) insertUser(id lockstep.UserID, row []any, emails []string, values []value) error {
-	if c.db.dialect.nests() && len(emails) <= 4 && len(values) <= 16 {
+	if c.db.dialect.name() == Postgres && len(emails) <= 4 && len(values) <= 16 {
 		return c.insertUserAtOnce(row, emails, values)
 	}
 	if _, err := c.exec(insertUser, row...); err != nil {
@@ -186,7 +186,8 @@ func (c *change) insertUser(id lockstep.UserID, row []any, emails []string, valu
 	return c.replaceValues(id, nil, values)
 }
 
-// insertUserAtOnce does so with one statement, and so one round trip. Few different texts come of few values.
+// insertUserAtOnce does so with one statement, which only PostgreSQL can, and so with one round trip. Few different texts come of
+// few values.
 func (c *change) insertUserAtOnce(row []any, emails []string, values []value) error {
 	text := "WITH u AS (" + insertUser + ")"
 	next := func(v string) string {
