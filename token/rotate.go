@@ -38,10 +38,14 @@ func (t Token) Rotate(now time.Time, overlap time.Duration, expires time.Time) (
 
 // Rotate gives a token a new secret. The token keeps its id, and so its name, its limits and its place in the audit log. The
 // secret that it had ends after the overlap, and never later than it would have expired; one that was former already ends at
-// once. The new secret expires when told, zero means never. It fails when the overlap is negative or beyond MaxOverlap.
+// once. The new secret expires when told, zero means never. It fails when the overlap is negative or beyond MaxOverlap,
+// and with lockstep.CodeConflict when the new secret would have expired already.
 func (m Maker) Rotate(t Token, now time.Time, overlap time.Duration, expires time.Time) (next Token, text string, err error) {
 	if overlap < 0 || overlap > MaxOverlap {
 		return Token{}, "", &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The overlap of the two secrets is between none and 90 days."}
+	}
+	if !expires.IsZero() && !now.Before(expires) {
+		return Token{}, "", &lockstep.Error{Code: lockstep.CodeConflict, Detail: "The token has expired: say how many days the new secret is valid."}
 	}
 	source := m.Rand
 	if source == nil {

@@ -87,3 +87,14 @@ func TestRotateFails(t *testing.T) {
 		t.Error("a token without an id was rotated")
 	}
 }
+
+// TestRotateExpired: a new secret that would have expired already is refused, wherever it is asked for.
+func TestRotateExpired(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	tok, _ := mustNew(t, KindAPI)
+	for expires, want := range map[time.Time]lockstep.Code{now: lockstep.CodeConflict, now.Add(-time.Hour): lockstep.CodeConflict, now.Add(1): "", {}: ""} {
+		if _, _, err := tok.Rotate(now, 0, expires); lockstep.CodeOf(err) != want && (err != nil || want != "") {
+			t.Errorf("expires %v: %v, want %q", expires, err, want)
+		}
+	}
+}
