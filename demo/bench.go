@@ -23,6 +23,8 @@ type Bench struct {
 	People      int
 	Groups      int
 	Latency     time.Duration // of every answer of the organisation
+	PageLatency time.Duration // of every page of a list, beside Latency
+	Present     int           // accounts that the organisation has already and that belong to nobody
 	Limit       float64       // requests a second that the organisation takes; 0 is no limit
 	Connections int           // at the same time; 0 is 32
 	Store       string        // "sqlite" or "postgres"
@@ -53,6 +55,8 @@ type CycleReport struct {
 	People        int                `json:"people"`
 	Groups        int                `json:"groups"`
 	LatencyMS     float64            `json:"latency_ms"`
+	PageLatencyMS float64            `json:"page_latency_ms,omitempty"`
+	Present       int                `json:"present,omitempty"`
 	Limit         float64            `json:"limit,omitempty"`
 	Connections   int                `json:"connections"`
 	Store         string             `json:"store"`
@@ -133,10 +137,11 @@ func (r *benchRun) stop() {
 
 func (r *benchRun) run(ctx context.Context) error {
 	r.report = CycleReport{
-		People: r.People, Groups: r.Groups, LatencyMS: float64(r.Latency) / 1e6, Limit: r.Limit, Connections: r.Connections, Store: r.Store,
-		Ratios: map[string]float64{},
+		People: r.People, Groups: r.Groups, LatencyMS: float64(r.Latency) / 1e6, PageLatencyMS: float64(r.PageLatency) / 1e6,
+		Present: r.Present, Limit: r.Limit, Connections: r.Connections, Store: r.Store, Ratios: map[string]float64{},
 	}
 	r.want = r.company.expect()
+	r.want.present = r.Present
 	for _, step := range []struct {
 		say string
 		do  func(context.Context) error
@@ -189,7 +194,7 @@ func (r *benchRun) newOrg(ctx context.Context) (err error) {
 	if r.org, err = r.universe.add(ctx, webexorg.OrgConfig{Name: "Acme", Domains: []string{"acme.example"}, Enforce: true}); err != nil {
 		return err
 	}
-	if err := r.org.misbehave(ctx, webexorg.Knobs{Latency: r.Latency, Rate: r.Limit}); err != nil {
+	if err := r.org.misbehave(ctx, webexorg.Knobs{Latency: r.Latency, PageLatency: r.PageLatency, Present: r.Present, Rate: r.Limit}); err != nil {
 		return err
 	}
 	return r.universe.resetCounts(ctx)

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"lockstep/webexorg"
 )
 
 // expectation is what an organisation has to hold, derived from how a company was made and never from what the product says
@@ -13,6 +15,7 @@ type expectation struct {
 	columns []string // attributes that are compared, userName first
 	people  map[string]*wantedPerson
 	groups  map[string]map[string]bool // the user names of a group's members, by the group's name
+	present int                        // accounts that were there before and belong to nobody: as they were, and in no group
 }
 
 // wantedPerson is an account that has to be there. Those in the organisation that no source knows are wanted, too: as they
@@ -46,6 +49,7 @@ func (m *mismatches) add(format string, args ...any) {
 func (e *expectation) compare(h *holdings) mismatches {
 	var m mismatches
 	found := map[string]string{} // id by key
+	present := 0
 	for _, id := range slices.Sorted(maps.Keys(h.accounts)) {
 		a := h.accounts[id]
 		k := key(a.UserName)
@@ -53,9 +57,18 @@ func (e *expectation) compare(h *holdings) mismatches {
 			m.add("%s: two accounts, %s and %s", a.UserName, other, id)
 		}
 		found[k] = id
+		if webexorg.IsPresent(a.UserName) {
+			if present++; !a.Active {
+				m.add("%s: an account that belongs to nobody was disabled", a.UserName)
+			}
+			continue
+		}
 		if e.people[k] == nil {
 			m.add("%s: an account that nobody should have", a.UserName)
 		}
+	}
+	if present != e.present {
+		m.add("%d accounts that belong to nobody instead of %d", present, e.present)
 	}
 	for _, k := range slices.Sorted(maps.Keys(e.people)) {
 		id, ok := found[k]

@@ -65,7 +65,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.scim.WriteError(counted, r, scimhttp.Throttled{After: time.Duration(after) * time.Second})
 		return
 	}
-	if !pause(r, knobs.delay()) {
+	if !pause(r, knobs.delay(isPage(r, to.rest))) {
 		return
 	}
 	if f := knobs.strike(r.Method, r.URL.Path); f != nil {
@@ -73,6 +73,16 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g.serve(counted, r, to, org)
+}
+
+// isPage reports whether the request asks for a page of a list, not for what a filter finds.
+func isPage(r *http.Request, rest string) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	rest = strings.Trim(rest, "/")
+	list := rest == "" || rest == "Users" || rest == "Groups" || strings.HasSuffix(rest, "/Members")
+	return list && !r.URL.Query().Has("filter")
 }
 
 // destination is what a path names.

@@ -19,6 +19,11 @@ import (
 type Knobs struct {
 	// Latency is how long every answer takes at least; Jitter is added at random, evenly from 0 up to it.
 	Latency, Jitter time.Duration
+	// PageLatency is how much longer a page of a list takes: of users, groups or members, without a filter.
+	PageLatency time.Duration
+	// Present is how many accounts the organisation has that nobody's directory knows. Setting it makes them, or removes those
+	// above the new number; see IsPresent. Unlike the other knobs, what it made is in the journal.
+	Present int
 	// Rate bounds the requests per second, with a burst of one second's worth; 0 is no bound. What is too much gets 429 with
 	// Retry-After in whole seconds, at once.
 	Rate float64
@@ -57,10 +62,15 @@ const (
 
 var faultKinds = []FaultKind{Fault429, Fault500, Fault503, FaultReset, FaultHang, FaultHTML, FaultTruncate}
 
+// maxPresent bounds Knobs.Present: more than Webex's largest organisations have, and what a laptop still holds.
+const maxPresent = 2_000_000
+
 // knobsJSON is the form of Knobs on the wire.
 type knobsJSON struct {
 	Latency     string  `json:"latency"`
 	Jitter      string  `json:"jitter"`
+	PageLatency string  `json:"page_latency"`
+	Present     int     `json:"present"`
 	Rate        float64 `json:"rate"`
 	LateListing string  `json:"late_listing"`
 	Duplicates  bool    `json:"duplicates"`
@@ -69,13 +79,16 @@ type knobsJSON struct {
 
 // MarshalJSON writes times as texts.
 func (k Knobs) MarshalJSON() ([]byte, error) {
-	return json.Marshal(knobsJSON{k.Latency.String(), k.Jitter.String(), k.Rate, k.LateListing.String(), k.Duplicates, k.Faults})
+	return json.Marshal(knobsJSON{
+		Latency: k.Latency.String(), Jitter: k.Jitter.String(), PageLatency: k.PageLatency.String(), Present: k.Present, Rate: k.Rate,
+		LateListing: k.LateListing.String(), Duplicates: k.Duplicates, Faults: k.Faults,
+	})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. Names that are absent leave their knob as it was; unknown ones are an error,
 // since a test whose knob has no effect proves nothing.
 func (k *Knobs) UnmarshalJSON(text []byte) error {
-	in := knobsJSON{Rate: k.Rate, Duplicates: k.Duplicates, Faults: k.Faults}
+	in := knobsJSON{Present: k.Present, Rate: k.Rate, Duplicates: k.Duplicates, Faults: k.Faults}
 	strict := json.NewDecoder(bytes.NewReader(text))
 	strict.DisallowUnknownFields()
 	if err := strict.Decode(&in); err != nil {
@@ -90,16 +103,20 @@ func (k *Knobs) UnmarshalJSON(text []byte) error {
 		}
 		return nil
 	}
-	k.Rate, k.Duplicates, k.Faults = in.Rate, in.Duplicates, in.Faults
+	k.Present, k.Rate, k.Duplicates, k.Faults = in.Present, in.Rate, in.Duplicates, in.Faults
 	return errors.Join(
 		set(&k.Latency, "latency", in.Latency),
 		set(&k.Jitter, "jitter", in.Jitter),
+		set(&k.PageLatency, "page_latency", in.PageLatency),
 		set(&k.LateListing, "late_listing", in.LateListing))
 }
 
 func (k Knobs) check() error {
-	if k.Latency < 0 || k.Jitter < 0 || k.LateListing < 0 || k.Rate < 0 || math.IsNaN(k.Rate) || math.IsInf(k.Rate, 0) {
-		return errors.New("knobs: latency, jitter, rate and late_listing must not be negative")
+	if k.Latency < 0 || k.Jitter < 0 || k.PageLatency < 0 || k.LateListing < 0 || k.Rate < 0 || math.IsNaN(k.Rate) || math.IsInf(k.Rate, 0) {
+		return errors.New("knobs: latency, jitter, page_latency, rate and late_listing must not be negative")
+	}
+	if k.Present < 0 || k.Present > maxPresent {
+		return fmt.Errorf("knobs: present is a number up to %d", maxPresent)
 	}
 	for _, f := range k.Faults {
 		if !slices.Contains(faultKinds, f.Kind) {
@@ -137,12 +154,16 @@ func (r *running) admit(now time.Time) (retryAfter int, ok bool) {
 	return max(1, int(math.Ceil(missing/float64(r.limit.Limit())))), false
 }
 
-// delay is the time that the next answer takes at least.
-func (r *running) delay() time.Duration {
-	if r.Jitter == 0 {
-		return r.Latency
+// delay is the time that the next answer takes at least; page says that it is a page of a list.
+func (r *running) delay(page bool) time.Duration {
+	d := r.Latency
+	if page {
+		d += r.PageLatency
 	}
-	return r.Latency + rand.N(r.Jitter)
+	if r.Jitter > 0 {
+		d += rand.N(r.Jitter)
+	}
+	return d
 }
 
 // strike returns the fault that befalls the request, or nil.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,8 @@ type Org struct {
 	u     *Universe
 	id    string
 	knobs atomic.Pointer[running]
+
+	knobsMu sync.Mutex // one SetKnobs at a time
 
 	// Guarded by Universe.mu.
 	name       string
@@ -140,6 +143,11 @@ func (o *Org) Knobs() Knobs { return o.knobs.Load().Knobs }
 // limit begin anew. Knobs are not in the journal.
 func (o *Org) SetKnobs(k Knobs) error {
 	if err := k.check(); err != nil {
+		return err
+	}
+	o.knobsMu.Lock()
+	defer o.knobsMu.Unlock()
+	if err := o.populate(k.Present, o.Knobs().Present); err != nil {
 		return err
 	}
 	o.knobs.Store(k.run())

@@ -27,6 +27,8 @@ type benchCycleCmd struct {
 	People      int           `default:"10000" help:"People of the company."`
 	Groups      int           `default:"200" help:"Groups of the company."`
 	Latency     time.Duration `default:"0s" help:"How long every answer of the organisation takes."`
+	PageLatency time.Duration `default:"0s" help:"How much longer a page of a list takes."`
+	Present     int           `placeholder:"N" help:"Accounts that the organisation has already and that belong to nobody."`
 	Limit       float64       `placeholder:"N" help:"Requests a second that the organisation takes."`
 	Connections int           `default:"32" help:"Requests at the same time."`
 	Changes     int           `default:"50" help:"Single changes to measure."`
@@ -39,8 +41,8 @@ type benchCycleCmd struct {
 func (b *benchCycleCmd) Run(c *cli) error {
 	store, dsn := c.benchStore(b.DSN)
 	report, err := demo.Bench{
-		People: b.People, Groups: b.Groups, Latency: b.Latency, Limit: b.Limit, Connections: b.Connections, Changes: b.Changes,
-		Seed: b.Seed, Store: store, DSN: dsn, CPUProfile: b.CPUProfile, Say: func(text string) { c.say("%s", text) },
+		People: b.People, Groups: b.Groups, Latency: b.Latency, PageLatency: b.PageLatency, Present: b.Present, Limit: b.Limit,
+		Connections: b.Connections, Changes: b.Changes, Seed: b.Seed, Store: store, DSN: dsn, CPUProfile: b.CPUProfile, Say: func(text string) { c.say("%s", text) },
 	}.Cycle(c.ctx)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"time"
 
 	"lockstep/webexorg"
 )
@@ -16,11 +17,13 @@ type webexorgCmd struct {
 }
 
 type webexorgServeCmd struct {
-	Listen  string   `default:"127.0.0.1:8430" help:"Address to listen on."`
-	Name    string   `default:"Example" help:"Name of the organisation that the first start makes."`
-	Domain  []string `sep:"," placeholder:"DOMAIN" help:"Verified domains; users of others are refused. Without any, everybody is let in."`
-	Journal string   `placeholder:"FILE" help:"Keep the organisation in this file; without it, it is gone when the command ends."`
-	Expose  bool     `help:"Listen beyond this machine. The organisation trusts whoever holds a token."`
+	Listen      string        `default:"127.0.0.1:8430" help:"Address to listen on."`
+	Name        string        `default:"Example" help:"Name of the organisation that the first start makes."`
+	Domain      []string      `sep:"," placeholder:"DOMAIN" help:"Verified domains; users of others are refused. Without any, everybody is let in."`
+	Journal     string        `placeholder:"FILE" help:"Keep the organisation in this file; without it, it is gone when the command ends."`
+	Present     int           `placeholder:"N" help:"Accounts that are there already and belong to nobody."`
+	PageLatency time.Duration `default:"0s" help:"How much longer a page of a list takes."`
+	Expose      bool          `help:"Listen beyond this machine. The organisation trusts whoever holds a token."`
 }
 
 // webexorgCard tells how a Webex organisation is reached.
@@ -87,6 +90,9 @@ func (w *webexorgServeCmd) organisation(u *webexorg.Universe) (webexorgCard, err
 		if o, err = u.AddOrg(webexorg.OrgConfig{Name: w.Name, Domains: w.Domain, Enforce: len(w.Domain) > 0}); err != nil {
 			return webexorgCard{}, err
 		}
+	}
+	if err := o.SetKnobs(webexorg.Knobs{Present: w.Present, PageLatency: w.PageLatency}); err != nil {
+		return webexorgCard{}, usage("The organisation cannot be as asked: %v.", err)
 	}
 	token, err := o.IssueToken(webexorg.ReadWrite, webexorg.DefaultLifetime)
 	return webexorgCard{Organisation: o.ID(), Token: token}, err
