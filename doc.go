@@ -3,7 +3,8 @@
 // This package is what every other package may import: the typed ids and the catalogue of error codes. It imports nothing of
 // ours. The map of the rest:
 //
-//	cmd/lockstep      the program: subcommands, configuration, wiring
+//	cmd/lockstep      the program: flags and printing
+//	server            all parts put together, to run in any process
 //	directory         the truth about people, groups, apps, assignments; the change feed
 //	scim              SCIM 2.0 as values; scim/filter its filters and paths; scim/scimhttp SCIM over HTTP
 //	expr, rule        what should be: expressions, mappings, scope, decisions, guard; pure functions

@@ -25,7 +25,7 @@ var recordings = map[string]string{
 func TestConformancePages(t *testing.T) {
 	folders := map[string]string{
 		"scim": "../scim", "scim/filter": "../scim/filter", "scimhttp": "../scim/scimhttp", "directory": ".", "store": "../store",
-		"main": "../cmd/lockstep", "e2e": "../e2e", "scimapp": "../connector/scimapp", "scim/conform": "../scim/conform", "web": "../web",
+		"main": "../cmd/lockstep", "server": "../server", "e2e": "../e2e", "scimapp": "../connector/scimapp", "scim/conform": "../scim/conform", "web": "../web",
 	}
 	seen := map[string]bool{}
 	for page, least := range map[string]int{"scim-conformance": 120, "scim-clients": 100} {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -17,8 +16,7 @@ import (
 
 	"lockstep/api"
 	"lockstep/demo"
-	"lockstep/store"
-	"lockstep/web"
+	"lockstep/server"
 )
 
 type demoCmd struct {
@@ -58,7 +56,6 @@ const smallestCompany = 3
 // demoPlace is where a demo keeps what it has: folders of data and files, and a key beside them.
 type demoPlace struct {
 	dir  string
-	key  store.Key
 	kept bool
 }
 
@@ -73,9 +70,9 @@ func (p demoPlace) tidy() error {
 	return os.RemoveAll(p.dir)
 }
 
-// place makes the folders. The key of a demo stays in memory, unless the demo is to be kept.
+// place makes the folders.
 func (d *demoCmd) place() (p demoPlace, err error) {
-	p = demoPlace{dir: d.Keep, key: store.NewKey(), kept: d.Keep != ""}
+	p = demoPlace{dir: d.Keep, kept: d.Keep != ""}
 	if !p.kept {
 		if p.dir, err = os.MkdirTemp("", "lockstep-demo-"); err != nil {
 			return p, err
@@ -88,10 +85,19 @@ func (d *demoCmd) place() (p demoPlace, err error) {
 			return p, usage("The folder cannot be made: %v.", err)
 		}
 	}
-	if p.kept {
-		err = p.key.Save(filepath.Join(p.dir, "key"))
+	return p, nil
+}
+
+// config is what the demo's server runs on. Its key stays in memory, unless the demo is to be kept.
+func (p demoPlace) config() (n server.Config, err error) {
+	n = server.Config{
+		SQLite: server.Database(p.data()), Key: server.NewKey(), Files: p.files(), Local: rand.Text(), Notice: "Demo data", Version: version(),
+		Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 	}
-	return p, err
+	if p.kept {
+		n.Key, _, err = server.Key(filepath.Join(p.dir, "key"), n.SQLite)
+	}
+	return n, err
 }
 
 // play runs a server in this process for as long as the demo lasts.
@@ -100,38 +106,30 @@ func (d *demoCmd) play(c *cli, p demoPlace) (demo.Report, error) {
 	if c.Verbose {
 		log = c.log
 	}
-	n, err := openNode(c.ctx, nodeConfig{
-		SQLite: filepath.Join(p.data(), "lockstep.db"), Key: p.key, Files: p.files(), Local: rand.Text(), Log: log, Notice: "Demo data",
-		Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
-	})
+	config, err := p.config()
 	if err != nil {
 		return demo.Report{}, err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(c.ctx, "tcp", d.Listen)
+	config.Log = log
+	n, err := c.start(config)
 	if err != nil {
-		return demo.Report{}, errors.Join(usage("Cannot listen: %v.", err), n.close())
+		return demo.Report{}, err
 	}
-	n.address = "http://" + listener.Addr().String()
+	if err := n.Listen(c.ctx, d.Listen); err != nil {
+		return demo.Report{}, errors.Join(usage("Cannot listen: %v.", err), n.Close())
+	}
 	serving, stop := context.WithCancel(context.WithoutCancel(c.ctx))
-	all, ctx := errgroup.WithContext(c.ctx)
-	var server errgroup.Group
-	server.Go(func() error { return (&web.Server{Log: log}).Run(serving, listener, n.handler()) })
-	server.Go(func() error { return n.scim.run(serving) })
-	server.Go(func() error { return n.work(serving) })
-	var report demo.Report
-	all.Go(func() (err error) {
-		report, err = d.demo(c, p, n, "http://"+listener.Addr().String()).Run(ctx)
-		return err
-	})
-	err = all.Wait()
+	var running errgroup.Group
+	running.Go(func() error { return n.Run(serving) })
+	report, err := d.demo(c, p, n, config.Local).Run(c.ctx)
 	stop()
-	return report, errors.Join(err, server.Wait(), n.close())
+	return report, errors.Join(err, running.Wait(), n.Close())
 }
 
 // demo is the demo as the command line wants it.
-func (d *demoCmd) demo(c *cli, p demoPlace, n *node, address string) demo.Demo {
+func (d *demoCmd) demo(c *cli, p demoPlace, n *server.Server, token string) demo.Demo {
 	show := demo.Demo{
-		Client: &api.Client{Base: address, Token: n.config.Local}, Files: p.files(), People: d.People, Screen: d.screen(c),
+		Client: &api.Client{Base: n.Address(), Token: token}, Files: p.files(), People: d.People, Screen: d.screen(c),
 	}
 	if p.kept {
 		show.Journal = filepath.Join(p.dir, "webex.journal")
@@ -143,7 +141,7 @@ func (d *demoCmd) demo(c *cli, p demoPlace, n *node, address string) demo.Demo {
 		show.Ask = c.stdin
 	}
 	show.Stay = func(ctx context.Context) error {
-		link, err := n.firstLink(ctx)
+		link, err := n.FirstLink(ctx)
 		if err != nil {
 			return err
 		}

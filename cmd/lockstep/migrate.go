@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 
-	"lockstep/store"
+	"lockstep/server"
 )
 
 type migrateCmd struct {
@@ -20,11 +20,11 @@ func (migrateStatusCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	file, dsn, err := c.database(folder)
-	if err != nil {
+	var config server.Config
+	if err := c.database(folder, &config); err != nil {
 		return err
 	}
-	s, err := store.ReadSchema(c.ctx, store.Config{SQLite: file, Postgres: dsn})
+	s, err := server.Schema(c.ctx, config)
 	if err != nil {
 		return err
 	}
@@ -48,15 +48,15 @@ func (migrateUpCmd) Run(c *cli) error {
 		return err
 	}
 	defer lock.Close()
-	config, err := c.node(folder)
+	config, err := c.config(folder)
 	if err != nil {
 		return err
 	}
-	n, err := openNode(c.ctx, config)
+	n, err := c.start(config)
 	if err != nil {
 		return err
 	}
-	if err := n.close(); err != nil {
+	if err := n.Close(); err != nil {
 		return err
 	}
 	return c.did("schema", "up to date", "The schema is up to date.")

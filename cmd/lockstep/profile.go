@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"os"
 	"runtime/debug"
 	"runtime/pprof"
@@ -22,20 +24,19 @@ type profiled struct {
 	CPUProfile string `name:"cpuprofile" hidden:"" help:"Write a CPU profile to this file."`
 }
 
-// start begins the profile, if one is wanted; the function that it returns ends it.
-func (p profiled) start() (stop func() error, err error) {
+// during runs a function and profiles it meanwhile, if that is wanted.
+func (p profiled) during(ctx context.Context, run func(context.Context) error) error {
 	if p.CPUProfile == "" {
-		return func() error { return nil }, nil
+		return run(ctx)
 	}
 	f, err := os.Create(p.CPUProfile)
 	if err != nil {
-		return nil, usage("The profile cannot be written: %v.", err)
+		return usage("The profile cannot be written: %v.", err)
 	}
 	if err := pprof.StartCPUProfile(f); err != nil {
-		return nil, err
+		return errors.Join(err, f.Close())
 	}
-	return func() error {
-		pprof.StopCPUProfile()
-		return f.Close()
-	}, nil
+	err = run(ctx)
+	pprof.StopCPUProfile()
+	return errors.Join(err, f.Close())
 }

@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/server"
 )
 
 // reached is the server that a command talks to.
@@ -64,16 +63,7 @@ func (c *cli) remote() (*reached, error) {
 	return &reached{client: &api.Client{Base: c.Server, Token: token}, close: func() error { return nil }}, nil
 }
 
-// card is what a server leaves in its data folder, for whoever may read there: how to reach it.
-type card struct {
-	Address string `json:"address"`
-	Token   string `json:"token"` // valid while the server runs
-	PID     int    `json:"pid"`
-}
-
 const (
-	cardFile  = "server.json"
-	lockName  = "lock"
 	lockWait  = 5 * time.Second // for another command that works on the folder
 	lockEvery = 50 * time.Millisecond
 )
@@ -84,18 +74,15 @@ func (c *cli) local() (*reached, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, usage("The data folder cannot be made: %v.", err)
-	}
 	for began := time.Now(); ; {
-		lock, free, err := lockFile(filepath.Join(folder, lockName))
-		if err != nil {
-			return nil, usage("The data folder cannot be used: %v.", err)
-		}
-		if free {
+		lock, err := server.Lock(folder)
+		if err == nil {
 			return c.inside(folder, lock)
 		}
-		running, err := readCard(folder)
+		if lockstep.CodeOf(err) != lockstep.CodeBusy {
+			return nil, err
+		}
+		running, err := server.ReadCard(folder)
 		if err == nil {
 			return &reached{client: &api.Client{Base: running.Address, Token: running.Token}, close: func() error { return nil }}, nil
 		}
@@ -126,44 +113,23 @@ func (c *cli) inside(folder string, lock *os.File) (_ *reached, err error) {
 			err = errors.Join(err, lock.Close())
 		}
 	}()
-	config, err := c.node(folder)
+	config, err := c.config(folder)
 	if err != nil {
 		return nil, err
 	}
 	config.Local = rand.Text()
-	n, err := openNode(c.ctx, config)
+	n, err := c.start(config)
 	if err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(c.ctx)) // the end of the command drains the queue
 	var working errgroup.Group
 	return &reached{
-		client: &api.Client{Base: "http://lockstep.local", Token: config.Local, HTTP: api.Local(n.handler())},
-		work:   sync.OnceFunc(func() { working.Go(func() error { return n.work(ctx) }) }),
+		client: &api.Client{Base: "http://lockstep.local", Token: config.Local, HTTP: api.Local(n.Handler())},
+		work:   sync.OnceFunc(func() { working.Go(func() error { return n.Run(ctx) }) }),
 		close: func() error {
 			stop()
-			return errors.Join(working.Wait(), n.close(), lock.Close())
+			return errors.Join(working.Wait(), n.Close(), lock.Close())
 		},
 	}, nil
-}
-
-func readCard(folder string) (k card, err error) {
-	text, err := os.ReadFile(filepath.Join(folder, cardFile))
-	if err != nil {
-		return k, err
-	}
-	return k, json.Unmarshal(text, &k)
-}
-
-// writeCard puts the card in place whole or not at all.
-func writeCard(folder string, k card) error {
-	text, err := json.Marshal(k)
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(folder, cardFile)
-	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
 }

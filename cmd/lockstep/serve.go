@@ -1,31 +1,44 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
+	"time"
 
-	"golang.org/x/sync/errgroup"
-
-	"lockstep"
-	"lockstep/web"
+	"lockstep/server"
 )
 
 type serveCmd struct {
 	Listen       string `default:"127.0.0.1:8420" env-also:"1" help:"Address to listen on ($$LOCKSTEP_LISTEN)."`
 	InsecureHTTP bool   `name:"insecure-http" help:"Listen beyond this machine without TLS: only behind a proxy that has it."`
 	NoWork       bool   `help:"Leave the queue to lockstep work; needs PostgreSQL."`
-	scimConfig
-	retained
+	scimFlags
+	keepFlags
 	profiled
+}
+
+// scimFlags are the flags of server.SCIM.
+type scimFlags struct {
+	PublicURL string  `name:"public-url" placeholder:"URL" env-also:"1" help:"Address by which others know the server, such as https://id.example.com behind a proxy ($$LOCKSTEP_PUBLIC_URL)."`
+	Rate      float64 `name:"scim-rate" default:"1000" help:"Requests a second that a SCIM token may send; 0 is as many as it likes."`
+	Tolerant  bool    `name:"scim-tolerant" help:"SCIM: keep a manager who does not exist and skip members who do not, instead of refusing."`
+}
+
+// keepFlags are the flags of server.Keep.
+type keepFlags struct {
+	KeepLog     time.Duration `default:"2160h" placeholder:"DURATION" help:"Keep the provisioning log this long, 90 days when absent; 0 is for ever."`
+	KeepDeleted time.Duration `default:"720h" placeholder:"DURATION" help:"Keep deleted people and groups this long, so that they can be restored, 30 days when absent; 0 is for ever."`
+	KeepAudit   time.Duration `default:"8760h" placeholder:"DURATION" help:"Keep the audit log this long, a year when absent; 0 is for ever."`
+}
+
+func (k keepFlags) keep() server.Keep {
+	return server.Keep{Log: k.KeepLog, Deleted: k.KeepDeleted, Audit: k.KeepAudit}
 }
 
 // Run serves until the program is told to end.
@@ -44,54 +57,42 @@ func (s *serveCmd) Run(c *cli) error {
 		return err
 	}
 	defer lock.Close()
-	config, err := c.node(folder)
+	config, err := c.config(folder)
 	if err != nil {
 		return err
 	}
-	config.Local = rand.Text()
-	config.SCIM, config.Retained = s.scimConfig, s.retained
-	n, err := openNode(c.ctx, config)
+	config.Local, config.NoWork = rand.Text(), s.NoWork
+	config.SCIM, config.Keep = server.SCIM(s.scimFlags), s.keep()
+	n, err := c.start(config)
 	if err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(c.ctx, "tcp", s.Listen)
-	if err != nil {
-		return errors.Join(usage("Cannot listen: %v.", err), n.close())
+	return errors.Join(s.serve(c, n, folder, config.Local), n.Close())
+}
+
+// serve listens, tells where, and runs the server until the program is told to end.
+func (s *serveCmd) serve(c *cli, n *server.Server, folder, token string) error {
+	if err := n.Listen(c.ctx, s.Listen); err != nil {
+		return usage("Cannot listen: %v.", err)
 	}
-	address := "http://" + listener.Addr().String()
-	if err := writeCard(folder, card{Address: address, Token: config.Local, PID: os.Getpid()}); err != nil {
-		return errors.Join(err, listener.Close(), n.close())
+	if err := (server.Card{Address: n.Address(), Token: token, PID: os.Getpid()}).Write(folder); err != nil {
+		return err
 	}
-	n.address = address
-	c.say("Lockstep serves at %s, data in %s.", address, folder)
+	c.say("Lockstep serves at %s, data in %s.", n.Address(), folder)
 	if isTerminal(c.stdin) { // a link in a log file would be a key in a log file
-		link, err := n.firstLink(c.ctx)
+		link, err := n.FirstLink(c.ctx)
 		if err != nil {
-			return errors.Join(err, listener.Close(), n.close())
+			return err
 		}
 		c.say("Console, for the next 30 minutes and once: %s", link)
 	}
-	err = s.serve(c.ctx, n, listener)
-	gone := os.Remove(filepath.Join(folder, cardFile))
-	if errors.Is(gone, fs.ErrNotExist) {
-		gone = nil
-	}
-	return errors.Join(err, gone, n.close())
+	return errors.Join(s.profiled.during(c.ctx, n.Run), server.RemoveCard(folder))
 }
 
-// serve answers and works until ctx ends; then both come to their end.
-func (s *serveCmd) serve(ctx context.Context, n *node, listener net.Listener) error {
-	ended, err := s.start()
-	if err != nil {
-		return err
-	}
-	all, ctx := errgroup.WithContext(ctx)
-	all.Go(func() error { return (&web.Server{Log: n.config.Log}).Run(ctx, listener, n.handler()) })
-	all.Go(func() error { return n.scim.run(ctx) })
-	if !s.NoWork {
-		all.Go(func() error { return n.work(ctx) })
-	}
-	return errors.Join(all.Wait(), ended())
+// start opens a server within this process.
+func (c *cli) start(config server.Config) (*server.Server, error) {
+	bounded()
+	return server.Open(c.ctx, config)
 }
 
 func (s *serveCmd) check(c *cli) error {
@@ -116,21 +117,12 @@ func (c *cli) lockFolder() (folder string, lock *os.File, err error) {
 	if folder, err = c.dataFolder(); err != nil {
 		return "", nil, err
 	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return "", nil, usage("The data folder cannot be made: %v.", err)
-	}
-	lock, free, err := lockFile(filepath.Join(folder, lockName))
-	if err != nil {
-		return "", nil, usage("The data folder cannot be used: %v.", err)
-	}
-	if !free {
-		return "", nil, &lockstep.Error{Code: lockstep.CodeBusy, Detail: "Another process uses the data folder " + folder + "."}
-	}
-	return folder, lock, nil
+	lock, err = server.Lock(folder)
+	return folder, lock, err
 }
 
 type workCmd struct {
-	retained
+	keepFlags
 	profiled
 }
 
@@ -146,21 +138,17 @@ func (w workCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	config, err := c.node(folder)
+	config, err := c.config(folder)
 	if err != nil {
 		return err
 	}
-	config.Retained = w.retained
-	n, err := openNode(c.ctx, config)
+	config.Keep = w.keep()
+	n, err := c.start(config)
 	if err != nil {
 		return err
-	}
-	ended, err := w.start()
-	if err != nil {
-		return errors.Join(err, n.close())
 	}
 	c.say("Lockstep works.")
-	return errors.Join(n.work(c.ctx), ended(), n.close())
+	return errors.Join(w.profiled.during(c.ctx, n.Run), n.Close())
 }
 
 type versionCmd struct{}

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -31,17 +31,17 @@ const (
 	scopeSCIMWrite token.Scope = "scim:write"
 )
 
-// scimConfig is how the SCIM endpoints behave.
-type scimConfig struct {
-	PublicURL string  `name:"public-url" placeholder:"URL" env-also:"1" help:"Address by which others know the server, such as https://id.example.com behind a proxy ($$LOCKSTEP_PUBLIC_URL)."`
-	Rate      float64 `name:"scim-rate" default:"1000" help:"Requests a second that a SCIM token may send; 0 is as many as it likes."`
-	Tolerant  bool    `name:"scim-tolerant" help:"SCIM: keep a manager who does not exist and skip members who do not, instead of refusing."`
+// SCIM is how the SCIM endpoints behave.
+type SCIM struct {
+	PublicURL string  // address by which others know the server, such as https://id.example.com behind a proxy; "" is the request's own
+	Rate      float64 // requests a second that a token may send; 0 is as many as it likes
+	Tolerant  bool    // keep a manager who does not exist and skip members who do not, instead of refusing
 }
 
 // scimServer serves the directory of each tenant as a SCIM endpoint, to whoever has a token of kind scim for that tenant.
 type scimServer struct {
 	db     *store.DB
-	config nodeConfig
+	config Config
 	scim   *directory.SCIM
 	http   *scimhttp.Handler
 	seen   web.Inspector // the last exchanges, by tenant
@@ -69,7 +69,7 @@ const clientLife = time.Second
 // maxClients is how many tokens are remembered.
 const maxClients = 10_000
 
-func newSCIM(db *store.DB, c nodeConfig) *scimServer {
+func newSCIM(db *store.DB, c Config) *scimServer {
 	s := &scimServer{db: db, config: c, now: time.Now, reports: scimReports{db: db}, clients: map[token.Hash]*scimClient{}, limits: map[lockstep.TokenID]*rate.Limiter{}}
 	s.scim = &directory.SCIM{Store: db, Search: db, Pages: &directory.Pages{}, Hash: hasher(runtime.GOMAXPROCS(0)), Tolerant: c.SCIM.Tolerant}
 	s.http = &scimhttp.Handler{Tenant: s.endpoint}

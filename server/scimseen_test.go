@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"fmt"
@@ -25,7 +25,7 @@ func (b *scimBench) seen(slug string) []web.Exchange {
 // TestSCIMExchanges: the last exchanges of a tenant are kept for it alone, those of a token that has ended as well; what nobody
 // has a token for is not.
 func TestSCIMExchanges(t *testing.T) {
-	b := newSCIMBench(t, scimConfig{Rate: 2})
+	b := newSCIMBench(t, SCIM{Rate: 2})
 	id, bearer := b.token(token.KindSCIM, "acme", "scim:write", b.now.Add(time.Hour))
 	_, theirs := b.token(token.KindSCIM, "other", "scim:read", time.Time{})
 	b.status(201, bearer, "acme", "POST", "/Users", `{"userName": "ada"}`)
@@ -64,7 +64,7 @@ func TestSCIMExchanges(t *testing.T) {
 
 // TestSCIMExchangesSecrets: no password that was sent can be found in what is kept, whatever the way it was sent.
 func TestSCIMExchangesSecrets(t *testing.T) {
-	b := newSCIMBench(t, scimConfig{})
+	b := newSCIMBench(t, SCIM{})
 	_, bearer := b.token(token.KindSCIM, "acme", "scim:write", time.Time{})
 	const canary = "Canary-7"
 	user, _ := b.status(201, bearer, "acme", "POST", "/Users", `{"userName": "ada", "password": "Canary-7"}`)["id"].(string)
@@ -101,13 +101,13 @@ func TestSCIMExchangesSecrets(t *testing.T) {
 
 // TestSCIMPageIsReached: the console's page about SCIM clients is not taken for an endpoint.
 func TestSCIMPageIsReached(t *testing.T) {
-	b := newSCIMBench(t, scimConfig{})
-	n := &node{config: b.server.config, db: b.server.db, scim: b.server, api: &api.Server{SCIM: b.server, Tokens: tokens{b.server.db}}}
+	b := newSCIMBench(t, SCIM{})
+	n := &Server{config: b.server.config, db: b.server.db, scim: b.server, api: &api.Server{SCIM: b.server, Tokens: tokens{b.server.db}}}
 	n.console = &console.Server{SCIM: b.server, Tokens: tokens{b.server.db}, Sessions: &session.Gate{Surface: console.Surface, Store: &session.Memory{}}}
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest("GET", "http://localhost/inbound", nil)
 	r.RemoteAddr = "127.0.0.1:1"
-	n.handler().ServeHTTP(w, r)
+	n.Handler().ServeHTTP(w, r)
 	if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), "<html") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}

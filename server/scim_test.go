@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"bytes"
@@ -34,7 +34,7 @@ type scimBench struct {
 	dir    string
 }
 
-func newSCIMBench(t *testing.T, c scimConfig) *scimBench {
+func newSCIMBench(t *testing.T, c SCIM) *scimBench {
 	t.Helper()
 	dir := t.TempDir()
 	b := newSCIMBenchOn(t, c, store.Config{SQLite: filepath.Join(dir, "lockstep.db")})
@@ -43,7 +43,7 @@ func newSCIMBench(t *testing.T, c scimConfig) *scimBench {
 }
 
 // newSCIMBenchOn is newSCIMBench on a database of the caller's choice.
-func newSCIMBenchOn(t *testing.T, c scimConfig, database store.Config) *scimBench {
+func newSCIMBenchOn(t *testing.T, c SCIM, database store.Config) *scimBench {
 	t.Helper()
 	b := &scimBench{T: t, now: time.Now(), ids: map[string]lockstep.TenantID{}}
 	db, err := store.Open(t.Context(), database)
@@ -56,7 +56,7 @@ func newSCIMBenchOn(t *testing.T, c scimConfig, database store.Config) *scimBenc
 			t.Fatal(err)
 		}
 	}
-	b.server = newSCIM(db, nodeConfig{SCIM: c, Key: database.Key, Log: slog.New(slog.NewJSONHandler(&b.log, nil))})
+	b.server = newSCIM(db, Config{SCIM: c, Key: database.Key, Log: slog.New(slog.NewJSONHandler(&b.log, nil))})
 	b.server.now = func() time.Time { return b.now }
 	server := httptest.NewServer(b.server.handler())
 	b.url = server.URL
@@ -132,7 +132,7 @@ func (b *scimBench) status(want int, bearer, slug, method, path, body string) ma
 
 // TestSCIMTokens: only a token of kind scim that is valid opens its tenant, and only as far as its scopes go.
 func TestSCIMTokens(t *testing.T) {
-	b := newSCIMBench(t, scimConfig{})
+	b := newSCIMBench(t, SCIM{})
 	never := time.Time{}
 	id, writer := b.token(token.KindSCIM, "acme", "scim:write", never)
 	_, reader := b.token(token.KindSCIM, "acme", "scim:read", never)
@@ -163,9 +163,9 @@ func TestSCIMTokens(t *testing.T) {
 
 // TestSCIMTenants: nothing of one tenant can be read, guessed or written with the token of another, on either database.
 func TestSCIMTenants(t *testing.T) {
-	t.Run("sqlite", func(t *testing.T) { keepApart(newSCIMBench(t, scimConfig{})) })
+	t.Run("sqlite", func(t *testing.T) { keepApart(newSCIMBench(t, SCIM{})) })
 	t.Run("postgres", func(t *testing.T) {
-		keepApart(newSCIMBenchOn(t, scimConfig{}, store.Config{Postgres: parts.Postgres(t)}))
+		keepApart(newSCIMBenchOn(t, SCIM{}, store.Config{Postgres: parts.Postgres(t)}))
 	})
 }
 
@@ -209,7 +209,7 @@ func keepApart(b *scimBench) {
 
 // TestSCIMRate: a token that sends too much is told how long to wait; others are not.
 func TestSCIMRate(t *testing.T) {
-	b := newSCIMBench(t, scimConfig{Rate: 1})
+	b := newSCIMBench(t, SCIM{Rate: 1})
 	_, eager := b.token(token.KindSCIM, "acme", "scim:read", time.Time{})
 	_, calm := b.token(token.KindSCIM, "acme", "scim:read", time.Time{})
 	b.status(200, eager, "acme", "GET", "/Users", "")
@@ -225,7 +225,7 @@ func TestSCIMRate(t *testing.T) {
 
 // TestSCIMPassword: a password is kept as a hash alone. What was sent is in no answer, no exchange that is kept, no file of the database and no log.
 func TestSCIMPassword(t *testing.T) {
-	b := newSCIMBench(t, scimConfig{})
+	b := newSCIMBench(t, SCIM{})
 	_, bearer := b.token(token.KindSCIM, "acme", "scim:write", time.Time{})
 	canaries := []string{"Canary-created", "Canary-replaced", "Canary-patched"}
 	var seen bytes.Buffer
@@ -284,7 +284,7 @@ func (b *scimBench) password(id string) (hash string) {
 
 // TestSCIMBase: locations are what the client can reach.
 func TestSCIMBase(t *testing.T) {
-	b := newSCIMBench(t, scimConfig{PublicURL: "https://id.example.com/"})
+	b := newSCIMBench(t, SCIM{PublicURL: "https://id.example.com/"})
 	_, bearer := b.token(token.KindSCIM, "acme", "scim:write", time.Time{})
 	u := b.status(201, bearer, "acme", "POST", "/Users", `{"userName": "ada"}`)
 	if got, want := u["meta"].(map[string]any)["location"], "https://id.example.com/scim/acme/v2/Users/"+u["id"].(string); got != want {

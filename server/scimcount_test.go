@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"net/http"
@@ -13,7 +13,7 @@ import (
 
 // TestSCIMStrictUnread: of a body that the server did not read, as it refused the request before, nothing is said.
 func TestSCIMStrictUnread(t *testing.T) {
-	b := newSCIMBench(t, scimConfig{Rate: 0.5})
+	b := newSCIMBench(t, SCIM{Rate: 0.5})
 	id, strict := b.strict("scim:write")
 	const user = `{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada"}`
 	b.status(201, strict, "acme", "POST", "/Users", user)
@@ -25,7 +25,7 @@ func TestSCIMStrictUnread(t *testing.T) {
 
 // TestSCIMReportApart: what cannot be written of one tenant keeps no other from its report, and is written later.
 func TestSCIMReportApart(t *testing.T) {
-	b := newSCIMBench(t, scimConfig{})
+	b := newSCIMBench(t, SCIM{})
 	id, _ := b.strict("scim:write")
 	theirs, _ := b.token(token.KindSCIM, "other", "scim:write", time.Time{})
 	found := []conform.Deviation{{Rule: conform.Describe(conform.BooleanText), Times: 1}}
@@ -47,7 +47,7 @@ func TestSCIMReportApart(t *testing.T) {
 
 // TestSCIMStrictBodies: a body that is no JSON departs, and one without a media type, which is taken for JSON, is examined.
 func TestSCIMStrictBodies(t *testing.T) {
-	b := newSCIMBench(t, scimConfig{})
+	b := newSCIMBench(t, SCIM{})
 	id, strict := b.strict("scim:write")
 	b.status(400, strict, "acme", "POST", "/Users", `{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada`)
 	if got, all := b.report(id); got != "body-syntax=1" || all[0].Seen != "no JSON" {

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"log/slog"
@@ -18,7 +18,7 @@ import (
 // revoked, or somebody else's, opens nothing.
 func TestSCIMCursor(t *testing.T) {
 	config := store.Config{Postgres: parts.Postgres(t), Key: store.NewKey()}
-	b := newSCIMBenchOn(t, scimConfig{}, config)
+	b := newSCIMBenchOn(t, SCIM{}, config)
 	id, mine := b.token(token.KindSCIM, "acme", "scim:write", time.Time{})
 	_, other := b.token(token.KindSCIM, "acme", "scim:read", time.Time{})
 	for i := range 4 {
@@ -35,7 +35,7 @@ func TestSCIMCursor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	node := newSCIM(db, nodeConfig{Key: config.Key, Log: slog.New(slog.DiscardHandler)})
+	node := newSCIM(db, Config{Key: config.Key, Log: slog.New(slog.DiscardHandler)})
 	node.now = func() time.Time { return b.now }
 	server := httptest.NewServer(node.handler())
 	t.Cleanup(func() {

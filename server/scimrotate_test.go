@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"testing"
@@ -29,7 +29,7 @@ func (b *scimBench) rotate(id lockstep.TokenID, overlap time.Duration, expires t
 // TestSCIMRotation: both secrets of a rotated token open the endpoint as one client; the old one until it ends, both until the
 // token is revoked.
 func TestSCIMRotation(t *testing.T) {
-	b := newSCIMBench(t, scimConfig{})
+	b := newSCIMBench(t, SCIM{})
 	id, old := b.token(token.KindSCIM, "acme", "scim:write", time.Time{})
 	b.status(201, old, "acme", "POST", "/Users", `{"userName": "ada"}`)
 	text := b.rotate(id, time.Hour, time.Time{})
@@ -58,7 +58,7 @@ func TestSCIMRotation(t *testing.T) {
 
 // TestSCIMRotationRate: two secrets of one token have one budget.
 func TestSCIMRotationRate(t *testing.T) {
-	b := newSCIMBench(t, scimConfig{Rate: 1})
+	b := newSCIMBench(t, SCIM{Rate: 1})
 	id, old := b.token(token.KindSCIM, "acme", "scim:read", time.Time{})
 	text := b.rotate(id, time.Hour, time.Time{})
 	b.status(200, old, "acme", "GET", "/Users", "")

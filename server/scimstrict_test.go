@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -39,7 +39,7 @@ func (b *scimBench) report(id lockstep.TokenID) (string, []conform.Tally) {
 
 // TestSCIMStrict: what a strict client sends is served as that of any other, and counted by the way in which it departs.
 func TestSCIMStrict(t *testing.T) {
-	b := newSCIMBench(t, scimConfig{})
+	b := newSCIMBench(t, SCIM{})
 	id, strict := b.strict("scim:write")
 	calm, other := b.strict("scim:write")
 	lax, free := b.token(token.KindSCIM, "acme", "scim:write", time.Time{})
@@ -79,7 +79,7 @@ func TestSCIMStrict(t *testing.T) {
 
 // TestSCIMStrictWrites: what was counted is written when the server ends, and goes with the token.
 func TestSCIMStrictWrites(t *testing.T) {
-	b := newSCIMBench(t, scimConfig{})
+	b := newSCIMBench(t, SCIM{})
 	id, strict := b.strict("scim:read")
 	b.status(200, strict, "acme", "GET", "/Users?aadOptscim062020", "")
 	ctx, end := context.WithCancel(t.Context())

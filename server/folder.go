@@ -1,0 +1,75 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"lockstep"
+)
+
+// Database is the file of the database in a data folder.
+func Database(folder string) string { return filepath.Join(folder, "lockstep.db") }
+
+// Lock takes a data folder, which it makes when it is not there, for this process for as long as the file is open. The code of
+// the error is busy when another process has it.
+func Lock(folder string) (*os.File, error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, unusable("The data folder cannot be made", err)
+	}
+	lock, free, err := lockFile(filepath.Join(folder, "lock"))
+	if err != nil {
+		return nil, unusable("The data folder cannot be used", err)
+	}
+	if !free {
+		return nil, &lockstep.Error{Code: lockstep.CodeBusy, Detail: "Another process uses the data folder " + folder + "."}
+	}
+	return lock, nil
+}
+
+func unusable(what string, err error) error {
+	return &lockstep.Error{Code: lockstep.CodeUsage, Detail: fmt.Sprintf("%s: %v.", what, err)}
+}
+
+// Card is what a server leaves in its data folder, for whoever may read there: how to reach it.
+type Card struct {
+	Address string `json:"address"`
+	Token   string `json:"token"` // valid while the server runs
+	PID     int    `json:"pid"`
+}
+
+const cardFile = "server.json"
+
+// ReadCard reads the card of the server that runs on the folder. Without one the error wraps fs.ErrNotExist.
+func ReadCard(folder string) (k Card, err error) {
+	text, err := os.ReadFile(filepath.Join(folder, cardFile))
+	if err != nil {
+		return k, err
+	}
+	return k, json.Unmarshal(text, &k)
+}
+
+// Write puts the card in place whole or not at all.
+func (k Card) Write(folder string) error {
+	text, err := json.Marshal(k)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(folder, cardFile)
+	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// RemoveCard takes the card away, if there is one.
+func RemoveCard(folder string) error {
+	err := os.Remove(filepath.Join(folder, cardFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

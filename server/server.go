@@ -1,0 +1,232 @@
+// Package server puts Lockstep together: the store, the connectors of outside systems, the engine and its queue, and the
+// surfaces that answer over HTTP. It is the program without its command line: cmd/lockstep, the demo and tests run it in their
+// own process.
+//
+// Design. Open brings the database up to date and makes the parts; nothing runs yet. Listen takes an address; without it the
+// server is reached through Handler, by callers in this process. Run serves and works until its context ends, and returns when
+// every goroutine has ended. Close ends what Open began.
+//
+// Invariants. A server makes no decision about people: it hands values from one part to another. A data folder has one server
+// at a time, which holds its Lock. Connectors are opened only here, by the map in connectors.go.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"lockstep"
+	"lockstep/api"
+	"lockstep/audit"
+	"lockstep/console"
+	"lockstep/directory"
+	"lockstep/provision"
+	"lockstep/queue"
+	"lockstep/store"
+	"lockstep/web"
+)
+
+// Config says what a server runs on.
+type Config struct {
+	SQLite   string // path of the database file
+	Postgres string // or a connection string
+	Key      store.Key
+	Files    string         // folder that file sources may read
+	Allow    []netip.Prefix // private networks that connectors may reach
+	Local    string         // token that may do everything; "" is none
+	NoWork   bool           // leave the queue to other nodes; only on PostgreSQL
+	Notice   string         // shown on top of every page of the console
+	Version  string         // what the program says of itself
+	SCIM     SCIM
+	Keep     Keep
+	Log      *slog.Logger // slog.Default when nil
+}
+
+// Server is the whole server of one process. It listens to nothing before Listen.
+type Server struct {
+	config Config
+	db     *store.DB
+	engine *provision.Engine
+	queue  *queue.Queue
+	files  *os.Root
+	api    *api.Server
+
+	scim     *scimServer
+	console  *console.Server
+	listener net.Listener // nil before Listen
+}
+
+// Open opens the database, brings it up to date, and puts the parts together. Close the server in the end.
+func Open(ctx context.Context, c Config) (_ *Server, err error) {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	n := &Server{config: c}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close())
+		}
+	}()
+	if n.db, err = store.Open(ctx, store.Config{SQLite: c.SQLite, Postgres: c.Postgres, Key: c.Key}); err != nil {
+		return nil, err
+	}
+	if err := firstTenant(ctx, n.db); err != nil {
+		return nil, err
+	}
+	if n.files, err = openFolder(c.Files); err != nil {
+		return nil, fmt.Errorf("open the folder of file sources: %w", err)
+	}
+	jobs := n.db.Provision()
+	n.engine = &provision.Engine{
+		Store: jobs, Directory: n.db, Schemas: n.db.Schemas, Log: c.Log,
+		Connect: &systems{store: jobs, files: n.files, dialer: &web.Dialer{Allow: c.Allow}, log: c.Log},
+	}
+	if n.queue, err = newQueue(n, jobs); err != nil {
+		return nil, err
+	}
+	n.db.OnCommit(func(lockstep.TenantID) { n.queue.Wake() })
+	if err := n.queue.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	gallery, err := gallery()
+	if err != nil {
+		return nil, err
+	}
+	n.scim = newSCIM(n.db, c)
+	n.api = &api.Server{
+		Directory: n.db, Store: jobs, Settings: jobs, Tenants: n.db, Tokens: tokens{n.db}, Engine: n.engine, Schemas: n.db.Schemas, SCIM: n.scim, Gallery: gallery,
+		Wake: n.queue.Wake, Ready: n.ready, Link: n.consoleLink, Local: c.Local, Version: c.Version, Log: c.Log,
+	}
+	n.console = newConsole(n)
+	return n, nil
+}
+
+// firstTenant creates the tenant that commands speak of when they name none.
+func firstTenant(ctx context.Context, db *store.DB) error {
+	_, err := db.TenantBySlug(ctx, api.DefaultTenant)
+	if !errors.Is(err, lockstep.ErrNotFound) {
+		return err
+	}
+	err = db.CreateTenant(ctx, audit.Actor{}, directory.Tenant{ID: lockstep.NewID[lockstep.TenantID](), Slug: api.DefaultTenant, Name: "Default"})
+	if errors.Is(err, lockstep.ErrConflict) {
+		return nil // another node was faster
+	}
+	return err
+}
+
+// openFolder opens a folder, which it makes when it is not there. "" is none.
+func openFolder(path string) (*os.Root, error) {
+	if path == "" {
+		return nil, nil
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, err
+	}
+	return os.OpenRoot(path)
+}
+
+func newQueue(n *Server, jobs provision.Store) (*queue.Queue, error) {
+	c := queue.Config{Log: n.config.Log}
+	if n.config.Postgres != "" {
+		c.Postgres = n.db.Pool()
+	} else {
+		c.SQLite = n.db.WriterDB()
+	}
+	c.Due = func(ctx context.Context, now time.Time) ([]queue.Key, error) {
+		due, err := jobs.Due(ctx, now)
+		keys := make([]queue.Key, len(due))
+		for i, j := range due {
+			keys[i] = queue.Key{Tenant: j.Tenant, Job: j.ID}
+		}
+		return keys, err
+	}
+	c.Work = func(ctx context.Context, k queue.Key) error {
+		_, err := n.engine.Slice(ctx, k.Tenant, k.Job)
+		if errors.Is(err, lockstep.ErrEpoch) || errors.Is(err, lockstep.ErrNotFound) {
+			return nil // another worker has the job, or it was removed meanwhile
+		}
+		return err
+	}
+	return queue.New(c)
+}
+
+func (n *Server) ready(ctx context.Context) error {
+	_, err := n.db.TenantBySlug(ctx, api.DefaultTenant)
+	return err
+}
+
+// Handler is everything that the server answers over HTTP.
+func (n *Server) Handler() http.Handler {
+	surface := &web.Surface{Errors: api.WriteProblem, Log: n.config.Log}
+	mux := http.NewServeMux()
+	answers := surface.Wrap(n.api.Handler())
+	for _, path := range []string{api.Prefix + "/", "/livez", "/readyz"} {
+		mux.Handle(path, answers)
+	}
+	mux.Handle("/", n.console.Handler())
+	mux.Handle(scimPrefix, n.scim.handler())
+	return mux
+}
+
+// Listen takes an address of this machine, such as 127.0.0.1:8420. Run answers there. Call it once, before Run.
+func (n *Server) Listen(ctx context.Context, address string) (err error) {
+	n.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	return err
+}
+
+// Address is where the server is reached on this machine, such as http://127.0.0.1:8420; "" when it does not listen.
+func (n *Server) Address() string {
+	if n.listener == nil {
+		return ""
+	}
+	return "http://" + n.listener.Addr().String()
+}
+
+// Run answers at the address of Listen, if there is one, and works until ctx ends; then all of it comes to its end before Run
+// returns. Call it once.
+func (n *Server) Run(ctx context.Context) error {
+	all, ctx := errgroup.WithContext(ctx)
+	if n.listener != nil {
+		all.Go(func() error { return (&web.Server{Log: n.config.Log}).Run(ctx, n.listener, n.Handler()) })
+	}
+	all.Go(func() error { return n.scim.run(ctx) })
+	if !n.config.NoWork {
+		all.Go(func() error { return n.work(ctx) })
+	}
+	return all.Wait()
+}
+
+// work runs the queue and watches the sources until ctx ends and every slice has ended.
+func (n *Server) work(ctx context.Context) error {
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() { n.watch(ctx) })
+	watching.Go(func() { n.retain(ctx) })
+	return n.queue.Run(ctx)
+}
+
+// Close ends what Open began. Run has returned before, or was never called.
+func (n *Server) Close() error {
+	var errs []error
+	if n.listener != nil {
+		if err := n.listener.Close(); !errors.Is(err, net.ErrClosed) { // Run closes it, too
+			errs = append(errs, err)
+		}
+	}
+	if n.files != nil {
+		errs = append(errs, n.files.Close())
+	}
+	if n.db != nil {
+		errs = append(errs, n.db.Close())
+	}
+	return errors.Join(errs...)
+}
