@@ -20,7 +20,9 @@ import (
 	"lockstep"
 	"lockstep/api"
 	"lockstep/audit"
+	"lockstep/connection"
 	"lockstep/connector/csvfile"
+	hub "lockstep/connector/directory"
 	"lockstep/directory"
 	"lockstep/provision"
 	"lockstep/rule"
@@ -55,11 +57,11 @@ func newWorld(t *testing.T) *world {
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	jobs := w.db.Provision()
-	w.engine = &provision.Engine{Store: jobs, Directory: w.db, Connect: w, Log: log}
+	w.engine = &provision.Engine{Store: jobs, Directory: &hub.Connector{Store: w.db}, Connect: w, Log: log}
 	var template api.Template
 	w.must(json.Unmarshal(csvfile.Template(), &template))
 	s := &api.Server{
-		Directory: w.db, Store: jobs, Settings: jobs, Tenants: w.db, Tokens: tokens{w.db}, Engine: w.engine, Schemas: w.db.Schemas, SCIM: seen{w.db},
+		Directory: w.db, Store: jobs, Settings: jobs, Tenants: w.db, Tokens: tokens{db: w.db}, Engine: w.engine, Schemas: w.db.Schemas, SCIM: seen{db: w.db},
 		Gallery: []api.Template{template, {
 			Kind: "nowhere", Name: "Nowhere", Direction: "outbound", Rules: template.Rules,
 			Secrets: []api.Setting{{Name: "token"}}, Roles: []directory.Role{{Value: "user"}},
@@ -83,7 +85,7 @@ func (w *world) must(err error) {
 }
 
 // Source implements provision.Connect.
-func (w *world) Source(context.Context, provision.Job) (provision.Source, error) {
+func (w *world) Source(context.Context, provision.Job) (connection.Source, error) {
 	root, err := os.OpenRoot(w.folder)
 	if err != nil {
 		return nil, err
@@ -93,7 +95,7 @@ func (w *world) Source(context.Context, provision.Job) (provision.Source, error)
 }
 
 // Target implements provision.Connect.
-func (*world) Target(context.Context, provision.Job) (provision.Target, error) {
+func (*world) Target(context.Context, provision.Job) (connection.Target, error) {
 	return nil, &lockstep.Error{Code: lockstep.CodeTargetUnreachable, Detail: "Nowhere cannot be reached."}
 }
 

@@ -20,7 +20,9 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/connection"
 	"lockstep/directory"
+	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/token"
 )
@@ -50,9 +52,9 @@ type Server struct {
 
 // Engine is what the API asks of provision.Engine.
 type Engine interface {
-	Preview(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, f func(provision.Action) error) (provision.Counts, error)
-	Explain(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, ref provision.Ref) (provision.Explanation, error)
-	Test(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, report func(provision.Check)) error
+	Preview(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, f func(plan.Action) error) (provision.Counts, error)
+	Explain(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, ref connection.Ref) (provision.Explanation, error)
+	Test(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, report func(connection.Check)) error
 	Progress(job lockstep.JobID) (provision.Cycle, bool)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/sse"
 
 	"lockstep"
+	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/web"
 )
@@ -44,7 +45,7 @@ func (s *Server) watch(ctx context.Context, in *watchInput, send sse.Sender) {
 		_ = send.Data(StreamEnd{Reason: problemOf(err).Error()}) // the caller is gone when this fails
 		return
 	}
-	w := watcher{server: s, tenant: c.Tenant, job: j.ID, actions: in.Actions, send: send, sent: map[lockstep.ActionID]provision.ActionState{}}
+	w := watcher{server: s, tenant: c.Tenant, job: j.ID, actions: in.Actions, send: send, sent: map[lockstep.ActionID]plan.ActionState{}}
 	tick, end := time.NewTicker(watchEvery), time.NewTimer(watchFor)
 	defer tick.Stop()
 	defer end.Stop()
@@ -75,8 +76,8 @@ type watcher struct {
 	actions bool
 	send    sse.Sender
 	last    Job
-	newest  []provision.Cycle                           // the newest, or none
-	sent    map[lockstep.ActionID]provision.ActionState // as it was sent, of the newest rows
+	newest  []provision.Cycle                      // the newest, or none
+	sent    map[lockstep.ActionID]plan.ActionState // as it was sent, of the newest rows
 }
 
 // look sends the job when it shows something new. Log lines are looked at when the newest cycle has moved, too: a short one
@@ -109,11 +110,11 @@ func (w *watcher) look(ctx context.Context) error {
 
 // rows sends log lines that are new or have another state. At the first look it only notes what is there.
 func (w *watcher) rows(ctx context.Context, first bool) error {
-	rows, err := w.server.Store.Actions(ctx, w.tenant, w.job, provision.ActionQuery{Newest: true, Limit: watchRows})
+	rows, err := w.server.Store.Actions(ctx, w.tenant, w.job, plan.ActionQuery{Newest: true, Limit: watchRows})
 	if err != nil {
 		return err
 	}
-	sent := make(map[lockstep.ActionID]provision.ActionState, len(rows))
+	sent := make(map[lockstep.ActionID]plan.ActionState, len(rows))
 	for _, a := range slices.Backward(rows) { // oldest first
 
 		sent[a.ID] = a.State

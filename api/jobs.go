@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"lockstep"
+	"lockstep/connection"
 	"lockstep/provision"
 	"lockstep/rule"
 )
@@ -186,11 +187,11 @@ func (s *Server) putConnection(ctx context.Context, c caller, in *struct {
 
 // TestResult is the outcome of a connection test.
 type TestResult struct {
-	OK     bool              `json:"ok"`
-	Checks []provision.Check `json:"checks"`
-	Code   lockstep.Code     `json:"code,omitempty"`
-	Detail string            `json:"detail,omitempty"`
-	Hint   string            `json:"hint,omitempty"`
+	OK     bool               `json:"ok"`
+	Checks []connection.Check `json:"checks"`
+	Code   lockstep.Code      `json:"code,omitempty"`
+	Detail string             `json:"detail,omitempty"`
+	Hint   string             `json:"hint,omitempty"`
 }
 
 // testFor bounds a connection test.
@@ -203,8 +204,8 @@ func (s *Server) testConnection(ctx context.Context, c caller, in *JobPath) (Tes
 	}
 	ctx, cancel := context.WithTimeout(ctx, testFor)
 	defer cancel()
-	out := TestResult{Checks: []provision.Check{}}
-	err = s.Engine.Test(ctx, c.Tenant, j.ID, func(check provision.Check) { out.Checks = append(out.Checks, check) })
+	out := TestResult{Checks: []connection.Check{}}
+	err = s.Engine.Test(ctx, c.Tenant, j.ID, func(check connection.Check) { out.Checks = append(out.Checks, check) })
 	if err == nil {
 		out.OK = true
 		return out, nil

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"lockstep"
+	"lockstep/plan"
 	"lockstep/provision"
 )
 
@@ -84,13 +85,13 @@ type LogFilter struct {
 	Search string `query:"search" maxLength:"200" doc:"Part of a name."`
 }
 
-func (f LogFilter) query() (provision.ActionQuery, error) {
-	q := provision.ActionQuery{Cycle: lockstep.CycleID(f.Cycle), Text: f.Search, Newest: true}
+func (f LogFilter) query() (plan.ActionQuery, error) {
+	q := plan.ActionQuery{Cycle: lockstep.CycleID(f.Cycle), Text: f.Search, Newest: true}
 	for word := range strings.SplitSeq(f.State, ",") {
-		switch st := provision.ActionState(strings.TrimSpace(word)); st {
+		switch st := plan.ActionState(strings.TrimSpace(word)); st {
 		case "":
-		case provision.Planned, provision.Held, provision.LeftOut, provision.Open, provision.Done, provision.Failed,
-			provision.Refused, provision.Rejected, provision.Skipped:
+		case plan.Planned, plan.Held, plan.LeftOut, plan.Open, plan.Done, plan.Failed,
+			plan.Refused, plan.Rejected, plan.Skipped:
 			q.States = append(q.States, st)
 		default:
 			return q, invalid("“" + clip(word) + "” is no state; there are: planned, held, left_out, open, done, failed, refused, rejected, skipped.")
@@ -134,7 +135,7 @@ func (s *Server) getAction(ctx context.Context, c caller, in *struct {
 	if err != nil {
 		return Action{}, err
 	}
-	found, err := s.Store.Actions(ctx, c.Tenant, j.ID, provision.ActionQuery{IDs: []lockstep.ActionID{lockstep.ActionID(in.Action)}, Limit: 1})
+	found, err := s.Store.Actions(ctx, c.Tenant, j.ID, plan.ActionQuery{IDs: []lockstep.ActionID{lockstep.ActionID(in.Action)}, Limit: 1})
 	if err != nil {
 		return Action{}, err
 	}
@@ -171,7 +172,7 @@ func (s *Server) exportRoute(a huma.API) {
 	})
 }
 
-func (s *Server) export(hc huma.Context, c caller, job lockstep.JobID, q provision.ActionQuery) error {
+func (s *Server) export(hc huma.Context, c caller, job lockstep.JobID, q plan.ActionQuery) error {
 	out := json.NewEncoder(hc.BodyWriter())
 	for q.Limit = 1000; ; {
 		page, err := s.Store.Actions(hc.Context(), c.Tenant, job, q)

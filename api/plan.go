@@ -8,7 +8,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"lockstep"
+	"lockstep/connection"
 	"lockstep/directory"
+	"lockstep/plan"
 	"lockstep/provision"
 )
 
@@ -36,9 +38,9 @@ type Plan struct {
 func newPlan() Plan { return Plan{Kinds: map[string]int{}, Actions: []Action{}} }
 
 // add counts the action and keeps it within the limit.
-func (p *Plan) add(a provision.Action, limit int) {
+func (p *Plan) add(a plan.Action, limit int) {
 	switch {
-	case a.State == provision.Held:
+	case a.State == plan.Held:
 		p.Held++
 	case a.Code != "":
 		p.Problems++
@@ -79,7 +81,7 @@ func (s *Server) preview(ctx context.Context, c caller, j provision.Job, limit i
 	p := newPlan()
 	p.Preview = true
 	var err error
-	p.Counts, err = s.Engine.Preview(ctx, c.Tenant, j.ID, func(a provision.Action) error {
+	p.Counts, err = s.Engine.Preview(ctx, c.Tenant, j.ID, func(a plan.Action) error {
 		p.add(a, limit)
 		return nil
 	})
@@ -164,16 +166,16 @@ func (s *Server) review(ctx context.Context, c caller, j provision.Job, cycle pr
 	}
 	for k, n := range tally.Actions {
 		switch k.State {
-		case provision.Planned:
+		case plan.Planned:
 			p.Kinds[string(k.Kind)] += n
-		case provision.Held:
+		case plan.Held:
 			p.Held += n
-		case provision.Skipped, provision.Refused, provision.Failed:
+		case plan.Skipped, plan.Refused, plan.Failed:
 			p.Problems += n
 		}
 		p.More += n
 	}
-	actions, err := s.Store.Actions(ctx, c.Tenant, j.ID, provision.ActionQuery{Cycle: cycle.ID, Limit: limit})
+	actions, err := s.Store.Actions(ctx, c.Tenant, j.ID, plan.ActionQuery{Cycle: cycle.ID, Limit: limit})
 	for _, a := range actions {
 		p.Actions = append(p.Actions, actionOf(a))
 	}
@@ -297,7 +299,7 @@ func (s *Server) decideHeld(ctx context.Context, c caller, in *struct {
 }
 
 func (s *Server) heldIDs(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) ([]lockstep.ActionID, error) {
-	held, err := s.Store.Actions(ctx, t, job, provision.ActionQuery{States: []provision.ActionState{provision.Held}, Limit: 10_000})
+	held, err := s.Store.Actions(ctx, t, job, plan.ActionQuery{States: []plan.ActionState{plan.Held}, Limit: 10_000})
 	ids := make([]lockstep.ActionID, len(held))
 	for i, a := range held {
 		ids[i] = a.ID
@@ -347,19 +349,19 @@ func (s *Server) explain(ctx context.Context, c caller, in *struct {
 
 // sourceRef finds what the name means at the job's source. An inbound job's source has ids of its own: a person of the
 // directory is found there by the link, anything else is taken as an id of the source.
-func (s *Server) sourceRef(ctx context.Context, t lockstep.TenantID, j provision.Job, typ, name string) (provision.Ref, string, error) {
+func (s *Server) sourceRef(ctx context.Context, t lockstep.TenantID, j provision.Job, typ, name string) (connection.Ref, string, error) {
 	id, shown, err := s.directoryID(ctx, t, typ, name)
 	switch {
 	case j.Direction == provision.Outbound:
-		return provision.Ref{Type: typ, ID: id}, shown, err
+		return connection.Ref{Type: typ, ID: id}, shown, err
 	case lockstep.CodeOf(err) == lockstep.CodeNotFound:
-		return provision.Ref{Type: typ, ID: name}, name, nil
+		return connection.Ref{Type: typ, ID: name}, name, nil
 	case err != nil:
-		return provision.Ref{}, "", err
+		return connection.Ref{}, "", err
 	}
-	links, err := s.Store.Links(ctx, t, j.ID, provision.LinkQuery{Type: typ, Targets: []string{id}, Limit: 1})
+	links, err := s.Store.Links(ctx, t, j.ID, plan.LinkQuery{Type: typ, Targets: []string{id}, Limit: 1})
 	if err != nil || len(links) == 0 {
-		return provision.Ref{Type: typ, ID: name}, shown, err
+		return connection.Ref{Type: typ, ID: name}, shown, err
 	}
 	return links[0].Source, shown, nil
 }

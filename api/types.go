@@ -8,6 +8,7 @@ import (
 	"lockstep"
 	"lockstep/audit"
 	"lockstep/directory"
+	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
 	"lockstep/scim"
@@ -170,7 +171,7 @@ type Action struct {
 	Ended   *time.Time        `json:"ended,omitempty"`
 }
 
-func actionOf(a provision.Action) Action {
+func actionOf(a plan.Action) Action {
 	v := Action{
 		ID: a.ID, Cycle: a.Cycle, Kind: string(a.Kind), State: string(a.State),
 		Source: End{a.Source.Type, a.Source.ID, a.Source.Name}, Target: End{a.Target.Type, a.Target.ID, a.Target.Name},

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/connection"
+	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
 	"lockstep/scim"
@@ -28,12 +30,12 @@ type logFilter struct {
 type view struct {
 	Name   string
 	Word   string
-	States []provision.ActionState
+	States []plan.ActionState
 	Kinds  []rule.Kind
 }
 
 var (
-	done = []provision.ActionState{provision.Done}
+	done = []plan.ActionState{plan.Done}
 	// views are the choices, in the order in which they are offered; those without a word are reached by counts only.
 	views = []view{
 		{"", "Everything", nil, nil},
@@ -44,10 +46,10 @@ var (
 		{"disabled", "Disabled", done, []rule.Kind{rule.Disable}},
 		{"deleted", "", done, []rule.Kind{rule.Delete}},
 		{"references", "", done, []rule.Kind{rule.Refer}},
-		{"failed", "Failed", []provision.ActionState{provision.Failed, provision.Refused}, nil},
-		{"held", "Held", []provision.ActionState{provision.Held}, nil},
-		{"planned", "Planned", []provision.ActionState{provision.Planned, provision.Open}, nil},
-		{"skipped", "Skipped", []provision.ActionState{provision.Skipped, provision.LeftOut, provision.Rejected}, nil},
+		{"failed", "Failed", []plan.ActionState{plan.Failed, plan.Refused}, nil},
+		{"held", "Held", []plan.ActionState{plan.Held}, nil},
+		{"planned", "Planned", []plan.ActionState{plan.Planned, plan.Open}, nil},
+		{"skipped", "Skipped", []plan.ActionState{plan.Skipped, plan.LeftOut, plan.Rejected}, nil},
 	}
 )
 
@@ -141,30 +143,30 @@ var outcomes = map[rule.Kind]struct{ glyph, will, was string }{
 	rule.Skip:    {"=", "skip", "skipped"},
 }
 
-func outcomeOf(a provision.Action) outcome {
+func outcomeOf(a plan.Action) outcome {
 	o := outcomes[a.Kind]
 	switch a.State {
-	case provision.Done:
+	case plan.Done:
 		tone := string(a.Kind)
 		if a.Kind == rule.Refer {
 			tone = string(rule.Update)
 		}
 		return outcome{o.glyph, o.was, tone}
-	case provision.Planned:
+	case plan.Planned:
 		return outcome{o.glyph, "will " + o.will, string(a.Kind)}
-	case provision.Open:
+	case plan.Open:
 		return outcome{o.glyph, "under way", string(a.Kind)}
-	case provision.Held:
+	case plan.Held:
 		return outcome{"◆", o.will + " held", "held"}
-	case provision.Failed:
+	case plan.Failed:
 		return outcome{"▲", "failed", "failed"}
-	case provision.Refused:
+	case plan.Refused:
 		return outcome{"▲", "cannot", "failed"}
-	case provision.Rejected:
+	case plan.Rejected:
 		return outcome{"✕", o.will + " rejected", "skip"}
-	case provision.LeftOut:
+	case plan.LeftOut:
 		return outcome{"✕", o.will + " left out", "skip"}
-	case provision.Skipped:
+	case plan.Skipped:
 	}
 	return outcome{"○", "left out", "skip"}
 }
@@ -174,7 +176,7 @@ const logRows = 50
 
 func (s *Server) log(ctx context.Context, j provision.Job, f logFilter) (logView, error) {
 	v, _ := findView(f.Show)
-	q := provision.ActionQuery{
+	q := plan.ActionQuery{
 		Cycle: lockstep.CycleID(f.Cycle), States: v.States, Kinds: v.Kinds, Text: f.Text, After: lockstep.ActionID(f.After),
 		Newest: true, Limit: logRows + 1,
 	}
@@ -195,7 +197,7 @@ func (s *Server) log(ctx context.Context, j provision.Job, f logFilter) (logView
 	return out, nil
 }
 
-func rowOf(j provision.Job, a provision.Action, f logFilter) row {
+func rowOf(j provision.Job, a plan.Action, f logFilter) row {
 	f.Row = string(a.ID)
 	r := row{
 		ID: string(a.ID), At: a.Planned, Outcome: outcomeOf(a), Type: a.Source.Type, Name: a.Source.Name, Person: personHref(j, a.Source.Ref, a.Target.Ref),
@@ -220,7 +222,7 @@ func rowOf(j provision.Job, a provision.Action, f logFilter) row {
 }
 
 // says is what one wants to know of a line before opening it.
-func says(a provision.Action, changes []change) string {
+func says(a plan.Action, changes []change) string {
 	switch {
 	case a.Code != "" && a.Detail != "":
 		return a.Detail
@@ -241,7 +243,7 @@ func says(a provision.Action, changes []change) string {
 }
 
 // personHref is where the person of an action stands: he is the source of an outbound job and the target of an inbound one.
-func personHref(j provision.Job, source, target provision.Ref) string {
+func personHref(j provision.Job, source, target connection.Ref) string {
 	ref := source
 	if j.Direction == provision.Inbound {
 		ref = target
@@ -256,7 +258,7 @@ func personHref(j provision.Job, source, target provision.Ref) string {
 type change struct{ Attribute, Before, After string }
 
 // changesOf lists what an action changes. A delete says nothing attribute by attribute.
-func changesOf(a provision.Action) (all []change) {
+func changesOf(a plan.Action) (all []change) {
 	if a.After == nil {
 		return nil
 	}

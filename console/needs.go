@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"lockstep"
+	"lockstep/connection"
+	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
 )
@@ -38,13 +40,13 @@ const (
 // problems returns what stands in the way now, grouped by cause: first what needs somebody, then what heals itself. A line of
 // the log is a problem as long as the link of its object says so.
 func (s *Server) problems(ctx context.Context, j provision.Job) (needs, heals []group, err error) {
-	rows, err := s.Store.Actions(ctx, j.Tenant, j.ID, provision.ActionQuery{
-		States: []provision.ActionState{provision.Failed, provision.Refused}, Newest: true, Limit: problemRows,
+	rows, err := s.Store.Actions(ctx, j.Tenant, j.ID, plan.ActionQuery{
+		States: []plan.ActionState{plan.Failed, plan.Refused}, Newest: true, Limit: problemRows,
 	})
 	if err != nil || len(rows) == 0 {
 		return nil, nil, err
 	}
-	newest, order := map[provision.Ref]provision.Action{}, []provision.Ref{}
+	newest, order := map[connection.Ref]plan.Action{}, []connection.Ref{}
 	ids := map[string][]string{}
 	for _, a := range rows {
 		if _, seen := newest[a.Source.Ref]; seen {
@@ -54,9 +56,9 @@ func (s *Server) problems(ctx context.Context, j provision.Job) (needs, heals []
 		order = append(order, a.Source.Ref)
 		ids[a.Source.Type] = append(ids[a.Source.Type], a.Source.ID)
 	}
-	links := map[provision.Ref]provision.Link{}
+	links := map[connection.Ref]plan.Link{}
 	for typ, sources := range ids {
-		found, err := s.Store.Links(ctx, j.Tenant, j.ID, provision.LinkQuery{Type: typ, Sources: sources, Limit: len(sources)})
+		found, err := s.Store.Links(ctx, j.Tenant, j.ID, plan.LinkQuery{Type: typ, Sources: sources, Limit: len(sources)})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -89,7 +91,7 @@ func (s *Server) problems(ctx context.Context, j provision.Job) (needs, heals []
 	return needs, heals, nil
 }
 
-func addTo(all []group, j provision.Job, a provision.Action) []group {
+func addTo(all []group, j provision.Job, a plan.Action) []group {
 	i := slices.IndexFunc(all, func(g group) bool { return g.Code == a.Code })
 	if i < 0 {
 		i = len(all)
@@ -125,7 +127,7 @@ type heldRow struct {
 const heldRows = 200
 
 func (s *Server) held(ctx context.Context, j provision.Job) (held, error) {
-	rows, err := s.Store.Actions(ctx, j.Tenant, j.ID, provision.ActionQuery{States: []provision.ActionState{provision.Held}, Limit: heldRows + 1})
+	rows, err := s.Store.Actions(ctx, j.Tenant, j.ID, plan.ActionQuery{States: []plan.ActionState{plan.Held}, Limit: heldRows + 1})
 	if err != nil || len(rows) == 0 {
 		return held{}, err
 	}

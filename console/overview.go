@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
 )
@@ -16,7 +17,7 @@ type overviewView struct {
 	Job    job
 	Href   string
 	Cycle  *progress // the open one, or else the last
-	Plan   *plan
+	Plan   *openPlan
 	Held   held
 	Needs  []group
 	Heals  []group
@@ -25,8 +26,8 @@ type overviewView struct {
 	Log    logView
 }
 
-// plan is a plan in review.
-type plan struct {
+// openPlan is a plan in review.
+type openPlan struct {
 	Cycle   string
 	Counts  []count
 	Changes int
@@ -124,7 +125,7 @@ func (s *Server) openRow(ctx context.Context, j provision.Job, f logFilter, l *l
 			return nil
 		}
 	}
-	found, err := s.Store.Actions(ctx, j.Tenant, j.ID, provision.ActionQuery{IDs: []lockstep.ActionID{lockstep.ActionID(f.Row)}, Limit: 1})
+	found, err := s.Store.Actions(ctx, j.Tenant, j.ID, plan.ActionQuery{IDs: []lockstep.ActionID{lockstep.ActionID(f.Row)}, Limit: 1})
 	if err != nil || len(found) == 0 {
 		return err
 	}
@@ -137,7 +138,7 @@ func (s *Server) openRow(ctx context.Context, j provision.Job, f logFilter, l *l
 // planRows is how many lines of a plan the page shows; the log has the rest.
 const planRows = 12
 
-func (s *Server) plan(ctx context.Context, j provision.Job) (*plan, error) {
+func (s *Server) plan(ctx context.Context, j provision.Job) (*openPlan, error) {
 	if j.Cycle == nil || j.Cycle.Phase != provision.Review {
 		return nil, nil
 	}
@@ -149,14 +150,14 @@ func (s *Server) plan(ctx context.Context, j provision.Job) (*plan, error) {
 	planned, failed := map[rule.Kind]int{}, 0
 	for k, n := range tally.Actions {
 		switch k.State {
-		case provision.Planned:
+		case plan.Planned:
 			planned[k.Kind] += n
-		case provision.Refused, provision.Failed:
+		case plan.Refused, plan.Failed:
 			failed += n
-		case provision.Held, provision.LeftOut, provision.Open, provision.Done, provision.Rejected, provision.Skipped:
+		case plan.Held, plan.LeftOut, plan.Open, plan.Done, plan.Rejected, plan.Skipped:
 		}
 	}
-	p := &plan{Cycle: string(c.ID), Href: logHref(j.Slug, logFilter{Show: "planned", Cycle: string(c.ID)})}
+	p := &openPlan{Cycle: string(c.ID), Href: logHref(j.Slug, logFilter{Show: "planned", Cycle: string(c.ID)})}
 	for _, k := range []rule.Kind{rule.Create, rule.Link, rule.Update, rule.Disable, rule.Delete, rule.Refer} {
 		if n := planned[k]; n > 0 {
 			p.Changes += n
@@ -166,7 +167,7 @@ func (s *Server) plan(ctx context.Context, j provision.Job) (*plan, error) {
 	if failed > 0 {
 		p.Counts = append(p.Counts, count{"cannot", "▲", "failed", failed, logHref(j.Slug, logFilter{Show: "failed", Cycle: string(c.ID)})})
 	}
-	rows, err := s.Store.Actions(ctx, j.Tenant, j.ID, provision.ActionQuery{Cycle: c.ID, States: []provision.ActionState{provision.Planned}, Limit: planRows})
+	rows, err := s.Store.Actions(ctx, j.Tenant, j.ID, plan.ActionQuery{Cycle: c.ID, States: []plan.ActionState{plan.Planned}, Limit: planRows})
 	for _, a := range rows {
 		p.Rows = append(p.Rows, rowOf(j, a, logFilter{Show: "planned"}))
 	}
@@ -180,7 +181,7 @@ const funnelLinks = 2000
 // funnel counts how far people get, in the links of the job: there is one for everybody it has met.
 func (s *Server) funnel(ctx context.Context, j provision.Job) ([]funnelStep, error) {
 	var known, in, linked, failing int
-	q := provision.LinkQuery{Type: "User", Limit: 1000}
+	q := plan.LinkQuery{Type: "User", Limit: 1000}
 	more := true
 	for more && known < funnelLinks {
 		links, err := s.Store.Links(ctx, j.Tenant, j.ID, q)

@@ -266,7 +266,7 @@ func overviewLive(now time.Time, v overviewView) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = connection(v.Job).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = connectionCard(v.Job).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -999,7 +999,7 @@ func groups(all []group) templ.Component {
 	})
 }
 
-func connection(j job) templ.Component {
+func connectionCard(j job) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1372,7 +1372,7 @@ func cycleResult(c progress) templ.Component {
 }
 
 // planPanel is the review of a plan: what would happen, and the two ways to answer.
-func planPanel(href string, now time.Time, p plan) templ.Component {
+func planPanel(href string, now time.Time, p openPlan) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

@@ -7,7 +7,7 @@ import (
 
 	"lockstep"
 	"lockstep/directory"
-	"lockstep/provision"
+	"lockstep/plan"
 	"lockstep/scim"
 )
 
@@ -34,7 +34,7 @@ func TestPlan(t *testing.T) {
 
 func (w *world) linked() (names []string) {
 	w.Helper()
-	links, err := w.db.Links(w.Context(), w.tenant, w.out, provision.LinkQuery{Type: "User"})
+	links, err := w.db.Links(w.Context(), w.tenant, w.out, plan.LinkQuery{Type: "User"})
 	w.must(err)
 	for _, l := range links {
 		if l.Target != "" {
@@ -84,7 +84,7 @@ func TestHeld(t *testing.T) {
 	b.post("/apps/webex/held", "do", "approve", "id", ids[1], "id", ids[2]).to("/apps/webex")
 	b.post("/apps/webex/held", "do", "approve", "id", ids[1]).is(http.StatusConflict)
 	w.run(w.out)
-	if rows, err := w.db.Provision().Actions(t.Context(), w.tenant, w.out, provision.ActionQuery{IDs: []lockstep.ActionID{
+	if rows, err := w.db.Provision().Actions(t.Context(), w.tenant, w.out, plan.ActionQuery{IDs: []lockstep.ActionID{
 		lockstep.ActionID(ids[0]), lockstep.ActionID(ids[1]), lockstep.ActionID(ids[2]), lockstep.ActionID(ids[3]),
 	}}); err != nil || states(rows) != "rejected done done held" {
 		t.Errorf("got %s, %v", states(rows), err)
@@ -94,7 +94,7 @@ func TestHeld(t *testing.T) {
 }
 
 // states prints the states in the order of ids.
-func states(rows []provision.Action) string {
+func states(rows []plan.Action) string {
 	var words []string
 	for _, a := range rows {
 		words = append(words, string(a.State))

@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"lockstep"
+	"lockstep/connection"
 	"lockstep/directory"
+	"lockstep/plan"
 	"lockstep/provision"
 )
 
@@ -136,7 +138,7 @@ func (s *Server) jobPeople(w http.ResponseWriter, r *http.Request, v visit) erro
 func (s *Server) collectLinks(ctx context.Context, j provision.Job, after string, view *jobPeopleView) (next string, err error) {
 	const look = 1000
 	for looked := 0; looked < 10*look; looked += look {
-		links, err := s.Store.Links(ctx, j.Tenant, j.ID, provision.LinkQuery{Type: "User", After: after, Limit: look})
+		links, err := s.Store.Links(ctx, j.Tenant, j.ID, plan.LinkQuery{Type: "User", After: after, Limit: look})
 		if err != nil {
 			return "", err
 		}
@@ -156,7 +158,7 @@ func (s *Server) collectLinks(ctx context.Context, j provision.Job, after string
 	return after, nil
 }
 
-func shown(show string, l provision.Link) bool {
+func shown(show string, l plan.Link) bool {
 	switch show {
 	case "in":
 		return l.Verdict.In
@@ -170,10 +172,10 @@ func shown(show string, l provision.Link) bool {
 	return true
 }
 
-func linkRowOf(j provision.Job, l provision.Link) linkRow {
+func linkRowOf(j provision.Job, l plan.Link) linkRow {
 	row := linkRow{
 		Name: l.Name, Target: l.Target, Why: sentence(l.Verdict.Reason.Sentence()), Matched: l.Matched, Problem: l.Detail,
-		Href: personHref(j, l.Source, provision.Ref{Type: l.Source.Type, ID: l.Target}),
+		Href: personHref(j, l.Source, connection.Ref{Type: l.Source.Type, ID: l.Target}),
 	}
 	if row.Name == "" {
 		row.Name = l.Source.ID

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/connection"
 	"lockstep/directory"
+	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/scim"
 	"lockstep/web"
@@ -181,7 +183,7 @@ func (s *Server) groupsOf(ctx context.Context, t lockstep.TenantID, id lockstep.
 
 // origin is the source's own object of the person, nil when he does not come from this source.
 func (s *Server) origin(ctx context.Context, j provision.Job, id lockstep.UserID) (*who, error) {
-	links, err := s.Store.Links(ctx, j.Tenant, j.ID, provision.LinkQuery{Type: "User", Targets: []string{string(id)}, Limit: 1})
+	links, err := s.Store.Links(ctx, j.Tenant, j.ID, plan.LinkQuery{Type: "User", Targets: []string{string(id)}, Limit: 1})
 	if err != nil || len(links) == 0 {
 		return nil, err
 	}
@@ -198,15 +200,15 @@ func (s *Server) explainAll(ctx context.Context, jobs []provision.Job, id lockst
 	apps := make([]personApp, len(jobs))
 	var all sync.WaitGroup
 	for i, j := range jobs {
-		all.Go(func() { apps[i] = s.explain(ctx, j, provision.Ref{Type: "User", ID: string(id)}) })
+		all.Go(func() { apps[i] = s.explain(ctx, j, connection.Ref{Type: "User", ID: string(id)}) })
 	}
 	all.Wait()
 	return apps
 }
 
-func (s *Server) explain(ctx context.Context, j provision.Job, ref provision.Ref) personApp {
+func (s *Server) explain(ctx context.Context, j provision.Job, ref connection.Ref) personApp {
 	app := personApp{Job: jobOf(j, s.now()), Href: jobHref(j.Slug)}
-	rows, err := s.Store.Actions(ctx, j.Tenant, j.ID, provision.ActionQuery{Source: ref, Newest: true, Limit: 10})
+	rows, err := s.Store.Actions(ctx, j.Tenant, j.ID, plan.ActionQuery{Source: ref, Newest: true, Limit: 10})
 	for _, a := range rows {
 		app.Log = append(app.Log, rowOf(j, a, logFilter{}))
 	}

@@ -15,6 +15,7 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/connection"
 	"lockstep/directory"
 	"lockstep/provision"
 	"lockstep/session"
@@ -45,7 +46,7 @@ type Server struct {
 
 // Engine is what the console asks of provision.Engine.
 type Engine interface {
-	Explain(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, ref provision.Ref) (provision.Explanation, error)
+	Explain(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, ref connection.Ref) (provision.Explanation, error)
 	Progress(job lockstep.JobID) (provision.Cycle, bool)
 }
 

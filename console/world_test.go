@@ -20,7 +20,9 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/connection"
 	"lockstep/connector/csvfile"
+	hub "lockstep/connector/directory"
 	"lockstep/connector/webex"
 	"lockstep/console"
 	"lockstep/directory"
@@ -69,7 +71,7 @@ func newWorld(t testing.TB, more int) *world {
 	w.must(err)
 	t.Cleanup(func() { w.must(w.db.Close()) })
 	w.must(w.db.CreateTenant(t.Context(), nobody, directory.Tenant{ID: w.tenant, Slug: "acme", Name: "Acme"}))
-	w.engine = &provision.Engine{Store: w.db.Provision(), Directory: w.db, Connect: w, Now: w.now}
+	w.engine = &provision.Engine{Store: w.db.Provision(), Directory: &hub.Connector{Store: w.db}, Connect: w, Now: w.now}
 	w.connectOrg()
 	w.company(more, "Engineer")
 	w.hr = w.job(w.tenant, provision.Job{Slug: "hr", Name: "People", Direction: provision.Inbound, Connection: provision.Connection{Kind: "csvfile"}}, csvfile.Template())
@@ -82,7 +84,7 @@ func newWorld(t testing.TB, more int) *world {
 		Directory: w.db, Store: w.db.Provision(), Settings: w.db, Engine: w.engine, Notice: "Demo data", Version: "test", Now: w.now, Log: slog.New(slog.DiscardHandler),
 		Sessions: &session.Gate{Surface: console.Surface, Store: &session.Memory{}, Now: w.now},
 	}
-	w.console.SCIM, w.console.Tokens = inbound{w}, inbound{w}
+	w.console.SCIM, w.console.Tokens = inbound{w: w}, inbound{w: w}
 	w.server = httptest.NewServer(w.console.Handler())
 	t.Cleanup(w.server.Close)
 	return w
@@ -126,7 +128,7 @@ func (w *world) connectOrg() {
 }
 
 // Source and Target implement provision.Connect.
-func (w *world) Source(context.Context, provision.Job) (provision.Source, error) {
+func (w *world) Source(context.Context, provision.Job) (connection.Source, error) {
 	root, err := os.OpenRoot(w.folder)
 	if err != nil {
 		return nil, err
@@ -135,7 +137,7 @@ func (w *world) Source(context.Context, provision.Job) (provision.Source, error)
 	return csvfile.New(csvfile.Config{Root: root}), nil
 }
 
-func (w *world) Target(context.Context, provision.Job) (provision.Target, error) {
+func (w *world) Target(context.Context, provision.Job) (connection.Target, error) {
 	return w.target, nil
 }
 

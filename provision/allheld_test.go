@@ -3,6 +3,7 @@ package provision_test
 import (
 	"testing"
 
+	"lockstep/plan"
 	"lockstep/provision"
 )
 
@@ -15,7 +16,7 @@ func TestAllHeld(t *testing.T) {
 	if c := w.run(w.in); c.Counts.Held != 3 || c.Phase != provision.Ended {
 		t.Fatalf("%+v", c)
 	}
-	held, err := w.db.Provision().Actions(w.ctx, w.tenant, w.in, provision.ActionQuery{States: []provision.ActionState{provision.Held}})
+	held, err := w.db.Provision().Actions(w.ctx, w.tenant, w.in, plan.ActionQuery{States: []plan.ActionState{plan.Held}})
 	w.must(err)
 	if len(held) != 3 {
 		t.Errorf("%d rows wait", len(held))

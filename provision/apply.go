@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/connection"
+	"lockstep/plan"
 	"lockstep/rule"
 )
 
@@ -66,7 +68,7 @@ func (r *run) apply(ctx context.Context) error {
 
 // finish ends the cycle when nothing is open any more.
 func (r *run) finish(ctx context.Context) error {
-	open, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, ActionQuery{Cycle: r.cycle.ID, States: []ActionState{Open}, Limit: 1})
+	open, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, plan.ActionQuery{Cycle: r.cycle.ID, States: []plan.ActionState{plan.Open}, Limit: 1})
 	if err != nil {
 		return err
 	}
@@ -84,14 +86,14 @@ func (r *run) finish(ctx context.Context) error {
 
 // item is an action on its way.
 type item struct {
-	Action
-	op      Operation
-	link    Link
-	carried []EdgeRow // references that ride along
-	kept    []EdgeRow // those that went through although the call was refused
-	manager *item     // whose create must end first
-	found   *Object   // there already: adopted instead of created
-	result  Result
+	plan.Action
+	op      connection.Operation
+	link    plan.Link
+	carried []plan.ReferenceRow // references that ride along
+	kept    []plan.ReferenceRow // those that went through although the call was refused
+	manager *item               // whose create must end first
+	found   *connection.Object  // there already: adopted instead of created
+	result  connection.Result
 	end     ending
 	done    chan struct{} // closed when result and end are final
 }
@@ -130,7 +132,7 @@ func (a *applier) load(ctx context.Context, work chan<- []*item) (done bool, err
 			return false, nil
 		}
 		window := a.window()
-		rows, err := a.Store.Actions(ctx, a.job.Tenant, a.job.ID, ActionQuery{Cycle: a.cycle.ID, States: []ActionState{Planned}, Limit: min(window, loadChunk)})
+		rows, err := a.Store.Actions(ctx, a.job.Tenant, a.job.ID, plan.ActionQuery{Cycle: a.cycle.ID, States: []plan.ActionState{plan.Planned}, Limit: min(window, loadChunk)})
 		if err != nil {
 			return false, err
 		}
@@ -176,17 +178,17 @@ func (a *applier) window() int {
 	return max(8, min(2*loadChunk, a.limit.Window(2*time.Second)))
 }
 
-func stageOf(a Action) int {
-	if a.Lane == LaneRefer {
+func stageOf(a plan.Action) int {
+	if a.Lane == plan.LaneRefer {
 		return 2
 	}
-	if a.Source.Type == groupType && a.Lane == LaneCreate {
+	if a.Source.Type == connection.GroupType && a.Lane == plan.LaneCreate {
 		return 1
 	}
 	return 0
 }
 
-func sameStage(rows []Action) []Action {
+func sameStage(rows []plan.Action) []plan.Action {
 	for i := range rows {
 		if stageOf(rows[i]) != stageOf(rows[0]) {
 			return rows[:i]
@@ -197,7 +199,7 @@ func sameStage(rows []Action) []Action {
 
 // hand opens the rows, makes operations of them and gives them to the workers. Creates whose object is at the target already
 // come with it in found.
-func (a *applier) hand(ctx context.Context, rows []Action, found map[lockstep.ActionID]*Object, work chan<- []*item) error {
+func (a *applier) hand(ctx context.Context, rows []plan.Action, found map[lockstep.ActionID]*connection.Object, work chan<- []*item) error {
 	ids := make([]lockstep.ActionID, len(rows))
 	for i := range rows {
 		ids[i] = rows[i].ID
@@ -237,19 +239,19 @@ func waitsForOneOf(it *item, batch []*item) bool {
 }
 
 // operations makes the calls of opened rows, with the links and references that they need.
-func (a *applier) operations(ctx context.Context, rows []Action) ([]*item, error) {
+func (a *applier) operations(ctx context.Context, rows []plan.Action) ([]*item, error) {
 	items := make([]*item, len(rows))
 	refs := map[string][]string{} // source ids whose links are needed, by type
 	for i, row := range rows {
 		row.Attempt++ // as Opened has stored it
-		row.Epoch, row.State = a.job.Epoch, Open
+		row.Epoch, row.State = a.job.Epoch, plan.Open
 		items[i] = &item{Action: row, done: make(chan struct{})}
 		refs[row.Source.Type] = append(refs[row.Source.Type], row.Source.ID)
 		if row.Refers != "" {
-			refs[userType] = append(refs[userType], row.Refers)
+			refs[connection.UserType] = append(refs[connection.UserType], row.Refers)
 		}
 	}
-	links := map[Ref]Link{}
+	links := map[connection.Ref]plan.Link{}
 	for typ, ids := range refs {
 		if err := a.loadLinks(ctx, typ, ids, links); err != nil {
 			return nil, err
@@ -257,8 +259,8 @@ func (a *applier) operations(ctx context.Context, rows []Action) ([]*item, error
 	}
 	for _, it := range items {
 		it.link = links[it.Source.Ref]
-		it.op = Operation{
-			Action: it.ID, Kind: it.Kind, Ref: Ref{it.Target.Type, it.Target.ID}, Name: it.Target.Name,
+		it.op = connection.Operation{
+			Action: it.ID, Kind: it.Kind, Ref: connection.Ref{Type: it.Target.Type, ID: it.Target.ID}, Name: it.Target.Name,
 			Before: it.Before, After: it.After, Version: it.link.Version,
 		}
 		if it.Kind != rule.Create && it.link.Target != "" {
@@ -267,7 +269,7 @@ func (a *applier) operations(ctx context.Context, rows []Action) ([]*item, error
 		switch {
 		case it.Kind == rule.Create:
 			a.carryManager(it, links)
-		case it.Kind == rule.Link && it.Source.Type == userType:
+		case it.Kind == rule.Link && it.Source.Type == connection.UserType:
 			a.register(it)
 		}
 	}
@@ -281,8 +283,8 @@ func (a *applier) operations(ctx context.Context, rows []Action) ([]*item, error
 	return items, nil
 }
 
-func (a *applier) loadLinks(ctx context.Context, typ string, ids []string, into map[Ref]Link) error {
-	found, err := a.Store.Links(ctx, a.job.Tenant, a.job.ID, LinkQuery{Type: typ, Sources: ids, Limit: len(ids)})
+func (a *applier) loadLinks(ctx context.Context, typ string, ids []string, into map[connection.Ref]plan.Link) error {
+	found, err := a.Store.Links(ctx, a.job.Tenant, a.job.ID, plan.LinkQuery{Type: typ, Sources: ids, Limit: len(ids)})
 	for _, l := range found {
 		into[l.Source] = l
 	}
@@ -291,17 +293,17 @@ func (a *applier) loadLinks(ctx context.Context, typ string, ids []string, into 
 
 // carryManager lets the manager's reference ride in the create: at once when he is linked, after his own create when that is
 // on its way. A ring is not waited for.
-func (a *applier) carryManager(it *item, links map[Ref]Link) {
-	if it.Source.Type == userType {
+func (a *applier) carryManager(it *item, links map[connection.Ref]plan.Link) {
+	if it.Source.Type == connection.UserType {
 		defer a.register(it)
 	}
 	if it.Refers == "" {
 		return
 	}
-	to := Ref{userType, it.Refers}
-	edge := EdgeRow{From: it.Source.Ref, Attribute: managerAttribute, To: to, Wanted: true, Written: true}
+	to := connection.Ref{Type: connection.UserType, ID: it.Refers}
+	edge := plan.ReferenceRow{From: it.Source.Ref, Attribute: connection.Manager, To: to, Wanted: true, Written: true}
 	if l := links[to]; l.Target != "" {
-		it.op.Add = append(it.op.Add, Reference{managerAttribute, Ref{it.Target.Type, l.Target}})
+		it.op.Add = append(it.op.Add, connection.Reference{Attribute: connection.Manager, To: connection.Ref{Type: it.Target.Type, ID: l.Target}})
 		it.carried = append(it.carried, edge)
 		return
 	}
@@ -320,13 +322,13 @@ func (a *applier) carryEdges(ctx context.Context, it *item) error {
 	if limit <= 0 {
 		limit = 1000
 	}
-	q := EdgeQuery{From: []Ref{it.Source.Ref}, Ready: true, Limit: limit}
+	q := plan.ReferenceQuery{From: []connection.Ref{it.Source.Ref}, Ready: true, Limit: limit}
 	if it.Kind == rule.Create { // it is not linked yet
 		q.Ready, q.Waiting = false, true
 	} else {
-		q.Adds, q.Removes = it.Refers == AddOnly, it.Refers == RemoveOnly
+		q.Adds, q.Removes = it.Refers == plan.AddOnly, it.Refers == plan.RemoveOnly
 	}
-	edges, err := a.Store.Edges(ctx, a.job.Tenant, a.job.ID, q)
+	edges, err := a.Store.References(ctx, a.job.Tenant, a.job.ID, q)
 	if err != nil {
 		return err
 	}
@@ -334,7 +336,7 @@ func (a *applier) carryEdges(ctx context.Context, it *item) error {
 	for _, e := range edges {
 		byType[e.To.Type] = append(byType[e.To.Type], e.To.ID)
 	}
-	links := map[Ref]Link{}
+	links := map[connection.Ref]plan.Link{}
 	for typ, ids := range byType {
 		if err := a.loadLinks(ctx, typ, ids, links); err != nil {
 			return err
@@ -345,7 +347,7 @@ func (a *applier) carryEdges(ctx context.Context, it *item) error {
 		if target == "" || !a.brings(e.From.Type, e.Attribute, e.To.Type) {
 			continue
 		}
-		ref := Reference{e.Attribute, Ref{a.programs[e.To.Type].targetType, target}}
+		ref := connection.Reference{Attribute: e.Attribute, To: connection.Ref{Type: a.programs[e.To.Type].targetType, ID: target}}
 		if e.Wanted {
 			it.op.Add = append(it.op.Add, ref)
 		} else {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/connection"
 	"lockstep/directory"
 	"lockstep/provision"
 	"lockstep/rule"
@@ -20,7 +21,7 @@ import (
 // or after it took effect. From then on nothing that it does has any effect, and it learns nothing.
 type mortal struct {
 	provision.Store
-	provision.Target
+	connection.Target
 	mu    sync.Mutex
 	left  int // moments still to live
 	after bool
@@ -57,9 +58,9 @@ func (m *mortal) Commit(ctx context.Context, t lockstep.TenantID, job lockstep.J
 	return err
 }
 
-func (m *mortal) Apply(ctx context.Context, ops []provision.Operation) []provision.Result {
+func (m *mortal) Apply(ctx context.Context, ops []connection.Operation) []connection.Result {
 	does, sees := m.moment()
-	var results []provision.Result
+	var results []connection.Result
 	if does {
 		results = m.Target.Apply(context.WithoutCancel(ctx), ops)
 	}
@@ -67,14 +68,14 @@ func (m *mortal) Apply(ctx context.Context, ops []provision.Operation) []provisi
 		return results
 	}
 	m.die()
-	results = make([]provision.Result, len(ops))
+	results = make([]connection.Result, len(ops))
 	for i := range results {
-		results[i] = provision.Result{Err: &lockstep.Error{Code: lockstep.CodeTargetUnreachable, Err: errKilled}, MaybeSent: true}
+		results[i] = connection.Result{Err: &lockstep.Error{Code: lockstep.CodeTargetUnreachable, Err: errKilled}, MaybeSent: true}
 	}
 	return results
 }
 
-func (m *mortal) Describe(ctx context.Context) (provision.System, error) {
+func (m *mortal) Describe(ctx context.Context) (connection.System, error) {
 	s, err := m.Target.Describe(ctx)
 	if m.plain {
 		s.Unique = nil
@@ -85,10 +86,10 @@ func (m *mortal) Describe(ctx context.Context) (provision.System, error) {
 // connect gives the engine's outbound jobs a target that is looked after.
 type connect struct {
 	*world
-	target provision.Target
+	target connection.Target
 }
 
-func (c connect) Target(context.Context, provision.Job) (provision.Target, error) {
+func (c connect) Target(context.Context, provision.Job) (connection.Target, error) {
 	return c.target, nil
 }
 
@@ -126,7 +127,7 @@ func killed(t *testing.T, seed uint64, plain bool) {
 			ctx, die := context.WithCancel(w.ctx)
 			m := &mortal{Store: w.db.Provision(), Target: target, left: 1 + h.rand.IntN(25), after: h.rand.IntN(2) == 0, die: die, plain: plain}
 			w.restart(m)
-			w.engine.Connect = connect{w, m}
+			w.engine.Connect = connect{world: w, target: m}
 			for range 30 {
 				turn, err := w.engine.Slice(ctx, w.tenant, w.out)
 				if err != nil && !m.dead {
@@ -142,7 +143,7 @@ func killed(t *testing.T, seed uint64, plain bool) {
 	}
 	m := &mortal{Store: w.db.Provision(), Target: target, left: 1 << 40, plain: plain}
 	w.restart(m)
-	w.engine.Connect = connect{w, m}
+	w.engine.Connect = connect{world: w, target: m}
 	w.ahead += time.Minute
 	w.untilDone(w.out)
 	if asked := w.requests(); plain && strings.Contains(asked, " 409") {

@@ -4,22 +4,25 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"lockstep/connection"
+	"lockstep/plan"
 )
 
 // wantedEdges returns the references that the page adds or withdraws, as compared with what the job wants so far.
-func (r *run) wantedEdges(ctx context.Context, cs []*candidate) ([]EdgeRow, error) {
+func (r *run) wantedEdges(ctx context.Context, cs []*candidate) ([]plan.ReferenceRow, error) {
 	have, err := r.storedEdges(ctx, cs)
 	if err != nil {
 		return nil, err
 	}
-	var rows []EdgeRow
+	var rows []plan.ReferenceRow
 	for _, c := range cs {
 		if !c.refers() {
 			continue
 		}
-		for _, e := range c.Edges {
-			row := EdgeRow{From: c.Ref, Attribute: e.Attribute, To: e.To}
-			if !c.program.references[e.Attribute] || r.programs[e.To.Type] == nil || e.To.Type == groupType && !r.to.Nesting {
+		for _, e := range c.References {
+			row := plan.ReferenceRow{From: c.Ref, Attribute: e.Attribute, To: e.To}
+			if !c.program.references[e.Attribute] || r.programs[e.To.Type] == nil || e.To.Type == connection.GroupType && !r.to.Nesting {
 				continue
 			}
 			had := have[row]
@@ -45,8 +48,8 @@ func (c *candidate) refers() bool {
 // complete reads those anew that are partial while the job has not kept their references so far: a group that comes into scope
 // brings all its members, not only those that changed with it.
 func (r *run) complete(ctx context.Context, cs []*candidate) error {
-	var refs []Ref
-	partial := map[Ref]*candidate{}
+	var refs []connection.Ref
+	partial := map[connection.Ref]*candidate{}
 	for _, c := range cs {
 		if kept := c.known && (c.link.Verdict.In || c.link.Target != ""); c.Partial && !kept && c.refers() {
 			refs = append(refs, c.Ref)
@@ -62,37 +65,37 @@ func (r *run) complete(ctx context.Context, cs []*candidate) error {
 	}
 	for _, o := range objects {
 		c := partial[o.Ref]
-		c.Partial, c.Edges = o.Partial, o.Edges
+		c.Partial, c.References = o.Partial, o.References
 	}
 	return nil
 }
 
 // storedEdges returns the edges that are wanted so far, with Wanted and Written blank: all of an object that lists all, of a
 // partial one only those that it names, however many it has.
-func (r *run) storedEdges(ctx context.Context, cs []*candidate) (map[EdgeRow]bool, error) {
-	have := map[EdgeRow]bool{}
-	load := func(q EdgeQuery) error {
-		edges, err := r.Store.Edges(ctx, r.job.Tenant, r.job.ID, q)
+func (r *run) storedEdges(ctx context.Context, cs []*candidate) (map[plan.ReferenceRow]bool, error) {
+	have := map[plan.ReferenceRow]bool{}
+	load := func(q plan.ReferenceQuery) error {
+		edges, err := r.Store.References(ctx, r.job.Tenant, r.job.ID, q)
 		for _, e := range edges {
 			if e.Wanted {
-				have[EdgeRow{From: e.From, Attribute: e.Attribute, To: e.To}] = true
+				have[plan.ReferenceRow{From: e.From, Attribute: e.Attribute, To: e.To}] = true
 			}
 		}
 		return err
 	}
-	var whole []Ref
+	var whole []connection.Ref
 	for _, c := range cs {
 		switch {
 		case !c.known || !c.refers():
 		case !c.Partial:
 			whole = append(whole, c.Ref)
 		default:
-			for chunk := range slices.Chunk(c.Edges, 500) {
-				to := make([]Ref, len(chunk))
+			for chunk := range slices.Chunk(c.References, 500) {
+				to := make([]connection.Ref, len(chunk))
 				for i, e := range chunk {
 					to[i] = e.To
 				}
-				if err := load(EdgeQuery{From: []Ref{c.Ref}, To: to}); err != nil {
+				if err := load(plan.ReferenceQuery{From: []connection.Ref{c.Ref}, To: to}); err != nil {
 					return nil, err
 				}
 			}
@@ -101,5 +104,5 @@ func (r *run) storedEdges(ctx context.Context, cs []*candidate) (map[EdgeRow]boo
 	if len(whole) == 0 {
 		return have, nil
 	}
-	return have, load(EdgeQuery{From: whole})
+	return have, load(plan.ReferenceQuery{From: whole})
 }

@@ -1,7 +1,7 @@
 // Package provision is the engine that brings a target in step with a source: it reads what changed, plans an action for each
 // object, guards against harm, applies, and records.
 //
-// Design. The directory is the hub: every job has it as its source or its target (hub.go, hubtarget.go), so one engine serves
+// Design. The directory is the hub: every job has it as its source or its target (package connector/directory), so one engine serves
 // both directions. What should be is decided by package rule, without effects; this package holds the state and has the
 // effects. A job runs in slices of a few seconds, each of which takes the job up where the last left it: everything a cycle
 // knows is in the store, nothing that matters is in memory alone.
@@ -26,7 +26,9 @@ import (
 	"time"
 
 	"lockstep"
-	"lockstep/directory"
+	"lockstep/audit"
+	"lockstep/connection"
+	"lockstep/plan"
 	"lockstep/rule"
 	"lockstep/scim"
 	"lockstep/scim/filter"
@@ -36,10 +38,8 @@ import (
 // time for different jobs; two slices of one job exclude each other by the job's epoch.
 type Engine struct {
 	Store     Store
-	Directory directory.Store
+	Directory Directory
 	Connect   Connect
-	// Schemas returns the tenant's users and groups with its own attributes; nil is those of RFC 7643.
-	Schemas func(context.Context, lockstep.TenantID) (*directory.Schemas, error)
 
 	Now    func() time.Time // nil is time.Now
 	Random io.Reader        // for expressions; nil is crypto/rand.Reader
@@ -49,15 +49,21 @@ type Engine struct {
 	SendFor     time.Duration // no call is sent later than this after the slice's start; 0 is 15 s
 	CallTimeout time.Duration // of one call to a target; 0 is 30 s
 
-	budgets Budgets
+	budgets connection.Budgets
 	mu      sync.Mutex
 	running map[lockstep.JobID]Cycle
 }
 
-// Connect opens the two ends of a job. The directory's end is not asked for.
+// Directory opens the tenant's own directory, which is one end of every job. Package connector/directory fulfils it.
+type Directory interface {
+	Source(t lockstep.TenantID, app lockstep.AppID, nested, flatten bool) connection.Source
+	Target(t lockstep.TenantID, by audit.Actor) connection.Target
+}
+
+// Connect opens the outside system that is the other end of a job.
 type Connect interface {
-	Source(ctx context.Context, job Job) (Source, error)
-	Target(ctx context.Context, job Job) (Target, error)
+	Source(ctx context.Context, job Job) (connection.Source, error)
+	Target(ctx context.Context, job Job) (connection.Target, error)
 }
 
 // Turn is what a slice left behind.
@@ -98,7 +104,7 @@ func (e *Engine) Slice(ctx context.Context, t lockstep.TenantID, id lockstep.Job
 }
 
 // Test checks the connection of the job's outside system.
-func (e *Engine) Test(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, report func(Check)) error {
+func (e *Engine) Test(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, report func(connection.Check)) error {
 	job, err := e.Store.Job(ctx, t, id)
 	if err != nil {
 		return err
@@ -174,28 +180,28 @@ type run struct {
 	job         Job
 	cycle       *Cycle
 	until       time.Time // stop taking up work
-	source      Source
-	target      Target
-	from        System
-	to          System
-	limit       *Budget
+	source      connection.Source
+	target      connection.Target
+	from        connection.System
+	to          connection.System
+	limit       *connection.Budget
 	connections int
 
 	requests, refusals atomic.Int64 // of the target since the last commit
 
-	programs map[string]*program // by source type
-	lookup   lookup              // how unlinked objects are matched
-	waits    map[waitKey]Action  // rows of earlier cycles that are held or were approved since
-	alarmed  bool                // the guard has held something in this slice
-	fresh    int                 // unlinked objects matched by Find so far
-	byType   map[string]int      // linked objects by source type
-	linked   int                 // their sum, for the choice between Find and a listing
-	wake     time.Time           // when an open action can be looked at again
+	programs map[string]*program     // by source type
+	lookup   lookup                  // how unlinked objects are matched
+	waits    map[waitKey]plan.Action // rows of earlier cycles that are held or were approved since
+	alarmed  bool                    // the guard has held something in this slice
+	fresh    int                     // unlinked objects matched by Find so far
+	byType   map[string]int          // linked objects by source type
+	linked   int                     // their sum, for the choice between Find and a listing
+	wake     time.Time               // when an open action can be looked at again
 }
 
 // waitKey names the rows that can wait for one source object: one for itself, one for the removal of references.
 type waitKey struct {
-	source Ref
+	source connection.Ref
 	refer  bool
 }
 
@@ -298,7 +304,7 @@ func (r *run) open(ctx context.Context) (err error) {
 		if r.source, err = r.Connect.Source(ctx, r.job); err != nil {
 			return err
 		}
-		r.target = &hubTarget{dir: r.Directory, schemas: r.Schemas, tenant: r.job.Tenant, job: r.job}
+		r.target = r.Directory.Target(r.job.Tenant, audit.Actor{Kind: audit.Job, ID: string(r.job.ID), Name: r.job.Name})
 	} else {
 		if r.target, err = r.Connect.Target(ctx, r.job); err != nil {
 			return err
@@ -308,15 +314,12 @@ func (r *run) open(ctx context.Context) (err error) {
 		return err
 	}
 	if r.job.Direction == Outbound {
-		r.source = &hubSource{
-			dir: r.Directory, schemas: r.Schemas, tenant: r.job.Tenant, app: r.job.App,
-			nested: r.job.Policy.Nested, flatten: !r.to.Nesting,
-		}
+		r.source = r.Directory.Source(r.job.Tenant, r.job.App, r.job.Policy.Nested, !r.to.Nesting)
 	}
 	if r.from, err = r.source.Describe(ctx); err != nil {
 		return err
 	}
-	r.connections = cmp.Or(r.job.Policy.Connections, r.to.Connections, defaultConnections)
+	r.connections = cmp.Or(r.job.Policy.Connections, r.to.Connections, connection.DefaultConnections)
 	r.limit = r.budgets.Get(r.to.Key, r.job.Policy.Rate, r.connections)
 	return r.compile()
 }
@@ -326,7 +329,7 @@ func (r *run) open(ctx context.Context) (err error) {
 func (r *run) compile() error {
 	r.programs = map[string]*program{}
 	for _, m := range r.job.Rules.Objects {
-		if !m.Enabled || (m.Source == groupType && r.job.Direction == Outbound && !r.job.Policy.Groups) {
+		if !m.Enabled || (m.Source == connection.GroupType && r.job.Direction == Outbound && !r.job.Policy.Groups) {
 			continue
 		}
 		typ := resourceType(m.Target)

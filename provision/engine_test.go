@@ -10,6 +10,7 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/scim"
 	"lockstep/webexorg"
@@ -175,8 +176,8 @@ user cleo@acme.example title=Engineer manager=ben@acme.example
 func (w *world) consistent() {
 	w.Helper()
 	before := w.target()
-	_, err := w.engine.Preview(w.ctx, w.tenant, w.out, func(a provision.Action) error {
-		if a.State == provision.Planned || a.State == provision.Held {
+	_, err := w.engine.Preview(w.ctx, w.tenant, w.out, func(a plan.Action) error {
+		if a.State == plan.Planned || a.State == plan.Held {
 			w.Errorf("a full evaluation would still %s %s: %s", a.Kind, a.Source.Name, a.Reason.Sentence())
 		}
 		return nil
@@ -213,7 +214,7 @@ func TestSourceThatReturnsNothingIsHeld(t *testing.T) {
 	if after := w.target(); after != before {
 		t.Errorf("the organisation has\n%s\nwant\n%s", after, before)
 	}
-	held, err := w.db.Provision().Actions(w.ctx, w.tenant, w.in, provision.ActionQuery{States: []provision.ActionState{provision.Held}})
+	held, err := w.db.Provision().Actions(w.ctx, w.tenant, w.in, plan.ActionQuery{States: []plan.ActionState{plan.Held}})
 	w.must(err)
 	var ids []lockstep.ActionID
 	for _, a := range held {
@@ -268,7 +269,7 @@ func TestOneBadObjectDoesNotStopTheRest(t *testing.T) {
 	}
 	codes := map[string]lockstep.Code{}
 	for _, job := range []lockstep.JobID{w.in, w.out} {
-		rows, err := w.db.Provision().Actions(w.ctx, w.tenant, job, provision.ActionQuery{States: []provision.ActionState{provision.Refused, provision.Failed}})
+		rows, err := w.db.Provision().Actions(w.ctx, w.tenant, job, plan.ActionQuery{States: []plan.ActionState{plan.Refused, plan.Failed}})
 		w.must(err)
 		for _, a := range rows {
 			codes[a.Source.Name] = a.Code

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"lockstep/audit"
+	"lockstep/connection"
+	"lockstep/plan"
 	"lockstep/provision"
 )
 
@@ -13,18 +15,18 @@ func (w *world) linked(groups, people, leaving int) {
 	w.Helper()
 	job, err := w.db.Provision().Claim(w.ctx, w.tenant, w.out, w.now)
 	w.must(err)
-	var links []provision.Link
+	var links []plan.Link
 	for i := range people {
-		links = append(links, provision.Link{Source: provision.Ref{Type: "User", ID: fmt.Sprintf("u%d", i)}, Target: fmt.Sprintf("t%d", i), Name: fmt.Sprint(i)})
+		links = append(links, plan.Link{Source: connection.Ref{Type: "User", ID: fmt.Sprintf("u%d", i)}, Target: fmt.Sprintf("t%d", i), Name: fmt.Sprint(i)})
 	}
 	for g := range groups {
-		links = append(links, provision.Link{Source: provision.Ref{Type: "Group", ID: fmt.Sprintf("g%d", g)}, Target: fmt.Sprintf("tg%d", g), Name: fmt.Sprint(g)})
+		links = append(links, plan.Link{Source: connection.Ref{Type: "Group", ID: fmt.Sprintf("g%d", g)}, Target: fmt.Sprintf("tg%d", g), Name: fmt.Sprint(g)})
 	}
 	w.must(w.db.Provision().Commit(w.ctx, w.tenant, w.out, job.Epoch, provision.Batch{Links: links}))
 	for g := range groups {
 		var b, gone provision.Batch
 		for i := range people {
-			e := provision.EdgeRow{From: links[people+g].Source, Attribute: "members", To: links[i].Source, Wanted: true, Written: true}
+			e := plan.ReferenceRow{From: links[people+g].Source, Attribute: "members", To: links[i].Source, Wanted: true, Written: true}
 			b.Wanted = append(b.Wanted, e)
 			e.Wanted = false
 			gone.Wanted = append(gone.Wanted, e)

@@ -7,6 +7,7 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/connection"
 	"lockstep/directory"
 	"lockstep/provision"
 	"lockstep/rule"
@@ -48,13 +49,13 @@ func TestDeletedBySomebodyElse(t *testing.T) {
 
 // refusing is a target that refuses to create one person, and yet names an id for him.
 type refusing struct {
-	provision.Target
+	connection.Target
 	name string
 }
 
-func (r refusing) Apply(ctx context.Context, ops []provision.Operation) []provision.Result {
+func (r refusing) Apply(ctx context.Context, ops []connection.Operation) []connection.Result {
 	if len(ops) == 1 && ops[0].Kind == rule.Create && ops[0].Name == r.name {
-		return []provision.Result{{ID: "nobody", Err: &lockstep.Error{Code: lockstep.CodeTargetRefused}}}
+		return []connection.Result{{ID: "nobody", Err: &lockstep.Error{Code: lockstep.CodeTargetRefused}}}
 	}
 	return r.Target.Apply(ctx, ops)
 }
@@ -66,7 +67,7 @@ func TestManagerWhoIsRefused(t *testing.T) {
 	w.run(w.in)
 	target, err := w.Target(w.ctx, provision.Job{})
 	w.must(err)
-	w.engine.Connect = connect{w, refusing{target, "ada@acme.example"}}
+	w.engine.Connect = connect{world: w, target: refusing{Target: target, name: "ada@acme.example"}}
 	if c := w.run(w.out); c.Counts.Created != 2 || c.Counts.Failed != 1 {
 		t.Errorf("%+v", c.Counts)
 	}

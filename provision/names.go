@@ -38,3 +38,6 @@ func objectName(values scim.Object, otherwise string) string {
 	}
 	return otherwise
 }
+
+// pageSize is how many links or references are asked of the store at once.
+const pageSize = 500

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/plan"
 	"lockstep/rule"
 )
 
@@ -16,7 +17,7 @@ func (a *applier) outcome(it *item, b *Batch) {
 	now := a.now()
 	switch {
 	case it.end == unsent:
-		row.State = Planned
+		row.State = plan.Planned
 		b.Actions = append(b.Actions, row)
 		return
 	case it.end == uncertain:
@@ -27,7 +28,7 @@ func (a *applier) outcome(it *item, b *Batch) {
 		a.failure(it, row, now, b)
 		return
 	}
-	row.State, row.Ended, row.Code, row.Detail = Done, now, "", ""
+	row.State, row.Ended, row.Code, row.Detail = plan.Done, now, "", ""
 	if it.result.ID != "" {
 		row.Target.ID = it.result.ID
 	}
@@ -36,7 +37,7 @@ func (a *applier) outcome(it *item, b *Batch) {
 }
 
 // success moves the link to what the target has now.
-func (a *applier) success(it *item, row *Action, b *Batch) {
+func (a *applier) success(it *item, row *plan.Action, b *Batch) {
 	l := it.link
 	l.Code, l.Detail, l.Attempts = "", "", 0
 	switch row.Kind {
@@ -107,7 +108,7 @@ func matchedBy(p *program) string {
 }
 
 // failure records a call that did not do what it should, and when the object is looked at again.
-func (a *applier) failure(it *item, row Action, now time.Time, b *Batch) {
+func (a *applier) failure(it *item, row plan.Action, now time.Time, b *Batch) {
 	code := lockstep.CodeOf(it.result.Err)
 	row.Code, row.Detail, row.Ended = code, text(it.result.Err), now
 	a.cycle.Counts.Failed++
@@ -116,14 +117,14 @@ func (a *applier) failure(it *item, row Action, now time.Time, b *Batch) {
 	l.Attempts++
 	switch {
 	case code == lockstep.CodeTargetGone:
-		row.State = Failed
+		row.State = plan.Failed
 		a.vanished(it, &l, now, b)
 	case lockstep.Describe(code).Class == lockstep.Heals || code == lockstep.CodeInternal,
 		code == lockstep.CodeTargetConflict && it.op.Kind != rule.Create: // the value may be about to be given up
-		row.State = Failed
+		row.State = plan.Failed
 		l.Due = now.Add(backOff(l.Attempts))
 	default:
-		row.State = Refused
+		row.State = plan.Refused
 		l.Due = now.Add(backOff(slowest)) // somebody may have mended it by then
 	}
 	b.Actions = append(b.Actions, row)
@@ -132,7 +133,7 @@ func (a *applier) failure(it *item, row Action, now time.Time, b *Batch) {
 }
 
 // vanished lets go of a link whose target object is not there any more; what happens next is the administrator's policy.
-func (a *applier) vanished(it *item, l *Link, now time.Time, b *Batch) {
+func (a *applier) vanished(it *item, l *plan.Link, now time.Time, b *Batch) {
 	if a.job.Policy.OnMissing == rule.MissingFail {
 		return
 	}

@@ -6,8 +6,9 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
+	hub "lockstep/connector/directory"
 	"lockstep/directory"
-	"lockstep/provision"
+	"lockstep/plan"
 	"lockstep/rule"
 	"lockstep/scim"
 )
@@ -16,7 +17,7 @@ import (
 // schema does not allow is the failure of one person.
 func TestOwnAttributes(t *testing.T) {
 	w := newWorld(t)
-	w.engine.Schemas = w.db.Schemas
+	w.engine.Directory = &hub.Connector{Store: w.db, Schemas: w.db.Schemas}
 	const urn = "urn:acme:2.0:Badge"
 	w.change(directory.PutExtension{Extension: directory.Extension{Kind: directory.UserKind, Schema: scim.Schema{ID: urn, Attributes: []scim.Attribute{
 		{Name: "colour", Type: scim.String, Closed: true, CanonicalValues: []string{"red", "green"}},
@@ -37,7 +38,7 @@ func TestOwnAttributes(t *testing.T) {
 	if got := w.target(); !strings.Contains(got, "user ada@acme.example title=red") || strings.Contains(got, "blue") {
 		t.Errorf("the organisation has\n%s", got)
 	}
-	actions, err := w.db.Provision().Actions(w.ctx, w.tenant, w.in, provision.ActionQuery{States: []provision.ActionState{provision.Failed, provision.Refused}})
+	actions, err := w.db.Provision().Actions(w.ctx, w.tenant, w.in, plan.ActionQuery{States: []plan.ActionState{plan.Failed, plan.Refused}})
 	w.must(err)
 	if len(actions) != 1 || actions[0].Source.Name != "bob@acme.example" {
 		t.Errorf("failed: %v", actions)

@@ -8,40 +8,42 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/connection"
+	"lockstep/plan"
 	"lockstep/rule"
 	"lockstep/scim"
 )
 
 // candidate is an object of the source on its way through planning.
 type candidate struct {
-	Object
+	connection.Object
 	program  *program
-	link     Link // as stored; zero when the job meets the object for the first time
-	known    bool // link was stored
-	next     Link // as it will be stored
+	link     plan.Link // as stored; zero when the job meets the object for the first time
+	known    bool      // link was stored
+	next     plan.Link // as it will be stored
 	gone     bool
 	verdict  rule.Verdict
 	out      rule.Output
-	hits     []Object
+	hits     []connection.Object
 	matched  int               // of out.Match: what the hits were found by
 	decision rule.Decision     // once it was settled on
 	taken    bool              // the hit is linked to another object
 	twin     bool              // another object of the source has the same matching value
 	replaces lockstep.ActionID // a row that there is for it already
-	decided  Decision          // of that row
+	decided  plan.Decision     // of that row
 }
 
 // planned is what planning a page comes to.
 type planned struct {
-	actions []Action
-	links   []Link
-	unlink  []Ref
-	wanted  []EdgeRow
-	left    []Action // held rows that no longer hold
+	actions []plan.Action
+	links   []plan.Link
+	unlink  []connection.Ref
+	wanted  []plan.ReferenceRow
+	left    []plan.Action // held rows that no longer hold
 }
 
 // plan decides what to do about the objects of one page. It reads the store and, to match, the target; it writes nothing.
-func (r *run) plan(ctx context.Context, objects []Object, gone []Ref, whole bool) (planned, error) {
+func (r *run) plan(ctx context.Context, objects []connection.Object, gone []connection.Ref, whole bool) (planned, error) {
 	cs, err := r.candidates(ctx, objects, gone)
 	if err != nil {
 		return planned{}, err
@@ -69,7 +71,7 @@ func (r *run) plan(ctx context.Context, objects []Object, gone []Ref, whole bool
 }
 
 // candidates joins the page's objects with their links. Objects that no rule brings are left out.
-func (r *run) candidates(ctx context.Context, objects []Object, gone []Ref) ([]*candidate, error) {
+func (r *run) candidates(ctx context.Context, objects []connection.Object, gone []connection.Ref) ([]*candidate, error) {
 	var cs []*candidate
 	ids := map[string][]string{}
 	add := func(c *candidate) {
@@ -82,11 +84,11 @@ func (r *run) candidates(ctx context.Context, objects []Object, gone []Ref) ([]*
 		add(&candidate{Object: o})
 	}
 	for _, ref := range gone {
-		add(&candidate{Object: Object{Ref: ref}, gone: true})
+		add(&candidate{Object: connection.Object{Ref: ref}, gone: true})
 	}
-	links := map[Ref]Link{}
+	links := map[connection.Ref]plan.Link{}
 	for typ, chunk := range ids {
-		found, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: typ, Sources: chunk, Limit: len(chunk)})
+		found, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, plan.LinkQuery{Type: typ, Sources: chunk, Limit: len(chunk)})
 		if err != nil {
 			return nil, err
 		}
@@ -137,8 +139,8 @@ func (r *run) mapValues(ctx context.Context, c *candidate, creating bool, writte
 // isUnique asks the target whether a value that an expression has made up is free.
 func (r *run) isUnique(ctx context.Context, c *candidate) func(attribute, value string) (bool, error) {
 	return func(attribute, value string) (bool, error) {
-		key := Key{attribute, fold(value)}
-		found, err := r.find(ctx, c.program.targetType, []Key{key})
+		key := plan.Key{Attribute: attribute, Value: fold(value)}
+		found, err := r.find(ctx, c.program.targetType, []plan.Key{key})
 		return len(found[key]) == 0, err
 	}
 }
@@ -176,11 +178,11 @@ func (r *run) twins(ctx context.Context, typ string, cs []*candidate) error {
 	for i, c := range cs {
 		keys[i] = c.next.Key
 	}
-	holders, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: typ, Keys: keys})
+	holders, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, plan.LinkQuery{Type: typ, Keys: keys})
 	if err != nil {
 		return err
 	}
-	holder := map[string]Ref{}
+	holder := map[string]connection.Ref{}
 	for _, l := range holders {
 		if l.Verdict.In && l.Code != lockstep.CodeMatchDuplicate {
 			if _, taken := holder[l.Key]; !taken || l.Target != "" {
@@ -202,7 +204,7 @@ func (r *run) twins(ctx context.Context, typ string, cs []*candidate) error {
 // release makes those due who were refused for a matching value that a candidate gives up.
 func (r *run) release(ctx context.Context, cs []*candidate) (p planned, err error) {
 	given := map[string][]string{}
-	here := map[Ref]*candidate{}
+	here := map[connection.Ref]*candidate{}
 	for _, c := range cs {
 		here[c.Ref] = c
 		if c.known && c.link.Key != "" && (c.gone || !c.verdict.In || c.next.Key != c.link.Key) {
@@ -226,9 +228,9 @@ func (r *run) release(ctx context.Context, cs []*candidate) (p planned, err erro
 }
 
 // heirs returns the links, made due, of objects that were refused because another had one of the matching values.
-func (r *run) heirs(ctx context.Context, typ string, keys []string) ([]Link, error) {
-	links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: typ, Keys: keys})
-	var heirs []Link
+func (r *run) heirs(ctx context.Context, typ string, keys []string) ([]plan.Link, error) {
+	links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, plan.LinkQuery{Type: typ, Keys: keys})
+	var heirs []plan.Link
 	for _, l := range links {
 		if l.Code == lockstep.CodeMatchDuplicate || l.Code == lockstep.CodeMatchTaken {
 			l.Due = r.now()
@@ -241,7 +243,7 @@ func (r *run) heirs(ctx context.Context, typ string, keys []string) ([]Link, err
 // hits looks the candidates up by their matching values: the first attribute for all, the next for those without a hit.
 func (r *run) hits(ctx context.Context, cs []*candidate) error {
 	for priority := 0; len(cs) > 0; priority++ {
-		var keys []Key
+		var keys []plan.Key
 		var asked, rest []*candidate
 		for _, c := range cs {
 			if priority < len(c.out.Match) && !c.twin {
@@ -276,28 +278,28 @@ func (r *run) hits(ctx context.Context, cs []*candidate) error {
 }
 
 // living leaves out soft-deleted objects when there are others.
-func living(hits []Object) []Object {
-	alive := slices.DeleteFunc(slices.Clone(hits), func(o Object) bool { return o.Deleted })
+func living(hits []connection.Object) []connection.Object {
+	alive := slices.DeleteFunc(slices.Clone(hits), func(o connection.Object) bool { return o.Deleted })
 	if len(alive) == 0 {
 		return hits
 	}
 	return alive
 }
 
-func matchKey(c *candidate, priority int) Key {
+func matchKey(c *candidate, priority int) plan.Key {
 	m := c.out.Match[priority]
-	return Key{m.Attribute, fold(m.Value)}
+	return plan.Key{Attribute: m.Attribute, Value: fold(m.Value)}
 }
 
 func (r *run) markTaken(ctx context.Context, cs []*candidate, targets []string) error {
 	if len(targets) == 0 {
 		return nil
 	}
-	links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: cs[0].Type, Targets: targets, Limit: len(targets)})
+	links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, plan.LinkQuery{Type: cs[0].Type, Targets: targets, Limit: len(targets)})
 	if err != nil {
 		return err
 	}
-	owner := map[string]Ref{}
+	owner := map[string]connection.Ref{}
 	for _, l := range links {
 		owner[l.Target] = l.Source
 	}
@@ -362,14 +364,14 @@ func (r *run) stillWaits(c *candidate, d rule.Decision, p *planned) bool {
 	switch {
 	case !waits:
 		return false
-	case old.Kind == d.Kind && old.State == Held:
+	case old.Kind == d.Kind && old.State == plan.Held:
 		r.cycle.Counts.Held++
 		p.link(c)
 		return true
 	case old.Kind == d.Kind:
 		c.replaces, c.decided = old.ID, old.Decided
 	default:
-		old.State, old.Detail, old.Ended = LeftOut, "no longer needed", r.now()
+		old.State, old.Detail, old.Ended = plan.LeftOut, "no longer needed", r.now()
 		p.left = append(p.left, old)
 	}
 	delete(r.waits, key)
@@ -394,12 +396,12 @@ func (r *run) situation(c *candidate, before scim.Object) rule.Situation {
 
 // reuse takes over the id of the row that this cycle has planned for the object already, when a page is read again.
 func (r *run) reuse(ctx context.Context, c *candidate, d rule.Decision, p *planned) error {
-	rows, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, ActionQuery{Cycle: r.cycle.ID, Source: c.Ref, States: []ActionState{Planned}, Limit: 1})
+	rows, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, plan.ActionQuery{Cycle: r.cycle.ID, Source: c.Ref, States: []plan.ActionState{plan.Planned}, Limit: 1})
 	if err != nil || len(rows) == 0 {
 		return err
 	}
 	if d.Kind == rule.Skip || d.Kind == rule.Refer {
-		rows[0].State, rows[0].Detail, rows[0].Ended = LeftOut, "changed again before it was applied", r.now()
+		rows[0].State, rows[0].Detail, rows[0].Ended = plan.LeftOut, "changed again before it was applied", r.now()
 		p.left = append(p.left, rows[0])
 		r.cycle.Counts.Planned--
 		return nil
@@ -410,18 +412,18 @@ func (r *run) reuse(ctx context.Context, c *candidate, d rule.Decision, p *plann
 }
 
 // action makes the row of a decision.
-func (r *run) action(c *candidate, d rule.Decision, before scim.Object) Action {
-	a := Action{
+func (r *run) action(c *candidate, d rule.Decision, before scim.Object) plan.Action {
+	a := plan.Action{
 		ID: lockstep.NewID[lockstep.ActionID](), Job: r.job.ID, Cycle: r.cycle.ID, Kind: d.Kind, Lane: laneOf(d.Kind),
-		Source: End{c.Ref, c.Name}, Target: End{Ref: Ref{c.program.targetType, c.link.Target}},
+		Source: plan.End{Ref: c.Ref, Name: c.Name}, Target: plan.End{Ref: connection.Ref{Type: c.program.targetType, ID: c.link.Target}},
 		Before: c.program.Known(before), After: c.out.Want, Reason: d.Because(c.verdict), Epoch: r.job.Epoch,
-		Seen: Seen{Version: c.Version, Gone: c.gone, Config: r.job.Config}, State: Planned, Planned: r.now(),
+		Seen: plan.Seen{Version: c.Version, Gone: c.gone, Config: r.job.Config}, State: plan.Planned, Planned: r.now(),
 	}
 	if c.replaces != "" {
 		a.ID, a.Decided = c.replaces, c.decided
 	}
 	if d.Adopt {
-		a.Kind, a.Lane, a.Target.ID = rule.Link, LaneCreate, c.hits[0].ID
+		a.Kind, a.Lane, a.Target.ID = rule.Link, plan.LaneCreate, c.hits[0].ID
 		if d.Kind == rule.Link {
 			a.After = before // take it over as it is
 		}
@@ -430,14 +432,14 @@ func (r *run) action(c *candidate, d rule.Decision, before scim.Object) Action {
 		a.After = nil
 	}
 	a.Target.Name = objectName(a.After, objectName(a.Before, c.Name))
-	if a.Kind == rule.Create && c.program.references[managerAttribute] {
-		for _, e := range c.Edges {
-			if e.Attribute == managerAttribute {
+	if a.Kind == rule.Create && c.program.references[connection.Manager] {
+		for _, e := range c.References {
+			if e.Attribute == connection.Manager {
 				a.Refers = e.To.ID
 			}
 		}
 	}
-	if c.Type == groupType && a.Lane == LaneCreate {
+	if c.Type == connection.GroupType && a.Lane == plan.LaneCreate {
 		a.Rank = groupRank
 	}
 	return a
@@ -446,18 +448,18 @@ func (r *run) action(c *candidate, d rule.Decision, before scim.Object) Action {
 // groupRank puts groups behind all people within a lane, so that their members are there when they are created.
 const groupRank = 1 << 20
 
-func laneOf(k rule.Kind) Lane {
+func laneOf(k rule.Kind) plan.Lane {
 	switch k {
 	case rule.Disable:
-		return LaneDisable
+		return plan.LaneDisable
 	case rule.Delete:
-		return LaneDelete
+		return plan.LaneDelete
 	case rule.Update:
-		return LaneUpdate
+		return plan.LaneUpdate
 	case rule.Refer:
-		return LaneRefer
+		return plan.LaneRefer
 	}
-	return LaneCreate
+	return plan.LaneCreate
 }
 
 // refuse records why an object cannot go as it is. The row is written when the reason is new.
@@ -469,10 +471,10 @@ func (r *run) refuse(c *candidate, d rule.Decision, p *planned) {
 	}
 	c.next.Code, c.next.Detail = d.Code, detail
 	now := r.now()
-	p.actions = append(p.actions, Action{
-		ID: lockstep.NewID[lockstep.ActionID](), Job: r.job.ID, Cycle: r.cycle.ID, Kind: rule.Skip, Lane: LaneCreate,
-		Source: End{c.Ref, c.Name}, Target: End{Ref: Ref{c.program.targetType, c.link.Target}, Name: c.Name},
-		After: c.out.Want, Reason: d.Because(c.verdict), State: Refused, Code: d.Code, Detail: detail, Epoch: r.job.Epoch, Planned: now, Ended: now,
+	p.actions = append(p.actions, plan.Action{
+		ID: lockstep.NewID[lockstep.ActionID](), Job: r.job.ID, Cycle: r.cycle.ID, Kind: rule.Skip, Lane: plan.LaneCreate,
+		Source: plan.End{Ref: c.Ref, Name: c.Name}, Target: plan.End{Ref: connection.Ref{Type: c.program.targetType, ID: c.link.Target}, Name: c.Name},
+		After: c.out.Want, Reason: d.Because(c.verdict), State: plan.Refused, Code: d.Code, Detail: detail, Epoch: r.job.Epoch, Planned: now, Ended: now,
 	})
 }
 
@@ -523,10 +525,10 @@ func (r *run) skip(c *candidate, d rule.Decision, p *planned) {
 		return
 	}
 	now := r.now()
-	p.actions = append(p.actions, Action{
-		ID: lockstep.NewID[lockstep.ActionID](), Job: r.job.ID, Cycle: r.cycle.ID, Kind: rule.Skip, Lane: LaneCreate,
-		Source: End{c.Ref, c.Name}, Target: End{Ref: Ref{c.program.targetType, c.link.Target}, Name: c.Name},
-		Reason: d.Because(c.verdict), State: Skipped, Epoch: r.job.Epoch, Planned: now, Ended: now,
+	p.actions = append(p.actions, plan.Action{
+		ID: lockstep.NewID[lockstep.ActionID](), Job: r.job.ID, Cycle: r.cycle.ID, Kind: rule.Skip, Lane: plan.LaneCreate,
+		Source: plan.End{Ref: c.Ref, Name: c.Name}, Target: plan.End{Ref: connection.Ref{Type: c.program.targetType, ID: c.link.Target}, Name: c.Name},
+		Reason: d.Because(c.verdict), State: plan.Skipped, Epoch: r.job.Epoch, Planned: now, Ended: now,
 	})
 }
 
@@ -538,7 +540,7 @@ func (p *planned) link(c *candidate) {
 	p.links = append(p.links, c.next)
 }
 
-func sameLink(a, b Link) bool {
+func sameLink(a, b plan.Link) bool {
 	return a.Name == b.Name && a.Key == b.Key && a.Code == b.Code && a.Detail == b.Detail && a.Due.Equal(b.Due) && a.Seen == b.Seen &&
 		a.Verdict.In == b.Verdict.In && a.Verdict.Reason.Rule == b.Verdict.Reason.Rule && a.Verdict.Reason.Clause == b.Verdict.Reason.Clause &&
 		slices.Equal(a.Verdict.Reason.Values, b.Verdict.Reason.Values)

@@ -8,13 +8,15 @@ import (
 	"strconv"
 
 	"lockstep"
+	"lockstep/connection"
+	"lockstep/plan"
 	"lockstep/rule"
 	"lockstep/scim"
 )
 
 // Preview plans a job in memory and writes nothing: what the next full cycle would do, row by row, in the order in which it
 // would be done. It asks the target only to list and find. Rows that the guard would hold come with state Held.
-func (e *Engine) Preview(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, f func(Action) error) (Counts, error) {
+func (e *Engine) Preview(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, f func(plan.Action) error) (Counts, error) {
 	job, err := e.Store.Job(ctx, t, id)
 	if err != nil {
 		return Counts{}, err
@@ -29,7 +31,7 @@ func (e *Engine) Preview(ctx context.Context, t lockstep.TenantID, id lockstep.J
 	if r.lookup, err = r.listInMemory(ctx); err != nil {
 		return Counts{}, err
 	}
-	v := preview{run: r, keys: map[string]Ref{}, seen: map[Ref]bool{}}
+	v := preview{run: r, keys: map[string]connection.Ref{}, seen: map[connection.Ref]bool{}}
 	if err := v.read(ctx); err != nil {
 		return Counts{}, err
 	}
@@ -46,21 +48,21 @@ func (e *Engine) Preview(ctx context.Context, t lockstep.TenantID, id lockstep.J
 // preview is a plan in memory.
 type preview struct {
 	*run
-	rows []Action
-	keys map[string]Ref // matching values of this plan, for twins that no link shows yet
-	seen map[Ref]bool
+	rows []plan.Action
+	keys map[string]connection.Ref // matching values of this plan, for twins that no link shows yet
+	seen map[connection.Ref]bool
 }
 
 // listInMemory lists the target for matching without the store.
 func (r *run) listInMemory(ctx context.Context) (lookup, error) {
-	all := map[string]map[Key][]Object{}
+	all := map[string]map[plan.Key][]connection.Object{}
 	for typ, p := range r.programs {
 		paths, err := matchPaths(p)
 		if err != nil {
 			return nil, err
 		}
-		byKey := map[Key][]Object{}
-		err = r.target.List(ctx, p.targetType, func(objects []Object) error {
+		byKey := map[plan.Key][]connection.Object{}
+		err = r.target.List(ctx, p.targetType, func(objects []connection.Object) error {
 			r.count(1, false)
 			for _, o := range objects {
 				for _, k := range keysOf(o.Values, paths) {
@@ -74,8 +76,8 @@ func (r *run) listInMemory(ctx context.Context) (lookup, error) {
 		}
 		all[p.targetType] = byKey
 	}
-	return func(_ context.Context, typ string, keys []Key) (map[Key][]Object, error) {
-		found := make(map[Key][]Object, len(keys))
+	return func(_ context.Context, typ string, keys []plan.Key) (map[plan.Key][]connection.Object, error) {
+		found := make(map[plan.Key][]connection.Object, len(keys))
 		for _, k := range keys {
 			if objects := all[typ][k]; len(objects) > 0 {
 				found[k] = objects
@@ -87,7 +89,7 @@ func (r *run) listInMemory(ctx context.Context) (lookup, error) {
 
 func (v *preview) read(ctx context.Context) error {
 	whole := false
-	err := v.source.Read(ctx, "", func(page Page) error {
+	err := v.source.Read(ctx, "", func(page connection.Page) error {
 		whole = page.Last && page.Whole
 		v.cycle.Counts.Read += len(page.Objects)
 		for _, o := range page.Objects {
@@ -112,7 +114,7 @@ func (v *preview) read(ctx context.Context) error {
 
 // take adds a page's rows. Twins that both are new meet here.
 func (v *preview) take(p planned) {
-	twins := map[Ref]bool{}
+	twins := map[connection.Ref]bool{}
 	for _, l := range p.links {
 		if l.Key == "" || !l.Verdict.In || l.Target != "" {
 			continue
@@ -124,8 +126,8 @@ func (v *preview) take(p planned) {
 		}
 	}
 	for _, a := range p.actions {
-		if twins[a.Source.Ref] && a.State == Planned {
-			a.Kind, a.State, a.Code = rule.Skip, Refused, lockstep.CodeMatchDuplicate
+		if twins[a.Source.Ref] && a.State == plan.Planned {
+			a.Kind, a.State, a.Code = rule.Skip, plan.Refused, lockstep.CodeMatchDuplicate
 			a.Detail = "another object of the source has the same matching value, too (letter case does not count)"
 			v.cycle.Counts.Planned--
 			v.cycle.Counts.Failed++
@@ -139,7 +141,7 @@ func (v *preview) unseenRows(ctx context.Context) error {
 	for typ := range v.programs {
 		after := ""
 		for {
-			links, err := v.Store.Links(ctx, v.job.Tenant, v.job.ID, LinkQuery{Type: typ, Unseen: v.cycle.ID, After: after, Limit: hubPage})
+			links, err := v.Store.Links(ctx, v.job.Tenant, v.job.ID, plan.LinkQuery{Type: typ, Unseen: v.cycle.ID, After: after, Limit: pageSize})
 			if err != nil {
 				return err
 			}
@@ -147,7 +149,7 @@ func (v *preview) unseenRows(ctx context.Context) error {
 				break
 			}
 			after = links[len(links)-1].Source.ID
-			var gone []Ref
+			var gone []connection.Ref
 			for _, l := range links {
 				if !v.seen[l.Source] {
 					gone = append(gone, l.Source)
@@ -167,20 +169,20 @@ func (v *preview) unseenRows(ctx context.Context) error {
 func (v *preview) guard() {
 	counts := map[rule.Harm]int{}
 	for _, a := range v.rows {
-		if h, ok := harmOf(a); ok && a.State == Planned {
+		if h, ok := harmOf(a); ok && a.State == plan.Planned {
 			counts[h]++
 		}
 	}
 	held := v.job.Policy.Guard.Guard(tolls(counts, v.byType))
 	for i := range v.rows {
 		a := &v.rows[i]
-		if h, ok := harmOf(*a); ok && a.State == Planned && slices.Contains(held, h) {
-			a.hold(h)
+		if h, ok := harmOf(*a); ok && a.State == plan.Planned && slices.Contains(held, h) {
+			hold(a, h)
 			v.cycle.Counts.Held++
 			v.cycle.Counts.Planned--
 		}
 	}
-	slices.SortStableFunc(v.rows, func(a, b Action) int {
+	slices.SortStableFunc(v.rows, func(a, b plan.Action) int {
 		if a.Lane != b.Lane {
 			return int(a.Lane) - int(b.Lane)
 		}
@@ -190,13 +192,13 @@ func (v *preview) guard() {
 
 // Explanation says why an object is or is not at the target, step by step.
 type Explanation struct {
-	Source  End      `json:"source"`
-	Target  End      `json:"target"`
-	In      bool     `json:"in"`
-	Summary string   `json:"summary"` // one sentence
-	Steps   []Step   `json:"steps"`
-	Action  *Action  `json:"-"` // what the next cycle would do; nil when nothing
-	Grants  []string `json:"grants,omitempty"`
+	Source  plan.End     `json:"source"`
+	Target  plan.End     `json:"target"`
+	In      bool         `json:"in"`
+	Summary string       `json:"summary"` // one sentence
+	Steps   []Step       `json:"steps"`
+	Action  *plan.Action `json:"-"` // what the next cycle would do; nil when nothing
+	Grants  []string     `json:"grants,omitempty"`
 }
 
 // Step is one step of an Explanation: import, scope, match, map, action.
@@ -208,7 +210,7 @@ type Step struct {
 }
 
 // Explain looks one object up in the source and at the target and says what the engine makes of it. It writes nothing.
-func (e *Engine) Explain(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, ref Ref) (Explanation, error) {
+func (e *Engine) Explain(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, ref connection.Ref) (Explanation, error) {
 	job, err := e.Store.Job(ctx, t, id)
 	if err != nil {
 		return Explanation{}, err
@@ -237,7 +239,7 @@ func (e *Engine) Explain(ctx context.Context, t lockstep.TenantID, id lockstep.J
 	}
 	if len(cs) == 0 {
 		return Explanation{
-			Source: End{ref, objects[0].Name}, Summary: fmt.Sprintf("%ss are not provisioned by this job", ref.Type),
+			Source: plan.End{Ref: ref, Name: objects[0].Name}, Summary: fmt.Sprintf("%ss are not provisioned by this job", ref.Type),
 			Steps: []Step{{Name: "import", OK: true, Summary: "found in " + r.from.Name}, {Name: "scope", Summary: "no rule brings objects of this type"}},
 		}, nil
 	}
@@ -250,9 +252,9 @@ func (e *Engine) Explain(ctx context.Context, t lockstep.TenantID, id lockstep.J
 }
 
 // getByReading finds an object in a source that can only be read as a whole.
-func (r *run) getByReading(ctx context.Context, ref Ref) ([]Object, error) {
-	var found []Object
-	err := r.source.Read(ctx, "", func(p Page) error {
+func (r *run) getByReading(ctx context.Context, ref connection.Ref) ([]connection.Object, error) {
+	var found []connection.Object
+	err := r.source.Read(ctx, "", func(p connection.Page) error {
 		for _, o := range p.Objects {
 			if o.Ref == ref || o.Type == ref.Type && o.Name == ref.ID {
 				found = append(found, o)
@@ -275,7 +277,7 @@ func (r *run) explanation(ctx context.Context, c *candidate) (Explanation, error
 		return Explanation{}, err
 	}
 	x := Explanation{
-		Source: End{c.Ref, c.Name}, Target: End{Ref: Ref{c.program.targetType, c.link.Target}}, In: c.verdict.In,
+		Source: plan.End{Ref: c.Ref, Name: c.Name}, Target: plan.End{Ref: connection.Ref{Type: c.program.targetType, ID: c.link.Target}}, In: c.verdict.In,
 		Summary: c.verdict.Reason.Sentence(),
 		Steps:   []Step{r.importStep(c), {Name: "scope", OK: c.verdict.In, Summary: c.verdict.Reason.Sentence(), Details: c.verdict.Reason.Values}, r.matchStep(c), mapStep(c)},
 	}
@@ -294,7 +296,7 @@ func (r *run) explanation(ctx context.Context, c *candidate) (Explanation, error
 			last.Details = append(last.Details, changeWords(d))
 		}
 	}
-	if h, ok := waits[waitKey{c.Ref, false}]; ok && h.State == Held {
+	if h, ok := waits[waitKey{c.Ref, false}]; ok && h.State == plan.Held {
 		last.OK, last.Summary = false, fmt.Sprintf("%s is held by the guard and waits for a decision", h.Kind)
 	}
 	if c.link.Code != "" && last.OK {

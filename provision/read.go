@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/connection"
+	"lockstep/plan"
 	"lockstep/rule"
 )
 
@@ -38,7 +40,7 @@ func (r *run) read(ctx context.Context) error {
 }
 
 func (r *run) readPages(ctx context.Context) error {
-	return r.source.Read(ctx, r.cycle.Page, func(page Page) error {
+	return r.source.Read(ctx, r.cycle.Page, func(page connection.Page) error {
 		if err := r.takePage(ctx, page); err != nil {
 			return err
 		}
@@ -72,8 +74,8 @@ func (r *run) prepare(ctx context.Context) error {
 // loadWaits loads the rows that wait for a decision, and those that were approved after their cycle had ended: they take part
 // in this one.
 func (r *run) loadWaits(ctx context.Context) error {
-	r.waits = map[waitKey]Action{}
-	for _, q := range []ActionQuery{{States: []ActionState{Held}}, {States: []ActionState{Planned}, NotOf: r.cycle.ID}} {
+	r.waits = map[waitKey]plan.Action{}
+	for _, q := range []plan.ActionQuery{{States: []plan.ActionState{plan.Held}}, {States: []plan.ActionState{plan.Planned}, NotOf: r.cycle.ID}} {
 		q.Limit = 1 << 20
 		rows, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, q)
 		if err != nil {
@@ -88,13 +90,13 @@ func (r *run) loadWaits(ctx context.Context) error {
 
 // approved plans for the objects whose rows were approved and that the source has not named in this cycle.
 func (r *run) approved(ctx context.Context) error {
-	var refs []Ref
+	var refs []connection.Ref
 	for k, a := range r.waits {
-		if !k.refer && a.State == Planned {
+		if !k.refer && a.State == plan.Planned {
 			refs = append(refs, k.source)
 		}
 	}
-	for chunk := range slices.Chunk(refs, hubPage) {
+	for chunk := range slices.Chunk(refs, pageSize) {
 		objects, err := r.source.Get(ctx, chunk...)
 		if err != nil {
 			return fmt.Errorf("read %s again: %w", r.from.Name, err)
@@ -107,7 +109,7 @@ func (r *run) approved(ctx context.Context) error {
 }
 
 // takePage plans one page and commits it.
-func (r *run) takePage(ctx context.Context, page Page) error {
+func (r *run) takePage(ctx context.Context, page connection.Page) error {
 	r.cycle.Counts.Read += len(page.Objects)
 	r.cycle.Total = max(r.cycle.Total, page.Total)
 	p, err := r.plan(ctx, page.Objects, page.Gone, page.Whole)
@@ -139,7 +141,9 @@ func (r *run) takePage(ctx context.Context, page Page) error {
 func (r *run) moveCursor() {
 	r.job.Cursor, r.job.Applied = r.cycle.Page, r.cycle.Config
 	if r.job.Direction == Outbound {
-		r.job.Position = hubPosition(r.cycle.Page)
+		if p, ok := r.source.(connection.Positioned); ok {
+			r.job.Position = p.Position(r.cycle.Page)
+		}
 	}
 }
 
@@ -148,27 +152,27 @@ func (p *planned) batch() Batch {
 }
 
 // bad records the rows of the source that could not be used.
-func (r *run) bad(rows []Bad, p *planned) {
+func (r *run) bad(rows []connection.Bad, p *planned) {
 	for _, b := range rows {
 		r.cycle.Counts.Bad++
 		r.cycle.Counts.Failed++
 		now := r.now()
-		p.actions = append(p.actions, Action{
-			ID: lockstep.NewID[lockstep.ActionID](), Job: r.job.ID, Cycle: r.cycle.ID, Kind: rule.Skip, Lane: LaneCreate,
-			Source: End{b.Ref, b.Name}, Reason: rule.Reason{Rule: "unreadable at source"}, State: Refused,
+		p.actions = append(p.actions, plan.Action{
+			ID: lockstep.NewID[lockstep.ActionID](), Job: r.job.ID, Cycle: r.cycle.ID, Kind: rule.Skip, Lane: plan.LaneCreate,
+			Source: plan.End{Ref: b.Ref, Name: b.Name}, Reason: rule.Reason{Rule: "unreadable at source"}, State: plan.Refused,
 			Code: lockstep.CodeOf(b.Err), Detail: text(b.Err), Epoch: r.job.Epoch, Planned: now, Ended: now,
 		})
 	}
 }
 
 // badSeen marks the linked objects whose rows could not be used as seen: a row that cannot be read is no leaver.
-func (r *run) badSeen(ctx context.Context, rows []Bad) []Link {
-	var links []Link
+func (r *run) badSeen(ctx context.Context, rows []connection.Bad) []plan.Link {
+	var links []plan.Link
 	for _, b := range rows {
 		if b.Ref.ID == "" {
 			continue
 		}
-		found, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: b.Ref.Type, Sources: []string{b.Ref.ID}, Limit: 1})
+		found, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, plan.LinkQuery{Type: b.Ref.Type, Sources: []string{b.Ref.ID}, Limit: 1})
 		if err != nil || len(found) == 0 {
 			continue // an error comes back with the commit that follows
 		}
@@ -183,7 +187,7 @@ func (r *run) unseen(ctx context.Context) error {
 	for typ := range r.programs {
 		after := ""
 		for {
-			links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: typ, Unseen: r.cycle.ID, After: after, Limit: hubPage})
+			links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, plan.LinkQuery{Type: typ, Unseen: r.cycle.ID, After: after, Limit: pageSize})
 			if err != nil {
 				return err
 			}
@@ -191,7 +195,7 @@ func (r *run) unseen(ctx context.Context) error {
 				break
 			}
 			after = links[len(links)-1].Source.ID
-			gone := make([]Ref, len(links))
+			gone := make([]connection.Ref, len(links))
 			for i, l := range links {
 				gone[i] = l.Source
 			}
@@ -205,10 +209,10 @@ func (r *run) unseen(ctx context.Context) error {
 
 // dueAgain plans again for the objects whose time has come: retries, relative dates, grace periods.
 func (r *run) dueAgain(ctx context.Context) error {
-	for _, typ := range []string{userType, groupType} {
+	for _, typ := range []string{connection.UserType, connection.GroupType} {
 		after := ""
 		for {
-			links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: typ, DueBefore: r.now(), After: after, Limit: hubPage})
+			links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, plan.LinkQuery{Type: typ, DueBefore: r.now(), After: after, Limit: pageSize})
 			if err != nil {
 				return err
 			}
@@ -222,7 +226,7 @@ func (r *run) dueAgain(ctx context.Context) error {
 				}
 				continue
 			}
-			refs := make([]Ref, len(links))
+			refs := make([]connection.Ref, len(links))
 			for i, l := range links {
 				refs[i] = l.Source
 			}
@@ -242,7 +246,7 @@ func (r *run) dueAgain(ctx context.Context) error {
 }
 
 // undue takes the links off the clock.
-func (r *run) undue(ctx context.Context, links []Link) error {
+func (r *run) undue(ctx context.Context, links []plan.Link) error {
 	for i := range links {
 		links[i].Due = time.Time{}
 	}
@@ -250,12 +254,12 @@ func (r *run) undue(ctx context.Context, links []Link) error {
 }
 
 // missing returns the refs that have no object.
-func missing(refs []Ref, objects []Object) []Ref {
-	there := make(map[Ref]bool, len(objects))
+func missing(refs []connection.Ref, objects []connection.Object) []connection.Ref {
+	there := make(map[connection.Ref]bool, len(objects))
 	for _, o := range objects {
 		there[o.Ref] = true
 	}
-	var gone []Ref
+	var gone []connection.Ref
 	for _, ref := range refs {
 		if !there[ref] {
 			gone = append(gone, ref)
@@ -265,7 +269,7 @@ func missing(refs []Ref, objects []Object) []Ref {
 }
 
 // takeMore plans objects that are not on a page of their own.
-func (r *run) takeMore(ctx context.Context, objects []Object, gone []Ref) error {
+func (r *run) takeMore(ctx context.Context, objects []connection.Object, gone []connection.Ref) error {
 	p, err := r.plan(ctx, objects, gone, false)
 	if err != nil {
 		return err
@@ -309,22 +313,24 @@ func (r *run) rank(ctx context.Context) error {
 }
 
 // guard holds the planned rows of each kind of harm that goes too far.
-func (r *run) guard(ctx context.Context) ([]Action, error) {
+func (r *run) guard(ctx context.Context) ([]plan.Action, error) {
 	tally, err := r.Store.Tally(ctx, r.job.Tenant, r.job.ID, r.cycle.ID)
 	if err != nil {
 		return nil, err
 	}
-	planned := func(k rule.Kind, typ string) int { return tally.Actions[TallyKey{Planned, k, typ}] }
+	planned := func(k rule.Kind, typ string) int {
+		return tally.Actions[plan.TallyKey{State: plan.Planned, Kind: k, Type: typ}]
+	}
 	harm := map[rule.Harm]int{
-		rule.UserDisable: planned(rule.Disable, userType),
-		rule.UserDelete:  planned(rule.Delete, userType),
-		rule.GroupDelete: planned(rule.Delete, groupType),
+		rule.UserDisable: planned(rule.Disable, connection.UserType),
+		rule.UserDelete:  planned(rule.Delete, connection.UserType),
+		rule.GroupDelete: planned(rule.Delete, connection.GroupType),
 	}
 	if len(r.job.Policy.Guard.Guard(tolls(harm, tally.Linked))) == 0 {
 		return nil, nil
 	}
-	all, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, ActionQuery{
-		Cycle: r.cycle.ID, States: []ActionState{Planned}, Kinds: []rule.Kind{rule.Disable, rule.Delete}, Limit: 1 << 20,
+	all, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, plan.ActionQuery{
+		Cycle: r.cycle.ID, States: []plan.ActionState{plan.Planned}, Kinds: []rule.Kind{rule.Disable, rule.Delete}, Limit: 1 << 20,
 	})
 	if err != nil {
 		return nil, err
@@ -335,10 +341,10 @@ func (r *run) guard(ctx context.Context) ([]Action, error) {
 		}
 	}
 	held := r.job.Policy.Guard.Guard(tolls(harm, tally.Linked))
-	var rows []Action
+	var rows []plan.Action
 	for _, a := range all {
 		if h, ok := harmOf(a); ok && a.Decided.At.IsZero() && slices.Contains(held, h) {
-			a.hold(h)
+			hold(&a, h)
 			rows = append(rows, a)
 		}
 	}
@@ -351,24 +357,24 @@ func (r *run) guard(ctx context.Context) ([]Action, error) {
 // tolls pairs the harm that is planned with what there is to be hurt.
 func tolls(planned map[rule.Harm]int, linked map[string]int) []rule.Toll {
 	return []rule.Toll{
-		{Harm: rule.UserDisable, Count: planned[rule.UserDisable], Linked: linked[userType]},
-		{Harm: rule.UserDelete, Count: planned[rule.UserDelete], Linked: linked[userType]},
-		{Harm: rule.GroupDelete, Count: planned[rule.GroupDelete], Linked: linked[groupType]},
+		{Harm: rule.UserDisable, Count: planned[rule.UserDisable], Linked: linked[connection.UserType]},
+		{Harm: rule.UserDelete, Count: planned[rule.UserDelete], Linked: linked[connection.UserType]},
+		{Harm: rule.GroupDelete, Count: planned[rule.GroupDelete], Linked: linked[connection.GroupType]},
 	}
 }
 
 // hold makes the row wait for an administrator.
-func (a *Action) hold(h rule.Harm) {
-	a.State, a.Code, a.Detail = Held, lockstep.CodeGuardHeld, fmt.Sprintf("more %ss at once than the guard lets through", h)
+func hold(a *plan.Action, h rule.Harm) {
+	a.State, a.Code, a.Detail = plan.Held, lockstep.CodeGuardHeld, fmt.Sprintf("more %ss at once than the guard lets through", h)
 }
 
-func harmOf(a Action) (rule.Harm, bool) {
+func harmOf(a plan.Action) (rule.Harm, bool) {
 	switch {
-	case a.Kind == rule.Disable && a.Source.Type == userType:
+	case a.Kind == rule.Disable && a.Source.Type == connection.UserType:
 		return rule.UserDisable, true
-	case a.Kind == rule.Delete && a.Source.Type == userType:
+	case a.Kind == rule.Delete && a.Source.Type == connection.UserType:
 		return rule.UserDelete, true
-	case a.Kind == rule.Delete && a.Source.Type == groupType:
+	case a.Kind == rule.Delete && a.Source.Type == connection.GroupType:
 		return rule.GroupDelete, true
 	}
 	return "", false

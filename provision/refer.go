@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"lockstep"
+	"lockstep/connection"
+	"lockstep/plan"
 	"lockstep/rule"
 )
 
@@ -20,13 +22,13 @@ func (a *applier) moreRefers(ctx context.Context) (bool, error) {
 
 // waiting is what an object's references wait for.
 type waiting struct {
-	from         Ref
+	from         connection.Ref
 	adds, remove int
 }
 
 // refers makes a row for each object with references that wait while both their ends are linked. When tried is set, objects
 // whose references failed in this cycle are left for the next.
-func (r *run) refers(ctx context.Context, tried bool) ([]Action, error) {
+func (r *run) refers(ctx context.Context, tried bool) ([]plan.Action, error) {
 	sums, err := r.Store.Waiting(ctx, r.job.Tenant, r.job.ID)
 	if err != nil || len(sums) == 0 {
 		return nil, err
@@ -41,7 +43,7 @@ func (r *run) refers(ctx context.Context, tried bool) ([]Action, error) {
 		if !r.brings(sum.From.Type, sum.Attribute, sum.To) {
 			continue
 		}
-		if sum.Attribute == memberAttribute { // of all owners, so that many small pieces are seen as what they are
+		if sum.Attribute == connection.Members { // of all owners, so that many small pieces are seen as what they are
 			removals += sum.Removes
 		}
 		if busy[sum.From] || len(all) == referChunk && all[len(all)-1].from != sum.From {
@@ -58,7 +60,7 @@ func (r *run) refers(ctx context.Context, tried bool) ([]Action, error) {
 	if err != nil {
 		return nil, err
 	}
-	var rows []Action
+	var rows []plan.Action
 	for _, w := range all {
 		rows = append(rows, r.referRows(w, hold)...)
 	}
@@ -75,16 +77,16 @@ func (r *run) brings(from, attribute, to string) bool {
 }
 
 // referring returns the objects whose references are being written, wait for a decision, or have failed.
-func (r *run) referring(ctx context.Context, tried bool) (map[Ref]bool, error) {
-	states := []ActionState{Planned, Open}
+func (r *run) referring(ctx context.Context, tried bool) (map[connection.Ref]bool, error) {
+	states := []plan.ActionState{plan.Planned, plan.Open}
 	if tried {
-		states = append(states, Failed, Refused)
+		states = append(states, plan.Failed, plan.Refused)
 	}
-	rows, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, ActionQuery{Cycle: r.cycle.ID, States: states, Kinds: []rule.Kind{rule.Refer}, Limit: 1 << 20})
+	rows, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, plan.ActionQuery{Cycle: r.cycle.ID, States: states, Kinds: []rule.Kind{rule.Refer}, Limit: 1 << 20})
 	if err != nil {
 		return nil, err
 	}
-	busy := map[Ref]bool{}
+	busy := map[connection.Ref]bool{}
 	for _, row := range rows {
 		busy[row.Source.Ref] = true
 	}
@@ -102,7 +104,7 @@ func (r *run) tooMany(ctx context.Context, removals int) (bool, error) {
 		return false, err
 	}
 	for k, n := range tally.Actions { // held in an earlier slice of the cycle
-		if k.State == Held && k.Type == userType && n > 0 {
+		if k.State == plan.Held && k.Type == connection.UserType && n > 0 {
 			r.alarmed = true
 			return true, nil
 		}
@@ -110,71 +112,71 @@ func (r *run) tooMany(ctx context.Context, removals int) (bool, error) {
 	if removals < 2 {
 		return false, nil
 	}
-	written, err := r.Store.References(ctx, r.job.Tenant, r.job.ID, memberAttribute)
+	written, err := r.Store.CountReferences(ctx, r.job.Tenant, r.job.ID, connection.Members)
 	return err == nil && r.job.Policy.Guard.Holds(removals, written), err
 }
 
 // referRows makes the rows of one object: one, or one for what is added and one, held, for what is removed. Removals that
 // are held already, or were approved, keep their row.
-func (r *run) referRows(w *waiting, hold bool) []Action {
+func (r *run) referRows(w *waiting, held bool) []plan.Action {
 	old, decided := r.waits[waitKey{w.from, true}]
-	hold = hold && w.from.Type == groupType
-	if w.remove == 0 || !hold && !decided {
-		return []Action{r.referRow(w, "")}
+	held = held && w.from.Type == connection.GroupType
+	if w.remove == 0 || !held && !decided {
+		return []plan.Action{r.referRow(w, "")}
 	}
-	var rows []Action
+	var rows []plan.Action
 	if w.adds > 0 {
-		rows = append(rows, r.referRow(w, AddOnly))
+		rows = append(rows, r.referRow(w, plan.AddOnly))
 	}
-	removal := r.referRow(w, RemoveOnly)
+	removal := r.referRow(w, plan.RemoveOnly)
 	if decided {
-		if old.State == Held {
+		if old.State == plan.Held {
 			return rows // it waits on
 		}
 		removal.ID, removal.Decided = old.ID, old.Decided
 		delete(r.waits, waitKey{w.from, true})
 		return append(rows, removal)
 	}
-	removal.hold(rule.MemberRemove)
+	hold(&removal, rule.MemberRemove)
 	r.cycle.Counts.Held++
 	r.waits[waitKey{w.from, true}] = removal
 	return append(rows, removal)
 }
 
-func (r *run) referRow(w *waiting, only string) Action {
+func (r *run) referRow(w *waiting, only string) plan.Action {
 	what := fmt.Sprintf("%d added, %d removed", w.adds, w.remove)
 	switch only {
-	case AddOnly:
+	case plan.AddOnly:
 		what = fmt.Sprintf("%d added", w.adds)
-	case RemoveOnly:
+	case plan.RemoveOnly:
 		what = fmt.Sprintf("%d removed", w.remove)
 	}
-	return Action{
-		ID: lockstep.NewID[lockstep.ActionID](), Job: r.job.ID, Cycle: r.cycle.ID, Kind: rule.Refer, Lane: LaneRefer,
-		Source: End{Ref: w.from}, Refers: only, Reason: rule.Reason{Rule: "references changed", Clause: what}, Epoch: r.job.Epoch,
-		Seen: Seen{Config: r.job.Config}, State: Planned, Planned: r.now(),
+	return plan.Action{
+		ID: lockstep.NewID[lockstep.ActionID](), Job: r.job.ID, Cycle: r.cycle.ID, Kind: rule.Refer, Lane: plan.LaneRefer,
+		Source: plan.End{Ref: w.from}, Refers: only, Reason: rule.Reason{Rule: "references changed", Clause: what}, Epoch: r.job.Epoch,
+		Seen: plan.Seen{Config: r.job.Config}, State: plan.Planned, Planned: r.now(),
 	}
 }
 
 // nameRows fills in the names and targets of refer rows from their links.
-func (r *run) nameRows(ctx context.Context, rows []Action) error {
+func (r *run) nameRows(ctx context.Context, rows []plan.Action) error {
 	ids := map[string][]string{}
 	for _, a := range rows {
 		ids[a.Source.Type] = append(ids[a.Source.Type], a.Source.ID)
 	}
 	for typ, chunk := range ids {
-		links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, LinkQuery{Type: typ, Sources: chunk, Limit: len(chunk)})
+		links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, plan.LinkQuery{Type: typ, Sources: chunk, Limit: len(chunk)})
 		if err != nil {
 			return err
 		}
-		byID := map[string]Link{}
+		byID := map[string]plan.Link{}
 		for _, l := range links {
 			byID[l.Source.ID] = l
 		}
 		for i := range rows {
 			if l, ok := byID[rows[i].Source.ID]; ok && rows[i].Source.Type == typ {
 				rows[i].Source.Name = l.Name
-				rows[i].Target = End{Ref{r.programs[typ].targetType, l.Target}, l.Name}
+				rows[i].Target = plan.End{Ref: connection.Ref{Type: r.programs[typ].targetType, ID: l.Target}, Name: l.Name}
 			}
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/connection"
+	"lockstep/plan"
 	"lockstep/rule"
 	"lockstep/scim"
 )
@@ -62,7 +64,7 @@ func (a *applier) complete(ctx context.Context, it *item) bool {
 			return false
 		}
 		if m := it.manager; m.result.ID != "" && m.result.Err == nil && m.end <= pointless {
-			it.op.Add = append(it.op.Add, Reference{managerAttribute, Ref{it.Target.Type, m.result.ID}})
+			it.op.Add = append(it.op.Add, connection.Reference{Attribute: connection.Manager, To: connection.Ref{Type: it.Target.Type, ID: m.result.ID}})
 		} else {
 			it.carried = nil // his create failed: the reference waits
 		}
@@ -87,7 +89,7 @@ func (a *applier) adopt(it *item) bool {
 	it.op.Kind, it.op.Ref.ID, it.op.Version = rule.Update, it.found.ID, it.found.Version
 	it.op.Before = a.programs[it.Source.Type].ours(it.found.Values)
 	it.op.Add, it.carried = nil, nil
-	it.result = Result{ID: it.found.ID}
+	it.result = connection.Result{ID: it.found.ID}
 	if scim.Equal(it.op.Before, it.op.After) {
 		it.end = pointless
 		return false
@@ -98,23 +100,23 @@ func (a *applier) adopt(it *item) bool {
 var errDeadline = errors.New("the slice's deadline has passed")
 
 // once makes one call within the target's budget. An error means that it was not sent.
-func (a *applier) once(ctx context.Context, items []*item) ([]Result, error) {
+func (a *applier) once(ctx context.Context, items []*item) ([]connection.Result, error) {
 	if err := a.limit.Acquire(ctx); err != nil {
 		return nil, err
 	}
 	start := a.now()
 	if !start.Before(a.job.Deadline) || a.halted(ctx) {
-		a.limit.Release(Outcome{})
+		a.limit.Release(connection.Outcome{})
 		return nil, errDeadline
 	}
-	ops := make([]Operation, len(items))
+	ops := make([]connection.Operation, len(items))
 	for i, it := range items {
 		ops[i] = it.op
 	}
 	call, cancel := context.WithTimeout(ctx, orDefault(a.CallTimeout, 30*time.Second))
 	results := a.target.Apply(call, ops)
 	cancel()
-	o := Outcome{Took: a.now().Sub(start)}
+	o := connection.Outcome{Took: a.now().Sub(start)}
 	for _, res := range results {
 		o.Requests += res.Requests
 		switch lockstep.CodeOf(res.Err) {
@@ -170,7 +172,7 @@ func (a *applier) narrow(ctx context.Context, it *item) {
 		return
 	}
 	refs := append(slices.Clone(it.op.Add), it.op.Remove...)
-	slices.SortStableFunc(all, func(x, y EdgeRow) int { return cmp.Compare(boolInt(y.Wanted), boolInt(x.Wanted)) }) // as in refs
+	slices.SortStableFunc(all, func(x, y plan.ReferenceRow) int { return cmp.Compare(boolInt(y.Wanted), boolInt(x.Wanted)) }) // as in refs
 	bad := 0
 	var try func(from, to int) bool
 	try = func(from, to int) bool {
@@ -199,7 +201,7 @@ func (a *applier) narrow(ctx context.Context, it *item) {
 	}
 	half := len(all) / 2
 	if try(0, half) && try(half, len(all)) && bad == 0 {
-		it.result, it.carried = Result{ID: it.op.Ref.ID}, it.kept // together they were too many, one by one they were not
+		it.result, it.carried = connection.Result{ID: it.op.Ref.ID}, it.kept // together they were too many, one by one they were not
 		return
 	}
 	it.result = refused
@@ -256,7 +258,7 @@ func (a *applier) unique(it *item) bool {
 // lost, and lists may lag. It reports whether there is an update to be sent to it.
 func (a *applier) conflict(ctx context.Context, it *item) bool {
 	for end := a.now().Add(lookFor); ; {
-		hits, err := a.probe(ctx, []*Action{&it.Action})
+		hits, err := a.probe(ctx, []*plan.Action{&it.Action})
 		if err != nil {
 			it.end = uncertain
 			return false
@@ -282,7 +284,7 @@ func (a *applier) conflict(ctx context.Context, it *item) bool {
 }
 
 // takeOver adopts the only hit of a conflict, unless it is somebody else's.
-func (a *applier) takeOver(ctx context.Context, it *item, hits []Object) bool {
+func (a *applier) takeOver(ctx context.Context, it *item, hits []connection.Object) bool {
 	fail := func(code lockstep.Code, detail string) bool {
 		it.result.Err = &lockstep.Error{Code: code, Detail: detail}
 		return false
@@ -290,7 +292,7 @@ func (a *applier) takeOver(ctx context.Context, it *item, hits []Object) bool {
 	if len(hits) > 1 {
 		return fail(lockstep.CodeMatchAmbiguous, fmt.Sprintf("%d objects in %s match %s", len(hits), a.to.Name, it.Target.Name))
 	}
-	owners, err := a.Store.Links(ctx, a.job.Tenant, a.job.ID, LinkQuery{Type: it.Source.Type, Targets: []string{hits[0].ID}, Limit: 1})
+	owners, err := a.Store.Links(ctx, a.job.Tenant, a.job.ID, plan.LinkQuery{Type: it.Source.Type, Targets: []string{hits[0].ID}, Limit: 1})
 	if err != nil {
 		it.end = uncertain
 		return false
@@ -313,15 +315,15 @@ func (a *applier) halt(err error) {
 }
 
 // probe looks at the target for the objects of creates, by their matching values. Creates without a hit are left out.
-func (r *run) probe(ctx context.Context, rows []*Action) (map[lockstep.ActionID][]Object, error) {
-	found := map[lockstep.ActionID][]Object{}
+func (r *run) probe(ctx context.Context, rows []*plan.Action) (map[lockstep.ActionID][]connection.Object, error) {
+	found := map[lockstep.ActionID][]connection.Object{}
 	for typ, p := range r.programs {
 		paths, err := matchPaths(p)
 		if err != nil {
 			return nil, err
 		}
-		var keys []Key
-		mine := map[lockstep.ActionID][]Key{}
+		var keys []plan.Key
+		mine := map[lockstep.ActionID][]plan.Key{}
 		for _, row := range rows {
 			if row.Source.Type == typ {
 				mine[row.ID] = keysOf(row.After, paths)
@@ -351,11 +353,11 @@ func (r *run) probe(ctx context.Context, rows []*Action) (map[lockstep.ActionID]
 // without harm is. A create is looked for first, and sent again only when the target would refuse a second one or when it is
 // certain that a first one would be listed by now.
 func (a *applier) resume(ctx context.Context, work chan<- []*item) error {
-	all, err := a.Store.Actions(ctx, a.job.Tenant, a.job.ID, ActionQuery{Cycle: a.cycle.ID, States: []ActionState{Open}, Limit: 4 * loadChunk})
+	all, err := a.Store.Actions(ctx, a.job.Tenant, a.job.ID, plan.ActionQuery{Cycle: a.cycle.ID, States: []plan.ActionState{plan.Open}, Limit: 4 * loadChunk})
 	if err != nil || len(all) == 0 {
 		return err
 	}
-	var creates []*Action
+	var creates []*plan.Action
 	for i := range all {
 		if all[i].Kind == rule.Create {
 			creates = append(creates, &all[i])
@@ -365,15 +367,15 @@ func (a *applier) resume(ctx context.Context, work chan<- []*item) error {
 	if err != nil {
 		return err
 	}
-	found := map[lockstep.ActionID]*Object{}
-	var rows []Action
+	found := map[lockstep.ActionID]*connection.Object{}
+	var rows []plan.Action
 	for _, row := range all {
 		h := hits[row.ID]
 		switch {
 		case row.Kind == rule.Create && len(h) == 0 && !a.certain(row):
 			continue // too early: it stays open
 		case len(h) == 1:
-			owner, err := a.Store.Links(ctx, a.job.Tenant, a.job.ID, LinkQuery{Type: row.Source.Type, Targets: []string{h[0].ID}, Limit: 1})
+			owner, err := a.Store.Links(ctx, a.job.Tenant, a.job.ID, plan.LinkQuery{Type: row.Source.Type, Targets: []string{h[0].ID}, Limit: 1})
 			if err != nil {
 				return err
 			}
@@ -381,9 +383,9 @@ func (a *applier) resume(ctx context.Context, work chan<- []*item) error {
 				found[row.ID] = &h[0]
 			}
 		case len(h) > 1:
-			row.State, row.Code, row.Ended = Refused, lockstep.CodeMatchAmbiguous, a.now()
+			row.State, row.Code, row.Ended = plan.Refused, lockstep.CodeMatchAmbiguous, a.now()
 			row.Detail = fmt.Sprintf("%d objects in %s match %s: none is taken over and no other is created", len(h), a.to.Name, row.Target.Name)
-			if err := a.commit(ctx, Batch{Cycle: a.cycle, Actions: []Action{row}}); err != nil {
+			if err := a.commit(ctx, Batch{Cycle: a.cycle, Actions: []plan.Action{row}}); err != nil {
 				return err
 			}
 			continue
@@ -402,7 +404,7 @@ func (a *applier) resume(ctx context.Context, work chan<- []*item) error {
 }
 
 // certain reports whether an open create that is not listed can be sent again.
-func (a *applier) certain(row Action) bool {
+func (a *applier) certain(row plan.Action) bool {
 	if a.unique(&item{Action: row}) {
 		return true
 	}
@@ -411,7 +413,7 @@ func (a *applier) certain(row Action) bool {
 }
 
 // call makes one reading call to the target within its budget.
-func (r *run) call(ctx context.Context, f func(context.Context) ([]Object, error)) ([]Object, error) {
+func (r *run) call(ctx context.Context, f func(context.Context) ([]connection.Object, error)) ([]connection.Object, error) {
 	for {
 		if err := r.limit.Acquire(ctx); err != nil {
 			return nil, err
@@ -420,7 +422,7 @@ func (r *run) call(ctx context.Context, f func(context.Context) ([]Object, error
 		call, cancel := context.WithTimeout(ctx, orDefault(r.CallTimeout, 30*time.Second))
 		objects, err := f(call)
 		cancel()
-		o := Outcome{Took: r.now().Sub(start)}
+		o := connection.Outcome{Took: r.now().Sub(start)}
 		e, _ := errors.AsType[*lockstep.Error](err)
 		o.Throttled = e != nil && e.Code == lockstep.CodeTargetRateLimited
 		r.limit.Release(o)

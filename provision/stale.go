@@ -6,11 +6,13 @@ import (
 	"fmt"
 
 	"lockstep"
+	"lockstep/connection"
+	"lockstep/plan"
 )
 
 // upToDate leaves those rows out of a manual job's plan that do not hold any more: the rules or the object have changed while it
 // waited for review. The next plan looks at them again. Plans that nobody reviews are carried out at once.
-func (a *applier) upToDate(ctx context.Context, rows []Action) ([]Action, error) {
+func (a *applier) upToDate(ctx context.Context, rows []plan.Action) ([]plan.Action, error) {
 	if !a.job.Manual {
 		return rows, nil
 	}
@@ -18,7 +20,7 @@ func (a *applier) upToDate(ctx context.Context, rows []Action) ([]Action, error)
 	if err != nil {
 		return nil, err
 	}
-	var fresh, stale []Action
+	var fresh, stale []plan.Action
 	for _, row := range rows {
 		why := ""
 		switch version, there := versions[row.Source.Ref]; {
@@ -32,7 +34,7 @@ func (a *applier) upToDate(ctx context.Context, rows []Action) ([]Action, error)
 			fresh = append(fresh, row)
 			continue
 		}
-		row.State, row.Code, row.Detail, row.Ended = LeftOut, lockstep.CodePlanStale, why, a.now()
+		row.State, row.Code, row.Detail, row.Ended = plan.LeftOut, lockstep.CodePlanStale, why, a.now()
 		stale = append(stale, row)
 	}
 	if len(stale) == 0 {
@@ -42,8 +44,8 @@ func (a *applier) upToDate(ctx context.Context, rows []Action) ([]Action, error)
 }
 
 // versions returns the present versions of the rows' source objects; nil when the source cannot tell.
-func (a *applier) versions(ctx context.Context, rows []Action) (map[Ref]string, error) {
-	refs := make([]Ref, len(rows))
+func (a *applier) versions(ctx context.Context, rows []plan.Action) (map[connection.Ref]string, error) {
+	refs := make([]connection.Ref, len(rows))
 	for i := range rows {
 		refs[i] = rows[i].Source.Ref
 	}
@@ -54,7 +56,7 @@ func (a *applier) versions(ctx context.Context, rows []Action) (map[Ref]string, 
 	if err != nil {
 		return nil, fmt.Errorf("read %s again: %w", a.from.Name, err)
 	}
-	versions := make(map[Ref]string, len(objects))
+	versions := make(map[connection.Ref]string, len(objects))
 	for _, o := range objects {
 		versions[o.Ref] = o.Version
 	}

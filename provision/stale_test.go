@@ -7,6 +7,7 @@ import (
 	"lockstep"
 	"lockstep/audit"
 	"lockstep/directory"
+	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/scim"
 )
@@ -37,7 +38,7 @@ func TestStalePlan(t *testing.T) {
 		w.change(directory.PutUser{User: directory.User{ID: ada, Version: 1, Attributes: scim.Object{{Name: "userName", Value: "ada@acme.example"}, {Name: "active", Value: false}}}})
 		apply(w, c)
 		w.wantTarget("user ben@acme.example\n")
-		rows, err := w.db.Provision().Actions(w.ctx, w.tenant, w.out, provision.ActionQuery{States: []provision.ActionState{provision.LeftOut}})
+		rows, err := w.db.Provision().Actions(w.ctx, w.tenant, w.out, plan.ActionQuery{States: []plan.ActionState{plan.LeftOut}})
 		w.must(err)
 		if len(rows) != 1 || rows[0].Code != lockstep.CodePlanStale {
 			t.Errorf("left out: %+v", rows)

@@ -6,8 +6,9 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/connection"
+	"lockstep/plan"
 	"lockstep/rule"
-	"lockstep/scim"
 )
 
 // Job joins a source to a target. Of the two one is always the directory: an inbound job brings people into it, an outbound
@@ -30,14 +31,14 @@ type Job struct {
 	State     JobState
 	Code      lockstep.Code // why it is quarantined
 	Detail    string
-	Cursor    Cursor    // where the next cycle begins; "" is everything
-	Position  int64     // feed position that Cursor stands for, outbound jobs only
-	Applied   int64     // Config that the links were last evaluated with
-	NextRun   time.Time // not later than this, zero is never
-	NotBefore time.Time // not earlier than this, after a failure; zero is at once
-	Epoch     int64     // raised by each slice; every commit is conditional on it
-	Deadline  time.Time // until when the slice may send
-	Cycle     *Cycle    // the open one
+	Cursor    connection.Cursor // where the next cycle begins; "" is everything
+	Position  int64             // feed position that Cursor stands for, outbound jobs only
+	Applied   int64             // Config that the links were last evaluated with
+	NextRun   time.Time         // not later than this, zero is never
+	NotBefore time.Time         // not earlier than this, after a failure; zero is at once
+	Epoch     int64             // raised by each slice; every commit is conditional on it
+	Deadline  time.Time         // until when the slice may send
+	Cycle     *Cycle            // the open one
 }
 
 // Direction is which way a job brings objects.
@@ -102,10 +103,10 @@ type Cycle struct {
 	Kind    CycleKind
 	Trigger string // "change", "schedule", "person", "configuration"
 	Phase   Phase
-	Page    Cursor // where Reading stands
-	Config  int64  // of the job when the cycle began: what it plans with
-	Listed  bool   // the target has been listed into the store
-	Total   int    // objects to read, 0 when unknown
+	Page    connection.Cursor // where Reading stands
+	Config  int64             // of the job when the cycle began: what it plans with
+	Listed  bool              // the target has been listed into the store
+	Total   int               // objects to read, 0 when unknown
 	Counts  Counts
 	Code    lockstep.Code // why it failed or stopped
 	Detail  string
@@ -141,200 +142,19 @@ type Counts struct {
 	Bad            int `json:"bad"`       // rows of the source that could not be used
 }
 
-// ActionState is what has become of an action.
-type ActionState string
-
-// The states of an action. Planned, Held and LeftOut are before the call, Open is during it, the rest is after.
-const (
-	Planned  ActionState = "planned"
-	Held     ActionState = "held"     // by the guard, waits for a decision
-	LeftOut  ActionState = "left_out" // not chosen in this plan
-	Open     ActionState = "open"     // the call may have been sent
-	Done     ActionState = "done"
-	Failed   ActionState = "failed"  // tried again at Link.Due
-	Refused  ActionState = "refused" // the target will not have it until something changes
-	Rejected ActionState = "rejected"
-	Skipped  ActionState = "skipped"
-)
-
-// Lane orders kinds of action: access goes before it comes.
-type Lane int
-
-// The lanes, in the order in which they are applied.
-const (
-	LaneDisable Lane = iota
-	LaneDelete
-	LaneUpdate
-	LaneCreate // links ride here too
-	LaneRefer
-)
-
-// End is one side of an action.
-type End struct {
-	Ref
-	Name string
-}
-
-// Action is one row: plan line, intention, log line and undo image.
-type Action struct {
-	ID      lockstep.ActionID
-	Job     lockstep.JobID
-	Cycle   lockstep.CycleID
-	Kind    rule.Kind
-	Lane    Lane
-	Rank    int // order within the lane: a manager's create has a lower rank than his people's
-	Source  End
-	Target  End // ID is "" before a create
-	Before  scim.Object
-	After   scim.Object
-	Refers  string // a create: source id of the manager; a refer row: AddOnly, RemoveOnly or both
-	Reason  rule.Reason
-	Seen    Seen
-	State   ActionState
-	Code    lockstep.Code
-	Detail  string
-	Attempt int
-	Epoch   int64
-	Decided Decision
-	Expires time.Time
-	Undoes  lockstep.ActionID
-	Planned time.Time
-	Opened  time.Time
-	Ended   time.Time
-}
-
-// Seen is what an action was planned on; it is stale when one of these has moved.
-type Seen struct {
-	Version string `json:"version,omitempty"` // of the source object
-	Gone    bool   `json:"gone,omitempty"`    // the source object was deleted for good
-	Hash    string `json:"hash,omitempty"`    // of what was last written
-	Config  int64  `json:"config,omitempty"`  // of the job
-}
-
-// What a refer row may do. When the guard holds back removals, what is added goes on in a row of its own.
-const (
-	AddOnly    = "add"
-	RemoveOnly = "remove"
-)
-
-// Decision is who approved or rejected a held action, and when.
-type Decision struct {
-	By audit.Actor `json:"by"`
-	At time.Time   `json:"at"`
-}
-
-// Link joins an object of the source to one of the target, one per job and source object. It is there for objects that are
-// out of scope, too: then Target is empty and Verdict says why.
-type Link struct {
-	Source   Ref
-	Name     string
-	Target   string      // id at the target; "" when there is none
-	Matched  string      // how they were joined: "created", the matching attribute, "by hand"
-	Key      string      // first matching value, folded; two sources with the same key are duplicates
-	Image    scim.Object // what was last written
-	Version  string      // of the target object
-	Disabled bool        // the target object was disabled by us
-	Verdict  rule.Verdict
-	Code     lockstep.Code // of the last failure
-	Detail   string
-	Attempts int
-	Due      time.Time        // when to look again; zero is when something changes
-	Seen     lockstep.CycleID // last Whole read that listed the source object
-}
-
-// EdgeRow is a reference as a job knows it, in the source's ids. Wanted and not Written waits to be added, Written and not
-// Wanted waits to be removed, neither is not kept.
-type EdgeRow struct {
-	From      Ref
-	Attribute string
-	To        Ref
-	Wanted    bool
-	Written   bool
-}
-
-// Waiting is how many references of one attribute, to objects of one type, wait to be added to an object or removed from it.
-type Waiting struct {
-	From      Ref
-	Attribute string
-	To        string // the type
-	Adds      int
-	Removes   int
-}
-
-// Listed is an object of the target while a cycle matches.
-type Listed struct {
-	Object Object
-	Keys   []Key // its matching values
-}
-
-// Key is a matching value: the attribute's path and the value, folded to lower case.
-type Key struct{ Attribute, Value string }
-
-// LinkQuery selects links of a job. Exactly one of Sources, Targets, Keys is used; with none of them links page by source
-// id after After in the given Type, filtered by DueBefore and Unseen.
-type LinkQuery struct {
-	Type      string
-	Sources   []string
-	Targets   []string
-	Keys      []string
-	After     string
-	DueBefore time.Time        // Due is set and not later
-	Unseen    lockstep.CycleID // linked, and Seen is another cycle
-	Limit     int              // 0 is 1,000
-}
-
-// EdgeQuery selects edges of a job. What is given is and-ed; without From and To either Ready or nothing is given. Limit 0 is
-// no limit.
-type EdgeQuery struct {
-	From    []Ref
-	To      []Ref
-	Waiting bool // Wanted differs from Written
-	Ready   bool // Waiting, and both ends are linked
-	Adds    bool // only references that are wanted
-	Removes bool // only references that are not
-	Limit   int
-}
-
-// ActionQuery selects actions of a job, by lane, rank and id, or newest first with Newest.
-type ActionQuery struct {
-	Cycle  lockstep.CycleID
-	NotOf  lockstep.CycleID // of any cycle but this
-	IDs    []lockstep.ActionID
-	States []ActionState
-	Kinds  []rule.Kind
-	Source Ref               // of this source object
-	Text   string            // part of a name, for people who search
-	After  lockstep.ActionID // with Newest: older than this
-	Newest bool
-	Limit  int // 0 is 1,000
-}
-
-// Tally counts a cycle's actions by state, kind and type, and a job's linked objects by type.
-type Tally struct {
-	Actions map[TallyKey]int
-	Linked  map[string]int // by resource type, enabled ones
-}
-
-// TallyKey is one cell of a Tally.
-type TallyKey struct {
-	State ActionState
-	Kind  rule.Kind
-	Type  string
-}
-
 // Batch is what one commit writes, all or nothing. Nil and empty parts are left alone.
 type Batch struct {
 	Cycle   *Cycle              // opened, moved on or, with EndedAt set, closed
 	Job     *Job                // its State, Code, Detail, Cursor, Position, Applied and NextRun
-	Actions []Action            // inserted, or replaced by id
+	Actions []plan.Action       // inserted, or replaced by id
 	Opened  []lockstep.ActionID // planned → open, with epoch, attempt+1 and time
 	Ranks   []Rank
-	Links   []Link    // inserted or replaced by source
-	Unlink  []Ref     // source refs: the link and its edges go
-	Wanted  []EdgeRow // Wanted of these edges is set as given, inserting what is new; rows neither wanted nor written go
-	Written []EdgeRow // Written of these edges is set as given; rows neither wanted nor written go
-	Unwrite []Ref     // source refs whose edges, in both directions, are no longer written at the target
-	Listed  []Listed
+	Links   []plan.Link         // inserted or replaced by source
+	Unlink  []connection.Ref    // source refs: the link and its edges go
+	Wanted  []plan.ReferenceRow // Wanted of these edges is set as given, inserting what is new; rows neither wanted nor written go
+	Written []plan.ReferenceRow // Written of these edges is set as given; rows neither wanted nor written go
+	Unwrite []connection.Ref    // source refs whose edges, in both directions, are no longer written at the target
+	Listed  []plan.Listed
 	Unlist  bool // drop the listing
 }
 
@@ -355,21 +175,21 @@ type Store interface {
 
 // Knowledge is what a job knows of both ends.
 type Knowledge interface {
-	Links(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q LinkQuery) ([]Link, error)
-	Listed(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, typ string, keys []Key) ([]Listed, error)
-	Edges(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q EdgeQuery) ([]EdgeRow, error)
+	Links(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.LinkQuery) ([]plan.Link, error)
+	Listed(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, typ string, keys []plan.Key) ([]plan.Listed, error)
+	References(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.ReferenceQuery) ([]plan.ReferenceRow, error)
 	// Waiting sums up the references that wait while both their ends are linked, in the order of their owners.
-	Waiting(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) ([]Waiting, error)
-	// References counts the references of the attribute that are written at the target.
-	References(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, attribute string) (int, error)
+	Waiting(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) ([]plan.Waiting, error)
+	// CountReferences counts the references of the attribute that are written at the target.
+	CountReferences(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, attribute string) (int, error)
 }
 
 // Rows is a job's action rows.
 type Rows interface {
-	Actions(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q ActionQuery) ([]Action, error)
+	Actions(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.ActionQuery) ([]plan.Action, error)
 	// Creates calls f with id, source id and manager's source id of each planned create of the cycle.
 	Creates(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID, f func(id lockstep.ActionID, source, refers string)) error
-	Tally(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID) (Tally, error)
+	Tally(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID) (plan.Tally, error)
 }
 
 // Jobs keeps the jobs themselves.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"lockstep/connection"
 	"lockstep/provision"
 )
 
@@ -28,23 +29,23 @@ func TestSweepSurvivesADeath(t *testing.T) {
 
 // halfRead is a source whose first page does not know yet that something will be withheld.
 type halfRead struct {
-	provision.Source
-	objects []provision.Object
+	connection.Source
+	objects []connection.Object
 }
 
-func (s halfRead) Read(_ context.Context, _ provision.Cursor, page func(provision.Page) error) error {
-	if err := page(provision.Page{Objects: s.objects, Next: "1", Whole: true}); err != nil {
+func (s halfRead) Read(_ context.Context, _ connection.Cursor, page func(connection.Page) error) error {
+	if err := page(connection.Page{Objects: s.objects, Next: "1", Whole: true}); err != nil {
 		return err
 	}
-	return page(provision.Page{Next: "2", Last: true})
+	return page(connection.Page{Next: "2", Last: true})
 }
 
 type sourced struct {
 	*world
-	source provision.Source
+	source connection.Source
 }
 
-func (s sourced) Source(context.Context, provision.Job) (provision.Source, error) {
+func (s sourced) Source(context.Context, provision.Job) (connection.Source, error) {
 	return s.source, nil
 }
 
@@ -53,12 +54,12 @@ func TestReadThatTurnsOutIncomplete(t *testing.T) {
 	w := started(t)
 	source, err := w.Source(w.ctx, provision.Job{})
 	w.must(err)
-	var all []provision.Object
-	w.must(source.Read(w.ctx, "", func(p provision.Page) error {
+	var all []connection.Object
+	w.must(source.Read(w.ctx, "", func(p connection.Page) error {
 		all = append(all, p.Objects...)
 		return nil
 	}))
-	w.engine.Connect = sourced{w, halfRead{source, all[:2]}}
+	w.engine.Connect = sourced{world: w, source: halfRead{Source: source, objects: all[:2]}}
 	before := w.target()
 	w.run(w.in)
 	w.run(w.out)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"lockstep"
+	"lockstep/connection"
 	"lockstep/directory"
 	"lockstep/provision"
 	"lockstep/rule"
@@ -14,12 +15,12 @@ import (
 
 // poisoned is a target that fails over some people, every time, as a system that is down would.
 type poisoned struct {
-	provision.Target
+	connection.Target
 }
 
-func (p poisoned) Apply(ctx context.Context, ops []provision.Operation) []provision.Result {
+func (p poisoned) Apply(ctx context.Context, ops []connection.Operation) []connection.Result {
 	if strings.HasPrefix(ops[0].Name, "bad") {
-		return []provision.Result{{Err: &lockstep.Error{Code: lockstep.CodeTargetServerError, Detail: "It fails over him."}}}
+		return []connection.Result{{Err: &lockstep.Error{Code: lockstep.CodeTargetServerError, Detail: "It fails over him."}}}
 	}
 	return p.Target.Apply(ctx, ops)
 }
@@ -33,7 +34,7 @@ func TestPoisonousPeopleDoNotStopTheOthers(t *testing.T) {
 	w.person("good")
 	target, err := w.Target(w.ctx, provision.Job{})
 	w.must(err)
-	w.engine.Connect = connect{w, poisoned{target}}
+	w.engine.Connect = connect{world: w, target: poisoned{Target: target}}
 	for range 60 {
 		_, err := w.engine.Slice(w.ctx, w.tenant, w.out)
 		w.must(err)
@@ -49,7 +50,7 @@ func TestNamesThatMoveOn(t *testing.T) {
 	team, crew := w.group("Team"), w.group("Crew")
 	w.run(w.out)
 	once := &taken{Target: target}
-	w.engine.Connect = connect{w, once}
+	w.engine.Connect = connect{world: w, target: once}
 	w.rename(crew, "Squad")
 	w.rename(team, "Crew")
 	w.untilDone(w.out)
@@ -58,14 +59,14 @@ func TestNamesThatMoveOn(t *testing.T) {
 
 // taken is a target that finds the first new name taken.
 type taken struct {
-	provision.Target
+	connection.Target
 	done bool
 }
 
-func (r *taken) Apply(ctx context.Context, ops []provision.Operation) []provision.Result {
+func (r *taken) Apply(ctx context.Context, ops []connection.Operation) []connection.Result {
 	if ops[0].Kind == rule.Update && ops[0].Name == "Crew" && !r.done {
 		r.done = true
-		return []provision.Result{{Err: &lockstep.Error{Code: lockstep.CodeTargetConflict, Detail: "The name is taken."}}}
+		return []connection.Result{{Err: &lockstep.Error{Code: lockstep.CodeTargetConflict, Detail: "The name is taken."}}}
 	}
 	return r.Target.Apply(ctx, ops)
 }

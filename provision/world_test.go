@@ -16,7 +16,9 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/connection"
 	"lockstep/connector/csvfile"
+	hub "lockstep/connector/directory"
 	"lockstep/connector/scimapp"
 	"lockstep/directory"
 	"lockstep/provision"
@@ -56,7 +58,7 @@ func newWorld(t testing.TB) *world {
 	t.Cleanup(func() { w.must(w.db.Close()) })
 	w.tenant = lockstep.NewID[lockstep.TenantID]()
 	w.must(w.db.CreateTenant(w.ctx, audit.Actor{}, directory.Tenant{ID: w.tenant, Slug: "acme", Name: "Acme"}))
-	w.engine = &provision.Engine{Store: w.db.Provision(), Directory: w.db, Connect: w, Now: clock, Log: testLog(t)}
+	w.engine = &provision.Engine{Store: w.db.Provision(), Directory: &hub.Connector{Store: w.db}, Connect: w, Now: clock, Log: testLog(t)}
 
 	w.organisation()
 
@@ -102,7 +104,7 @@ func (w *world) change(cs ...directory.Change) {
 	w.must(err)
 }
 
-func (w *world) Source(context.Context, provision.Job) (provision.Source, error) {
+func (w *world) Source(context.Context, provision.Job) (connection.Source, error) {
 	root, err := os.OpenRoot(w.folder)
 	if err != nil {
 		return nil, err
@@ -111,7 +113,7 @@ func (w *world) Source(context.Context, provision.Job) (provision.Source, error)
 	return csvfile.New(csvfile.Config{Root: root}), nil
 }
 
-func (w *world) Target(context.Context, provision.Job) (provision.Target, error) {
+func (w *world) Target(context.Context, provision.Job) (connection.Target, error) {
 	if w.scim != nil {
 		return w.scim, nil
 	}
@@ -283,6 +285,6 @@ func (w *world) deleteAtTarget(id string) {
 	w.Helper()
 	target, err := w.Target(w.ctx, provision.Job{})
 	w.must(err)
-	res := target.Apply(w.ctx, []provision.Operation{{Kind: rule.Delete, Ref: provision.Ref{Type: "User", ID: id}}})
+	res := target.Apply(w.ctx, []connection.Operation{{Kind: rule.Delete, Ref: connection.Ref{Type: "User", ID: id}}})
 	w.must(res[0].Err)
 }

@@ -12,6 +12,7 @@ import (
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/connection"
 	"lockstep/connector/csvfile"
 	"lockstep/connector/ldap"
 	"lockstep/connector/scimapp"
@@ -23,8 +24,8 @@ import (
 // connector is one kind of outside system. Exactly one of source and target is set.
 type connector struct {
 	template func() []byte // an api.Template as JSON
-	source   func(*systems, provision.Job) (provision.Source, error)
-	target   func(*systems, provision.Job) (provision.Target, error)
+	source   func(*systems, provision.Job) (connection.Source, error)
+	target   func(*systems, provision.Job) (connection.Target, error)
 }
 
 // connectors are all kinds of outside system that there are.
@@ -68,18 +69,18 @@ type systems struct {
 // opened is a system as it was opened for a version of the job's configuration; it keeps its connections between slices.
 type opened struct {
 	config int64
-	source provision.Source
-	target provision.Target
+	source connection.Source
+	target connection.Target
 }
 
 // Source implements provision.Connect.
-func (s *systems) Source(_ context.Context, j provision.Job) (provision.Source, error) {
+func (s *systems) Source(_ context.Context, j provision.Job) (connection.Source, error) {
 	o, err := s.get(j)
 	return o.source, err
 }
 
 // Target implements provision.Connect.
-func (s *systems) Target(_ context.Context, j provision.Job) (provision.Target, error) {
+func (s *systems) Target(_ context.Context, j provision.Job) (connection.Target, error) {
 	o, err := s.get(j)
 	return o.target, err
 }
@@ -128,7 +129,7 @@ func (s *systems) http() *http.Client {
 	return web.NewClient(web.ClientConfig{Dialer: s.dialer})
 }
 
-func (s *systems) csvfile(j provision.Job) (provision.Source, error) {
+func (s *systems) csvfile(j provision.Job) (connection.Source, error) {
 	if s.files == nil {
 		return nil, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "This server has no folder for file sources."}
 	}
@@ -139,7 +140,7 @@ func (s *systems) csvfile(j provision.Job) (provision.Source, error) {
 	return csvfile.New(c), nil
 }
 
-func (s *systems) ldap(j provision.Job) (provision.Source, error) {
+func (s *systems) ldap(j provision.Job) (connection.Source, error) {
 	c, err := ldap.ParseConfig(j.Connection.Settings)
 	if err != nil {
 		return nil, err
@@ -151,7 +152,7 @@ func (s *systems) ldap(j provision.Job) (provision.Source, error) {
 	return ldap.New(c)
 }
 
-func (s *systems) scimapp(j provision.Job) (provision.Target, error) {
+func (s *systems) scimapp(j provision.Job) (connection.Target, error) {
 	c, err := scimapp.ParseConfig(j.Connection.Settings)
 	if err != nil {
 		return nil, err
@@ -160,7 +161,7 @@ func (s *systems) scimapp(j provision.Job) (provision.Target, error) {
 	return scimapp.New(c)
 }
 
-func (s *systems) webex(j provision.Job) (provision.Target, error) {
+func (s *systems) webex(j provision.Job) (connection.Target, error) {
 	c, err := webex.ParseConfig(j.Connection.Settings)
 	if err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ import (
 	"lockstep"
 	"lockstep/api"
 	"lockstep/audit"
+	hub "lockstep/connector/directory"
 	"lockstep/console"
 	"lockstep/directory"
 	"lockstep/provision"
@@ -87,7 +88,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	}
 	jobs := n.db.Provision()
 	n.engine = &provision.Engine{
-		Store: jobs, Directory: n.db, Schemas: n.db.Schemas, Log: c.Log,
+		Store: jobs, Directory: &hub.Connector{Store: n.db, Schemas: n.db.Schemas}, Log: c.Log,
 		Connect: &systems{store: jobs, files: n.files, dialer: &web.Dialer{Allow: c.Allow}, log: c.Log},
 	}
 	if n.queue, err = newQueue(n, jobs); err != nil {

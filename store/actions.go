@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"lockstep"
+	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
 )
@@ -26,13 +27,13 @@ var upsertActions = bulk{lead: []string{"BIGINT"}, n: 28, text: "INSERT INTO act
 		decided = excluded.decided, reason = excluded.reason, before_doc = excluded.before_doc, after_doc = excluded.after_doc,
 		search = excluded.search`}
 
-func (w batch) actions(all []provision.Action) error {
-	all = lastOf(all, func(a *provision.Action) lockstep.ActionID { return a.ID })
+func (w batch) actions(all []plan.Action) error {
+	all = lastOf(all, func(a *plan.Action) lockstep.ActionID { return a.ID })
 	_, err := w.bulk(&upsertActions, []any{w.no}, len(all), func(args []any, i int) []any { return appendAction(args, &all[i]) })
 	return err
 }
 
-func appendAction(args []any, a *provision.Action) []any {
+func appendAction(args []any, a *plan.Action) []any {
 	return append(args, string(a.ID), string(a.Cycle), string(a.State), string(a.Kind), int64(a.Lane), int64(a.Rank),
 		a.Source.Type, a.Source.ID, a.Source.Name, a.Target.Type, a.Target.ID, a.Target.Name, a.Refers, string(a.Code), a.Detail,
 		int64(a.Attempt), a.Epoch, millis(a.Expires), string(a.Undoes), millis(a.Planned), millis(a.Opened), millis(a.Ended),
@@ -40,7 +41,7 @@ func appendAction(args []any, a *provision.Action) []any {
 }
 
 // searchText is what people search in: the names of both ends.
-func searchText(a *provision.Action) string {
+func searchText(a *plan.Action) string {
 	source, target := fold(a.Source.Name), fold(a.Target.Name)
 	if target == source || target == "" {
 		return source
@@ -48,15 +49,15 @@ func searchText(a *provision.Action) string {
 	return source + "\n" + target
 }
 
-func seenText(s provision.Seen) string {
-	if s == (provision.Seen{}) {
+func seenText(s plan.Seen) string {
+	if s == (plan.Seen{}) {
 		return ""
 	}
 	return plain(s)
 }
 
-func decidedText(d provision.Decision) string {
-	if d == (provision.Decision{}) {
+func decidedText(d plan.Decision) string {
+	if d == (plan.Decision{}) {
 		return ""
 	}
 	return plain(d)
@@ -86,7 +87,7 @@ func parse(text string, into any) error {
 	return json.Unmarshal([]byte(text), into)
 }
 
-func scanAction(s scanner) (a provision.Action, err error) {
+func scanAction(s scanner) (a plan.Action, err error) {
 	var expires, planned, opened, ended int64
 	var seen, decided, reason, before, after string
 	err = s.Scan(&a.ID, &a.Cycle, &a.State, &a.Kind, &a.Lane, &a.Rank, &a.Source.Type, &a.Source.ID, &a.Source.Name,
@@ -132,7 +133,7 @@ func (w batch) rank(ranks []provision.Rank) error {
 }
 
 // Actions returns actions of a job. It satisfies provision.Store.
-func (db *DB) Actions(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, q provision.ActionQuery) ([]provision.Action, error) {
+func (db *DB) Actions(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, q plan.ActionQuery) ([]plan.Action, error) {
 	if q.Limit == 0 {
 		q.Limit = 1000
 	}
@@ -140,7 +141,7 @@ func (db *DB) Actions(ctx context.Context, tenant lockstep.TenantID, job lockste
 	if err := s.run(q); err != nil {
 		return nil, fmt.Errorf("read actions: %w", err)
 	}
-	slices.SortFunc(s.found, func(a, b provision.Action) int {
+	slices.SortFunc(s.found, func(a, b plan.Action) int {
 		if q.Newest {
 			return cmp.Compare(b.ID, a.ID)
 		}
@@ -159,7 +160,7 @@ type actionSearch struct {
 	ctx   context.Context
 	text  string
 	args  []any
-	found []provision.Action
+	found []plan.Action
 }
 
 // where adds a condition whose parameter is written ?.
@@ -180,7 +181,7 @@ func in[S ~string](s *actionSearch, column string, values []S) {
 	s.text += " AND " + column + " IN (" + numbered.list(first, len(values)) + ")"
 }
 
-func (s *actionSearch) run(q provision.ActionQuery) error {
+func (s *actionSearch) run(q plan.ActionQuery) error {
 	if q.Cycle != "" {
 		s.where("cycle = ?", string(q.Cycle))
 	}
@@ -263,11 +264,11 @@ const (
 )
 
 // Tally counts a cycle's actions and a job's linked objects. It satisfies provision.Store.
-func (db *DB) Tally(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID) (provision.Tally, error) {
-	t := provision.Tally{Actions: map[provision.TallyKey]int{}, Linked: map[string]int{}}
+func (db *DB) Tally(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID) (plan.Tally, error) {
+	t := plan.Tally{Actions: map[plan.TallyKey]int{}, Linked: map[string]int{}}
 	rows, err := db.query(ctx, countActions, string(tenant), string(job), string(cycle))
 	_, err = collect(rows, err, func(s scanner) (struct{}, error) {
-		var k provision.TallyKey
+		var k plan.TallyKey
 		var n int
 		err := s.Scan(&k.State, &k.Kind, &k.Type, &n)
 		t.Actions[k] = n

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"lockstep"
+	"lockstep/connection"
+	"lockstep/plan"
 	"lockstep/provision"
 )
 
@@ -47,7 +49,7 @@ type batch struct {
 
 // write writes the parts. Links come before edges, whose readiness depends on them.
 func (w batch) write(b *provision.Batch) error {
-	links := lastOf(b.Links, func(l *provision.Link) provision.Ref { return l.Source })
+	links := lastOf(b.Links, func(l *plan.Link) connection.Ref { return l.Source })
 	for _, part := range []struct {
 		name string
 		do   func() error

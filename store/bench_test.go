@@ -9,7 +9,9 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/connection"
 	"lockstep/directory"
+	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
 	"lockstep/scim"
@@ -123,7 +125,7 @@ func BenchmarkCycle(b *testing.B) {
 		stage("list", 500, func(i int, batch *provision.Batch) { batch.Listed = append(batch.Listed, w.listed[i]) })
 		stage("plan", 500, func(i int, batch *provision.Batch) {
 			batch.Actions = append(batch.Actions, w.actions[i])
-			batch.Links = append(batch.Links, provision.Link{Source: w.links[i].Source, Name: w.links[i].Name, Key: w.links[i].Key, Verdict: w.links[i].Verdict})
+			batch.Links = append(batch.Links, plan.Link{Source: w.links[i].Source, Name: w.links[i].Name, Key: w.links[i].Key, Verdict: w.links[i].Verdict})
 			batch.Wanted = append(batch.Wanted, w.edges[i])
 		})
 		stage("rank", 500, func(i int, batch *provision.Batch) {
@@ -132,7 +134,7 @@ func BenchmarkCycle(b *testing.B) {
 		stage("open", 100, func(i int, batch *provision.Batch) { batch.Opened = append(batch.Opened, w.actions[i].ID) })
 		stage("settle", 100, func(i int, batch *provision.Batch) {
 			done := w.actions[i]
-			done.State, done.Rank, done.Target.ID = provision.Done, i%7+1, w.links[i].Target
+			done.State, done.Rank, done.Target.ID = plan.Done, i%7+1, w.links[i].Target
 			written := w.edges[i]
 			written.Written = true
 			batch.Actions, batch.Links, batch.Written = append(batch.Actions, done), append(batch.Links, w.links[i]), append(batch.Written, written)
@@ -147,10 +149,10 @@ func BenchmarkCycle(b *testing.B) {
 }
 
 type cycleRows struct {
-	listed  []provision.Listed
-	actions []provision.Action
-	links   []provision.Link
-	edges   []provision.EdgeRow
+	listed  []plan.Listed
+	actions []plan.Action
+	links   []plan.Link
+	edges   []plan.ReferenceRow
 }
 
 func cycleWork(n int) cycleRows {
@@ -162,20 +164,20 @@ func cycleWork(n int) cycleRows {
 	}
 	for i := range n {
 		o := attributes(i)
-		source := provision.Ref{Type: "User", ID: ids[i]}
+		source := connection.Ref{Type: "User", ID: ids[i]}
 		name := o.Text("userName")
-		w.listed = append(w.listed, provision.Listed{
-			Object: provision.Object{Ref: provision.Ref{Type: "User", ID: "t" + ids[i]}, Name: name, Values: o, Enabled: true},
-			Keys:   []provision.Key{{Attribute: "userName", Value: name}, {Attribute: "externalId", Value: o.Text("externalId")}},
+		w.listed = append(w.listed, plan.Listed{
+			Object: connection.Object{Ref: connection.Ref{Type: "User", ID: "t" + ids[i]}, Name: name, Values: o, Enabled: true},
+			Keys:   []plan.Key{{Attribute: "userName", Value: name}, {Attribute: "externalId", Value: o.Text("externalId")}},
 		})
-		w.actions = append(w.actions, provision.Action{
-			ID: lockstep.NewID[lockstep.ActionID](), Cycle: cycle, Kind: rule.Create, Lane: provision.LaneCreate, Source: provision.End{Ref: source, Name: name},
-			After: o, Refers: ids[i/8], Reason: rule.Reason{Rule: "assigned"}, Seen: provision.Seen{Version: "1"}, State: provision.Planned, Planned: time.Now(),
+		w.actions = append(w.actions, plan.Action{
+			ID: lockstep.NewID[lockstep.ActionID](), Cycle: cycle, Kind: rule.Create, Lane: plan.LaneCreate, Source: plan.End{Ref: source, Name: name},
+			After: o, Refers: ids[i/8], Reason: rule.Reason{Rule: "assigned"}, Seen: plan.Seen{Version: "1"}, State: plan.Planned, Planned: time.Now(),
 		})
-		w.links = append(w.links, provision.Link{
+		w.links = append(w.links, plan.Link{
 			Source: source, Name: name, Target: "t" + ids[i], Matched: "created", Key: name, Image: o, Verdict: rule.Verdict{In: true, Reason: rule.Reason{Rule: "assigned"}},
 		})
-		w.edges = append(w.edges, provision.EdgeRow{From: source, Attribute: "manager", To: provision.Ref{Type: "User", ID: ids[i/8]}, Wanted: true})
+		w.edges = append(w.edges, plan.ReferenceRow{From: source, Attribute: "manager", To: connection.Ref{Type: "User", ID: ids[i/8]}, Wanted: true})
 	}
 	return w
 }

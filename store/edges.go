@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"lockstep"
+	"lockstep/connection"
+	"lockstep/plan"
 	"lockstep/provision"
 )
 
@@ -37,7 +39,7 @@ var updateWritten = bulk{lead: []string{"BIGINT"}, cols: edgeTypes, text: `WITH 
 	AND edge.to_type = v.to_type AND edge.to_id = v.to_id`}
 
 // edges writes the parts of a batch that concern references, and what the links it wrote change in their readiness.
-func (w batch) edges(b *provision.Batch, links []provision.Link) error {
+func (w batch) edges(b *provision.Batch, links []plan.Link) error {
 	if err := w.want(b.Wanted); err != nil {
 		return err
 	}
@@ -63,17 +65,17 @@ func (w batch) edges(b *provision.Batch, links []provision.Link) error {
 	return err
 }
 
-func appendEdge(args []any, e *provision.EdgeRow, value bool) []any {
+func appendEdge(args []any, e *plan.ReferenceRow, value bool) []any {
 	return append(args, e.From.Type, e.From.ID, e.Attribute, e.To.Type, e.To.ID, value)
 }
 
-func (w batch) want(edges []provision.EdgeRow) error {
+func (w batch) want(edges []plan.ReferenceRow) error {
 	edges = lastOf(edges, keyOfEdge)
 	_, err := w.bulk(&upsertWanted, []any{w.no}, len(edges), func(args []any, i int) []any { return appendEdge(args, &edges[i], edges[i].Wanted) })
 	return err
 }
 
-func (w batch) written(edges []provision.EdgeRow) error {
+func (w batch) written(edges []plan.ReferenceRow) error {
 	edges = lastOf(edges, keyOfEdge)
 	_, err := w.bulk(&updateWritten, []any{w.no}, len(edges), func(args []any, i int) []any { return appendEdge(args, &edges[i], edges[i].Written) })
 	return err
@@ -81,11 +83,11 @@ func (w batch) written(edges []provision.EdgeRow) error {
 
 // edgeKey is what names an edge within a job.
 type edgeKey struct {
-	from, to  provision.Ref
+	from, to  connection.Ref
 	attribute string
 }
 
-func keyOfEdge(e *provision.EdgeRow) edgeKey { return edgeKey{e.From, e.To, e.Attribute} }
+func keyOfEdge(e *plan.ReferenceRow) edgeKey { return edgeKey{e.From, e.To, e.Attribute} }
 
 // The edges at an end that is one of the rows of v. A join, not a list: for a long list PostgreSQL may prefer to read all edges of
 // the job.
@@ -109,8 +111,8 @@ const sweepEdges = "DELETE FROM edge WHERE job = $1 AND NOT wanted AND NOT writt
 
 // ready brings the edges of links that were written up to date: those of a linked object may have become ready, those of an
 // object that is not linked are not.
-func (w batch) ready(links []provision.Link) error {
-	var linked, loose []provision.Ref
+func (w batch) ready(links []plan.Link) error {
+	var linked, loose []connection.Ref
 	for i := range links {
 		if links[i].Target != "" {
 			linked = append(linked, links[i].Source)
@@ -119,7 +121,7 @@ func (w batch) ready(links []provision.Link) error {
 		}
 	}
 	for _, part := range []struct {
-		refs []provision.Ref
+		refs []connection.Ref
 		stmt *bulk
 	}{
 		{linked, &readyFrom},
@@ -139,12 +141,12 @@ func (w batch) ready(links []provision.Link) error {
 
 const edgeColumns = "from_type, from_id, attribute, to_type, to_id, wanted, written"
 
-func scanEdge(s scanner) (e provision.EdgeRow, err error) {
+func scanEdge(s scanner) (e plan.ReferenceRow, err error) {
 	return e, s.Scan(&e.From.Type, &e.From.ID, &e.Attribute, &e.To.Type, &e.To.ID, &e.Wanted, &e.Written)
 }
 
-// Edges returns edges of a job. It satisfies provision.Store. Without From, To and Ready it returns none.
-func (db *DB) Edges(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, q provision.EdgeQuery) ([]provision.EdgeRow, error) {
+// References returns edges of a job. It satisfies provision.Store. Without From, To and Ready it returns none.
+func (db *DB) References(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, q plan.ReferenceQuery) ([]plan.ReferenceRow, error) {
 	text := "SELECT " + edgeColumns + " FROM edge WHERE " + ofJob
 	if q.Waiting {
 		text += " AND wanted <> written"
@@ -163,7 +165,7 @@ func (db *DB) Edges(ctx context.Context, tenant lockstep.TenantID, job lockstep.
 		limit = math.MaxInt
 	}
 	args := []any{string(tenant), string(job)}
-	var all []provision.EdgeRow
+	var all []plan.ReferenceRow
 	read := func(text string, args []any) error {
 		rows, err := db.query(ctx, text+limitTo(&args, limit), args...)
 		found, err := collect(rows, err, scanEdge)
@@ -192,10 +194,10 @@ func (db *DB) Edges(ctx context.Context, tenant lockstep.TenantID, job lockstep.
 }
 
 // Waiting sums up the references that can be written. It satisfies provision.Store.
-func (db *DB) Waiting(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID) ([]provision.Waiting, error) {
+func (db *DB) Waiting(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID) ([]plan.Waiting, error) {
 	rows, err := db.query(ctx, "SELECT from_type, from_id, attribute, to_type, COUNT(*), SUM(CASE WHEN wanted THEN 1 ELSE 0 END) FROM edge WHERE "+ofJob+
 		" AND ready GROUP BY from_type, from_id, attribute, to_type ORDER BY from_type, from_id, attribute, to_type", string(tenant), string(job))
-	all, err := collect(rows, err, func(s scanner) (w provision.Waiting, err error) {
+	all, err := collect(rows, err, func(s scanner) (w plan.Waiting, err error) {
 		err = s.Scan(&w.From.Type, &w.From.ID, &w.Attribute, &w.To, &w.Removes, &w.Adds)
 		w.Removes -= w.Adds
 		return w, err
@@ -206,8 +208,8 @@ func (db *DB) Waiting(ctx context.Context, tenant lockstep.TenantID, job lockste
 	return all, nil
 }
 
-// References counts the references that are written. It satisfies provision.Store.
-func (db *DB) References(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, attribute string) (int, error) {
+// CountReferences counts the references that are written. It satisfies provision.Store.
+func (db *DB) CountReferences(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, attribute string) (int, error) {
 	rows, err := db.query(ctx, "SELECT COUNT(*) FROM edge WHERE "+ofJob+" AND attribute = $3 AND written", string(tenant), string(job), attribute)
 	n, err := collect(rows, err, scanInt)
 	if err != nil {
@@ -217,7 +219,7 @@ func (db *DB) References(ctx context.Context, tenant lockstep.TenantID, job lock
 }
 
 // ends calls f with the statement narrowed to edges with one of the refs at an end, in pieces.
-func ends(db *DB, end string, refs []provision.Ref, text string, args []any, f func(text string, args []any) error) error {
+func ends(db *DB, end string, refs []connection.Ref, text string, args []any, f func(text string, args []any) error) error {
 	for typ, ids := range byType(refs) {
 		narrowed := text + fmt.Sprintf(" AND %s_type = $%d AND %s_id IN (@list)", end, len(args)+1, end)
 		if err := lists(db, narrowed, append(slices.Clip(args), typ), ids, f); err != nil {

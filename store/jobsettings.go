@@ -9,6 +9,7 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/plan"
 	"lockstep/provision"
 )
 
@@ -270,7 +271,7 @@ func (d decision) release(v provision.Verdict) error {
 
 // rows approves held actions and rejects held or planned ones. The job then runs at once, unless its plan is still in review.
 func (d decision) rows(v provision.Verdict) error {
-	decided, err := json.Marshal(provision.Decision{By: d.by, At: d.at})
+	decided, err := json.Marshal(plan.Decision{By: d.by, At: d.at})
 	if err != nil {
 		return err
 	}
@@ -279,8 +280,8 @@ func (d decision) rows(v provision.Verdict) error {
 		ended          int64
 		ids            []lockstep.ActionID
 	}{
-		{"approved changes of", "'held'", string(provision.Planned), 0, v.Approve},
-		{"rejected changes of", "'held', 'planned'", string(provision.Rejected), millis(d.at), v.Reject},
+		{"approved changes of", "'held'", string(plan.Planned), 0, v.Approve},
+		{"rejected changes of", "'held', 'planned'", string(plan.Rejected), millis(d.at), v.Reject},
 	} {
 		if len(part.ids) == 0 {
 			continue

@@ -5,7 +5,8 @@ import (
 	"fmt"
 
 	"lockstep"
-	"lockstep/provision"
+	"lockstep/connection"
+	"lockstep/plan"
 	"lockstep/rule"
 )
 
@@ -18,7 +19,7 @@ var upsertLinks = bulk{lead: []string{"BIGINT"}, n: 15, text: "INSERT INTO link 
 		image = excluded.image`}
 
 // links writes and removes links. The edges of a removed link go with it, in both directions: its object is gone for good.
-func (w batch) links(all []provision.Link, gone []provision.Ref) error {
+func (w batch) links(all []plan.Link, gone []connection.Ref) error {
 	for typ, ids := range byType(gone) {
 		for _, text := range []string{
 			"DELETE FROM link WHERE job = $1 AND type = $2 AND source_id IN (@list)",
@@ -46,7 +47,7 @@ func verdictText(v rule.Verdict) string {
 }
 
 // byType sorts the ids of refs by their types.
-func byType(refs []provision.Ref) map[string][]string {
+func byType(refs []connection.Ref) map[string][]string {
 	ids := map[string][]string{}
 	for _, r := range refs {
 		ids[r.Type] = append(ids[r.Type], r.ID)
@@ -54,7 +55,7 @@ func byType(refs []provision.Ref) map[string][]string {
 	return ids
 }
 
-func scanLink(s scanner) (l provision.Link, err error) {
+func scanLink(s scanner) (l plan.Link, err error) {
 	var due int64
 	var verdict, image string
 	err = s.Scan(&l.Source.Type, &l.Source.ID, &l.Name, &l.Target, &l.Matched, &l.Key, &l.Version, &l.Disabled, &l.Code, &l.Detail,
@@ -72,10 +73,10 @@ func scanLink(s scanner) (l provision.Link, err error) {
 
 // Links returns links of a job. It satisfies provision.Store. The limit of 1,000 is for paging: a query that names sources,
 // targets or keys and has no limit gets all that match.
-func (db *DB) Links(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, q provision.LinkQuery) ([]provision.Link, error) {
+func (db *DB) Links(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, q plan.LinkQuery) ([]plan.Link, error) {
 	text := "SELECT " + linkColumns + " FROM link WHERE " + ofJob + " AND type = $3"
 	args := []any{string(tenant), string(job), q.Type}
-	var all []provision.Link
+	var all []plan.Link
 	read := func(text string, args []any) error {
 		rows, err := db.query(ctx, text, args...)
 		found, err := collect(rows, err, scanLink)
@@ -108,7 +109,7 @@ func (db *DB) Links(ctx context.Context, tenant lockstep.TenantID, job lockstep.
 
 // linkPage returns the conditions of a page, whose parameters begin with $4. What is due is looked up by the index of due
 // times and then taken in the order of ids.
-func linkPage(q provision.LinkQuery) (where string, args []any) {
+func linkPage(q plan.LinkQuery) (where string, args []any) {
 	where, args = " AND source_id > $4", []any{q.After, int64(q.Limit)}
 	if !q.DueBefore.IsZero() {
 		where += " AND source_id IN (SELECT source_id FROM link WHERE " + ofJob + " AND due > 0 AND due <= $6 AND type = $3)"

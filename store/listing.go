@@ -7,7 +7,8 @@ import (
 	"slices"
 
 	"lockstep"
-	"lockstep/provision"
+	"lockstep/connection"
+	"lockstep/plan"
 	"lockstep/scim"
 )
 
@@ -19,7 +20,7 @@ var (
 )
 
 // list drops the listing and adds to it, in this order.
-func (w batch) list(drop bool, all []provision.Listed) error {
+func (w batch) list(drop bool, all []plan.Listed) error {
 	listing := w.listing
 	if drop {
 		var err error
@@ -27,11 +28,11 @@ func (w batch) list(drop bool, all []provision.Listed) error {
 			return err
 		}
 	}
-	all = lastOf(all, func(l *provision.Listed) provision.Ref { return l.Object.Ref })
+	all = lastOf(all, func(l *plan.Listed) connection.Ref { return l.Object.Ref })
 	docs := make([]string, len(all))
 	type key struct {
 		typ, id string
-		provision.Key
+		plan.Key
 	}
 	var keys []key
 	for i := range all {
@@ -72,9 +73,9 @@ func (w batch) unlist() (int64, error) {
 
 // listedText is how an object of the target is kept: as JSON of all but its type and id. Grants belong to sources, so there are
 // none. The values are a scim.Object, and so is the whole: one encoding, without reflection.
-func listedText(o *provision.Object) string {
+func listedText(o *connection.Object) string {
 	var edges scim.List
-	for _, e := range o.Edges {
+	for _, e := range o.References {
 		edges = append(edges, scim.Object{
 			{Name: "attribute", Value: e.Attribute}, {Name: "type", Value: e.To.Type}, {Name: "id", Value: e.To.ID}, {Name: "gone", Value: e.Gone},
 		})
@@ -91,13 +92,13 @@ func listedText(o *provision.Object) string {
 	return document(doc)
 }
 
-func listedObject(ref provision.Ref, text string) (o provision.Object, err error) {
+func listedObject(ref connection.Ref, text string) (o connection.Object, err error) {
 	doc, err := object(text)
 	if err != nil {
 		return o, fmt.Errorf("listed %s %s: %w", ref.Type, ref.ID, err)
 	}
 	flag := func(name string) bool { is, _ := doc.Get(name).(bool); return is }
-	o = provision.Object{
+	o = connection.Object{
 		Ref: ref, Name: doc.Text("name"), Version: doc.Text("version"), Partial: flag("partial"), Enabled: flag("enabled"), Deleted: flag("deleted"),
 	}
 	o.Values, _ = doc.Get("values").(scim.Object)
@@ -105,7 +106,7 @@ func listedObject(ref provision.Ref, text string) (o provision.Object, err error
 	for _, v := range edges {
 		e, _ := v.(scim.Object)
 		gone, _ := e.Get("gone").(bool)
-		o.Edges = append(o.Edges, provision.Edge{Attribute: e.Text("attribute"), To: provision.Ref{Type: e.Text("type"), ID: e.Text("id")}, Gone: gone})
+		o.References = append(o.References, connection.Reference{Attribute: e.Text("attribute"), To: connection.Ref{Type: e.Text("type"), ID: e.Text("id")}, Gone: gone})
 	}
 	at, _ := doc.Get("time").(int64)
 	o.Time = instant(at)
@@ -117,12 +118,12 @@ const selectListed = "SELECT k.id, k.value, o.doc FROM listing_key k JOIN listin
 
 // Listed returns the objects of a type that have one of the keys, each once, with those of its keys that were asked for. It
 // satisfies provision.Store.
-func (db *DB) Listed(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, typ string, keys []provision.Key) ([]provision.Listed, error) {
+func (db *DB) Listed(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, typ string, keys []plan.Key) ([]plan.Listed, error) {
 	values := map[string][]string{}
 	for _, k := range keys {
 		values[k.Attribute] = append(values[k.Attribute], k.Value)
 	}
-	found := map[string]*provision.Listed{}
+	found := map[string]*plan.Listed{}
 	for attribute, list := range values {
 		err := lists(db, selectListed+"(@list)", []any{string(tenant), string(job), typ, attribute}, list, func(text string, args []any) error {
 			rows, err := db.query(ctx, text, args...)
@@ -133,29 +134,29 @@ func (db *DB) Listed(ctx context.Context, tenant lockstep.TenantID, job lockstep
 			return nil, fmt.Errorf("read the listing: %w", err)
 		}
 	}
-	all := make([]provision.Listed, 0, len(found))
+	all := make([]plan.Listed, 0, len(found))
 	for _, l := range found {
 		all = append(all, *l)
 	}
-	slices.SortFunc(all, func(a, b provision.Listed) int { return cmp.Compare(a.Object.ID, b.Object.ID) })
+	slices.SortFunc(all, func(a, b plan.Listed) int { return cmp.Compare(a.Object.ID, b.Object.ID) })
 	return all, nil
 }
 
-func addListed(s scanner, found map[string]*provision.Listed, typ, attribute string) error {
+func addListed(s scanner, found map[string]*plan.Listed, typ, attribute string) error {
 	var id, value, doc string
 	if err := s.Scan(&id, &value, &doc); err != nil {
 		return err
 	}
 	l := found[id]
 	if l == nil {
-		o, err := listedObject(provision.Ref{Type: typ, ID: id}, doc)
+		o, err := listedObject(connection.Ref{Type: typ, ID: id}, doc)
 		if err != nil {
 			return err
 		}
-		l = &provision.Listed{Object: o}
+		l = &plan.Listed{Object: o}
 		found[id] = l
 	}
-	if k := (provision.Key{Attribute: attribute, Value: value}); !slices.Contains(l.Keys, k) {
+	if k := (plan.Key{Attribute: attribute, Value: value}); !slices.Contains(l.Keys, k) {
 		l.Keys = append(l.Keys, k)
 	}
 	return nil

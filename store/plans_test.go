@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"lockstep/provision"
+	"lockstep/plan"
 )
 
 // TestPlans: SQLite answers each statement through the index that was made for it. A statement that walks through a whole job
@@ -21,7 +21,7 @@ func TestPlans(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	page, _ := linkPage(provision.LinkQuery{DueBefore: db.now(), Limit: 1})
+	page, _ := linkPage(plan.LinkQuery{DueBefore: db.now(), Limit: 1})
 	for _, c := range []struct{ text, want string }{
 		{upsertWanted.render(2, positional), "SEARCH l USING INDEX sqlite_autoindex_link_1 (job=? AND type=? AND source_id=?)"},
 		{updateWritten.render(2, positional), "SEARCH edge USING PRIMARY KEY (job=? AND from_type=? AND from_id=? AND attribute=? AND to_type=? AND to_id=?)"},

@@ -6,7 +6,9 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/connection"
 	"lockstep/directory"
+	"lockstep/plan"
 	"lockstep/provision"
 )
 
@@ -24,11 +26,11 @@ func TestSweep(t *testing.T) {
 	jobs := []lockstep.JobID{"gone", "stays"}
 	batch := provision.Batch{Cycle: &provision.Cycle{ID: "c"}}
 	for i := range 1500 {
-		ref := provision.Ref{Type: "User", ID: fmt.Sprint(i)}
-		batch.Actions = append(batch.Actions, provision.Action{ID: lockstep.ActionID(ref.ID), State: provision.Planned})
-		batch.Links = append(batch.Links, provision.Link{Source: ref})
-		batch.Wanted = append(batch.Wanted, provision.EdgeRow{From: ref, Attribute: "manager", To: ref, Wanted: true})
-		batch.Listed = append(batch.Listed, provision.Listed{Object: provision.Object{Ref: ref}, Keys: []provision.Key{{Attribute: "userName", Value: ref.ID}}})
+		ref := connection.Ref{Type: "User", ID: fmt.Sprint(i)}
+		batch.Actions = append(batch.Actions, plan.Action{ID: lockstep.ActionID(ref.ID), State: plan.Planned})
+		batch.Links = append(batch.Links, plan.Link{Source: ref})
+		batch.Wanted = append(batch.Wanted, plan.ReferenceRow{From: ref, Attribute: "manager", To: ref, Wanted: true})
+		batch.Listed = append(batch.Listed, plan.Listed{Object: connection.Object{Ref: ref}, Keys: []plan.Key{{Attribute: "userName", Value: ref.ID}}})
 	}
 	commit := func(id lockstep.JobID, batch provision.Batch) {
 		t.Helper()

@@ -26,7 +26,7 @@ import (
 	"time"
 
 	"lockstep"
-	"lockstep/provision"
+	"lockstep/connection"
 )
 
 // Config says which files to read. Root is required, everything else has a default.
@@ -86,7 +86,7 @@ func invalid(format string, args ...any) error {
 // Source is a folder of CSV files.
 type Source struct{ config Config }
 
-var _ provision.Source = (*Source)(nil)
+var _ connection.Source = (*Source)(nil)
 
 // New returns a Source that reads the folder's files whenever it is asked.
 func New(c Config) *Source {
@@ -115,8 +115,8 @@ const (
 )
 
 // Describe names the source. It has no schema: every column is an attribute.
-func (s *Source) Describe(context.Context) (provision.System, error) {
-	return provision.System{
+func (s *Source) Describe(context.Context) (connection.System, error) {
+	return connection.System{
 		Name:       s.config.People,
 		Key:        "csvfile/" + s.config.Root.Name() + "/" + s.config.People,
 		References: []string{managerAttribute, memberAttribute},
@@ -125,7 +125,7 @@ func (s *Source) Describe(context.Context) (provision.System, error) {
 }
 
 // Test opens the files, reads the headers and all rows, and tells how many there are.
-func (s *Source) Test(ctx context.Context, report func(provision.Check)) error {
+func (s *Source) Test(ctx context.Context, report func(connection.Check)) error {
 	var first error
 	step := func(name string, f func() (string, error)) {
 		if first != nil {
@@ -133,7 +133,7 @@ func (s *Source) Test(ctx context.Context, report func(provision.Check)) error {
 		}
 		began := time.Now()
 		detail, err := f()
-		check := provision.Check{Name: name, OK: err == nil, Code: lockstep.CodeOf(err), Detail: detail, Took: time.Since(began)}
+		check := connection.Check{Name: name, OK: err == nil, Code: lockstep.CodeOf(err), Detail: detail, Took: time.Since(began)}
 		if err != nil {
 			check.Detail = err.Error()
 		}
@@ -160,13 +160,13 @@ func (s *Source) Test(ctx context.Context, report func(provision.Check)) error {
 }
 
 // Get returns these objects. It reads the files once, however many are asked for.
-func (s *Source) Get(ctx context.Context, refs ...provision.Ref) ([]provision.Object, error) {
-	wanted := make(map[provision.Ref]bool, len(refs))
+func (s *Source) Get(ctx context.Context, refs ...connection.Ref) ([]connection.Object, error) {
+	wanted := make(map[connection.Ref]bool, len(refs))
 	for _, r := range refs {
 		wanted[r] = true
 	}
-	var found []provision.Object
-	err := s.Read(ctx, "", func(p provision.Page) error {
+	var found []connection.Object
+	err := s.Read(ctx, "", func(p connection.Page) error {
 		for _, o := range p.Objects {
 			if wanted[o.Ref] {
 				found = append(found, o)

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"lockstep"
-	"lockstep/provision"
+	"lockstep/connection"
 	"lockstep/scim"
 )
 
@@ -46,10 +46,10 @@ func write(t testing.TB, dir, name, text string) {
 func print(t *testing.T, s *Source) string {
 	t.Helper()
 	var out strings.Builder
-	err := s.Read(t.Context(), "", func(p provision.Page) error {
+	err := s.Read(t.Context(), "", func(p connection.Page) error {
 		for _, o := range p.Objects {
 			fmt.Fprintf(&out, "%s %s name=%s enabled=%v %s", o.Type, o.ID, o.Name, o.Enabled, scim.AppendJSON(nil, o.Values))
-			for _, e := range o.Edges {
+			for _, e := range o.References {
 				fmt.Fprintf(&out, " %s→%s:%s", e.Attribute, e.To.Type, e.To.ID)
 			}
 			if o.Partial {
@@ -111,9 +111,9 @@ func people(n int) string {
 
 func TestPagesAndCursor(t *testing.T) {
 	dir, s := folder(t, "people.csv", people(1203), "groups.csv", "id,displayName\ng,All\n")
-	var cursors []provision.Cursor
+	var cursors []connection.Cursor
 	var sizes []int
-	if err := s.Read(t.Context(), "", func(p provision.Page) error {
+	if err := s.Read(t.Context(), "", func(p connection.Page) error {
 		cursors, sizes = append(cursors, p.Next), append(sizes, len(p.Objects))
 		return nil
 	}); err != nil {
@@ -122,8 +122,8 @@ func TestPagesAndCursor(t *testing.T) {
 	if diff := cmp.Diff([]int{500, 500, 204}, sizes); diff != "" {
 		t.Error(diff)
 	}
-	count := func(from provision.Cursor) (n int, whole bool, err error) {
-		err = s.Read(t.Context(), from, func(p provision.Page) error {
+	count := func(from connection.Cursor) (n int, whole bool, err error) {
+		err = s.Read(t.Context(), from, func(p connection.Page) error {
 			n, whole = n+len(p.Objects), p.Whole
 			return nil
 		})
@@ -147,7 +147,7 @@ func TestPagesAndCursor(t *testing.T) {
 func TestReplacedDuringRead(t *testing.T) {
 	dir, s := folder(t, "people.csv", people(1203))
 	last := false
-	err := s.Read(t.Context(), "", func(p provision.Page) error {
+	err := s.Read(t.Context(), "", func(p connection.Page) error {
 		write(t, dir, "people.csv", people(1500)) // in place, longer
 		last = last || p.Last
 		return nil
@@ -159,8 +159,8 @@ func TestReplacedDuringRead(t *testing.T) {
 
 func TestGet(t *testing.T) {
 	_, s := folder(t, "people.csv", people(20))
-	got, err := s.Get(t.Context(), provision.Ref{Type: "User", ID: "p19"}, provision.Ref{Type: "User", ID: "nobody"}, provision.Ref{Type: "Group", ID: "p1"})
-	if err != nil || len(got) != 1 || got[0].Name != "u19@example.com" || len(got[0].Edges) != 1 {
+	got, err := s.Get(t.Context(), connection.Ref{Type: "User", ID: "p19"}, connection.Ref{Type: "User", ID: "nobody"}, connection.Ref{Type: "Group", ID: "p1"})
+	if err != nil || len(got) != 1 || got[0].Name != "u19@example.com" || len(got[0].References) != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -171,8 +171,8 @@ func TestUnreadable(t *testing.T) {
 		"source.malformed":   {"people.csv", ""},
 	} {
 		_, s := folder(t, files...)
-		var checks []provision.Check
-		err := s.Test(t.Context(), func(c provision.Check) { checks = append(checks, c) })
+		var checks []connection.Check
+		err := s.Test(t.Context(), func(c connection.Check) { checks = append(checks, c) })
 		if string(lockstep.CodeOf(err)) != name || len(checks) != 1 || checks[0].OK {
 			t.Errorf("%s: %v, %+v", name, err, checks)
 		}
@@ -193,8 +193,8 @@ func TestUnreadable(t *testing.T) {
 
 func TestConnection(t *testing.T) {
 	_, s := folder(t, "people.csv", people(3)+"broken\n")
-	var last provision.Check
-	if err := s.Test(t.Context(), func(c provision.Check) { last = c }); err != nil {
+	var last connection.Check
+	if err := s.Test(t.Context(), func(c connection.Check) { last = c }); err != nil {
 		t.Fatal(err)
 	}
 	if want := "4 people, 0 groups, 1 rows cannot be used"; last.Detail != want {
@@ -242,8 +242,8 @@ func FuzzRead(f *testing.F) {
 	f.Add("\ufeffid;\"a\nb\";manager\n1;2", "id", "group,member,type\n\"")
 	f.Fuzz(func(t *testing.T, people, groups, memberships string) {
 		_, s := folder(t, "people.csv", people, "groups.csv", groups, "memberships.csv", memberships)
-		seen := map[provision.Ref]bool{}
-		_ = s.Read(t.Context(), "", func(p provision.Page) error { // an error is fine, a duplicate or a nameless object is not
+		seen := map[connection.Ref]bool{}
+		_ = s.Read(t.Context(), "", func(p connection.Page) error { // an error is fine, a duplicate or a nameless object is not
 			for _, o := range p.Objects {
 				if o.ID == "" || seen[o.Ref] {
 					t.Errorf("object %+v twice or without id", o.Ref)
@@ -259,7 +259,7 @@ func BenchmarkRead(b *testing.B) {
 	_, s := folder(b, "people.csv", people(10_000))
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := s.Read(b.Context(), "", func(provision.Page) error { return nil }); err != nil {
+		if err := s.Read(b.Context(), "", func(connection.Page) error { return nil }); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"lockstep"
-	"lockstep/provision"
+	"lockstep/connection"
 	"lockstep/scim"
 	"lockstep/scim/filter"
 )
@@ -24,7 +24,7 @@ const pageRows = 500
 //	""              everything from the start
 //	<digest>        the files with this digest have been read
 //	<digest>/<n>    so have n rows of them
-func (s *Source) Read(ctx context.Context, from provision.Cursor, page func(provision.Page) error) error {
+func (s *Source) Read(ctx context.Context, from connection.Cursor, page func(connection.Page) error) error {
 	digest, done, within := strings.Cut(string(from), "/")
 	if from != "" && !within {
 		now, err := s.digest()
@@ -32,7 +32,7 @@ func (s *Source) Read(ctx context.Context, from provision.Cursor, page func(prov
 			return err
 		}
 		if now == digest {
-			return page(provision.Page{Next: from, Last: true})
+			return page(connection.Page{Next: from, Last: true})
 		}
 	}
 	x, err := s.scan(ctx)
@@ -55,8 +55,8 @@ type reading struct {
 	*index
 	skip int // rows that were given out before
 	row  int
-	page provision.Page
-	send func(provision.Page) error
+	page connection.Page
+	send func(connection.Page) error
 }
 
 func (r *reading) run(ctx context.Context) error {
@@ -70,7 +70,7 @@ func (r *reading) run(ctx context.Context) error {
 	}
 	r.page.Bad = append(r.page.Bad, r.notes...)
 	r.page.Last = true
-	return r.flush(provision.Cursor(r.index.digest))
+	return r.flush(connection.Cursor(r.index.digest))
 }
 
 // file reads one file. It fails at the end if the file is not the one that was scanned.
@@ -97,7 +97,7 @@ func (r *reading) file(ctx context.Context, i int, find func(*Source, *table) (c
 		}
 		use(t, c, line)
 		if r.row%pageRows == 0 {
-			if err := errors.Join(ctx.Err(), r.flush(provision.Cursor(fmt.Sprintf("%s/%d", r.index.digest, r.row)))); err != nil {
+			if err := errors.Join(ctx.Err(), r.flush(connection.Cursor(fmt.Sprintf("%s/%d", r.index.digest, r.row)))); err != nil {
 				return err
 			}
 		}
@@ -112,24 +112,24 @@ func (r *reading) file(ctx context.Context, i int, find func(*Source, *table) (c
 	return nil
 }
 
-func (r *reading) flush(next provision.Cursor) error {
+func (r *reading) flush(next connection.Cursor) error {
 	p := r.page
 	p.Next, p.Whole, p.Total = next, !r.lost, r.rows
-	r.page = provision.Page{}
+	r.page = connection.Page{}
 	return r.send(p)
 }
 
 // bad notes a row that cannot be used. With an id the row is still somebody's, so that he is not taken for gone.
-func (r *reading) bad(t *table, line int, ref provision.Ref, code lockstep.Code, detail string) {
+func (r *reading) bad(t *table, line int, ref connection.Ref, code lockstep.Code, detail string) {
 	if ref.ID == "" {
-		ref = provision.Ref{}
+		ref = connection.Ref{}
 	}
 	at := t.at(line)
-	r.page.Bad = append(r.page.Bad, provision.Bad{Ref: ref, Name: at, Err: &lockstep.Error{Code: code, Detail: at + ": " + detail}})
+	r.page.Bad = append(r.page.Bad, connection.Bad{Ref: ref, Name: at, Err: &lockstep.Error{Code: code, Detail: at + ": " + detail}})
 }
 
 // sound reports whether the row can be used, and notes why not.
-func (r *reading) sound(t *table, ref provision.Ref, line row, count map[string]int) bool {
+func (r *reading) sound(t *table, ref connection.Ref, line row, count map[string]int) bool {
 	switch {
 	case line.err != nil:
 		r.bad(t, line.line, ref, lockstep.CodeSourceRow, "This row cannot be read: "+line.err.Error()+".")
@@ -144,7 +144,7 @@ func (r *reading) sound(t *table, ref provision.Ref, line row, count map[string]
 }
 
 func (r *reading) person(t *table, c columns, line row) {
-	o := provision.Object{Ref: provision.Ref{Type: userType, ID: line.id(c.id)}, Enabled: true}
+	o := connection.Object{Ref: connection.Ref{Type: userType, ID: line.id(c.id)}, Enabled: true}
 	if !r.sound(t, o.Ref, line, r.people) {
 		return
 	}
@@ -168,17 +168,17 @@ func (r *reading) person(t *table, c columns, line row) {
 }
 
 // manager adds the edge to the manager. A manager whom nobody knows is noted; the person goes through without.
-func (r *reading) manager(t *table, line row, c columns, o *provision.Object) {
+func (r *reading) manager(t *table, line row, c columns, o *connection.Object) {
 	manager := line.fields[c.reference]
 	if r.people[manager] == 0 {
-		r.bad(t, line.line, provision.Ref{}, lockstep.CodeSourceRow, fmt.Sprintf("The manager %q of %q is not in the file.", manager, o.ID))
+		r.bad(t, line.line, connection.Ref{}, lockstep.CodeSourceRow, fmt.Sprintf("The manager %q of %q is not in the file.", manager, o.ID))
 		return
 	}
-	o.Edges = []provision.Edge{{Attribute: managerAttribute, To: provision.Ref{Type: userType, ID: manager}}}
+	o.References = []connection.Reference{{Attribute: managerAttribute, To: connection.Ref{Type: userType, ID: manager}}}
 }
 
 func (r *reading) group(t *table, c columns, line row) {
-	o := provision.Object{Ref: provision.Ref{Type: groupType, ID: line.id(c.id)}, Enabled: true}
+	o := connection.Object{Ref: connection.Ref{Type: groupType, ID: line.id(c.id)}, Enabled: true}
 	if !r.sound(t, o.Ref, line, r.groups) {
 		return
 	}
@@ -186,7 +186,7 @@ func (r *reading) group(t *table, c columns, line row) {
 		r.bad(t, line.line, o.Ref, lockstep.CodeSourceRow, err.Error())
 		return
 	}
-	o.Edges, o.Partial = r.members[o.ID], r.doubt || r.partial[o.ID]
+	o.References, o.Partial = r.members[o.ID], r.doubt || r.partial[o.ID]
 	if c.reference >= 0 {
 		for member := range strings.SplitSeq(line.fields[c.reference], ";") {
 			if member = strings.TrimSpace(member); member == "" {
@@ -194,19 +194,19 @@ func (r *reading) group(t *table, c columns, line row) {
 			}
 			to, ok := r.member(member, "")
 			if !ok {
-				r.bad(t, line.line, provision.Ref{}, lockstep.CodeSourceRow, fmt.Sprintf("The group %q has a member %q that is not in the files.", o.ID, member))
+				r.bad(t, line.line, connection.Ref{}, lockstep.CodeSourceRow, fmt.Sprintf("The group %q has a member %q that is not in the files.", o.ID, member))
 				continue
 			}
-			o.Edges = append(o.Edges, provision.Edge{Attribute: memberAttribute, To: to})
+			o.References = append(o.References, connection.Reference{Attribute: memberAttribute, To: to})
 		}
 	}
-	o.Edges = unique(o.Edges)
+	o.References = unique(o.References)
 	r.add(o)
 }
 
-func unique(edges []provision.Edge) []provision.Edge {
-	seen := make(map[provision.Ref]bool, len(edges))
-	kept := make([]provision.Edge, 0, len(edges))
+func unique(edges []connection.Reference) []connection.Reference {
+	seen := make(map[connection.Ref]bool, len(edges))
+	kept := make([]connection.Reference, 0, len(edges))
 	for _, e := range edges {
 		if !seen[e.To] {
 			seen[e.To] = true
@@ -216,14 +216,14 @@ func unique(edges []provision.Edge) []provision.Edge {
 	return kept
 }
 
-func (r *reading) add(o provision.Object) {
+func (r *reading) add(o connection.Object) {
 	o.Name = displayName(o)
 	hash := scim.Hash(o.Values)
 	o.Version = hex.EncodeToString(hash[:])
 	r.page.Objects = append(r.page.Objects, o)
 }
 
-func displayName(o provision.Object) string {
+func displayName(o connection.Object) string {
 	for _, name := range []string{"userName", "displayName", "mail", "email"} {
 		if s := o.Values.Text(name); s != "" {
 			return s

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"lockstep"
-	"lockstep/provision"
+	"lockstep/connection"
 )
 
 // index is what the first pass over the files finds.
@@ -18,14 +18,14 @@ type index struct {
 	digest  string
 	people  map[string]int // id → rows that have it
 	groups  map[string]int
-	members map[string][]provision.Edge // by group, from memberships.csv
-	partial map[string]bool             // groups with a membership row that cannot be used
-	doubt   bool                        // some membership row could belong to any group
-	lost    bool                        // some row could belong to anybody
-	bad     int                         // rows that cannot be used
-	notes   []provision.Bad             // of memberships.csv
-	rows    int                         // of people and groups
-	sums    [3][]byte                   // of the files; nil is a missing one
+	members map[string][]connection.Reference // by group, from memberships.csv
+	partial map[string]bool                   // groups with a membership row that cannot be used
+	doubt   bool                              // some membership row could belong to any group
+	lost    bool                              // some row could belong to anybody
+	bad     int                               // rows that cannot be used
+	notes   []connection.Bad                  // of memberships.csv
+	rows    int                               // of people and groups
+	sums    [3][]byte                         // of the files; nil is a missing one
 }
 
 // digest returns what scan will give as digest, without looking into the files.
@@ -60,7 +60,7 @@ func (s *Source) combine(sums [3][]byte) string {
 
 // scan goes over the files for ids and memberships.
 func (s *Source) scan(ctx context.Context) (*index, error) {
-	x := &index{people: map[string]int{}, groups: map[string]int{}, members: map[string][]provision.Edge{}, partial: map[string]bool{}}
+	x := &index{people: map[string]int{}, groups: map[string]int{}, members: map[string][]connection.Reference{}, partial: map[string]bool{}}
 	steps := [3]func(context.Context, *table, *index) error{s.scanPeople, s.scanGroups, s.scanMemberships}
 	for i, name := range s.files() {
 		t, err := s.open(name)
@@ -185,20 +185,20 @@ func (x *index) membership(t *table, line int, group, member, typ string) {
 		x.note(t, line, fmt.Sprintf("The group %q has a member %q that is not in the files.", group, member))
 		return
 	}
-	x.members[group] = append(x.members[group], provision.Edge{Attribute: memberAttribute, To: to})
+	x.members[group] = append(x.members[group], connection.Reference{Attribute: memberAttribute, To: to})
 }
 
 // member finds the object that a membership names.
-func (x *index) member(id, typ string) (provision.Ref, bool) {
+func (x *index) member(id, typ string) (connection.Ref, bool) {
 	if strings.EqualFold(typ, groupType) || (typ == "" && x.people[id] == 0) {
-		return provision.Ref{Type: groupType, ID: id}, x.groups[id] > 0
+		return connection.Ref{Type: groupType, ID: id}, x.groups[id] > 0
 	}
-	return provision.Ref{Type: userType, ID: id}, x.people[id] > 0
+	return connection.Ref{Type: userType, ID: id}, x.people[id] > 0
 }
 
 func (x *index) note(t *table, line int, detail string) {
 	x.bad++
-	x.notes = append(x.notes, provision.Bad{Name: t.at(line), Err: rowError(t.at(line), detail)})
+	x.notes = append(x.notes, connection.Bad{Name: t.at(line), Err: rowError(t.at(line), detail)})
 }
 
 func rowError(at, detail string) error {

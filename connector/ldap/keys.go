@@ -13,14 +13,14 @@ import (
 	"github.com/google/uuid"
 
 	"lockstep"
-	"lockstep/provision"
+	"lockstep/connection"
 )
 
 // keys is what the first pass finds.
 type keys struct {
-	id        string                   // attribute that identifies
-	refs      map[string]provision.Ref // by folded DN
-	uids      map[string]string        // uid → id of the person, for posixGroup
+	id        string                    // attribute that identifies
+	refs      map[string]connection.Ref // by folded DN
+	uids      map[string]string         // uid → id of the person, for posixGroup
 	people    int
 	groups    int
 	nameless  []string  // DNs without id
@@ -34,7 +34,7 @@ var changeMarks = []string{"entryCSN", "uSNChanged", "modifyTimestamp", "whenCha
 
 // scan reads the keys of all people and groups.
 func (s *Source) scan(c *session) (*keys, error) {
-	k := &keys{refs: map[string]provision.Ref{}, uids: map[string]string{}}
+	k := &keys{refs: map[string]connection.Ref{}, uids: map[string]string{}}
 	ids := []string{"entryUUID", "nsUniqueId", "objectGUID"}
 	if s.config.ID != "" {
 		ids = []string{s.config.ID}
@@ -46,7 +46,7 @@ func (s *Source) scan(c *session) (*keys, error) {
 			k.nameless = append(k.nameless, e.DN)
 			return
 		}
-		k.refs[foldDN(e.DN)] = provision.Ref{Type: typ, ID: id}
+		k.refs[foldDN(e.DN)] = connection.Ref{Type: typ, ID: id}
 		if uid := e.GetEqualFoldAttributeValue("uid"); typ == userType && uid != "" {
 			k.uids[strings.ToLower(uid)] = id
 		}

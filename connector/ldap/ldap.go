@@ -28,7 +28,7 @@ import (
 	"time"
 
 	"lockstep"
-	"lockstep/provision"
+	"lockstep/connection"
 	"lockstep/web"
 )
 
@@ -109,7 +109,7 @@ type Source struct {
 	ldaps   bool
 }
 
-var _ provision.Source = (*Source)(nil)
+var _ connection.Source = (*Source)(nil)
 
 const (
 	userType         = "User"
@@ -165,15 +165,15 @@ func or[T comparable](v, otherwise T) T {
 }
 
 // Describe names the source. It has no schema: an entry's attributes are an object's, under their LDAP names.
-func (s *Source) Describe(context.Context) (provision.System, error) {
-	return provision.System{
+func (s *Source) Describe(context.Context) (connection.System, error) {
+	return connection.System{
 		Name: s.host, Key: "ldap/" + s.address + "/" + s.config.Base,
 		References: []string{managerAttribute, memberAttribute}, Nesting: true,
 	}, nil
 }
 
 // Test connects, binds, and counts people and groups.
-func (s *Source) Test(ctx context.Context, report func(provision.Check)) error {
+func (s *Source) Test(ctx context.Context, report func(connection.Check)) error {
 	var c *session
 	var k *keys
 	defer func() {
@@ -197,7 +197,7 @@ func (s *Source) Test(ctx context.Context, report func(provision.Check)) error {
 	for _, step := range steps {
 		began := time.Now()
 		detail, err := step.run()
-		check := provision.Check{Name: step.name, OK: err == nil, Code: lockstep.CodeOf(err), Detail: detail, Took: time.Since(began)}
+		check := connection.Check{Name: step.name, OK: err == nil, Code: lockstep.CodeOf(err), Detail: detail, Took: time.Since(began)}
 		if err != nil {
 			check.Detail = err.Error()
 		}
@@ -210,7 +210,7 @@ func (s *Source) Test(ctx context.Context, report func(provision.Check)) error {
 }
 
 // Get returns these objects. It reads all keys once, since references are DNs.
-func (s *Source) Get(ctx context.Context, refs ...provision.Ref) ([]provision.Object, error) {
+func (s *Source) Get(ctx context.Context, refs ...connection.Ref) ([]connection.Object, error) {
 	c, err := s.open(ctx)
 	if err != nil {
 		return nil, err
@@ -220,7 +220,7 @@ func (s *Source) Get(ctx context.Context, refs ...provision.Ref) ([]provision.Ob
 	if err != nil {
 		return nil, err
 	}
-	var found []provision.Object
+	var found []connection.Object
 	for _, typ := range []string{userType, groupType} {
 		var ids []string
 		for _, r := range refs {

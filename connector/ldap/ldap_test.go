@@ -27,8 +27,8 @@ import (
 	"github.com/google/uuid"
 
 	"lockstep"
+	"lockstep/connection"
 	"lockstep/e2e/parts"
-	"lockstep/provision"
 	"lockstep/web"
 )
 
@@ -91,19 +91,19 @@ func source(t testing.TB, server *parts.LDAP, change func(*Config)) (*Source, *c
 
 // outcome is everything that a read gives.
 type outcome struct {
-	objects map[string]provision.Object // by name
-	bad     []provision.Bad
-	next    []provision.Cursor
+	objects map[string]connection.Object // by name
+	bad     []connection.Bad
+	next    []connection.Cursor
 	whole   bool
 	pages   int
 	order   string // of types
 }
 
-func read(t testing.TB, s *Source, from provision.Cursor) (outcome, error) {
+func read(t testing.TB, s *Source, from connection.Cursor) (outcome, error) {
 	t.Helper()
-	out := outcome{objects: map[string]provision.Object{}}
+	out := outcome{objects: map[string]connection.Object{}}
 	last := false
-	err := s.Read(t.Context(), from, func(p provision.Page) error {
+	err := s.Read(t.Context(), from, func(p connection.Page) error {
 		for _, o := range p.Objects {
 			if _, twice := out.objects[o.Name]; twice {
 				t.Errorf("%s twice", o.Name)
@@ -125,7 +125,7 @@ func read(t testing.TB, s *Source, from provision.Cursor) (outcome, error) {
 	return out, err
 }
 
-func mustRead(t testing.TB, s *Source, from provision.Cursor) outcome {
+func mustRead(t testing.TB, s *Source, from connection.Cursor) outcome {
 	t.Helper()
 	out, err := read(t, s, from)
 	if err != nil {
@@ -207,16 +207,16 @@ func TestCompany(t *testing.T) {
 	if ada.Values.Text("sn") != "Lovelace" || ada.Values.Text("dn") == "" || ada.Values.Has("jpegPhoto") || ada.Values.Has("manager") {
 		t.Errorf("values %v", ada.Values)
 	}
-	if len(bob.Edges) != 1 || bob.Edges[0] != (provision.Edge{Attribute: "manager", To: ada.Ref}) {
-		t.Errorf("Bob's manager %v", bob.Edges)
+	if len(bob.References) != 1 || bob.References[0] != (connection.Reference{Attribute: "manager", To: ada.Ref}) {
+		t.Errorf("Bob's manager %v", bob.References)
 	}
-	if len(builders.Edges) != 1 || builders.Edges[0].To != bob.Ref {
-		t.Errorf("builders %v", builders.Edges)
+	if len(builders.References) != 1 || builders.References[0].To != bob.Ref {
+		t.Errorf("builders %v", builders.References)
 	}
-	if e := out.objects["Everybody"].Edges; len(e) != 2 || e[0].To != builders.Ref || e[1].To != ada.Ref {
+	if e := out.objects["Everybody"].References; len(e) != 2 || e[0].To != builders.Ref || e[1].To != ada.Ref {
 		t.Errorf("everybody %v", e)
 	}
-	if e := out.objects["unix"].Edges; len(e) != 1 || e[0].To != bob.Ref {
+	if e := out.objects["unix"].References; len(e) != 1 || e[0].To != bob.Ref {
 		t.Errorf("unix %v", e)
 	}
 	var told []string
@@ -228,8 +228,8 @@ func TestCompany(t *testing.T) {
 			t.Errorf("not told: %s in %q", want, told)
 		}
 	}
-	got, err := s.Get(t.Context(), bob.Ref, builders.Ref, provision.Ref{Type: "User", ID: uuid.NewString()})
-	if err != nil || len(got) != 2 || got[0].ID != bob.ID || len(got[0].Edges) != 1 || got[1].ID != builders.ID {
+	got, err := s.Get(t.Context(), bob.Ref, builders.Ref, connection.Ref{Type: "User", ID: uuid.NewString()})
+	if err != nil || len(got) != 2 || got[0].ID != bob.ID || len(got[0].References) != 1 || got[1].ID != builders.ID {
 		t.Errorf("get %+v, %v", got, err)
 	}
 }
@@ -265,7 +265,7 @@ func TestTenThousand(t *testing.T) {
 	took, searches := time.Since(began), n.searches.Load()
 	edges := 0
 	for _, o := range out.objects {
-		edges += len(o.Edges)
+		edges += len(o.References)
 	}
 	t.Logf("%d objects, %d edges, %d pages in %v with %d searches", len(out.objects), edges, out.pages, took, searches)
 	if len(out.objects) != 10_200 || edges != 10_000+10_000+40 || !out.whole || len(out.bad) != 0 {
@@ -447,7 +447,7 @@ func TestFailures(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s, _ := source(t, server, c.change)
 			var names []string
-			err := s.Test(t.Context(), func(check provision.Check) {
+			err := s.Test(t.Context(), func(check connection.Check) {
 				if !check.OK {
 					check.Name = "-" + check.Name
 				}

@@ -12,7 +12,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"lockstep"
-	"lockstep/provision"
+	"lockstep/connection"
 	"lockstep/scim"
 )
 
@@ -23,7 +23,7 @@ import (
 //	<digest>/+<n>           so have n of its entries
 //
 // A mark may be empty; it never begins with a plus sign.
-func (s *Source) Read(ctx context.Context, from provision.Cursor, page func(provision.Page) error) error {
+func (s *Source) Read(ctx context.Context, from connection.Cursor, page func(connection.Page) error) error {
 	c, err := s.open(ctx)
 	if err != nil {
 		return err
@@ -36,13 +36,13 @@ func (s *Source) Read(ctx context.Context, from provision.Cursor, page func(prov
 	digest, at, _ := strings.Cut(string(from), "/")
 	done, within := strings.CutPrefix(at, "+")
 	if from != "" && !within && mark != "" && at == mark {
-		return page(provision.Page{Next: from, Last: true})
+		return page(connection.Page{Next: from, Last: true})
 	}
 	k, err := s.scan(c)
 	if err != nil {
 		return err
 	}
-	r := &reading{session: c, keys: k, send: page, last: provision.Cursor(k.digest + "/" + mark)}
+	r := &reading{session: c, keys: k, send: page, last: connection.Cursor(k.digest + "/" + mark)}
 	switch {
 	case within && digest != k.digest:
 		return lockstep.ErrCursorExpired
@@ -51,7 +51,7 @@ func (s *Source) Read(ctx context.Context, from provision.Cursor, page func(prov
 			return lockstep.ErrCursorExpired
 		}
 	case digest == k.digest:
-		return page(provision.Page{Next: r.last, Last: true})
+		return page(connection.Page{Next: r.last, Last: true})
 	}
 	return r.run(ctx)
 }
@@ -61,8 +61,8 @@ type reading struct {
 	*session
 	*keys
 	skip, row int
-	last      provision.Cursor
-	send      func(provision.Page) error
+	last      connection.Cursor
+	send      func(connection.Page) error
 	strangers int // managers who are not among the people
 	stranger  string
 }
@@ -102,12 +102,12 @@ func (r *reading) run(ctx context.Context) error {
 			return err
 		}
 	}
-	p := provision.Page{Bad: r.notes(), Next: r.last, Last: true}
+	p := connection.Page{Bad: r.notes(), Next: r.last, Last: true}
 	return r.give(p)
 }
 
 // give sends a page. The read is whole when nothing that there may be was withheld.
-func (r *reading) give(p provision.Page) error {
+func (r *reading) give(p connection.Page) error {
 	p.Whole = len(r.nameless) == 0 && len(r.referrals) == 0
 	p.Total = r.people + r.groups
 	return r.send(p)
@@ -117,7 +117,7 @@ func (r *reading) page(ctx context.Context, typ string, entries []*ldap.Entry) e
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	var p provision.Page
+	var p connection.Page
 	for _, e := range entries {
 		if r.row++; r.row <= r.skip {
 			continue
@@ -133,33 +133,33 @@ func (r *reading) page(ctx context.Context, typ string, entries []*ldap.Entry) e
 	if r.row <= r.skip || len(entries) == 0 {
 		return nil
 	}
-	p.Next = provision.Cursor(fmt.Sprintf("%s/+%d", r.digest, r.row))
+	p.Next = connection.Cursor(fmt.Sprintf("%s/+%d", r.digest, r.row))
 	return r.give(p)
 }
 
 // notes are the bad objects that belong to no page.
-func (r *reading) notes() []provision.Bad {
-	var bad []provision.Bad
+func (r *reading) notes() []connection.Bad {
+	var bad []connection.Bad
 	for _, dn := range r.nameless {
-		bad = append(bad, provision.Bad{Name: dn, Err: r.fault(lockstep.CodeSourceRow, dn+" has no "+or(r.id, "id"), nil)})
+		bad = append(bad, connection.Bad{Name: dn, Err: r.fault(lockstep.CodeSourceRow, dn+" has no "+or(r.id, "id"), nil)})
 	}
 	for _, url := range r.referrals {
-		bad = append(bad, provision.Bad{Name: url, Err: r.fault(lockstep.CodeSourceReferral, "a part of the directory is at "+url+"; its people are not read", nil)})
+		bad = append(bad, connection.Bad{Name: url, Err: r.fault(lockstep.CodeSourceReferral, "a part of the directory is at "+url+"; its people are not read", nil)})
 	}
 	if r.strangers > 0 {
 		detail := fmt.Sprintf("%d people have a manager who is not among those that are read, such as %s", r.strangers, r.stranger)
-		bad = append(bad, provision.Bad{Name: r.stranger, Err: r.fault(lockstep.CodeSourceRow, detail, nil)})
+		bad = append(bad, connection.Bad{Name: r.stranger, Err: r.fault(lockstep.CodeSourceRow, detail, nil)})
 	}
 	return bad
 }
 
 // object makes an object of an entry, and tells what is wrong with it.
-func (r *reading) object(typ string, e *ldap.Entry) (provision.Object, *provision.Bad) {
-	ref := provision.Ref{Type: typ, ID: idOf(e, r.id)}
+func (r *reading) object(typ string, e *ldap.Entry) (connection.Object, *connection.Bad) {
+	ref := connection.Ref{Type: typ, ID: idOf(e, r.id)}
 	if ref.ID == "" {
-		return provision.Object{}, nil // told by notes
+		return connection.Object{}, nil // told by notes
 	}
-	o := provision.Object{Ref: ref, Version: markOf(e), Time: changedAt(e), Enabled: isEnabled(e)}
+	o := connection.Object{Ref: ref, Version: markOf(e), Time: changedAt(e), Enabled: isEnabled(e)}
 	o.Values = make(scim.Object, 0, len(e.Attributes))
 	o.Values = append(o.Values, scim.Attr{Name: "dn", Value: e.DN})
 	for _, a := range e.Attributes {
@@ -174,7 +174,7 @@ func (r *reading) object(typ string, e *ldap.Entry) (provision.Object, *provisio
 	o.Values.Set("active", o.Enabled)
 	if dn := e.GetEqualFoldAttributeValue("manager"); dn != "" {
 		if to, ok := r.refs[foldDN(dn)]; ok && to.Type == userType {
-			o.Edges = []provision.Edge{{Attribute: managerAttribute, To: to}}
+			o.References = []connection.Reference{{Attribute: managerAttribute, To: to}}
 		} else {
 			r.strangers++
 			r.stranger = dn
@@ -210,7 +210,7 @@ func value(a *ldap.EntryAttribute) any {
 	return list
 }
 
-func nameOf(o provision.Object) string {
+func nameOf(o connection.Object) string {
 	for _, name := range []string{"userPrincipalName", "mail", "displayName", "cn", "uid"} {
 		switch v := o.Values.Get(name).(type) {
 		case string:
@@ -245,23 +245,23 @@ func changedAt(e *ldap.Entry) time.Time {
 }
 
 // members adds the edges to a group. Members who are not read are told once for the group.
-func (r *reading) members(o provision.Object, e *ldap.Entry) (provision.Object, *provision.Bad) {
-	seen := map[provision.Ref]bool{}
+func (r *reading) members(o connection.Object, e *ldap.Entry) (connection.Object, *connection.Bad) {
+	seen := map[connection.Ref]bool{}
 	unknown, example := 0, ""
-	add := func(to provision.Ref, ok bool, name string) {
+	add := func(to connection.Ref, ok bool, name string) {
 		switch {
 		case !ok:
 			unknown++
 			example = name
 		case !seen[to]:
 			seen[to] = true
-			o.Edges = append(o.Edges, provision.Edge{Attribute: memberAttribute, To: to})
+			o.References = append(o.References, connection.Reference{Attribute: memberAttribute, To: to})
 		}
 	}
 	dns, err := r.allMembers(e)
 	if err != nil { // what is known stays, nobody is removed
 		o.Partial = true
-		return o, &provision.Bad{Name: e.DN, Err: err}
+		return o, &connection.Bad{Name: e.DN, Err: err}
 	}
 	for _, dn := range dns {
 		to, ok := r.refs[foldDN(dn)]
@@ -269,13 +269,13 @@ func (r *reading) members(o provision.Object, e *ldap.Entry) (provision.Object, 
 	}
 	for _, uid := range e.GetEqualFoldAttributeValues("memberUid") {
 		id, ok := r.uids[strings.ToLower(uid)]
-		add(provision.Ref{Type: userType, ID: id}, ok, uid)
+		add(connection.Ref{Type: userType, ID: id}, ok, uid)
 	}
 	if unknown == 0 {
 		return o, nil
 	}
 	detail := fmt.Sprintf("the group %s has %d members that are not among the people and groups that are read, such as %s", e.DN, unknown, example)
-	return o, &provision.Bad{Name: e.DN, Err: r.fault(lockstep.CodeSourceRow, detail, nil)}
+	return o, &connection.Bad{Name: e.DN, Err: r.fault(lockstep.CodeSourceRow, detail, nil)}
 }
 
 // allMembers returns the DNs of a group's members. Active Directory shows 1,500 of them, under a name such as
@@ -337,7 +337,7 @@ func withoutUID(s string) string {
 }
 
 // byID reads some objects of a type.
-func (s *Source) byID(c *session, k *keys, typ string, ids []string) ([]provision.Object, error) {
+func (s *Source) byID(c *session, k *keys, typ string, ids []string) ([]connection.Object, error) {
 	filter, base := s.config.PeopleFilter, s.config.PeopleBase
 	if typ == groupType {
 		filter, base = s.config.GroupsFilter, s.config.GroupsBase
@@ -350,7 +350,7 @@ func (s *Source) byID(c *session, k *keys, typ string, ids []string) ([]provisio
 		any.WriteString(idFilter(k.id, id))
 	}
 	r := &reading{session: c, keys: k}
-	var found []provision.Object
+	var found []connection.Object
 	_, err := c.pages(base, "(&"+filter+"(|"+any.String()+"))", s.attributes(typ, k.id), func(entries []*ldap.Entry) error {
 		for _, e := range entries {
 			if o, _ := r.object(typ, e); o.ID != "" {

@@ -10,21 +10,21 @@ import (
 	"strings"
 
 	"lockstep"
-	"lockstep/provision"
+	"lockstep/connection"
 	"lockstep/rule"
 	"lockstep/scim"
 )
 
 // Apply does the operations one after another.
-func (t *Target) Apply(ctx context.Context, ops []provision.Operation) []provision.Result {
-	results := make([]provision.Result, len(ops))
+func (t *Target) Apply(ctx context.Context, ops []connection.Operation) []connection.Result {
+	results := make([]connection.Result, len(ops))
 	for i := range ops {
 		results[i] = t.apply(ctx, &ops[i])
 	}
 	return results
 }
 
-func (t *Target) apply(ctx context.Context, op *provision.Operation) provision.Result {
+func (t *Target) apply(ctx context.Context, op *connection.Operation) connection.Result {
 	switch op.Kind {
 	case rule.Create:
 		return t.create(ctx, op)
@@ -33,11 +33,11 @@ func (t *Target) apply(ctx context.Context, op *provision.Operation) provision.R
 	case rule.Delete:
 		return t.remove(ctx, op)
 	}
-	return provision.Result{Err: &lockstep.Error{Code: lockstep.CodeInternal, Detail: "a target cannot " + string(op.Kind) + " " + op.Name}}
+	return connection.Result{Err: &lockstep.Error{Code: lockstep.CodeInternal, Detail: "a target cannot " + string(op.Kind) + " " + op.Name}}
 }
 
 // create posts the object. References that were given ride in the body as far as MaxMembers allows; the others follow.
-func (t *Target) create(ctx context.Context, op *provision.Operation) provision.Result {
+func (t *Target) create(ctx context.Context, op *connection.Operation) connection.Result {
 	now, later := t.riding(op.Add)
 	body := newBuffer()
 	body.Write(appendResource(body.AvailableBuffer(), op.Ref.Type, op.After, now, t.config.Profile.Nesting))
@@ -49,7 +49,7 @@ func (t *Target) create(ctx context.Context, op *provision.Operation) provision.
 		return fault.result(t, op, 1)
 	}
 	defer a.free()
-	result := provision.Result{Requests: 1}
+	result := connection.Result{Requests: 1}
 	result.ID, result.Version, fault = written(a)
 	if result.ID == "" && fault == nil {
 		if location := a.header.Get("Location"); location != "" {
@@ -62,7 +62,7 @@ func (t *Target) create(ctx context.Context, op *provision.Operation) provision.
 		return fault.result(t, op, 1)
 	}
 	if len(later) > 0 { // the object is there; what is missing is the engine's to repeat
-		rest := provision.Operation{Kind: rule.Refer, Ref: provision.Ref{Type: op.Ref.Type, ID: result.ID}, Name: op.Name, Add: later}
+		rest := connection.Operation{Kind: rule.Refer, Ref: connection.Ref{Type: op.Ref.Type, ID: result.ID}, Name: op.Name, Add: later}
 		r := t.update(ctx, &rest)
 		result.Requests += r.Requests
 		if r.Err != nil {
@@ -74,7 +74,7 @@ func (t *Target) create(ctx context.Context, op *provision.Operation) provision.
 }
 
 // riding splits references into those that fit into one request and the rest.
-func (t *Target) riding(refs []provision.Reference) (now, later []provision.Reference) {
+func (t *Target) riding(refs []connection.Reference) (now, later []connection.Reference) {
 	if len(refs) <= t.config.Profile.MaxMembers {
 		return refs, nil
 	}
@@ -82,13 +82,13 @@ func (t *Target) riding(refs []provision.Reference) (now, later []provision.Refe
 }
 
 // remove deletes the object. One that is gone already gives target.gone.
-func (t *Target) remove(ctx context.Context, op *provision.Operation) provision.Result {
+func (t *Target) remove(ctx context.Context, op *connection.Operation) connection.Result {
 	a, fault := t.send(ctx, http.MethodDelete, t.path(op.Ref), nil, "", maxBody)
 	if fault != nil {
 		return fault.result(t, op, 1)
 	}
 	a.free()
-	return provision.Result{Requests: 1}
+	return connection.Result{Requests: 1}
 }
 
 // head is what is read of the answer to a write.
@@ -125,7 +125,7 @@ func written(a *answer) (id, version string, f *fault) {
 }
 
 // appendResource appends the body of a create: schemas, the attributes, and the references.
-func appendResource(dst []byte, typ string, o scim.Object, refs []provision.Reference, nesting bool) []byte {
+func appendResource(dst []byte, typ string, o scim.Object, refs []connection.Reference, nesting bool) []byte {
 	manager := ""
 	members := 0
 	for _, r := range refs {
@@ -200,7 +200,7 @@ func appendManager(dst []byte, id string) []byte {
 }
 
 // appendMembers appends the members among the references as a list.
-func appendMembers(dst []byte, refs []provision.Reference, nesting bool) []byte {
+func appendMembers(dst []byte, refs []connection.Reference, nesting bool) []byte {
 	dst = append(dst, '[')
 	for first := true; len(refs) > 0; refs = refs[1:] {
 		if refs[0].Attribute != memberAttribute {

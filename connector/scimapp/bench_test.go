@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"lockstep/provision"
+	"lockstep/connection"
 	"lockstep/rule"
 	"lockstep/scim"
 )
@@ -34,7 +34,7 @@ func person() scim.Object {
 }
 
 func BenchmarkRender(b *testing.B) {
-	refs := []provision.Reference{{Attribute: managerAttribute, To: provision.Ref{Type: userType, ID: "42"}}}
+	refs := []connection.Reference{{Attribute: managerAttribute, To: connection.Ref{Type: userType, ID: "42"}}}
 	o, buf := person(), make([]byte, 0, 4096)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -48,13 +48,13 @@ func BenchmarkCreate(b *testing.B) {
 	answer := []byte(`{"id":"0190","userName":"ada.lovelace@example.com","displayName":"Ada Lovelace","meta":{"version":"W/\"1\""}}`)
 	s := serveNull(b, answer)
 	t := target(b, s, Profile{Connections: 32})
-	op := provision.Operation{Kind: rule.Create, Ref: provision.Ref{Type: userType}, After: person()}
+	op := connection.Operation{Kind: rule.Create, Ref: connection.Ref{Type: userType}, After: person()}
 	b.ReportAllocs()
 	b.SetParallelism(16)
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if r := t.Apply(b.Context(), []provision.Operation{op})[0]; r.Err != nil {
+			if r := t.Apply(b.Context(), []connection.Operation{op})[0]; r.Err != nil {
 				b.Error(r.Err)
 				return
 			}

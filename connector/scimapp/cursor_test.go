@@ -13,8 +13,8 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/connection"
 	"lockstep/directory"
-	"lockstep/provision"
 	"lockstep/scim"
 	"lockstep/scim/scimhttp"
 	"lockstep/store"
@@ -71,8 +71,8 @@ func TestListByCursor(t *testing.T) {
 				s := serve(t, c.handler)
 				tg := target(t, s.URL, Profile{})
 				tg.cursor = announced
-				var seen []provision.Object
-				err := tg.List(t.Context(), userType, func(page []provision.Object) error {
+				var seen []connection.Object
+				err := tg.List(t.Context(), userType, func(page []connection.Object) error {
 					seen = append(seen, page...)
 					return nil
 				})
@@ -143,7 +143,7 @@ func TestCursorOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	err = tg.List(t.Context(), userType, func(page []provision.Object) error {
+	err = tg.List(t.Context(), userType, func(page []connection.Object) error {
 		for _, o := range page {
 			got = append(got, o.Name)
 		}

@@ -6,20 +6,20 @@ import (
 	"strings"
 
 	"lockstep"
-	"lockstep/provision"
+	"lockstep/connection"
 	"lockstep/scim"
 )
 
 // Describe tells what the application is like. It asks it once, unless the profile holds the types; what the application does
 // not answer has the value of the RFC.
-func (t *Target) Describe(ctx context.Context) (provision.System, error) {
+func (t *Target) Describe(ctx context.Context) (connection.System, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.system != nil {
 		return *t.system, nil
 	}
 	p := t.config.Profile
-	s := provision.System{
+	s := connection.System{
 		Name: t.config.Name, Key: t.config.Key, Types: p.Types,
 		FindBy: p.FindBy, FindBatch: p.FindBatch, Batch: 1, MaxMembers: p.MaxMembers, Unique: p.Unique,
 		SoftDelete: !p.HardDelete, Nesting: p.Nesting, References: []string{managerAttribute, memberAttribute},
@@ -34,7 +34,7 @@ func (t *Target) Describe(ctx context.Context) (provision.System, error) {
 	return s, nil
 }
 
-func (t *Target) discover(ctx context.Context, s *provision.System) error {
+func (t *Target) discover(ctx context.Context, s *connection.System) error {
 	config, err := t.discovery(ctx, "/ServiceProviderConfig")
 	if err != nil {
 		return err

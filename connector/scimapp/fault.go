@@ -10,7 +10,7 @@ import (
 	"unicode"
 
 	"lockstep"
-	"lockstep/provision"
+	"lockstep/connection"
 	"lockstep/scim"
 )
 
@@ -31,8 +31,8 @@ func (f *fault) error(what, where string) *lockstep.Error {
 }
 
 // result makes the result of an operation of it.
-func (f *fault) result(t *Target, op *provision.Operation, requests int) provision.Result {
-	return provision.Result{
+func (f *fault) result(t *Target, op *connection.Operation, requests int) connection.Result {
+	return connection.Result{
 		Err: f.error(string(op.Kind)+" "+or(op.Name, op.Ref.ID)+" in", t.config.Name), RetryAfter: f.retryAfter,
 		MaybeSent: f.maybeSent, Requests: requests,
 	}

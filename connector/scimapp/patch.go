@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"lockstep"
-	"lockstep/provision"
+	"lockstep/connection"
 	"lockstep/rule"
 	"lockstep/scim"
 	"lockstep/scim/filter"
@@ -21,12 +21,12 @@ type change struct {
 }
 
 // update brings the object from Before to After and writes its references, in as many requests as MaxMembers needs.
-func (t *Target) update(ctx context.Context, op *provision.Operation) provision.Result {
+func (t *Target) update(ctx context.Context, op *connection.Operation) connection.Result {
 	changes, err := t.changes(op)
 	if err != nil {
-		return provision.Result{Err: err}
+		return connection.Result{Err: err}
 	}
-	result := provision.Result{ID: op.Ref.ID, Version: op.Version}
+	result := connection.Result{ID: op.Ref.ID, Version: op.Version}
 	if t.replaces() {
 		return t.replace(ctx, op, changes)
 	}
@@ -86,7 +86,7 @@ func chunks(changes []change, most int) func(yield func([]change) bool) {
 }
 
 // changes lists what the operation changes: attributes first, then references.
-func (t *Target) changes(op *provision.Operation) ([]change, error) {
+func (t *Target) changes(op *connection.Operation) ([]change, error) {
 	var out []change
 	if op.Kind != rule.Refer {
 		for _, d := range scim.Diff(op.Before, op.After) {
@@ -108,7 +108,7 @@ func (t *Target) changes(op *provision.Operation) ([]change, error) {
 // attributeChange writes one difference as an operation. A value of a multi-valued attribute that is to go is removed as a
 // whole, a new one is added as a whole unless its type tells it apart: then the path with the filter finds the one that may
 // be there already, and repatch handles servers that refuse a filter which finds nothing.
-func attributeChange(op *provision.Operation, d scim.Change) (change, error) {
+func attributeChange(op *connection.Operation, d scim.Change) (change, error) {
 	path, err := filter.ParsePath(d.Path)
 	if err != nil {
 		return change{}, &lockstep.Error{Code: lockstep.CodeMapSyntax, Detail: "the path " + d.Path + " cannot be written", Err: err}
@@ -138,7 +138,7 @@ func appendOnce(list []change, c change) []change {
 }
 
 // references lists the changes of manager and members.
-func (t *Target) references(op *provision.Operation) []change {
+func (t *Target) references(op *connection.Operation) []change {
 	var out []change
 	managerPath := filter.Path{URN: scim.EnterpriseUserURN, Attr: managerAttribute}
 	set := false
@@ -171,12 +171,12 @@ func (t *Target) references(op *provision.Operation) []change {
 	return out
 }
 
-func members(refs []provision.Reference) []provision.Reference {
-	return slices.DeleteFunc(slices.Clone(refs), func(r provision.Reference) bool { return r.Attribute != memberAttribute })
+func members(refs []connection.Reference) []connection.Reference {
+	return slices.DeleteFunc(slices.Clone(refs), func(r connection.Reference) bool { return r.Attribute != memberAttribute })
 }
 
 // removals lists the changes that remove members: by a filter each, or together by a list of values where that is the custom.
-func (t *Target) removals(gone []provision.Reference) []change {
+func (t *Target) removals(gone []connection.Reference) []change {
 	if t.config.Profile.RemoveList {
 		list := make(scim.List, len(gone))
 		for i, r := range gone {
@@ -193,7 +193,7 @@ func (t *Target) removals(gone []provision.Reference) []change {
 	return out
 }
 
-func (t *Target) patch(ctx context.Context, op *provision.Operation, changes []change, ifMatch string) (*answer, *fault) {
+func (t *Target) patch(ctx context.Context, op *connection.Operation, changes []change, ifMatch string) (*answer, *fault) {
 	body := newBuffer()
 	body.Write(appendPatch(body.AvailableBuffer(), changes))
 	return t.send(ctx, http.MethodPatch, t.path(op.Ref), body, ifMatch, maxBody)
@@ -220,7 +220,7 @@ func appendPatch(dst []byte, changes []change) []byte {
 
 // repatch is for a server that refused a path because its filter finds nothing (RFC 7644 §3.5.2.3). It reads the object and
 // writes the changes so that they fit: what is to be set and is not there is added, what is to go and is gone is left out.
-func (t *Target) repatch(ctx context.Context, op *provision.Operation, changes []change, result *provision.Result) (*answer, *fault) {
+func (t *Target) repatch(ctx context.Context, op *connection.Operation, changes []change, result *connection.Result) (*answer, *fault) {
 	now, failed := t.get(ctx, t.path(op.Ref))
 	result.Requests++
 	if failed != nil {
@@ -249,7 +249,7 @@ func (t *Target) repatch(ctx context.Context, op *provision.Operation, changes [
 }
 
 // replace is for a server without PATCH: the object is read, changed and put back (RFC 7644 §3.5.1).
-func (t *Target) replace(ctx context.Context, op *provision.Operation, changes []change) provision.Result {
+func (t *Target) replace(ctx context.Context, op *connection.Operation, changes []change) connection.Result {
 	now, f := t.get(ctx, t.path(op.Ref))
 	if f != nil {
 		return f.result(t, op, 1)
@@ -275,7 +275,7 @@ func (t *Target) replace(ctx context.Context, op *provision.Operation, changes [
 	if f != nil {
 		return f.result(t, op, 2)
 	}
-	return provision.Result{ID: op.Ref.ID, Version: version, Requests: 2}
+	return connection.Result{ID: op.Ref.ID, Version: version, Requests: 2}
 }
 
 // apply makes the change in the object itself.

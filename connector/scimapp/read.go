@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"lockstep"
-	"lockstep/provision"
+	"lockstep/connection"
 	"lockstep/scim"
 	"lockstep/scim/filter"
 )
@@ -19,14 +19,14 @@ const defaultPage = 200
 // List pages through all resources of the type, by index (RFC 7644 §3.4.2.4), or by cursor when the application answers with one
 // or has nothing else (RFC 9865). It fails when the application repeats itself or breaks off before its own total, since what is
 // missing from a list would be created once more.
-func (t *Target) List(ctx context.Context, typ string, page func([]provision.Object) error) error {
+func (t *Target) List(ctx context.Context, typ string, page func([]connection.Object) error) error {
 	if _, err := t.Describe(ctx); err != nil { // the application may say how long its pages are
 		return err
 	}
 	return t.listing(typ, query(typ), or(t.config.Profile.PageSize, defaultPage), page).run(ctx)
 }
 
-func (t *Target) listing(typ string, query url.Values, count int, page func([]provision.Object) error) *listing {
+func (t *Target) listing(typ string, query url.Values, count int, page func([]connection.Object) error) *listing {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return &listing{t: t, typ: typ, query: query, count: count, seen: map[string]bool{}, page: page, byCursor: t.cursor}
@@ -39,7 +39,7 @@ type listing struct {
 	query url.Values
 	count int
 	seen  map[string]bool // ids that were given out
-	page  func([]provision.Object) error
+	page  func([]connection.Object) error
 
 	byCursor bool
 	cursor   string // of the page that is asked for; "" is the first
@@ -89,7 +89,7 @@ func (l *listing) ask(ctx context.Context) (scim.Object, *fault) {
 }
 
 // fresh returns the objects that were not given out before.
-func (l *listing) fresh(found []provision.Object) []provision.Object {
+func (l *listing) fresh(found []connection.Object) []connection.Object {
 	fresh := found[:0]
 	for _, o := range found {
 		if !l.seen[o.ID] {
@@ -186,7 +186,7 @@ func encode(q url.Values) string { return strings.ReplaceAll(q.Encode(), "+", "%
 
 // Find asks for the resources whose attribute equals one of the values. What the application returns beside them is dropped,
 // since some ignore a filter that they do not understand.
-func (t *Target) Find(ctx context.Context, typ, attribute string, values ...string) ([]provision.Object, error) {
+func (t *Target) Find(ctx context.Context, typ, attribute string, values ...string) ([]connection.Object, error) {
 	path, err := filter.ParsePath(attribute)
 	if err != nil {
 		return nil, &lockstep.Error{Code: lockstep.CodeMapSyntax, Detail: fmt.Sprintf("%q is not an attribute that can be searched", attribute), Err: err}
@@ -195,10 +195,10 @@ func (t *Target) Find(ctx context.Context, typ, attribute string, values ...stri
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(found, func(o provision.Object) bool { return !matches(o, path, values) }), nil
+	return slices.DeleteFunc(found, func(o connection.Object) bool { return !matches(o, path, values) }), nil
 }
 
-func matches(o provision.Object, path filter.Path, values []string) bool {
+func matches(o connection.Object, path filter.Path, values []string) bool {
 	has := scim.Values(o.Values, path)
 	if path.Is("id") {
 		has = []any{o.ID}
@@ -211,7 +211,7 @@ func matches(o provision.Object, path filter.Path, values []string) bool {
 	return len(has) == 0 // it does not show the attribute: believe it
 }
 
-func (t *Target) find(ctx context.Context, typ, attribute string, values []string) ([]provision.Object, error) {
+func (t *Target) find(ctx context.Context, typ, attribute string, values []string) ([]connection.Object, error) {
 	if len(values) == 0 {
 		return nil, nil
 	}
@@ -219,10 +219,10 @@ func (t *Target) find(ctx context.Context, typ, attribute string, values []strin
 	for i, v := range values {
 		terms[i] = attribute + " eq " + filter.Quote(v)
 	}
-	var found []provision.Object
+	var found []connection.Object
 	q, most := query(typ), max(100, 4*len(values))
 	q.Set("filter", strings.Join(terms, " or "))
-	l := t.listing(typ, q, most, func(page []provision.Object) error {
+	l := t.listing(typ, q, most, func(page []connection.Object) error {
 		if found = append(found, page...); len(found) > most {
 			return &lockstep.Error{Code: lockstep.CodeTargetUnsupported, Detail: fmt.Sprintf("search in %s: it lists more than %d objects for %d values of %s, so it does not filter by that", t.config.Name, most, len(values), attribute)}
 		}
@@ -233,13 +233,13 @@ func (t *Target) find(ctx context.Context, typ, attribute string, values []strin
 }
 
 // Get returns one object with the references that the application shows.
-func (t *Target) Get(ctx context.Context, ref provision.Ref) (provision.Object, error) {
+func (t *Target) Get(ctx context.Context, ref connection.Ref) (connection.Object, error) {
 	body, fault := t.get(ctx, t.path(ref))
 	if fault != nil {
 		if fault.code == lockstep.CodeTargetGone {
 			fault.code = lockstep.CodeNotFound
 		}
-		return provision.Object{}, fault.error("read "+strings.ToLower(ref.Type)+" "+ref.ID+" of", t.config.Name)
+		return connection.Object{}, fault.error("read "+strings.ToLower(ref.Type)+" "+ref.ID+" of", t.config.Name)
 	}
 	o := t.object(ref.Type, body)
 	if o.ID == "" {
@@ -248,17 +248,17 @@ func (t *Target) Get(ctx context.Context, ref provision.Ref) (provision.Object, 
 	return o, nil
 }
 
-func (t *Target) path(ref provision.Ref) string {
+func (t *Target) path(ref connection.Ref) string {
 	return t.endpoint(ref.Type) + "/" + url.PathEscape(ref.ID)
 }
 
 // objects reads a ListResponse.
-func (t *Target) objects(typ string, body scim.Object) ([]provision.Object, error) {
+func (t *Target) objects(typ string, body scim.Object) ([]connection.Object, error) {
 	if !isList(body) {
 		return nil, &lockstep.Error{Code: lockstep.CodeTargetMalformed, Detail: fmt.Sprintf("list %ss of %s: its answer is not a list", strings.ToLower(typ), t.config.Name)}
 	}
 	list := resources(body)
-	out := make([]provision.Object, 0, len(list))
+	out := make([]connection.Object, 0, len(list))
 	for _, r := range list {
 		o := t.object(typ, r)
 		if o.ID == "" {
@@ -276,15 +276,15 @@ func isList(body scim.Object) bool {
 }
 
 // object splits a resource into values and references. It takes the resource over.
-func (t *Target) object(typ string, r scim.Object) provision.Object {
-	o := provision.Object{Ref: provision.Ref{Type: typ, ID: text(r.Get("id"))}, Enabled: enabled(r.Get("active"))}
+func (t *Target) object(typ string, r scim.Object) connection.Object {
+	o := connection.Object{Ref: connection.Ref{Type: typ, ID: text(r.Get("id"))}, Enabled: enabled(r.Get("active"))}
 	if meta, ok := r.Get("meta").(scim.Object); ok {
 		o.Version = text(meta.Get("version"))
 	}
 	if typ == groupType {
-		o.Edges = memberEdges(r.Get(memberAttribute))
+		o.References = memberEdges(r.Get(memberAttribute))
 	} else {
-		o.Edges = takeManager(&r)
+		o.References = takeManager(&r)
 	}
 	for _, name := range []string{"id", "meta", "schemas", "groups", memberAttribute} {
 		if name != "groups" || typ == userType {
@@ -297,7 +297,7 @@ func (t *Target) object(typ string, r scim.Object) provision.Object {
 }
 
 // takeManager removes the manager from the enterprise extension, in any of the forms that servers use, and returns the edge.
-func takeManager(r *scim.Object) []provision.Edge {
+func takeManager(r *scim.Object) []connection.Reference {
 	urn := scim.EnterpriseUserURN
 	ext, _ := r.Get(urn).(scim.Object)
 	id := ""
@@ -314,14 +314,14 @@ func takeManager(r *scim.Object) []provision.Edge {
 	if id == "" {
 		return nil
 	}
-	return []provision.Edge{{Attribute: managerAttribute, To: provision.Ref{Type: userType, ID: id}}}
+	return []connection.Reference{{Attribute: managerAttribute, To: connection.Ref{Type: userType, ID: id}}}
 }
 
-func memberEdges(v any) []provision.Edge {
+func memberEdges(v any) []connection.Reference {
 	list, _ := v.(scim.List)
-	var edges []provision.Edge
+	var edges []connection.Reference
 	for _, e := range list {
-		to := provision.Ref{Type: userType}
+		to := connection.Ref{Type: userType}
 		switch m := e.(type) {
 		case scim.Object:
 			to.ID = text(m.Get("value"))
@@ -332,7 +332,7 @@ func memberEdges(v any) []provision.Edge {
 			to.ID = m
 		}
 		if to.ID != "" {
-			edges = append(edges, provision.Edge{Attribute: memberAttribute, To: to})
+			edges = append(edges, connection.Reference{Attribute: memberAttribute, To: to})
 		}
 	}
 	return edges

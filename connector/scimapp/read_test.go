@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lockstep"
-	"lockstep/provision"
+	"lockstep/connection"
 )
 
 // pages serves n users, at most size in a page; lie may change total and start before they are used.
@@ -63,7 +63,7 @@ func TestList(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := serve(t, c.handler)
 			seen := map[string]bool{}
-			err := target(t, s.URL, Profile{}).List(t.Context(), userType, func(page []provision.Object) error {
+			err := target(t, s.URL, Profile{}).List(t.Context(), userType, func(page []connection.Object) error {
 				for _, o := range page {
 					if seen[o.ID] {
 						t.Errorf("%s twice", o.ID)
@@ -85,7 +85,7 @@ func TestList(t *testing.T) {
 func TestListPassesOnErrors(t *testing.T) {
 	s := serve(t, pages(450, 500, nil))
 	stop := errors.New("stop")
-	if err := target(t, s.URL, Profile{}).List(t.Context(), userType, func([]provision.Object) error { return stop }); !errors.Is(err, stop) || len(s.requests()) != 1 {
+	if err := target(t, s.URL, Profile{}).List(t.Context(), userType, func([]connection.Object) error { return stop }); !errors.Is(err, stop) || len(s.requests()) != 1 {
 		t.Errorf("%v after %d requests", err, len(s.requests()))
 	}
 }
@@ -105,7 +105,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-func idsOf(objects []provision.Object) string {
+func idsOf(objects []connection.Object) string {
 	var ids []string
 	for _, o := range objects {
 		ids = append(ids, o.ID)
@@ -137,23 +137,23 @@ func TestGet(t *testing.T) {
 		}
 	})
 	tg := target(t, s.URL, Profile{})
-	user, err := tg.Get(t.Context(), provision.Ref{Type: userType, ID: "7"})
+	user, err := tg.Get(t.Context(), connection.Ref{Type: userType, ID: "7"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := provision.Object{
-		Ref: provision.Ref{Type: userType, ID: "7"}, Name: "ada@x", Version: "v", Enabled: false,
-		Values: object(t, `{"userName":"ada@x","active":false,"`+enterprise+`":{"department":"R"}}`),
-		Edges:  []provision.Edge{{Attribute: "manager", To: provision.Ref{Type: userType, ID: "6"}}},
+	want := connection.Object{
+		Ref: connection.Ref{Type: userType, ID: "7"}, Name: "ada@x", Version: "v", Enabled: false,
+		Values:     object(t, `{"userName":"ada@x","active":false,"`+enterprise+`":{"department":"R"}}`),
+		References: []connection.Reference{{Attribute: "manager", To: connection.Ref{Type: userType, ID: "6"}}},
 	}
 	if diff := cmp.Diff(want, user); diff != "" {
 		t.Error(diff)
 	}
-	group, err := tg.Get(t.Context(), provision.Ref{Type: groupType, ID: "8"})
-	if err != nil || len(group.Edges) != 3 || group.Edges[1].To.Type != groupType || group.Edges[2].To.ID != "10" || group.Values.Has("members") {
+	group, err := tg.Get(t.Context(), connection.Ref{Type: groupType, ID: "8"})
+	if err != nil || len(group.References) != 3 || group.References[1].To.Type != groupType || group.References[2].To.ID != "10" || group.Values.Has("members") {
 		t.Errorf("%+v, %v", group, err)
 	}
-	if _, err := tg.Get(t.Context(), provision.Ref{Type: userType, ID: "nobody"}); !errors.Is(err, lockstep.ErrNotFound) {
+	if _, err := tg.Get(t.Context(), connection.Ref{Type: userType, ID: "nobody"}); !errors.Is(err, lockstep.ErrNotFound) {
 		t.Error(err)
 	}
 }
@@ -189,7 +189,7 @@ func TestDescribe(t *testing.T) {
 	if calls != 3 || !tg.put || !tg.etags {
 		t.Errorf("%d requests, put %v, etags %v", calls, tg.put, tg.etags)
 	}
-	if err := tg.List(t.Context(), userType, func([]provision.Object) error { return nil }); err != nil {
+	if err := tg.List(t.Context(), userType, func([]connection.Object) error { return nil }); err != nil {
 		t.Error(err)
 	}
 	if last := s.requests()[3].URL; last != "/scim/v2/People?count=10&startIndex=1" {
@@ -230,7 +230,7 @@ func TestConnectionTest(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := serve(t, c.handler)
 			var names []string
-			err := target(t, s.URL, Profile{}).Test(t.Context(), func(check provision.Check) {
+			err := target(t, s.URL, Profile{}).Test(t.Context(), func(check connection.Check) {
 				if !check.OK {
 					check.Name = "-" + check.Name
 				}

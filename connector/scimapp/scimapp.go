@@ -25,7 +25,7 @@ import (
 	"time"
 
 	"lockstep"
-	"lockstep/provision"
+	"lockstep/connection"
 	"lockstep/scim"
 	"lockstep/web"
 )
@@ -72,13 +72,13 @@ type Target struct {
 	header atomic.Pointer[signedHeader]
 
 	mu     sync.Mutex
-	system *provision.System // nil until it is known
+	system *connection.System // nil until it is known
 	etags  bool
 	put    bool
 	cursor bool // lists are walked by cursor from the start
 }
 
-var _ provision.Target = (*Target)(nil)
+var _ connection.Target = (*Target)(nil)
 
 // Resource types and the attributes that refer from one to another.
 const (
@@ -130,7 +130,7 @@ func (p *Profile) defaults() {
 }
 
 // Test reaches the application, authenticates, lists a user, and searches for one who cannot exist.
-func (t *Target) Test(ctx context.Context, report func(provision.Check)) error {
+func (t *Target) Test(ctx context.Context, report func(connection.Check)) error {
 	return t.TestSteps(ctx, report, Step{"list users", t.ListUser}, Step{"search by userName", t.Search})
 }
 
@@ -142,12 +142,12 @@ type Step struct {
 
 // TestSteps reports whether the application can be reached and takes the token, then each of the steps, until one fails. It
 // returns the failure.
-func (t *Target) TestSteps(ctx context.Context, report func(provision.Check), steps ...Step) error {
+func (t *Target) TestSteps(ctx context.Context, report func(connection.Check), steps ...Step) error {
 	steps = append([]Step{{"reach", t.reach}, {"authenticate", t.authenticate}}, steps...)
 	for _, s := range steps {
 		began := t.config.Now()
 		detail, err := s.Run(ctx)
-		check := provision.Check{Name: s.Name, OK: err == nil, Code: lockstep.CodeOf(err), Detail: detail, Took: t.config.Now().Sub(began)}
+		check := connection.Check{Name: s.Name, OK: err == nil, Code: lockstep.CodeOf(err), Detail: detail, Took: t.config.Now().Sub(began)}
 		if err != nil {
 			check.Detail = err.Error()
 		}
@@ -186,7 +186,7 @@ func (t *Target) ListUser(ctx context.Context) (string, error) {
 }
 
 // FirstUser returns the first user that the application lists, or nil when there is none.
-func (t *Target) FirstUser(ctx context.Context) (*provision.Object, error) {
+func (t *Target) FirstUser(ctx context.Context) (*connection.Object, error) {
 	body, fault := t.get(ctx, t.endpoint(userType)+"?count=1")
 	if fault != nil {
 		return nil, fault.error("list users of", t.config.Name)

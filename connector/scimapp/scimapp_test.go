@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lockstep"
-	"lockstep/provision"
+	"lockstep/connection"
 	"lockstep/rule"
 	"lockstep/scim"
 	"lockstep/web"
@@ -99,16 +99,16 @@ func reply(status int, body string) http.HandlerFunc {
 	}
 }
 
-func users(ids ...string) []provision.Reference {
-	refs := make([]provision.Reference, len(ids))
+func users(ids ...string) []connection.Reference {
+	refs := make([]connection.Reference, len(ids))
 	for i, id := range ids {
-		refs[i] = provision.Reference{Attribute: memberAttribute, To: provision.Ref{Type: userType, ID: id}}
+		refs[i] = connection.Reference{Attribute: memberAttribute, To: connection.Ref{Type: userType, ID: id}}
 	}
 	return refs
 }
 
-func manager(id string) []provision.Reference {
-	return []provision.Reference{{Attribute: managerAttribute, To: provision.Ref{Type: userType, ID: id}}}
+func manager(id string) []connection.Reference {
+	return []connection.Reference{{Attribute: managerAttribute, To: connection.Ref{Type: userType, ID: id}}}
 }
 
 const enterprise = scim.EnterpriseUserURN
@@ -116,28 +116,28 @@ const enterprise = scim.EnterpriseUserURN
 func TestCreate(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		op   provision.Operation
+		op   connection.Operation
 		want string
 	}{
-		{"user", provision.Operation{
-			Ref:   provision.Ref{Type: userType},
+		{"user", connection.Operation{
+			Ref:   connection.Ref{Type: userType},
 			After: object(t, `{"userName":"ada@x","name":{"givenName":"A\"da"},"active":true}`),
 		}, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ada@x","name":{"givenName":"A\"da"},"active":true}`},
-		{"manager in the extension", provision.Operation{
-			Ref:   provision.Ref{Type: userType},
+		{"manager in the extension", connection.Operation{
+			Ref:   connection.Ref{Type: userType},
 			After: object(t, `{"userName":"ada@x","`+enterprise+`":{"department":"R"},"title":"T"}`), Add: manager("7"),
 		}, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","` + enterprise + `"],"userName":"ada@x","` + enterprise + `":{"manager":{"value":"7"},"department":"R"},"title":"T"}`},
-		{"manager alone", provision.Operation{
-			Ref: provision.Ref{Type: userType}, After: object(t, `{"userName":"ada@x"}`), Add: manager("7"),
+		{"manager alone", connection.Operation{
+			Ref: connection.Ref{Type: userType}, After: object(t, `{"userName":"ada@x"}`), Add: manager("7"),
 		}, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","` + enterprise + `"],"userName":"ada@x","` + enterprise + `":{"manager":{"value":"7"}}}`},
-		{"group with members", provision.Operation{
-			Ref: provision.Ref{Type: groupType}, After: object(t, `{"displayName":"G"}`), Add: users("1", "2"),
+		{"group with members", connection.Operation{
+			Ref: connection.Ref{Type: groupType}, After: object(t, `{"displayName":"G"}`), Add: users("1", "2"),
 		}, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"G","members":[{"value":"1"},{"value":"2"}]}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := serve(t, reply(201, `{"id":"42","meta":{"version":"W/\"1\""},"x":[1,{"y":null}]}`))
 			c.op.Kind = rule.Create
-			got := target(t, s.URL, Profile{}).Apply(t.Context(), []provision.Operation{c.op})[0]
+			got := target(t, s.URL, Profile{}).Apply(t.Context(), []connection.Operation{c.op})[0]
 			if got.Err != nil || got.ID != "42" || got.Version != `W/"1"` || got.Requests != 1 {
 				t.Errorf("%+v", got)
 			}
@@ -151,8 +151,8 @@ func TestCreate(t *testing.T) {
 
 func TestCreateWithManyMembers(t *testing.T) {
 	s := serve(t, reply(201, `{"id":42}`))
-	op := provision.Operation{Kind: rule.Create, Ref: provision.Ref{Type: groupType}, After: object(t, `{"displayName":"G"}`), Add: users("1", "2", "3")}
-	got := target(t, s.URL, Profile{MaxMembers: 2}).Apply(t.Context(), []provision.Operation{op})[0]
+	op := connection.Operation{Kind: rule.Create, Ref: connection.Ref{Type: groupType}, After: object(t, `{"displayName":"G"}`), Add: users("1", "2", "3")}
+	got := target(t, s.URL, Profile{MaxMembers: 2}).Apply(t.Context(), []connection.Operation{op})[0]
 	if got.Err != nil || got.ID != "42" || got.Requests != 2 {
 		t.Errorf("%+v", got)
 	}
@@ -174,7 +174,7 @@ func TestUpdate(t *testing.T) {
 		name, before, after string
 		kind                rule.Kind
 		typ                 string
-		add, remove         []provision.Reference
+		add, remove         []connection.Reference
 		profile             Profile
 		want                []string // bodies
 	}{
@@ -247,8 +247,8 @@ func TestUpdate(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := serve(t, reply(200, `{"id":"42","meta":{"version":"2"}}`))
-			got := target(t, s.URL, c.profile).Apply(t.Context(), []provision.Operation{{
-				Kind: c.kind, Ref: provision.Ref{Type: or(c.typ, userType), ID: "4/2"}, Version: "1",
+			got := target(t, s.URL, c.profile).Apply(t.Context(), []connection.Operation{{
+				Kind: c.kind, Ref: connection.Ref{Type: or(c.typ, userType), ID: "4/2"}, Version: "1",
 				Before: object(t, c.before), After: object(t, c.after), Add: c.add, Remove: c.remove,
 			}})[0]
 			if got.Err != nil || got.Requests != len(c.want) || (len(c.want) > 0 && got.Version != "2") {
@@ -278,8 +278,8 @@ func TestNoTarget(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
-	got := target(t, s.URL, Profile{}).Apply(t.Context(), []provision.Operation{{
-		Kind: rule.Update, Ref: provision.Ref{Type: userType, ID: "42"},
+	got := target(t, s.URL, Profile{}).Apply(t.Context(), []connection.Operation{{
+		Kind: rule.Update, Ref: connection.Ref{Type: userType, ID: "42"},
 		Before: object(t, `{"title":"a","emails":[{"type":"home","value":"h@x"}],"phoneNumbers":[{"type":"fax","value":"1"}]}`),
 		After:  object(t, `{"title":"b","emails":[{"type":"home","value":"i@x"},{"type":"work","value":"w@x"}]}`),
 	}})[0]
@@ -297,8 +297,8 @@ func TestNoTarget(t *testing.T) {
 
 func TestPut(t *testing.T) {
 	s := serve(t, reply(200, `{"schemas":["x"],"id":"42","userName":"a","displayName":"theirs","emails":[{"type":"work","value":"a@x"}],"members":[{"value":"1"},{"value":"2"}],"meta":{"version":"v1"}}`))
-	got := target(t, s.URL, Profile{Put: true, ETags: true}).Apply(t.Context(), []provision.Operation{{
-		Kind: rule.Update, Ref: provision.Ref{Type: groupType, ID: "42"}, Version: "v0",
+	got := target(t, s.URL, Profile{Put: true, ETags: true}).Apply(t.Context(), []connection.Operation{{
+		Kind: rule.Update, Ref: connection.Ref{Type: groupType, ID: "42"}, Version: "v0",
 		Before: object(t, `{"userName":"a","emails":[{"type":"work","value":"a@x"}]}`),
 		After:  object(t, `{"userName":"b","emails":[{"type":"work","value":"b@x"}]}`),
 		Add:    users("2", "3"), Remove: users("1"),
@@ -314,7 +314,7 @@ func TestPut(t *testing.T) {
 
 func TestDelete(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
-	got := target(t, s.URL, Profile{}).Apply(t.Context(), []provision.Operation{{Kind: rule.Delete, Ref: provision.Ref{Type: userType, ID: "42"}}})[0]
+	got := target(t, s.URL, Profile{}).Apply(t.Context(), []connection.Operation{{Kind: rule.Delete, Ref: connection.Ref{Type: userType, ID: "42"}}})[0]
 	if got.Err != nil || got.Requests != 1 || s.requests()[0] != (request{"DELETE", "/scim/v2/Users/42", "", ""}) {
 		t.Errorf("%+v, %+v", got, s.requests())
 	}
@@ -322,8 +322,8 @@ func TestDelete(t *testing.T) {
 
 func TestIfMatch(t *testing.T) {
 	s := serve(t, reply(412, `{"status":"412"}`))
-	got := target(t, s.URL, Profile{ETags: true}).Apply(t.Context(), []provision.Operation{{
-		Kind: rule.Update, Ref: provision.Ref{Type: userType, ID: "42"}, Version: `W/"3"`, After: object(t, `{"title":"b"}`),
+	got := target(t, s.URL, Profile{ETags: true}).Apply(t.Context(), []connection.Operation{{
+		Kind: rule.Update, Ref: connection.Ref{Type: userType, ID: "42"}, Version: `W/"3"`, After: object(t, `{"title":"b"}`),
 	}})[0]
 	if !errors.Is(got.Err, lockstep.ErrVersion) || s.requests()[0].IfMatch != `W/"3"` {
 		t.Errorf("%+v, %+v", got, s.requests())
@@ -400,8 +400,8 @@ func TestFaults(t *testing.T) {
 			s := serve(t, c.handler)
 			tg := target(t, s.URL, Profile{})
 			tg.config.Now = func() time.Time { return now }
-			got := tg.Apply(t.Context(), []provision.Operation{{
-				Kind: c.kind, Name: "ada@x", Ref: provision.Ref{Type: userType, ID: "42"}, After: object(t, `{"userName":"ada@x"}`),
+			got := tg.Apply(t.Context(), []connection.Operation{{
+				Kind: c.kind, Name: "ada@x", Ref: connection.Ref{Type: userType, ID: "42"}, After: object(t, `{"userName":"ada@x"}`),
 			}})[0]
 			if lockstep.CodeOf(got.Err) != c.code || got.MaybeSent != c.maybeSent || got.RetryAfter != c.retryAfter || got.Requests != 1 {
 				t.Errorf("code %s, maybe sent %v, retry after %v, %d requests: %v", lockstep.CodeOf(got.Err), got.MaybeSent, got.RetryAfter, got.Requests, got.Err)
@@ -419,7 +419,7 @@ func TestTimeout(t *testing.T) {
 	defer close(release)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	got := target(t, s.URL, Profile{}).Apply(ctx, []provision.Operation{{Kind: rule.Create, Ref: provision.Ref{Type: userType}}})[0]
+	got := target(t, s.URL, Profile{}).Apply(ctx, []connection.Operation{{Kind: rule.Create, Ref: connection.Ref{Type: userType}}})[0]
 	if lockstep.CodeOf(got.Err) != lockstep.CodeTargetTimeout || !got.MaybeSent {
 		t.Errorf("%+v", got)
 	}
@@ -428,7 +428,7 @@ func TestTimeout(t *testing.T) {
 func TestNotSent(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
-	create := []provision.Operation{{Kind: rule.Create, Ref: provision.Ref{Type: userType}}}
+	create := []connection.Operation{{Kind: rule.Create, Ref: connection.Ref{Type: userType}}}
 	got := target(t, gone.URL, Profile{}).Apply(t.Context(), create)[0]
 	if lockstep.CodeOf(got.Err) != lockstep.CodeTargetUnreachable || got.MaybeSent {
 		t.Errorf("nobody listens: %+v", got)

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/connection"
 	"lockstep/connector/scimapp"
-	"lockstep/provision"
 	"lockstep/scim"
 	"lockstep/scim/filter"
 )
@@ -87,7 +87,7 @@ type Target struct {
 	organization string
 }
 
-var _ provision.Target = (*Target)(nil)
+var _ connection.Target = (*Target)(nil)
 
 // Limits that Webex documents for its SCIM 2 API.
 const (
@@ -150,7 +150,7 @@ func types() (map[string]*scim.Type, error) {
 }
 
 // Test reaches Webex, authenticates, checks that the organisation is the right one, and searches for a user who cannot exist.
-func (t *Target) Test(ctx context.Context, report func(provision.Check)) error {
+func (t *Target) Test(ctx context.Context, report func(connection.Check)) error {
 	return t.TestSteps(ctx, report,
 		scimapp.Step{Name: "organisation", Run: t.checkOrganization},
 		scimapp.Step{Name: "search by userName", Run: t.Search})

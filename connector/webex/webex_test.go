@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"lockstep"
-	"lockstep/provision"
+	"lockstep/connection"
 	"lockstep/rule"
 	"lockstep/scim"
 	"lockstep/web"
@@ -55,13 +55,13 @@ func newPeer(t *testing.T, o webexorg.OrgConfig) *peer {
 	return &peer{Target: target, org: org, config: c}
 }
 
-func (p *peer) apply(t *testing.T, op provision.Operation) provision.Result {
+func (p *peer) apply(t *testing.T, op connection.Operation) connection.Result {
 	t.Helper()
-	return p.Apply(t.Context(), []provision.Operation{op})[0]
+	return p.Apply(t.Context(), []connection.Operation{op})[0]
 }
 
 // must applies an operation that has to succeed and returns the object's id.
-func (p *peer) must(t *testing.T, op provision.Operation) string {
+func (p *peer) must(t *testing.T, op connection.Operation) string {
 	t.Helper()
 	r := p.apply(t, op)
 	if r.Err != nil {
@@ -74,17 +74,17 @@ func user(name string) scim.Object {
 	return scim.Object{{Name: "userName", Value: name}, {Name: "displayName", Value: name}, {Name: "active", Value: true}}
 }
 
-func create(typ string, o scim.Object, refs ...provision.Reference) provision.Operation {
-	return provision.Operation{Kind: rule.Create, Ref: provision.Ref{Type: typ}, Name: o.Text("displayName"), After: o, Add: refs}
+func create(typ string, o scim.Object, refs ...connection.Reference) connection.Operation {
+	return connection.Operation{Kind: rule.Create, Ref: connection.Ref{Type: typ}, Name: o.Text("displayName"), After: o, Add: refs}
 }
 
-func reference(attribute, id string) provision.Reference {
-	return provision.Reference{Attribute: attribute, To: provision.Ref{Type: "User", ID: id}}
+func reference(attribute, id string) connection.Reference {
+	return connection.Reference{Attribute: attribute, To: connection.Ref{Type: "User", ID: id}}
 }
 
-func (p *peer) get(t *testing.T, typ, id string) provision.Object {
+func (p *peer) get(t *testing.T, typ, id string) connection.Object {
 	t.Helper()
-	o, err := p.Get(t.Context(), provision.Ref{Type: typ, ID: id})
+	o, err := p.Get(t.Context(), connection.Ref{Type: typ, ID: id})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestLife(t *testing.T) {
 	p := newPeer(t, webexorg.OrgConfig{})
 	boss := p.must(t, create("User", user("boss@example.com")))
 	ada := p.must(t, create("User", user("ada@example.com"), reference("manager", boss)))
-	if got := p.get(t, "User", ada); len(got.Edges) != 1 || got.Edges[0].To.ID != boss || !got.Enabled || got.Version == "" {
+	if got := p.get(t, "User", ada); len(got.References) != 1 || got.References[0].To.ID != boss || !got.Enabled || got.Version == "" {
 		t.Errorf("created: %+v", got)
 	}
 
@@ -103,7 +103,7 @@ func TestLife(t *testing.T) {
 	after.Set("title", "Countess")
 	after.Set("phoneNumbers", scim.List{scim.Object{{Name: "type", Value: "work"}, {Name: "value", Value: "+44 1"}}})
 	after.Set(scim.EnterpriseUserURN, scim.Object{{Name: "department", Value: "Research"}})
-	update := provision.Operation{Kind: rule.Update, Ref: provision.Ref{Type: "User", ID: ada}, Before: user("ada@example.com"), After: after}
+	update := connection.Operation{Kind: rule.Update, Ref: connection.Ref{Type: "User", ID: ada}, Before: user("ada@example.com"), After: after}
 	p.must(t, update)
 	got := p.get(t, "User", ada)
 	for path, want := range map[string]any{"title": "Countess", "userName": "ada@example.com"} {
@@ -111,7 +111,7 @@ func TestLife(t *testing.T) {
 			t.Errorf("%s is %v", path, got.Values.Get(path))
 		}
 	}
-	if len(got.Edges) != 1 {
+	if len(got.References) != 1 {
 		t.Error("an update of other attributes removed the manager")
 	}
 	if phones, _ := got.Values.Get("phoneNumbers").(scim.List); len(phones) != 1 {
@@ -125,26 +125,26 @@ func TestLife(t *testing.T) {
 
 	off := user("ada@example.com")
 	off.Set("active", false)
-	p.must(t, provision.Operation{Kind: rule.Disable, Ref: provision.Ref{Type: "User", ID: ada}, Before: user("ada@example.com"), After: off})
+	p.must(t, connection.Operation{Kind: rule.Disable, Ref: connection.Ref{Type: "User", ID: ada}, Before: user("ada@example.com"), After: off})
 	if p.get(t, "User", ada).Enabled {
 		t.Error("disabled, yet enabled")
 	}
-	p.must(t, provision.Operation{Kind: rule.Refer, Ref: provision.Ref{Type: "User", ID: ada}, Remove: []provision.Reference{reference("manager", boss)}})
-	if e := p.get(t, "User", ada).Edges; len(e) != 0 {
+	p.must(t, connection.Operation{Kind: rule.Refer, Ref: connection.Ref{Type: "User", ID: ada}, Remove: []connection.Reference{reference("manager", boss)}})
+	if e := p.get(t, "User", ada).References; len(e) != 0 {
 		t.Errorf("manager removed, yet %v", e)
 	}
-	p.must(t, provision.Operation{Kind: rule.Delete, Ref: provision.Ref{Type: "User", ID: ada}})
-	if _, err := p.Get(t.Context(), provision.Ref{Type: "User", ID: ada}); !errors.Is(err, lockstep.ErrNotFound) {
+	p.must(t, connection.Operation{Kind: rule.Delete, Ref: connection.Ref{Type: "User", ID: ada}})
+	if _, err := p.Get(t.Context(), connection.Ref{Type: "User", ID: ada}); !errors.Is(err, lockstep.ErrNotFound) {
 		t.Errorf("deleted: %v", err)
 	}
-	if r := p.apply(t, provision.Operation{Kind: rule.Delete, Ref: provision.Ref{Type: "User", ID: ada}}); lockstep.CodeOf(r.Err) != lockstep.CodeTargetGone {
+	if r := p.apply(t, connection.Operation{Kind: rule.Delete, Ref: connection.Ref{Type: "User", ID: ada}}); lockstep.CodeOf(r.Err) != lockstep.CodeTargetGone {
 		t.Errorf("deleted twice: %v", r.Err)
 	}
 }
 
 func TestGroupOfManyMembers(t *testing.T) {
 	p := newPeer(t, webexorg.OrgConfig{})
-	var members []provision.Reference
+	var members []connection.Reference
 	for i := range 620 {
 		members = append(members, reference("members", p.must(t, create("User", user(fmt.Sprintf("u%d@example.com", i))))))
 	}
@@ -152,22 +152,22 @@ func TestGroupOfManyMembers(t *testing.T) {
 	if r.Err != nil || r.Requests != 2 {
 		t.Fatalf("create: %+v", r)
 	}
-	refer := provision.Operation{Kind: rule.Refer, Ref: provision.Ref{Type: "Group", ID: r.ID}, Add: members[510:], Remove: members[:300]}
+	refer := connection.Operation{Kind: rule.Refer, Ref: connection.Ref{Type: "Group", ID: r.ID}, Add: members[510:], Remove: members[:300]}
 	if r := p.apply(t, refer); r.Err != nil || r.Requests != 1 {
 		t.Fatalf("refer: %+v", r)
 	}
 	if r := p.apply(t, refer); r.Err != nil { // done before: no harm
 		t.Fatalf("refer again: %+v", r)
 	}
-	if got := p.get(t, "Group", r.ID); len(got.Edges) != 320 {
-		t.Errorf("%d members", len(got.Edges))
+	if got := p.get(t, "Group", r.ID); len(got.References) != 320 {
+		t.Errorf("%d members", len(got.References))
 	}
 	listed := 0
-	if err := p.List(t.Context(), "User", func(page []provision.Object) error { listed += len(page); return nil }); err != nil || listed != 620 {
+	if err := p.List(t.Context(), "User", func(page []connection.Object) error { listed += len(page); return nil }); err != nil || listed != 620 {
 		t.Errorf("listed %d, %v", listed, err)
 	}
-	if err := p.List(t.Context(), "Group", func(page []provision.Object) error {
-		if len(page) != 1 || len(page[0].Edges) != 0 {
+	if err := p.List(t.Context(), "Group", func(page []connection.Object) error {
+		if len(page) != 1 || len(page[0].References) != 0 {
 			t.Errorf("%+v", page)
 		}
 		return nil
@@ -188,14 +188,14 @@ func TestRefusals(t *testing.T) {
 	p.must(t, create("User", user("ada@example.com")))
 	for _, c := range []struct {
 		name string
-		op   provision.Operation
+		op   connection.Operation
 		code lockstep.Code
 		says string
 	}{
 		{"unverified domain", create("User", user("eve@example.org")), lockstep.CodeTargetDomain, "create eve@example.org in Webex: "},
 		{"taken", create("User", user("ADA@example.com")), lockstep.CodeTargetConflict, "HTTP 409 uniqueness"},
 		{"no address", create("User", user("ada")), lockstep.CodeTargetRefused, "HTTP 400 invalidValue"},
-		{"no such user", provision.Operation{Kind: rule.Update, Ref: provision.Ref{Type: "User", ID: "0190a000-0000-7000-8000-000000000000"}, After: user("x@example.com")}, lockstep.CodeTargetGone, ""},
+		{"no such user", connection.Operation{Kind: rule.Update, Ref: connection.Ref{Type: "User", ID: "0190a000-0000-7000-8000-000000000000"}, After: user("x@example.com")}, lockstep.CodeTargetGone, ""},
 	} {
 		r := p.apply(t, c.op)
 		if lockstep.CodeOf(r.Err) != c.code || r.MaybeSent || !strings.Contains(fmt.Sprint(r.Err), c.says) {
@@ -261,7 +261,7 @@ func TestConnection(t *testing.T) {
 	p.must(t, create("User", user("ada@example.com")))
 	names := func(target *Target) (string, error) {
 		var list []string
-		err := target.Test(t.Context(), func(c provision.Check) {
+		err := target.Test(t.Context(), func(c connection.Check) {
 			name := c.Name
 			if !c.OK {
 				name = "-" + name

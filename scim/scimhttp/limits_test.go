@@ -144,7 +144,7 @@ func TestErrorsOfBackends(t *testing.T) {
 		{scimhttp.Throttled{After: time.Minute}, 429, "", ""},
 		{errors.New("dial tcp 10.0.0.1: secret"), 500, "", "Something in Lockstep went wrong that should not. [internal]"},
 	} {
-		server := newServer(t, failing{newMemory(), c.err}, nil)
+		server := newServer(t, failing{Backend: newMemory(), err: c.err}, nil)
 		r, err := http.NewRequest(http.MethodGet, server.URL+"/scim/v2/Users/1", nil)
 		if err != nil {
 			t.Fatal(err)

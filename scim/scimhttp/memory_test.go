@@ -177,7 +177,7 @@ func (m *memory) byCursor(found []scim.Resource, q scim.Query, order func(a, b p
 			return page, scim.ErrInvalidCursor()
 		}
 		found = slices.DeleteFunc(found, func(r scim.Resource) bool {
-			d := order(placeOf(r, q), place{key, n})
+			d := order(placeOf(r, q), place{key: key, number: n})
 			return d == 0 || d < 0 != q.Backward
 		})
 	}

@@ -8,21 +8,23 @@ import (
 
 	diff "github.com/google/go-cmp/cmp"
 
+	"lockstep/connection"
+	"lockstep/plan"
 	"lockstep/provision"
 )
 
-func userRef(id string) provision.Ref { return provision.Ref{Type: "User", ID: id} }
+func userRef(id string) connection.Ref { return connection.Ref{Type: "User", ID: id} }
 
-func groupRef(id string) provision.Ref { return provision.Ref{Type: "Group", ID: id} }
+func groupRef(id string) connection.Ref { return connection.Ref{Type: "Group", ID: id} }
 
-func member(group, user string) provision.EdgeRow {
-	return provision.EdgeRow{From: groupRef(group), Attribute: "members", To: userRef(user), Wanted: true}
+func member(group, user string) plan.ReferenceRow {
+	return plan.ReferenceRow{From: groupRef(group), Attribute: "members", To: userRef(user), Wanted: true}
 }
 
 // edges returns what a query finds, one sorted line an edge: W wanted, D written.
-func (s slice) edges(q provision.EdgeQuery) []string {
+func (s slice) edges(q plan.ReferenceQuery) []string {
 	s.Helper()
-	all, err := s.db.Edges(s.Context(), s.tenant, s.job.ID, q)
+	all, err := s.db.References(s.Context(), s.tenant, s.job.ID, q)
 	s.ok(err)
 	lines := make([]string, len(all))
 	for i, e := range all {
@@ -32,7 +34,7 @@ func (s slice) edges(q provision.EdgeQuery) []string {
 	return lines
 }
 
-func edgeLine(e provision.EdgeRow) string {
+func edgeLine(e plan.ReferenceRow) string {
 	flags := ""
 	if e.Wanted {
 		flags += "W"
@@ -45,25 +47,25 @@ func edgeLine(e provision.EdgeRow) string {
 
 func testEdges(t *testing.T, open Open) {
 	s := working(t, open)
-	manager := provision.EdgeRow{From: userRef("a"), Attribute: "manager", To: userRef("b"), Wanted: true}
-	s.commit(provision.Batch{Wanted: []provision.EdgeRow{
+	manager := plan.ReferenceRow{From: userRef("a"), Attribute: "manager", To: userRef("b"), Wanted: true}
+	s.commit(provision.Batch{Wanted: []plan.ReferenceRow{
 		member("1", "a"), member("1", "b"), member("2", "a"), manager, {From: userRef("x"), Attribute: "manager", To: userRef("y")},
 	}})
-	from1 := []provision.Ref{groupRef("1")}
+	from1 := []connection.Ref{groupRef("1")}
 	for _, q := range []struct {
 		name string
-		q    provision.EdgeQuery
+		q    plan.ReferenceQuery
 		want []string
 	}{
-		{"from", provision.EdgeQuery{From: from1}, []string{"G1.members>Ua W", "G1.members>Ub W"}},
-		{"from another type", provision.EdgeQuery{From: []provision.Ref{userRef("1")}}, []string{}},
-		{"from two types", provision.EdgeQuery{From: []provision.Ref{userRef("a"), groupRef("2")}}, []string{"G2.members>Ua W", "Ua.manager>Ub W"}},
-		{"to", provision.EdgeQuery{To: []provision.Ref{userRef("b")}}, []string{"G1.members>Ub W", "Ua.manager>Ub W"}},
-		{"both", provision.EdgeQuery{From: from1, To: []provision.Ref{userRef("b"), userRef("c")}}, []string{"G1.members>Ub W"}},
-		{"limit", provision.EdgeQuery{From: []provision.Ref{userRef("a")}, To: []provision.Ref{userRef("b")}, Limit: 1}, []string{"Ua.manager>Ub W"}},
-		{"ready", provision.EdgeQuery{Ready: true}, []string{}},
-		{"neither wanted nor written", provision.EdgeQuery{From: []provision.Ref{userRef("x")}}, []string{}},
-		{"nothing asked", provision.EdgeQuery{}, []string{}},
+		{"from", plan.ReferenceQuery{From: from1}, []string{"G1.members>Ua W", "G1.members>Ub W"}},
+		{"from another type", plan.ReferenceQuery{From: []connection.Ref{userRef("1")}}, []string{}},
+		{"from two types", plan.ReferenceQuery{From: []connection.Ref{userRef("a"), groupRef("2")}}, []string{"G2.members>Ua W", "Ua.manager>Ub W"}},
+		{"to", plan.ReferenceQuery{To: []connection.Ref{userRef("b")}}, []string{"G1.members>Ub W", "Ua.manager>Ub W"}},
+		{"both", plan.ReferenceQuery{From: from1, To: []connection.Ref{userRef("b"), userRef("c")}}, []string{"G1.members>Ub W"}},
+		{"limit", plan.ReferenceQuery{From: []connection.Ref{userRef("a")}, To: []connection.Ref{userRef("b")}, Limit: 1}, []string{"Ua.manager>Ub W"}},
+		{"ready", plan.ReferenceQuery{Ready: true}, []string{}},
+		{"neither wanted nor written", plan.ReferenceQuery{From: []connection.Ref{userRef("x")}}, []string{}},
+		{"nothing asked", plan.ReferenceQuery{}, []string{}},
 	} {
 		if d := diff.Diff(q.want, s.edges(q.q)); d != "" {
 			t.Errorf("%s: %s", q.name, d)
@@ -71,27 +73,27 @@ func testEdges(t *testing.T, open Open) {
 	}
 	written := member("1", "a")
 	written.Written = true
-	s.commit(provision.Batch{Written: []provision.EdgeRow{written, written}})
-	if d := diff.Diff([]string{"G1.members>Ub W"}, s.edges(provision.EdgeQuery{From: from1, Waiting: true})); d != "" {
+	s.commit(provision.Batch{Written: []plan.ReferenceRow{written, written}})
+	if d := diff.Diff([]string{"G1.members>Ub W"}, s.edges(plan.ReferenceQuery{From: from1, Waiting: true})); d != "" {
 		t.Errorf("waiting: %s", d)
 	}
-	s.commit(provision.Batch{Unwrite: []provision.Ref{userRef("a")}})
-	if d := diff.Diff([]string{"G1.members>Ua W", "G1.members>Ub W"}, s.edges(provision.EdgeQuery{From: from1})); d != "" {
+	s.commit(provision.Batch{Unwrite: []connection.Ref{userRef("a")}})
+	if d := diff.Diff([]string{"G1.members>Ua W", "G1.members>Ub W"}, s.edges(plan.ReferenceQuery{From: from1})); d != "" {
 		t.Errorf("no longer written: %s", d)
 	}
-	s.commit(provision.Batch{Unlink: []provision.Ref{userRef("a")}})
-	if d := diff.Diff([]string{"G1.members>Ub W"}, s.edges(provision.EdgeQuery{From: []provision.Ref{groupRef("1"), groupRef("2"), userRef("a")}})); d != "" {
+	s.commit(provision.Batch{Unlink: []connection.Ref{userRef("a")}})
+	if d := diff.Diff([]string{"G1.members>Ub W"}, s.edges(plan.ReferenceQuery{From: []connection.Ref{groupRef("1"), groupRef("2"), userRef("a")}})); d != "" {
 		t.Errorf("unlinked: %s", d)
 	}
 }
 
 // edgeModel is what the store must know of edges and links, in the plainest form.
 type edgeModel struct {
-	linked map[provision.Ref]bool
-	edges  map[provision.EdgeRow]*[2]bool // by the edge without its flags: wanted, written
+	linked map[connection.Ref]bool
+	edges  map[plan.ReferenceRow]*[2]bool // by the edge without its flags: wanted, written
 }
 
-func bareEdge(e provision.EdgeRow) provision.EdgeRow {
+func bareEdge(e plan.ReferenceRow) plan.ReferenceRow {
 	e.Wanted, e.Written = false, false
 	return e
 }
@@ -160,32 +162,32 @@ func (m *edgeModel) all() []string {
 func testEdgeModel(t *testing.T, open Open) {
 	s := working(t, open)
 	random := rand.New(rand.NewPCG(1, 2))
-	refs := []provision.Ref{userRef("a"), userRef("b"), userRef("c"), groupRef("a"), groupRef("g")}
-	m := edgeModel{linked: map[provision.Ref]bool{}, edges: map[provision.EdgeRow]*[2]bool{}}
-	some := func() provision.Ref { return refs[random.IntN(len(refs))] }
+	refs := []connection.Ref{userRef("a"), userRef("b"), userRef("c"), groupRef("a"), groupRef("g")}
+	m := edgeModel{linked: map[connection.Ref]bool{}, edges: map[plan.ReferenceRow]*[2]bool{}}
+	some := func() connection.Ref { return refs[random.IntN(len(refs))] }
 	for step := range 150 {
 		var b provision.Batch
 		for range random.IntN(4) {
-			b.Links = append(b.Links, provision.Link{Source: some(), Target: []string{"", "t"}[random.IntN(2)]})
+			b.Links = append(b.Links, plan.Link{Source: some(), Target: []string{"", "t"}[random.IntN(2)]})
 		}
 		for range random.IntN(4) {
-			b.Wanted = append(b.Wanted, provision.EdgeRow{From: some(), Attribute: "members", To: some(), Wanted: random.IntN(3) > 0})
+			b.Wanted = append(b.Wanted, plan.ReferenceRow{From: some(), Attribute: "members", To: some(), Wanted: random.IntN(3) > 0})
 		}
 		for range random.IntN(4) {
-			b.Written = append(b.Written, provision.EdgeRow{From: some(), Attribute: "members", To: some(), Written: random.IntN(3) > 0})
+			b.Written = append(b.Written, plan.ReferenceRow{From: some(), Attribute: "members", To: some(), Written: random.IntN(3) > 0})
 		}
 		if random.IntN(4) == 0 {
-			b.Unwrite = []provision.Ref{some(), some()}
+			b.Unwrite = []connection.Ref{some(), some()}
 		}
 		if random.IntN(6) == 0 {
-			b.Unlink = []provision.Ref{some()}
+			b.Unlink = []connection.Ref{some()}
 		}
 		s.commit(b)
 		m.apply(b)
-		if d := diff.Diff(m.ready(), s.edges(provision.EdgeQuery{Ready: true})); d != "" {
+		if d := diff.Diff(m.ready(), s.edges(plan.ReferenceQuery{Ready: true})); d != "" {
 			t.Fatalf("step %d: ready: %s", step, d)
 		}
-		if d := diff.Diff(m.all(), s.edges(provision.EdgeQuery{From: refs})); d != "" {
+		if d := diff.Diff(m.all(), s.edges(plan.ReferenceQuery{From: refs})); d != "" {
 			t.Fatalf("step %d: all: %s", step, d)
 		}
 	}

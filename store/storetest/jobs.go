@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lockstep"
+	"lockstep/connection"
+	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
 	"lockstep/store"
@@ -162,14 +164,14 @@ func jobSlices(c company) {
 func jobDelete(c company) {
 	j := c.job("webex", nil)
 	s := c.claim(j.ID)
-	s.commit(provision.Batch{Actions: []provision.Action{{ID: "a", State: provision.Planned}}, Links: []provision.Link{{Source: provision.Ref{Type: "User", ID: "u"}, Target: "t"}}})
+	s.commit(provision.Batch{Actions: []plan.Action{{ID: "a", State: plan.Planned}}, Links: []plan.Link{{Source: connection.Ref{Type: "User", ID: "u"}, Target: "t"}}})
 	c.ok(c.db.DeleteJob(c.Context(), admin, c.tenant, j.ID))
 	c.fails(c.db.DeleteJob(c.Context(), admin, c.tenant, j.ID), lockstep.CodeNotFound)
 	s.refuses(lockstep.CodeEpoch, provision.Batch{})
 	heir := c.job("webex", nil) // may get the number of the one that is gone
-	links, err := c.db.Links(c.Context(), c.tenant, heir.ID, provision.LinkQuery{Type: "User"})
+	links, err := c.db.Links(c.Context(), c.tenant, heir.ID, plan.LinkQuery{Type: "User"})
 	c.ok(err)
-	actions, err := c.db.Actions(c.Context(), c.tenant, heir.ID, provision.ActionQuery{})
+	actions, err := c.db.Actions(c.Context(), c.tenant, heir.ID, plan.ActionQuery{})
 	c.ok(err)
 	if len(links)+len(actions) != 0 {
 		c.Errorf("the new job inherits %d links and %d actions", len(links), len(actions))
@@ -252,6 +254,6 @@ func linkDue(at time.Time) func(slice) {
 	return func(s slice) {
 		s.Helper()
 		settled(nil)(s)
-		s.commit(provision.Batch{Links: []provision.Link{{Source: provision.Ref{Type: "User", ID: "u"}, Due: at}}})
+		s.commit(provision.Batch{Links: []plan.Link{{Source: connection.Ref{Type: "User", ID: "u"}, Due: at}}})
 	}
 }

@@ -10,6 +10,8 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/connection"
+	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
 	"lockstep/scim"
@@ -24,23 +26,23 @@ func working(t *testing.T, open Open) slice {
 }
 
 // full is an action with every field set.
-func full(id string) provision.Action {
-	user := provision.Ref{Type: "User", ID: "s-" + id}
-	return provision.Action{
-		ID: lockstep.ActionID(id), Cycle: "c1", Kind: rule.Create, Lane: provision.LaneCreate, Rank: 3,
-		Source: provision.End{Ref: user, Name: "Zoé " + id}, Target: provision.End{Ref: provision.Ref{Type: "Person", ID: "t-" + id}, Name: "ZOE"},
+func full(id string) plan.Action {
+	user := connection.Ref{Type: "User", ID: "s-" + id}
+	return plan.Action{
+		ID: lockstep.ActionID(id), Cycle: "c1", Kind: rule.Create, Lane: plan.LaneCreate, Rank: 3,
+		Source: plan.End{Ref: user, Name: "Zoé " + id}, Target: plan.End{Ref: connection.Ref{Type: "Person", ID: "t-" + id}, Name: "ZOE"},
 		Before: scim.Object{{Name: "title", Value: "a"}},
 		After:  scim.Object{{Name: "n", Value: int64(1)}, {Name: "active", Value: true}, {Name: "emails", Value: emails("x")}},
 		Refers: "boss", Reason: rule.Reason{Rule: "filter", Clause: "x", Values: []string{"a=b"}},
-		Seen: provision.Seen{Version: "v", Gone: true, Hash: "h", Config: 2}, State: provision.Planned,
+		Seen: plan.Seen{Version: "v", Gone: true, Hash: "h", Config: 2}, State: plan.Planned,
 		Code: lockstep.CodeTargetTimeout, Detail: "slow", Attempt: 2, Epoch: 4,
-		Decided: provision.Decision{By: audit.Actor{Kind: audit.Admin, ID: "g"}, At: noon}, Expires: noon.Add(1e9), Undoes: "u",
+		Decided: plan.Decision{By: audit.Actor{Kind: audit.Admin, ID: "g"}, At: noon}, Expires: noon.Add(1e9), Undoes: "u",
 		Planned: noon, Opened: noon.Add(2e9), Ended: noon.Add(3e9),
 	}
 }
 
 // jobOf sets the job, which the store knows from where the row stands.
-func jobOf(s slice, all ...provision.Action) []provision.Action {
+func jobOf(s slice, all ...plan.Action) []plan.Action {
 	for i := range all {
 		all[i].Job = s.job.ID
 	}
@@ -54,60 +56,60 @@ func testActions(t *testing.T, open Open) {
 }
 
 func actionRoundTrip(s slice) {
-	a, least := full("a1"), provision.Action{ID: "a2", State: provision.Skipped}
-	s.commit(provision.Batch{Actions: []provision.Action{a, least}})
-	read := func(want ...provision.Action) {
+	a, least := full("a1"), plan.Action{ID: "a2", State: plan.Skipped}
+	s.commit(provision.Batch{Actions: []plan.Action{a, least}})
+	read := func(want ...plan.Action) {
 		s.Helper()
-		got, err := s.db.Actions(s.Context(), s.tenant, s.job.ID, provision.ActionQuery{IDs: []lockstep.ActionID{"a2", "a1"}})
+		got, err := s.db.Actions(s.Context(), s.tenant, s.job.ID, plan.ActionQuery{IDs: []lockstep.ActionID{"a2", "a1"}})
 		s.ok(err)
 		if d := cmp.Diff(jobOf(s, want...), got); d != "" {
 			s.Error(d)
 		}
 	}
 	read(least, a)
-	a.State, a.Code, a.Target.ID, a.After, a.Rank = provision.Done, "", "t2", nil, 0
-	s.commit(provision.Batch{Actions: []provision.Action{full("a1"), a}}) // the last word counts
+	a.State, a.Code, a.Target.ID, a.After, a.Rank = plan.Done, "", "t2", nil, 0
+	s.commit(provision.Batch{Actions: []plan.Action{full("a1"), a}}) // the last word counts
 	read(least, a)
 }
 
 func actionSelect(s slice) {
-	all := map[string]provision.Action{}
-	put := func(id string, lane provision.Lane, rank int, state provision.ActionState, change func(*provision.Action)) {
-		a := provision.Action{ID: lockstep.ActionID(id), Cycle: "c1", Kind: rule.Update, Lane: lane, Rank: rank, State: state}
-		a.Source = provision.End{Ref: provision.Ref{Type: "User", ID: "s" + id}, Name: "Person " + id}
+	all := map[string]plan.Action{}
+	put := func(id string, lane plan.Lane, rank int, state plan.ActionState, change func(*plan.Action)) {
+		a := plan.Action{ID: lockstep.ActionID(id), Cycle: "c1", Kind: rule.Update, Lane: lane, Rank: rank, State: state}
+		a.Source = plan.End{Ref: connection.Ref{Type: "User", ID: "s" + id}, Name: "Person " + id}
 		if change != nil {
 			change(&a)
 		}
 		all[id] = a
-		s.commit(provision.Batch{Actions: []provision.Action{a}})
+		s.commit(provision.Batch{Actions: []plan.Action{a}})
 	}
-	put("a", provision.LaneCreate, 2, provision.Planned, func(a *provision.Action) { a.Kind, a.Refers = rule.Create, "sb" })
-	put("b", provision.LaneCreate, 1, provision.Planned, func(a *provision.Action) { a.Kind = rule.Create })
-	put("c", provision.LaneDisable, 9, provision.Open, func(a *provision.Action) { a.Target.Name = "100%_\\ÉTÉ" })
-	put("d", provision.LaneDisable, 9, provision.Done, func(a *provision.Action) { a.Source.Type = "Group" })
-	put("e", provision.LaneDelete, 0, provision.Held, func(a *provision.Action) { a.Cycle = "c0" })
-	put("f", provision.LaneUpdate, 0, provision.Planned, func(a *provision.Action) { a.Cycle = "c0" })
+	put("a", plan.LaneCreate, 2, plan.Planned, func(a *plan.Action) { a.Kind, a.Refers = rule.Create, "sb" })
+	put("b", plan.LaneCreate, 1, plan.Planned, func(a *plan.Action) { a.Kind = rule.Create })
+	put("c", plan.LaneDisable, 9, plan.Open, func(a *plan.Action) { a.Target.Name = "100%_\\ÉTÉ" })
+	put("d", plan.LaneDisable, 9, plan.Done, func(a *plan.Action) { a.Source.Type = "Group" })
+	put("e", plan.LaneDelete, 0, plan.Held, func(a *plan.Action) { a.Cycle = "c0" })
+	put("f", plan.LaneUpdate, 0, plan.Planned, func(a *plan.Action) { a.Cycle = "c0" })
 	for _, q := range []struct {
 		name string
-		q    provision.ActionQuery
+		q    plan.ActionQuery
 		want string
 	}{
-		{"all, in the order of work", provision.ActionQuery{}, "cdefba"},
-		{"cycle", provision.ActionQuery{Cycle: "c1"}, "cdba"},
-		{"state", provision.ActionQuery{Cycle: "c1", States: []provision.ActionState{provision.Planned}}, "ba"},
-		{"limit", provision.ActionQuery{Cycle: "c1", States: []provision.ActionState{provision.Planned}, Limit: 1}, "b"},
-		{"states", provision.ActionQuery{Cycle: "c1", States: []provision.ActionState{provision.Planned, provision.Open, provision.Held}}, "cba"},
-		{"states, limit", provision.ActionQuery{Cycle: "c1", States: []provision.ActionState{provision.Planned, provision.Open}, Limit: 2}, "cb"},
-		{"state of any cycle", provision.ActionQuery{States: []provision.ActionState{provision.Held}}, "e"},
-		{"kinds", provision.ActionQuery{Kinds: []rule.Kind{rule.Create, rule.Delete}}, "ba"},
-		{"source", provision.ActionQuery{Source: provision.Ref{Type: "User", ID: "sb"}}, "b"},
-		{"source of another type", provision.ActionQuery{Source: provision.Ref{Type: "User", ID: "sd"}}, ""},
-		{"ids and state", provision.ActionQuery{IDs: []lockstep.ActionID{"a", "c", "none"}, States: []provision.ActionState{provision.Open}}, "c"},
-		{"newest", provision.ActionQuery{Newest: true}, "fedcba"},
-		{"newest after", provision.ActionQuery{Newest: true, After: "e", Limit: 2}, "dc"},
-		{"text", provision.ActionQuery{Text: "SON a"}, "a"},
-		{"text with signs", provision.ActionQuery{Text: "%_\\été"}, "c"},
-		{"text that is no pattern", provision.ActionQuery{Text: "P%n"}, ""},
+		{"all, in the order of work", plan.ActionQuery{}, "cdefba"},
+		{"cycle", plan.ActionQuery{Cycle: "c1"}, "cdba"},
+		{"state", plan.ActionQuery{Cycle: "c1", States: []plan.ActionState{plan.Planned}}, "ba"},
+		{"limit", plan.ActionQuery{Cycle: "c1", States: []plan.ActionState{plan.Planned}, Limit: 1}, "b"},
+		{"states", plan.ActionQuery{Cycle: "c1", States: []plan.ActionState{plan.Planned, plan.Open, plan.Held}}, "cba"},
+		{"states, limit", plan.ActionQuery{Cycle: "c1", States: []plan.ActionState{plan.Planned, plan.Open}, Limit: 2}, "cb"},
+		{"state of any cycle", plan.ActionQuery{States: []plan.ActionState{plan.Held}}, "e"},
+		{"kinds", plan.ActionQuery{Kinds: []rule.Kind{rule.Create, rule.Delete}}, "ba"},
+		{"source", plan.ActionQuery{Source: connection.Ref{Type: "User", ID: "sb"}}, "b"},
+		{"source of another type", plan.ActionQuery{Source: connection.Ref{Type: "User", ID: "sd"}}, ""},
+		{"ids and state", plan.ActionQuery{IDs: []lockstep.ActionID{"a", "c", "none"}, States: []plan.ActionState{plan.Open}}, "c"},
+		{"newest", plan.ActionQuery{Newest: true}, "fedcba"},
+		{"newest after", plan.ActionQuery{Newest: true, After: "e", Limit: 2}, "dc"},
+		{"text", plan.ActionQuery{Text: "SON a"}, "a"},
+		{"text with signs", plan.ActionQuery{Text: "%_\\été"}, "c"},
+		{"text that is no pattern", plan.ActionQuery{Text: "P%n"}, ""},
 	} {
 		got, err := s.db.Actions(s.Context(), s.tenant, s.job.ID, q.q)
 		s.ok(err)
@@ -129,18 +131,18 @@ func actionSelect(s slice) {
 	if slices.Sort(creates); !slices.Equal(creates, []string{"asasb", "bsb"}) {
 		s.Errorf("creates: %v", creates)
 	}
-	s.commit(provision.Batch{Links: []provision.Link{
-		{Source: provision.Ref{Type: "User", ID: "1"}, Target: "t1"},
-		{Source: provision.Ref{Type: "User", ID: "2"}, Target: "t2", Disabled: true},
-		{Source: provision.Ref{Type: "User", ID: "3"}},
-		{Source: provision.Ref{Type: "Group", ID: "1"}, Target: "t1"},
+	s.commit(provision.Batch{Links: []plan.Link{
+		{Source: connection.Ref{Type: "User", ID: "1"}, Target: "t1"},
+		{Source: connection.Ref{Type: "User", ID: "2"}, Target: "t2", Disabled: true},
+		{Source: connection.Ref{Type: "User", ID: "3"}},
+		{Source: connection.Ref{Type: "Group", ID: "1"}, Target: "t1"},
 	}})
 	tally, err := s.db.Tally(s.Context(), s.tenant, s.job.ID, "c1")
 	s.ok(err)
-	want := provision.Tally{
-		Actions: map[provision.TallyKey]int{
-			{State: provision.Planned, Kind: rule.Create, Type: "User"}: 2, {State: provision.Open, Kind: rule.Update, Type: "User"}: 1,
-			{State: provision.Done, Kind: rule.Update, Type: "Group"}: 1,
+	want := plan.Tally{
+		Actions: map[plan.TallyKey]int{
+			{State: plan.Planned, Kind: rule.Create, Type: "User"}: 2, {State: plan.Open, Kind: rule.Update, Type: "User"}: 1,
+			{State: plan.Done, Kind: rule.Update, Type: "Group"}: 1,
 		},
 		Linked: map[string]int{"User": 1, "Group": 1},
 	}
@@ -159,50 +161,50 @@ func actionOpen(s slice) {
 		batch.Ranks = append(batch.Ranks, provision.Rank{Action: a.ID, Rank: 100 - i})
 	}
 	s.commit(batch)
-	got, err := s.db.Actions(s.Context(), s.tenant, s.job.ID, provision.ActionQuery{Cycle: "c1", States: []provision.ActionState{provision.Open}, Limit: 100})
+	got, err := s.db.Actions(s.Context(), s.tenant, s.job.ID, plan.ActionQuery{Cycle: "c1", States: []plan.ActionState{plan.Open}, Limit: 100})
 	s.ok(err)
 	if len(got) != 70 || got[0].ID != "a69" || got[0].Rank != 31 || got[0].Attempt != 3 || got[0].Epoch != s.job.Epoch || got[0].Opened.Equal(noon.Add(2e9)) {
 		s.Errorf("opened: %d rows, first %+v", len(got), got[0])
 	}
 	held := full("b1")
-	held.State = provision.Held
-	s.commit(provision.Batch{Actions: []provision.Action{held, full("b2")}})
+	held.State = plan.Held
+	s.commit(provision.Batch{Actions: []plan.Action{held, full("b2")}})
 	s.refuses(lockstep.CodePlanStale, provision.Batch{Opened: []lockstep.ActionID{"b1", "b2"}})
-	if got, err = s.db.Actions(s.Context(), s.tenant, s.job.ID, provision.ActionQuery{IDs: []lockstep.ActionID{"b2"}}); err != nil || got[0].State != provision.Planned {
+	if got, err = s.db.Actions(s.Context(), s.tenant, s.job.ID, plan.ActionQuery{IDs: []lockstep.ActionID{"b2"}}); err != nil || got[0].State != plan.Planned {
 		s.Errorf("half of the rows were opened: %+v, %v", got, err)
 	}
 }
 
 func testLinks(t *testing.T, open Open) {
 	s := working(t, open)
-	user := func(id string) provision.Ref { return provision.Ref{Type: "User", ID: id} }
-	whole := provision.Link{
+	user := func(id string) connection.Ref { return connection.Ref{Type: "User", ID: id} }
+	whole := plan.Link{
 		Source: user("a"), Name: "Ada", Target: "t1", Matched: "userName", Key: "ada", Image: scim.Object{{Name: "title", Value: "x"}}, Version: "v",
 		Disabled: true, Verdict: rule.Verdict{In: true, Reason: rule.Reason{Rule: "assigned"}}, Code: lockstep.CodeTargetTimeout, Detail: "slow",
 		Attempts: 3, Due: noon, Seen: "c1",
 	}
-	s.commit(provision.Batch{Links: []provision.Link{
+	s.commit(provision.Batch{Links: []plan.Link{
 		whole,
 		{Source: user("b"), Target: "t2", Key: "bob", Due: noon.Add(time.Hour), Seen: "c2"},
 		{Source: user("c"), Key: "bob", Due: noon.Add(-time.Hour)},
 		{Source: user("d")},
-		{Source: provision.Ref{Type: "Group", ID: "a"}, Target: "t1", Key: "ada", Due: noon},
+		{Source: connection.Ref{Type: "Group", ID: "a"}, Target: "t1", Key: "ada", Due: noon},
 	}})
 	for _, q := range []struct {
 		name string
-		q    provision.LinkQuery
+		q    plan.LinkQuery
 		want string
 	}{
-		{"sources", provision.LinkQuery{Sources: []string{"a", "d", "x"}}, "ad"},
-		{"targets", provision.LinkQuery{Targets: []string{"t1", "t2", ""}}, "ab"},
-		{"keys", provision.LinkQuery{Keys: []string{"bob", ""}}, "bc"},
-		{"no keys", provision.LinkQuery{Keys: []string{}}, ""},
-		{"all", provision.LinkQuery{}, "abcd"},
-		{"page", provision.LinkQuery{After: "a", Limit: 2}, "bc"},
-		{"due", provision.LinkQuery{DueBefore: noon}, "ac"},
-		{"due, page", provision.LinkQuery{DueBefore: noon, After: "a"}, "c"},
-		{"unseen", provision.LinkQuery{Unseen: "c1"}, "b"},
-		{"unseen and due", provision.LinkQuery{Unseen: "c2", DueBefore: noon}, "a"},
+		{"sources", plan.LinkQuery{Sources: []string{"a", "d", "x"}}, "ad"},
+		{"targets", plan.LinkQuery{Targets: []string{"t1", "t2", ""}}, "ab"},
+		{"keys", plan.LinkQuery{Keys: []string{"bob", ""}}, "bc"},
+		{"no keys", plan.LinkQuery{Keys: []string{}}, ""},
+		{"all", plan.LinkQuery{}, "abcd"},
+		{"page", plan.LinkQuery{After: "a", Limit: 2}, "bc"},
+		{"due", plan.LinkQuery{DueBefore: noon}, "ac"},
+		{"due, page", plan.LinkQuery{DueBefore: noon, After: "a"}, "c"},
+		{"unseen", plan.LinkQuery{Unseen: "c1"}, "b"},
+		{"unseen and due", plan.LinkQuery{Unseen: "c2", DueBefore: noon}, "a"},
 	} {
 		q.q.Type = "User"
 		got, err := s.db.Links(t.Context(), s.tenant, s.job.ID, q.q)
@@ -215,39 +217,39 @@ func testLinks(t *testing.T, open Open) {
 			t.Errorf("%s: got %s, want %s", q.name, ids, q.want)
 		}
 	}
-	read := func(want ...provision.Link) {
+	read := func(want ...plan.Link) {
 		t.Helper()
-		got, err := s.db.Links(t.Context(), s.tenant, s.job.ID, provision.LinkQuery{Type: "User", Sources: []string{"a"}})
+		got, err := s.db.Links(t.Context(), s.tenant, s.job.ID, plan.LinkQuery{Type: "User", Sources: []string{"a"}})
 		s.ok(err)
 		if d := cmp.Diff(want, got); d != "" {
 			t.Error(d)
 		}
 	}
 	read(whole)
-	least := provision.Link{Source: user("a")}
-	s.commit(provision.Batch{Links: []provision.Link{whole, least}})
+	least := plan.Link{Source: user("a")}
+	s.commit(provision.Batch{Links: []plan.Link{whole, least}})
 	read(least)
-	s.commit(provision.Batch{Unlink: []provision.Ref{user("a"), user("none")}})
+	s.commit(provision.Batch{Unlink: []connection.Ref{user("a"), user("none")}})
 	read()
 }
 
 func testListing(t *testing.T, open Open) {
 	s := working(t, open)
-	object := func(id string) provision.Object {
-		return provision.Object{
-			Ref: provision.Ref{Type: "User", ID: id}, Name: "N", Version: "v", Values: scim.Object{{Name: "active", Value: false}, {Name: "n", Value: int64(7)}},
-			Edges:   []provision.Edge{{Attribute: "manager", To: provision.Ref{Type: "User", ID: "m"}}},
-			Enabled: true, Deleted: true, Time: noon,
+	object := func(id string) connection.Object {
+		return connection.Object{
+			Ref: connection.Ref{Type: "User", ID: id}, Name: "N", Version: "v", Values: scim.Object{{Name: "active", Value: false}, {Name: "n", Value: int64(7)}},
+			References: []connection.Reference{{Attribute: "manager", To: connection.Ref{Type: "User", ID: "m"}}},
+			Enabled:    true, Deleted: true, Time: noon,
 		}
 	}
-	name := func(v string) provision.Key { return provision.Key{Attribute: "userName", Value: v} }
-	mail := provision.Key{Attribute: "mail", Value: "x"}
-	s.commit(provision.Batch{Listed: []provision.Listed{
-		{Object: object("1"), Keys: []provision.Key{name("ada"), mail}},
-		{Object: object("2"), Keys: []provision.Key{name("bob"), mail, mail}},
-		{Object: provision.Object{Ref: provision.Ref{Type: "Group", ID: "3"}}, Keys: []provision.Key{name("ada")}},
+	name := func(v string) plan.Key { return plan.Key{Attribute: "userName", Value: v} }
+	mail := plan.Key{Attribute: "mail", Value: "x"}
+	s.commit(provision.Batch{Listed: []plan.Listed{
+		{Object: object("1"), Keys: []plan.Key{name("ada"), mail}},
+		{Object: object("2"), Keys: []plan.Key{name("bob"), mail, mail}},
+		{Object: connection.Object{Ref: connection.Ref{Type: "Group", ID: "3"}}, Keys: []plan.Key{name("ada")}},
 	}})
-	read := func(want []provision.Listed, keys ...provision.Key) {
+	read := func(want []plan.Listed, keys ...plan.Key) {
 		t.Helper()
 		got, err := s.db.Listed(t.Context(), s.tenant, s.job.ID, "User", keys)
 		s.ok(err)
@@ -255,34 +257,34 @@ func testListing(t *testing.T, open Open) {
 			t.Error(d)
 		}
 	}
-	read([]provision.Listed{{Object: object("1"), Keys: []provision.Key{name("ada")}}}, name("ada"), name("zoe"))
-	read([]provision.Listed{{Object: object("1"), Keys: []provision.Key{mail}}, {Object: object("2"), Keys: []provision.Key{mail}}}, mail)
-	read([]provision.Listed{}, name("x"))
+	read([]plan.Listed{{Object: object("1"), Keys: []plan.Key{name("ada")}}}, name("ada"), name("zoe"))
+	read([]plan.Listed{{Object: object("1"), Keys: []plan.Key{mail}}, {Object: object("2"), Keys: []plan.Key{mail}}}, mail)
+	read([]plan.Listed{}, name("x"))
 	renewed := object("1")
 	renewed.Name = "renewed"
-	s.commit(provision.Batch{Unlist: true, Listed: []provision.Listed{{Object: renewed, Keys: []provision.Key{name("ada")}}}})
-	read([]provision.Listed{{Object: renewed, Keys: []provision.Key{name("ada")}}}, name("ada"))
-	read([]provision.Listed{}, mail)
+	s.commit(provision.Batch{Unlist: true, Listed: []plan.Listed{{Object: renewed, Keys: []plan.Key{name("ada")}}}})
+	read([]plan.Listed{{Object: renewed, Keys: []plan.Key{name("ada")}}}, name("ada"))
+	read([]plan.Listed{}, mail)
 	s.commit(provision.Batch{Unlist: true})
-	read([]provision.Listed{}, name("ada"))
+	read([]plan.Listed{}, name("ada"))
 }
 
 func testDecisions(t *testing.T, open Open) {
 	s := working(t, open)
-	row := func(id string, state provision.ActionState) provision.Action {
+	row := func(id string, state plan.ActionState) plan.Action {
 		a := full(id)
-		a.State, a.Decided, a.Ended = state, provision.Decision{}, time.Time{}
+		a.State, a.Decided, a.Ended = state, plan.Decision{}, time.Time{}
 		return a
 	}
-	plan := provision.Cycle{ID: "c1", Phase: provision.Review, Began: noon}
+	review := provision.Cycle{ID: "c1", Phase: provision.Review, Began: noon}
 	job := s.job
-	s.commit(provision.Batch{Cycle: &plan, Job: &job, Actions: []provision.Action{
-		row("h1", provision.Held), row("h2", provision.Held), row("p1", provision.Planned), row("p2", provision.Planned), row("d1", provision.Done),
+	s.commit(provision.Batch{Cycle: &review, Job: &job, Actions: []plan.Action{
+		row("h1", plan.Held), row("h2", plan.Held), row("p1", plan.Planned), row("p2", plan.Planned), row("d1", plan.Done),
 	}})
 	decide := func(v provision.Verdict) error { return s.db.Decide(t.Context(), admin, s.tenant, s.job.ID, v) }
 	states := func(want string) {
 		t.Helper()
-		all, err := s.db.Actions(t.Context(), s.tenant, s.job.ID, provision.ActionQuery{})
+		all, err := s.db.Actions(t.Context(), s.tenant, s.job.ID, plan.ActionQuery{})
 		s.ok(err)
 		got := ""
 		for _, a := range all {
@@ -302,19 +304,19 @@ func testDecisions(t *testing.T, open Open) {
 	if j := s.reload(s.job.ID); j.Cycle.Phase != provision.Applying {
 		t.Errorf("phase %s", j.Cycle.Phase)
 	}
-	got, err := s.db.Actions(t.Context(), s.tenant, s.job.ID, provision.ActionQuery{IDs: []lockstep.ActionID{"h1", "p1"}})
+	got, err := s.db.Actions(t.Context(), s.tenant, s.job.ID, plan.ActionQuery{IDs: []lockstep.ActionID{"h1", "p1"}})
 	s.ok(err)
 	if got[0].Decided.By != admin || !got[0].Ended.IsZero() || got[1].Decided.At.IsZero() || got[1].Ended.IsZero() {
 		t.Errorf("decided rows: %+v", got)
 	}
 	s.fails(decide(provision.Verdict{Cycle: "c1", Discard: true}), lockstep.CodePlanStale)
-	s.commit(provision.Batch{Cycle: &plan})
+	s.commit(provision.Batch{Cycle: &review})
 	s.ok(decide(provision.Verdict{Cycle: "c1", Discard: true}))
 	states("d1=done h1=left_out h2=left_out p1=rejected p2=left_out")
 	if j := s.reload(s.job.ID); j.Cycle != nil {
 		t.Errorf("the plan is still open: %+v", j.Cycle)
 	}
-	s.commit(provision.Batch{Actions: []provision.Action{row("h3", provision.Held)}})
+	s.commit(provision.Batch{Actions: []plan.Action{row("h3", plan.Held)}})
 	s.ok(decide(provision.Verdict{Approve: []lockstep.ActionID{"h3"}}))
 	if j := s.reload(s.job.ID); j.NextRun.IsZero() {
 		t.Error("approving what was held does not run the job")

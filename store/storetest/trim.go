@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/store"
 )
@@ -18,12 +19,12 @@ func testTrim(t *testing.T, open Open) {
 	young := c.user("young")
 	s := c.claim(c.job("webex", nil).ID)
 	oldAction, openAction := full(idAt(noon)), full(idAt(noon.Add(time.Millisecond)))
-	openAction.State, openAction.Ended = provision.Open, time.Time{}
+	openAction.State, openAction.Ended = plan.Open, time.Time{}
 	youngAction := full(idAt(now))
 	oldCycle := provision.Cycle{ID: lockstep.CycleID(idAt(noon)), Phase: provision.Ended, Began: noon, EndedAt: noon}
 	openCycle := provision.Cycle{ID: lockstep.CycleID(idAt(noon.Add(time.Millisecond))), Phase: provision.Applying, Began: noon}
 	s.commit(provision.Batch{Cycle: &oldCycle})
-	s.commit(provision.Batch{Cycle: &openCycle, Actions: []provision.Action{oldAction, openAction, youngAction}})
+	s.commit(provision.Batch{Cycle: &openCycle, Actions: []plan.Action{oldAction, openAction, youngAction}})
 
 	c.ok(c.db.Trim(t.Context(), store.Retention{})) // keeps everything
 	if got := c.events(0); len(got) != 1000 {
@@ -42,7 +43,7 @@ func testTrim(t *testing.T, open Open) {
 	if pos := c.commit(person("next")); pos != 1502 {
 		t.Errorf("position %d after trimming", pos)
 	}
-	actions, err := c.db.Actions(t.Context(), c.tenant, s.job.ID, provision.ActionQuery{Newest: true})
+	actions, err := c.db.Actions(t.Context(), c.tenant, s.job.ID, plan.ActionQuery{Newest: true})
 	c.ok(err)
 	if len(actions) != 2 || actions[0].ID != youngAction.ID || actions[1].ID != openAction.ID {
 		t.Errorf("actions: %+v", actions)

@@ -1,4 +1,4 @@
-package provision
+package directory
 
 import (
 	"context"
@@ -9,138 +9,138 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/connection"
 	"lockstep/directory"
 	"lockstep/rule"
 	"lockstep/scim"
 )
 
-// hubTarget writes one tenant's directory, for an inbound job. Soft-deleted objects are listed as well, so that somebody who
+// target writes one tenant's directory, for an inbound job. Soft-deleted objects are listed as well, so that somebody who
 // comes back is restored and not created a second time. It commits the operations of a call together and, when that
 // fails, one by one, so that one bad object does not hold up the rest.
-type hubTarget struct {
+type target struct {
 	dir     directory.Store
-	schemas hubSchemas
+	schemas schemas
 	tenant  lockstep.TenantID
-	job     Job
+	by      audit.Actor
 }
 
-const hubBatch = 100
+const batchSize = 100
 
-func (h *hubTarget) Describe(ctx context.Context) (System, error) {
+func (h *target) Describe(ctx context.Context) (connection.System, error) {
 	types, err := h.schemas.types(ctx, h.tenant)
-	return System{
+	return connection.System{
 		Name: "the directory", Key: "directory/" + string(h.tenant),
 		Types:     types,
-		FindBy:    map[string][]string{userType: {"userName", "externalId", `emails[type eq "work"].value`}, groupType: {"displayName", "externalId"}},
-		Unique:    map[string][]string{userType: {"userName"}},
-		FindBatch: hubPage, Batch: hubBatch, Connections: 4, MaxMembers: 10_000, SoftDelete: true, Nesting: true,
-		References: []string{managerAttribute, memberAttribute}, Lag: 1, // a commit is listed at once
+		FindBy:    map[string][]string{connection.UserType: {"userName", "externalId", `emails[type eq "work"].value`}, connection.GroupType: {"displayName", "externalId"}},
+		Unique:    map[string][]string{connection.UserType: {"userName"}},
+		FindBatch: pageSize, Batch: batchSize, Connections: 4, MaxMembers: 10_000, SoftDelete: true, Nesting: true,
+		References: []string{connection.Manager, connection.Members}, Lag: 1, // a commit is listed at once
 	}, err
 }
 
-func (h *hubTarget) Test(ctx context.Context, report func(Check)) error {
+func (h *target) Test(ctx context.Context, report func(connection.Check)) error {
 	_, err := h.dir.Head(ctx, h.tenant)
-	report(Check{Name: "read the directory", OK: err == nil, Code: lockstep.CodeOf(err)})
+	report(connection.Check{Name: "read the directory", OK: err == nil, Code: lockstep.CodeOf(err)})
 	return err
 }
 
-func (h *hubTarget) List(ctx context.Context, typ string, page func([]Object) error) error {
-	if typ == groupType {
+func (h *target) List(ctx context.Context, typ string, page func([]connection.Object) error) error {
+	if typ == connection.GroupType {
 		return h.listGroups(ctx, page)
 	}
-	for q := (directory.UserQuery{Limit: hubPage, Deleted: true}); ; {
+	for q := (directory.UserQuery{Limit: pageSize, Deleted: true}); ; {
 		users, err := h.dir.Users(ctx, h.tenant, q)
 		if err != nil {
 			return err
 		}
-		if err := page(userTargets(users)); err != nil || len(users) < hubPage {
+		if err := page(userTargets(users)); err != nil || len(users) < pageSize {
 			return err
 		}
 		q.After = users[len(users)-1].ID
 	}
 }
 
-func (h *hubTarget) listGroups(ctx context.Context, page func([]Object) error) error {
-	for q := (directory.GroupQuery{Limit: hubPage, Deleted: true}); ; {
+func (h *target) listGroups(ctx context.Context, page func([]connection.Object) error) error {
+	for q := (directory.GroupQuery{Limit: pageSize, Deleted: true}); ; {
 		groups, err := h.dir.Groups(ctx, h.tenant, q)
 		if err != nil {
 			return err
 		}
-		if err := page(groupTargets(groups)); err != nil || len(groups) < hubPage {
+		if err := page(groupTargets(groups)); err != nil || len(groups) < pageSize {
 			return err
 		}
 		q.After = groups[len(groups)-1].ID
 	}
 }
 
-func userTargets(users []directory.User) []Object {
-	objects := make([]Object, len(users))
+func userTargets(users []directory.User) []connection.Object {
+	objects := make([]connection.Object, len(users))
 	for i, u := range users {
-		objects[i] = Object{
-			Ref: Ref{userType, string(u.ID)}, Name: u.Attributes.Text("userName"), Version: strconv.FormatInt(u.Version, 10),
+		objects[i] = connection.Object{
+			Ref: connection.Ref{Type: connection.UserType, ID: string(u.ID)}, Name: u.Attributes.Text("userName"), Version: strconv.FormatInt(u.Version, 10),
 			Values: u.Attributes, Enabled: u.Active, Deleted: !u.Deleted.IsZero(),
 		}
 	}
 	return objects
 }
 
-func groupTargets(groups []directory.Group) []Object {
-	objects := make([]Object, len(groups))
+func groupTargets(groups []directory.Group) []connection.Object {
+	objects := make([]connection.Object, len(groups))
 	for i, g := range groups {
-		objects[i] = Object{
-			Ref: Ref{groupType, string(g.ID)}, Name: g.Attributes.Text("displayName"), Version: strconv.FormatInt(g.Version, 10),
+		objects[i] = connection.Object{
+			Ref: connection.Ref{Type: connection.GroupType, ID: string(g.ID)}, Name: g.Attributes.Text("displayName"), Version: strconv.FormatInt(g.Version, 10),
 			Values: g.Attributes, Enabled: true, Deleted: !g.Deleted.IsZero(),
 		}
 	}
 	return objects
 }
 
-func (h *hubTarget) Find(ctx context.Context, typ, attribute string, values ...string) ([]Object, error) {
-	if typ == groupType {
-		groups, err := h.dir.Groups(ctx, h.tenant, directory.GroupQuery{Attribute: attribute, Values: values, Limit: 2 * hubPage, Deleted: true})
+func (h *target) Find(ctx context.Context, typ, attribute string, values ...string) ([]connection.Object, error) {
+	if typ == connection.GroupType {
+		groups, err := h.dir.Groups(ctx, h.tenant, directory.GroupQuery{Attribute: attribute, Values: values, Limit: 2 * pageSize, Deleted: true})
 		return groupTargets(groups), err
 	}
 	if attribute == `emails[type eq "work"].value` {
 		attribute = "email"
 	}
-	users, err := h.dir.Users(ctx, h.tenant, directory.UserQuery{Attribute: attribute, Values: values, Limit: 2 * hubPage, Deleted: true})
+	users, err := h.dir.Users(ctx, h.tenant, directory.UserQuery{Attribute: attribute, Values: values, Limit: 2 * pageSize, Deleted: true})
 	return userTargets(users), err
 }
 
-func (h *hubTarget) Get(ctx context.Context, ref Ref) (Object, error) {
-	var objects []Object
-	if ref.Type == groupType {
+func (h *target) Get(ctx context.Context, ref connection.Ref) (connection.Object, error) {
+	var objects []connection.Object
+	if ref.Type == connection.GroupType {
 		groups, err := h.dir.Groups(ctx, h.tenant, directory.GroupQuery{IDs: []lockstep.GroupID{lockstep.GroupID(ref.ID)}, Deleted: true})
 		if err != nil {
-			return Object{}, err
+			return connection.Object{}, err
 		}
 		objects = groupTargets(groups)
 	} else {
 		users, err := h.dir.Users(ctx, h.tenant, directory.UserQuery{IDs: []lockstep.UserID{lockstep.UserID(ref.ID)}, Deleted: true})
 		if err != nil {
-			return Object{}, err
+			return connection.Object{}, err
 		}
 		objects = userTargets(users)
 	}
 	if len(objects) == 0 {
-		return Object{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("no %s %s in the directory", ref.Type, ref.ID)}
+		return connection.Object{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("no %s %s in the directory", ref.Type, ref.ID)}
 	}
 	return objects[0], nil
 }
 
 // Apply commits each operation by itself, with its action's id in the feed; the store's writer gathers them into few
 // transactions.
-func (h *hubTarget) Apply(ctx context.Context, ops []Operation) []Result {
-	results := make([]Result, len(ops))
+func (h *target) Apply(ctx context.Context, ops []connection.Operation) []connection.Result {
+	results := make([]connection.Result, len(ops))
 	var all sync.WaitGroup
 	for i := range ops {
 		all.Go(func() {
 			changes, id, err := h.changes(ctx, &ops[i])
 			if err == nil && len(changes) > 0 {
-				by := audit.Actor{Kind: audit.Job, ID: string(h.job.ID), Name: h.job.Name}
-				_, err = h.dir.Commit(ctx, h.tenant, by, ops[i].Action, changes...)
+				_, err = h.dir.Commit(ctx, h.tenant, h.by, ops[i].Action, changes...)
 			}
-			results[i] = Result{ID: id, Err: err}
+			results[i] = connection.Result{ID: id, Err: err}
 		})
 	}
 	all.Wait()
@@ -149,8 +149,8 @@ func (h *hubTarget) Apply(ctx context.Context, ops []Operation) []Result {
 
 // changes turns an operation into changes of the directory. An update merges what is ours into what is there, since others
 // may own the rest.
-func (h *hubTarget) changes(ctx context.Context, op *Operation) ([]directory.Change, string, error) {
-	if op.Ref.Type == groupType {
+func (h *target) changes(ctx context.Context, op *connection.Operation) ([]directory.Change, string, error) {
+	if op.Ref.Type == connection.GroupType {
 		return h.groupChanges(ctx, op)
 	}
 	id := lockstep.UserID(op.Ref.ID)
@@ -191,7 +191,7 @@ func (h *hubTarget) changes(ctx context.Context, op *Operation) ([]directory.Cha
 
 // leave withdraws the memberships of somebody whom the source has deleted. Kept, they would be his again if he came back,
 // although no source gave them to him.
-func (h *hubTarget) leave(ctx context.Context, id lockstep.UserID) ([]directory.Change, error) {
+func (h *target) leave(ctx context.Context, id lockstep.UserID) ([]directory.Change, error) {
 	members, err := h.dir.Members(ctx, h.tenant, directory.MemberQuery{IDs: []string{string(id)}, Limit: memberPage})
 	changes := make([]directory.Change, 0, len(members)+1)
 	for _, m := range members {
@@ -200,7 +200,7 @@ func (h *hubTarget) leave(ctx context.Context, id lockstep.UserID) ([]directory.
 	return changes, err
 }
 
-func (h *hubTarget) groupChanges(ctx context.Context, op *Operation) ([]directory.Change, string, error) {
+func (h *target) groupChanges(ctx context.Context, op *connection.Operation) ([]directory.Change, string, error) {
 	id := lockstep.GroupID(op.Ref.ID)
 	switch op.Kind {
 	case rule.Create:
@@ -253,27 +253,27 @@ func merge(o *scim.Object, before, after scim.Object) {
 	}
 }
 
-func setManager(o *scim.Object, op *Operation) {
+func setManager(o *scim.Object, op *connection.Operation) {
 	ext, _ := o.Get(enterprise).(scim.Object)
 	ext = ext.Clone()
 	for _, ref := range op.Remove {
-		if ref.Attribute == managerAttribute {
-			ext.Delete(managerAttribute)
+		if ref.Attribute == connection.Manager {
+			ext.Delete(connection.Manager)
 		}
 	}
 	for _, ref := range op.Add {
-		if ref.Attribute == managerAttribute {
-			ext.Set(managerAttribute, scim.Object{{Name: "value", Value: ref.To.ID}})
+		if ref.Attribute == connection.Manager {
+			ext.Set(connection.Manager, scim.Object{{Name: "value", Value: ref.To.ID}})
 		}
 	}
 	o.Set(enterprise, ext)
 }
 
-func memberChanges(g lockstep.GroupID, op *Operation) []directory.Change {
-	members := func(refs []Reference) []directory.Member {
+func memberChanges(g lockstep.GroupID, op *connection.Operation) []directory.Change {
+	members := func(refs []connection.Reference) []directory.Member {
 		var ms []directory.Member
 		for _, ref := range refs {
-			if ref.Attribute == memberAttribute {
+			if ref.Attribute == connection.Members {
 				ms = append(ms, directory.Member{Group: g, Kind: directory.Kind(ref.To.Type), ID: ref.To.ID})
 			}
 		}

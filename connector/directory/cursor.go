@@ -1,4 +1,4 @@
-package provision
+package directory
 
 import (
 	"fmt"
@@ -6,9 +6,10 @@ import (
 	"strings"
 
 	"lockstep"
+	"lockstep/connection"
 )
 
-// hubCursor is a position in a hubSource. Its text is one of
+// cursor is a position in a source. Its text is one of
 //
 //	""                                    everything from the start
 //	u/<pos>/<after>                       the full read stands after this user; pos is the head it began at
@@ -16,14 +17,14 @@ import (
 //	p/<pos>/<since>                       everything up to this feed position has been read; the read before began at since
 //	p/<pos>/<since>/<began>/<end>/<after> amid a read that began at began: of what the feed has up to end, everything up to
 //	                                      the object after has been given out
-type hubCursor struct {
+type cursor struct {
 	stage             string // "", "u", "g", "p"
 	pos               int64
 	since, began, end int64  // stage p
 	after             string // an id; in stage p it begins with u or g, for users come before groups
 }
 
-func (c hubCursor) String() string {
+func (c cursor) String() string {
 	switch {
 	case c.stage == "":
 		return ""
@@ -35,8 +36,8 @@ func (c hubCursor) String() string {
 	return fmt.Sprintf("p/%d/%d/%d/%d/%s", c.pos, c.since, c.began, c.end, c.after)
 }
 
-// parseHubCursor reads a cursor; one that it does not know has expired.
-func parseHubCursor(text Cursor) (c hubCursor, err error) {
+// parseCursor reads a cursor; one that it does not know has expired.
+func parseCursor(text connection.Cursor) (c cursor, err error) {
 	if text == "" {
 		return c, nil
 	}
@@ -51,11 +52,11 @@ func parseHubCursor(text Cursor) (c hubCursor, err error) {
 	case c.stage == "p" && len(parts) == 6:
 		numbers, c.after = []*int64{&c.pos, &c.since, &c.began, &c.end}, parts[5]
 	default:
-		return hubCursor{}, lockstep.ErrCursorExpired
+		return cursor{}, lockstep.ErrCursorExpired
 	}
 	for i, n := range numbers {
 		if *n, err = strconv.ParseInt(parts[i+1], 10, 64); err != nil {
-			return hubCursor{}, lockstep.ErrCursorExpired
+			return cursor{}, lockstep.ErrCursorExpired
 		}
 	}
 	if len(numbers) == 2 {
@@ -64,9 +65,9 @@ func parseHubCursor(text Cursor) (c hubCursor, err error) {
 	return c, nil
 }
 
-// hubPosition returns the feed position that a finished read's cursor stands for.
-func hubPosition(text Cursor) int64 {
-	c, err := parseHubCursor(text)
+// Position implements connection.Positioned: the place in the change feed that a finished read's cursor stands for.
+func (*source) Position(text connection.Cursor) int64 {
+	c, err := parseCursor(text)
 	if err != nil || c.stage != "p" {
 		return 0
 	}

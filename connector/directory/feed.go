@@ -1,4 +1,4 @@
-package provision
+package directory
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"lockstep"
+	"lockstep/connection"
 	"lockstep/directory"
 )
 
@@ -15,13 +16,13 @@ type touched struct {
 	users  map[lockstep.UserID]bool
 	groups map[lockstep.GroupID]bool // their own attributes or assignment
 	pairs  map[pair]bool             // memberships that may have changed
-	gone   []Ref
+	gone   []connection.Ref
 }
 
 // pair is a group and one of its possible members.
 type pair struct {
 	group  lockstep.GroupID
-	member Ref
+	member connection.Ref
 }
 
 // readFeed pages what has changed since the cursor, up to the head at the beginning.
@@ -30,7 +31,7 @@ type pair struct {
 // directory shows neither when one of them is looked at. So what a change can reach is asked of all nesting and all
 // assignments that are there or that the feed tells of, back to where the read before this one began: what was gone by the
 // time that read looked is in it.
-func (h *hubSource) readFeed(ctx context.Context, c hubCursor, page func(Page) error) error {
+func (h *source) readFeed(ctx context.Context, c cursor, page func(connection.Page) error) error {
 	head, err := h.dir.Head(ctx, h.tenant) // before the view, which must not be older than what is read
 	if err != nil {
 		return err
@@ -44,7 +45,7 @@ func (h *hubSource) readFeed(ctx context.Context, c hubCursor, page func(Page) e
 		return err
 	}
 	if turned {
-		return h.readAll(ctx, hubCursor{}, page)
+		return h.readAll(ctx, cursor{}, page)
 	}
 	for c.pos < head {
 		if c.end == 0 {
@@ -63,19 +64,19 @@ func (h *hubSource) readFeed(ctx context.Context, c hubCursor, page func(Page) e
 		}
 		c.pos, c.end, c.after = c.end, 0, ""
 	}
-	return page(Page{Next: c.ended(), Last: true})
+	return page(connection.Page{Next: c.ended(), Last: true})
 }
 
 // ended is the cursor of a read that has come to its end at pos.
-func (c hubCursor) ended() Cursor {
-	return Cursor(hubCursor{stage: "p", pos: c.pos, since: c.began, began: c.pos}.String())
+func (c cursor) ended() connection.Cursor {
+	return connection.Cursor(cursor{stage: "p", pos: c.pos, since: c.began, began: c.pos}.String())
 }
 
 // lookBack adds the nesting and the assignments of groups that the feed tells of to those that there are. It reports whether the
 // app itself has changed since the cursor, so that everybody may be concerned.
-func (v *hubView) lookBack(ctx context.Context, c hubCursor) (turned bool, err error) {
+func (v *view) lookBack(ctx context.Context, c cursor) (turned bool, err error) {
 	for pos := min(c.since, c.pos); ; {
-		events, err := v.dir.Feed(ctx, v.tenant, pos, hubEvents)
+		events, err := v.dir.Feed(ctx, v.tenant, pos, feedPage)
 		if pos < c.pos && errors.Is(err, lockstep.ErrCursorExpired) {
 			pos = c.pos // so old that nothing of then is on its way any more
 			continue
@@ -94,15 +95,15 @@ func (v *hubView) lookBack(ctx context.Context, c hubCursor) (turned bool, err e
 			}
 			pos = e.Pos
 		}
-		if len(events) < hubEvents {
+		if len(events) < feedPage {
 			return turned, nil
 		}
 	}
 }
 
 // run returns the feed rows after the cursor's position, up to its end.
-func (v *hubView) run(ctx context.Context, c hubCursor) ([]directory.Event, error) {
-	events, err := v.dir.Feed(ctx, v.tenant, c.pos, hubEvents)
+func (v *view) run(ctx context.Context, c cursor) ([]directory.Event, error) {
+	events, err := v.dir.Feed(ctx, v.tenant, c.pos, feedPage)
 	for i := range events {
 		if events[i].Pos > c.end {
 			return events[:i], err
@@ -113,18 +114,18 @@ func (v *hubView) run(ctx context.Context, c hubCursor) ([]directory.Event, erro
 
 // pageRun pages what a run of feed rows touches: users, then groups, each in the order of ids, so that a reader that stops
 // between two pages goes on after the last object it was given.
-func (v *hubView) pageRun(ctx context.Context, c hubCursor, events []directory.Event, last bool, page func(Page) error) error {
+func (v *view) pageRun(ctx context.Context, c cursor, events []directory.Event, last bool, page func(connection.Page) error) error {
 	t := touched{users: map[lockstep.UserID]bool{}, groups: map[lockstep.GroupID]bool{}, pairs: map[pair]bool{}}
 	for _, e := range events {
 		if err := v.touch(ctx, &t, e); err != nil {
 			return err
 		}
 	}
-	give := func(objects []Object, after string) error {
+	give := func(objects []connection.Object, after string) error {
 		c.after = after
-		return page(Page{Objects: objects, Next: Cursor(c.String())})
+		return page(connection.Page{Objects: objects, Next: connection.Cursor(c.String())})
 	}
-	for ids := range slices.Chunk(remaining(t.users, c.after, "u"), hubPage) {
+	for ids := range slices.Chunk(remaining(t.users, c.after, "u"), pageSize) {
 		objects, err := v.users(ctx, ids)
 		if err != nil {
 			return err
@@ -140,7 +141,7 @@ func (v *hubView) pageRun(ctx context.Context, c hubCursor, events []directory.E
 	for g := range edges {
 		t.groups[g] = true
 	}
-	for ids := range slices.Chunk(remaining(t.groups, c.after, "g"), hubPage) {
+	for ids := range slices.Chunk(remaining(t.groups, c.after, "g"), pageSize) {
 		objects, err := v.partialGroups(ctx, ids, edges)
 		if err != nil {
 			return err
@@ -151,9 +152,9 @@ func (v *hubView) pageRun(ctx context.Context, c hubCursor, events []directory.E
 	}
 	c.pos, c.end, c.after = c.end, 0, ""
 	if last {
-		return page(Page{Gone: t.gone, Next: c.ended(), Last: true})
+		return page(connection.Page{Gone: t.gone, Next: c.ended(), Last: true})
 	}
-	return page(Page{Gone: t.gone, Next: Cursor(c.String())})
+	return page(connection.Page{Gone: t.gone, Next: connection.Cursor(c.String())})
 }
 
 // remaining returns the ids that come after the one given out last, in order. Users come before groups.
@@ -173,16 +174,16 @@ func remaining[K ~string](ids map[K]bool, after, stage string) []K {
 }
 
 // touch notes what one feed row asks for.
-func (v *hubView) touch(ctx context.Context, t *touched, e directory.Event) error {
+func (v *view) touch(ctx context.Context, t *touched, e directory.Event) error {
 	switch e.Object {
 	case "user":
 		if e.Op == directory.OpPurge {
-			t.gone = append(t.gone, Ref{userType, e.ID})
+			t.gone = append(t.gone, connection.Ref{Type: connection.UserType, ID: e.ID})
 		}
 		t.users[lockstep.UserID(e.ID)] = true
 	case "group":
 		if e.Op == directory.OpPurge {
-			t.gone = append(t.gone, Ref{groupType, e.ID}) // what it brought has feed rows of its own
+			t.gone = append(t.gone, connection.Ref{Type: connection.GroupType, ID: e.ID}) // what it brought has feed rows of its own
 			return nil
 		}
 		t.groups[lockstep.GroupID(e.ID)] = true
@@ -205,7 +206,7 @@ func (v *hubView) touch(ctx context.Context, t *touched, e directory.Event) erro
 			return nil
 		}
 		if !v.flatten {
-			t.pairs[pair{g, Ref{groupType, e.Member}}] = true
+			t.pairs[pair{g, connection.Ref{Type: connection.GroupType, ID: e.Member}}] = true
 		}
 		return v.touchBelow(ctx, t, g, lockstep.GroupID(e.Member))
 	}
@@ -213,7 +214,7 @@ func (v *hubView) touch(ctx context.Context, t *touched, e directory.Event) erro
 }
 
 // touchGroup notes whom a group brings to others.
-func (v *hubView) touchGroup(ctx context.Context, t *touched, g lockstep.GroupID) error {
+func (v *view) touchGroup(ctx context.Context, t *touched, g lockstep.GroupID) error {
 	if parents := v.ever.parents[g]; len(parents) == 0 && !v.given[g] {
 		return nil
 	}
@@ -222,11 +223,11 @@ func (v *hubView) touchGroup(ctx context.Context, t *touched, g lockstep.GroupID
 
 // touchMember notes what a membership of a user changes: the group's members, with flattening those of every group above,
 // and his scope.
-func (v *hubView) touchMember(t *touched, group lockstep.GroupID, user lockstep.UserID) {
+func (v *view) touchMember(t *touched, group lockstep.GroupID, user lockstep.UserID) {
 	above := v.ever.above(group)
 	for _, g := range above {
 		if v.flatten || g == group {
-			t.pairs[pair{g, Ref{userType, string(user)}}] = true
+			t.pairs[pair{g, connection.Ref{Type: connection.UserType, ID: string(user)}}] = true
 		}
 		if v.given[g] {
 			t.users[user] = true
@@ -235,7 +236,7 @@ func (v *hubView) touchMember(t *touched, group lockstep.GroupID, user lockstep.
 }
 
 // touchBelow notes the same for all users in a group inside of another.
-func (v *hubView) touchBelow(ctx context.Context, t *touched, group, inside lockstep.GroupID) error {
+func (v *view) touchBelow(ctx context.Context, t *touched, group, inside lockstep.GroupID) error {
 	above := v.ever.above(group)
 	if !v.flatten && !slices.ContainsFunc(above, func(g lockstep.GroupID) bool { return v.given[g] }) {
 		return nil
@@ -243,7 +244,7 @@ func (v *hubView) touchBelow(ctx context.Context, t *touched, group, inside lock
 	return v.usersIn(ctx, v.ever.below(inside), func(id string) {
 		for _, g := range above {
 			if v.flatten {
-				t.pairs[pair{g, Ref{userType, id}}] = true
+				t.pairs[pair{g, connection.Ref{Type: connection.UserType, ID: id}}] = true
 			}
 			if v.given[g] {
 				t.users[lockstep.UserID(id)] = true
@@ -253,7 +254,7 @@ func (v *hubView) touchBelow(ctx context.Context, t *touched, group, inside lock
 }
 
 // usersIn calls f for each user that is directly in one of the groups; a user in several is named several times.
-func (v *hubView) usersIn(ctx context.Context, groups []lockstep.GroupID, f func(id string)) error {
+func (v *view) usersIn(ctx context.Context, groups []lockstep.GroupID, f func(id string)) error {
 	for q := (directory.MemberQuery{Groups: groups, Kind: directory.UserKind}); ; {
 		members, err := v.dir.Members(ctx, v.tenant, q)
 		if err != nil {
@@ -270,22 +271,22 @@ func (v *hubView) usersIn(ctx context.Context, groups []lockstep.GroupID, f func
 }
 
 // partialGroups loads groups with those of their members that may have changed.
-func (v *hubView) partialGroups(ctx context.Context, ids []lockstep.GroupID, edges map[lockstep.GroupID][]Edge) ([]Object, error) {
+func (v *view) partialGroups(ctx context.Context, ids []lockstep.GroupID, edges map[lockstep.GroupID][]connection.Reference) ([]connection.Object, error) {
 	found, err := v.dir.Groups(ctx, v.tenant, directory.GroupQuery{IDs: ids, Deleted: true, Limit: len(ids)})
 	if err != nil {
 		return nil, err
 	}
-	objects := make([]Object, len(found))
+	objects := make([]connection.Object, len(found))
 	for i := range found {
 		o := v.groupValues(&found[i])
-		o.Partial, o.Edges = true, edges[found[i].ID]
+		o.Partial, o.References = true, edges[found[i].ID]
 		objects[i] = o
 	}
 	return objects, nil
 }
 
 // memberEdges decides for each pair whether the member belongs to the group now.
-func (v *hubView) memberEdges(ctx context.Context, pairs map[pair]bool) (map[lockstep.GroupID][]Edge, error) {
+func (v *view) memberEdges(ctx context.Context, pairs map[pair]bool) (map[lockstep.GroupID][]connection.Reference, error) {
 	if len(pairs) == 0 {
 		return nil, nil
 	}
@@ -298,7 +299,7 @@ func (v *hubView) memberEdges(ctx context.Context, pairs map[pair]bool) (map[loc
 		}
 	}
 	belongs := map[pair]bool{}
-	for chunk := range slices.Chunk(ids, hubPage) {
+	for chunk := range slices.Chunk(ids, pageSize) {
 		q := directory.MemberQuery{IDs: chunk}
 		for {
 			members, err := v.dir.Members(ctx, v.tenant, q)
@@ -311,7 +312,7 @@ func (v *hubView) memberEdges(ctx context.Context, pairs map[pair]bool) (map[loc
 					owners = v.above(m.Group)
 				}
 				for _, g := range owners {
-					belongs[pair{g, Ref{string(m.Kind), m.ID}}] = true
+					belongs[pair{g, connection.Ref{Type: string(m.Kind), ID: m.ID}}] = true
 				}
 			}
 			if len(members) < memberPage {
@@ -320,9 +321,9 @@ func (v *hubView) memberEdges(ctx context.Context, pairs map[pair]bool) (map[loc
 			q.After = members[len(members)-1]
 		}
 	}
-	edges := map[lockstep.GroupID][]Edge{}
+	edges := map[lockstep.GroupID][]connection.Reference{}
 	for p := range pairs {
-		edges[p.group] = append(edges[p.group], Edge{Attribute: memberAttribute, To: p.member, Gone: !belongs[p]})
+		edges[p.group] = append(edges[p.group], connection.Reference{Attribute: connection.Members, To: p.member, Gone: !belongs[p]})
 	}
 	return edges, nil
 }

@@ -1,4 +1,9 @@
-package provision
+// Package connection reaches an outside system: what it is and can do, the objects that cross the border, the contracts that
+// connectors fulfil, and the budget that all who use one system share.
+//
+// It knows nothing of what is said over a connection: what should be is package plan's, what is carried out package
+// provision's.
+package connection
 
 import (
 	"context"
@@ -16,23 +21,36 @@ type Ref struct{ Type, ID string }
 // Object is one object as a system shows it.
 type Object struct {
 	Ref
-	Name    string       // for people: userName, displayName
-	Version string       // opaque; "" when the system has none
-	Values  scim.Object  // attributes without id, meta, references
-	Edges   []Edge       // references to other objects of the same system
-	Partial bool         // Edges lists what changed (Gone tells how), not all there is
-	Enabled bool         // false when the object is blocked from signing in
-	Deleted bool         // soft-deleted: out of scope, restorable
-	Grants  []rule.Grant // why the object is assigned to the job's app; nil for sources without assignments
-	Time    time.Time    // when the change was made at the system, zero when unknown
+	Name       string       // for people: userName, displayName
+	Version    string       // opaque; "" when the system has none
+	Values     scim.Object  // attributes without id, meta, references
+	References []Reference  // references to other objects of the same system
+	Partial    bool         // References lists what changed (Gone tells how), not all there is
+	Enabled    bool         // false when the object is blocked from signing in
+	Deleted    bool         // soft-deleted: out of scope, restorable
+	Grants     []rule.Grant // why the object is assigned to the job's app; nil for sources without assignments
+	Time       time.Time    // when the change was made at the system, zero when unknown
 }
 
-// Edge is a reference from the object that carries it: manager, members.
-type Edge struct {
-	Attribute string // "manager" or "members"
+// Reference names another object: the manager of a person, a member of a group. In an Object both ends are objects of its own
+// system, in an Operation they are the target's.
+type Reference struct {
+	Attribute string // Manager or Members
 	To        Ref
 	Gone      bool // in a Partial object: the reference was removed
 }
+
+// Names of the attributes that are references.
+const (
+	Manager = "manager"
+	Members = "members"
+)
+
+// Resource types of the directory and of every target (RFC 7643 §4.1, §4.2).
+const (
+	UserType  = "User"
+	GroupType = "Group"
+)
 
 // Cursor is a position in a source, opaque to the engine. "" reads everything from the start.
 type Cursor string
@@ -91,11 +109,17 @@ type Source interface {
 	// Read calls page with what is new since the cursor until the last page or until page returns an error, which it passes
 	// on. A cursor that is no longer known gives lockstep.ErrCursorExpired. Users come before groups.
 	Read(ctx context.Context, from Cursor, page func(Page) error) error
-	// Get returns these objects with all their edges; unknown ones are left out.
+	// Get returns these objects with all their references; unknown ones are left out.
 	Get(ctx context.Context, refs ...Ref) ([]Object, error)
 	// Watch calls changed once it looks, since something may have happened before, and then whenever there may be something
 	// to read, until ctx ends. A source that cannot watch returns at once with errors.ErrUnsupported.
 	Watch(ctx context.Context, changed func()) error
+}
+
+// Positioned is a Source whose cursors stand for places in the directory's change feed.
+type Positioned interface {
+	// Position returns the place that the cursor of a finished read stands for, 0 for any other cursor.
+	Position(Cursor) int64
 }
 
 // Target is a system that objects are written to.
@@ -124,12 +148,6 @@ type Operation struct {
 	Add     []Reference // Create, Update, Refer: references to add or set, in the target's ids
 	Remove  []Reference // Refer: references to remove
 	Version string      // of the object when it was last seen; sent as If-Match where the target knows it
-}
-
-// Reference is an edge in the target's ids.
-type Reference struct {
-	Attribute string
-	To        Ref
 }
 
 // Result is the outcome of one Operation. Err nil means done.

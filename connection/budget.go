@@ -1,4 +1,4 @@
-package provision
+package connection
 
 import (
 	"context"
@@ -54,7 +54,7 @@ type Outcome struct {
 type waiter struct{ ready chan struct{} }
 
 const (
-	defaultConnections = 10
+	DefaultConnections = 10
 	earlyCalls         = 6                     // calls at the same time that slow start doubles up to
 	growEvery          = 32                    // answers for one more call at the same time after that
 	slack              = 20 * time.Millisecond // how much a call may start early, so that late timers cost nothing
@@ -197,7 +197,7 @@ func (b *Budget) connections() int {
 	if b.Connections > 0 {
 		return b.Connections
 	}
-	return defaultConnections
+	return DefaultConnections
 }
 
 func (b *Budget) calls() int { return min(max(int(b.open), 1), b.connections()) }

@@ -1,4 +1,10 @@
-package provision
+// Package directory makes a tenant's own directory the source or the target of a job: it reads people, groups and assignments
+// from the change feed, and writes what an inbound job brings.
+//
+// A read is either whole (users, then groups, each in the order of ids) or of what the feed tells since a position. Both
+// give objects as they are now; the feed says only which. A write merges what is the job's own into what is there, since
+// others may own the rest.
+package directory
 
 import (
 	"context"
@@ -9,6 +15,8 @@ import (
 	"strconv"
 
 	"lockstep"
+	"lockstep/audit"
+	"lockstep/connection"
 	"lockstep/directory"
 	"lockstep/rule"
 	"lockstep/scim"
@@ -17,47 +25,53 @@ import (
 // enterprise is the URN of the enterprise extension (RFC 7643 §4.3), under which the directory keeps a user's manager.
 const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
-// Resource types of the directory and of every target.
 const (
-	userType  = string(directory.UserKind)
-	groupType = string(directory.GroupKind)
+	pageSize = 500  // objects in a page
+	feedPage = 1000 // feed rows looked at together
 )
 
-// Names of the attributes that are references.
-const (
-	managerAttribute = "manager"
-	memberAttribute  = "members"
-)
+// Connector opens directories as ends of jobs. Store must be set.
+type Connector struct {
+	Store directory.Store
+	// Schemas returns the tenant's users and groups with its own attributes; nil is those of RFC 7643.
+	Schemas func(context.Context, lockstep.TenantID) (*directory.Schemas, error)
+}
 
-const (
-	hubPage   = 500  // objects in a page
-	hubEvents = 1000 // feed rows looked at together
-)
+// Source opens the tenant's directory as an app sees it. With nested, members of groups in an assigned group are assigned too.
+// With flatten, a group has the members of the groups in it, for targets that know no nested groups.
+func (c *Connector) Source(t lockstep.TenantID, app lockstep.AppID, nested, flatten bool) connection.Source {
+	return &source{dir: c.Store, schemas: c.Schemas, tenant: t, app: app, nested: nested, flatten: flatten}
+}
 
-// hubSource reads one tenant's directory as a Source, for one app.
-type hubSource struct {
+// Target opens the tenant's directory to be written in the name of by.
+func (c *Connector) Target(t lockstep.TenantID, by audit.Actor) connection.Target {
+	return &target{dir: c.Store, schemas: c.Schemas, tenant: t, by: by}
+}
+
+// source reads one tenant's directory for one app.
+type source struct {
 	dir     directory.Reader
-	schemas hubSchemas
+	schemas schemas
 	tenant  lockstep.TenantID
 	app     lockstep.AppID
 	nested  bool // members of groups in an assigned group are assigned too
 	flatten bool // the target knows no nested groups: a group has the members of its groups
 }
 
-func (h *hubSource) Describe(ctx context.Context) (System, error) {
+func (h *source) Describe(ctx context.Context) (connection.System, error) {
 	types, err := h.schemas.types(ctx, h.tenant)
-	return System{
-		Name: "the directory", Key: "directory/" + string(h.tenant), Nesting: true, References: []string{managerAttribute, memberAttribute},
+	return connection.System{
+		Name: "the directory", Key: "directory/" + string(h.tenant), Nesting: true, References: []string{connection.Manager, connection.Members},
 		Types: types,
 	}, err
 }
 
-// hubSchemas finds the schemas of a tenant's own. Nil finds none.
-type hubSchemas func(context.Context, lockstep.TenantID) (*directory.Schemas, error)
+// schemas finds the schemas of a tenant's own. Nil finds none.
+type schemas func(context.Context, lockstep.TenantID) (*directory.Schemas, error)
 
 // types are what the directory's users and groups look like, with the attributes that the tenant has added.
-func (f hubSchemas) types(ctx context.Context, t lockstep.TenantID) (map[string]*scim.Type, error) {
-	types := map[string]*scim.Type{userType: scim.UserType(), groupType: scim.GroupType()}
+func (f schemas) types(ctx context.Context, t lockstep.TenantID) (map[string]*scim.Type, error) {
+	types := map[string]*scim.Type{connection.UserType: scim.UserType(), connection.GroupType: scim.GroupType()}
 	if f == nil {
 		return types, nil
 	}
@@ -72,17 +86,17 @@ func (f hubSchemas) types(ctx context.Context, t lockstep.TenantID) (map[string]
 	return types, nil
 }
 
-func (h *hubSource) Test(ctx context.Context, report func(Check)) error {
+func (h *source) Test(ctx context.Context, report func(connection.Check)) error {
 	_, err := h.dir.Head(ctx, h.tenant)
-	report(Check{Name: "read the directory", OK: err == nil, Code: lockstep.CodeOf(err)})
+	report(connection.Check{Name: "read the directory", OK: err == nil, Code: lockstep.CodeOf(err)})
 	return err
 }
 
 // Watch is not supported: the store tells the queue of every commit.
-func (h *hubSource) Watch(context.Context, func()) error { return errors.ErrUnsupported }
+func (h *source) Watch(context.Context, func()) error { return errors.ErrUnsupported }
 
-func (h *hubSource) Read(ctx context.Context, from Cursor, page func(Page) error) error {
-	c, err := parseHubCursor(from)
+func (h *source) Read(ctx context.Context, from connection.Cursor, page func(connection.Page) error) error {
+	c, err := parseCursor(from)
 	if err != nil {
 		return err
 	}
@@ -94,7 +108,7 @@ func (h *hubSource) Read(ctx context.Context, from Cursor, page func(Page) error
 
 // readAll reads everything, from where the cursor stands. The view is as new as the position from which the next read goes on, or
 // newer: what changes from then on is in the feed after it.
-func (h *hubSource) readAll(ctx context.Context, c hubCursor, page func(Page) error) (err error) {
+func (h *source) readAll(ctx context.Context, c cursor, page func(connection.Page) error) (err error) {
 	if c.stage == "" {
 		if c.pos, err = h.dir.Head(ctx, h.tenant); err != nil {
 			return err
@@ -114,7 +128,7 @@ func (h *hubSource) readAll(ctx context.Context, c hubCursor, page func(Page) er
 	return view.readGroups(ctx, c.pos, lockstep.GroupID(c.after), page)
 }
 
-func (h *hubSource) Get(ctx context.Context, refs ...Ref) ([]Object, error) {
+func (h *source) Get(ctx context.Context, refs ...connection.Ref) ([]connection.Object, error) {
 	view, err := h.view(ctx)
 	if err != nil {
 		return nil, err
@@ -122,7 +136,7 @@ func (h *hubSource) Get(ctx context.Context, refs ...Ref) ([]Object, error) {
 	var users []lockstep.UserID
 	var groups []lockstep.GroupID
 	for _, r := range refs {
-		if r.Type == userType {
+		if r.Type == connection.UserType {
 			users = append(users, lockstep.UserID(r.ID))
 		} else {
 			groups = append(groups, lockstep.GroupID(r.ID))
@@ -144,10 +158,10 @@ func (h *hubSource) Get(ctx context.Context, refs ...Ref) ([]Object, error) {
 	return objects, nil
 }
 
-// hubView is the directory with what one read needs to know of it at hand: the app's assignments and the nesting of groups,
+// view is the directory with what one read needs to know of it at hand: the app's assignments and the nesting of groups,
 // both small beside the people.
-type hubView struct {
-	*hubSource
+type view struct {
+	*source
 	exclude map[string]bool                   // role value → excludes from provisioning
 	direct  map[string][]rule.Grant           // assigned users
 	through map[lockstep.GroupID][]rule.Grant // assigned groups
@@ -157,14 +171,14 @@ type hubView struct {
 	names   map[lockstep.GroupID]string
 }
 
-func (h *hubSource) view(ctx context.Context) (*hubView, error) {
-	v := &hubView{
-		hubSource: h,
-		exclude:   map[string]bool{},
-		given:     map[lockstep.GroupID]bool{},
-		direct:    map[string][]rule.Grant{},
-		through:   map[lockstep.GroupID][]rule.Grant{},
-		names:     map[lockstep.GroupID]string{},
+func (h *source) view(ctx context.Context) (*view, error) {
+	v := &view{
+		source:  h,
+		exclude: map[string]bool{},
+		given:   map[lockstep.GroupID]bool{},
+		direct:  map[string][]rule.Grant{},
+		through: map[lockstep.GroupID][]rule.Grant{},
+		names:   map[lockstep.GroupID]string{},
 	}
 	if err := v.loadAssignments(ctx); err != nil {
 		return nil, err
@@ -186,7 +200,7 @@ func (h *hubSource) view(ctx context.Context) (*hubView, error) {
 
 // nest takes the nesting over, but for groups that are soft-deleted: they bring nobody anywhere, and neither do their
 // assignments, until they are restored.
-func (v *hubView) nest(ctx context.Context, nested []directory.Member) error {
+func (v *view) nest(ctx context.Context, nested []directory.Member) error {
 	named := map[lockstep.GroupID]bool{}
 	for g := range v.through {
 		named[g], v.given[g] = true, true
@@ -195,7 +209,7 @@ func (v *hubView) nest(ctx context.Context, nested []directory.Member) error {
 		named[m.Group], named[lockstep.GroupID(m.ID)] = true, true
 	}
 	alive := map[lockstep.GroupID]bool{}
-	for ids := range slices.Chunk(slices.Collect(maps.Keys(named)), hubPage) {
+	for ids := range slices.Chunk(slices.Collect(maps.Keys(named)), pageSize) {
 		groups, err := v.dir.Groups(ctx, v.tenant, directory.GroupQuery{IDs: ids, Limit: len(ids)})
 		if err != nil {
 			return err
@@ -219,7 +233,7 @@ func (v *hubView) nest(ctx context.Context, nested []directory.Member) error {
 // memberPage is the page size that directory.MemberQuery's zero Limit stands for.
 const memberPage = 10_000
 
-func (v *hubView) loadAssignments(ctx context.Context) error {
+func (v *view) loadAssignments(ctx context.Context) error {
 	apps, err := v.dir.Apps(ctx, v.tenant)
 	if err != nil {
 		return err
@@ -292,9 +306,9 @@ func closure(next map[lockstep.GroupID][]lockstep.GroupID, from lockstep.GroupID
 	return all
 }
 
-func (v *hubView) readUsers(ctx context.Context, pos int64, after lockstep.UserID, page func(Page) error) error {
+func (v *view) readUsers(ctx context.Context, pos int64, after lockstep.UserID, page func(connection.Page) error) error {
 	for {
-		users, err := v.dir.Users(ctx, v.tenant, directory.UserQuery{After: after, Limit: hubPage, Deleted: true})
+		users, err := v.dir.Users(ctx, v.tenant, directory.UserQuery{After: after, Limit: pageSize, Deleted: true})
 		if err != nil {
 			return err
 		}
@@ -302,28 +316,28 @@ func (v *hubView) readUsers(ctx context.Context, pos int64, after lockstep.UserI
 		if err != nil {
 			return err
 		}
-		next := Cursor(hubCursor{stage: "g", pos: pos}.String())
-		if len(users) == hubPage {
+		next := connection.Cursor(cursor{stage: "g", pos: pos}.String())
+		if len(users) == pageSize {
 			after = users[len(users)-1].ID
-			next = Cursor(hubCursor{stage: "u", pos: pos, after: string(after)}.String())
+			next = connection.Cursor(cursor{stage: "u", pos: pos, after: string(after)}.String())
 		}
-		if err := page(Page{Objects: objects, Next: next, Whole: true}); err != nil {
+		if err := page(connection.Page{Objects: objects, Next: next, Whole: true}); err != nil {
 			return err
 		}
-		if len(users) < hubPage {
+		if len(users) < pageSize {
 			return nil
 		}
 	}
 }
 
-func (v *hubView) readGroups(ctx context.Context, pos int64, after lockstep.GroupID, page func(Page) error) error {
+func (v *view) readGroups(ctx context.Context, pos int64, after lockstep.GroupID, page func(connection.Page) error) error {
 	const limit = 50 // each comes with all its members
 	for {
 		groups, err := v.dir.Groups(ctx, v.tenant, directory.GroupQuery{After: after, Limit: limit, Deleted: true})
 		if err != nil {
 			return err
 		}
-		objects := make([]Object, 0, len(groups))
+		objects := make([]connection.Object, 0, len(groups))
 		for i := range groups {
 			o, err := v.groupObject(ctx, &groups[i])
 			if err != nil {
@@ -331,12 +345,12 @@ func (v *hubView) readGroups(ctx context.Context, pos int64, after lockstep.Grou
 			}
 			objects = append(objects, o)
 		}
-		p := Page{Objects: objects, Whole: true}
+		p := connection.Page{Objects: objects, Whole: true}
 		if p.Last = len(groups) < limit; p.Last {
-			p.Next = Cursor(hubCursor{stage: "p", pos: pos, since: pos, began: pos}.String())
+			p.Next = connection.Cursor(cursor{stage: "p", pos: pos, since: pos, began: pos}.String())
 		} else {
 			after = groups[len(groups)-1].ID
-			p.Next = Cursor(hubCursor{stage: "g", pos: pos, after: string(after)}.String())
+			p.Next = connection.Cursor(cursor{stage: "g", pos: pos, after: string(after)}.String())
 		}
 		if err := page(p); err != nil || p.Last {
 			return err
@@ -345,9 +359,9 @@ func (v *hubView) readGroups(ctx context.Context, pos int64, after lockstep.Grou
 }
 
 // users returns the objects of these users, soft-deleted ones too.
-func (v *hubView) users(ctx context.Context, ids []lockstep.UserID) ([]Object, error) {
-	var objects []Object
-	for chunk := range slices.Chunk(ids, hubPage) {
+func (v *view) users(ctx context.Context, ids []lockstep.UserID) ([]connection.Object, error) {
+	var objects []connection.Object
+	for chunk := range slices.Chunk(ids, pageSize) {
 		users, err := v.dir.Users(ctx, v.tenant, directory.UserQuery{IDs: chunk, Deleted: true, Limit: len(chunk)})
 		if err != nil {
 			return nil, err
@@ -362,7 +376,7 @@ func (v *hubView) users(ctx context.Context, ids []lockstep.UserID) ([]Object, e
 }
 
 // userObjects turns users into objects. Their memberships are read only when an assigned group could bring somebody in.
-func (v *hubView) userObjects(ctx context.Context, users []directory.User) ([]Object, error) {
+func (v *view) userObjects(ctx context.Context, users []directory.User) ([]connection.Object, error) {
 	var in map[string][]lockstep.GroupID
 	if len(v.through) > 0 && len(users) > 0 {
 		ids := make([]string, len(users))
@@ -374,15 +388,15 @@ func (v *hubView) userObjects(ctx context.Context, users []directory.User) ([]Ob
 			return nil, err
 		}
 	}
-	objects := make([]Object, len(users))
+	objects := make([]connection.Object, len(users))
 	for i := range users {
 		u := &users[i]
-		o := Object{
-			Ref: Ref{userType, string(u.ID)}, Name: u.Attributes.Text("userName"), Version: strconv.FormatInt(u.Version, 10),
+		o := connection.Object{
+			Ref: connection.Ref{Type: connection.UserType, ID: string(u.ID)}, Name: u.Attributes.Text("userName"), Version: strconv.FormatInt(u.Version, 10),
 			Values: u.Attributes, Enabled: u.Active, Deleted: !u.Deleted.IsZero(), Time: u.Modified,
 		}
 		if m := managerOf(u.Attributes); m != "" {
-			o.Edges = []Edge{{Attribute: managerAttribute, To: Ref{userType, m}}}
+			o.References = []connection.Reference{{Attribute: connection.Manager, To: connection.Ref{Type: connection.UserType, ID: m}}}
 		}
 		var err error
 		if o.Grants, err = v.grants(ctx, string(u.ID), in[string(u.ID)]); err != nil {
@@ -395,12 +409,12 @@ func (v *hubView) userObjects(ctx context.Context, users []directory.User) ([]Ob
 
 func managerOf(attributes scim.Object) string {
 	ext, _ := attributes.Get(enterprise).(scim.Object)
-	m, _ := ext.Get(managerAttribute).(scim.Object)
+	m, _ := ext.Get(connection.Manager).(scim.Object)
 	return m.Text("value")
 }
 
 // memberships returns the groups that each of the users is directly in.
-func (v *hubView) memberships(ctx context.Context, users []string) (map[string][]lockstep.GroupID, error) {
+func (v *view) memberships(ctx context.Context, users []string) (map[string][]lockstep.GroupID, error) {
 	in := make(map[string][]lockstep.GroupID, len(users))
 	for q := (directory.MemberQuery{IDs: users, Kind: directory.UserKind}); ; {
 		members, err := v.dir.Members(ctx, v.tenant, q)
@@ -418,7 +432,7 @@ func (v *hubView) memberships(ctx context.Context, users []string) (map[string][
 }
 
 // grants says why the user is assigned: himself first, then through each group that is.
-func (v *hubView) grants(ctx context.Context, user string, in []lockstep.GroupID) ([]rule.Grant, error) {
+func (v *view) grants(ctx context.Context, user string, in []lockstep.GroupID) ([]rule.Grant, error) {
 	grants := slices.Clone(v.direct[user])
 	for _, direct := range in {
 		reach := []lockstep.GroupID{direct}
@@ -440,7 +454,7 @@ func (v *hubView) grants(ctx context.Context, user string, in []lockstep.GroupID
 }
 
 // path returns the names of the groups from the assigned one down to the one that the user is directly in.
-func (v *hubView) path(ctx context.Context, assigned, direct lockstep.GroupID) ([]string, error) {
+func (v *view) path(ctx context.Context, assigned, direct lockstep.GroupID) ([]string, error) {
 	way := []lockstep.GroupID{assigned}
 	if assigned != direct {
 		way = v.route(assigned, direct)
@@ -464,7 +478,7 @@ func (v *hubView) path(ctx context.Context, assigned, direct lockstep.GroupID) (
 }
 
 // route finds the shortest way from a group down to one inside it.
-func (v *hubView) route(from, to lockstep.GroupID) []lockstep.GroupID {
+func (v *view) route(from, to lockstep.GroupID) []lockstep.GroupID {
 	came := map[lockstep.GroupID]lockstep.GroupID{from: ""}
 	for queue := []lockstep.GroupID{from}; len(queue) > 0; queue = queue[1:] {
 		if queue[0] == to {
@@ -485,15 +499,15 @@ func (v *hubView) route(from, to lockstep.GroupID) []lockstep.GroupID {
 	return way
 }
 
-func (v *hubView) groupValues(g *directory.Group) Object {
-	return Object{
-		Ref: Ref{groupType, string(g.ID)}, Name: g.Attributes.Text("displayName"), Version: strconv.FormatInt(g.Version, 10),
+func (v *view) groupValues(g *directory.Group) connection.Object {
+	return connection.Object{
+		Ref: connection.Ref{Type: connection.GroupType, ID: string(g.ID)}, Name: g.Attributes.Text("displayName"), Version: strconv.FormatInt(g.Version, 10),
 		Values: g.Attributes, Enabled: true, Deleted: !g.Deleted.IsZero(), Grants: v.through[g.ID], Time: g.Modified,
 	}
 }
 
 // groupObject returns the group with all its members: those of the groups in it, too, when the target knows no nesting.
-func (v *hubView) groupObject(ctx context.Context, g *directory.Group) (Object, error) {
+func (v *view) groupObject(ctx context.Context, g *directory.Group) (connection.Object, error) {
 	o := v.groupValues(g)
 	q := directory.MemberQuery{Groups: []lockstep.GroupID{g.ID}}
 	if v.flatten {
@@ -506,7 +520,7 @@ func (v *hubView) groupObject(ctx context.Context, g *directory.Group) (Object, 
 	for {
 		members, err := v.dir.Members(ctx, v.tenant, q)
 		if err != nil {
-			return Object{}, err
+			return connection.Object{}, err
 		}
 		for _, m := range members {
 			if seen != nil {
@@ -515,7 +529,7 @@ func (v *hubView) groupObject(ctx context.Context, g *directory.Group) (Object, 
 				}
 				seen[m.ID] = true
 			}
-			o.Edges = append(o.Edges, Edge{Attribute: memberAttribute, To: Ref{string(m.Kind), m.ID}})
+			o.References = append(o.References, connection.Reference{Attribute: connection.Members, To: connection.Ref{Type: string(m.Kind), ID: m.ID}})
 		}
 		if len(members) < memberPage {
 			return o, nil
@@ -524,7 +538,7 @@ func (v *hubView) groupObject(ctx context.Context, g *directory.Group) (Object, 
 	}
 }
 
-func (v *hubView) wholeGroup(ctx context.Context, id lockstep.GroupID) (*Object, error) {
+func (v *view) wholeGroup(ctx context.Context, id lockstep.GroupID) (*connection.Object, error) {
 	groups, err := v.dir.Groups(ctx, v.tenant, directory.GroupQuery{IDs: []lockstep.GroupID{id}, Deleted: true})
 	if err != nil || len(groups) == 0 {
 		return nil, err

@@ -1,0 +1,196 @@
+// Package plan says what should happen: the rows of a plan, what a job knows of both ends, and how they are asked for.
+//
+// A row is plan line, intention, log line and undo image at once. The package has no effects: whoever carries rows out and
+// keeps them is package provision with the store.
+package plan
+
+import (
+	"time"
+
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/connection"
+	"lockstep/rule"
+	"lockstep/scim"
+)
+
+// ActionState is what has become of an action.
+type ActionState string
+
+// The states of an action. Planned, Held and LeftOut are before the call, Open is during it, the rest is after.
+const (
+	Planned  ActionState = "planned"
+	Held     ActionState = "held"     // by the guard, waits for a decision
+	LeftOut  ActionState = "left_out" // not chosen in this plan
+	Open     ActionState = "open"     // the call may have been sent
+	Done     ActionState = "done"
+	Failed   ActionState = "failed"  // tried again at Link.Due
+	Refused  ActionState = "refused" // the target will not have it until something changes
+	Rejected ActionState = "rejected"
+	Skipped  ActionState = "skipped"
+)
+
+// Lane orders kinds of action: access goes before it comes.
+type Lane int
+
+// The lanes, in the order in which they are applied.
+const (
+	LaneDisable Lane = iota
+	LaneDelete
+	LaneUpdate
+	LaneCreate // links ride here too
+	LaneRefer
+)
+
+// End is one side of an action.
+type End struct {
+	connection.Ref
+	Name string
+}
+
+// Action is one row: plan line, intention, log line and undo image.
+type Action struct {
+	ID      lockstep.ActionID
+	Job     lockstep.JobID
+	Cycle   lockstep.CycleID
+	Kind    rule.Kind
+	Lane    Lane
+	Rank    int // order within the lane: a manager's create has a lower rank than his people's
+	Source  End
+	Target  End // ID is "" before a create
+	Before  scim.Object
+	After   scim.Object
+	Refers  string // a create: source id of the manager; a refer row: AddOnly, RemoveOnly or both
+	Reason  rule.Reason
+	Seen    Seen
+	State   ActionState
+	Code    lockstep.Code
+	Detail  string
+	Attempt int
+	Epoch   int64
+	Decided Decision
+	Expires time.Time
+	Undoes  lockstep.ActionID
+	Planned time.Time
+	Opened  time.Time
+	Ended   time.Time
+}
+
+// Seen is what an action was planned on; it is stale when one of these has moved.
+type Seen struct {
+	Version string `json:"version,omitempty"` // of the source object
+	Gone    bool   `json:"gone,omitempty"`    // the source object was deleted for good
+	Hash    string `json:"hash,omitempty"`    // of what was last written
+	Config  int64  `json:"config,omitempty"`  // of the job
+}
+
+// What a refer row may do. When the guard holds back removals, what is added goes on in a row of its own.
+const (
+	AddOnly    = "add"
+	RemoveOnly = "remove"
+)
+
+// Decision is who approved or rejected a held action, and when.
+type Decision struct {
+	By audit.Actor `json:"by"`
+	At time.Time   `json:"at"`
+}
+
+// Link joins an object of the source to one of the target, one per job and source object. It is there for objects that are
+// out of scope, too: then Target is empty and Verdict says why.
+type Link struct {
+	Source   connection.Ref
+	Name     string
+	Target   string      // id at the target; "" when there is none
+	Matched  string      // how they were joined: "created", the matching attribute, "by hand"
+	Key      string      // first matching value, folded; two sources with the same key are duplicates
+	Image    scim.Object // what was last written
+	Version  string      // of the target object
+	Disabled bool        // the target object was disabled by us
+	Verdict  rule.Verdict
+	Code     lockstep.Code // of the last failure
+	Detail   string
+	Attempts int
+	Due      time.Time        // when to look again; zero is when something changes
+	Seen     lockstep.CycleID // last Whole read that listed the source object
+}
+
+// EdgeRow is a reference as a job knows it, in the source's ids. Wanted and not Written waits to be added, Written and not
+// Wanted waits to be removed, neither is not kept.
+type ReferenceRow struct {
+	From      connection.Ref
+	Attribute string
+	To        connection.Ref
+	Wanted    bool
+	Written   bool
+}
+
+// Waiting is how many references of one attribute, to objects of one type, wait to be added to an object or removed from it.
+type Waiting struct {
+	From      connection.Ref
+	Attribute string
+	To        string // the type
+	Adds      int
+	Removes   int
+}
+
+// Listed is an object of the target while a cycle matches.
+type Listed struct {
+	Object connection.Object
+	Keys   []Key // its matching values
+}
+
+// Key is a matching value: the attribute's path and the value, folded to lower case.
+type Key struct{ Attribute, Value string }
+
+// LinkQuery selects links of a job. Exactly one of Sources, Targets, Keys is used; with none of them links page by source
+// id after After in the given Type, filtered by DueBefore and Unseen.
+type LinkQuery struct {
+	Type      string
+	Sources   []string
+	Targets   []string
+	Keys      []string
+	After     string
+	DueBefore time.Time        // Due is set and not later
+	Unseen    lockstep.CycleID // linked, and Seen is another cycle
+	Limit     int              // 0 is 1,000
+}
+
+// EdgeQuery selects edges of a job. What is given is and-ed; without From and To either Ready or nothing is given. Limit 0 is
+// no limit.
+type ReferenceQuery struct {
+	From    []connection.Ref
+	To      []connection.Ref
+	Waiting bool // Wanted differs from Written
+	Ready   bool // Waiting, and both ends are linked
+	Adds    bool // only references that are wanted
+	Removes bool // only references that are not
+	Limit   int
+}
+
+// ActionQuery selects actions of a job, by lane, rank and id, or newest first with Newest.
+type ActionQuery struct {
+	Cycle  lockstep.CycleID
+	NotOf  lockstep.CycleID // of any cycle but this
+	IDs    []lockstep.ActionID
+	States []ActionState
+	Kinds  []rule.Kind
+	Source connection.Ref    // of this source object
+	Text   string            // part of a name, for people who search
+	After  lockstep.ActionID // with Newest: older than this
+	Newest bool
+	Limit  int // 0 is 1,000
+}
+
+// Tally counts a cycle's actions by state, kind and type, and a job's linked objects by type.
+type Tally struct {
+	Actions map[TallyKey]int
+	Linked  map[string]int // by resource type, enabled ones
+}
+
+// TallyKey is one cell of a Tally.
+type TallyKey struct {
+	State ActionState
+	Kind  rule.Kind
+	Type  string
+}
