@@ -45,7 +45,7 @@ var charters = map[string]charter{
 	"provision":           {ours: "plan connection rule scim scim/filter expr audit", must: "net net/http database/sql"},
 	"connector/directory": {ours: "connection rule directory scim scim/filter audit"},
 	"connector/*":         {ours: "connection rule scim scim/filter web connector/scimapp"},
-	"webexorg":            {ours: "scim scim/filter scim/scimhttp token web"},
+	"webexorg":            {ours: "scim scim/filter scim/scimhttp token web webexorg/*"},
 	"sso":                 {ours: "directory session token audit web"},
 	"upstream":            {ours: "sso web"},
 	"notify":              {ours: "provision directory web queue"},
@@ -57,6 +57,10 @@ var charters = map[string]charter{
 	"server":              {ours: "*"},
 	"cmd/lockstep":        {ours: "server api demo webexorg rule scim scim/filter token web", must: "database/sql"},
 	"e2e/parts":           {},
+
+	"webexorg/oauth": {ours: "token web webexorg/page"},
+	"webexorg/apps":  {ours: "web webexorg/oauth webexorg/page"},
+	"webexorg/page":  {ours: "web"},
 }
 
 // modules says where each module of others may be imported, tests apart. The test fails for a module that is not in it.
