@@ -25,6 +25,7 @@ type Object struct {
 	Version    string       // opaque; "" when the system has none
 	Values     scim.Object  // attributes without id, meta, references
 	References []Reference  // references to other objects of the same system
+	Names      []string     // further names under which references find it: a DN. They are compared as they are: one spelling each
 	Partial    bool         // References lists what changed (Gone tells how), not all there is
 	Enabled    bool         // false when the object is blocked from signing in
 	Deleted    bool         // soft-deleted: out of scope, restorable
@@ -37,7 +38,8 @@ type Object struct {
 type Reference struct {
 	Attribute string // Manager or Members
 	To        Ref
-	Gone      bool // in a Partial object: the reference was removed
+	Name      string // when To.ID is "": a name of the other end, one of its Object.Names; To.Type may be "" then
+	Gone      bool   // in a Partial object: the reference was removed
 }
 
 // Names of the attributes that are references.
