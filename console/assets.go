@@ -9,9 +9,11 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 
 	"lockstep"
+	"lockstep/web"
 )
 
 //go:embed static
@@ -47,6 +49,9 @@ func newAssets() assets {
 		plain, err := static.ReadFile(name)
 		if err != nil {
 			return err
+		}
+		if name == "static/console.css" {
+			plain = slices.Concat([]byte(web.Tokens()), plain)
 		}
 		sum := sha256.Sum256(plain)
 		all[strings.TrimPrefix(name, "static/")] = asset{hash: hex.EncodeToString(sum[:8]), kind: kind, plain: plain, zipped: zip(plain)}
