@@ -24,6 +24,9 @@ func (p Patch) Apply(t *Type, o Object) (result Object, changed bool, err error)
 			return o, false, inOperation(i, op.PathText, err)
 		}
 	}
+	if err := t.CheckFixed(o, w.o, true); err != nil {
+		return o, false, err
+	}
 	if w.o.Has("schemas") {
 		w.o.Set("schemas", w.schemas())
 	}
@@ -98,6 +101,7 @@ func (w *patcher) apply(op Operation) error {
 // applySchema changes a schema as a whole: the attributes of the value one by one, or all of an extension.
 func (w *patcher) applySchema(op Operation, g target) error {
 	if o, ok := op.Value.(Object); ok && op.Op != OpRemove {
+		op.lenient = true
 		for _, op := range op.attributes(nil, g.scheme.ID, o) {
 			if err := w.apply(op); err != nil {
 				return err
@@ -145,7 +149,11 @@ func (w *patcher) setAttr(op Operation, g target) error {
 		return err
 	}
 	if v == nil {
-		if op.Op == OpAdd && op.Value != "" { // "" clears a manager whatever the operation is
+		o, complex := op.Value.(Object)
+		switch {
+		case complex && len(o) > 0 && !o.Has("value") && !op.lenient:
+			return ErrMutability("the value has nothing of " + g.node.path + " that can be written")
+		case complex && len(o) > 0 && !o.Has("value"), op.Op == OpAdd && op.Value != "": // "" clears a manager whatever the operation is
 			return nil
 		}
 		return w.clear(g)

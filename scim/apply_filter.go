@@ -3,13 +3,14 @@ package scim
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"lockstep/scim/filter"
 )
 
 // applyFiltered changes the values of a multi-valued attribute that match the filter of the path.
 func (w *patcher) applyFiltered(op Operation, g target) error {
-	e, err := w.t.brackets(g.node, withoutNullRef(op.Path.Filter))
+	e, err := w.t.brackets(g.node, byValue(op.Path.Filter))
 	if err != nil {
 		return err
 	}
@@ -35,23 +36,42 @@ func (w *patcher) applyFiltered(op Operation, g target) error {
 	return w.addElement(op, g, list, v)
 }
 
-// withoutNullRef drops the condition $ref eq null, which Entra ID's documentation adds to members: a server knows the $ref of
-// every member, so it would never hold.
-func withoutNullRef(e filter.Expr) filter.Expr {
-	and, ok := e.(filter.And)
-	if !ok {
+// byValue returns a filter on references without $ref, which is made from the value when a resource is shown and stands in none:
+// $ref eq "https://example.com/v2/Users/2819" asks for the value 2819. The condition $ref eq null, which Entra ID's documentation
+// adds to members, goes: it would never hold.
+func byValue(e filter.Expr) filter.Expr {
+	switch e := e.(type) {
+	case filter.Compare:
+		uri, ok := e.Value.(string)
+		if ok && e.Path.Is("$ref") && (e.Op == filter.Eq || e.Op == filter.Ne) {
+			e.Path.Attr, e.Value = "value", uri[strings.LastIndexByte(uri, '/')+1:]
+		}
 		return e
+	case filter.Not:
+		return filter.Not{Expr: byValue(e.Expr)}
+	case filter.Or:
+		list := make(filter.Or, len(e))
+		for i := range e {
+			list[i] = byValue(e[i])
+		}
+		return list
+	case filter.And:
+		return allByValue(e)
 	}
+	return e
+}
+
+func allByValue(and filter.And) filter.Expr {
 	var rest filter.And
 	for _, e := range and {
 		c, ok := e.(filter.Compare)
 		if !ok || !c.Path.Is("$ref") || c.Op != filter.Eq || c.Value != nil {
-			rest = append(rest, e)
+			rest = append(rest, byValue(e))
 		}
 	}
 	switch len(rest) {
 	case 0:
-		return e
+		return and
 	case 1:
 		return rest[0]
 	}
@@ -232,10 +252,15 @@ func (w *patcher) removeListed(g target, listed List) error {
 	x := indexElements(g.node, nil, 0)
 	var others []Object
 	for _, e := range listed {
-		if id, ok := identityOf(e); ok {
+		id, ok := identityOf(e)
+		o, _ := e.(Object)
+		switch {
+		case ok:
 			values[x.key(id.value)] = true
-		} else if o, ok := e.(Object); ok && len(o) > 0 {
+		case len(o) > 0:
 			others = append(others, o)
+		default:
+			return ErrInvalidValue("an element to remove has no value")
 		}
 	}
 	if len(others) > maxOthers {

@@ -64,6 +64,9 @@ func (c checker) extension(t *Type, out *Object, a Attr) error {
 		return nil
 	}
 	from, ok := a.Value.(Object)
+	if a.Value == nil {
+		return nil
+	}
 	if !ok {
 		return ErrInvalidValue(s.ID + " must be an object")
 	}
@@ -204,7 +207,7 @@ func (c checker) list(n *node, v any) (List, error) {
 	}
 	l := make(List, 0, len(from))
 	for _, e := range from {
-		v, err := c.single(n, e)
+		v, err := c.element(n, e)
 		if err != nil {
 			return nil, err
 		}
@@ -220,6 +223,19 @@ func (c checker) list(n *node, v any) (List, error) {
 		return nil, ErrInvalidValue(n.path + " has more than one primary value (RFC 7643 §2.4)")
 	}
 	return l, nil
+}
+
+// element checks one of several values; nil means that there is none. To leave out what every value has, as in
+// members: [{"display": "Ann"}], cannot mean that there shall be no value: then others would go, too.
+func (c checker) element(n *node, v any) (any, error) {
+	var err error
+	if v != nil {
+		v, err = c.single(n, v)
+	}
+	if v == nil && err == nil {
+		err = checkNeeded(n.needed, nil)
+	}
+	return v, err
 }
 
 // single checks one value of the attribute.

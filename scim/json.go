@@ -224,7 +224,7 @@ func (d decoder) list() (List, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v != nil { // a null is no value, not even in a PATCH
+		if v != nil || d.keepEmpty {
 			l = append(l, v)
 		}
 	}

@@ -154,7 +154,7 @@ func memberIDs(e filter.Expr) ([]string, bool) {
 	}
 	ids := make([]string, 0, len(list))
 	for _, e := range list {
-		c, ok := withoutNullRef(e).(filter.Compare)
+		c, ok := byValue(e).(filter.Compare)
 		if !ok || !c.Path.Is("value") || c.Op != filter.Eq {
 			return nil, false
 		}

@@ -26,7 +26,7 @@ type Operation struct {
 	Path     filter.Path
 	PathText string // as the client wrote it; "" when the operation was made here
 	Value    any
-	lenient  bool // came without a path: what the client cannot change is ignored
+	lenient  bool // came without a path, or with that of a schema: what the client cannot change is ignored
 }
 
 // Op is what an Operation does, in lower case.
@@ -147,7 +147,8 @@ func (op *Operation) parsePath(v any) error {
 	return nil
 }
 
-// pruned drops the nulls and empty values in v, as everywhere but at the top of an operation's value.
+// pruned drops the nulls and empty values in v, as everywhere but at the top of an operation's value. The elements of a list stay,
+// however empty they are: whether they may be is the schema's to say.
 func pruned(v any) any {
 	switch v := v.(type) {
 	case Object:
@@ -161,9 +162,7 @@ func pruned(v any) any {
 	case List:
 		out := make(List, 0, len(v))
 		for _, e := range v {
-			if e = pruned(e); !emptyValue(e) {
-				out = append(out, e)
-			}
+			out = append(out, pruned(e))
 		}
 		return out
 	}
@@ -213,6 +212,7 @@ func (op Operation) attributes(list []Operation, urn string, o Object) []Operati
 func (op Operation) attribute(list []Operation, p filter.Path, v any) []Operation {
 	o, complex := v.(Object)
 	if complex && p.Attr == "" && op.Op != OpRemove {
+		op.lenient = true // as without a path: the names stand in the value
 		return op.attributes(list, p.URN, o)
 	}
 	op.Path, op.Value = p, pruned(v)

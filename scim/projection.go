@@ -11,6 +11,67 @@ import (
 type Projection struct {
 	Include []filter.Path // attributes
 	Exclude []filter.Path // excludedAttributes
+	written []filter.Path // what the client has just written of what is returned on request
+}
+
+// With returns the projection for the answer to a write of these attributes: those that are returned on request come back, unless the
+// client named others (RFC 7643 §7).
+func (p *Projection) With(written []filter.Path) *Projection {
+	if len(written) == 0 {
+		return p
+	}
+	if p == nil {
+		p = &Projection{}
+	}
+	return &Projection{Include: p.Include, Exclude: p.Exclude, written: written}
+}
+
+// OnRequest returns the paths of the attributes of the object that are returned on request and that a client can write.
+func (t *Type) OnRequest(o Object) []filter.Path {
+	if !t.requested {
+		return nil
+	}
+	var out []filter.Path
+	for _, s := range t.schemes {
+		in := o
+		if !s.core {
+			in, _ = o.Get(s.ID).(Object)
+		}
+		for _, a := range in {
+			if n := s.attrs.get(a.Name); n != nil && n.requested {
+				p := filter.Path{Attr: n.Name}
+				if !s.core {
+					p.URN = s.ID
+				}
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+// OnRequestIn returns the paths of what a patch is about and that is returned on request.
+func (t *Type) OnRequestIn(p Patch) []filter.Path {
+	if !t.requested {
+		return nil
+	}
+	var out []filter.Path
+	for _, op := range p.Operations {
+		list := []Operation{op}
+		if op.Path.IsZero() {
+			var err error
+			if list, err = op.expand(); err != nil {
+				continue
+			}
+		}
+		for _, op := range list {
+			if g, ok := t.resolve(op.Path); ok && g.node != nil && g.node.requested {
+				g.path.Sub, g.path.Filter = "", nil
+				out = append(out, g.path)
+			}
+		}
+	}
+	return out
 }
 
 // ParseProjection reads the query parameters attributes and excludedAttributes, lists joined by commas. It fails with
@@ -50,7 +111,9 @@ func parsePaths(list string) ([]filter.Path, error) {
 }
 
 // IsDefault reports whether the projection asks for nothing special.
-func (p *Projection) IsDefault() bool { return p == nil || len(p.Include) == 0 && len(p.Exclude) == 0 }
+func (p *Projection) IsDefault() bool {
+	return p == nil || len(p.Include) == 0 && len(p.Exclude) == 0 && len(p.written) == 0
+}
 
 // Wants reports whether the attribute, or part of it, is to be returned. A server asks before it loads what is costly, such as
 // members.
@@ -111,15 +174,15 @@ func (t *Type) hides(o Object) bool {
 
 // chooser is a projection with its paths found in a type.
 type chooser struct {
-	include, exclude []target
-	named            bool // the client named what it wants
+	include, exclude, written []target
+	named                     bool // the client named what it wants
 }
 
 func (p *Projection) chooser(t *Type) chooser {
 	if p == nil {
 		return chooser{}
 	}
-	return chooser{targets(t, p.Include), targets(t, p.Exclude), len(p.Include) > 0}
+	return chooser{targets(t, p.Include), targets(t, p.Exclude), targets(t, p.written), len(p.Include) > 0}
 }
 
 func targets(t *Type, paths []filter.Path) []target {
@@ -154,7 +217,7 @@ func (c chooser) choose(s *scheme, n *node) choice {
 	case some:
 		return some
 	}
-	if c.named || n.Returned == ReturnedRequest {
+	if c.named || n.Returned == ReturnedRequest && c.in(c.written, s, n, false) == drop {
 		return drop
 	}
 	switch c.in(c.exclude, s, n, false) {
@@ -254,7 +317,7 @@ func (c chooser) wantsSub(s *scheme, n, sub *node) bool {
 	if c.in(c.include, s, sub, true) == keep {
 		return true
 	}
-	if sub.Returned == ReturnedRequest || c.in(c.exclude, s, sub, true) == keep {
+	if sub.Returned == ReturnedRequest && c.in(c.written, s, n, false) == drop || c.in(c.exclude, s, sub, true) == keep {
 		return false
 	}
 	return c.in(c.include, s, n, false) != some // not named, though others of its kind are

@@ -24,6 +24,9 @@ type Resource struct {
 	// Partial is set when attributes that are returned by default are missing, because there are too many to send with the
 	// answer to a change: the members of a large group.
 	Partial bool
+	// Derived is set when something is shown that comes of other resources, such as a member's name: Version does not cover it, so
+	// that no client can be told that it has it already.
+	Derived bool
 }
 
 // Object returns the attributes, decoded if need be. The caller must not change them.

@@ -14,6 +14,8 @@ type Type struct {
 	schemes []*scheme // the core schema, then the extensions
 	schemas *node     // of the common attribute schemas
 	special bool      // some attribute is returned never or on request
+
+	requested bool // some attribute that a client can write is returned on request
 }
 
 // scheme is a compiled schema.
@@ -39,6 +41,8 @@ type node struct {
 	needed   []*node // required sub-attributes
 	special  bool    // it or a sub-attribute is not returned by default
 	fixed    bool    // it or a sub-attribute is read-only or immutable
+
+	requested bool // it or a sub-attribute is returned on request, and a client can write it
 }
 
 type kind uint8
@@ -90,6 +94,7 @@ func NewType(rt ResourceType, schemas ...*Schema) (*Type, error) {
 	for _, s := range t.schemes {
 		for _, n := range s.attrs {
 			t.special = t.special || n.special
+			t.requested = t.requested || n.requested
 		}
 	}
 	return t, nil
@@ -153,6 +158,7 @@ func compileAttributes(attrs []Attribute, prefix string) (t table, needed []*nod
 		n := &node{Attribute: a, path: prefix + a.Name, readOnly: a.Mutability == ReadOnly}
 		n.special = a.Returned == ReturnedNever || a.Returned == ReturnedRequest
 		n.fixed = n.readOnly || a.Mutability == Immutable
+		n.requested = a.Returned == ReturnedRequest && !n.readOnly
 		var ok bool
 		if n.kind, ok = kinds[a.Type]; !ok {
 			return nil, nil, fmt.Errorf("attribute %s has the unknown type %q", n.path, a.Type)
@@ -166,6 +172,7 @@ func compileAttributes(attrs []Attribute, prefix string) (t table, needed []*nod
 		for _, sub := range n.subs {
 			n.special = n.special || sub.special
 			n.fixed = n.fixed || sub.fixed
+			n.requested = n.requested || sub.requested && !n.readOnly
 		}
 		t[a.Name], t[strings.ToLower(a.Name)] = n, n
 		if a.Required && !n.readOnly {

@@ -1,15 +1,13 @@
 package store
 
 import (
-	"golang.org/x/text/unicode/norm"
-
 	"lockstep/scim"
 	"lockstep/scim/filter"
 )
 
-// fold is the form in which values are kept that are compared without regard to case: composed (NFC), so that é is é however
-// it was typed, and folded as SCIM filters compare. The databases would fold ASCII only, or by their locale.
-func fold(s string) string { return filter.Fold(norm.NFC.String(s)) }
+// fold is the form in which values are kept that are compared without regard to case. The databases would fold ASCII only, or by
+// their locale.
+func fold(s string) string { return filter.Fold(s) }
 
 func folded(values []string) []string {
 	all := make([]string, len(values))

@@ -272,13 +272,13 @@ func stringTest(op Op, want string, exact bool) func(string) bool {
 	want = Fold(want)
 	switch op {
 	case Co:
-		return func(s string) bool { return containsFold(s, want) }
+		return func(s string) bool { return containsFold(composed(s), want) }
 	case Sw:
-		return func(s string) bool { return hasPrefixFold(s, want) }
+		return func(s string) bool { return hasPrefixFold(composed(s), want) }
 	case Ew:
-		return func(s string) bool { return hasSuffixFold(s, want) }
+		return func(s string) bool { return hasSuffixFold(composed(s), want) }
 	}
-	return func(s string) bool { return ordered(op, compareFold(s, want)) }
+	return func(s string) bool { return ordered(op, compareFold(composed(s), want)) }
 }
 
 // ordered says whether the outcome of a three-way comparison is what the operator asks for.

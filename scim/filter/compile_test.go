@@ -173,8 +173,19 @@ func TestFold(t *testing.T) {
 		{"a", "ab", false},
 		{"İ", "i", false},
 	} {
-		if got := filter.Fold(c.a) == filter.Fold(c.b); got != c.same || got != strings.EqualFold(c.a, c.b) {
+		if got := filter.Fold(c.a) == filter.Fold(c.b); got != c.same || got != strings.EqualFold(c.a, c.b) || got != filter.EqualFold(c.a, c.b) {
 			t.Errorf("%q and %q: %v", c.a, c.b, got)
+		}
+	}
+	for _, c := range []struct{ a, b string }{{"José", "JOSE\u0301"}, {"\u1112\u1161\u11ab", "한"}, {"A\u030angstro\u0308m", "\u212bngström"}, {"Q\u0323\u0307", "q\u0307\u0323"}} {
+		if filter.Fold(c.a) != filter.Fold(c.b) || !filter.EqualFold(c.a, c.b) || !filter.EqualFold(c.b, c.a) {
+			t.Errorf("%q and %q differ in their composition alone", c.a, c.b)
+		}
+		for _, op := range []filter.Op{filter.Eq, filter.Co, filter.Sw, filter.Ew, filter.Ge, filter.Le} {
+			match := filter.Compile(filter.Compare{Path: filter.Path{Attr: "a"}, Op: op, Value: c.b}, filter.Types{})
+			if !match(object{"a": c.a}) {
+				t.Errorf("%q %s %q does not hold", c.a, op, c.b)
+			}
 		}
 	}
 }

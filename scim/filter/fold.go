@@ -4,18 +4,47 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
-// Fold returns s in the form in which values that are not caseExact are compared: every character is replaced by one that
-// stands for all its cases (Unicode simple folding, as strings.EqualFold). Two strings are equal without regard to case
-// exactly when their folded forms are equal; the order of gt, ge, lt and le is that of the folded forms.
+// Fold returns s in the form in which names are compared, everywhere in the program, and values that are not caseExact: composed
+// (NFC), so that é is é however it was typed, and every character replaced by one that stands for all its cases (Unicode simple
+// folding, as strings.EqualFold). Two strings are equal without regard to case and composition exactly when their folded forms are
+// equal; the order of gt, ge, lt and le is that of the folded forms. What is sent somewhere is never folded.
 func Fold(s string) string {
 	for i := range len(s) {
-		if c := s[i]; c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' {
-			return strings.Map(foldRune, s)
+		switch c := s[i]; {
+		case c >= utf8.RuneSelf:
+			return strings.Map(foldRune, composed(s))
+		case 'A' <= c && c <= 'Z':
+			if ascii(s[i+1:]) {
+				return strings.ToLower(s)
+			}
+			return strings.Map(foldRune, composed(s))
 		}
 	}
 	return s
+}
+
+// EqualFold reports whether two names are the same: their folded forms are.
+func EqualFold(a, b string) bool { return a == b || compareFold(composed(a), Fold(b)) == 0 }
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// composed returns the text in composed form, which it almost always has.
+func composed(s string) string {
+	if ascii(s) {
+		return s
+	}
+	return norm.NFC.String(s) // which is s when it is composed
 }
 
 // foldRune returns the smallest character of the orbit, but a lower-case one for ASCII letters.

@@ -339,10 +339,14 @@ func (p *parser) literal() (any, error) {
 	if v, ok := number(word); ok {
 		return v, nil
 	}
+	p.pos = at
+	if strings.IndexAny(word, "'‘’‚‛“”„‟`«»") == 0 { // taken as a bare word it would match nobody, and nobody would know why
+		return nil, p.errorf("a value stands in straight double quotes (RFC 7644 §3.4.2.2)")
+	}
 	if p.Unquoted && word != "" && !strings.ContainsAny(word, `"([\`) {
+		p.pos += end
 		return word, nil
 	}
-	p.pos = at
 	return nil, p.errorf("expected a value, found " + p.here())
 }
 

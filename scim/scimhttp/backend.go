@@ -54,6 +54,8 @@ type Handler struct {
 	// Cursors lets clients page by cursor; every Backend must then know scim.Query.After. Nil is paging by index alone: a
 	// request with a cursor is refused, lest the client take the first page for all there is.
 	Cursors *Cursors
+	// ChangePassword says in discovery that a password which a client sends becomes the user's.
+	ChangePassword bool
 	// HideETag keeps entity tags out of what discovery announces. They work all the same.
 	HideETag bool
 }

@@ -18,6 +18,13 @@ func (c *call) body(limit int64) ([]byte, error) {
 	if err := checkContentType(c.r.Header.Get("Content-Type")); err != nil {
 		return nil, err
 	}
+	if coding := strings.TrimSpace(c.r.Header.Get("Content-Encoding")); coding != "" && !strings.EqualFold(coding, "identity") {
+		c.w.Header().Set("Accept-Encoding", "identity")
+		return nil, &scim.Error{
+			Status: http.StatusUnsupportedMediaType,
+			Detail: fmt.Sprintf("The body is compressed (Content-Encoding %q). Send it as it is (RFC 9110 §15.5.16).", clip(coding)),
+		}
+	}
 	if c.r.ContentLength > limit {
 		c.w.Header().Set("Connection", "close") // rather than read what is not wanted
 		return nil, tooLarge(limit)
@@ -36,7 +43,23 @@ func (c *call) body(limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the body: %w", err)
 	}
-	return buf.Bytes(), nil
+	return unmarked(buf.Bytes())
+}
+
+// unmarked returns the body without a byte order mark, which JSON has none of but may be forgiven (RFC 8259 §8.1).
+func unmarked(body []byte) ([]byte, error) {
+	if bytes.HasPrefix(body, []byte("\xfe\xff")) || bytes.HasPrefix(body, []byte("\xff\xfe")) {
+		return nil, scim.ErrInvalidSyntax("the body is in UTF-16; JSON is sent in UTF-8 (RFC 8259 §8.1)")
+	}
+	return bytes.TrimPrefix(body, []byte("\ufeff")), nil
+}
+
+// clip shortens what somebody sent, for an error.
+func clip(s string) string {
+	if len(s) > 40 {
+		return strings.ToValidUTF8(s[:40], "") + "…"
+	}
+	return s
 }
 
 func tooLarge(limit int64) error {

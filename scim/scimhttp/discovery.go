@@ -79,7 +79,7 @@ func (c *call) discoveryMeta(kind, path string) scim.Attr {
 func (c *call) providerConfig() scim.Object {
 	config := scim.ServiceProviderConfig{
 		Patch: true, BulkOperations: c.limits.BulkOps, BulkBytes: int(c.limits.BulkBody), FilterResults: c.limits.MaxPageSize,
-		Sort: true, ETag: !c.h.HideETag, Authentication: c.h.Authentication,
+		ChangePassword: c.h.ChangePassword, Sort: true, ETag: !c.h.HideETag, Authentication: c.h.Authentication,
 		Pagination: scim.Pagination{DefaultPageSize: c.limits.PageSize, MaxPageSize: c.limits.MaxPageSize},
 	}
 	if c.h.Cursors != nil {

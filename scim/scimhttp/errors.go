@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"lockstep"
 	"lockstep/scim"
@@ -25,13 +26,23 @@ func (h *Handler) WriteError(w http.ResponseWriter, r *http.Request, err error) 
 		h.Decorate(r, e, &body)
 	}
 	if e.Status == http.StatusUnauthorized && w.Header().Get("Www-Authenticate") == "" {
-		w.Header().Set("Www-Authenticate", `Bearer realm="SCIM"`) // RFC 6750 §3
+		w.Header().Set("Www-Authenticate", challenge(r))
 	}
 	text := scim.AppendJSON(nil, body)
 	w.Header().Set("Content-Type", contentType(r))
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(e.Status)
 	_, _ = w.Write(text) // the client is gone: there is nobody to tell
+}
+
+// challenge says how to authenticate and, to who has tried with a token, that it is not valid. Who sent none learns no more than
+// that one is needed (RFC 6750 §3, §3.1).
+func challenge(r *http.Request) string {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if strings.EqualFold(scheme, "Bearer") && strings.TrimSpace(token) != "" {
+		return `Bearer realm="SCIM", error="invalid_token"`
+	}
+	return `Bearer realm="SCIM"`
 }
 
 // publicError returns what the client may know of the error.

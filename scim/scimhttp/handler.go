@@ -1,6 +1,7 @@
 package scimhttp
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -56,6 +57,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (c *call) run() (a answer, err error) {
 	if c.backend, err = c.h.Tenant(c.r); err != nil {
+		if e, ok := errors.AsType[*scim.Error](err); ok && e.Status == http.StatusUnauthorized && !c.known() {
+			return a, c.noEndpoint() // no token leads there, whosever it is
+		}
 		return a, err
 	}
 	if c.params, err = url.ParseQuery(c.r.URL.RawQuery); err != nil {
@@ -103,7 +107,22 @@ func (c *call) route() (answer, error) {
 			return c.routeType(t, rest)
 		}
 	}
-	return answer{}, scim.ErrNotFound("There is no endpoint /" + path + ".")
+	return answer{}, c.noEndpoint()
+}
+
+func (c *call) noEndpoint() error {
+	return scim.ErrNotFound("There is no endpoint /" + clip(strings.Trim(c.r.URL.Path, "/")) + ".")
+}
+
+// known reports whether the path begins as that of an endpoint which some tenant has (RFC 7644 §3.2). Every tenant has the same
+// resource types.
+func (c *call) known() bool {
+	first, _, _ := strings.Cut(strings.Trim(c.r.URL.Path, "/"), "/")
+	switch first {
+	case "", "Users", "Groups", "ServiceProviderConfig", "Schemas", "ResourceTypes", "Me", "Bulk", ".search":
+		return true
+	}
+	return false
 }
 
 func (c *call) routeType(t *scim.Type, rest string) (answer, error) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"lockstep/scim"
+	"lockstep/scim/filter"
 )
 
 func (c *call) get(t *scim.Type, ref scim.Ref) (a answer, err error) {
@@ -16,7 +17,7 @@ func (c *call) get(t *scim.Type, ref scim.Ref) (a answer, err error) {
 	if err != nil {
 		return a, err
 	}
-	if tags := c.r.Header.Get("If-None-Match"); tags != "" && tagsMatch(tags, res.Version) {
+	if tags := c.r.Header.Get("If-None-Match"); tags != "" && !res.Derived && tagsMatch(tags, res.Version) {
 		return answer{status: http.StatusNotModified, version: res.Version}, nil
 	}
 	return c.resource(http.StatusOK, t, res, want)
@@ -28,10 +29,13 @@ func (c *call) create(t *scim.Type) (a answer, err error) {
 		return a, err
 	}
 	res, err := c.backend.Create(c.r.Context(), t.Name, o)
+	if err == nil {
+		res, err = c.asked(res, want)
+	}
 	if err != nil {
 		return a, err
 	}
-	a, err = c.resource(http.StatusCreated, t, res, want)
+	a, err = c.resource(http.StatusCreated, t, res, want.With(t.OnRequest(o)))
 	a.location = c.location(t, res.ID)
 	return a, err
 }
@@ -46,10 +50,22 @@ func (c *call) replace(t *scim.Type, ref scim.Ref) (a answer, err error) {
 		return a, err
 	}
 	res, err := c.backend.Replace(c.r.Context(), ref, version, o)
+	if err == nil {
+		res, err = c.asked(res, want)
+	}
 	if err != nil {
 		return a, err
 	}
-	return c.resource(http.StatusOK, t, res, want)
+	return c.resource(http.StatusOK, t, res, want.With(t.OnRequest(o)))
+}
+
+// asked returns the resource that was written with what the client asked for by name and a backend does not load unless it is
+// asked for, such as a user's groups.
+func (c *call) asked(res scim.Resource, want *scim.Projection) (scim.Resource, error) {
+	if want == nil || len(want.Include) == 0 {
+		return res, nil
+	}
+	return c.backend.Get(c.r.Context(), res.Ref, want)
 }
 
 // patch answers with the whole resource, as every client reads that. A resource that the backend shows in part is not sent as if
@@ -77,11 +93,13 @@ func (c *call) patch(t *scim.Type, ref scim.Ref) (a answer, err error) {
 			return answer{status: http.StatusNoContent, version: res.Version}, nil
 		}
 		res, err = c.backend.Get(c.r.Context(), ref, want)
+	} else if err == nil {
+		res, err = c.asked(res, want)
 	}
 	if err != nil {
 		return a, err
 	}
-	return c.resource(http.StatusOK, t, res, want)
+	return c.resource(http.StatusOK, t, res, want.With(t.OnRequestIn(p)))
 }
 
 func (c *call) delete(ref scim.Ref) (a answer, err error) {
@@ -102,7 +120,7 @@ func (c *call) input(t *scim.Type) (scim.Object, *scim.Projection, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	o, err := scim.DecodeObject(body)
+	o, err := scim.DecodeWhole(body)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -119,24 +137,32 @@ func (c *call) projection(attributes, excluded string) (*scim.Projection, error)
 }
 
 // ifMatch returns the version that If-Match demands, "" when there is none (RFC 7644 §3.14). Of several tags the one that
-// the resource has now is demanded, so that the write stays conditional on it.
+// the resource has now is demanded, so that the write stays conditional on it; so it is when If-None-Match excludes others. With *
+// that excludes whatever there is (RFC 9110 §13.1.2).
 func (c *call) ifMatch(ref scim.Ref) (string, error) {
 	header := strings.TrimSpace(c.r.Header.Get("If-Match"))
-	if header == "" || header == "*" { // without a resource there is nothing to write to anyway
-		return "", nil
+	if header == "*" { // without a resource there is nothing to write to anyway
+		header = ""
 	}
-	if !strings.Contains(header, ",") {
+	none := strings.TrimSpace(c.r.Header.Get("If-None-Match"))
+	if none == "" && !strings.Contains(header, ",") {
 		return untag(header), nil
 	}
-	res, err := c.backend.Get(c.r.Context(), ref, nil)
+	res, err := c.backend.Get(c.r.Context(), ref, bare())
 	if err != nil {
 		return "", err
 	}
-	if !tagsMatch(header, res.Version) {
+	switch {
+	case header != "" && !tagsMatch(header, res.Version):
 		return "", scim.ErrPrecondition("The resource has another version.")
+	case none != "" && tagsMatch(none, res.Version):
+		return "", scim.ErrPrecondition("The resource has the version that If-None-Match excludes.")
 	}
 	return res.Version, nil
 }
+
+// bare asks for as little of a resource as there is.
+func bare() *scim.Projection { return &scim.Projection{Include: []filter.Path{{Attr: "id"}}} }
 
 // entityTag is always weak: the bytes of a resource depend on what the client asked to see (RFC 7232 §2.3).
 func entityTag(version string) string { return `W/"` + version + `"` }
