@@ -33,6 +33,14 @@ func TestConformancePages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for i, line := range strings.Split(string(text), "\n") {
+			if strings.HasPrefix(line, "<<<<<<<") || strings.HasPrefix(line, "=======") || strings.HasPrefix(line, ">>>>>>>") {
+				t.Errorf("%s, line %d: two versions of the page stand side by side", page, i+1)
+			}
+			if strings.HasPrefix(line, "|") && !strings.HasSuffix(line, "|") {
+				t.Errorf("%s, line %d: a row of a table that does not end", page, i+1)
+			}
+		}
 		named := testNames.FindAllStringSubmatch(string(text), -1)
 		if len(named) < least {
 			t.Fatalf("%s names %d tests", page, len(named))

@@ -105,7 +105,7 @@ func (p *peer) createsBadge() string {
 	ada := p.want(201, "POST", "/Users", badged("ada", `"NUMBER": "A-1", "colour": "Red", "issued": "2026-01-01T00:00:00Z", "printed": 3, "note": "n", "always": "True",
 		"unheard": 1, "doors": [{"value": "north", "level": 1}, {"value": "South", "level": 2, "primary": true}]`))
 	ext, _ := ada.Get(badgeURN).(scim.Object)
-	if got := string(scim.AppendJSON(nil, ext)); got != `{"number":"A-1","colour":"Red","issued":"2026-01-01T00:00:00Z","always":true,"doors":[{"value":"north","level":1},{"value":"South","level":2,"primary":true}]}` {
+	if got := string(scim.AppendJSON(nil, ext)); got != `{"number":"A-1","colour":"Red","issued":"2026-01-01T00:00:00Z","note":"n","always":true,"doors":[{"value":"north","level":1},{"value":"South","level":2,"primary":true}]}` {
 		p.Errorf("created: %s", got)
 	}
 	if list, _ := ada.Get("schemas").(scim.List); !slices.Equal(list, scim.List{scim.UserURN, badgeURN}) {
@@ -196,6 +196,56 @@ func (p *peer) findsBadges() {
 		}
 	}
 	p.want(400, "GET", "/Users?filter="+url.QueryEscape(badgeURN+`:unheard eq 1`), "")
+}
+
+// TestFixed: what is immutable or read-only is neither taken away nor set anew, whatever the path; a PUT of a client that does not
+// know the extension leaves it.
+func TestFixed(t *testing.T) {
+	onEach(t, func(t *testing.T, db *store.DB) {
+		p := newPeer(t, db, nil)
+		const urn = "urn:acme:2.0:Card"
+		if err := p.define(`{"id": "` + urn + `", "resourceType": "User", "attributes": [{"name": "number", "required": true}, {"name": "issued", "mutability": "immutable"},
+			{"name": "printed", "type": "integer", "mutability": "readOnly"}, {"name": "note"},
+			{"name": "cx", "type": "complex", "subAttributes": [{"name": "fix", "mutability": "immutable"}, {"name": "free"}]}]}`); err != nil {
+			t.Fatal(err)
+		}
+		id := p.create("/Users", `{"userName": "ada", "`+urn+`": {"number": "1", "issued": "then", "cx": {"fix": "f", "free": "g"}}}`)
+		u, err := db.Users(t.Context(), p.tenant, directory.UserQuery{IDs: []lockstep.UserID{lockstep.UserID(id)}})
+		if err != nil || len(u) != 1 {
+			t.Fatal(u, err)
+		}
+		ext, _ := u[0].Attributes.Get(urn).(scim.Object)
+		ext.Set("printed", int64(3)) // by the provider itself
+		u[0].Attributes.Set(urn, ext)
+		if _, err := db.Commit(t.Context(), p.tenant, audit.Actor{}, "", directory.PutUser{User: u[0]}); err != nil {
+			t.Fatal(err)
+		}
+		want := `{"number":"1","issued":"then","cx":{"fix":"f","free":"g"},"printed":3}`
+		is := func(what, want string) {
+			t.Helper()
+			got, _ := p.want(200, "GET", "/Users/"+id, "").Get(urn).(scim.Object)
+			wanted, err := scim.DecodeObject([]byte(want))
+			if err != nil || !scim.Equal(got, wanted) {
+				t.Errorf("%s: %s, want %s", what, scim.AppendJSON(nil, got), want)
+			}
+		}
+		for _, op := range []string{
+			`"op": "remove", "path": "` + urn + `"`, `"op": "replace", "path": "` + urn + `", "value": null`, `"op": "remove", "path": "` + urn + `:cx"`,
+			`"op": "replace", "value": {"` + urn + `": null}`, `"op": "remove", "path": "` + urn + `:issued"`, `"op": "replace", "path": "` + urn + `:cx", "value": null`,
+			`"op": "remove", "path": "` + urn + `:printed"`, `"op": "replace", "path": "` + urn + `:cx.fix", "value": "other"`,
+		} {
+			if o := p.want(400, "PATCH", "/Users/"+id, `{"Operations": [{`+op+`}]}`); o.Text("scimType") != "mutability" {
+				t.Errorf("%s: %v", op, o)
+			}
+			is(op, want)
+		}
+		p.want(400, "PATCH", "/Users/"+id, `{"Operations": [{"op": "remove", "path": "`+urn+`"}, {"op": "add", "path": "`+urn+`", "value": {"number": "2", "issued": "now"}}]}`)
+		is("removed and set anew", want)
+		p.want(200, "PUT", "/Users/"+id, `{"userName": "ada", "title": "x"}`)
+		is("a PUT without the extension", `{"number":"1","issued":"then","cx":{"fix":"f"},"printed":3}`)
+		p.want(200, "PATCH", "/Users/"+id, `{"Operations": [{"op": "replace", "path": "`+urn+`:number", "value": "2"}]}`)
+		is("another number", `{"number":"2","issued":"then","cx":{"fix":"f"},"printed":3}`)
+	})
 }
 
 // TestExtensionRace: of 32 writers of one value that must be unique one wins, whatever the case; two processes share the

@@ -124,13 +124,16 @@ func (e Endpoint) resource(ctx context.Context, kind Kind, r Record, want *scim.
 			return res, scim.ErrTooMany("There are too many members to show: leave them out with excludedAttributes=members, or ask for smaller pages.")
 		}
 		*room -= len(members)
-		res.Doc = e.withRelatives(res.Doc, "members", members)
+		res.Doc, res.Derived = e.withRelatives(res.Doc, "members", members), len(members) > 0
 	case kind == UserKind && want != nil && want.Wants(e.Schemas.Type(kind), groupsPath):
 		groups, err := e.Search.GroupsOf(ctx, e.Tenant, r.ID)
 		if err != nil {
 			return res, err
 		}
-		res.Doc = e.withRelatives(res.Doc, "groups", groups)
+		res.Doc, res.Derived = e.withRelatives(res.Doc, "groups", groups), true // none is a statement about groups, too
+	}
+	if names != nil && hasManager(r.Doc) {
+		res.Derived = true
 	}
 	if e.Schemas.hides(kind, res.Doc) {
 		var err error
@@ -250,6 +253,9 @@ func (e Endpoint) Patch(ctx context.Context, ref scim.Ref, ifMatch string, p sci
 		after, _, err := p.Apply(e.Schemas.Type(UserKind), before)
 		if err != nil {
 			return nil, err
+		}
+		if !after.Has("active") { // as with a PUT: to leave it out enables nobody
+			after.Set("active", r.Active)
 		}
 		return e.userChanges(ctx, r, before, after)
 	})

@@ -24,6 +24,7 @@ func (e Endpoint) List(ctx context.Context, q scim.Query) (scim.Page, error) {
 	if err := searchable(q.Filter); err != nil {
 		return scim.Page{}, err
 	}
+	q.Filter = e.Schemas.withoutSchemas(kind, q.Filter)
 	s := Search{
 		Kind: kind, Filter: q.Filter, Types: e.Schemas.Type(kind).FilterTypes(), SortBy: q.SortBy, Descending: q.Descending && !q.SortBy.IsZero(),
 		Limit: q.Count,
@@ -134,7 +135,7 @@ func searchableIn(of filter.Path, e filter.Expr) error {
 		p = filter.Path{URN: of.URN, Attr: of.Attr, Sub: p.Attr}
 	}
 	switch p.String() {
-	case "schemas", "meta.location", "meta.version", madeUpRef, madeUpName:
+	case "meta.location", "meta.version", madeUpRef, madeUpName:
 		return scim.ErrInvalidFilter("The attribute " + p.String() + " cannot be searched.")
 	}
 	return nil

@@ -64,6 +64,11 @@ func (e Endpoint) withManager(doc []byte, names map[string]string) []byte {
 	return append(b, doc[at:]...)
 }
 
+func hasManager(doc []byte) bool {
+	_, at := managerIn(doc)
+	return at > 0
+}
+
 var managerName = []byte(`"manager":{"value":"`)
 
 // managerIn finds the manager in the document of a user: his id, and where it ends. It looks at the bytes, which are as

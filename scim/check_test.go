@@ -88,6 +88,26 @@ func TestCheckModes(t *testing.T) {
 	checkError(t, err, "400 invalidValue") // a member has a value
 }
 
+// TestCheckElements: an element of a list without what every element has is refused, lest the list be taken for an empty one.
+func TestCheckElements(t *testing.T) {
+	for _, members := range []string{`[{"display":"Ann"}]`, `[{"value":null}]`, `[{}]`, `[null]`, `[""]`, `[{"value":"1"}, null]`} {
+		o, err := scim.DecodeWhole([]byte(`{"displayName":"G","members":` + members + `}`))
+		if err == nil {
+			_, err = scim.GroupType().Check(o, scim.Mode{})
+		}
+		checkError(t, err, "400 invalidValue")
+	}
+	for _, members := range []string{`[]`, `null`} {
+		o, err := scim.DecodeWhole([]byte(`{"displayName":"G","members":` + members + `}`))
+		if err == nil {
+			o, err = scim.GroupType().Check(o, scim.Mode{})
+		}
+		if err != nil || o.Has("members") {
+			t.Errorf("%s: %s, %v", members, show(o), err)
+		}
+	}
+}
+
 // A thousand members with duplicates: the same as with few.
 func TestCheckManyMembers(t *testing.T) {
 	var members scim.List
