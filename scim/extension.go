@@ -87,10 +87,11 @@ func retainSubs(n *node, was, now any, in *Object) error {
 
 // CheckFixed compares what a change made of a resource with what it was, whatever way the change came: what the schemas of its
 // extensions say is immutable keeps the value that it has, and with readOnly so does what is read-only (RFC 7643 §7). The error is
-// an *Error, mutability. Of the core schema and the enterprise extension nothing that is fixed is kept with a resource.
+// an *Error, mutability. What the schemas that are built in say is read-only is made up for whoever reads, such as the name of a
+// manager, so that it comes and goes with what it belongs to.
 func (t *Type) CheckFixed(before, after Object, readOnly bool) error {
 	for _, s := range t.schemes {
-		if s.core || !s.fixed {
+		if !s.fixed || s.builtIn() {
 			continue
 		}
 		was, _ := before.Get(s.ID).(Object)
@@ -136,4 +137,9 @@ func fixedIn(attrs table, was, now Object, readOnly bool) error {
 		}
 	}
 	return nil
+}
+
+// builtIn reports whether the schema is one of the RFC or of Webex, rather than a tenant's own.
+func (s *scheme) builtIn() bool {
+	return s.core || s.ID == EnterpriseUserURN || s.ID == CiscoUserURN || s.ID == CiscoGroupURN
 }

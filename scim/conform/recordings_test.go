@@ -18,7 +18,7 @@ var departing = map[string]string{
 	"01-case":         "attribute-unqualified patch-op-case schema-unlisted",
 	"02-filters":      "filter-after-brackets filter-type",
 	"07-create":       "attribute-read-only",
-	"13-content-type": "content-type",
+	"13-content-type": "body-syntax content-type",
 	"17-data-types":   "boolean-text",
 }
 
