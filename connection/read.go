@@ -29,6 +29,7 @@ type ReadPage struct {
 	Gone    []string     // ids of the type that the system itself says are gone
 	Hidden  []Hidden     // parts that could not be read
 	Next    Continuation // where a pass goes on after this page; "" when the system can only be read from the beginning
+	Anew    bool         // the pass began anew with this page: what earlier ones listed does not count (the continuation was unknown, the system changed)
 	Last    bool         // nothing follows
 	Total   int          // objects that the pass will list, 0 when unknown; for progress only
 
@@ -63,12 +64,23 @@ type Hidden struct {
 // Reader is a system that can be read in passes.
 //
 // A pass has no time limit as long as pages come. Read calls page until the last one or until page returns an error, which it
-// passes on. It never holds more than a page, and the names that it needs to recognise repetition, in memory, and bounds what it
-// decodes. An unknown Continuation begins anew, an unknown Mark reads everything. Objects of a pass come in any order; one that comes
-// twice counts as it came last.
+// passes on. Between two pages no more than the connection's time-out may pass: who is busy for longer says so with pages without
+// objects. It never holds more than a page, and the names that it needs to recognise repetition, in memory, and bounds what it
+// decodes. An unknown Continuation begins anew, and the first page says so (Anew); an unknown Mark reads everything. Objects of a
+// pass come in any order; one that comes twice counts as it came last. An error is a *lockstep.Error; where the system said when
+// to ask again it is in a Later.
 type Reader interface {
 	Read(ctx context.Context, r Read, page func(ReadPage) error) error
 }
+
+// Later is an error of a system that said how long to wait before it is asked again.
+type Later struct {
+	After time.Duration
+	Err   error
+}
+
+func (l *Later) Error() string { return l.Err.Error() }
+func (l *Later) Unwrap() error { return l.Err }
 
 // Getter reads single objects by their ids; unknown ones are left out.
 type Getter interface {
