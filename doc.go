@@ -8,6 +8,7 @@
 //	directory         the truth about people, groups, apps, assignments; the change feed
 //	scim              SCIM 2.0 as values; scim/filter its filters and paths; scim/scimhttp SCIM over HTTP
 //	expr, rule        what should be: expressions, mappings, scope, decisions, guard; pure functions
+//	words             how things read, in every surface
 //	provision         the engine that makes it so: read, plan, guard, apply, settle
 //	connector/*       outside systems as source or target: csvfile, ldap, scimapp, webex
 //	webexorg          a Webex organisation that runs offline

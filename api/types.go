@@ -12,6 +12,7 @@ import (
 	"lockstep/provision"
 	"lockstep/rule"
 	"lockstep/scim"
+	"lockstep/words"
 )
 
 // Attributes are SCIM attributes as JSON. Extensions are objects under their URN.
@@ -171,11 +172,27 @@ type Action struct {
 	Ended   *time.Time        `json:"ended,omitempty"`
 }
 
+// Change is one attribute that an action changes.
+type Change struct {
+	Path      string `json:"path" doc:"As SCIM writes it, such as emails[type eq \"work\"].value."`
+	Attribute string `json:"attribute" doc:"As people read it, such as emails[work]."`
+	Before    string `json:"before,omitempty" doc:"Absent when the attribute is new."`
+	After     string `json:"after,omitempty" doc:"Absent when the attribute goes."`
+}
+
+func changesOf(a plan.Action) []Change {
+	all := []Change{}
+	for _, c := range words.Changes(a.Before, a.After) {
+		all = append(all, Change(c))
+	}
+	return all
+}
+
 func actionOf(a plan.Action) Action {
 	v := Action{
 		ID: a.ID, Cycle: a.Cycle, Kind: string(a.Kind), State: string(a.State),
 		Source: End{a.Source.Type, a.Source.ID, a.Source.Name}, Target: End{a.Target.Type, a.Target.ID, a.Target.Name},
-		Changes: changes(a.Before, a.After), Reason: a.Reason, Why: a.Reason.Sentence(),
+		Changes: changesOf(a), Reason: a.Reason, Why: a.Reason.Sentence(),
 		Code: a.Code, Detail: a.Detail, Attempt: a.Attempt, Planned: instant(a.Planned), Ended: instant(a.Ended),
 	}
 	if a.Code != "" {

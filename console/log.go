@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,7 +13,7 @@ import (
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
-	"lockstep/scim"
+	"lockstep/words"
 )
 
 // logFilter selects lines of the log. All of it stands in the page's address.
@@ -112,7 +111,7 @@ type logView struct {
 type row struct {
 	ID      string
 	At      time.Time
-	Outcome outcome
+	Outcome words.Outcome
 	Type    string // "User", "Group"
 	Name    string
 	Person  string // address of the person's page; "" for a group
@@ -120,55 +119,13 @@ type row struct {
 	Says    string // what happened, in half a sentence
 	Why     string
 	Failure *failure
-	Changes []change
+	Changes []words.Change
 	By      string // who decided
 	ByAt    time.Time
 	Attempt int
 	Cycle   string // address of the lines of its cycle
 	Href    string // of the line itself
 	Open    bool
-}
-
-// outcome is what became of an action, as a sign and a word.
-type outcome struct{ Glyph, Word, Tone string }
-
-// outcomes are the kinds of action before and after.
-var outcomes = map[rule.Kind]struct{ glyph, will, was string }{
-	rule.Create:  {"+", "create", "created"},
-	rule.Link:    {"⇄", "link", "linked"},
-	rule.Update:  {"~", "update", "updated"},
-	rule.Disable: {"⊘", "disable", "disabled"},
-	rule.Delete:  {"−", "delete", "deleted"},
-	rule.Refer:   {"→", "set references", "references set"},
-	rule.Skip:    {"=", "skip", "skipped"},
-}
-
-func outcomeOf(a plan.Action) outcome {
-	o := outcomes[a.Kind]
-	switch a.State {
-	case plan.Done:
-		tone := string(a.Kind)
-		if a.Kind == rule.Refer {
-			tone = string(rule.Update)
-		}
-		return outcome{o.glyph, o.was, tone}
-	case plan.Planned:
-		return outcome{o.glyph, "will " + o.will, string(a.Kind)}
-	case plan.Open:
-		return outcome{o.glyph, "under way", string(a.Kind)}
-	case plan.Held:
-		return outcome{"◆", o.will + " held", "held"}
-	case plan.Failed:
-		return outcome{"▲", "failed", "failed"}
-	case plan.Refused:
-		return outcome{"▲", "cannot", "failed"}
-	case plan.Rejected:
-		return outcome{"✕", o.will + " rejected", "skip"}
-	case plan.LeftOut:
-		return outcome{"✕", o.will + " left out", "skip"}
-	case plan.Skipped:
-	}
-	return outcome{"○", "left out", "skip"}
 }
 
 // logRows is how many lines a page has.
@@ -200,8 +157,8 @@ func (s *Server) log(ctx context.Context, j provision.Job, f logFilter) (logView
 func rowOf(j provision.Job, a plan.Action, f logFilter) row {
 	f.Row = string(a.ID)
 	r := row{
-		ID: string(a.ID), At: a.Planned, Outcome: outcomeOf(a), Type: a.Source.Type, Name: a.Source.Name, Person: personHref(j, a.Source.Ref, a.Target.Ref),
-		Target: a.Target.ID, Why: sentence(a.Reason.Sentence()), Changes: changesOf(a), Attempt: a.Attempt,
+		ID: string(a.ID), At: a.Planned, Outcome: words.OutcomeOf(a.Kind, a.State), Type: a.Source.Type, Name: a.Source.Name, Person: personHref(j, a.Source.Ref, a.Target.Ref),
+		Target: a.Target.ID, Why: words.Sentence(a.Reason.Sentence()), Changes: words.Changes(a.Before, a.After), Attempt: a.Attempt,
 		Cycle: logHref(j.Slug, logFilter{Cycle: string(a.Cycle)}), Href: logHref(j.Slug, f),
 	}
 	if !a.Ended.IsZero() {
@@ -222,22 +179,14 @@ func rowOf(j provision.Job, a plan.Action, f logFilter) row {
 }
 
 // says is what one wants to know of a line before opening it.
-func says(a plan.Action, changes []change) string {
+func says(a plan.Action, changes []words.Change) string {
 	switch {
 	case a.Code != "" && a.Detail != "":
 		return a.Detail
 	case a.Code != "":
 		return lockstep.Describe(a.Code).Title
 	case a.Kind == rule.Update && len(changes) > 0:
-		names := make([]string, 0, 3)
-		for _, c := range changes[:min(len(changes), 3)] {
-			names = append(names, c.Attribute)
-		}
-		text := strings.Join(names, ", ")
-		if n := len(changes) - len(names); n > 0 {
-			text += fmt.Sprintf(" and %d more", n)
-		}
-		return text
+		return words.Names(changes, 3)
 	}
 	return a.Reason.Sentence()
 }
@@ -252,53 +201,4 @@ func personHref(j provision.Job, source, target connection.Ref) string {
 		return ""
 	}
 	return "/people/" + url.PathEscape(ref.ID)
-}
-
-// change is one attribute before and after; "" is none.
-type change struct{ Attribute, Before, After string }
-
-// changesOf lists what an action changes. A delete says nothing attribute by attribute.
-func changesOf(a plan.Action) (all []change) {
-	if a.After == nil {
-		return nil
-	}
-	for _, d := range scim.Diff(a.Before, a.After) {
-		all = append(all, change{shortPath(d.Path), valueText(d.Before), valueText(d.After)})
-	}
-	return all
-}
-
-// valueText is a SCIM value as people read it. Values have the types that package scim lists.
-func valueText(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case string:
-		return v
-	case scim.List:
-		parts := make([]string, len(v))
-		for i, e := range v {
-			parts[i] = valueText(e)
-		}
-		return strings.Join(parts, ", ")
-	case scim.Object:
-		if text := v.Text("value"); text != "" {
-			return text
-		}
-		parts := make([]string, len(v))
-		for i, e := range v {
-			parts[i] = e.Name + ": " + valueText(e.Value)
-		}
-		return strings.Join(parts, ", ")
-	}
-	return fmt.Sprint(v)
-}
-
-// shortPath is a path as people read it: the URN of an extension gives way to the extension's name.
-func shortPath(path string) string {
-	if !strings.HasPrefix(strings.ToLower(path), "urn:") {
-		return path
-	}
-	i := strings.LastIndex(path, ":")
-	return path[i+1:]
 }

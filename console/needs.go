@@ -9,6 +9,7 @@ import (
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
+	"lockstep/words"
 )
 
 // group is a cause with the people whom it concerns, so that a hundred people with one cause are one thing to do.
@@ -22,9 +23,9 @@ type group struct {
 
 func (g group) noun() string {
 	if g.Things {
-		return many(g.N, "object", "objects")
+		return words.Many(g.N, "object", "objects")
 	}
-	return many(g.N, "person", "people")
+	return words.Many(g.N, "person", "people")
 }
 
 // who is a person or a group in a list.
@@ -143,7 +144,7 @@ func (s *Server) held(ctx context.Context, j provision.Job) (held, error) {
 	}
 	for _, kind := range []rule.Kind{rule.Disable, rule.Delete, rule.Update, rule.Create} {
 		if n := counts[kind]; n > 0 {
-			h.Deeds = append(h.Deeds, outcomes[kind].will+" "+group{N: n, Things: things}.noun())
+			h.Deeds = append(h.Deeds, words.DeedOf(kind).Will+" "+group{N: n, Things: things}.noun())
 		}
 	}
 	if h.Why == "" {

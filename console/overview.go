@@ -10,6 +10,7 @@ import (
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
+	"lockstep/words"
 )
 
 // overviewView is an app or a source: what moves, and the log.
@@ -161,7 +162,7 @@ func (s *Server) plan(ctx context.Context, j provision.Job) (*openPlan, error) {
 	for _, k := range []rule.Kind{rule.Create, rule.Link, rule.Update, rule.Disable, rule.Delete, rule.Refer} {
 		if n := planned[k]; n > 0 {
 			p.Changes += n
-			p.Counts = append(p.Counts, count{outcomes[k].will, outcomes[k].glyph, string(k), n, p.Href})
+			p.Counts = append(p.Counts, count{words.DeedOf(k).Will, words.DeedOf(k).Sign, string(k), n, p.Href})
 		}
 	}
 	if failed > 0 {

@@ -11,6 +11,7 @@ import (
 	"lockstep/directory"
 	"lockstep/plan"
 	"lockstep/provision"
+	"lockstep/words"
 )
 
 // peopleView is a page of the directory's people.
@@ -96,7 +97,7 @@ type jobPeopleView struct {
 
 type linkRow struct {
 	Name, Href, Target, Why, Matched string
-	State                            outcome
+	State                            words.Outcome
 	Problem                          string
 }
 
@@ -174,7 +175,7 @@ func shown(show string, l plan.Link) bool {
 
 func linkRowOf(j provision.Job, l plan.Link) linkRow {
 	row := linkRow{
-		Name: l.Name, Target: l.Target, Why: sentence(l.Verdict.Reason.Sentence()), Matched: l.Matched, Problem: l.Detail,
+		Name: l.Name, Target: l.Target, Why: words.Sentence(l.Verdict.Reason.Sentence()), Matched: l.Matched, Problem: l.Detail,
 		Href: personHref(j, l.Source, connection.Ref{Type: l.Source.Type, ID: l.Target}),
 	}
 	if row.Name == "" {
@@ -182,15 +183,15 @@ func linkRowOf(j provision.Job, l plan.Link) linkRow {
 	}
 	switch {
 	case l.Code != "":
-		row.State = outcome{"▲", "failing", "failed"}
+		row.State = words.Outcome{Sign: "▲", Word: "failing", Tone: "failed"}
 	case l.Target != "" && l.Disabled:
-		row.State = outcome{"⊘", "disabled", "disable"}
+		row.State = words.Outcome{Sign: "⊘", Word: "disabled", Tone: "disable"}
 	case l.Target != "":
-		row.State = outcome{"⇄", "linked", "link"}
+		row.State = words.Outcome{Sign: "⇄", Word: "linked", Tone: "link"}
 	case l.Verdict.In:
-		row.State = outcome{"+", "not there yet", "create"}
+		row.State = words.Outcome{Sign: "+", Word: "not there yet", Tone: "create"}
 	default:
-		row.State = outcome{"○", "left out", "skip"}
+		row.State = words.Outcome{Sign: "○", Word: "left out", Tone: "skip"}
 	}
 	return row
 }

@@ -14,6 +14,7 @@ import (
 	"lockstep/provision"
 	"lockstep/scim"
 	"lockstep/web"
+	"lockstep/words"
 )
 
 // personView is one person: facts, and why he is or is not in each app.
@@ -226,10 +227,10 @@ func (s *Server) explain(ctx context.Context, j provision.Job, ref connection.Re
 		app.Problem = &f
 		return app
 	}
-	app.In, app.Summary, app.Target = x.In, sentence(x.Summary), x.Target.ID
+	app.In, app.Summary, app.Target = x.In, words.Sentence(x.Summary), x.Target.ID
 	for i, st := range x.Steps {
 		app.Steps = append(app.Steps, step{
-			N: i + 1, Name: sentenceCase(st.Name), OK: st.OK, Last: i == len(x.Steps)-1, Summary: sentence(st.Summary), Details: st.Details,
+			N: i + 1, Name: words.Upper(st.Name), OK: st.OK, Last: i == len(x.Steps)-1, Summary: words.Sentence(st.Summary), Details: st.Details,
 		})
 	}
 	if x.Action != nil {

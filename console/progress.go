@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lockstep/provision"
+	"lockstep/words"
 )
 
 // progress is a cycle as a bar and its counts.
@@ -57,18 +58,18 @@ func progressOf(slug string, c provision.Cycle) progress {
 	switch c.Phase {
 	case provision.Listing, provision.Reading, provision.Sweeping, provision.Ranking:
 		p.Done, p.Total = n.Read, c.Total
-		p.Word = fmt.Sprintf("%s read", number(n.Read))
+		p.Word = fmt.Sprintf("%s read", words.Number(n.Read))
 		if c.Total > 0 {
-			p.Word = fmt.Sprintf("%s of %s read", number(p.most()), number(c.Total))
+			p.Word = fmt.Sprintf("%s of %s read", words.Number(p.most()), words.Number(c.Total))
 		}
 		p.Segments = segments(c.Total, part{"read", n.Read})
 	case provision.Review, provision.Applying, provision.Ended:
 		p.Done, p.Total = done+n.Failed, max(n.Planned, done)+n.Failed
-		p.Word = fmt.Sprintf("%s of %s", number(p.most()), many(p.Total, "change", "changes"))
+		p.Word = fmt.Sprintf("%s of %s", words.Number(p.most()), words.Many(p.Total, "change", "changes"))
 		if !p.Running {
-			p.Word = many(p.Done, "change", "changes")
+			p.Word = words.Many(p.Done, "change", "changes")
 			if p.Review {
-				p.Word = many(p.Total, "change", "changes") + " planned, none sent"
+				p.Word = words.Many(p.Total, "change", "changes") + " planned, none sent"
 			} else if p.Done == 0 {
 				p.Word = "Nothing to change"
 			}
@@ -126,7 +127,7 @@ func countsOf(slug string, c provision.Cycle) []count {
 		{"updated", "~", "update", n.Updated, "updated"},
 		{"disabled", "⊘", "disable", n.Disabled, "disabled"},
 		{"deleted", "−", "delete", n.Deleted, "deleted"},
-		{plural(n.Referred, "reference", "references"), "→", "update", n.Referred, "references"},
+		{words.Plural(n.Referred, "reference", "references"), "→", "update", n.Referred, "references"},
 		{"held", "◆", "held", n.Held, "held"},
 		{"failed", "▲", "failed", n.Failed, "failed"},
 	}
@@ -175,13 +176,13 @@ func (p *pace) add(now time.Time, at progress) string {
 		return ""
 	}
 	speed := float64(at.Done-first.done) / took.Seconds()
-	words := fmt.Sprintf("%.0f/s", speed)
+	text := fmt.Sprintf("%.0f/s", speed)
 	if speed < 10 {
-		words = fmt.Sprintf("%.1f/s", speed)
+		text = fmt.Sprintf("%.1f/s", speed)
 	}
 	if at.Total > 0 {
 		left := time.Duration(float64(at.Total-at.Done)/speed*float64(time.Second)).Round(time.Second) + time.Second
-		words += " · about " + roughly(left) + " left"
+		text += " · about " + words.Roughly(left) + " left"
 	}
-	return words
+	return text
 }

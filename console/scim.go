@@ -16,6 +16,7 @@ import (
 	"lockstep/scim/conform"
 	"lockstep/token"
 	"lockstep/web"
+	"lockstep/words"
 )
 
 // SCIM is what the console asks of the SCIM endpoint.
@@ -83,7 +84,7 @@ type scimLine struct {
 	Took           string
 	Client         string
 	Method, URL    string
-	Status         outcome
+	Status         words.Outcome
 	Href           string
 	Open           bool
 	Sent, Answered scimMessage
@@ -245,18 +246,18 @@ func tookText(d time.Duration) string {
 	if d < 10*time.Millisecond {
 		return strconv.FormatFloat(float64(d.Microseconds())/1000, 'f', 1, 64) + " ms"
 	}
-	return lasted(d)
+	return words.Lasted(d)
 }
 
-func statusOutcome(status int) outcome {
+func statusOutcome(status int) words.Outcome {
 	word := strconv.Itoa(status)
 	switch status / 100 {
 	case 2, 3:
-		return outcome{"✓", word, "create"}
+		return words.Outcome{Sign: "✓", Word: word, Tone: "create"}
 	case 4:
-		return outcome{"▲", word, "held"}
+		return words.Outcome{Sign: "▲", Word: word, Tone: "held"}
 	}
-	return outcome{"▲", word, "failed"}
+	return words.Outcome{Sign: "▲", Word: word, Tone: "failed"}
 }
 
 func scimMessageOf(m web.Message) scimMessage {

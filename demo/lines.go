@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"lockstep/api"
+	"lockstep/words"
 )
 
 // sign is how a kind of action is shown.
@@ -43,7 +44,7 @@ func tally(plan api.Plan) string {
 		}
 	}
 	if plan.Held > 0 {
-		parts = append(parts, fmt.Sprintf("‖\u00a0held\u00a0%d", plan.Held))
+		parts = append(parts, fmt.Sprintf("◆\u00a0held\u00a0%d", plan.Held))
 	}
 	if plan.Problems > 0 {
 		parts = append(parts, fmt.Sprintf("▲\u00a0cannot\u00a0%d", plan.Problems))
@@ -67,7 +68,7 @@ func (p *play) action(a api.Action) {
 		sign.mark, sign.colour = "▲", red
 	}
 	if a.State == "held" {
-		sign.mark, sign.colour = "‖", cyan
+		sign.mark, sign.colour = "◆", cyan
 	}
 	name := a.Source.Name
 	if name == "" {
@@ -107,21 +108,10 @@ func as(a api.Action) string {
 }
 
 // changes is: title “Analyst” → “Senior analyst”; nickName cleared.
-func changes(all []api.Change) string {
-	var parts []string
-	for i, c := range all {
-		if i == shownChanges {
-			parts = append(parts, fmt.Sprintf("%d more", len(all)-i))
-			break
-		}
-		switch {
-		case c.After == "":
-			parts = append(parts, c.Attribute+" cleared")
-		case c.Before == "":
-			parts = append(parts, fmt.Sprintf("%s set", c.Attribute))
-		default:
-			parts = append(parts, fmt.Sprintf("%s “%s” → “%s”", c.Attribute, c.Before, c.After))
-		}
+func changes(changed []api.Change) string {
+	all := make([]words.Change, len(changed))
+	for i, c := range changed {
+		all[i] = words.Change(c)
 	}
-	return strings.Join(parts, "; ")
+	return words.Sum(all, shownChanges)
 }

@@ -78,7 +78,7 @@ func fileToWebex(t *testing.T, h *home, csv *page, start func(*home) []*process)
 	org.check(want)
 
 	_, before := org.writes(0)
-	expect(t, csv.run(h, "Change something"), "~ update 1", `title "Test engineer" → "Lead test engineer"`, "created 0 · updated 1")
+	expect(t, csv.run(h, "Change something"), "~ update 1", `title “Test engineer” → “Lead test engineer”`, "created 0 · updated 1")
 	want.people["chloe@acme.example"]["title"] = "Lead test engineer"
 	org.check(want)
 	if counts, _ := org.writes(before); fmt.Sprint(counts) != "map[update User:1]" {

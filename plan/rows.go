@@ -15,19 +15,19 @@ import (
 )
 
 // ActionState is what has become of an action.
-type ActionState string
+type ActionState = rule.State
 
-// The states of an action. Planned, Held and LeftOut are before the call, Open is during it, the rest is after.
+// The states of an action.
 const (
-	Planned  ActionState = "planned"
-	Held     ActionState = "held"     // by the guard, waits for a decision
-	LeftOut  ActionState = "left_out" // not chosen in this plan
-	Open     ActionState = "open"     // the call may have been sent
-	Done     ActionState = "done"
-	Failed   ActionState = "failed"  // tried again at Link.Due
-	Refused  ActionState = "refused" // the target will not have it until something changes
-	Rejected ActionState = "rejected"
-	Skipped  ActionState = "skipped"
+	Planned  = rule.Planned
+	Held     = rule.Held
+	LeftOut  = rule.LeftOut
+	Open     = rule.Open
+	Done     = rule.Done
+	Failed   = rule.Failed
+	Refused  = rule.Refused
+	Rejected = rule.Rejected
+	Skipped  = rule.Skipped
 )
 
 // Lane orders kinds of action: access goes before it comes.

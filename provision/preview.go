@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"lockstep"
 	"lockstep/connection"
 	"lockstep/plan"
 	"lockstep/rule"
 	"lockstep/scim"
+	"lockstep/words"
 )
 
 // Preview plans a job in memory and writes nothing: what the next full cycle would do, row by row, in the order in which it
@@ -292,8 +292,8 @@ func (r *run) explanation(ctx context.Context, c *candidate) (Explanation, error
 		if a.Code != "" {
 			last.OK, last.Summary = false, a.Detail
 		}
-		for _, d := range scim.Diff(a.Before, a.After) {
-			last.Details = append(last.Details, changeWords(d))
+		for _, d := range words.Changes(a.Before, a.After) {
+			last.Details = append(last.Details, d.String())
 		}
 	}
 	if h, ok := waits[waitKey{c.Ref, false}]; ok && h.State == plan.Held {
@@ -304,20 +304,6 @@ func (r *run) explanation(ctx context.Context, c *candidate) (Explanation, error
 	}
 	x.Steps = append(x.Steps, last)
 	return x, nil
-}
-
-// changeWords says what changes in one attribute: title: "Analyst" → "Senior analyst".
-func changeWords(c scim.Change) string {
-	word := func(v any) string {
-		switch v := v.(type) {
-		case nil:
-			return "(none)"
-		case string:
-			return strconv.Quote(v)
-		}
-		return fmt.Sprint(v)
-	}
-	return c.Path + ": " + word(c.Before) + " → " + word(c.After)
 }
 
 func (r *run) importStep(c *candidate) Step {

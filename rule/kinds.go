@@ -20,6 +20,12 @@ const (
 	Skip    Kind = "skip"
 )
 
+// Kinds are all kinds of action, in the order in which they are listed.
+func Kinds() []Kind { return []Kind{Create, Link, Update, Disable, Delete, Refer, Skip} }
+
+// Harms are all kinds of harm.
+func Harms() []Harm { return []Harm{UserDisable, UserDelete, GroupDelete, MemberRemove, Clear} }
+
 // Leave is what happens to an object whose person leaves scope.
 type Leave string
 

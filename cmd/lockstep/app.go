@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -68,7 +67,7 @@ func (a *appAddCmd) Run(c *cli) error {
 		return err
 	}
 	return c.show(app, func(w io.Writer) {
-		fmt.Fprintf(w, "added app %s\n", app.Slug)
+		printf(w, "added app %s\n", app.Slug)
 		c.say("Next: lockstep connection set %s · lockstep assign add --app %s --group GROUP · lockstep plan %s", app.Slug, app.Slug, app.Slug)
 	})
 }
@@ -128,8 +127,8 @@ func (a *appShowCmd) Run(c *cli) error {
 		return err
 	}
 	return c.show(app, func(w io.Writer) {
-		fmt.Fprintf(w, "app\t%s (%s)\n", app.Slug, app.Name)
-		fmt.Fprintf(w, "template\t%s\n", app.Template)
+		printf(w, "app\t%s (%s)\n", app.Slug, app.Name)
+		printf(w, "template\t%s\n", app.Template)
 		if app.Job != nil {
 			showJob(w, app.Job)
 		}
@@ -138,24 +137,24 @@ func (a *appShowCmd) Run(c *cli) error {
 			if r.Exclude {
 				note = "  (not provisioned)"
 			}
-			fmt.Fprintf(w, "role\t%s  %s%s\n", r.Value, r.Name, note)
+			printf(w, "role\t%s  %s%s\n", r.Value, r.Name, note)
 		}
 	})
 }
 
 // showJob writes what there is to know of a job, a line each.
 func showJob(w io.Writer, j *api.Job) {
-	fmt.Fprintf(w, "mode\t%s\n", j.Mode)
-	fmt.Fprintf(w, "state\t%s\n", j.State)
+	printf(w, "mode\t%s\n", j.Mode)
+	printf(w, "state\t%s\n", j.State)
 	if j.Code != "" {
-		fmt.Fprintf(w, "trouble\t%s — %s\n", j.Code, either(j.Detail, j.Hint))
+		printf(w, "trouble\t%s — %s\n", j.Code, either(j.Detail, j.Hint))
 	}
-	fmt.Fprintf(w, "cycle\t%s\n", phaseOf(j))
+	printf(w, "cycle\t%s\n", phaseOf(j))
 	for _, name := range slices.Sorted(maps.Keys(j.Connection.Settings)) {
-		fmt.Fprintf(w, "setting\t%s = %s\n", name, j.Connection.Settings[name])
+		printf(w, "setting\t%s = %s\n", name, j.Connection.Settings[name])
 	}
 	for _, name := range j.Connection.Secrets {
-		fmt.Fprintf(w, "secret\t%s is set\n", name)
+		printf(w, "secret\t%s is set\n", name)
 	}
 }
 

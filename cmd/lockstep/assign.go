@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 
 	"lockstep/api"
@@ -108,7 +107,7 @@ func (a *assignRmCmd) Run(c *cli) error {
 			return err
 		}
 	}
-	return c.show(map[string]int{"removed": len(ids)}, func(w io.Writer) { fmt.Fprintf(w, "withdrew %d\n", len(ids)) })
+	return c.show(map[string]int{"removed": len(ids)}, func(w io.Writer) { printf(w, "withdrew %d\n", len(ids)) })
 }
 
 type assignListCmd struct {

@@ -16,6 +16,7 @@ import (
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/words"
 )
 
 // globals are the flags of every command. Those marked env-also can be given as LOCKSTEP_<NAME> as well.
@@ -46,7 +47,7 @@ type cli struct {
 	globals
 	ctx            context.Context
 	stdin          io.Reader
-	stdout, stderr io.Writer
+	stdout, stderr *screen
 	env            environment
 	terminal       bool // standard error is one
 	colour         bool // of standard output
@@ -59,9 +60,10 @@ func (c *cli) open() {
 	if c.Output == "" { // parsing stopped early
 		c.Output = "table"
 	}
-	c.terminal = isTerminal(c.stderr)
+	c.stdout.json = c.Output != "table"
+	c.terminal = isTerminal(c.stderr.out)
 	forced := c.env.get("FORCE_COLOR") != "" || c.env.get("CLICOLOR_FORCE") != ""
-	c.colour = (isTerminal(c.stdout) || forced) && !c.NoColor && c.env.get("NO_COLOR") == "" && c.env.get("TERM") != "dumb"
+	c.colour = (isTerminal(c.stdout.out) || forced) && !c.NoColor && c.env.get("NO_COLOR") == "" && c.env.get("TERM") != "dumb"
 	level := slog.LevelWarn
 	if c.Verbose {
 		level = slog.LevelDebug
@@ -94,7 +96,7 @@ func (c *cli) close() error {
 // say tells something beside the result.
 func (c *cli) say(format string, args ...any) {
 	if !c.Quiet {
-		fmt.Fprintf(c.stderr, format+"\n", args...)
+		fmt.Fprintf(c.stderr, format+"\n", cleaned(args)...)
 	}
 }
 
@@ -116,12 +118,13 @@ func (c *cli) fail(err error) int {
 	entry := lockstep.Describe(code)
 	message := messageOf(err, entry)
 	if c.Output != "table" {
+		c.stderr.json = true
 		_ = json.NewEncoder(c.stderr).Encode(map[string]string{ // nobody is left to tell
 			"code": string(code), "message": message, "hint": entry.Help, "doc": "docs/errors.md#" + string(code),
 		})
 		return exitCode(err)
 	}
-	fmt.Fprintf(c.stderr, "lockstep: %s [%s]\n", message, code)
+	fmt.Fprintf(c.stderr, "lockstep: %s [%s]\n", words.Clean(message), code)
 	if entry.Help != "" && code != lockstep.CodeInternal {
 		fmt.Fprintf(c.stderr, "  %s\n", entry.Help)
 	}

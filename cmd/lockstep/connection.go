@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"time"
 
@@ -70,10 +69,10 @@ func (t *connectionTestCmd) Run(c *cli) error {
 			if !check.OK {
 				mark = c.paint(red, "✗")
 			}
-			fmt.Fprintf(w, "%s %s\t%s\t%s\n", mark, check.Name, check.Took.Round(time.Millisecond), check.Detail)
+			printf(w, "%s %s\t%s\t%s\n", mark, check.Name, check.Took.Round(time.Millisecond), check.Detail)
 		}
 		if !r.OK {
-			fmt.Fprintf(w, "%s %s [%s]\n", c.paint(red, "✗"), r.Detail, r.Code)
+			printf(w, "%s %s [%s]\n", c.paint(red, "✗"), r.Detail, r.Code)
 			c.say("  %s", r.Hint)
 		}
 	})

@@ -154,9 +154,9 @@ func (d *demoCmd) demo(c *cli, p demoPlace, n *server.Server, token string) demo
 
 // screen is standard output; with -o json, which wants only the report there, standard error.
 func (d *demoCmd) screen(c *cli) demo.Screen {
-	out := c.stdout
+	out := c.stdout.out
 	if c.Output != "table" {
-		out = c.stderr
+		out = c.stderr.out
 	}
 	if c.Quiet {
 		out = io.Discard

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 
 	"lockstep/api"
@@ -67,10 +66,10 @@ func (g *groupShowCmd) Run(c *cli) error {
 		return err
 	}
 	return c.show(groupWithMembers{group, members}, func(w io.Writer) {
-		fmt.Fprintf(w, "id\t%s\n", group.ID)
+		printf(w, "id\t%s\n", group.ID)
 		showAttributes(w, "", scim.Object(group.Attributes))
 		for _, m := range members {
-			fmt.Fprintf(w, "member\t%s %s\n", m.Kind, m.Name)
+			printf(w, "member\t%s %s\n", m.Kind, m.Name)
 		}
 	})
 }
@@ -96,7 +95,7 @@ func (g *groupAddCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	return c.show(group, func(w io.Writer) { fmt.Fprintf(w, "added group %s\n", group.DisplayName) })
+	return c.show(group, func(w io.Writer) { printf(w, "added group %s\n", group.DisplayName) })
 }
 
 type groupMemberCmd struct {

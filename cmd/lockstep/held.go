@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 
 	"lockstep"
@@ -72,7 +71,7 @@ func (d *decision) decide(c *cli, verb string, in api.HeldDecision) error {
 	if err != nil {
 		return err
 	}
-	return c.show(out, func(w io.Writer) { fmt.Fprintf(w, "approved %d, rejected %d\n", out.Approved, out.Rejected) })
+	return c.show(out, func(w io.Writer) { printf(w, "approved %d, rejected %d\n", out.Approved, out.Rejected) })
 }
 
 type heldApproveCmd struct{ decision }

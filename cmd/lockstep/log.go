@@ -1,12 +1,15 @@
 package main
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/rule"
+	"lockstep/words"
 )
 
 type logCmd struct {
@@ -69,7 +72,7 @@ func collectActions(c *cli, client *api.Client, job string, q api.LogQuery, limi
 
 func showActions(c *cli, all []api.Action, empty string) error {
 	return showList(c, all, empty, "TIME WHAT WHO STATE WHY ID", func(a api.Action) []string {
-		return []string{clock(a), a.Kind, nameOf(a), stateOf(a), whyOf(a), string(a.ID)}
+		return []string{clock(a), words.DeedOf(rule.Kind(a.Kind)).Will, nameOf(a), stateOf(a), whyOf(a), string(a.ID)}
 	})
 }
 
@@ -84,6 +87,7 @@ func clock(a api.Action) string {
 	return at.Local().Format("2006-01-02 15:04:05")
 }
 
+// stateOf is what became of a line, as --state takes it.
 func stateOf(a api.Action) string {
 	if a.Code != "" {
 		return a.State + " " + string(a.Code)
@@ -121,7 +125,7 @@ func (l *logTailCmd) Run(c *cli) error {
 			return json.NewEncoder(c.stdout).Encode(e.Action)
 		}
 		a := *e.Action
-		_, err := fmt.Fprintf(c.stdout, "%s  %s %-28s  %-9s  %s\n", clock(a), c.mark(a), nameOf(a), a.State, whyOf(a))
+		_, err := fmt.Fprintf(c.stdout, "%s  %s %-28s  %-9s  %s\n", clock(a), c.mark(a), nameOf(a), a.State, words.Clean(whyOf(a)))
 		return err
 	})
 	if c.ctx.Err() != nil && errors.Is(err, c.ctx.Err()) {
@@ -130,7 +134,10 @@ func (l *logTailCmd) Run(c *cli) error {
 	return err
 }
 
-type logExportCmd struct{ logFilter }
+type logExportCmd struct {
+	logFilter
+	CSV bool `name:"csv" help:"As a table for a spreadsheet instead of JSON Lines."`
+}
 
 // Run writes the log.
 func (l *logExportCmd) Run(c *cli) error {
@@ -142,5 +149,45 @@ func (l *logExportCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
+	if l.CSV {
+		return l.table(c, client, job)
+	}
+	c.stdout.json = true
 	return client.Export(c.ctx, job, l.query(), c.stdout)
+}
+
+// table writes the log as CSV (RFC 4180). No cell is a formula.
+func (l *logExportCmd) table(c *cli, client *api.Client, job string) error {
+	out := csv.NewWriter(c.stdout)
+	line := func(cells ...string) error {
+		for i := range cells {
+			cells[i] = words.Cell(words.Clean(cells[i]))
+		}
+		return out.Write(cells)
+	}
+	if err := line("time", "cycle", "id", "type", "what", "state", "name", "source", "target", "why", "code", "detail", "by"); err != nil {
+		return err
+	}
+	for q := l.query(); ; {
+		q.Limit = 1000
+		page, next, err := client.Actions(c.ctx, job, q)
+		if err != nil {
+			return err
+		}
+		for _, a := range page {
+			by := ""
+			if a.By != nil {
+				by = a.By.Name
+			}
+			err := line(clock(a), string(a.Cycle), string(a.ID), a.Source.Type, words.DeedOf(rule.Kind(a.Kind)).Will, a.State, nameOf(a),
+				a.Source.ID, a.Target.ID, a.Why, string(a.Code), a.Detail, by)
+			if err != nil {
+				return err
+			}
+		}
+		if out.Flush(); out.Error() != nil || next == "" {
+			return out.Error()
+		}
+		q.After = next
+	}
 }

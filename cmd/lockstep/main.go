@@ -23,6 +23,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"lockstep"
+	"lockstep/words"
 )
 
 func main() {
@@ -73,7 +74,7 @@ type exited int
 
 // run is the program. It returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string) (code int) {
-	c := &cli{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, env: environment(environ)}
+	c := &cli{ctx: ctx, stdin: stdin, stdout: newScreen(stdout), stderr: newScreen(stderr), env: environment(environ)}
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
@@ -87,7 +88,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	parser := kong.Must(&all,
 		kong.Name("lockstep"),
 		kong.Description("Keeps applications in step with a company's directory."),
-		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exited(code)) }), //nolint:forbidigo // kong goes on after Exit unless it is stopped
+		kong.Writers(c.stdout, c.stderr), kong.Exit(func(code int) { panic(exited(code)) }), //nolint:forbidigo // kong goes on after Exit unless it is stopped
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Resolvers(c.env), kong.ExplicitGroups([]kong.Group{
 			{Key: "try", Title: "Trying it:"},
@@ -105,7 +106,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	c.open()
 	if err != nil {
 		if failed, ok := errors.AsType[*kong.ParseError](err); ok {
-			err = &lockstep.Error{Code: lockstep.CodeUsage, Detail: sentence(failed.Error())}
+			err = &lockstep.Error{Code: lockstep.CodeUsage, Detail: words.Sentence(failed.Error())}
 		}
 		return c.fail(err)
 	}
@@ -145,11 +146,4 @@ func (e environment) get(name string) string {
 		}
 	}
 	return ""
-}
-
-func sentence(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:] + "."
 }

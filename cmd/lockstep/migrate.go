@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 
 	"lockstep/server"
@@ -29,7 +28,7 @@ func (migrateStatusCmd) Run(c *cli) error {
 		return err
 	}
 	return c.show(s, func(w io.Writer) {
-		fmt.Fprintf(w, "schema %d, this program has %d\n", s.Current, s.Newest)
+		printf(w, "schema %d, this program has %d\n", s.Current, s.Newest)
 		switch {
 		case s.Current < s.Newest:
 			c.say("Next: lockstep migrate up, or just start: every start does it.")

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+
+	"lockstep/words"
 )
 
 // outputOf finds the form of output among arguments that could not be parsed, so that the error about them has it.
@@ -72,9 +74,17 @@ func showList[T any](c *cli, items []T, empty, head string, row func(T) []string
 	return c.show(items, func(w io.Writer) {
 		fmt.Fprintln(w, strings.ReplaceAll(head, " ", "\t"))
 		for _, item := range items {
-			fmt.Fprintln(w, strings.Join(row(item), "\t"))
+			fmt.Fprintln(w, strings.Join(cells(row(item)), "\t"))
 		}
 	})
+}
+
+// cells are the cells of a line, none of which ends it.
+func cells(row []string) []string {
+	for i := range row {
+		row[i] = words.Clean(row[i])
+	}
+	return row
 }
 
 // The colours, by what they mean.
@@ -92,7 +102,7 @@ func (c *cli) paint(colour, text string) string {
 	if !c.colour {
 		return text
 	}
-	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+	return c.stdout.paint(colour, text)
 }
 
 func dash(s string) string {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -91,7 +90,7 @@ func (p *peopleShowCmd) Run(c *cli) error {
 
 func showUser(c *cli, u api.User) error {
 	return c.show(u, func(w io.Writer) {
-		fmt.Fprintf(w, "id\t%s\nstate\t%s\nversion\t%d\n", u.ID, userState(u), u.Version)
+		printf(w, "id\t%s\nstate\t%s\nversion\t%d\n", u.ID, userState(u), u.Version)
 		showAttributes(w, "", scim.Object(u.Attributes))
 	})
 }
@@ -106,13 +105,13 @@ func showAttributes(w io.Writer, prefix string, o scim.Object) {
 			for _, e := range v {
 				if inner, ok := e.(scim.Object); ok {
 					text, _ := inner.MarshalJSON() // never fails
-					fmt.Fprintf(w, "%s%s\t%s\n", prefix, a.Name, text)
+					printf(w, "%s%s\t%s\n", prefix, a.Name, text)
 				} else {
-					fmt.Fprintf(w, "%s%s\t%v\n", prefix, a.Name, e)
+					printf(w, "%s%s\t%v\n", prefix, a.Name, e)
 				}
 			}
 		default:
-			fmt.Fprintf(w, "%s%s\t%v\n", prefix, a.Name, v)
+			printf(w, "%s%s\t%v\n", prefix, a.Name, v)
 		}
 	}
 }

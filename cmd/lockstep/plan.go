@@ -8,6 +8,8 @@ import (
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/rule"
+	"lockstep/words"
 )
 
 type planCmd struct {
@@ -89,33 +91,41 @@ func (c *cli) showPlan(app string, p api.Plan) error {
 	return nil
 }
 
-// sign is how a kind of action is shown.
-type sign struct{ kind, mark, word, colour string }
-
-func signs() []sign {
-	return []sign{
-		{"create", "+", "create", green},
-		{"link", "⇄", "link", cyan},
-		{"update", "~", "update", yellow},
-		{"disable", "⊘", "disable", red},
-		{"delete", "−", "delete", red},
-		{"refer", "→", "refer", yellow},
+// colourOf is the colour of a tone.
+func colourOf(tone string) string {
+	switch tone {
+	case string(rule.Create):
+		return green
+	case string(rule.Link), words.ToneHeld:
+		return cyan
+	case string(rule.Update):
+		return yellow
+	case string(rule.Disable), string(rule.Delete), words.ToneFailed:
+		return red
 	}
+	return faint
+}
+
+// signOf is the sign of a kind and a state, in its colour.
+func (c *cli) signOf(k rule.Kind, s rule.State) string {
+	o := words.OutcomeOf(k, s)
+	return c.paint(colourOf(o.Tone), o.Sign)
 }
 
 // tally is the line of counts: + create 19    ~ update 6    ▲ cannot 2    = same 401.
 func (c *cli) tally(p api.Plan) string {
 	var parts []string
-	for _, s := range signs() {
-		if n := p.Kinds[s.kind]; n > 0 || s.kind == "create" || s.kind == "update" || s.kind == "disable" {
-			parts = append(parts, fmt.Sprintf("%s %s %d", c.paint(s.colour, s.mark), s.word, n))
+	for _, k := range rule.Kinds() {
+		n := p.Kinds[string(k)]
+		if n > 0 || k == rule.Create || k == rule.Update || k == rule.Disable {
+			parts = append(parts, fmt.Sprintf("%s %s %d", c.signOf(k, rule.Planned), words.DeedOf(k).Will, n))
 		}
 	}
 	if p.Held > 0 {
-		parts = append(parts, fmt.Sprintf("%s held %d", c.paint(cyan, "‖"), p.Held))
+		parts = append(parts, fmt.Sprintf("%s held %d", c.signOf("", rule.Held), p.Held))
 	}
 	if p.Problems > 0 {
-		parts = append(parts, fmt.Sprintf("%s cannot %d", c.paint(red, "▲"), p.Problems))
+		parts = append(parts, fmt.Sprintf("%s cannot %d", c.signOf("", rule.Refused), p.Problems))
 	}
 	parts = append(parts, fmt.Sprintf("%s same %d", c.paint(faint, "="), p.Counts.Unchanged))
 	return strings.Join(parts, "    ")
@@ -123,66 +133,39 @@ func (c *cli) tally(p api.Plan) string {
 
 // mark is the sign before an action.
 func (c *cli) mark(a api.Action) string {
-	switch {
-	case a.State == "held":
-		return c.paint(cyan, "‖")
-	case a.Code != "":
-		return c.paint(red, "▲")
+	state := rule.State(a.State)
+	if a.Code != "" && state != rule.Held {
+		state = rule.Refused
 	}
-	for _, s := range signs() {
-		if s.kind == a.Kind {
-			return c.paint(s.colour, s.mark)
-		}
-	}
-	return c.paint(faint, "·")
+	return c.signOf(rule.Kind(a.Kind), state)
 }
 
 func nameOf(a api.Action) string {
-	return either(a.Source.Name, either(a.Target.Name, either(a.Source.ID, a.Target.ID)))
+	return words.Clean(either(a.Source.Name, either(a.Target.Name, either(a.Source.ID, a.Target.ID))))
 }
 
 // whatOf is what an action does, in a line.
 func (c *cli) whatOf(a api.Action) string {
 	switch {
 	case a.Code != "":
-		return fmt.Sprintf("%s — %s", c.paint(red, string(a.Code)), either(a.Detail, a.Hint))
+		return fmt.Sprintf("%s — %s", c.paint(red, string(a.Code)), words.Clean(either(a.Detail, a.Hint)))
 	case a.Kind == "update" && len(a.Changes) > 0:
-		return c.changesOf(a.Changes)
-	case a.Kind == "disable", a.Kind == "delete", a.Kind == "skip":
-		return a.Why
+		return words.Clean(changesOf(a.Changes))
 	case a.Kind == "link":
-		return "already there as " + either(a.Target.Name, a.Target.ID) + "; " + a.Why
+		return words.Clean("already there as " + either(a.Target.Name, a.Target.ID) + "; " + a.Why)
 	}
-	return a.Why
+	return words.Clean(a.Why)
 }
 
 const shownChanges = 3
 
-// changesOf is: title "Analyst" → "Senior analyst"; phoneNumbers[work] cleared.
-func (c *cli) changesOf(all []api.Change) string {
-	var parts []string
-	for i, ch := range all {
-		if i == shownChanges {
-			parts = append(parts, fmt.Sprintf("%d more", len(all)-i))
-			break
-		}
-		switch {
-		case ch.After == "":
-			parts = append(parts, ch.Attribute+" cleared")
-		case ch.Before == "":
-			parts = append(parts, fmt.Sprintf("%s set to %q", ch.Attribute, shorten(ch.After)))
-		default:
-			parts = append(parts, fmt.Sprintf("%s %q → %q", ch.Attribute, shorten(ch.Before), shorten(ch.After)))
-		}
+// changesOf is: title “Analyst” → “Senior analyst”; phoneNumbers[work] cleared.
+func changesOf(changes []api.Change) string {
+	all := make([]words.Change, len(changes))
+	for i, c := range changes {
+		all[i] = words.Change(c)
 	}
-	return strings.Join(parts, "; ")
-}
-
-func shorten(s string) string {
-	if r := []rune(s); len(r) > 40 {
-		return string(r[:39]) + "…"
-	}
-	return s
+	return words.Sum(all, shownChanges)
 }
 
 func pad(s string, width int) string {
@@ -281,22 +264,22 @@ func (e *explainCmd) Run(c *cli) error {
 		return err
 	}
 	return c.show(x, func(w io.Writer) {
-		fmt.Fprintf(w, "%s\n", c.paint(bold, either(x.Source.Name, x.Source.ID)+" and "+app))
+		printf(w, "%s\n", c.paint(bold, either(x.Source.Name, x.Source.ID)+" and "+app))
 		if x.Summary != "" {
-			fmt.Fprintf(w, "  %s\n", x.Summary)
+			printf(w, "  %s\n", x.Summary)
 		}
 		for _, s := range x.Steps {
 			mark := c.paint(green, "✓")
 			if !s.OK {
 				mark = c.paint(red, "✗")
 			}
-			fmt.Fprintf(w, "  %s %-7s %s\n", mark, s.Name, s.Summary)
+			printf(w, "  %s %-7s %s\n", mark, s.Name, s.Summary)
 			for _, d := range s.Details {
-				fmt.Fprintf(w, "            %s\n", c.paint(faint, d))
+				printf(w, "            %s\n", c.paint(faint, d))
 			}
 		}
 		if x.Action != nil {
-			fmt.Fprintf(w, "  %s %s\n", c.mark(*x.Action), c.whatOf(*x.Action))
+			printf(w, "  %s %s\n", c.mark(*x.Action), c.whatOf(*x.Action))
 		}
 	})
 }

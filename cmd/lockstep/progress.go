@@ -9,6 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"lockstep/api"
+	"lockstep/words"
 )
 
 // progress shows how far a cycle is, on standard error: a bar that is drawn again on a terminal, at most ten times a second,
@@ -52,7 +53,7 @@ func (p *progress) share(c api.Cycle) (done, total int) {
 }
 
 func (p *progress) show(c api.Cycle) {
-	if p.cli.Quiet || p.cli.stderr == nil {
+	if p.cli.Quiet {
 		return
 	}
 	done, total := p.share(c)
@@ -86,7 +87,7 @@ func (p *progress) bar(c api.Cycle, done, total int) {
 	if r := []rune(text); len(r) > p.width() {
 		text = string(r[:p.width()])
 	}
-	fmt.Fprintf(p.cli.stderr, "\r\x1b[K%s", text)
+	fmt.Fprintf(p.cli.stderr.out, "\r\x1b[K%s", words.Clean(text))
 	p.shown = true
 }
 
@@ -111,7 +112,7 @@ func (p *progress) speed(done, total int) string {
 }
 
 func (p *progress) width() int {
-	f, ok := p.cli.stderr.(*os.File)
+	f, ok := p.cli.stderr.out.(*os.File)
 	if !ok {
 		return 80
 	}
@@ -138,7 +139,7 @@ func (p *progress) line(c api.Cycle, done, total int) {
 // clear takes the bar off the screen.
 func (p *progress) clear() {
 	if p.shown {
-		fmt.Fprint(p.cli.stderr, "\r\x1b[K")
+		fmt.Fprint(p.cli.stderr.out, "\r\x1b[K")
 		p.shown = false
 	}
 }

@@ -85,7 +85,7 @@ func showDefined(w io.Writer, prefix string, v any) {
 				is = append(is, word.name+" "+value)
 			}
 		}
-		fmt.Fprintf(w, "%s%s\t%s\t%s\n", prefix, a.Text("name"), a.Text("type"), dash(strings.Join(is, ", ")))
+		printf(w, "%s%s\t%s\t%s\n", prefix, a.Text("name"), a.Text("type"), dash(strings.Join(is, ", ")))
 		showDefined(w, prefix+a.Text("name")+".", a.Get("subAttributes"))
 	}
 }

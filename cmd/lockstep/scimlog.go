@@ -10,10 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"lockstep/api"
+	"lockstep/words"
 )
 
 type scimCmd struct {
@@ -79,7 +78,7 @@ func (c *cli) showLine(e api.Exchange) error {
 	if c.Output != "table" {
 		return json.NewEncoder(c.stdout).Encode(e)
 	}
-	_, err := fmt.Fprintln(c.stdout, strings.Join(exchangeRow(e), "  "))
+	_, err := fmt.Fprintln(c.stdout, strings.Join(cells(exchangeRow(e)), "  "))
 	return err
 }
 
@@ -111,9 +110,9 @@ func (s *scimShowCmd) Run(c *cli) error {
 		return err
 	}
 	return c.show(e, func(w io.Writer) {
-		fmt.Fprintf(w, "%s %s\n", e.Method, e.URL)
+		printf(w, "%s %s\n", e.Method, e.URL)
 		printMessage(w, e.Sent)
-		fmt.Fprintf(w, "\n%d, %v, %s\n", e.Status, time.Duration(e.Took)*time.Microsecond, e.At.Local().Format(time.RFC3339))
+		printf(w, "\n%d, %v, %s\n", e.Status, time.Duration(e.Took)*time.Microsecond, e.At.Local().Format(time.RFC3339))
 		printMessage(w, e.Answered)
 		if len(e.Deviations) > 0 {
 			fmt.Fprintln(w)
@@ -133,34 +132,33 @@ func printMessage(w io.Writer, m *api.Message) {
 	slices.Sort(names)
 	for _, name := range names {
 		for _, value := range m.Header[name] {
-			fmt.Fprintf(w, "%s: %s\n", name, plain(value))
+			printf(w, "%s: %s\n", name, value)
 		}
 	}
 	if text := api.Pretty(m.Body); text != "" {
 		fmt.Fprintf(w, "\n%s\n", plain(text))
 	} else if m.Omitted != "" {
-		fmt.Fprintf(w, "\n[%s]\n", m.Omitted)
+		printf(w, "\n[%s]\n", m.Omitted)
 	}
 }
 
-// plain is what a client sent, without what a terminal would obey.
+// plain is what a client sent, without what a terminal would obey. Its lines stay lines.
 func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
-			return utf8.RuneError
-		}
-		return r
-	}, text)
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = words.Clean(lines[i])
+	}
+	return strings.Join(lines, "\n")
 }
 
 func printDeviations(w io.Writer, all []api.Deviation) {
 	for _, d := range all {
-		fmt.Fprintf(w, "%s\tThe client %s. %s (%s)\n", d.Code, d.Title, d.Want, d.Section)
+		printf(w, "%s\tThe client %s. %s (%s)\n", d.Code, d.Title, d.Want, d.Section)
 		if d.Seen != "" {
-			fmt.Fprintf(w, "\t%d×, at %s: %s\n", d.Times, dash(d.Path), d.Seen)
+			printf(w, "\t%d×, at %s: %s\n", d.Times, dash(d.Path), d.Seen)
 		}
 		if d.Clients != "" {
-			fmt.Fprintf(w, "\tKnown of %s: %s\n", d.Clients, d.Source)
+			printf(w, "\tKnown of %s: %s\n", d.Clients, d.Source)
 		}
 	}
 }
@@ -202,7 +200,7 @@ func (r *scimReportCmd) Run(c *cli) error {
 			if !one.Strict {
 				state = "not examined now"
 			}
-			fmt.Fprintf(w, "%s (%s)\n", one.Client, state)
+			printf(w, "%s (%s)\n", one.Client, state)
 			if len(one.Deviations) == 0 {
 				fmt.Fprintln(w, "No deviation from RFC 7643 and RFC 7644 was met.")
 			}

@@ -53,7 +53,7 @@ func showScope(c *cli, v api.RulesView, typ string) error {
 				if j > 0 {
 					word = "and"
 				}
-				fmt.Fprintf(w, "  %s %s %s %s\n", word, clause.Attribute, clause.Operator, strings.Join(clause.Operand.Values, ", "))
+				printf(w, "  %s %s %s %s\n", word, clause.Attribute, clause.Operator, strings.Join(clause.Operand.Values, ", "))
 			}
 		}
 	})

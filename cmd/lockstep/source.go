@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"time"
 
@@ -44,7 +43,7 @@ func (s *sourceAddCmd) Run(c *cli) error {
 		}
 	}
 	return c.show(j, func(w io.Writer) {
-		fmt.Fprintf(w, "added source %s\n", j.Slug)
+		printf(w, "added source %s\n", j.Slug)
 		c.say("Next: lockstep connection test %s · lockstep source run %s", j.Slug, j.Slug)
 	})
 }
@@ -90,8 +89,8 @@ func (s *sourceShowCmd) Run(c *cli) error {
 		return err
 	}
 	return c.show(j, func(w io.Writer) {
-		fmt.Fprintf(w, "source\t%s (%s)\n", j.Slug, j.Name)
-		fmt.Fprintf(w, "kind\t%s\n", j.Connection.Kind)
+		printf(w, "source\t%s (%s)\n", j.Slug, j.Name)
+		printf(w, "kind\t%s\n", j.Connection.Kind)
 		showJob(w, &j)
 	})
 }

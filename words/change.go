@@ -1,0 +1,130 @@
+package words
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"lockstep/scim"
+)
+
+// Change is one attribute before and after, as people read it. "" is no value.
+type Change struct {
+	Path      string // the attribute's path, as the protocol writes it
+	Attribute string // and as people read it
+	Before    string
+	After     string
+}
+
+// Changes lists what an object gains, loses and has otherwise, attribute by attribute. Without an object after the change
+// there is nothing to tell: a disable or a delete changes no attribute.
+func Changes(before, after scim.Object) []Change {
+	if len(after) == 0 {
+		return nil
+	}
+	var all []Change
+	for _, d := range scim.Diff(before, after) {
+		all = append(all, Change{Path: d.Path, Attribute: Attribute(d.Path), Before: Value(d.Before), After: Value(d.After)})
+	}
+	return all
+}
+
+// shownValue is how many characters of a value a line shows.
+const shownValue = 40
+
+// String is one change in half a line: title “Analyst” → “Senior analyst”.
+func (c Change) String() string {
+	switch {
+	case c.After == "":
+		return c.Attribute + " cleared"
+	case c.Before == "":
+		return fmt.Sprintf("%s set to %s", c.Attribute, Quote(c.After))
+	}
+	return fmt.Sprintf("%s %s → %s", c.Attribute, Quote(c.Before), Quote(c.After))
+}
+
+// Quote is a value between quotation marks, cut where it is longer than a line takes.
+func Quote(value string) string { return "“" + Clip(value, shownValue) + "”" }
+
+// Sum is a list of changes in a line, of which the first are told and the others counted.
+func Sum(all []Change, most int) string {
+	parts := make([]string, 0, most+1)
+	for i, c := range all {
+		if i == most {
+			parts = append(parts, fmt.Sprintf("%d more", len(all)-i))
+			break
+		}
+		parts = append(parts, c.String())
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Names lists which attributes change, of which the first are named and the others counted: title, department and 2 more.
+func Names(all []Change, most int) string {
+	var names []string
+	for _, c := range all[:min(len(all), most)] {
+		names = append(names, c.Attribute)
+	}
+	text := strings.Join(names, ", ")
+	if n := len(all) - len(names); n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return text
+}
+
+// Attribute is a path as people read it: emails[type eq "work"].value is emails[work], and the URN of an extension gives way
+// to the name that stands behind it.
+func Attribute(path string) string {
+	if strings.HasPrefix(strings.ToLower(path), "urn:") {
+		path = afterURN(path)
+	}
+	open := strings.IndexByte(path, '[')
+	if open < 0 {
+		return path
+	}
+	shut := strings.LastIndexByte(path, ']')
+	if shut < open {
+		return path
+	}
+	_, value, ok := strings.Cut(path[open+1:shut], " eq ")
+	var text string
+	if !ok || json.Unmarshal([]byte(value), &text) != nil {
+		return path
+	}
+	return path[:open] + "[" + text + "]" + strings.TrimSuffix(path[shut+1:], ".value")
+}
+
+// afterURN is what follows the last colon of the URN; colons within a filter do not count.
+func afterURN(path string) string {
+	end := len(path)
+	if i := strings.IndexByte(path, '['); i >= 0 {
+		end = i
+	}
+	return path[strings.LastIndexByte(path[:end], ':')+1:]
+}
+
+// Value is a SCIM value as people read it. Values have the types that package scim lists.
+func Value(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case scim.List:
+		parts := make([]string, len(v))
+		for i, e := range v {
+			parts[i] = Value(e)
+		}
+		return strings.Join(parts, ", ")
+	case scim.Object:
+		if text := v.Text("value"); text != "" {
+			return text
+		}
+		parts := make([]string, len(v))
+		for i, e := range v {
+			parts[i] = e.Name + ": " + Value(e.Value)
+		}
+		return strings.Join(parts, ", ")
+	}
+	return fmt.Sprint(v)
+}
