@@ -27,6 +27,7 @@ type ReadPage struct {
 	Asked   time.Time    // when the page was requested, by the connector's clock
 	Objects []Object     // with Names, and References by id or by name
 	Gone    []string     // ids of the type that the system itself says are gone
+	Present []Present    // objects that are there, without their content: each counts as listed
 	Hidden  []Hidden     // parts that could not be read
 	Next    Continuation // where a pass goes on after this page; "" when the system can only be read from the beginning
 	Anew    bool         // the pass began anew with this page: what earlier ones listed does not count (the continuation was unknown, the system changed)
@@ -60,6 +61,10 @@ type Hidden struct {
 	Most  int      // at most so many objects, whichever
 	Part  string   // a digest of the part's own bytes: whoever says "nobody is in there" says it of these bytes
 }
+
+// Present says that an object is there. A system that is asked for names alone answers much faster than for everything. One whose
+// Version is not the Version of the object as it is known, or that is not known at all, is to be read by its id.
+type Present struct{ ID, Version string }
 
 // Reader is a system that can be read in passes.
 //

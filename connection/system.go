@@ -36,16 +36,18 @@ type Object struct {
 // Reference names another object: the manager of a person, a member of a group. In an Object both ends are objects of its own
 // system, in an Operation they are the target's.
 type Reference struct {
-	Attribute string // Manager or Members
+	Attribute string // Manager, Members or, from a Reader only, MemberOf
 	To        Ref
 	Name      string // when To.ID is "": a name of the other end, one of its Object.Names; To.Type may be "" then
 	Gone      bool   // in a Partial object: the reference was removed
 }
 
-// Names of the attributes that are references.
+// Names of the attributes that are references. MemberOf is Members seen from the member: systems that keep a person's primary
+// group with the person show it so. Of both together a group has the members.
 const (
-	Manager = "manager"
-	Members = "members"
+	Manager  = "manager"
+	Members  = "members"
+	MemberOf = "memberOf"
 )
 
 // Resource types of the directory and of every target (RFC 7643 §4.1, §4.2).
