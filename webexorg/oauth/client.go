@@ -228,7 +228,7 @@ func (s *Server) changeClient(id string, edit func(client) (client, error)) erro
 		}
 		entries := []entry{{Op: "client", Client: &next}}
 		for _, g := range s.grants {
-			if g.Client == id && !subset(g.Scopes, slices.Concat(next.Scopes, openIDScopes)) {
+			if g.Client == id && !subset(g.Scopes, slices.Concat(next.Scopes, openIDScopes())) {
 				entries = append(entries, entry{Op: "end", ID: g.ID})
 			}
 		}

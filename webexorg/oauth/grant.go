@@ -37,7 +37,8 @@ type issued struct {
 	Hash    token.Hash `json:"hash"`
 	Use     tokenUse   `json:"use"`
 	Grant   string     `json:"grant"`
-	Expires int64      `json:"expires"` // milliseconds of the Unix epoch
+	Expires int64      `json:"expires"`          // milliseconds of the Unix epoch
+	Scopes  []string   `json:"scopes,omitempty"` // fewer than the grant has; none means all
 }
 
 func (t *issued) expired(now time.Time) bool { return now.UnixMilli() >= t.Expires }
@@ -72,8 +73,12 @@ func (s *Server) check(text string, use tokenUse) (Access, grant, error) {
 	if t == nil || t.Use != use || t.expired(s.now()) || !s.stands(g) {
 		return Access{}, grant{}, errToken
 	}
+	scopes := g.Scopes
+	if len(t.Scopes) > 0 {
+		scopes = t.Scopes
+	}
 	return Access{
-		Org: g.Org, Person: g.Person, Client: g.Client, App: c.Name, Scopes: g.Scopes, Expires: time.UnixMilli(t.Expires),
+		Org: g.Org, Person: g.Person, Client: g.Client, App: c.Name, Scopes: scopes, Expires: time.UnixMilli(t.Expires),
 	}, *g, nil
 }
 

@@ -64,7 +64,7 @@ func Scopes() []Scope {
 }
 
 // openIDScopes may be asked for by every client, ticked or not: they tell of the person alone (OpenID Connect Core §5.4).
-var openIDScopes = []string{"openid", "email", "profile", "phone", "address"}
+func openIDScopes() []string { return []string{"openid", "email", "profile", "phone", "address"} }
 
 func knownScope(name string) bool {
 	return slices.ContainsFunc(Scopes(), func(s Scope) bool { return s.Name == name })

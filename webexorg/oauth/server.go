@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"lockstep/token"
+	"lockstep/webexorg/page"
 )
 
 // Config says what a Server is made of. People is needed; the rest works as zero.
@@ -48,6 +49,8 @@ type Server struct {
 	issues     int             // tokens issued since the last sweep
 
 	pending // what a restart ends
+
+	book *page.Book // set by Mount
 }
 
 // allowance is the consent of an organisation's administrator to a service app.
