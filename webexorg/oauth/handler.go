@@ -69,8 +69,8 @@ func (s *Server) mountOAuth(handle func(string, handler)) {
 		handle("GET "+path, open(s.keySet))
 	}
 	handle("GET /v1/.well-known/webfinger", open(s.webFinger))
-	handle("GET /v1/userinfo", open(s.userInfo))
-	handle("POST /v1/userinfo", open(s.userInfo))
+	handle("GET /v1/userinfo", open(s.userClaims))
+	handle("POST /v1/userinfo", open(s.userClaims))
 }
 
 func (s *Server) mountWebex(handle func(string, handler)) {

@@ -145,8 +145,8 @@ func (s *Server) bearer(r *http.Request) (Access, grant, error) {
 	return s.check(strings.TrimSpace(text), accessToken)
 }
 
-// userInfo tells the claims that the token's scopes allow (OpenID Connect Core §5.3). email_verified is a text, as Webex's is.
-func (s *Server) userInfo(w http.ResponseWriter, r *http.Request, _ door) error {
+// userClaims tells the claims that the token's scopes allow (OpenID Connect Core §5.3). email_verified is a text, as Webex's is.
+func (s *Server) userClaims(w http.ResponseWriter, r *http.Request, _ door) error {
 	a, _, err := s.bearer(r)
 	if err != nil {
 		return err
