@@ -45,13 +45,24 @@ type Budget struct {
 // Outcome is what became of a call that Acquire let through. The zero Outcome says that nothing was sent.
 type Outcome struct {
 	Throttled  bool          // the target asked to slow down (429)
-	RetryAfter time.Duration // for how long, with Throttled; 0 is a second
+	RetryAfter time.Duration // for how long nothing may start; 0 is a second with Throttled, no time at all with Err
 	Err        bool          // no answer, or one of failure (5xx)
 	Took       time.Duration // from the end of Acquire to the answer; it tells which calls were on their way at a refusal
 	Requests   int           // requests that the call took; 0 is 1
 }
 
-type waiter struct{ ready chan struct{} }
+// Pause is why a call may not start in time: the target has asked to be left alone until then.
+type Pause struct{ Until time.Time }
+
+func (p *Pause) Error() string {
+	return "the target asked to wait until " + p.Until.UTC().Format(time.RFC3339)
+}
+
+type waiter struct {
+	ready  chan struct{}
+	by     time.Time // not later than this; zero is any time
+	paused *Pause    // why it is let go without a call
+}
 
 const (
 	DefaultConnections = 10
@@ -62,18 +73,22 @@ const (
 	firstWindow        = 32 // calls to prepare for a target that nothing is known of
 )
 
-// Acquire waits until a call may start. A nil error must be followed by exactly one Release.
-func (b *Budget) Acquire(ctx context.Context) error {
+// Acquire waits until a call may start. A nil error must be followed by exactly one Release. When the target has asked for a
+// pause that lasts beyond by, nobody waits for its end here: the error is a *Pause. A zero by waits as long as it takes.
+func (b *Budget) Acquire(ctx context.Context, by time.Time) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	w := &waiter{ready: make(chan struct{})}
+	w := &waiter{ready: make(chan struct{}), by: by}
 	b.mu.Lock()
 	b.waiting = append(b.waiting, w)
 	b.pump()
 	b.mu.Unlock()
 	select {
 	case <-w.ready:
+		if w.paused != nil {
+			return w.paused
+		}
 		return nil
 	case <-ctx.Done():
 	}
@@ -83,8 +98,10 @@ func (b *Budget) Acquire(ctx context.Context) error {
 		b.waiting = slices.Delete(b.waiting, i, i+1)
 		return ctx.Err()
 	}
-	b.inflight-- // it was let through in the same moment: hand the place on
-	b.pump()
+	if w.paused == nil {
+		b.inflight-- // it was let through in the same moment: hand the place on
+		b.pump()
+	}
 	return ctx.Err()
 }
 
@@ -107,6 +124,9 @@ func (b *Budget) Release(o Outcome) {
 		b.throttled(now, o)
 	case o.Err:
 		b.failed(now, o.Took)
+		if o.RetryAfter > 0 {
+			b.paused = later(b.paused, now.Add(o.RetryAfter))
+		}
 	default:
 		b.answered(now, o.Took, extra+1)
 	}
@@ -145,6 +165,7 @@ func (b *Budget) Allow(rate float64, connections int) {
 
 // pump lets waiting calls start, and sets a timer for the first that must wait for its time. The lock is held.
 func (b *Budget) pump() {
+	b.letGo()
 	for len(b.waiting) > 0 && b.inflight < b.calls() {
 		now := b.now()
 		if wait := b.wait(now); wait > 0 {
@@ -160,6 +181,21 @@ func (b *Budget) pump() {
 		b.inflight++
 		close(w.ready)
 	}
+}
+
+// letGo answers those who would wait longer than they want to for the end of a pause.
+func (b *Budget) letGo() {
+	if !b.paused.After(b.now()) {
+		return
+	}
+	b.waiting = slices.DeleteFunc(b.waiting, func(w *waiter) bool {
+		if w.by.IsZero() || !b.paused.After(w.by) {
+			return false
+		}
+		w.paused = &Pause{Until: b.paused}
+		close(w.ready)
+		return true
+	})
 }
 
 // wait returns how long the next call has to wait for its time.
@@ -239,7 +275,9 @@ func (b *Budget) throttled(now time.Time, o Outcome) {
 	if pause <= 0 {
 		pause = defaultRetryAfter
 	}
-	b.limit.refused(now, now.Add(-o.Took), pause)
+	if !b.limit.refused(now, now.Add(-o.Took), pause) {
+		b.open = max(b.open/2, 1)
+	}
 	b.paused = later(b.paused, now.Add(pause))
 }
 

@@ -99,7 +99,7 @@ func drive(t *testing.T, b *Budget, l *limiter, calls int, each func(done int)) 
 					return
 				}
 				for again := true; again; {
-					if err := b.Acquire(t.Context()); err != nil {
+					if err := b.Acquire(t.Context(), time.Time{}); err != nil {
 						t.Error(err)
 						return
 					}
@@ -127,8 +127,8 @@ func TestBudgetLearnsLimit(t *testing.T) {
 		calls   int
 		refused float64 // share of the answers at most
 	}{
-		{"5 a second", 5, 1020, 0.01},
-		{"10 a second", 10, 1020, 0.01},
+		{"5 a second", 5, 1020, 0.015}, // the first refusal alone proves no limit
+		{"10 a second", 10, 1020, 0.015},
 		{"20 a second", 20, 1020, 0.01},
 		{"50 a second", 50, 1020, 0.01},
 		{"100 a second", 100, 1020, 0.01},
@@ -249,7 +249,7 @@ func TestBudgetEverybodyWaits(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		b.Release(Outcome{Throttled: true, RetryAfter: time.Hour, Took: time.Millisecond})
-		if err := b.Acquire(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if err := b.Acquire(ctx, time.Time{}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a wait that its context ends: %v", err)
 		}
 	})
@@ -326,7 +326,7 @@ func TestBudgets(t *testing.T) {
 
 func acquire(t *testing.T, b *Budget) {
 	t.Helper()
-	if err := b.Acquire(t.Context()); err != nil {
+	if err := b.Acquire(t.Context(), time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -335,9 +335,57 @@ func BenchmarkBudget(b *testing.B) {
 	budget := &Budget{Connections: 32}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := budget.Acquire(b.Context()); err != nil {
+		if err := budget.Acquire(b.Context(), time.Time{}); err != nil {
 			b.Fatal(err)
 		}
 		budget.Release(Outcome{Took: time.Millisecond})
 	}
+}
+
+// TestBudgetPauseLetsGo: whoever would wait longer than they want to for the end of a pause is told so at once.
+func TestBudgetPauseLetsGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &Budget{Connections: 1}
+		acquire(t, b)
+		told := make(chan error)
+		go func() { told <- b.Acquire(t.Context(), time.Now().Add(5*time.Second)) }()
+		synctest.Wait()
+		began := time.Now()
+		b.Release(Outcome{Throttled: true, RetryAfter: 10 * time.Minute, Took: time.Millisecond})
+		p, ok := errors.AsType[*Pause](<-told)
+		if !ok || p.Until.Sub(began) != 10*time.Minute || time.Since(began) != 0 {
+			t.Errorf("told %v after %v", p, time.Since(began))
+		}
+		if _, ok := errors.AsType[*Pause](b.Acquire(t.Context(), time.Now().Add(time.Second))); !ok {
+			t.Error("the next one waits")
+		}
+		acquire(t, b) // whoever has time waits
+		if waited := time.Since(began); waited != 10*time.Minute {
+			t.Errorf("waited %v", waited)
+		}
+		b.Release(Outcome{Err: true, RetryAfter: time.Minute, Took: time.Millisecond})
+		if _, ok := errors.AsType[*Pause](b.Acquire(t.Context(), time.Now())); !ok {
+			t.Error("a 503 with Retry-After is no pause")
+		}
+	})
+}
+
+// TestBudgetOneRefusal: a single early refusal with no limit behind it costs its pause and nothing more.
+func TestBudgetOneRefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &Budget{Connections: 8}
+		began := time.Now()
+		for i := range 300 {
+			acquire(t, b)
+			time.Sleep(20 * time.Millisecond)
+			if i == 5 {
+				b.Release(Outcome{Throttled: true, RetryAfter: 30 * time.Second, Took: 20 * time.Millisecond})
+			} else {
+				b.Release(Outcome{Took: 20 * time.Millisecond})
+			}
+		}
+		if took := time.Since(began); took > 37*time.Second {
+			t.Errorf("300 calls took %v", took)
+		}
+	})
 }

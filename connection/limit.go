@@ -27,6 +27,7 @@ const (
 	raised      = 2.0    // banks that have been used when the limit must have been raised
 	atRisk      = 2.0    // calls that may be refused when a probe hits the limit
 	slowestRate = 0.2    // calls a second that are never undercut
+	proof       = 16     // answers before a first refusal from which a rate is learnt at once
 )
 
 // pace returns how many calls a second to send now, 0 when no limit is known.
@@ -67,15 +68,22 @@ func (l *learntLimit) answered(now time.Time, calls int, took time.Duration) {
 	}
 }
 
-// refused learns from a call sent at the given time which the target refused at now, asking for a pause.
-func (l *learntLimit) refused(now, sent time.Time, pause time.Duration) {
-	if l.rate > 0 && !sent.After(l.episode) {
+// refused learns from a call sent at the given time which the target refused at now, asking for a pause. It reports whether
+// there is a limit to go by. The first refusal after few answers proves none, since a target may be busy for a moment: only
+// when a second one follows does the pace go by what was answered between them.
+func (l *learntLimit) refused(now, sent time.Time, pause time.Duration) bool {
+	if !l.episode.IsZero() && !sent.After(l.episode) {
 		l.resumed = later(l.resumed, now.Add(pause))
-		return
+		return l.rate > 0
+	}
+	if l.rate == 0 && l.episode.IsZero() && l.seen.total() < proof {
+		l.episode, l.resumed, l.seen = now, now.Add(pause), history{}
+		return false
 	}
 	l.episode, l.pause, l.resumed, l.at = now, pause, now.Add(pause), now
 	l.learn(max(l.seen.rate(now, pause), l.rate/8, slowestRate))
 	l.spent = 0
+	return true
 }
 
 func (l *learntLimit) learn(rate float64) {
@@ -104,6 +112,14 @@ func (h *history) add(now time.Time, calls int) {
 		s.from = now
 	}
 	s.calls += calls
+}
+
+// total is how many answers the history holds.
+func (h *history) total() (n int) {
+	for i := range h.slots {
+		n += h.slots[i].calls
+	}
+	return n
 }
 
 // rate returns the highest rate that the answers prove, if the target's allowance is used up at now and full after the

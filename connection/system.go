@@ -161,5 +161,6 @@ type Result struct {
 	Err        error         // a *lockstep.Error
 	RetryAfter time.Duration // how long the target asked to wait; 0 when it did not
 	MaybeSent  bool          // the target may have done it although Err is set
+	Same       bool          // there was nothing to do: the object was already as it was to be, or gone
 	Requests   int           // HTTP requests that the call took
 }

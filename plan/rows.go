@@ -76,6 +76,19 @@ type Action struct {
 	Ended   time.Time
 }
 
+// Transition moves one row from the state that it must have to another. Rows that the store has moved meanwhile stay as they
+// are: nobody writes a whole row back from memory.
+type Transition struct {
+	ID      lockstep.ActionID
+	From    ActionState
+	Attempt int // of an open row: the attempt whose outcome this is; 0 is any
+	To      ActionState
+	Code    lockstep.Code
+	Detail  string
+	Target  string    // id at the target; "" leaves it
+	At      time.Time // when the row ended; of a row that stays open, when its call returned; zero when neither
+}
+
 // Seen is what an action was planned on; it is stale when one of these has moved.
 type Seen struct {
 	Version string `json:"version,omitempty"` // of the source object
@@ -112,6 +125,7 @@ type Link struct {
 	Detail   string
 	Attempts int
 	Due      time.Time        // when to look again; zero is when something changes
+	Recheck  time.Time        // Due as the last plan settled it; it takes effect when that plan is accepted
 	Seen     lockstep.CycleID // last Whole read that listed the source object
 }
 

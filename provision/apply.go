@@ -60,6 +60,8 @@ func (r *run) apply(ctx context.Context) error {
 		return err
 	case a.fatal != nil:
 		return a.fatal
+	case !a.paused.IsZero():
+		return &connection.Pause{Until: a.paused}
 	case !done:
 		return errYield
 	}
@@ -92,6 +94,7 @@ type item struct {
 	carried []plan.ReferenceRow // references that ride along
 	kept    []plan.ReferenceRow // those that went through although the call was refused
 	manager *item               // whose create must end first
+	resumed bool                // an earlier attempt may have been sent
 	found   *connection.Object  // there already: adopted instead of created
 	result  connection.Result
 	end     ending
@@ -111,11 +114,12 @@ const (
 // applier is one run of apply.
 type applier struct {
 	*run
-	items map[string]*item // the loader's: creates of this slice by source id, for the references to them
-	idle  *sync.Cond       // guards what follows
-	open  int
-	fatal error // ends the slice: every further call would fail the same way
-	row   int   // failures in a row for which the system is to blame
+	items  map[string]*item // the loader's: creates of this slice by source id, for the references to them
+	idle   *sync.Cond       // guards what follows
+	open   int
+	fatal  error     // ends the slice: every further call would fail the same way
+	paused time.Time // ends the slice: the target wants to be left alone until then
+	row    int       // failures in a row for which the system is to blame
 }
 
 // tripAfter is how many calls may fail in a row for reasons of the system, not of the object, before the slice gives up.
@@ -243,9 +247,9 @@ func (a *applier) operations(ctx context.Context, rows []plan.Action) ([]*item, 
 	items := make([]*item, len(rows))
 	refs := map[string][]string{} // source ids whose links are needed, by type
 	for i, row := range rows {
-		row.Attempt++ // as Opened has stored it
-		row.Epoch, row.State = a.job.Epoch, plan.Open
-		items[i] = &item{Action: row, done: make(chan struct{})}
+		items[i] = &item{Action: row, resumed: row.State == plan.Open, done: make(chan struct{})}
+		items[i].Attempt++ // as Opened has stored it
+		items[i].Epoch, items[i].State = a.job.Epoch, plan.Open
 		refs[row.Source.Type] = append(refs[row.Source.Type], row.Source.ID)
 		if row.Refers != "" {
 			refs[connection.UserType] = append(refs[connection.UserType], row.Refers)
@@ -375,7 +379,7 @@ func (a *applier) drain(ctx context.Context, n int) {
 func (a *applier) halted(ctx context.Context) bool {
 	a.idle.L.Lock()
 	defer a.idle.L.Unlock()
-	return a.fatal != nil || ctx.Err() != nil
+	return a.fatal != nil || !a.paused.IsZero() || ctx.Err() != nil
 }
 
 // settle records outcomes as they come in, many in one commit.

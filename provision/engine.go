@@ -52,6 +52,7 @@ type Engine struct {
 	budgets connection.Budgets
 	mu      sync.Mutex
 	running map[lockstep.JobID]Cycle
+	single  map[string]bool // by System.Key: it takes one value a search, whatever it says
 }
 
 // Directory opens the tenant's own directory, which is one end of every job. Package connector/directory fulfils it.
@@ -355,8 +356,14 @@ func (r *run) failed(ctx context.Context, cause error) error {
 		return cause
 	}
 	now := r.now()
-	pause := min(max(now.Sub(r.cycle.Began)/2, 2*time.Second), 15*time.Minute)
+	if p, ok := errors.AsType[*connection.Pause](cause); ok {
+		return r.postpone(ctx, p.Until, lockstep.CodeTargetRateLimited, fmt.Sprintf("%s asked to wait until %s", r.to.Name, p.Until.UTC().Format(time.RFC3339)))
+	}
 	code := lockstep.CodeOf(cause)
+	if code == lockstep.CodePlanStale { // somebody decided or changed something at the same moment: look again
+		return r.postpone(ctx, now, "", "")
+	}
+	pause := min(max(now.Sub(r.cycle.Began)/2, 2*time.Second), 15*time.Minute)
 	if code == lockstep.CodeCursorExpired { // read everything, write the differences
 		r.job.Cursor, r.cycle.EndedAt, r.cycle.Phase = "", now, Ended
 		pause = 0
@@ -369,6 +376,12 @@ func (r *run) failed(ctx context.Context, cause error) error {
 		pause = max(pause, time.Minute)
 	}
 	r.job.NotBefore = now.Add(pause)
+	return r.commit(ctx, Batch{Cycle: r.cycle, Job: &r.job})
+}
+
+// postpone ends the slice without a failure; the job goes on at the given time.
+func (r *run) postpone(ctx context.Context, until time.Time, code lockstep.Code, detail string) error {
+	r.job.NotBefore, r.job.Code, r.job.Detail = until, code, detail
 	return r.commit(ctx, Batch{Cycle: r.cycle, Job: &r.job})
 }
 

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -12,8 +13,22 @@ import (
 	"lockstep/scim/filter"
 )
 
-// lookup finds the target's objects that have one of the keys. A key that several objects have comes with all of them.
-type lookup func(ctx context.Context, typ string, keys []plan.Key) (map[plan.Key][]connection.Object, error)
+// question is a matching value to look for: as it is compared, and as the target is asked for it. Many targets compare it as it
+// is, whatever the schema says.
+type question struct {
+	plan.Key
+	raw string
+}
+
+// answers is what a lookup has found. A key that several objects have comes with all of them; a key that could not be asked for
+// comes with the reason.
+type answers struct {
+	found  map[plan.Key][]connection.Object
+	failed map[plan.Key]error
+}
+
+// lookup finds the target's objects that have one of the values. An error means that nothing can be asked at all.
+type lookup func(ctx context.Context, typ string, asked []question) (answers, error)
 
 // list reads the target's objects into the store, once a cycle, so that matching asks the target nothing per person. It is not
 // resumed: a listing that is cut off begins anew.
@@ -74,76 +89,173 @@ func matchPaths(p *program) (map[string]filter.Path, error) {
 
 func keysOf(values scim.Object, paths map[string]filter.Path) []plan.Key {
 	var keys []plan.Key
-	for name, path := range paths {
-		for _, v := range scim.Values(values, path) {
-			if s, ok := v.(string); ok && s != "" {
-				keys = append(keys, plan.Key{Attribute: name, Value: fold(s)})
-			}
-		}
+	for _, q := range questionsOf(values, paths) {
+		keys = append(keys, q.Key)
 	}
 	return keys
 }
 
-// fromListing looks into the store's listing.
-func (r *run) fromListing(ctx context.Context, typ string, keys []plan.Key) (map[plan.Key][]connection.Object, error) {
-	rows, err := r.Store.Listed(ctx, r.job.Tenant, r.job.ID, typ, keys)
-	if err != nil {
-		return nil, err
+// questionsOf returns the values of the object by which it can be found.
+func questionsOf(values scim.Object, paths map[string]filter.Path) []question {
+	var all []question
+	for name, path := range paths {
+		for _, v := range scim.Values(values, path) {
+			if s, ok := v.(string); ok && s != "" {
+				all = append(all, question{plan.Key{Attribute: name, Value: fold(s)}, s})
+			}
+		}
 	}
-	return index(rows, keys), nil
+	return all
 }
 
-func index(rows []plan.Listed, keys []plan.Key) map[plan.Key][]connection.Object {
+// fromListing looks into the store's listing.
+func (r *run) fromListing(ctx context.Context, typ string, asked []question) (answers, error) {
+	keys := make([]plan.Key, len(asked))
+	for i, q := range asked {
+		keys[i] = q.Key
+	}
+	rows, err := r.Store.Listed(ctx, r.job.Tenant, r.job.ID, typ, keys)
+	if err != nil {
+		return answers{}, err
+	}
 	found := map[plan.Key][]connection.Object{}
 	for _, row := range rows {
 		for _, k := range row.Keys {
-			if slices.Contains(keys, k) || len(keys) == 0 {
-				found[k] = append(found[k], row.Object)
-			}
+			found[k] = append(found[k], row.Object)
 		}
 	}
-	return found
+	return answers{found: found}, nil
 }
 
-// byFind asks the target, some values at a time. When more new objects turn up than are worth asking for one by one, the
-// target is listed after all.
-func (r *run) byFind(ctx context.Context, typ string, keys []plan.Key) (map[plan.Key][]connection.Object, error) {
-	r.fresh += len(keys)
+// byFind asks the target, some values at a time. When more new objects turn up than are worth asking for one by one, or the
+// target cannot be asked, it is listed after all.
+func (r *run) byFind(ctx context.Context, typ string, asked []question) (answers, error) {
+	r.fresh += len(asked)
 	if r.fresh > max(100, r.linked/100) && r.cycle.Kind == Incremental {
-		if err := r.list(ctx); err != nil {
-			return nil, err
-		}
-		r.lookup = r.fromListing
-		return r.fromListing(ctx, typ, keys)
+		return r.byListing(ctx, typ, asked)
 	}
-	return r.find(ctx, typ, keys)
+	a, err := r.find(ctx, typ, asked)
+	if err != nil || !unsearchable(a) {
+		return a, err
+	}
+	return r.byListing(ctx, typ, asked)
 }
 
-// find asks the target for each key.
-func (r *run) find(ctx context.Context, typ string, keys []plan.Key) (map[plan.Key][]connection.Object, error) {
-	byAttribute := map[string][]string{}
-	for _, k := range keys {
-		byAttribute[k.Attribute] = append(byAttribute[k.Attribute], k.Value)
+// lookUp looks up matching values. In an incremental cycle a target that cannot be asked stops only those who must be matched:
+// whoever leaves, and whoever is linked, goes on. The target is not asked again before the next slice.
+func (r *run) lookUp(ctx context.Context, typ string, asked []question) (answers, error) {
+	a, err := r.lookup(ctx, typ, asked)
+	_, paused := errors.AsType[*connection.Pause](err)
+	if err == nil || paused || r.cycle.Kind != Incremental || ctx.Err() != nil || errors.Is(err, lockstep.ErrEpoch) {
+		return a, err
 	}
-	found := map[plan.Key][]connection.Object{}
-	for attribute, values := range byAttribute {
+	r.log().Warn("matching failed; who needs it waits", "job", r.job.ID, "error", err)
+	r.lookup = func(_ context.Context, _ string, asked []question) (answers, error) {
+		failed := make(map[plan.Key]error, len(asked))
+		for _, q := range asked {
+			failed[q.Key] = err
+		}
+		return answers{failed: failed}, nil
+	}
+	return r.lookup(ctx, typ, asked)
+}
+
+// byListing reads the target's objects and looks among them, now and for the rest of the cycle.
+func (r *run) byListing(ctx context.Context, typ string, asked []question) (answers, error) {
+	if err := r.list(ctx); err != nil {
+		return answers{}, err
+	}
+	r.lookup = r.fromListing
+	return r.fromListing(ctx, typ, asked)
+}
+
+// unsearchable reports whether the target said that it cannot be searched like this.
+func unsearchable(a answers) bool {
+	for _, err := range a.failed {
+		if lockstep.CodeOf(err) == lockstep.CodeTargetUnsupported {
+			return true
+		}
+	}
+	return false
+}
+
+// find asks the target for each value: many in one call where it can, and where it refuses that, one by one. What it will not be
+// asked for fails alone. What stops everything (no answer, no rights, a pause) is the error.
+func (r *run) find(ctx context.Context, typ string, asked []question) (answers, error) {
+	byAttribute := map[string][]question{}
+	for _, q := range asked {
+		byAttribute[q.Attribute] = append(byAttribute[q.Attribute], q)
+	}
+	a := answers{found: map[plan.Key][]connection.Object{}, failed: map[plan.Key]error{}}
+	for attribute, questions := range byAttribute {
 		path, err := filter.ParsePath(attribute)
 		if err != nil {
-			return nil, err
+			return a, err
 		}
-		for chunk := range slices.Chunk(values, max(r.to.FindBatch, 1)) {
-			objects, err := r.call(ctx, func(ctx context.Context) ([]connection.Object, error) {
-				return r.target.Find(ctx, typ, attribute, chunk...)
-			})
-			if err != nil {
-				return nil, fmt.Errorf("find %s by %s in %s: %w", typ, attribute, r.to.Name, err)
-			}
-			for _, o := range objects {
-				for _, k := range keysOf(o.Values, map[string]filter.Path{attribute: path}) {
-					found[k] = append(found[k], o)
-				}
+		for chunk := range slices.Chunk(questions, r.findBatch()) {
+			if err := r.ask(ctx, typ, path, chunk, &a); err != nil {
+				return a, fmt.Errorf("find %s by %s in %s: %w", typ, attribute, r.to.Name, err)
 			}
 		}
 	}
-	return found, nil
+	return a, nil
+}
+
+// findBatch is how many values one call may ask for.
+func (r *run) findBatch() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.single[r.to.Key] {
+		return 1
+	}
+	return max(r.to.FindBatch, 1)
+}
+
+// ask makes one call, or, when the target refuses that, one for each value.
+func (r *run) ask(ctx context.Context, typ string, path filter.Path, chunk []question, a *answers) error {
+	attribute := chunk[0].Attribute
+	values := make([]string, len(chunk))
+	for i, q := range chunk {
+		values[i] = q.raw
+	}
+	objects, err := r.call(ctx, func(ctx context.Context) ([]connection.Object, error) {
+		return r.target.Find(ctx, typ, attribute, values...)
+	})
+	switch {
+	case err != nil && stopsAll(err):
+		return err
+	case err != nil && len(chunk) == 1:
+		a.failed[chunk[0].Key] = err
+		return nil
+	case err != nil:
+		for i := range chunk {
+			if err := r.ask(ctx, typ, path, chunk[i:i+1], a); err != nil {
+				return err
+			}
+		}
+		if len(a.failed) == 0 { // it was the number that it did not like
+			r.mu.Lock()
+			if r.single == nil {
+				r.single = map[string]bool{}
+			}
+			r.single[r.to.Key] = true
+			r.mu.Unlock()
+		}
+		return nil
+	}
+	for _, o := range objects {
+		for _, k := range keysOf(o.Values, map[string]filter.Path{attribute: path}) {
+			a.found[k] = append(a.found[k], o)
+		}
+	}
+	return nil
+}
+
+// stopsAll reports whether the error would meet every further call, too.
+func stopsAll(err error) bool {
+	switch lockstep.CodeOf(err) {
+	case lockstep.CodeTargetRefused, lockstep.CodeTargetUnsupported, lockstep.CodeTargetGone:
+		return false
+	}
+	return true
 }

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -11,39 +12,39 @@ import (
 	"lockstep/rule"
 )
 
-// outcome adds to the batch what became of an item: its row, its link and its references.
+// outcome adds to the batch what became of an item: its row's transition, its link and its references.
 func (a *applier) outcome(it *item, b *Batch) {
-	row := it.Action
 	now := a.now()
+	to := plan.Transition{ID: it.ID, From: plan.Open, Attempt: it.Attempt, At: now}
 	switch {
+	case it.end == unsent && it.resumed: // what an earlier attempt may have done is not known yet
+		to.To, to.Code, to.Detail = plan.Open, it.Code, it.Detail
 	case it.end == unsent:
-		row.State = plan.Planned
-		b.Actions = append(b.Actions, row)
-		return
+		to.To, to.At = plan.Planned, time.Time{}
 	case it.end == uncertain:
-		row.Code, row.Detail = lockstep.CodeTargetNotListed, text(it.result.Err)
-		b.Actions = append(b.Actions, row) // stays open
-		return
+		to.To, to.Code, to.Detail = plan.Open, lockstep.CodeTargetNotListed, text(it.result.Err)
 	case it.end == answered && it.result.Err != nil:
-		a.failure(it, row, now, b)
-		return
+		a.failure(it, &to, now, b)
+	case it.end == pointless && it.Kind == rule.Refer:
+		to.To, to.Detail = plan.Skipped, "nothing was left to do: the references are as they should be"
+	default:
+		to.To, to.Target = plan.Done, it.result.ID
+		if it.result.Same {
+			to.To, to.Detail = plan.Skipped, "nothing was left to do: the object was as it was to be already"
+		}
+		a.success(it, b)
 	}
-	row.State, row.Ended, row.Code, row.Detail = plan.Done, now, "", ""
-	if it.result.ID != "" {
-		row.Target.ID = it.result.ID
-	}
-	a.success(it, &row, b)
-	b.Actions = append(b.Actions, row)
+	b.Moved = append(b.Moved, to)
 }
 
 // success moves the link to what the target has now.
-func (a *applier) success(it *item, row *plan.Action, b *Batch) {
-	l := it.link
+func (a *applier) success(it *item, b *Batch) {
+	l, row := it.link, &it.Action
 	l.Code, l.Detail, l.Attempts = "", "", 0
 	switch row.Kind {
 	case rule.Delete:
 		b.Unwrite = append(b.Unwrite, it.Source.Ref)
-		a.cycle.Counts.Deleted++
+		a.tally(it, &a.cycle.Counts.Deleted)
 		if row.Seen.Gone {
 			b.Unlink = append(b.Unlink, it.Source.Ref)
 			return
@@ -65,17 +66,25 @@ func (a *applier) success(it *item, row *plan.Action, b *Batch) {
 		l.Matched = matchedBy(a.programs[it.Source.Type])
 		a.cycle.Counts.Linked++
 	case rule.Disable:
-		a.cycle.Counts.Disabled++
+		a.tally(it, &a.cycle.Counts.Disabled)
 	case rule.Update:
-		a.cycle.Counts.Updated++
+		a.tally(it, &a.cycle.Counts.Updated)
 	}
-	l.Source, l.Name, l.Target, l.Image = it.Source.Ref, it.Source.Name, row.Target.ID, row.After
+	l.Source, l.Name, l.Target, l.Image = it.Source.Ref, it.Source.Name, cmp.Or(it.result.ID, row.Target.ID), row.After
 	if it.result.Version != "" {
 		l.Version = it.result.Version
 	}
 	l.Disabled = row.Kind == rule.Disable || l.Disabled && row.After.Get("active") == false
 	b.Links = append(b.Links, l)
 	b.Written = append(b.Written, it.carried...)
+}
+
+// tally counts what was done; what there was nothing to do about counts as skipped.
+func (a *applier) tally(it *item, done *int) {
+	if it.result.Same {
+		done = &a.cycle.Counts.Skipped
+	}
+	*done++
 }
 
 // bequeath makes those due who were refused for the matching value of an object that is deleted now.
@@ -108,26 +117,25 @@ func matchedBy(p *program) string {
 }
 
 // failure records a call that did not do what it should, and when the object is looked at again.
-func (a *applier) failure(it *item, row plan.Action, now time.Time, b *Batch) {
+func (a *applier) failure(it *item, row *plan.Transition, now time.Time, b *Batch) {
 	code := lockstep.CodeOf(it.result.Err)
-	row.Code, row.Detail, row.Ended = code, text(it.result.Err), now
+	row.Code, row.Detail = code, text(it.result.Err)
 	a.cycle.Counts.Failed++
 	l := it.link
 	l.Source, l.Name, l.Code, l.Detail = it.Source.Ref, it.Source.Name, code, row.Detail
 	l.Attempts++
 	switch {
 	case code == lockstep.CodeTargetGone:
-		row.State = plan.Failed
+		row.To = plan.Failed
 		a.vanished(it, &l, now, b)
 	case lockstep.Describe(code).Class == lockstep.Heals || code == lockstep.CodeInternal,
 		code == lockstep.CodeTargetConflict && it.op.Kind != rule.Create: // the value may be about to be given up
-		row.State = plan.Failed
+		row.To = plan.Failed
 		l.Due = now.Add(backOff(l.Attempts))
 	default:
-		row.State = plan.Refused
+		row.To = plan.Refused
 		l.Due = now.Add(backOff(slowest)) // somebody may have mended it by then
 	}
-	b.Actions = append(b.Actions, row)
 	b.Links = append(b.Links, l)
 	b.Written = append(b.Written, it.kept...)
 }

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -27,6 +28,7 @@ type candidate struct {
 	hits     []connection.Object
 	matched  int               // of out.Match: what the hits were found by
 	decision rule.Decision     // once it was settled on
+	unasked  error             // why it could not be looked for
 	taken    bool              // the hit is linked to another object
 	twin     bool              // another object of the source has the same matching value
 	replaces lockstep.ActionID // a row that there is for it already
@@ -39,7 +41,7 @@ type planned struct {
 	links   []plan.Link
 	unlink  []connection.Ref
 	wanted  []plan.ReferenceRow
-	left    []plan.Action // held rows that no longer hold
+	left    []plan.Transition // rows that no longer hold
 }
 
 // plan decides what to do about the objects of one page. It reads the store and, to match, the target; it writes nothing.
@@ -117,14 +119,23 @@ func (r *run) evaluate(ctx context.Context, c *candidate) {
 	}
 	c.next = c.link
 	c.next.Source, c.next.Name, c.next.Verdict = c.Ref, c.Name, c.verdict
-	c.next.Due = c.verdict.Recheck
+	c.next.Recheck = c.verdict.Recheck
+	defer func() { r.answer(c) }()
 	if c.gone && c.link.Target == "" || !c.verdict.In && c.link.Target == "" {
 		return // nothing to write: spare the mapping
 	}
 	r.mapValues(ctx, c, c.link.Target == "", c.link.Image)
-	c.next.Due = earliest(c.next.Due, c.out.Recheck)
+	c.next.Recheck = earliest(c.next.Recheck, c.out.Recheck)
 	if len(c.out.Match) > 0 {
 		c.next.Key = c.out.Match[0].Attribute + "=" + fold(c.out.Match[0].Value)
+	}
+}
+
+// answer takes the object off the clock until its next time. A plan that waits for review has answered nothing yet: what was due
+// stays due until somebody accepts the plan.
+func (r *run) answer(c *candidate) {
+	if waiting := r.job.Manual && !c.link.Due.IsZero() && !c.link.Due.After(r.now()); !waiting {
+		c.next.Due = c.next.Recheck
 	}
 }
 
@@ -140,8 +151,8 @@ func (r *run) mapValues(ctx context.Context, c *candidate, creating bool, writte
 func (r *run) isUnique(ctx context.Context, c *candidate) func(attribute, value string) (bool, error) {
 	return func(attribute, value string) (bool, error) {
 		key := plan.Key{Attribute: attribute, Value: fold(value)}
-		found, err := r.find(ctx, c.program.targetType, []plan.Key{key})
-		return len(found[key]) == 0, err
+		a, err := r.find(ctx, c.program.targetType, []question{{key, value}})
+		return len(a.found[key]) == 0, cmp.Or(err, a.failed[key])
 	}
 }
 
@@ -243,24 +254,27 @@ func (r *run) heirs(ctx context.Context, typ string, keys []string) ([]plan.Link
 // hits looks the candidates up by their matching values: the first attribute for all, the next for those without a hit.
 func (r *run) hits(ctx context.Context, cs []*candidate) error {
 	for priority := 0; len(cs) > 0; priority++ {
-		var keys []plan.Key
+		var keys []question
 		var asked, rest []*candidate
 		for _, c := range cs {
 			if priority < len(c.out.Match) && !c.twin {
-				keys = append(keys, matchKey(c, priority))
+				keys = append(keys, question{matchKey(c, priority), c.out.Match[priority].Value})
 				asked = append(asked, c)
 			}
 		}
 		if len(keys) == 0 {
 			return nil
 		}
-		found, err := r.lookup(ctx, cs[0].program.targetType, keys)
+		a, err := r.lookUp(ctx, cs[0].program.targetType, keys)
 		if err != nil {
 			return err
 		}
 		var targets []string
 		for _, c := range asked {
-			if c.hits = living(found[matchKey(c, priority)]); len(c.hits) == 0 {
+			if c.unasked = a.failed[matchKey(c, priority)]; c.unasked != nil {
+				continue // by the next attribute somebody else may be found
+			}
+			if c.hits = living(a.found[matchKey(c, priority)]); len(c.hits) == 0 {
 				rest = append(rest, c)
 			} else {
 				c.matched = priority
@@ -337,6 +351,10 @@ func (r *run) settleOn(ctx context.Context, c *candidate, whole bool, p *planned
 	}
 	switch {
 	case d.Kind == rule.Skip && d.Code != "":
+		if c.unasked != nil {
+			c.next.Attempts++
+			c.next.Due = r.now().Add(backOff(c.next.Attempts))
+		}
 		r.refuse(c, d, p)
 	case d.Kind == rule.Skip:
 		r.skip(c, d, p)
@@ -371,8 +389,7 @@ func (r *run) stillWaits(c *candidate, d rule.Decision, p *planned) bool {
 	case old.Kind == d.Kind:
 		c.replaces, c.decided = old.ID, old.Decided
 	default:
-		old.State, old.Detail, old.Ended = plan.LeftOut, "no longer needed", r.now()
-		p.left = append(p.left, old)
+		p.left = append(p.left, plan.Transition{ID: old.ID, From: old.State, To: plan.LeftOut, Detail: "no longer needed", At: r.now()})
 	}
 	delete(r.waits, key)
 	return false
@@ -386,6 +403,9 @@ func (r *run) situation(c *candidate, before scim.Object) rule.Situation {
 		Hits: len(c.hits), HitLinked: c.taken, Keyless: len(c.out.Match) == 0, Duplicate: c.twin,
 		Flow: c.program.mapping.Flow, Leave: r.job.Policy.OnLeave, Missing: r.job.Policy.OnMissing,
 		SoftDelete: c.program.disables, Blocks: c.program.Blocks(),
+	}
+	if c.unasked != nil {
+		s.Problem = lockstep.CodeOf(c.unasked)
 	}
 	if len(c.out.Problems) > 0 {
 		s.Problem = lockstep.CodeOf(c.out.Problems[0])
@@ -401,8 +421,7 @@ func (r *run) reuse(ctx context.Context, c *candidate, d rule.Decision, p *plann
 		return err
 	}
 	if d.Kind == rule.Skip || d.Kind == rule.Refer {
-		rows[0].State, rows[0].Detail, rows[0].Ended = plan.LeftOut, "changed again before it was applied", r.now()
-		p.left = append(p.left, rows[0])
+		p.left = append(p.left, plan.Transition{ID: rows[0].ID, From: plan.Planned, To: plan.LeftOut, Detail: "changed again before it was applied", At: r.now()})
 		r.cycle.Counts.Planned--
 		return nil
 	}
@@ -506,6 +525,9 @@ func (r *run) explain(c *candidate, d rule.Decision) string {
 		return fmt.Sprintf("%s in %s is linked to somebody else already", c.hits[0].Name, r.to.Name)
 	case lockstep.CodeMatchMissing:
 		return fmt.Sprintf("%s has no value for the matching attribute", c.Name)
+	}
+	if c.unasked != nil {
+		return text(c.unasked)
 	}
 	if len(c.out.Problems) > 0 {
 		return c.out.Problems[0].Error()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"lockstep"
 	"lockstep/connection"
@@ -21,7 +22,7 @@ func (e *Engine) Preview(ctx context.Context, t lockstep.TenantID, id lockstep.J
 	if err != nil {
 		return Counts{}, err
 	}
-	r := &run{Engine: e, job: job, cycle: &Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: id, Kind: Initial, Trigger: "person"}}
+	r := &run{Engine: e, job: job, until: e.now().Add(patience), cycle: &Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: id, Kind: Initial, Trigger: "person"}}
 	if err := r.open(ctx); err != nil {
 		return Counts{}, err
 	}
@@ -44,6 +45,9 @@ func (e *Engine) Preview(ctx context.Context, t lockstep.TenantID, id lockstep.J
 	r.cycle.Counts.TargetRequests = int(r.requests.Load())
 	return r.cycle.Counts, nil
 }
+
+// patience is how long a person who asks waits for the end of a pause that the target has asked for.
+const patience = 10 * time.Second
 
 // preview is a plan in memory.
 type preview struct {
@@ -76,14 +80,14 @@ func (r *run) listInMemory(ctx context.Context) (lookup, error) {
 		}
 		all[p.targetType] = byKey
 	}
-	return func(_ context.Context, typ string, keys []plan.Key) (map[plan.Key][]connection.Object, error) {
-		found := make(map[plan.Key][]connection.Object, len(keys))
-		for _, k := range keys {
-			if objects := all[typ][k]; len(objects) > 0 {
-				found[k] = objects
+	return func(_ context.Context, typ string, asked []question) (answers, error) {
+		found := make(map[plan.Key][]connection.Object, len(asked))
+		for _, q := range asked {
+			if objects := all[typ][q.Key]; len(objects) > 0 {
+				found[q.Key] = objects
 			}
 		}
-		return found, nil
+		return answers{found: found}, nil
 	}, nil
 }
 
@@ -215,7 +219,7 @@ func (e *Engine) Explain(ctx context.Context, t lockstep.TenantID, id lockstep.J
 	if err != nil {
 		return Explanation{}, err
 	}
-	r := &run{Engine: e, job: job, cycle: &Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: id, Trigger: "person"}}
+	r := &run{Engine: e, job: job, until: e.now().Add(patience), cycle: &Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: id, Trigger: "person"}}
 	if err := r.open(ctx); err != nil {
 		return Explanation{}, err
 	}

@@ -148,7 +148,7 @@ func (r *run) moveCursor() {
 }
 
 func (p *planned) batch() Batch {
-	return Batch{Actions: append(p.actions, p.left...), Links: p.links, Unlink: p.unlink, Wanted: p.wanted}
+	return Batch{Actions: p.actions, Moved: p.left, Links: p.links, Unlink: p.unlink, Wanted: p.wanted}
 }
 
 // bad records the rows of the source that could not be used.

@@ -101,7 +101,8 @@ var errDeadline = errors.New("the slice's deadline has passed")
 
 // once makes one call within the target's budget. An error means that it was not sent.
 func (a *applier) once(ctx context.Context, items []*item) ([]connection.Result, error) {
-	if err := a.limit.Acquire(ctx); err != nil {
+	if err := a.limit.Acquire(ctx, a.until); err != nil {
+		a.pause(err)
 		return nil, err
 	}
 	start := a.now()
@@ -121,10 +122,11 @@ func (a *applier) once(ctx context.Context, items []*item) ([]connection.Result,
 		o.Requests += res.Requests
 		switch lockstep.CodeOf(res.Err) {
 		case lockstep.CodeTargetRateLimited:
-			o.Throttled, o.RetryAfter = true, max(o.RetryAfter, res.RetryAfter)
+			o.Throttled = true
 		case lockstep.CodeTargetUnreachable, lockstep.CodeTargetTimeout, lockstep.CodeTargetServerError, lockstep.CodeTargetMalformed:
 			o.Err = true
 		}
+		o.RetryAfter = max(o.RetryAfter, res.RetryAfter)
 	}
 	a.limit.Release(o)
 	a.count(o.Requests, o.Throttled)
@@ -158,7 +160,7 @@ func (a *applier) again(ctx context.Context, it *item, try int) bool {
 		return a.systemFailed(ctx, it, try)
 	case lockstep.CodeTargetGone:
 		if it.op.Kind == rule.Delete {
-			res.Err = nil // what was wished for
+			res.Err, res.Same = nil, true // what was wished for
 		}
 	}
 	return false
@@ -304,6 +306,19 @@ func (a *applier) takeOver(ctx context.Context, it *item, hits []connection.Obje
 	return a.adopt(it)
 }
 
+// pause ends the slice when the target has asked to be left alone for longer than the slice lasts. Whoever waits here would hold
+// a worker that other jobs need.
+func (a *applier) pause(err error) {
+	p, ok := errors.AsType[*connection.Pause](err)
+	if !ok {
+		return
+	}
+	a.idle.L.Lock()
+	a.paused = p.Until
+	a.idle.L.Unlock()
+	a.idle.Broadcast()
+}
+
 // halt ends the slice: every further call would fail the same way.
 func (a *applier) halt(err error) {
 	a.idle.L.Lock()
@@ -322,25 +337,28 @@ func (r *run) probe(ctx context.Context, rows []*plan.Action) (map[lockstep.Acti
 		if err != nil {
 			return nil, err
 		}
-		var keys []plan.Key
-		mine := map[lockstep.ActionID][]plan.Key{}
+		var keys []question
+		mine := map[lockstep.ActionID][]question{}
 		for _, row := range rows {
 			if row.Source.Type == typ {
-				mine[row.ID] = keysOf(row.After, paths)
+				mine[row.ID] = questionsOf(row.After, paths)
 				keys = append(keys, mine[row.ID]...)
 			}
 		}
 		if len(keys) == 0 {
 			continue
 		}
-		hits, err := r.find(ctx, p.targetType, keys)
+		a, err := r.find(ctx, p.targetType, keys)
 		if err != nil {
 			return nil, err
 		}
 		for id, ks := range mine {
-			for _, k := range ks {
-				if len(hits[k]) > 0 {
-					found[id] = hits[k]
+			for _, q := range ks {
+				if err := a.failed[q.Key]; err != nil {
+					return nil, err
+				}
+				if len(a.found[q.Key]) > 0 {
+					found[id] = a.found[q.Key]
 					break
 				}
 			}
@@ -383,9 +401,11 @@ func (a *applier) resume(ctx context.Context, work chan<- []*item) error {
 				found[row.ID] = &h[0]
 			}
 		case len(h) > 1:
-			row.State, row.Code, row.Ended = plan.Refused, lockstep.CodeMatchAmbiguous, a.now()
-			row.Detail = fmt.Sprintf("%d objects in %s match %s: none is taken over and no other is created", len(h), a.to.Name, row.Target.Name)
-			if err := a.commit(ctx, Batch{Cycle: a.cycle, Actions: []plan.Action{row}}); err != nil {
+			refused := plan.Transition{
+				ID: row.ID, From: plan.Open, To: plan.Refused, Code: lockstep.CodeMatchAmbiguous, At: a.now(),
+				Detail: fmt.Sprintf("%d objects in %s match %s: none is taken over and no other is created", len(h), a.to.Name, row.Target.Name),
+			}
+			if err := a.commit(ctx, Batch{Cycle: a.cycle, Moved: []plan.Transition{refused}}); err != nil {
 				return err
 			}
 			continue
@@ -408,14 +428,17 @@ func (a *applier) certain(row plan.Action) bool {
 	if a.unique(&item{Action: row}) {
 		return true
 	}
-	last := row.Opened.Add(orDefault(a.SendFor, 15*time.Second) + orDefault(a.CallTimeout, 30*time.Second))
+	last := row.Ended  // when the call returned
+	if last.IsZero() { // its process ended before: it may have begun until its deadline, and taken as long as a call may
+		last = row.Opened.Add(orDefault(a.SendFor, 15*time.Second) + orDefault(a.CallTimeout, 30*time.Second))
+	}
 	return a.now().After(last.Add(orDefault(a.to.Lag, defaultLag)))
 }
 
 // call makes one reading call to the target within its budget.
 func (r *run) call(ctx context.Context, f func(context.Context) ([]connection.Object, error)) ([]connection.Object, error) {
 	for {
-		if err := r.limit.Acquire(ctx); err != nil {
+		if err := r.limit.Acquire(ctx, r.until); err != nil {
 			return nil, err
 		}
 		start := r.now()
@@ -425,6 +448,9 @@ func (r *run) call(ctx context.Context, f func(context.Context) ([]connection.Ob
 		o := connection.Outcome{Took: r.now().Sub(start)}
 		e, _ := errors.AsType[*lockstep.Error](err)
 		o.Throttled = e != nil && e.Code == lockstep.CodeTargetRateLimited
+		if after, ok := errors.AsType[*connection.Later](err); ok {
+			o.RetryAfter, o.Err = after.After, !o.Throttled
+		}
 		r.limit.Release(o)
 		r.count(1, o.Throttled)
 		if !o.Throttled {

@@ -20,7 +20,9 @@ func (a *applier) upToDate(ctx context.Context, rows []plan.Action) ([]plan.Acti
 	if err != nil {
 		return nil, err
 	}
-	var fresh, stale []plan.Action
+	var fresh []plan.Action
+	var stale []plan.Transition
+	var due []connection.Ref
 	for _, row := range rows {
 		why := ""
 		switch version, there := versions[row.Source.Ref]; {
@@ -34,13 +36,13 @@ func (a *applier) upToDate(ctx context.Context, rows []plan.Action) ([]plan.Acti
 			fresh = append(fresh, row)
 			continue
 		}
-		row.State, row.Code, row.Detail, row.Ended = plan.LeftOut, lockstep.CodePlanStale, why, a.now()
-		stale = append(stale, row)
+		stale = append(stale, plan.Transition{ID: row.ID, From: plan.Planned, To: plan.LeftOut, Code: lockstep.CodePlanStale, Detail: why, At: a.now()})
+		due = append(due, row.Source.Ref)
 	}
 	if len(stale) == 0 {
 		return fresh, nil
 	}
-	return fresh, a.commit(ctx, Batch{Actions: stale})
+	return fresh, a.commit(ctx, Batch{Moved: stale, Due: due})
 }
 
 // versions returns the present versions of the rows' source objects; nil when the source cannot tell.

@@ -148,8 +148,10 @@ type Batch struct {
 	Job     *Job                // its State, Code, Detail, Cursor, Position, Applied and NextRun
 	Actions []plan.Action       // inserted, or replaced by id
 	Opened  []lockstep.ActionID // planned → open, with epoch, attempt+1 and time
+	Moved   []plan.Transition   // all of them, or nothing of the batch is written and the error is lockstep.CodePlanStale
 	Ranks   []Rank
 	Links   []plan.Link         // inserted or replaced by source
+	Due     []connection.Ref    // source refs: looked at again as soon as may be
 	Unlink  []connection.Ref    // source refs: the link and its edges go
 	Wanted  []plan.ReferenceRow // Wanted of these edges is set as given, inserting what is new; rows neither wanted nor written go
 	Written []plan.ReferenceRow // Written of these edges is set as given; rows neither wanted nor written go

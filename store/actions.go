@@ -108,7 +108,7 @@ func scanAction(s scanner) (a plan.Action, err error) {
 }
 
 var openActions = bulk{lead: []string{"BIGINT", "BIGINT", "BIGINT"}, cols: []string{"TEXT"}, text: `WITH v(job, epoch, at, id) AS (VALUES @rows)
-	UPDATE action SET state = 'open', epoch = v.epoch, attempt = action.attempt + 1, opened = v.at FROM v
+	UPDATE action SET state = 'open', epoch = v.epoch, attempt = action.attempt + 1, opened = v.at, ended = 0 FROM v
 	WHERE action.job = v.job AND action.id = v.id AND (action.state = 'planned' OR action.state = 'open' AND action.epoch < v.epoch)`}
 
 // open marks planned actions as open, and takes over those that an earlier epoch left open. If one of them is neither any more,
@@ -117,6 +117,27 @@ func (w batch) open(ids []lockstep.ActionID) error {
 	n, err := w.bulk(&openActions, []any{w.no, w.epoch, millis(w.at)}, len(ids), func(args []any, i int) []any { return append(args, string(ids[i])) })
 	if err == nil && n != int64(len(ids)) {
 		err = stale("%d of %d changes are no longer planned.", int64(len(ids))-n, len(ids))
+	}
+	return err
+}
+
+var moveActions = bulk{
+	lead: []string{"BIGINT", "BIGINT"}, cols: []string{"TEXT", "TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT"},
+	text: `WITH v(job, epoch, id, was, attempt, state, code, detail, target, ended) AS (VALUES @rows)
+	UPDATE action SET state = v.state, code = v.code, detail = v.detail, ended = v.ended,
+		target_id = CASE WHEN v.target = '' THEN action.target_id ELSE v.target END FROM v
+	WHERE action.job = v.job AND action.id = v.id AND action.state = v.was AND (v.attempt = 0 OR action.attempt = v.attempt AND action.epoch = v.epoch)`,
+}
+
+// move carries out transitions. When a row is not in the state that it should be in, somebody else has moved it, and the error
+// is lockstep.CodePlanStale.
+func (w batch) move(all []plan.Transition) error {
+	n, err := w.bulk(&moveActions, []any{w.no, w.epoch}, len(all), func(args []any, i int) []any {
+		m := &all[i]
+		return append(args, string(m.ID), string(m.From), int64(m.Attempt), string(m.To), string(m.Code), m.Detail, m.Target, millis(m.At))
+	})
+	if err == nil && n != int64(len(all)) {
+		err = stale("%d of %d changes are no longer as they were.", int64(len(all))-n, len(all))
 	}
 	return err
 }

@@ -145,7 +145,14 @@ func (db *DB) Due(ctx context.Context, now time.Time) ([]provision.Job, error) {
 func (db *DB) Claim(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, deadline time.Time) (provision.Job, error) {
 	var j jobRow
 	err := db.write(ctx, &work{tenant: tenant, rows: 1, run: func(t *tx) error {
-		_, err := t.exec("UPDATE job SET epoch = epoch + 1, deadline = $3, asked = next_run WHERE tenant = $1 AND id = $2",
+		// Whoever asks for a run by hand wants another try for everything that has failed, too.
+		_, err := t.exec(`UPDATE link SET due = $3 WHERE code <> '' AND (due = 0 OR due > $3)
+			AND job = (SELECT no FROM job WHERE tenant = $1 AND id = $2 AND next_run <> asked AND next_run > 0)`,
+			string(tenant), string(id), millis(t.at))
+		if err != nil {
+			return err
+		}
+		_, err = t.exec("UPDATE job SET epoch = epoch + 1, deadline = $3, asked = next_run WHERE tenant = $1 AND id = $2",
 			string(tenant), string(id), millis(deadline))
 		if err == nil {
 			j, err = job(t.query, tenant, id)

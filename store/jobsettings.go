@@ -250,13 +250,21 @@ func (d decision) release(v provision.Verdict) error {
 	}
 	if v.Apply {
 		d.record("applied plan of", string(c.ID))
-		_, err := d.exec("UPDATE cycle SET phase = $3 WHERE job = $1 AND id = $2", d.job.no, string(c.ID), string(provision.Applying))
+		// What was due when the plan was made is answered by it. What became due since is not.
+		_, err := d.exec("UPDATE link SET due = recheck WHERE job = $1 AND due > 0 AND due <= $2", d.job.no, millis(c.Began))
+		if err != nil {
+			return err
+		}
+		_, err = d.exec("UPDATE cycle SET phase = $3 WHERE job = $1 AND id = $2", d.job.no, string(c.ID), string(provision.Applying))
 		if err == nil {
 			_, err = d.exec("UPDATE job SET waits = FALSE, not_before = 0 WHERE no = $1", d.job.no)
 		}
 		return err
 	}
 	d.record("discarded plan of", string(c.ID))
+	if err := d.dueAgain(c); err != nil {
+		return err
+	}
 	if _, err := d.exec("UPDATE action SET state = 'left_out', ended = $3 WHERE job = $1 AND state IN ('planned', 'held') AND cycle = $2",
 		d.job.no, string(c.ID), millis(d.at)); err != nil {
 		return err
@@ -266,6 +274,18 @@ func (d decision) release(v provision.Verdict) error {
 		return err
 	}
 	_, err := d.exec("UPDATE job SET cycle = '', waits = FALSE WHERE no = $1", d.job.no)
+	return err
+}
+
+// dueAgain makes those due whose rows the plan had: what was looked at because its time had come is not found by the source's
+// cursor. A plan of everybody is followed by a plan of everybody.
+func (d decision) dueAgain(c *provision.Cycle) error {
+	if d.job.Cursor == "" {
+		return nil
+	}
+	_, err := d.exec(`UPDATE link SET due = $3 WHERE job = $1 AND (due = 0 OR due > $3) AND (type, source_id) IN
+		(SELECT source_type, source_id FROM action WHERE job = $1 AND cycle = $2 AND state IN ('planned', 'held'))`,
+		d.job.no, string(c.ID), millis(d.at))
 	return err
 }
 

@@ -10,13 +10,13 @@ import (
 	"lockstep/rule"
 )
 
-const linkColumns = "type, source_id, name, target, matched, match_key, version, disabled, code, detail, attempts, due, seen, verdict, image"
+const linkColumns = "type, source_id, name, target, matched, match_key, version, disabled, code, detail, attempts, due, seen, verdict, image, recheck"
 
-var upsertLinks = bulk{lead: []string{"BIGINT"}, n: 15, text: "INSERT INTO link (job, " + linkColumns + `) VALUES @rows
+var upsertLinks = bulk{lead: []string{"BIGINT"}, n: 16, text: "INSERT INTO link (job, " + linkColumns + `) VALUES @rows
 	ON CONFLICT (job, type, source_id) DO UPDATE SET name = excluded.name, target = excluded.target, matched = excluded.matched,
 		match_key = excluded.match_key, version = excluded.version, disabled = excluded.disabled, code = excluded.code,
 		detail = excluded.detail, attempts = excluded.attempts, due = excluded.due, seen = excluded.seen, verdict = excluded.verdict,
-		image = excluded.image`}
+		image = excluded.image, recheck = excluded.recheck`}
 
 // links writes and removes links. The edges of a removed link go with it, in both directions: its object is gone for good.
 func (w batch) links(all []plan.Link, gone []connection.Ref) error {
@@ -34,9 +34,20 @@ func (w batch) links(all []plan.Link, gone []connection.Ref) error {
 	_, err := w.bulk(&upsertLinks, []any{w.no}, len(all), func(args []any, i int) []any {
 		l := &all[i]
 		return append(args, l.Source.Type, l.Source.ID, l.Name, l.Target, l.Matched, l.Key, l.Version, l.Disabled, string(l.Code), l.Detail,
-			int64(l.Attempts), millis(l.Due), string(l.Seen), verdictText(l.Verdict), document(l.Image))
+			int64(l.Attempts), millis(l.Due), string(l.Seen), verdictText(l.Verdict), document(l.Image), millis(l.Recheck))
 	})
 	return err
+}
+
+// due makes the objects due now, unless they are already.
+func (w batch) due(refs []connection.Ref) error {
+	for typ, ids := range byType(refs) {
+		if _, err := execLists(w.tx, "UPDATE link SET due = $3 WHERE job = $1 AND type = $2 AND (due = 0 OR due > $3) AND source_id IN (@list)",
+			[]any{w.no, typ, millis(w.at)}, ids); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func verdictText(v rule.Verdict) string {
@@ -56,14 +67,14 @@ func byType(refs []connection.Ref) map[string][]string {
 }
 
 func scanLink(s scanner) (l plan.Link, err error) {
-	var due int64
+	var due, recheck int64
 	var verdict, image string
 	err = s.Scan(&l.Source.Type, &l.Source.ID, &l.Name, &l.Target, &l.Matched, &l.Key, &l.Version, &l.Disabled, &l.Code, &l.Detail,
-		&l.Attempts, &due, &l.Seen, &verdict, &image)
+		&l.Attempts, &due, &l.Seen, &verdict, &image, &recheck)
 	if err != nil {
 		return l, err
 	}
-	l.Due = instant(due)
+	l.Due, l.Recheck = instant(due), instant(recheck)
 	if err := parse(verdict, &l.Verdict); err != nil {
 		return l, fmt.Errorf("link of %s: %w", l.Source.ID, err)
 	}

@@ -140,7 +140,7 @@ func (h *target) Apply(ctx context.Context, ops []connection.Operation) []connec
 			if err == nil && len(changes) > 0 {
 				_, err = h.dir.Commit(ctx, h.tenant, h.by, ops[i].Action, changes...)
 			}
-			results[i] = connection.Result{ID: id, Err: err}
+			results[i] = connection.Result{ID: id, Err: err, Same: err == nil && len(changes) == 0}
 		})
 	}
 	all.Wait()

@@ -2,6 +2,8 @@ package scimapp
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -27,7 +29,11 @@ type fault struct {
 
 // error makes an error of it: "create ada@example.com in Webex: it refused the value: …".
 func (f *fault) error(what, where string) *lockstep.Error {
-	return &lockstep.Error{Code: f.code, Detail: what + " " + where + ": " + f.detail, Err: f.err}
+	err := f.err
+	if f.retryAfter > 0 {
+		err = &connection.Later{After: f.retryAfter, Err: cmp.Or(err, errors.New("it asked to wait "+f.retryAfter.String()))}
+	}
+	return &lockstep.Error{Code: f.code, Detail: what + " " + where + ": " + f.detail, Err: err}
 }
 
 // result makes the result of an operation of it.

@@ -43,7 +43,7 @@ type Config struct {
 	// Explain may know better what an answer of status 400 or more means. It returns "" when it does not. The body is nil when
 	// it is not a JSON object.
 	Explain       func(status int, body scim.Object) (code lockstep.Code, detail string)
-	MaxRetryAfter time.Duration    // 0 is 5 minutes
+	MaxRetryAfter time.Duration    // 0 is an hour
 	Now           func() time.Time // nil is time.Now
 }
 
@@ -100,7 +100,7 @@ func New(c Config) (*Target, error) {
 	c.Name = or(c.Name, base.Hostname())
 	c.Key = or(c.Key, base.String())
 	c.UserAgent = or(c.UserAgent, "Lockstep")
-	c.MaxRetryAfter = or(c.MaxRetryAfter, 5*time.Minute)
+	c.MaxRetryAfter = or(c.MaxRetryAfter, time.Hour)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

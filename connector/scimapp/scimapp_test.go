@@ -375,7 +375,7 @@ func TestFaults(t *testing.T) {
 		{"404 for a create", rule.Create, reply(404, `{}`), lockstep.CodeTargetMalformed, false, 0, "no SCIM service"},
 		{"rate limit in seconds", rule.Create, header(429, "", "Retry-After", "7"), lockstep.CodeTargetRateLimited, false, 7 * time.Second, ""},
 		{"rate limit until a date", rule.Create, header(429, "", "Retry-After", later), lockstep.CodeTargetRateLimited, false, 90 * time.Second, ""},
-		{"rate limit without end", rule.Create, header(429, "", "Retry-After", "86400"), lockstep.CodeTargetRateLimited, false, 5 * time.Minute, ""},
+		{"rate limit without end", rule.Create, header(429, "", "Retry-After", "86400"), lockstep.CodeTargetRateLimited, false, time.Hour, ""},
 		{"rate limit in the past", rule.Create, header(429, "", "Retry-After", "-3"), lockstep.CodeTargetRateLimited, false, 0, ""},
 		{"server error", rule.Create, header(500, "oops"), lockstep.CodeTargetServerError, true, 0, "it failed (HTTP 500)"},
 		{"unavailable", rule.Create, header(503, "", "Retry-After", "2"), lockstep.CodeTargetServerError, true, 2 * time.Second, ""},
