@@ -22,10 +22,10 @@ type browser struct {
 
 // answer is where a browser has come to.
 type answer struct {
-	status   int
-	url      string // the address, of the broker or of whoever it was sent to
-	body     string
-	elsewere bool // the address is not the broker's
+	status    int
+	url       string // the address, of the broker or of whoever it was sent to
+	body      string
+	elsewhere bool // the address is not the broker's
 }
 
 func (w *world) serve() *httptest.Server {
@@ -68,7 +68,7 @@ func (b *browser) do(r *http.Request) answer {
 			b.w.t.Fatalf("sent to %q: %v", to, err)
 		}
 		if next.Host != r.URL.Host {
-			return answer{status: resp.StatusCode, url: to, elsewere: true}
+			return answer{status: resp.StatusCode, url: to, elsewhere: true}
 		}
 		if r, err = http.NewRequest(http.MethodGet, next.String(), nil); err != nil {
 			b.w.t.Fatal(err)
@@ -151,7 +151,7 @@ func (b *browser) authorize(q url.Values, name string) url.Values {
 	if strings.Contains(a.body, "<h1>Sign in</h1>") {
 		a = b.signIn(a, name)
 	}
-	if !a.elsewere {
+	if !a.elsewhere {
 		a = b.consent(a, "allow")
 	}
 	return b.told(a, q.Get("redirect_uri"))
@@ -161,7 +161,7 @@ func (b *browser) authorize(q url.Values, name string) url.Values {
 func (b *browser) told(a answer, redirect string) url.Values {
 	b.w.t.Helper()
 	rest, ok := strings.CutPrefix(a.url, redirect)
-	if !a.elsewere || !ok || rest == "" {
+	if !a.elsewhere || !ok || rest == "" {
 		b.w.t.Fatalf("came to %s (%d), want %s\n%s", a.url, a.status, redirect, a.body)
 	}
 	values, err := url.ParseQuery(rest[1:])

@@ -117,7 +117,7 @@ func (d door) local(address string) (string, bool) {
 		path = region + path
 	}
 	if u.RawQuery != "" {
-		path += "?" + u.RawQuery
+		path += "?" + strings.ReplaceAll(u.RawQuery, " ", "%20")
 	}
 	return path, true
 }
