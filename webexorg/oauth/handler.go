@@ -33,7 +33,7 @@ func (s *Server) Mount(mux *http.ServeMux) {
 	s.book = &book
 	for _, region := range regions() {
 		forPages := func(pattern string, h handler) { s.mount(mux, pattern, region, h, s.writePage) }
-		forPrograms := func(pattern string, h handler) { s.mount(mux, pattern, region, h, writeProblem) }
+		forPrograms := func(pattern string, h handler) { s.mount(mux, pattern, region, h, WriteProblem) }
 		s.mountPages(forPages)
 		s.mountOAuth(forPrograms)
 		s.mountWebex(forPrograms)
@@ -111,8 +111,13 @@ func open(h handler) handler {
 
 // writePage shows a person that the request failed.
 func (s *Server) writePage(w http.ResponseWriter, r *http.Request, err error) {
+	s.WritePage(w, r, page.Frame{Place: "Webex sign-in"}, err)
+}
+
+// WritePage shows a person in a frame that the request failed.
+func (s *Server) WritePage(w http.ResponseWriter, _ *http.Request, frame page.Frame, err error) {
 	e := asRefusal(err)
-	frame := page.Frame{Title: "That did not work", Place: "Webex sign-in"}
+	frame.Title = "That did not work"
 	_ = page.Write(w, e.status, *s.book, frame, "problem", struct{ Code, Detail, Tracking string }{ // the browser is gone: nobody to tell
 		e.code, e.detail, w.Header().Get(trackingHeader),
 	})

@@ -136,7 +136,13 @@ func (s *Server) webFinger(w http.ResponseWriter, r *http.Request, at door) erro
 	}{resource, []link{{"http://openid.net/specs/connect/1.0/issuer", at.issuer(org.Region)}}})
 }
 
-// bearer returns what the bearer of the request's token may do, and the person.
+// Bearer returns what the bearer of the request's token may do.
+func (s *Server) Bearer(r *http.Request) (Access, error) {
+	a, _, err := s.bearer(r)
+	return a, err
+}
+
+// bearer is Bearer, with the token's grant.
 func (s *Server) bearer(r *http.Request) (Access, grant, error) {
 	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {

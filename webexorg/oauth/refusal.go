@@ -37,9 +37,18 @@ func asRefusal(err error) *refusal {
 		return &refusal{status: http.StatusUnauthorized, code: "invalid_token", detail: e.Detail}
 	}
 	if status := web.StatusOf(err); status < http.StatusInternalServerError {
-		return &refusal{status: status, code: "invalid_request", detail: web.PublicText(err)}
+		return &refusal{status: status, code: "invalid_request", detail: Explain(err)}
 	}
 	return &refusal{status: http.StatusInternalServerError, code: "server_error", detail: web.PublicText(err)}
+}
+
+// Explain is what a person may know of an error, in Webex's manner: without our codes.
+func Explain(err error) string {
+	var e *lockstep.Error
+	if errors.As(err, &e) && e.Detail != "" {
+		return e.Detail
+	}
+	return web.PublicText(err)
 }
 
 // trackingHeader is on every answer of Webex, and in every error. A client may choose it.
@@ -78,8 +87,8 @@ type description struct {
 	Description string `json:"description"`
 }
 
-// writeProblem answers a program that its request failed.
-func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
+// WriteProblem answers a program that its request failed, in the form of OAuth and that of Webex at once.
+func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 	e := asRefusal(err)
 	id := trackingID(r)
 	w.Header()[trackingHeader] = []string{id}

@@ -93,3 +93,14 @@ func splitScopes(text string) []string {
 func subset(some, all []string) bool {
 	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
 }
+
+// AllScopes returns the names of all scopes but those of a sort.
+func AllScopes(without func(Scope) bool) []string {
+	var names []string
+	for _, s := range Scopes() {
+		if !without(s) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}

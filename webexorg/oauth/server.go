@@ -110,3 +110,9 @@ func secretHex(n int) string {
 	_, _ = rand.Read(b) // never fails (package crypto/rand)
 	return hex.EncodeToString(b)
 }
+
+// RandomKey returns a key that nobody guesses.
+func RandomKey() string { return secretHex(16) }
+
+// PersonOf returns whom an access token acts for.
+func (s *Server) PersonOf(a Access) (Person, bool) { return s.config.People.Person(a.Person) }

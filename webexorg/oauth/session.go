@@ -3,6 +3,7 @@ package oauth
 import (
 	"crypto/subtle"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -38,6 +39,26 @@ func (s *Server) SignedIn(r *http.Request) (Session, bool) {
 	}
 	p, ok := s.config.People.Person(x.Person)
 	return Session{Person: p, CSRF: x.csrf}, ok
+}
+
+// SignInURL is where a browser signs in, and then goes on to a path of this server.
+func SignInURL(path string) string { return signInPath + "?" + url.Values{"goto": {path}}.Encode() }
+
+// SignOut ends the session of the request's browser.
+func (s *Server) SignOut(w http.ResponseWriter, r *http.Request) { s.signOut(w, r) }
+
+// Posted checks a form that changes something: it was sent from a page of this server, and made for this session.
+func (s Session) Posted(r *http.Request) error {
+	if err := fromHere(r); err != nil {
+		return err
+	}
+	if err := form(r); err != nil {
+		return err
+	}
+	if !sameSecret(r.PostForm.Get("csrf"), s.CSRF) {
+		return &refusal{status: http.StatusForbidden, code: "access_denied", detail: "The form was not made for this session. Go back and try again."}
+	}
+	return nil
 }
 
 // session returns the browser's session. The lock must not be held.
