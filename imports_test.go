@@ -59,6 +59,9 @@ var charters = map[string]charter{
 	"cmd/lockstep":        {ours: "server api words demo webexorg rule scim scim/filter token web", must: "database/sql"},
 	"e2e/parts":           {},
 
+	"webexorg/state": {ours: "scim scim/filter token"},
+	"webexorg/scim":  {ours: "scim scim/filter scim/scimhttp webexorg/state"},
+	"webexorg/rest":  {ours: "scim scim/filter scim/scimhttp webexorg/scim webexorg/state"},
 	"webexorg/oauth": {ours: "token web webexorg/page"},
 	"webexorg/apps":  {ours: "web webexorg/oauth webexorg/page"},
 	"webexorg/page":  {ours: "web"},
@@ -88,7 +91,7 @@ var modules = map[string]string{
 	"golang.org/x/sync":                                   "*",
 	"golang.org/x/term":                                   "cmd/lockstep",
 	"golang.org/x/text":                                   "*",
-	"golang.org/x/time":                                   "connection web webexorg connector/* demo server",
+	"golang.org/x/time":                                   "connection web webexorg/state connector/* demo server",
 	"modernc.org/sqlite":                                  "store queue",
 	"github.com/google/go-cmp":                            "",
 	"github.com/rogpeppe/go-internal":                     "",

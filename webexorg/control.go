@@ -1,11 +1,13 @@
 package webexorg
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -25,6 +27,17 @@ import (
 //	GET    /control/orgs/{org}/knobs      the Knobs
 //	PATCH  /control/orgs/{org}/knobs      Knobs: what is not named stays
 //	GET    /control/orgs/{org}/dump       see Org.Dump
+//	GET    /control/orgs/{org}            its settings, people and groups apart
+//	PATCH  /control/orgs/{org}            an OrgConfig: what is not named stays
+//	GET    /control/orgs/{org}/centre     the contact centre; PUT replaces it
+//	GET    /control/orgs/{org}/archived   who was deleted and is kept; DELETE …/{id}, or DELETE of all, forgets them
+//	POST   /control/orgs/{org}/sweep      does what time does to accounts
+//	POST   /control/orgs/{org}/locations  {"name": "…"}: adds a location of Webex Calling
+//	POST   /control/orgs/{org}/people/{id}/sign-in   as if the person had signed in
+//	POST   /control/orgs/{org}/faults     a Fault: adds it; DELETE takes all away
+//	GET    /control/orgs/{org}/calls      the last calls and their answers, the newest first, secrets masked
+//	POST   /control/seed                  a Seed: adds its organisations
+//	GET    /control/export                everything as a Seed
 //	GET    /control/stats                 Counts; DELETE begins anew
 //	GET    /control/commits               ?since=, &limit=, &wait=5s: the writes after a number, if need be the next one
 //	GET    /control/dump                  the dumps of all organisations
@@ -35,7 +48,7 @@ func (u *Universe) control() http.Handler {
 	handle("GET /control/orgs", u.controlOrgs)
 	handle("POST /control/orgs", u.controlAddOrg)
 	handle("DELETE /control/orgs/{org}", u.withOrg(func(w http.ResponseWriter, _ *http.Request, o *Org) error {
-		return noContent(w, u.DropOrg(o.id))
+		return noContent(w, u.DropOrg(o.ID()))
 	}))
 	handle("PUT /control/orgs/{org}/domains", u.withOrg(controlDomains))
 	handle("POST /control/orgs/{org}/tokens", u.withOrg(controlToken))
@@ -50,6 +63,7 @@ func (u *Universe) control() http.Handler {
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		return o.Dump(w)
 	}))
+	u.controlMore(handle)
 	handle("GET /control/dump", u.controlDump)
 	handle("GET /control/stats", func(w http.ResponseWriter, _ *http.Request) error {
 		return writeJSON(w, http.StatusOK, map[string][]Count{"requests": u.Counts()})
@@ -85,7 +99,7 @@ type orgState struct {
 	Groups int `json:"groups"`
 }
 
-func (o *Org) state() orgState {
+func stateOf(o *Org) orgState {
 	users, groups := o.Size()
 	return orgState{o.Config(), users, groups}
 }
@@ -93,7 +107,7 @@ func (o *Org) state() orgState {
 func (u *Universe) controlOrgs(w http.ResponseWriter, _ *http.Request) error {
 	list := []orgState{}
 	for _, o := range u.Orgs() {
-		list = append(list, o.state())
+		list = append(list, stateOf(o))
 	}
 	return writeJSON(w, http.StatusOK, map[string][]orgState{"orgs": list})
 }
@@ -107,7 +121,7 @@ func (u *Universe) controlAddOrg(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return invalid(err)
 	}
-	return writeJSON(w, http.StatusCreated, o.state())
+	return writeJSON(w, http.StatusCreated, stateOf(o))
 }
 
 func controlDomains(w http.ResponseWriter, r *http.Request, o *Org) error {
@@ -166,7 +180,7 @@ func (u *Universe) controlCommits(w http.ResponseWriter, r *http.Request) error 
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return invalid(err)
 	}
-	if moved := u.commits.next(since); moved != nil && wait > 0 {
+	if moved := u.CommitsAfter(since); moved != nil && wait > 0 {
 		timer := time.NewTimer(min(wait, time.Minute))
 		defer timer.Stop()
 		select {
@@ -176,7 +190,7 @@ func (u *Universe) controlCommits(w http.ResponseWriter, r *http.Request) error 
 		case <-web.Draining(r.Context()):
 		}
 	}
-	commits, last := u.commits.since(since, limit)
+	commits, last := u.Universe.Commits(since, limit)
 	return writeJSON(w, http.StatusOK, struct {
 		Last    int64    `json:"last"`
 		Commits []Commit `json:"commits"`
@@ -187,12 +201,21 @@ func readJSON[T any](w http.ResponseWriter, r *http.Request, into *T) error {
 	if r.ContentLength == 0 {
 		return nil
 	}
-	in := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20))
-	in.DisallowUnknownFields()
-	if err := in.Decode(into); err != nil {
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 16<<20))
+	if err == nil {
+		err = strictly(text, into)
+	}
+	if err != nil {
 		return invalid(err)
 	}
 	return nil
+}
+
+// strictly decodes JSON and takes no name that it does not know.
+func strictly[T any](text []byte, into *T) error {
+	in := json.NewDecoder(bytes.NewReader(text))
+	in.DisallowUnknownFields()
+	return in.Decode(into)
 }
 
 func writeJSON[T any](w http.ResponseWriter, status int, v T) error {

@@ -128,7 +128,7 @@ func decisionVars(t *testing.T, p *peer) map[string]string {
 // checkError checks the form of an error: that of RFC 7644 §3.12 with Webex's extension.
 func checkError(t *testing.T, got reply) {
 	t.Helper()
-	ext, _ := got.body.Get(errorURN).(scim.Object)
+	ext, _ := got.body.Get("urn:scim:schemas:extension:cisco:webexidentity:api:messages:2.0:Error").(scim.Object)
 	id := got.Header.Get("TrackingID")
 	if id == "" || ext.Text("trackingId") != id || ext.Text("errorCode") == "" {
 		t.Errorf("trackingId %q, header %q\n%s", ext.Text("trackingId"), id, got.text)
@@ -136,7 +136,7 @@ func checkError(t *testing.T, got reply) {
 	if got.body.Text("status") != got.Status[:3] {
 		t.Errorf("status %v in the body of a %s", got.body.Get("status"), got.Status)
 	}
-	if !strings.HasPrefix(got.Header.Get("Content-Type"), "application/scim+json") {
+	if !strings.HasPrefix(got.Header.Get("Content-Type"), "application/json") {
 		t.Errorf("content type %q", got.Header.Get("Content-Type"))
 	}
 }

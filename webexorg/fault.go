@@ -1,30 +1,48 @@
 package webexorg
 
 import (
+	"bytes"
 	"io"
 	"maps"
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
+	"time"
 
 	"lockstep/scim"
 	"lockstep/scim/scimhttp"
 	"lockstep/web"
+	scimface "lockstep/webexorg/scim"
 )
 
-// fail answers the request with the fault; serve would answer it well.
-func (g *gateway) fail(f *Fault, w *counted, r *http.Request, serve func(http.ResponseWriter)) {
-	answer := &kept{header: w.Header().Clone()}
-	if f.After || f.Kind == FaultTruncate {
-		serve(answer)
+// faultTexts tells what an answer with each status says.
+var faultTexts = map[FaultKind]struct {
+	status int
+	text   string
+}{
+	Fault423: {http.StatusLocked, "The resource is locked; try again later."},
+	Fault500: {http.StatusInternalServerError, "Something went wrong."},
+	Fault502: {http.StatusBadGateway, "The server received an invalid response from an upstream server."},
+	Fault503: {http.StatusServiceUnavailable, "The service is unavailable."},
+	Fault504: {http.StatusGatewayTimeout, "An upstream server did not answer in time."},
+}
+
+// fail answers the request with the fault.
+func (g *gateway) fail(f *Fault, w *counted, r *http.Request, c *call) {
+	answer := &scimface.Kept{Head: w.Header().Clone()}
+	if f.After || f.Kind == FaultTruncate || f.Kind == FaultMalformed {
+		c.serve(answer, r, false)
 	}
 	switch f.Kind {
 	case Fault429:
-		g.scim.WriteError(w, r, scimhttp.Throttled{})
-	case Fault500:
-		g.scim.WriteError(w, r, &scim.Error{Status: http.StatusInternalServerError, Detail: "Something went wrong."})
-	case Fault503:
-		g.scim.WriteError(w, r, &scim.Error{Status: http.StatusServiceUnavailable, Detail: "The service is unavailable."})
+		g.writeError(w, r, c, scimhttp.Throttled{After: time.Duration(f.Wait) * time.Second})
+	case Fault423, Fault500, Fault502, Fault503, Fault504:
+		if f.Wait > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(f.Wait))
+		}
+		say := faultTexts[f.Kind]
+		g.writeError(w, r, c, &scim.Error{Status: say.status, Detail: say.text})
 	case FaultHTML:
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = io.WriteString(w, "<!DOCTYPE html><title>Webex</title><p>We are back soon.</p>") // nobody to tell
@@ -33,45 +51,49 @@ func (g *gateway) fail(f *Fault, w *counted, r *http.Request, serve func(http.Re
 	case FaultHang:
 		hang(r)
 	case FaultTruncate:
-		answer.truncate(w)
+		truncate(w, answer)
+	case FaultMalformed:
+		malformed(w, answer)
+	case FaultExpire:
+		g.expire(w, r, c)
+	case FaultPartial:
+		c.serve(w, r, true)
 	}
 }
 
-// kept is an answer that is not sent, or not as it is.
-type kept struct {
-	header http.Header
-	status int
-	body   []byte
-}
-
-// Header returns the headers.
-func (k *kept) Header() http.Header { return k.header }
-
-// WriteHeader keeps the status.
-func (k *kept) WriteHeader(status int) {
-	if k.status == 0 {
-		k.status = status
+// expire ends the caller's token and answers so.
+func (g *gateway) expire(w http.ResponseWriter, r *http.Request, c *call) {
+	_, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if err := g.u.ExpireToken(strings.TrimSpace(text)); err != nil {
+		g.writeError(w, r, c, err)
+		return
 	}
+	g.writeError(w, r, c, asSCIM(errUnknownToken))
 }
 
-// Write keeps the body.
-func (k *kept) Write(p []byte) (int, error) {
-	k.WriteHeader(http.StatusOK)
-	k.body = append(k.body, p...)
-	return len(p), nil
+// malformed sends a body that breaks off, with a length that says it is whole.
+func malformed(w http.ResponseWriter, answer *scimface.Kept) {
+	maps.Copy(w.Header(), answer.Head)
+	body := bytes.TrimRight(answer.Body, "}\n \t")
+	if n := len(body); n > 0 {
+		body = body[:n-n/4]
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(answer.Status)
+	_, _ = w.Write(body) // nobody to tell
 }
 
 // truncate sends half of the body that was announced and ends the connection.
-func (k *kept) truncate(w *counted) {
-	maps.Copy(w.Header(), k.header)
-	if len(k.body) > 0 {
-		w.Header().Set("Content-Length", strconv.Itoa(len(k.body)))
+func truncate(w *counted, answer *scimface.Kept) {
+	maps.Copy(w.Header(), answer.Head)
+	if len(answer.Body) > 0 {
+		w.Header().Set("Content-Length", strconv.Itoa(len(answer.Body)))
 	}
-	w.WriteHeader(k.status)
-	if len(k.body) == 0 {
+	w.WriteHeader(answer.Status)
+	if len(answer.Body) == 0 {
 		return
 	}
-	_, _ = w.Write(k.body[:len(k.body)/2])             // nobody to tell
+	_, _ = w.Write(answer.Body[:len(answer.Body)/2])   // nobody to tell
 	_ = http.NewResponseController(w.Unwrap()).Flush() // a writer that cannot flush is cut all the same
 	panic(http.ErrAbortHandler)                        //nolint:forbidigo // the fault that is asked for
 }

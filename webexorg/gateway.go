@@ -2,49 +2,56 @@ package webexorg
 
 import (
 	"encoding/hex"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"lockstep/scim"
 	"lockstep/scim/scimhttp"
+	"lockstep/web"
+	"lockstep/webexorg/rest"
+	scimface "lockstep/webexorg/scim"
+	"lockstep/webexorg/state"
 )
 
-// Limits that Webex documents for its SCIM 2 API, and the size of a page, which it does not.
-const (
-	maxBulk = 100
-	maxPage = 500
-)
-
-// Handler serves the universe: SCIM under /identity/scim/{org}/v2 and its alias /v1/scim/{org}, and /control/.
-func (u *Universe) Handler() http.Handler {
-	g := &gateway{u: u, scim: scimhttp.Handler{
-		Decorate: decorate,
-		HideETag: true,
-		Limits: scimhttp.Limits{
-			BulkOps: maxBulk, BulkStatus: http.StatusBadRequest, PageSize: 100, MaxPageSize: maxPage,
-		},
-	}}
-	mux := http.NewServeMux()
-	mux.Handle("/identity/scim/", g)
-	mux.Handle("/v1/scim/", g)
-	if u.config.Control != "" {
-		mux.Handle("/control/", u.control())
-	}
-	return mux
-}
-
-// gateway is what stands before SCIM: it finds the organisation, makes it misbehave as told, and counts.
+// gateway is what stands before the faces: it finds out who calls and whose organisation is meant, makes that misbehave as told,
+// counts, and lets the inspector see.
 type gateway struct {
 	u    *Universe
-	scim scimhttp.Handler
+	scim scimface.Face
+	rest *rest.Face
 }
 
-// trackingHeader is on every answer of Webex, and in every error; its support asks for it. A client may choose it.
-const trackingHeader = "Trackingid"
+func newGateway(u *Universe) *gateway {
+	return &gateway{
+		u:    u,
+		scim: scimface.Face{Universe: u.Universe, Base: u.baseURL},
+		rest: rest.New(u.Universe, u.baseURL),
+	}
+}
+
+// handler wraps the gateway so that the inspector can watch. Requests are not logged: there are thousands a second.
+func (g *gateway) handler() http.Handler {
+	if g.u.inspector == nil {
+		return g
+	}
+	surface := web.Surface{MaxBody: 17 << 20, Log: slog.New(slog.DiscardHandler), Now: g.u.config.Now}
+	return surface.Wrap(g)
+}
+
+// call is a request on its way.
+type call struct {
+	path   scimface.Path
+	isSCIM bool
+	org    *state.Org // whose knobs hold; nil when there is none
+	by     state.Principal
+	denied error // why the caller is nobody
+	route  string
+	page   bool // asks for a page of a list
+	serve  func(w http.ResponseWriter, r *http.Request, partial bool)
+}
 
 // ServeHTTP answers one request.
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -52,150 +59,112 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Header.Set(trackingHeader, trackingID())
 	}
 	w.Header()[trackingHeader] = r.Header[trackingHeader]
+	c := g.call(r)
 	counted := &counted{ResponseWriter: w}
-	to := splitPath(r.URL.Path)
-	defer func() { g.u.counts.add(route(r.Method, to.rest), counted.status) }()
-	org := g.u.Org(to.org)
-	if org == nil {
-		g.serve(counted, r, to, nil)
+	defer func() { g.u.counts.add(c.route, counted.status) }()
+	if c.org == nil {
+		c.serve(counted, r, false)
 		return
 	}
-	knobs := org.knobs.Load()
-	if after, ok := knobs.admit(g.u.now()); !ok {
-		g.scim.WriteError(counted, r, scimhttp.Throttled{After: time.Duration(after) * time.Second})
+	g.u.inspector.Watch(r, web.Watched{Holder: c.org.ID(), Client: c.by.Name, ClientID: c.by.Person})
+	knobs := c.org.Running()
+	if after, ok := knobs.Admit(g.u.Now()); !ok {
+		g.writeError(counted, r, c, scimhttp.Throttled{After: time.Duration(after) * time.Second})
 		return
 	}
-	if !pause(r, knobs.delay(isPage(r, to.rest))) {
+	if !pause(r, knobs.Delay(c.page)) {
 		return
 	}
-	if f := knobs.strike(r.Method, r.URL.Path); f != nil {
-		g.fail(f, counted, r, func(w http.ResponseWriter) { g.serve(w, r, to, org) })
+	if f := knobs.Strike(r.Method, r.URL.Path); f != nil {
+		g.fail(f, counted, r, c)
 		return
 	}
-	g.serve(counted, r, to, org)
+	c.serve(counted, r, false)
 }
 
-// isPage reports whether the request asks for a page of a list, not for what a filter finds.
-func isPage(r *http.Request, rest string) bool {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+// call finds out what the request is.
+func (g *gateway) call(r *http.Request) *call {
+	c := &call{}
+	c.by, c.denied = g.u.authenticate(r)
+	c.org = c.by.Org
+	if g.callSCIM(r, c) {
+		return c
+	}
+	to := g.rest.Route(r)
+	c.route, c.page = r.Method+" "+to.Name, to.List && r.Method == http.MethodGet && !to.Filtered(r)
+	if o := to.Org(g.u.Universe); o != nil {
+		c.org = o
+	}
+	c.serve = func(w http.ResponseWriter, r *http.Request, partial bool) {
+		g.rest.Serve(w, r, to, rest.Call{By: c.by, Denied: c.denied, Partial: partial})
+	}
+	return c
+}
+
+// callSCIM fills in the call if it is one of SCIM.
+func (g *gateway) callSCIM(r *http.Request, c *call) bool {
+	path, isSCIM := scimface.Split(r.URL.Path)
+	face := func(o *state.Org, partial bool) scimface.Call {
+		return scimface.Call{To: path, Org: o, By: c.by, Denied: asSCIM(c.denied), Partial: partial}
+	}
+	rest := strings.TrimSuffix(r.URL.Path, "/")
+	if name, ok := strings.CutPrefix(rest, "/Schemas/SCIM2/"); ok {
+		c.isSCIM, c.route = true, r.Method+" /Schemas/SCIM2"
+		c.serve = func(w http.ResponseWriter, r *http.Request, _ bool) { g.scim.Schemas(w, r, face(c.org, false), name) }
+		return true
+	}
+	if org, id, ok := archived(rest); ok {
+		c.isSCIM, c.org, c.route = true, g.u.Org(org), r.Method+" /ArchivedUser/{id}"
+		c.serve = func(w http.ResponseWriter, r *http.Request, _ bool) { g.scim.Archived(w, r, face(c.org, false), id) }
+		return true
+	}
+	if !isSCIM {
 		return false
 	}
-	rest = strings.Trim(rest, "/")
-	list := rest == "" || rest == "Users" || rest == "Groups" || strings.HasSuffix(rest, "/Members")
-	return list && !r.URL.Query().Has("filter")
-}
-
-// destination is what a path names.
-type destination struct {
-	prefix string // of the SCIM endpoint
-	org    string
-	rest   string // the path within the endpoint, with a slash
-	legacy bool
-}
-
-func splitPath(path string) destination {
-	parts := strings.SplitN(path, "/", 6) // "", identity, scim, org, v2, rest
-	if len(parts) > 4 && parts[1] == "identity" && parts[4] == "v2" {
-		prefix := "/identity/scim/" + parts[3] + "/v2"
-		return destination{prefix: prefix, org: parts[3], rest: strings.TrimPrefix(path, prefix)}
-	}
-	if len(parts) > 3 && parts[1] == "v1" {
-		prefix := "/v1/scim/" + parts[3]
-		return destination{prefix: prefix, org: parts[3], rest: strings.TrimPrefix(path, prefix), legacy: true}
-	}
-	return destination{prefix: path}
-}
-
-// route names the request for the counters: ids are left out, and what is none of ours has one name, so that there are not more
-// counters than routes.
-func route(method, rest string) string {
-	first, more, deeper := strings.Cut(strings.Trim(rest, "/"), "/")
-	switch {
-	case !slices.Contains([]string{"Users", "Groups", "Bulk", ".search", "Schemas", "ResourceTypes", "ServiceProviderConfig"}, first):
-		first = "other"
-	case !deeper:
-	case more == ".search":
-		first += "/.search"
-	case first == "Groups" && strings.HasSuffix(more, "/Members"):
-		first += "/{id}/Members"
-	default:
-		first += "/{id}"
-	}
-	if !slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, method) {
-		method = "OTHER"
-	}
-	return method + " /" + first
-}
-
-// serve hands the request to SCIM. org is nil when there is no such organisation.
-func (g *gateway) serve(w http.ResponseWriter, r *http.Request, to destination, org *Org) {
-	h := g.scim
-	h.Tenant = func(r *http.Request) (scimhttp.Backend, error) { return g.u.authorize(r, org, to.legacy) }
-	h.Base = func(r *http.Request) string { return g.u.baseURL(r) + to.prefix }
-	inner := *r
-	url := *r.URL
-	url.Path, url.RawPath = to.rest, ""
-	inner.URL = &url
-	if id, ok := membersOf(to.rest); ok {
-		if err := g.u.listMembers(w, &inner, org, id); err != nil {
-			h.WriteError(w, r, err)
+	c.isSCIM, c.path = true, path
+	if rest == "/identity/scim/v2/Users/me" || rest == "/identity/scim/v1/Users/me" {
+		c.route = r.Method + " /Users/me"
+		c.serve = func(w http.ResponseWriter, r *http.Request, _ bool) {
+			g.scim.Me(w, r, face(c.org, false), strings.Contains(rest, "/v1/"))
 		}
+		return true
+	}
+	c.org, c.route, c.page = g.u.Org(path.Org), scimface.Route(r.Method, path.Rest), scimface.IsPage(r, path.Rest)
+	c.serve = func(w http.ResponseWriter, r *http.Request, partial bool) {
+		if path.Legacy && strings.HasPrefix(path.Prefix, "/identity/") {
+			g.scim.Legacy(w, r, face(c.org, partial))
+			return
+		}
+		g.scim.Serve(w, r, face(c.org, partial))
+	}
+	return true
+}
+
+// archived takes /identity/organizations/{org}/v1/ArchivedUser/{id} apart.
+func archived(path string) (org, id string, ok bool) {
+	rest, ok := strings.CutPrefix(path, "/identity/organizations/")
+	if !ok {
+		return "", "", false
+	}
+	org, id, ok = strings.Cut(rest, "/v1/ArchivedUser/")
+	return org, id, ok && id != ""
+}
+
+// asSCIM gives the reason why a caller is nobody the form of SCIM.
+func asSCIM(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &scim.Error{Status: http.StatusUnauthorized, Detail: err.Error()}
+}
+
+// writeError answers in the form of the face that was called.
+func (g *gateway) writeError(w http.ResponseWriter, r *http.Request, c *call, err error) {
+	if c.isSCIM {
+		g.scim.WriteError(w, r, c.org, err)
 		return
 	}
-	h.ServeHTTP(w, &inner)
-}
-
-// baseURL is the address of the universe as the client sees it.
-func (u *Universe) baseURL(r *http.Request) string {
-	if u.config.BaseURL != "" {
-		return u.config.BaseURL
-	}
-	if r.TLS != nil {
-		return "https://" + r.Host
-	}
-	return "http://" + r.Host
-}
-
-// authorize returns the organisation as the bearer of the request's token may use it. An organisation that does not exist
-// looks like one that the token is not for.
-func (u *Universe) authorize(r *http.Request, org *Org, legacy bool) (*backend, error) {
-	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || text == "" {
-		return nil, &scim.Error{Status: http.StatusUnauthorized, Detail: "A bearer token is required."}
-	}
-	t := u.token(strings.TrimSpace(text))
-	if t == nil {
-		return nil, &scim.Error{Status: http.StatusUnauthorized, Detail: "The token is unknown or has expired."}
-	}
-	if t.org != org {
-		return nil, &scim.Error{Status: http.StatusForbidden, Detail: "The token is not for this organisation."}
-	}
-	b := &backend{Org: org, scope: t.scope, strict: !legacy}
-	if r.URL.RawQuery != "" {
-		q := r.URL.Query()
-		b.members = q.Get("includeMembers") == "true"
-		b.groups = q.Get("returnGroups") == "true" || q.Get("includeGroupDetails") == "true"
-	}
-	return b, nil
-}
-
-// errorURN is the schema that Webex adds to errors.
-const errorURN = "urn:scim:schemas:extension:cisco:webexidentity:api:messages:2.0:Error"
-
-// decorate gives an error the form it has in Webex, on top of that of RFC 7644 §3.12.
-func decorate(r *http.Request, e *scim.Error, body *scim.Object) {
-	code := 100000 + e.Status
-	if e.Type == scim.TypeUniqueness {
-		code = 200016
-	}
-	body.Set("schemas", scim.List{scim.ErrorURN, errorURN})
-	ext := scim.Object{
-		{Name: "trackingId", Value: r.Header.Get(trackingHeader)}, {Name: "errorCode", Value: strconv.Itoa(code)},
-	}
-	if e.Detail != "" {
-		ext.Set("details", e.Detail)
-	}
-	body.Set(errorURN, ext)
+	g.rest.WriteError(w, r, err)
 }
 
 func trackingID() string {
@@ -221,6 +190,14 @@ func (c *counted) WriteHeader(status int) {
 		c.status = status
 	}
 	c.ResponseWriter.WriteHeader(status)
+}
+
+// Write notes that there was a status, if nobody named one.
+func (c *counted) Write(p []byte) (int, error) {
+	if c.status == 0 {
+		c.status = http.StatusOK
+	}
+	return c.ResponseWriter.Write(p)
 }
 
 // pause waits and reports whether the client is still there.

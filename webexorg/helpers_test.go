@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"lockstep/scim"
+	"lockstep/webexorg/state"
 )
 
 // peer is a universe behind a real server, and one organisation to talk to.
@@ -139,7 +140,7 @@ func (p *peer) group(name string, members ...string) string {
 func (p *peer) memberIDsOf(group string) []string {
 	p.t.Helper()
 	members, _ := p.do(200, "GET", "/Groups/"+group, "").body.Get("members").(scim.List)
-	ids, err := memberIDs(members)
+	ids, err := state.MemberIDs(members)
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -235,7 +235,7 @@ func TestKnobsJSON(t *testing.T) {
 		t.Errorf("%+v %v", got, err)
 	}
 	for _, bad := range []Knobs{{Latency: -1}, {Rate: -1}, {Faults: []Fault{{Kind: "418"}}}, {Faults: []Fault{{Kind: Fault500, Every: -1}}}} {
-		if bad.check() == nil {
+		if bad.Check() == nil {
 			t.Errorf("%+v was accepted", bad)
 		}
 	}

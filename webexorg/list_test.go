@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"lockstep/scim"
+	"lockstep/webexorg/state"
 )
 
 // TestUserFilters checks every line of Webex's table of filters, and that nothing else is served.
@@ -233,7 +234,7 @@ func TestLargeGroup(t *testing.T) {
 	var seen []string
 	for start := 1; start <= 1200; start += 500 {
 		page := p.do(200, "GET", fmt.Sprintf("/Groups/%s/Members?startIndex=%d", group, start), "").body
-		some, err := memberIDs(page.Get("members"))
+		some, err := state.MemberIDs(page.Get("members"))
 		if err != nil {
 			t.Fatal(err)
 		}

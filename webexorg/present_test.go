@@ -44,7 +44,7 @@ func TestPresent(t *testing.T) {
 	for _, bad := range []string{`{"present":-1}`, `{"present":3000000}`, `{"page_latency":"-1s"}`} {
 		control[struct{}](p, 400, "PATCH", at, bad, nil)
 	}
-	if err := p.u.journal.flush(p.u.journal.seq); err != nil {
+	if err := p.u.Flush(0); err != nil {
 		t.Fatal(err)
 	}
 	again, err := New(Config{Journal: path})

@@ -1,15 +1,17 @@
 package webexorg
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"net"
-	"slices"
-	"sync"
+	"net/http"
+	"strings"
 	"time"
 
-	"lockstep/token"
+	scimface "lockstep/webexorg/scim"
+
 	"lockstep/web"
+	"lockstep/webexorg/state"
 )
 
 // Config says what a universe is like. The zero value keeps everything in memory and has no control surface.
@@ -25,81 +27,102 @@ type Config struct {
 	BaseURL string
 	// Commits is how many commits Commits remembers; 0 is 131,072.
 	Commits int
+	// Inspect is how many of the last calls of each organisation the inspector keeps; 0 is none, which is the fastest.
+	Inspect int
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
 
-// Universe is all the Webex there is: its organisations, in which user names are unique as a whole. It is safe for many
-// goroutines.
+// The words of the state that whoever runs a universe needs.
+type (
+	// Org is an organisation.
+	Org = state.Org
+	// OrgConfig says what an organisation is like.
+	OrgConfig = state.OrgConfig
+	// Knobs say how an organisation misbehaves.
+	Knobs = state.Knobs
+	// Fault makes some requests fail.
+	Fault = state.Fault
+	// FaultKind is a way to fail.
+	FaultKind = state.FaultKind
+	// Commit says that a write took effect.
+	Commit = state.Commit
+	// Scope is what a bearer token allows.
+	Scope = state.Scope
+)
+
+// The kinds of fault, the scopes and the lifetime of tokens; see package state.
+const (
+	Fault423       = state.Fault423
+	Fault429       = state.Fault429
+	Fault500       = state.Fault500
+	Fault502       = state.Fault502
+	Fault503       = state.Fault503
+	Fault504       = state.Fault504
+	FaultReset     = state.FaultReset
+	FaultHang      = state.FaultHang
+	FaultHTML      = state.FaultHTML
+	FaultTruncate  = state.FaultTruncate
+	FaultMalformed = state.FaultMalformed
+	FaultExpire    = state.FaultExpire
+	FaultPartial   = state.FaultPartial
+
+	ReadWrite       = state.ReadWrite
+	ReadOnly        = state.ReadOnly
+	Everything      = state.Everything
+	DefaultLifetime = state.DefaultLifetime
+)
+
+// IsPresent reports whether the user name is one of those that Knobs.Present makes.
+func IsPresent(userName string) bool { return state.IsPresent(userName) }
+
+// Universe is all the Webex there is, with its faces. It is safe for many goroutines.
 type Universe struct {
-	config  Config
-	journal *journal
-	commits commitLog
-	counts  counters
-
-	// mu guards everything below and in the organisations and records. What takes long (decoding, checking, filtering,
-	// rendering) is done without it.
-	mu      sync.RWMutex
-	orgs    map[string]*Org
-	names   map[string]*record // users by folded userName
-	tokens  map[token.Hash]*tokenRow
-	scratch []byte // for journal entries
-
-	zones   zoneNames
-	stripes [64]sync.Mutex // one is held while a record is read, changed and written
+	*state.Universe
+	config    Config
+	counts    counters
+	inspector *web.Inspector
 }
 
 // New returns a universe with what its journal holds.
 func New(c Config) (*Universe, error) {
-	u := &Universe{
-		config: c,
-		orgs:   map[string]*Org{},
-		names:  map[string]*record{},
-		tokens: map[token.Hash]*tokenRow{},
+	u := &Universe{config: c}
+	if c.Inspect > 0 {
+		u.inspector = &web.Inspector{Keep: c.Inspect}
 	}
-	u.commits.size = cmp.Or(c.Commits, 1<<17)
-	if c.Journal == "" {
-		return u, nil
-	}
-	j, err := openJournal(c.Journal, c.Sync, u.replay)
-	if err != nil {
-		return nil, err
-	}
-	u.journal = j
-	return u, nil
+	var err error
+	u.Universe, err = state.New(state.Config{Journal: c.Journal, Sync: c.Sync, Commits: c.Commits, Now: c.Now})
+	return u, err
 }
 
-// Close writes what the journal still has to write and closes it. No request must be running.
-func (u *Universe) Close() error { return u.journal.close() }
-
-// Serve answers requests on the listener until ctx ends, then lets those that run finish.
+// Serve answers requests on the listener until ctx ends, then lets those that run finish. Meanwhile time does what it does to
+// accounts; see Org.Sweep.
 func (u *Universe) Serve(ctx context.Context, ln net.Listener) error {
-	return web.Run(ctx, ln, u.Handler())
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	swept := make(chan error, 1)
+	go func() { swept <- u.sweep(ctx) }()
+	err := web.Run(ctx, ln, u.Handler())
+	stop()
+	return errors.Join(err, <-swept)
 }
 
-// Orgs returns the organisations in the order of their ids.
-func (u *Universe) Orgs() []*Org {
-	u.mu.RLock()
-	defer u.mu.RUnlock()
-	list := make([]*Org, 0, len(u.orgs))
-	for _, o := range u.orgs {
-		list = append(list, o)
+// sweep looks after the organisations once an hour.
+func (u *Universe) sweep(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		for _, o := range u.Orgs() {
+			if _, err := o.Sweep(); err != nil {
+				return err
+			}
+		}
 	}
-	slices.SortFunc(list, func(a, b *Org) int { return cmp.Compare(a.id, b.id) })
-	return list
-}
-
-// Org returns the organisation, or nil.
-func (u *Universe) Org(id string) *Org {
-	u.mu.RLock()
-	defer u.mu.RUnlock()
-	return u.orgs[id]
-}
-
-// Commits returns up to limit writes that took effect after the one numbered since, oldest first, and the number of the newest
-// of all. Writes that are no longer remembered are left out; see Config.Commits.
-func (u *Universe) Commits(since int64, limit int) ([]Commit, int64) {
-	return u.commits.since(since, limit)
 }
 
 // Counts returns how many requests there were, by route and status, since the start or ResetCounts.
@@ -108,18 +131,45 @@ func (u *Universe) Counts() []Count { return u.counts.list() }
 // ResetCounts begins to count anew.
 func (u *Universe) ResetCounts() { u.counts.reset() }
 
-func (u *Universe) now() time.Time {
-	if u.config.Now != nil {
-		return u.config.Now()
+// Handler serves the universe: SCIM, the REST API, and /control/.
+func (u *Universe) Handler() http.Handler {
+	g := newGateway(u)
+	mux := http.NewServeMux()
+	mux.Handle("/", g.handler())
+	if u.config.Control != "" {
+		mux.Handle("/control/", u.control())
 	}
-	return time.Now()
+	return mux
 }
 
-// stripe is the lock to hold while the record is read, changed and written.
-func (u *Universe) stripe(id string) *sync.Mutex {
-	h := uint32(2166136261) // FNV-1a
-	for i := range len(id) {
-		h = (h ^ uint32(id[i])) * 16777619
+// baseURL is the address of the universe as the client sees it.
+func (u *Universe) baseURL(r *http.Request) string {
+	if u.config.BaseURL != "" {
+		return u.config.BaseURL
 	}
-	return &u.stripes[h%uint32(len(u.stripes))]
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
 }
+
+var (
+	errNoToken      = errors.New("A bearer token is required.")          //nolint:staticcheck // a sentence for the client
+	errUnknownToken = errors.New("The token is unknown or has expired.") //nolint:staticcheck // a sentence for the client
+)
+
+// authenticate returns who bears the request's token.
+func (u *Universe) authenticate(r *http.Request) (state.Principal, error) {
+	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || text == "" {
+		return state.Principal{}, errNoToken
+	}
+	p, _, ok := u.Token(strings.TrimSpace(text))
+	if !ok {
+		return state.Principal{}, errUnknownToken
+	}
+	return p, nil
+}
+
+// trackingHeader is on every answer of Webex.
+const trackingHeader = scimface.TrackingHeader

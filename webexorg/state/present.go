@@ -1,4 +1,4 @@
-package webexorg
+package state
 
 import (
 	"errors"
@@ -18,7 +18,7 @@ func IsPresent(userName string) bool { return strings.HasPrefix(fold(userName), 
 // none of those from n up to had. It is not atomic: after an error some of the work is done, and calling it again does the rest.
 func (o *Org) populate(n, had int) error {
 	for i := had + 1; i <= n; i++ {
-		c, err := o.user(presentUser(o.presentName(i), i), nil)
+		c, err := o.user(presentUser(o.presentName(i), i), nil, false, Actor{Name: "Webex"})
 		if err == nil {
 			_, err = o.u.commit(c)
 		}
@@ -34,7 +34,7 @@ func (o *Org) populate(n, had int) error {
 			continue // a client has deleted it
 		}
 		var gone *scim.Error
-		if err := o.u.delete(r, 0); err != nil && !errors.As(err, &gone) {
+		if err := o.u.delete(r, 0, Actor{Name: "Webex"}); err != nil && !errors.As(err, &gone) {
 			return fmt.Errorf("remove account %d: %w", i, err)
 		}
 	}
@@ -54,8 +54,8 @@ func (o *Org) presentName(i int) string {
 	o.u.mu.RLock()
 	defer o.u.mu.RUnlock()
 	domain := o.id + ".example"
-	if len(o.domains) > 0 {
-		domain = o.domains[0]
+	if len(o.config.Domains) > 0 {
+		domain = o.config.Domains[0]
 	}
 	return fmt.Sprintf("%s%06d@%s", presentPrefix, i, domain)
 }

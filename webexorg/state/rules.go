@@ -1,6 +1,8 @@
-package webexorg
+package state
 
 import (
+	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -9,20 +11,20 @@ import (
 	"lockstep/scim"
 )
 
-// maxMembers is how many members one request or one answer may name (Webex, SCIM 2 Groups).
-const maxMembers = 500
+// MaxMembers is how many members one request or one answer may name (Webex, SCIM 2 Groups).
+const MaxMembers = 500
 
 // user checks a user against the rules of Webex that no schema states, fills in what Webex adds, and returns the change that
 // stores it. The object has been checked against the schema and is the caller's to give away. before is the stored user, nil
-// for a new one.
-func (o *Org) user(u scim.Object, before scim.Object) (change, error) {
+// for a new one; signedIn says whether they ever signed in.
+func (o *Org) user(u, before scim.Object, signedIn bool, by Actor) (change, error) {
 	name := u.Text("userName")
+	config := o.Settings()
 	if !validAddress(name) {
 		return change{}, scim.ErrInvalidValue("userName: " + strconv.Quote(name) + " is not an e-mail address")
 	}
-	if fold(name) != fold(before.Text("userName")) && !o.domainAllowed(name) {
-		_, domain, _ := strings.Cut(name, "@")
-		return change{}, scim.ErrInvalidValue("userName: the domain " + domain + " is not verified in this organisation")
+	if fold(name) != fold(before.Text("userName")) && config.Enforce && !config.verified(name) {
+		return change{}, unverified(name, config.Assume)
 	}
 	if err := o.checkFormats(u); err != nil {
 		return change{}, err
@@ -39,12 +41,41 @@ func (o *Org) user(u scim.Object, before scim.Object) (change, error) {
 	for _, name := range []string{"id", "meta", "groups", "password", "inheritances"} {
 		u.Delete(name)
 	}
+	roles, err := rolesOf(u)
+	if err != nil {
+		return change{}, err
+	}
 	manager := o.manager(&u)
-	o.extendUser(&u, before)
+	u.Set("firstAdmin", before.Get("firstAdmin") == true || slices.Contains(roles, FullAdmin) && !o.hasAdmin())
+	source := o.extendUser(&u, before, config, config.Life.Pending && !signedIn && !config.verified(name), by)
+	active, _ := u.Get("active").(bool)
 	return change{
-		org: o, kind: userKind, key: fold(name), name: display(u), manager: manager,
-		doc: scim.AppendJSON(make([]byte, 0, 1024), u),
+		org: o, kind: userKind, key: fold(name), name: display(u), manager: manager, by: by, roles: roles, managed: managedOf(u),
+		active: active, source: source, doc: scim.AppendJSON(make([]byte, 0, 1024), u),
 	}, nil
+}
+
+// Settings returns the configuration, which is to be read and never changed; see Change.
+func (o *Org) Settings() *OrgConfig {
+	o.u.mu.RLock()
+	defer o.u.mu.RUnlock()
+	return o.config
+}
+
+// hasAdmin reports whether the organisation has a full administrator.
+func (o *Org) hasAdmin() bool {
+	o.u.mu.RLock()
+	defer o.u.mu.RUnlock()
+	return slices.ContainsFunc(o.users, func(r *record) bool { return slices.Contains(r.roles, FullAdmin) })
+}
+
+func unverified(name string, assume Assumed) error {
+	_, domain, _ := strings.Cut(name, "@")
+	detail := "userName: the domain " + domain + " is not verified in this organisation"
+	if assume.DomainForbidden {
+		return &scim.Error{Status: http.StatusForbidden, Detail: detail}
+	}
+	return scim.ErrInvalidValue(detail)
 }
 
 // display is what references to the user show.
@@ -55,8 +86,8 @@ func display(u scim.Object) string {
 	return u.Text("userName")
 }
 
-// extendUser writes what Webex itself says about a user, and the schemas.
-func (o *Org) extendUser(u *scim.Object, before scim.Object) {
+// extendUser writes what Webex itself says about a user, and the schemas. It returns what the user is synchronised from.
+func (o *Org) extendUser(u *scim.Object, before scim.Object, config *OrgConfig, pending bool, by Actor) SyncSource {
 	ext, _ := u.Get(scim.CiscoUserURN).(scim.Object)
 	was, _ := before.Get(scim.CiscoUserURN).(scim.Object)
 	active, _ := u.Get("active").(bool)
@@ -64,15 +95,39 @@ func (o *Org) extendUser(u *scim.Object, before scim.Object) {
 	asked := ext.Has("accountStatus") && !scim.Equal(ext.Get("accountStatus"), was.Get("accountStatus"))
 	switch {
 	case asked, !changed && ext.Has("accountStatus"):
+	case active && pending:
+		ext.Set("accountStatus", scim.List{"pending"})
 	case active:
 		ext.Set("accountStatus", scim.List{"active"})
 	default:
 		ext.Set("accountStatus", scim.List{"disabled"})
 	}
-	ext.Set("provisionSource", "SCIM")
+	source := setSource(&ext, was, config, by)
+	if !ext.Has("userNameType") {
+		ext.Set("userNameType", "email")
+	}
 	ext.Set("meta", scim.Object{{Name: "organizationId", Value: o.id}})
 	u.Set(scim.CiscoUserURN, ext)
 	u.Set("schemas", schemas(*u, scim.UserURN, scim.EnterpriseUserURN, scim.CiscoUserURN))
+	return source
+}
+
+// setSource writes provisionSource: what a directory sends has its name, what is made in Control Hub has none.
+func setSource(ext *scim.Object, was scim.Object, config *OrgConfig, by Actor) SyncSource {
+	source := was.Text("provisionSource")
+	if !by.Local {
+		if source = string(config.Sync); source == "" {
+			source = "SCIM"
+		}
+	}
+	ext.Delete("provisionSource")
+	if source != "" {
+		ext.Set("provisionSource", source)
+	}
+	if source == "SCIM" {
+		return SyncNone
+	}
+	return SyncSource(source)
 }
 
 // schemas lists the core schema and the extensions that the object has.
@@ -186,7 +241,7 @@ func (z *zoneNames) valid(name string) bool {
 }
 
 // group is to groups what user is to users. The members stay out of it.
-func (o *Org) group(g scim.Object) (change, error) {
+func (o *Org) group(g, before scim.Object, by Actor) (change, error) {
 	name := strings.TrimSpace(g.Text("displayName"))
 	if name == "" {
 		return change{}, scim.ErrInvalidValue("displayName is required")
@@ -195,18 +250,23 @@ func (o *Org) group(g scim.Object) (change, error) {
 		g.Delete(name)
 	}
 	ext, _ := g.Get(scim.CiscoGroupURN).(scim.Object)
-	ext.Set("provisionSource", "SCIM")
+	was, _ := before.Get(scim.CiscoGroupURN).(scim.Object)
+	source := setSource(&ext, was, o.Settings(), by)
+	g.Set(scim.CiscoGroupURN, ext)
+	return change{org: o, kind: groupKind, key: fold(name), name: name, by: by, source: source, doc: o.groupDoc(g)}, nil
+}
+
+// groupDoc completes a group with what Webex itself says about it.
+func (o *Org) groupDoc(g scim.Object) []byte {
+	ext, _ := g.Get(scim.CiscoGroupURN).(scim.Object)
 	ext.Set("meta", scim.Object{{Name: "organizationID", Value: o.id}})
 	g.Set(scim.CiscoGroupURN, ext)
 	g.Set("schemas", schemas(g, scim.GroupURN, scim.CiscoGroupURN))
-	return change{
-		org: o, kind: groupKind, key: fold(name), name: name,
-		doc: scim.AppendJSON(make([]byte, 0, 256), g),
-	}, nil
+	return scim.AppendJSON(make([]byte, 0, 256), g)
 }
 
-// memberIDs returns the ids in a value of members: a list, an object, or, as some clients send, bare ids.
-func memberIDs(v any) ([]string, error) {
+// MemberIDs returns the ids in a value of members: a list, an object, or, as some clients send, bare ids.
+func MemberIDs(v any) ([]string, error) {
 	list, ok := v.(scim.List)
 	if !ok && v != nil {
 		list = scim.List{v}
@@ -231,8 +291,8 @@ func checkMembers(ops []memberOp) error {
 	for _, op := range ops {
 		n += len(op.ids)
 	}
-	if n > maxMembers {
-		return scim.ErrInvalidValue("members: at most " + strconv.Itoa(maxMembers) + " in one request")
+	if n > MaxMembers {
+		return scim.ErrInvalidValue("members: at most " + strconv.Itoa(MaxMembers) + " in one request")
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package webexorg
+package state
 
 import (
 	"fmt"

@@ -1,7 +1,8 @@
-package webexorg
+package scim
 
 import (
 	"slices"
+	"strings"
 
 	"lockstep/scim"
 	"lockstep/scim/filter"
@@ -15,8 +16,8 @@ var (
 
 // searchable lists what filters may compare, by canonical path, and how. It is the table of Webex's "Search users" and
 // "Search groups".
-func searchable(k kind) map[string][]filter.Op {
-	if k == groupKind {
+func searchable(typ string) map[string][]filter.Op {
+	if typ == "Group" {
 		return groupFilters
 	}
 	return userFilters
@@ -48,31 +49,31 @@ var userFilters = map[string][]filter.Op{
 }
 
 // supported refuses a filter that Webex does not serve: 400 invalidFilter. Paths are canonical.
-func supported(k kind, e filter.Expr) error {
+func supported(typ string, e filter.Expr) error {
 	switch e := e.(type) {
 	case nil:
 		return nil
 	case filter.And:
-		if k == userKind {
-			return allSupported(k, e)
+		if typ == "User" {
+			return allSupported(typ, e)
 		}
 	case filter.Or:
-		return allSupported(k, e)
+		return allSupported(typ, e)
 	case filter.Compare:
-		if e.Path.Filter == nil && slices.Contains(searchable(k)[e.Path.String()], e.Op) {
+		if e.Path.Filter == nil && slices.Contains(searchable(typ)[e.Path.String()], e.Op) {
 			return nil
 		}
 	case filter.ValuePath:
-		if k == userKind && e.Path.Attr == "phoneNumbers" && onlyPhones(e.Path.Filter) {
+		if typ == "User" && e.Path.Attr == "phoneNumbers" && onlyPhones(e.Path.Filter) {
 			return nil
 		}
 	}
-	return scim.ErrInvalidFilter("The filter " + e.String() + " is not supported.")
+	return unsupported(e)
 }
 
-func allSupported(k kind, list []filter.Expr) error {
+func allSupported(typ string, list []filter.Expr) error {
 	for _, e := range list {
-		if err := supported(k, e); err != nil {
+		if err := supported(typ, e); err != nil {
 			return err
 		}
 	}
@@ -93,4 +94,25 @@ func onlyPhones(e filter.Expr) bool {
 		}
 	}
 	return false
+}
+
+// unsupported refuses a filter in the words that Webex uses.
+func unsupported(e filter.Expr) error {
+	if c, ok := e.(filter.Compare); ok {
+		return scim.ErrInvalidFilter("The user's " + c.Path.String() + ", operator: " + strings.ToUpper(string(c.Op)) + " is not supported search.")
+	}
+	return scim.ErrInvalidFilter("The filter " + e.String() + " is not supported search.")
+}
+
+// sortable refuses what Webex cannot sort by.
+func sortable(typ string, by filter.Path) error {
+	name := "userName"
+	if typ == "Group" {
+		name = "displayName"
+	}
+	switch by.String() {
+	case "", name, "id", "meta.lastModified":
+		return nil
+	}
+	return scim.ErrInvalidValue("sortBy must be " + name + ", id or meta.lastModified")
 }

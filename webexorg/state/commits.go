@@ -1,4 +1,4 @@
-package webexorg
+package state
 
 import (
 	"sync"
@@ -13,6 +13,8 @@ type Commit struct {
 	Kind string    `json:"kind"` // "User" or "Group"
 	ID   string    `json:"id"`
 	Op   string    `json:"op"` // "create", "update", "members", "delete"
+	Name string    `json:"name,omitempty"`
+	By   Actor     `json:"by,omitzero"`
 }
 
 // commitLog keeps the last commits in a ring, so that a bench can read when an object was written.

@@ -1,10 +1,11 @@
-package webexorg
+package state
 
 import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"lockstep/scim"
@@ -13,7 +14,12 @@ import (
 
 // entry is one line of the journal. What it holds depends on Op:
 //
-//	org      Org, Name, Domains, Enforce           an organisation is there, with these domains
+//	org      Org, Config                           an organisation is there, with these settings
+//	centre   Org, Section                          its contact centre is this
+//	contacts Org, Section                          its contacts are these
+//	account  Org, ID, At, Account                  what is kept of a person beside the resource
+//	purge    Org, ID                               a deleted user, or all of them, are forgotten
+//	foreign  Section                               see AppendForeign
 //	drop     Org                                   it is gone with all it had
 //	token    Org, Hash, Scope, Expires             a token is valid
 //	expire   Org, At                               all its tokens end
@@ -34,7 +40,14 @@ type entry struct {
 	Key     string          `json:"key,omitempty"`
 	Label   string          `json:"label,omitempty"`
 	Manager string          `json:"manager,omitempty"`
+	Roles   []string        `json:"roles,omitempty"`
+	Managed string          `json:"managed,omitempty"`
+	Off     bool            `json:"off,omitempty"` // an inactive user
+	Source  SyncSource      `json:"source,omitempty"`
 	Members []entryMembers  `json:"members,omitempty"`
+	Config  *OrgConfig      `json:"config,omitempty"`
+	Account json.RawMessage `json:"account,omitempty"`
+	Section json.RawMessage `json:"section,omitempty"`
 	Doc     json.RawMessage `json:"doc,omitempty"`
 }
 
@@ -55,6 +68,7 @@ func (u *Universe) entry(r *record, c *change) []byte {
 		b = scim.AppendValue(append(b, `,"key":`...), c.key)
 		b = scim.AppendValue(append(b, `,"label":`...), c.name)
 		b = scim.AppendValue(append(b, `,"manager":`...), c.manager)
+		b = appendStanding(b, c)
 	}
 	for i, op := range c.members {
 		if i == 0 {
@@ -72,6 +86,30 @@ func (u *Universe) entry(r *record, c *change) []byte {
 	}
 	u.scratch = append(b, '}')
 	return u.scratch
+}
+
+// appendStanding appends what of a user most do not have.
+func appendStanding(b []byte, c *change) []byte {
+	for i, role := range c.roles {
+		sep := byte(',')
+		if i == 0 {
+			b, sep = append(b, `,"roles":`...), '['
+		}
+		b = scim.AppendValue(append(b, sep), role)
+	}
+	if len(c.roles) > 0 {
+		b = append(b, ']')
+	}
+	if c.managed != "" {
+		b = scim.AppendValue(append(b, `,"managed":`...), c.managed)
+	}
+	if c.kind == userKind && !c.active {
+		b = append(b, `,"off":true`...)
+	}
+	if c.source != SyncNone {
+		b = scim.AppendValue(append(b, `,"source":`...), string(c.source))
+	}
+	return b
 }
 
 func appendMemberOp(b []byte, op memberOp) []byte {
@@ -111,9 +149,14 @@ func (u *Universe) replay(line []byte) error {
 	if err := json.Unmarshal(line, &e); err != nil {
 		return err
 	}
-	if e.Op == "org" {
-		u.putOrg(e)
-		return nil
+	switch e.Op {
+	case "org":
+		return u.replayOrg(e)
+	case "foreign":
+		if u.foreign == nil {
+			return nil
+		}
+		return u.foreign(e.Section)
 	}
 	org := u.orgs[e.Org]
 	if org == nil {
@@ -134,25 +177,74 @@ func (u *Universe) replay(line []byte) error {
 			return fmt.Errorf("delete: there is no %s", e.ID)
 		}
 		u.remove(r, e.At)
+	case "account":
+		return u.replayAccount(org, e)
+	case "centre":
+		org.centre = &Centre{}
+		return json.Unmarshal(e.Section, org.centre)
+	case "contacts":
+		org.contacts = &Contacts{}
+		return json.Unmarshal(e.Section, org.contacts)
+	case "purge":
+		org.purge(e.ID)
 	default:
 		return fmt.Errorf("unknown operation %q", e.Op)
 	}
 	return nil
 }
 
+// replayOrg also reads the form of before there was a Config.
+func (u *Universe) replayOrg(e entry) error {
+	c := e.Config
+	if c == nil {
+		c = &OrgConfig{ID: e.Org, Name: e.Name, Domains: e.Domains, Enforce: e.Enforce}
+	}
+	if err := c.check(); err != nil {
+		return fmt.Errorf("org: %w", err)
+	}
+	u.putOrg(e.Org, c)
+	return nil
+}
+
+func (u *Universe) replayAccount(org *Org, e entry) error {
+	r := org.find(userKind, e.ID)
+	if r == nil {
+		return fmt.Errorf("account: there is no user %s", e.ID)
+	}
+	a := &Account{}
+	if err := json.Unmarshal(e.Account, a); err != nil {
+		return fmt.Errorf("account: %w", err)
+	}
+	r.setAccount(a, e.At)
+	return nil
+}
+
+// AppendForeign takes an entry of another keeper of state into the order of the journal and returns its number for Flush. It does
+// not wait.
+func (u *Universe) AppendForeign(text []byte) uint64 {
+	if u.journal == nil {
+		return 0
+	}
+	line := append(append([]byte(`{"op":"foreign","section":`), text...), '}')
+	return u.journal.append(line)
+}
+
+// Flush returns when the entry with the number, and all before it, will survive.
+func (u *Universe) Flush(seq uint64) error { return u.journal.flush(seq) }
+
 func (u *Universe) replayToken(org *Org, e entry) error {
 	var hash token.Hash
 	if n, err := hex.Decode(hash[:], []byte(e.Hash)); err != nil || n != len(hash) {
 		return fmt.Errorf("token: bad hash")
 	}
-	u.tokens[hash] = &tokenRow{org: org, scope: e.Scope, expires: time.UnixMilli(e.Expires)}
+	u.tokens[hash] = &tokenRow{org: org, scope: e.Scope, scopes: strings.Fields(string(e.Scope)), expires: time.UnixMilli(e.Expires)}
 	return nil
 }
 
 func (u *Universe) replayPut(org *Org, e entry) error {
 	c := change{
 		org: org, kind: e.Kind, id: e.ID, at: e.At, key: e.Key, name: e.Label, manager: e.Manager, doc: []byte(e.Doc),
-		rec: org.byID[e.ID],
+		rec: org.byID[e.ID], roles: e.Roles, managed: e.Managed, active: !e.Off, source: e.Source, replay: true,
 	}
 	for _, m := range e.Members {
 		c.members = append(c.members, memberOp{m.Op, m.IDs})

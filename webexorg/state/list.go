@@ -1,4 +1,4 @@
-package webexorg
+package state
 
 import (
 	"cmp"
@@ -12,14 +12,8 @@ import (
 )
 
 // List returns one page in the order of ids, or sorted. What was created less than Knobs.LateListing ago is not there yet.
-func (b *backend) List(_ context.Context, q scim.Query) (scim.Page, error) {
+func (b *Access) List(_ context.Context, q scim.Query) (scim.Page, error) {
 	k := kindNamed(q.Type)
-	if err := supported(k, q.Filter); err != nil {
-		return scim.Page{}, err
-	}
-	if err := sortable(k, q.SortBy); err != nil {
-		return scim.Page{}, err
-	}
 	if q.Filter == nil && q.SortBy.Attr == "" && b.Knobs().LateListing == 0 {
 		b.u.mu.RLock()
 		defer b.u.mu.RUnlock()
@@ -36,7 +30,7 @@ func (b *backend) List(_ context.Context, q scim.Query) (scim.Page, error) {
 }
 
 // page cuts the page out of all that was found. The lock must be held.
-func (b *backend) page(found []*record, q scim.Query) scim.Page {
+func (b *Access) page(found []*record, q scim.Query) scim.Page {
 	page := scim.Page{Total: len(found)}
 	from := min(q.StartIndex-1, len(found))
 	to := min(from+q.Count, len(found))
@@ -45,13 +39,13 @@ func (b *backend) page(found []*record, q scim.Query) scim.Page {
 		if r.gone { // since it was found
 			continue
 		}
-		page.Resources = append(page.Resources, b.resource(r, q.Want, b.members))
+		page.Resources = append(page.Resources, b.resource(r, q.Want, b.Members))
 	}
 	return page
 }
 
 // matching returns the records that match the filter, by id.
-func (b *backend) matching(k kind, e filter.Expr) ([]*record, error) {
+func (b *Access) matching(k kind, e filter.Expr) ([]*record, error) {
 	candidates, exact := b.candidates(k, e)
 	if exact {
 		return candidates, nil
@@ -71,7 +65,7 @@ func (b *backend) matching(k kind, e filter.Expr) ([]*record, error) {
 	return found, nil
 }
 
-func (b *backend) document(r *record) []byte {
+func (b *Access) document(r *record) []byte {
 	b.u.mu.RLock()
 	defer b.u.mu.RUnlock()
 	return r.doc
@@ -79,7 +73,7 @@ func (b *backend) document(r *record) []byte {
 
 // candidates returns a list, which is the caller's, that holds every record that the filter matches. exact says that it holds
 // no other.
-func (b *backend) candidates(k kind, e filter.Expr) (list []*record, exact bool) {
+func (b *Access) candidates(k kind, e filter.Expr) (list []*record, exact bool) {
 	late := b.Knobs().LateListing
 	visible := b.u.now().Add(-late).UnixMilli()
 	b.u.mu.RLock()
@@ -92,7 +86,7 @@ func (b *backend) candidates(k kind, e filter.Expr) (list []*record, exact bool)
 }
 
 // listed drops what is not listed yet.
-func (b *backend) listed(list []*record, late time.Duration, visible int64) []*record {
+func (b *Access) listed(list []*record, late time.Duration, visible int64) []*record {
 	if late == 0 {
 		return list
 	}
@@ -100,7 +94,7 @@ func (b *backend) listed(list []*record, late time.Duration, visible int64) []*r
 }
 
 // indexed serves eq on what has an index, alone, as alternatives, or narrowed by other conditions. The lock must be held.
-func (b *backend) indexed(k kind, e filter.Expr) (list []*record, exact, ok bool) {
+func (b *Access) indexed(k kind, e filter.Expr) (list []*record, exact, ok bool) {
 	switch e := e.(type) {
 	case filter.Compare:
 		r, ok := b.lookUp(k, e)
@@ -129,7 +123,7 @@ func (b *backend) indexed(k kind, e filter.Expr) (list []*record, exact, ok bool
 }
 
 // lookUp returns the record that the comparison finds through an index; ok is false when there is no index for it.
-func (b *backend) lookUp(k kind, c filter.Compare) (r *record, ok bool) {
+func (b *Access) lookUp(k kind, c filter.Compare) (r *record, ok bool) {
 	text, isText := c.Value.(string)
 	if c.Op != filter.Eq || !isText || c.Path.URN != "" || c.Path.Sub != "" || c.Path.Filter != nil {
 		return nil, false
@@ -149,7 +143,7 @@ func (b *backend) lookUp(k kind, c filter.Compare) (r *record, ok bool) {
 }
 
 // sort puts the records in the order that is asked for. Ids break ties, so that pages fit together.
-func (b *backend) sort(list []*record, q scim.Query) {
+func (b *Access) sort(list []*record, q scim.Query) {
 	by := strings.ToLower(q.SortBy.String())
 	if by == "" {
 		return
@@ -170,17 +164,4 @@ func (b *backend) sort(list []*record, q scim.Query) {
 		}
 		return d
 	})
-}
-
-// sortable refuses what Webex cannot sort by.
-func sortable(k kind, by filter.Path) error {
-	name := "userName"
-	if k == groupKind {
-		name = "displayName"
-	}
-	switch by.String() {
-	case "", name, "id", "meta.lastModified":
-		return nil
-	}
-	return scim.ErrInvalidValue("sortBy must be " + name + ", id or meta.lastModified")
 }

@@ -1,14 +1,11 @@
-package webexorg
+package state
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
-
-	"lockstep/scim"
 )
 
 // Size returns how many users and groups the organisation has.
@@ -16,16 +13,6 @@ func (o *Org) Size() (users, groups int) {
 	o.u.mu.RLock()
 	defer o.u.mu.RUnlock()
 	return len(o.users), len(o.groups)
-}
-
-// Add adds a user or a group ("User", "Group") by the rules that hold for clients, and returns its id.
-func (o *Org) Add(ctx context.Context, typ string, body scim.Object) (string, error) {
-	checked, err := typeOf(kindNamed(typ)).Check(body, scim.Mode{})
-	if err != nil {
-		return "", err
-	}
-	res, err := (&backend{Org: o, scope: ReadWrite}).Create(ctx, typ, checked)
-	return res.ID, err
 }
 
 // Dump writes what the organisation has at one moment as lines of JSON: every user, every group, every membership.

@@ -1,4 +1,4 @@
-package webexorg
+package state
 
 import (
 	"cmp"
@@ -44,6 +44,12 @@ type record struct {
 	modified int64
 	members  []*record // of a group, by id
 	groups   []*record // that this one is a member of, by id
+	roles    []string  // of a user, such as id_full_admin
+	managed  string    // of a user: what they manage elsewhere, as JSON
+	active   bool      // of a user: may sign in
+	source   SyncSource
+	account  *Account // of a user; never nil
+	every    bool     // the built-in group of all users
 	gone     bool
 }
 
@@ -54,9 +60,12 @@ type view struct {
 	version  int64
 	modified int64
 	manager  string
+	signedIn bool
 }
 
-func (r *record) view() view { return view{r, r.doc, r.version, r.modified, r.manager} }
+func (r *record) view() view {
+	return view{r, r.doc, r.version, r.modified, r.manager, r.account.SignedIn > 0}
+}
 
 // memberOp is one change of a group's members, by id.
 type memberOp struct {
@@ -82,9 +91,17 @@ type change struct {
 	key     string
 	name    string
 	manager string
+	roles   []string
+	managed string
+	active  bool
+	source  SyncSource
 	doc     []byte // nil: only members change
 	members []memberOp
 	at      int64 // milliseconds of the Unix epoch
+	by      Actor
+	replay  bool      // checked when it was made
+	moved   []*record // members that the change added or removed
+	account *Account  // of a user to create whose licences were named: no template applies
 }
 
 // errStale says that a record has changed since it was read; the caller reads it again.
@@ -95,17 +112,77 @@ func (u *Universe) commit(c change) (view, error) {
 	now := u.now()
 	c.at = now.UnixMilli()
 	u.mu.Lock()
+	before := stateOf(c.rec)
 	v, op, err := u.apply(&c)
 	var seq uint64
 	if err == nil && op != "" {
 		seq = u.journal.append(u.entry(v.record, &c))
-		u.commits.add(Commit{At: now, Org: c.org.id, Kind: c.kind.typeName(), ID: v.id, Op: op})
+		u.note(now, op, v.record, c.by)
+		seq, err = u.follow(v.record, &c, before, seq)
+		v = v.record.view()
 	}
 	u.mu.Unlock()
 	if err != nil {
 		return view{}, err
 	}
 	return v, u.journal.flush(seq)
+}
+
+// before is what of a user decides what follows from a change.
+type before struct {
+	there   bool
+	active  bool
+	roles   []string
+	managed string
+}
+
+func stateOf(r *record) before {
+	if r == nil {
+		return before{}
+	}
+	return before{true, r.active, r.roles, r.managed}
+}
+
+// follow does what Webex does of its own after a change: it ends the tokens of whoever lost rights or got others, assigns the
+// licences of templates, and stamps who became inactive. The lock must be held.
+func (u *Universe) follow(r *record, c *change, was before, seq uint64) (uint64, error) {
+	later := func(n uint64, err error) error {
+		seq = max(seq, n)
+		return err
+	}
+	if r.kind == groupKind {
+		if !c.org.config.templated(r.id) {
+			return seq, nil
+		}
+		for _, m := range c.moved {
+			if m.kind == userKind {
+				if err := later(u.grant(m, false, false, c.at)); err != nil {
+					return seq, err
+				}
+			}
+		}
+		return seq, nil
+	}
+	if !was.there && c.account != nil {
+		return seq, later(u.writeAccount(r, c.account, c.at))
+	}
+	if !was.there {
+		return seq, later(u.grant(r, true, false, c.at))
+	}
+	ended := !c.org.config.Assume.KeepTokens && (!slices.Equal(was.roles, r.roles) || was.managed != r.managed)
+	if was.active == r.active && !ended {
+		return seq, nil
+	}
+	a := r.account.clone()
+	a.Inactive = 0
+	if !r.active {
+		a.Inactive = c.at
+		ended = ended || was.active
+	}
+	if ended {
+		a.Epoch++
+	}
+	return seq, later(u.writeAccount(r, a, c.at))
 }
 
 // apply checks what only the lock can keep true and then changes the state. op is "" when there was nothing to change.
@@ -120,8 +197,13 @@ func (u *Universe) apply(c *change) (v view, op string, err error) {
 	if r != nil && c.version != 0 && c.version != r.version {
 		return v, "", errStale
 	}
-	if err := u.checkUnique(c); err != nil {
-		return v, "", err
+	if r != nil && r.every {
+		return v, "", errBuiltIn
+	}
+	if !c.replay {
+		if err := cmp.Or(u.checkUnique(c), c.checkLimits()); err != nil {
+			return v, "", err
+		}
 	}
 	if c.manager != "" && (r == nil || r.manager != c.manager) {
 		m := c.org.find(userKind, c.manager)
@@ -134,11 +216,15 @@ func (u *Universe) apply(c *change) (v view, op string, err error) {
 	if err != nil {
 		return v, "", err
 	}
+	if err := c.checkSize(moves); err != nil {
+		return v, "", err
+	}
 	op = "update"
 	if r == nil {
 		r, op = u.insert(c), "create"
 	}
-	moved := r.moveMembers(moves)
+	c.moved = r.moveMembers(moves)
+	moved := len(c.moved) > 0
 	switch {
 	case op == "create":
 	case c.doc == nil && !moved, c.doc != nil && !moved && string(c.doc) == string(r.doc):
@@ -164,6 +250,7 @@ func (u *Universe) update(r *record, c *change) {
 	}
 	index[r.key] = r
 	r.name, r.manager, r.doc = c.name, c.manager, c.doc
+	r.roles, r.managed, r.active, r.source = c.roles, c.managed, c.active, c.source
 }
 
 // forget takes the record out of the index, unless another one of its name (Knobs.Duplicates) is there in its place.
@@ -187,24 +274,34 @@ func (u *Universe) checkUnique(c *change) error {
 		return nil
 	}
 	other := u.keys(c.org, c.kind)[c.key]
-	if other == nil || other == c.rec {
-		return nil
-	}
 	if c.kind == groupKind {
+		if other == nil || other == c.rec || c.org.config.Assume.GroupNamesTwice {
+			return nil
+		}
 		return scim.ErrUniqueness("displayName: another group has this name")
 	}
-	return scim.ErrUniqueness("userName: another user has this name")
+	if other != nil && other != c.rec {
+		return scim.ErrUniqueness("userName: another user has this name")
+	}
+	if c.rec == nil || c.rec.key != c.key {
+		return u.checkReserved(c.key)
+	}
+	return nil
 }
 
 // insert makes a record and puts it in its place, without contents yet.
 func (u *Universe) insert(c *change) *record {
 	if c.id == "" {
-		c.id = uuid.Must(uuid.NewV7()).String()
+		c.id = NewID()
 	}
-	r := &record{org: c.org, kind: c.kind, id: c.id, key: c.key, created: c.at}
+	r := &record{org: c.org, kind: c.kind, id: c.id, key: c.key, created: c.at, account: noAccount, source: c.source}
 	list := c.org.list(c.kind)
 	*list = insertByID(*list, r)
 	c.org.byID[r.id] = r
+	if e := c.org.every; e != nil && r.kind == userKind {
+		e.moveMember(r, true)
+		e.version, e.modified = e.version+1, c.at
+	}
 	return r
 }
 
@@ -218,6 +315,8 @@ func (u *Universe) remove(r *record, at int64) {
 	for _, m := range r.members {
 		m.groups = removeByID(m.groups, r)
 	}
+	r.org.archive(r, at)
+	r.setAccount(noAccount, at)
 	r.members, r.groups, r.gone = nil, nil, true
 	list := r.org.list(r.kind)
 	*list = removeByID(*list, r)
@@ -226,7 +325,7 @@ func (u *Universe) remove(r *record, at int64) {
 }
 
 // delete removes the record if its version is right; 0 is any.
-func (u *Universe) delete(r *record, version int64) error {
+func (u *Universe) delete(r *record, version int64, by Actor) error {
 	now := u.now()
 	u.mu.Lock()
 	if r.gone || u.orgs[r.org.id] != r.org {
@@ -237,9 +336,13 @@ func (u *Universe) delete(r *record, version int64) error {
 		u.mu.Unlock()
 		return errStale
 	}
+	if err := r.checkDelete(by); err != nil {
+		u.mu.Unlock()
+		return err
+	}
 	u.remove(r, now.UnixMilli())
 	seq := u.journal.append(appendDelete(nil, r, now.UnixMilli()))
-	u.commits.add(Commit{At: now, Org: r.org.id, Kind: r.kind.typeName(), ID: r.id, Op: "delete"})
+	u.note(now, "delete", r, by)
 	u.mu.Unlock()
 	return u.journal.flush(seq)
 }
@@ -270,16 +373,18 @@ func (c *change) resolveMembers() ([]membersMove, error) {
 	return moves, nil
 }
 
-// moveMembers makes the moves and reports whether any changed something. It notes in each the members that did change.
-func (r *record) moveMembers(moves []membersMove) (changed bool) {
+// moveMembers makes the moves and returns the members that came or went.
+func (r *record) moveMembers(moves []membersMove) (changed []*record) {
 	for i := range moves {
 		m := &moves[i]
 		if m.op == replaceMembers {
-			changed = r.replaceMembers(m.members) || changed
+			changed = append(changed, r.replaceMembers(m.members)...)
 			continue
 		}
 		for _, member := range m.members {
-			changed = r.moveMember(member, m.op == addMembers) || changed
+			if r.moveMember(member, m.op == addMembers) {
+				changed = append(changed, member)
+			}
 		}
 	}
 	return changed
@@ -300,17 +405,19 @@ func (r *record) moveMember(member *record, add bool) bool {
 	return true
 }
 
-func (r *record) replaceMembers(want []*record) (changed bool) {
+func (r *record) replaceMembers(want []*record) (changed []*record) {
 	want = slices.Clone(want)
 	slices.SortFunc(want, compareID)
 	want = slices.Compact(want)
 	for _, old := range slices.Clone(r.members) {
-		if _, keep := findByID(want, old.id); !keep {
-			changed = r.moveMember(old, false) || changed
+		if _, keep := findByID(want, old.id); !keep && r.moveMember(old, false) {
+			changed = append(changed, old)
 		}
 	}
 	for _, member := range want {
-		changed = r.moveMember(member, true) || changed
+		if r.moveMember(member, true) {
+			changed = append(changed, member)
+		}
 	}
 	return changed
 }
@@ -358,5 +465,8 @@ func removeByID(list []*record, r *record) []*record {
 func notFound(k kind, id string) error {
 	return scim.ErrNotFound(k.typeName() + " " + id + " does not exist.")
 }
+
+// NewID makes an id, greater than those made before.
+func NewID() string { return uuid.Must(uuid.NewV7()).String() }
 
 func fold(s string) string { return filter.Fold(s) }

@@ -1,9 +1,9 @@
-package webexorg
+package state
 
 import "lockstep/scim"
 
 // patchGroup applies a patch to a group. Changes of members cost what they change: the members are neither read nor copied.
-func (b *backend) patchGroup(ref scim.Ref, ifMatch string, p scim.Patch) (scim.Resource, error) {
+func (b *Access) patchGroup(ref scim.Ref, ifMatch string, p scim.Patch) (scim.Resource, error) {
 	delta, rest, ok := p.Members()
 	if !ok {
 		return b.rewrite(ref, ifMatch, func(v view, _ scim.Object) (change, error) { return b.patchAll(v, p) })
@@ -13,13 +13,13 @@ func (b *backend) patchGroup(ref scim.Ref, ifMatch string, p scim.Patch) (scim.R
 		return scim.Resource{}, err
 	}
 	return b.rewrite(ref, ifMatch, func(_ view, before scim.Object) (change, error) {
-		c := change{org: b.Org, kind: groupKind}
+		c := change{org: b.Org, kind: groupKind, by: b.By}
 		if len(rest.Operations) > 0 {
 			after, err := b.apply(groupType(), before, rest)
 			if err != nil {
 				return c, err
 			}
-			if c, err = b.group(after); err != nil {
+			if c, err = b.group(after, before, b.By); err != nil {
 				return c, err
 			}
 		}
@@ -49,7 +49,7 @@ func deltaOps(d scim.MemberDelta) ([]memberOp, error) {
 }
 
 // patchAll applies a patch that has to see the members to what the group has of them.
-func (b *backend) patchAll(v view, p scim.Patch) (change, error) {
+func (b *Access) patchAll(v view, p scim.Patch) (change, error) {
 	b.u.mu.RLock()
 	doc := appendReferences(v.record.doc, "members", v.record.members, len(v.record.members))
 	had := make(map[string]bool, len(v.record.members))
@@ -65,11 +65,11 @@ func (b *backend) patchAll(v view, p scim.Patch) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	ids, err := memberIDs(after.Get("members"))
+	ids, err := MemberIDs(after.Get("members"))
 	if err != nil {
 		return change{}, err
 	}
-	c, err := b.group(after)
+	c, err := b.group(after, whole, b.By)
 	if err != nil {
 		return c, err
 	}

@@ -1,9 +1,8 @@
-package webexorg
+package state
 
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"strconv"
 	"time"
@@ -12,23 +11,24 @@ import (
 	"lockstep/scim/filter"
 )
 
-// backend is an organisation as one request may use it. It implements scimhttp.Backend.
-type backend struct {
+// Access is an organisation as one request may use it, in terms of SCIM: what Webex keeps are SCIM resources. What the caller may
+// do is checked by the face that makes the Access. It implements the methods of scimhttp.Backend.
+type Access struct {
 	*Org
-	scope   Scope
-	members bool // lists of groups come with members (includeMembers=true)
-	groups  bool // users come with their groups (returnGroups=true or includeGroupDetails=true)
-	strict  bool // replace with a filter that nothing matches is an error, as Webex documents; its legacy base adds
+	By      Actor
+	Members bool // lists of groups come with members (includeMembers=true)
+	Groups  bool // users come with their groups (returnGroups=true or includeGroupDetails=true)
+	// Explicit creates users whose licences somebody names afterwards: templates give them none.
+	Explicit bool
+	id       string // of what is created; "" makes one
+	Strict   bool   // replace with a filter that nothing matches is an error, as Webex documents; its legacy base adds
 }
 
-// errReadOnly refuses a write.
-var errReadOnly = &scim.Error{Status: http.StatusForbidden, Detail: "The token's scope " + string(ReadOnly) + " does not allow writing."}
-
 // Types returns the resource types of Webex.
-func (b *backend) Types() []*scim.Type { return []*scim.Type{userType(), groupType()} }
+func (b *Access) Types() []*scim.Type { return []*scim.Type{userType(), groupType()} }
 
 // Get returns a user or a group; a group with at most 500 members.
-func (b *backend) Get(_ context.Context, ref scim.Ref, want *scim.Projection) (scim.Resource, error) {
+func (b *Access) Get(_ context.Context, ref scim.Ref, want *scim.Projection) (scim.Resource, error) {
 	b.u.mu.RLock()
 	defer b.u.mu.RUnlock()
 	r := b.find(kindNamed(ref.Type), ref.ID)
@@ -45,13 +45,16 @@ var (
 
 // resource returns the record as it is sent. The lock must be held. members says whether a group comes with members unless
 // the client excludes them.
-func (b *backend) resource(r *record, want *scim.Projection, members bool) scim.Resource {
+func (b *Access) resource(r *record, want *scim.Projection, members bool) scim.Resource {
 	doc := r.doc
 	switch {
 	case r.kind == groupKind && members && len(r.members) > 0 && want.Wants(groupType(), membersPath):
-		doc = appendReferences(doc, "members", r.members, maxMembers)
-	case r.kind == userKind && len(r.groups) > 0 && (b.groups || named(want, groupsPath)):
+		doc = appendReferences(doc, "members", r.members, MaxMembers)
+	case r.kind == userKind && len(r.groups) > 0 && (b.Groups || named(want, groupsPath)):
 		doc = appendReferences(doc, "groups", r.groups, len(r.groups))
+	}
+	if r.kind == userKind && len(r.account.Licences) > 0 {
+		doc = r.withLicences(doc)
 	}
 	return scim.Resource{
 		Ref: scim.Ref{Type: r.kind.typeName(), ID: r.id}, Version: strconv.FormatInt(r.version, 10),
@@ -86,27 +89,27 @@ func appendReferences(doc []byte, name string, list []*record, most int) []byte 
 }
 
 // Create adds a user or a group, with up to 500 members.
-func (b *backend) Create(_ context.Context, typ string, o scim.Object) (scim.Resource, error) {
-	if b.scope != ReadWrite {
-		return scim.Resource{}, errReadOnly
-	}
-	c, err := b.change(kindNamed(typ), o, nil)
+func (b *Access) Create(_ context.Context, typ string, o scim.Object) (scim.Resource, error) {
+	c, err := b.whole(kindNamed(typ), o, nil, false)
 	if err != nil {
 		return scim.Resource{}, err
+	}
+	if c.id = b.id; b.Explicit {
+		c.account = noAccount
 	}
 	return b.commit(c)
 }
 
-// change makes a change of a whole resource.
-func (b *backend) change(k kind, o, before scim.Object) (change, error) {
+// whole makes a change of a whole resource.
+func (b *Access) whole(k kind, o, before scim.Object, signedIn bool) (change, error) {
 	if k == userKind {
-		return b.user(o, before)
+		return b.user(o, before, signedIn, b.By)
 	}
-	ids, err := memberIDs(o.Get("members"))
+	ids, err := MemberIDs(o.Get("members"))
 	if err != nil {
 		return change{}, err
 	}
-	c, err := b.group(o)
+	c, err := b.group(o, before, b.By)
 	if err != nil {
 		return change{}, err
 	}
@@ -116,7 +119,7 @@ func (b *backend) change(k kind, o, before scim.Object) (change, error) {
 	return c, checkMembers(c.members)
 }
 
-func (b *backend) commit(c change) (scim.Resource, error) {
+func (b *Access) commit(c change) (scim.Resource, error) {
 	v, err := b.u.commit(c)
 	if err != nil {
 		return scim.Resource{}, err
@@ -127,32 +130,29 @@ func (b *backend) commit(c change) (scim.Resource, error) {
 }
 
 // Replace replaces everything but id and meta.created; attributes that are missing are wiped.
-func (b *backend) Replace(_ context.Context, ref scim.Ref, ifMatch string, o scim.Object) (scim.Resource, error) {
+func (b *Access) Replace(_ context.Context, ref scim.Ref, ifMatch string, o scim.Object) (scim.Resource, error) {
 	return b.rewrite(ref, ifMatch, func(v view, before scim.Object) (change, error) {
-		return b.change(v.kind, o.Clone(), before)
+		return b.whole(v.kind, o.Clone(), before, v.signedIn)
 	})
 }
 
 // Patch applies a patch.
-func (b *backend) Patch(_ context.Context, ref scim.Ref, ifMatch string, p scim.Patch) (scim.Resource, error) {
+func (b *Access) Patch(_ context.Context, ref scim.Ref, ifMatch string, p scim.Patch) (scim.Resource, error) {
 	if kindNamed(ref.Type) == groupKind {
 		return b.patchGroup(ref, ifMatch, p)
 	}
-	return b.rewrite(ref, ifMatch, func(_ view, before scim.Object) (change, error) {
+	return b.rewrite(ref, ifMatch, func(v view, before scim.Object) (change, error) {
 		after, err := b.apply(userType(), before, p)
 		if err != nil {
 			return change{}, err
 		}
-		return b.user(after, before)
+		return b.user(after, before, v.signedIn, b.By)
 	})
 }
 
 // rewrite reads the record, has f decide on its change, and makes it; again when the record has changed meanwhile. Who rewrites
 // the same record waits, so that "again" is rare.
-func (b *backend) rewrite(ref scim.Ref, ifMatch string, f func(v view, before scim.Object) (change, error)) (scim.Resource, error) {
-	if b.scope != ReadWrite {
-		return scim.Resource{}, errReadOnly
-	}
+func (b *Access) rewrite(ref scim.Ref, ifMatch string, f func(v view, before scim.Object) (change, error)) (scim.Resource, error) {
 	stripe := b.u.stripe(ref.ID)
 	stripe.Lock()
 	defer stripe.Unlock()
@@ -178,7 +178,7 @@ func (b *backend) rewrite(ref scim.Ref, ifMatch string, f func(v view, before sc
 }
 
 // view returns what the record is now, if it has the version that is demanded.
-func (b *backend) view(ref scim.Ref, ifMatch string) (view, error) {
+func (b *Access) view(ref scim.Ref, ifMatch string) (view, error) {
 	b.u.mu.RLock()
 	defer b.u.mu.RUnlock()
 	r := b.find(kindNamed(ref.Type), ref.ID)
@@ -192,10 +192,7 @@ func (b *backend) view(ref scim.Ref, ifMatch string) (view, error) {
 }
 
 // Delete removes a user or a group, and its memberships with it.
-func (b *backend) Delete(_ context.Context, ref scim.Ref, ifMatch string) error {
-	if b.scope != ReadWrite {
-		return errReadOnly
-	}
+func (b *Access) Delete(_ context.Context, ref scim.Ref, ifMatch string) error {
 	for {
 		v, err := b.view(ref, ifMatch)
 		if err != nil {
@@ -205,17 +202,17 @@ func (b *backend) Delete(_ context.Context, ref scim.Ref, ifMatch string) error 
 		if ifMatch != "" {
 			version = v.version
 		}
-		if err = b.u.delete(v.record, version); !errors.Is(err, errStale) {
+		if err = b.u.delete(v.record, version, b.By); !errors.Is(err, errStale) {
 			return err
 		}
 	}
 }
 
 // apply applies a patch as Webex does.
-func (b *backend) apply(t *scim.Type, before scim.Object, p scim.Patch) (scim.Object, error) {
+func (b *Access) apply(t *scim.Type, before scim.Object, p scim.Patch) (scim.Object, error) {
 	p.Operations = slices.DeleteFunc(slices.Clone(p.Operations), func(op scim.Operation) bool { return readOnly(t, op.Path) })
 	after, _, err := p.Apply(t, before)
-	if err == nil && b.strict {
+	if err == nil && b.Strict {
 		err = checkTargets(t, before, p)
 	}
 	return after, err

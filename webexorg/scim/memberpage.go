@@ -1,4 +1,4 @@
-package webexorg
+package scim
 
 import (
 	"net/http"
@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"lockstep/scim"
-	"lockstep/scim/scimhttp"
+	"lockstep/webexorg/state"
 )
 
 const memberPageURN = "urn:ietf:params:scim:api:messages:2.0:GroupMembers"
@@ -22,8 +22,11 @@ func membersOf(path string) (id string, ok bool) {
 }
 
 // listMembers answers GET /Groups/{id}/Members, which pages through the members of a group ("Get group members").
-func (u *Universe) listMembers(w http.ResponseWriter, r *http.Request, org *Org, id string) error {
-	b, err := u.authorize(r, org, false)
+func (f *Face) listMembers(w http.ResponseWriter, r *http.Request, c Call, id string) error {
+	b, err := authorize(r, c)
+	if err == nil {
+		err = b.mayRead("Group")
+	}
 	if err != nil {
 		return err
 	}
@@ -36,15 +39,15 @@ func (u *Universe) listMembers(w http.ResponseWriter, r *http.Request, org *Org,
 	if err != nil {
 		return err
 	}
-	count, err := number(q.Get("count"), maxMembers)
+	count, err := number(q.Get("count"), state.MaxMembers)
 	if err != nil {
 		return err
 	}
-	body, err := b.memberPage(id, max(start, 1), min(max(count, 0), maxMembers), q.Get("memberType"))
+	body, err := memberPage(c.Org, id, max(start, 1), min(max(count, 0), state.MaxMembers), q.Get("memberType"))
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", scimhttp.ContentType)
+	w.Header().Set("Content-Type", r.Header.Get("Accept"))
 	_, err = w.Write(scim.AppendJSON(nil, body))
 	return err
 }
@@ -61,33 +64,26 @@ func number(text string, otherwise int) (int, error) {
 }
 
 // memberPage returns the page of members of one type; "" is any.
-func (b *backend) memberPage(id string, start, count int, memberType string) (scim.Object, error) {
-	b.u.mu.RLock()
-	defer b.u.mu.RUnlock()
-	g := b.find(groupKind, id)
-	if g == nil {
-		return nil, notFound(groupKind, id)
+func memberPage(o *state.Org, id string, start, count int, memberType string) (scim.Object, error) {
+	g, ok := o.Group(id)
+	page, total, found := o.Members(id, start, count, memberType)
+	if !ok || !found {
+		return nil, scim.ErrNotFound("Group " + id + " does not exist.")
 	}
-	total, page := int64(0), scim.List{}
-	for _, m := range g.members {
-		if memberType != "" && !strings.EqualFold(memberType, m.kind.typeName()) {
-			continue
-		}
-		if total++; int(total) < start || len(page) >= count {
-			continue
-		}
-		page = append(page, scim.Object{
-			{Name: "value", Value: m.id}, {Name: "type", Value: strings.ToLower(m.kind.typeName())}, {Name: "display", Value: m.name},
+	members := scim.List{}
+	for _, m := range page {
+		members = append(members, scim.Object{
+			{Name: "value", Value: m.ID}, {Name: "type", Value: m.Type}, {Name: "display", Value: m.Name},
 		})
 	}
 	return scim.Object{
 		{Name: "schemas", Value: scim.List{memberPageURN}},
-		{Name: "id", Value: g.id},
-		{Name: "displayName", Value: g.name},
-		{Name: "memberSize", Value: total},
-		{Name: "totalResults", Value: total}, // the specification has one in its text, one in its example
+		{Name: "id", Value: g.ID},
+		{Name: "displayName", Value: g.Name},
+		{Name: "memberSize", Value: int64(total)},
+		{Name: "totalResults", Value: int64(total)}, // the specification has one in its text, one in its example
 		{Name: "itemsPerPage", Value: int64(len(page))},
 		{Name: "startIndex", Value: int64(start)},
-		{Name: "members", Value: page},
+		{Name: "members", Value: members},
 	}, nil
 }

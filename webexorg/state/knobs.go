@@ -1,4 +1,4 @@
-package webexorg
+package state
 
 import (
 	"bytes"
@@ -29,6 +29,8 @@ type Knobs struct {
 	Rate float64
 	// LateListing is how long a created object stays out of lists and filters. It can be read by its id at once.
 	LateListing time.Duration
+	// CountLag is how long a seat that was given back still counts as taken (9 to 15 s were measured).
+	CountLag time.Duration
 	// Duplicates allows users and groups to have names that others have already, which Webex does not: a test of clients that
 	// must not create anybody twice sees then what they do without help.
 	Duplicates bool
@@ -44,6 +46,7 @@ type Fault struct {
 	After  bool      `json:"after,omitempty"`  // the request takes effect first, only its answer is lost
 	Method string    `json:"method,omitempty"` // such as "POST"; "" is any
 	Path   string    `json:"path,omitempty"`   // a part of the path, such as "/Users"; "" is any
+	Wait   int       `json:"wait,omitempty"`   // Retry-After of 423, 429 and 503, in seconds; 0 is 1 for 429 and none for the others
 }
 
 // FaultKind is a way to fail.
@@ -52,15 +55,28 @@ type FaultKind string
 // The kinds of fault.
 const (
 	Fault429      FaultKind = "429"      // too many requests, Retry-After: 1
+	Fault423      FaultKind = "423"      // locked
 	Fault500      FaultKind = "500"      // internal server error
+	Fault502      FaultKind = "502"      // bad gateway
 	Fault503      FaultKind = "503"      // service unavailable
+	Fault504      FaultKind = "504"      // gateway timeout
 	FaultReset    FaultKind = "reset"    // the connection is reset
 	FaultHang     FaultKind = "hang"     // no answer until the client gives up
 	FaultHTML     FaultKind = "html"     // status 200 and a page of HTML
 	FaultTruncate FaultKind = "truncate" // the true status, and half of the body; takes effect whatever After says
+
+	FaultMalformed FaultKind = "malformed" // the true status, and a body that breaks off but looks whole; takes effect whatever After says
+	FaultExpire    FaultKind = "expire"    // the caller's token ends, and the request gets 401
+	FaultPartial   FaultKind = "partial"   // half of what was asked for takes effect, then 500: of a person without licences and roles, of Bulk the first half
 )
 
-var faultKinds = []FaultKind{Fault429, Fault500, Fault503, FaultReset, FaultHang, FaultHTML, FaultTruncate}
+// FaultKinds lists the kinds.
+func FaultKinds() []FaultKind {
+	return []FaultKind{
+		Fault423, Fault429, Fault500, Fault502, Fault503, Fault504, FaultReset, FaultHang, FaultHTML, FaultTruncate, FaultMalformed,
+		FaultExpire, FaultPartial,
+	}
+}
 
 // maxPresent bounds Knobs.Present: more than Webex's largest organisations have, and what a laptop still holds.
 const maxPresent = 2_000_000
@@ -73,6 +89,7 @@ type knobsJSON struct {
 	Present     int     `json:"present"`
 	Rate        float64 `json:"rate"`
 	LateListing string  `json:"late_listing"`
+	CountLag    string  `json:"count_lag"`
 	Duplicates  bool    `json:"duplicates"`
 	Faults      []Fault `json:"faults"`
 }
@@ -81,7 +98,7 @@ type knobsJSON struct {
 func (k Knobs) MarshalJSON() ([]byte, error) {
 	return json.Marshal(knobsJSON{
 		Latency: k.Latency.String(), Jitter: k.Jitter.String(), PageLatency: k.PageLatency.String(), Present: k.Present, Rate: k.Rate,
-		LateListing: k.LateListing.String(), Duplicates: k.Duplicates, Faults: k.Faults,
+		LateListing: k.LateListing.String(), CountLag: k.CountLag.String(), Duplicates: k.Duplicates, Faults: k.Faults,
 	})
 }
 
@@ -108,45 +125,48 @@ func (k *Knobs) UnmarshalJSON(text []byte) error {
 		set(&k.Latency, "latency", in.Latency),
 		set(&k.Jitter, "jitter", in.Jitter),
 		set(&k.PageLatency, "page_latency", in.PageLatency),
-		set(&k.LateListing, "late_listing", in.LateListing))
+		set(&k.LateListing, "late_listing", in.LateListing),
+		set(&k.CountLag, "count_lag", in.CountLag))
 }
 
-func (k Knobs) check() error {
-	if k.Latency < 0 || k.Jitter < 0 || k.PageLatency < 0 || k.LateListing < 0 || k.Rate < 0 || math.IsNaN(k.Rate) || math.IsInf(k.Rate, 0) {
-		return errors.New("knobs: latency, jitter, page_latency, rate and late_listing must not be negative")
+// Check refuses knobs that cannot be.
+func (k Knobs) Check() error {
+	shortest := min(k.Latency, k.Jitter, k.PageLatency, k.LateListing, k.CountLag)
+	if shortest < 0 || k.Rate < 0 || math.IsNaN(k.Rate) || math.IsInf(k.Rate, 0) {
+		return errors.New("knobs: latency, jitter, page_latency, rate, late_listing and count_lag must not be negative")
 	}
 	if k.Present < 0 || k.Present > maxPresent {
 		return fmt.Errorf("knobs: present is a number up to %d", maxPresent)
 	}
 	for _, f := range k.Faults {
-		if !slices.Contains(faultKinds, f.Kind) {
+		if !slices.Contains(FaultKinds(), f.Kind) {
 			return fmt.Errorf("knobs: unknown kind of fault %q", f.Kind)
 		}
-		if f.Every < 0 || f.Times < 0 {
-			return fmt.Errorf("knobs: fault %s: every and times must not be negative", f.Kind)
+		if f.Every < 0 || f.Times < 0 || f.Wait < 0 {
+			return fmt.Errorf("knobs: fault %s: every, times and wait must not be negative", f.Kind)
 		}
 	}
 	return nil
 }
 
-// running is Knobs in use, with the counts that belong to them.
-type running struct {
+// Running is Knobs in use, with the counts that belong to them.
+type Running struct {
 	Knobs
 	limit *rate.Limiter // nil: no bound
 	seen  []atomic.Int64
 	done  []atomic.Int64
 }
 
-func (k Knobs) run() *running {
-	r := &running{Knobs: k, seen: make([]atomic.Int64, len(k.Faults)), done: make([]atomic.Int64, len(k.Faults))}
+func (k Knobs) run() *Running {
+	r := &Running{Knobs: k, seen: make([]atomic.Int64, len(k.Faults)), done: make([]atomic.Int64, len(k.Faults))}
 	if k.Rate > 0 {
 		r.limit = rate.NewLimiter(rate.Limit(k.Rate), max(1, int(math.Ceil(k.Rate))))
 	}
 	return r
 }
 
-// admit takes a token from the bucket. When there is none it returns the whole seconds, at least one, after which there is.
-func (r *running) admit(now time.Time) (retryAfter int, ok bool) {
+// Admit takes a token from the bucket. When there is none it returns the whole seconds, at least one, after which there is.
+func (r *Running) Admit(now time.Time) (retryAfter int, ok bool) {
 	if r.limit == nil || r.limit.AllowN(now, 1) {
 		return 0, true
 	}
@@ -154,8 +174,8 @@ func (r *running) admit(now time.Time) (retryAfter int, ok bool) {
 	return max(1, int(math.Ceil(missing/float64(r.limit.Limit())))), false
 }
 
-// delay is the time that the next answer takes at least; page says that it is a page of a list.
-func (r *running) delay(page bool) time.Duration {
+// Delay is the time that the next answer takes at least; page says that it is a page of a list.
+func (r *Running) Delay(page bool) time.Duration {
 	d := r.Latency
 	if page {
 		d += r.PageLatency
@@ -166,8 +186,8 @@ func (r *running) delay(page bool) time.Duration {
 	return d
 }
 
-// strike returns the fault that befalls the request, or nil.
-func (r *running) strike(method, path string) *Fault {
+// Strike returns the fault that befalls the request, or nil.
+func (r *Running) Strike(method, path string) *Fault {
 	for i := range r.Faults {
 		f := &r.Faults[i]
 		if f.Method != "" && !strings.EqualFold(f.Method, method) || !strings.Contains(path, f.Path) {
