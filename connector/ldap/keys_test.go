@@ -97,7 +97,7 @@ func TestNextRange(t *testing.T) {
 }
 
 func TestElsewhere(t *testing.T) {
-	got := (&Source{}).elsewhere([]string{
+	got := (&server{}).elsewhere([]string{
 		"ldap://ForestDnsZones.x/DC=ForestDnsZones,DC=x", "ldap://x/CN=Configuration,DC=x", "ldap://DomainDnsZones.x/DC=DomainDnsZones,DC=x",
 		"ldap://b/ou=b", "ldap://a/ou=a", "ldap://b/ou=b",
 	})
@@ -137,7 +137,7 @@ func TestPasswordInTheClear(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &session{Source: s, conn: ldap.NewConn(nil, false)}
+	c := &session{server: s.server, conn: ldap.NewConn(nil, false)}
 	if err := c.bind(t.Context()); lockstep.CodeOf(err) != lockstep.CodeSourceAuth {
 		t.Error(err)
 	}

@@ -41,54 +41,97 @@ type Config struct {
 	Password func(context.Context) (string, error)
 	Insecure bool // the password may go out without TLS
 
-	Base         string   // DN under which people and groups are
-	PeopleBase   string   // "" is Base
-	GroupsBase   string   // "" is Base; "-" reads no groups
-	PeopleFilter string   // "" is inetOrgPerson and Active Directory's user
-	GroupsFilter string   // "" is groupOfNames, groupOfUniqueNames, posixGroup and Active Directory's group
-	Attributes   []string // of people to read beside the usual ones
-	ID           string   // attribute that identifies an object for good; "" is what the server keeps
+	Base          string   // DN under which people and groups are
+	PeopleBases   []string // DNs under which people are; none is Base
+	GroupsBases   []string // DNs under which groups are, perhaps in another suffix; none is Base, "-" reads no groups
+	PeopleFilter  string   // "" is inetOrgPerson and Active Directory's user
+	GroupsFilter  string   // "" is groupOfNames, groupOfUniqueNames, posixGroup and Active Directory's group
+	SystemObjects bool     // read what Active Directory itself needs, too: Administrator, krbtgt, Domain Admins
+	Attributes    []string // of people to read beside the usual ones
+	ID            string   // attribute that identifies a person for good; "" is what the server keeps
+	GroupID       string   // the same of groups; "" is ID where groups have it, else what the server keeps
 
 	PageSize int           // 0 is 500
-	Timeout  time.Duration // for one search; 0 is 30 s
+	Timeout  time.Duration // for the next entry of a search; 0 is 30 s
 	Poll     time.Duration // how often Watch looks; 0 is 5 s
+	Names    time.Duration // how often all names are read where changes alone do not show who is gone; 0 is an hour
 	// Dial connects; nil reaches public addresses only.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	Now  func() time.Time // nil is time.Now
 }
 
 // ParseConfig reads a connection's settings, named like the fields of Config in lower case with underscores: url, start_tls,
-// ca, bind_dn, insecure, base, people_base, groups_base, people_filter, groups_filter, attributes (separated by blanks or
-// commas), id, page_size.
+// ca, bind_dn, insecure, base, people_base and groups_base (several DNs one a line, or divided by semicolons), people_filter,
+// groups_filter, system_objects, attributes (separated by blanks or commas), id or user_id, group_id, page_size, names_interval
+// (such as 30m).
 func ParseConfig(settings map[string]string) (Config, error) {
 	var c Config
-	var ca string
-	texts := map[string]*string{
-		"url": &c.URL, "ca": &ca, "bind_dn": &c.BindDN, "base": &c.Base, "people_base": &c.PeopleBase, "groups_base": &c.GroupsBase,
-		"people_filter": &c.PeopleFilter, "groups_filter": &c.GroupsFilter, "id": &c.ID,
-	}
-	switches := map[string]*bool{"start_tls": &c.StartTLS, "insecure": &c.Insecure}
 	for name, value := range settings {
-		var err error
-		switch {
-		case texts[name] != nil:
-			*texts[name] = strings.TrimSpace(value)
-		case value == "":
-		case switches[name] != nil:
-			*switches[name], err = strconv.ParseBool(value)
-		case name == "attributes":
-			c.Attributes = strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ';' || r == ' ' })
-		case name == "page_size":
-			c.PageSize, err = strconv.Atoi(value)
-		default:
-			return c, invalid("an LDAP source has no setting %q", name)
-		}
-		if err != nil {
-			return c, invalid("the setting %s cannot be %q", name, value)
+		if err := c.set(name, strings.TrimSpace(value)); err != nil {
+			return c, err
 		}
 	}
-	c.CA = []byte(ca)
 	return c, nil
+}
+
+func (c *Config) set(name, value string) (err error) {
+	texts := map[string]*string{
+		"url": &c.URL, "bind_dn": &c.BindDN, "base": &c.Base, "people_filter": &c.PeopleFilter, "groups_filter": &c.GroupsFilter,
+		"group_id": &c.GroupID,
+	}
+	switches := map[string]*bool{"start_tls": &c.StartTLS, "insecure": &c.Insecure, "system_objects": &c.SystemObjects}
+	switch {
+	case texts[name] != nil:
+		*texts[name] = value
+	case value == "":
+		_, known := switches[name]
+		if !known && !slices.Contains([]string{"ca", "id", "user_id", "people_base", "groups_base", "attributes", "page_size", "names_interval"}, name) {
+			return invalid("an LDAP source has no setting %q", name)
+		}
+	case switches[name] != nil:
+		*switches[name], err = strconv.ParseBool(value)
+	case name == "ca":
+		c.CA = []byte(value)
+	case name == "id", name == "user_id":
+		if c.ID != "" && c.ID != value {
+			return invalid("id and user_id are the same setting: give one of them")
+		}
+		c.ID = value
+	case name == "people_base":
+		c.PeopleBases = splitDNs(value)
+	case name == "groups_base":
+		c.GroupsBases = splitDNs(value)
+	case name == "attributes":
+		c.Attributes = strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ';' || r == ' ' || r == '\n' })
+	case name == "page_size":
+		c.PageSize, err = strconv.Atoi(value)
+	case name == "names_interval":
+		c.Names, err = time.ParseDuration(value)
+	default:
+		return invalid("an LDAP source has no setting %q", name)
+	}
+	if err != nil {
+		return invalid("the setting %s cannot be %q", name, value)
+	}
+	return nil
+}
+
+// splitDNs reads a list of DNs, one a line or divided by semicolons. A semicolon within a DN is written \; (RFC 4514 §2.4).
+func splitDNs(value string) []string {
+	var list []string
+	begin := 0
+	for i := 0; i <= len(value); i++ {
+		switch {
+		case i < len(value) && value[i] == '\\':
+			i++
+		case i == len(value) || value[i] == ';' || value[i] == '\n':
+			if dn := strings.TrimSpace(value[begin:i]); dn != "" {
+				list = append(list, dn)
+			}
+			begin = i + 1
+		}
+	}
+	return list
 }
 
 func invalid(format string, args ...any) error {
@@ -100,14 +143,8 @@ const (
 	groupsFilter = "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup)(objectClass=group))"
 )
 
-// Source is an LDAP directory.
-type Source struct {
-	config  Config
-	address string // host:port
-	host    string
-	tls     *tls.Config
-	ldaps   bool
-}
+// Source is an LDAP directory as the engine reads it that knows no passes.
+type Source struct{ *server }
 
 var _ connection.Source = (*Source)(nil)
 
@@ -120,32 +157,46 @@ const (
 
 // New returns the source. It does not connect. The error has the code invalid_value.
 func New(c Config) (*Source, error) {
+	s, err := newServer(c)
+	if err != nil {
+		return nil, err
+	}
+	return &Source{s}, nil
+}
+
+// newServer checks the settings and fills in what they leave out.
+func newServer(c Config) (*server, error) {
 	u, err := url.Parse(strings.TrimSpace(c.URL))
 	if err != nil || (u.Scheme != "ldap" && u.Scheme != "ldaps") || u.Hostname() == "" {
 		return nil, invalid("%q is not the address of an LDAP server; it should look like ldaps://ldap.example.com", c.URL)
 	}
-	s := &Source{host: u.Hostname(), ldaps: u.Scheme == "ldaps"}
+	s := &server{host: u.Hostname(), ldaps: u.Scheme == "ldaps"}
 	s.address = net.JoinHostPort(s.host, or(u.Port(), map[bool]string{false: "389", true: "636"}[s.ldaps]))
 	switch {
 	case s.ldaps && c.StartTLS:
 		return nil, invalid("%s has TLS from the start: StartTLS would do it twice", c.URL)
-	case c.Base == "" && (c.PeopleBase == "" || c.GroupsBase == ""):
+	case c.Base == "" && (len(c.PeopleBases) == 0 || len(c.GroupsBases) == 0):
 		return nil, invalid("an LDAP source needs a base, such as dc=example,dc=com")
-	case c.PageSize < 0:
-		return nil, invalid("the page size %d is negative", c.PageSize)
+	case c.PageSize < 0 || c.PageSize > 10_000:
+		return nil, invalid("the page size %d is not between 1 and 10000", c.PageSize)
+	case c.Names < 0:
+		return nil, invalid("the interval %v is negative", c.Names)
 	}
-	s.tls = &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12}
-	if len(c.CA) > 0 {
-		if s.tls.RootCAs, err = x509.SystemCertPool(); err != nil {
-			s.tls.RootCAs = x509.NewCertPool()
-		}
-		if !s.tls.RootCAs.AppendCertsFromPEM(c.CA) {
-			return nil, invalid("the certification authority is no certificate in PEM form")
-		}
+	if s.tls, err = trust(s.host, c.CA); err != nil {
+		return nil, err
 	}
-	c.PeopleBase, c.GroupsBase = or(c.PeopleBase, c.Base), or(c.GroupsBase, c.Base)
+	if len(c.PeopleBases) == 0 {
+		c.PeopleBases = []string{c.Base}
+	}
+	switch {
+	case len(c.GroupsBases) == 0:
+		c.GroupsBases = []string{c.Base}
+	case slices.Equal(c.GroupsBases, []string{"-"}):
+		c.GroupsBases = nil
+	}
+	c.PeopleBases, c.GroupsBases = outermost(c.PeopleBases), outermost(c.GroupsBases)
 	c.PeopleFilter, c.GroupsFilter = or(c.PeopleFilter, peopleFilter), or(c.GroupsFilter, groupsFilter)
-	c.PageSize, c.Timeout, c.Poll = or(c.PageSize, 500), or(c.Timeout, 30*time.Second), or(c.Poll, 5*time.Second)
+	c.PageSize, c.Timeout, c.Poll, c.Names = or(c.PageSize, 500), or(c.Timeout, 30*time.Second), or(c.Poll, 5*time.Second), or(c.Names, time.Hour)
 	if c.Dial == nil {
 		c.Dial = (&web.Dialer{}).DialContext
 	}
@@ -154,6 +205,41 @@ func New(c Config) (*Source, error) {
 	}
 	s.config = c
 	return s, nil
+}
+
+// trust returns the TLS settings for a server.
+func trust(host string, authorities []byte) (*tls.Config, error) {
+	c := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	if len(authorities) == 0 {
+		return c, nil
+	}
+	var err error
+	if c.RootCAs, err = x509.SystemCertPool(); err != nil {
+		c.RootCAs = x509.NewCertPool()
+	}
+	if !c.RootCAs.AppendCertsFromPEM(authorities) {
+		return nil, invalid("the certification authority is no certificate in PEM form")
+	}
+	return c, nil
+}
+
+// outermost leaves out a base that is below another one: its entries would come twice.
+func outermost(bases []string) []string {
+	var list []string
+	for i, base := range bases {
+		inside := func(j int) bool {
+			a, b := foldDN(base), foldDN(bases[j])
+			return i != j && within(a, b) && (a != b || j < i)
+		}
+		covered := false
+		for j := range bases {
+			covered = covered || inside(j)
+		}
+		if !covered {
+			list = append(list, base)
+		}
+	}
+	return list
 }
 
 func or[T comparable](v, otherwise T) T {

@@ -35,9 +35,11 @@ import (
 // counter counts the search requests that go out over its connections.
 type counter struct {
 	searches atomic.Int64
+	dials    atomic.Int64
 }
 
 func (c *counter) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	c.dials.Add(1)
 	conn, err := (&web.Dialer{Allow: web.Loopback()}).DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
@@ -437,7 +439,7 @@ func TestFailures(t *testing.T) {
 		{"good", nil, "", "reach, authenticate, read the keys"},
 		{"wrong password", password("wrong"), lockstep.CodeSourceAuth, "reach, -authenticate"},
 		{"no password", password(""), lockstep.CodeSourceAuth, "reach, -authenticate"},
-		{"no such base", func(c *Config) { c.Base = "dc=example,dc=com"; c.PeopleBase = "ou=nowhere,dc=example,dc=com" }, lockstep.CodeSourceMalformed, "reach, authenticate, -read the keys"},
+		{"no such base", func(c *Config) { c.PeopleBases = []string{"ou=nowhere,dc=example,dc=com"} }, lockstep.CodeSourceMalformed, "reach, authenticate, -read the keys"},
 		{"no such id", func(c *Config) { c.ID = "objectGUID" }, lockstep.CodeSourceMalformed, "reach, authenticate, -read the keys"},
 		{"bad filter", func(c *Config) { c.PeopleFilter = "(mail=" }, lockstep.CodeSourceMalformed, "reach, authenticate, -read the keys"},
 		{"nobody listens", func(c *Config) { c.URL = "ldap://127.0.0.1:1" }, lockstep.CodeSourceUnreachable, "-reach"},

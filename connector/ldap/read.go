@@ -79,11 +79,11 @@ var groupAttributes = []string{"cn", "displayName", "description", "mail", "gidN
 
 // Attributes that say something about an entry without being values of the object.
 var (
-	stateAttributes  = []string{"userAccountControl", "nsAccountLock", "pwdAccountLockedTime", "modifyTimestamp", "whenChanged", "entryCSN", "uSNChanged"}
+	stateAttributes  = append(slices.Clone(changeMarks), standingAttributes...)
 	memberAttributes = []string{"member", "uniqueMember", "memberUid"}
 )
 
-func (s *Source) attributes(typ, id string) []string {
+func (s *server) attributes(typ, id string) []string {
 	list := append(slices.Clone(stateAttributes), id)
 	if typ == groupType {
 		return append(append(list, groupAttributes...), memberAttributes...)
@@ -93,14 +93,12 @@ func (s *Source) attributes(typ, id string) []string {
 
 func (r *reading) run(ctx context.Context) error {
 	wanted := r.attributes(userType, r.id)
-	if _, err := r.pages(r.config.PeopleBase, r.config.PeopleFilter, wanted, func(e []*ldap.Entry) error { return r.page(ctx, userType, e) }); err != nil {
+	if _, err := r.pages(r.config.PeopleBases, r.config.PeopleFilter, wanted, func(e []*ldap.Entry) error { return r.page(ctx, userType, e) }); err != nil {
 		return err
 	}
-	if r.config.GroupsBase != "-" {
-		wanted = r.attributes(groupType, r.id)
-		if _, err := r.pages(r.config.GroupsBase, r.config.GroupsFilter, wanted, func(e []*ldap.Entry) error { return r.page(ctx, groupType, e) }); err != nil {
-			return err
-		}
+	wanted = r.attributes(groupType, r.id)
+	if _, err := r.pages(r.config.GroupsBases, r.config.GroupsFilter, wanted, func(e []*ldap.Entry) error { return r.page(ctx, groupType, e) }); err != nil {
+		return err
 	}
 	p := connection.Page{Bad: r.notes(), Next: r.last, Last: true}
 	return r.give(p)
@@ -224,24 +222,10 @@ func nameOf(o connection.Object) string {
 	return o.ID
 }
 
-// isEnabled tells whether the person may sign in, as the three servers keep it.
+// isEnabled tells whether the person may sign in.
 func isEnabled(e *ldap.Entry) bool {
-	if control, err := strconv.ParseInt(e.GetEqualFoldAttributeValue("userAccountControl"), 10, 64); err == nil && control&2 != 0 {
-		return false // ACCOUNTDISABLE
-	}
-	return !strings.EqualFold(e.GetEqualFoldAttributeValue("nsAccountLock"), "true") &&
-		e.GetEqualFoldAttributeValue("pwdAccountLockedTime") != "000001010000Z" // locked for good
-}
-
-// changedAt reads a generalised time (RFC 4517 §3.3.13), with or without a fraction.
-func changedAt(e *ldap.Entry) time.Time {
-	text := or(e.GetEqualFoldAttributeValue("modifyTimestamp"), e.GetEqualFoldAttributeValue("whenChanged"))
-	for _, layout := range []string{"20060102150405Z", "20060102150405.0Z"} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t
-		}
-	}
-	return time.Time{}
+	enabled, _ := standing(e, time.Now())
+	return enabled
 }
 
 // members adds the edges to a group. Members who are not read are told once for the group.
@@ -328,21 +312,13 @@ func nextRange(options string, values int) (next int, more bool) {
 	return 0, false
 }
 
-// withoutUID removes the optional bit string of a name and optional UID (RFC 4517 §3.3.21): cn=x,dc=y#'01'B.
-func withoutUID(s string) string {
-	if i := strings.LastIndex(s, "#'"); i >= 0 && strings.HasSuffix(s, "'B") {
-		return s[:i]
-	}
-	return s
-}
-
 // byID reads some objects of a type.
 func (s *Source) byID(c *session, k *keys, typ string, ids []string) ([]connection.Object, error) {
-	filter, base := s.config.PeopleFilter, s.config.PeopleBase
+	filter, bases := s.config.PeopleFilter, s.config.PeopleBases
 	if typ == groupType {
-		filter, base = s.config.GroupsFilter, s.config.GroupsBase
+		filter, bases = s.config.GroupsFilter, s.config.GroupsBases
 	}
-	if k.id == "" || base == "-" {
+	if k.id == "" {
 		return nil, nil
 	}
 	var any strings.Builder
@@ -351,7 +327,7 @@ func (s *Source) byID(c *session, k *keys, typ string, ids []string) ([]connecti
 	}
 	r := &reading{session: c, keys: k}
 	var found []connection.Object
-	_, err := c.pages(base, "(&"+filter+"(|"+any.String()+"))", s.attributes(typ, k.id), func(entries []*ldap.Entry) error {
+	_, err := c.pages(bases, "(&"+filter+"(|"+any.String()+"))", s.attributes(typ, k.id), func(entries []*ldap.Entry) error {
 		for _, e := range entries {
 			if o, _ := r.object(typ, e); o.ID != "" {
 				found = append(found, o)

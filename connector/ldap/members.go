@@ -1,0 +1,99 @@
+package ldap
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"lockstep/connection"
+)
+
+// complete makes an object of an entry, with all members of a group.
+func (p *pass) complete(e *ldap.Entry) (connection.Object, error) {
+	o := p.shaping.object(e)
+	if o.ID == "" || p.typ != connection.GroupType {
+		return o, nil
+	}
+	return o, p.members(&o, e)
+}
+
+// members adds the members of a group. Active Directory shows 1,500 of them, under a name such as member;range=0-1499, and wants to
+// be asked for the rest.
+func (p *pass) members(o *connection.Object, e *ldap.Entry) error {
+	seen := map[string]bool{}
+	add := func(name string) {
+		if !seen[name] {
+			seen[name] = true
+			o.References = append(o.References, connection.Reference{Attribute: connection.Members, Name: name})
+		}
+	}
+	for _, a := range e.Attributes {
+		name, options, _ := strings.Cut(strings.ToLower(a.Name), ";")
+		switch name {
+		case "memberuid":
+			for _, uid := range a.Values {
+				add(uidName(uid))
+			}
+		case "member", "uniquemember":
+			for _, dn := range a.Values {
+				add(memberName(name, dn))
+			}
+			for next, more := nextRange(options, len(a.Values)); more; {
+				values, rest, err := p.moreMembers(e.DN, name, next)
+				if err != nil {
+					return err
+				}
+				for _, dn := range values {
+					add(memberName(name, dn))
+				}
+				next, more = nextRange(rest, len(values))
+			}
+		}
+	}
+	return nil
+}
+
+func memberName(attribute, dn string) string {
+	if attribute == "uniquemember" {
+		dn = withoutUID(dn)
+	}
+	return foldDN(dn)
+}
+
+// moreMembers reads the members from a number on, and says which these were.
+func (p *pass) moreMembers(dn, attribute string, from int) (values []string, options string, err error) {
+	c, err := p.aside()
+	if err != nil {
+		return nil, "", err
+	}
+	entry, err := c.lookUp(dn, fmt.Sprintf("%s;range=%d-*", attribute, from))
+	if err != nil || entry == nil {
+		return nil, "", err
+	}
+	for _, a := range entry.Attributes {
+		if name, options, ok := strings.Cut(strings.ToLower(a.Name), ";"); ok && name == attribute {
+			return a.Values, options, nil
+		}
+	}
+	return nil, "", nil
+}
+
+// aside returns a session for questions while a search is under way: on one connection the answer would wait behind the rest of
+// the search, which waits for us.
+func (p *pass) aside() (*session, error) {
+	if p.side == nil {
+		c, err := p.reader.dial(p.ctx)
+		if err != nil {
+			return nil, err
+		}
+		p.side = c
+	}
+	return p.side, nil
+}
+
+func (p *pass) end() {
+	if p.side != nil {
+		p.side.close()
+	}
+}
