@@ -53,7 +53,7 @@ func (u *Universe) control() http.Handler {
 	handle("PUT /control/orgs/{org}/domains", u.withOrg(controlDomains))
 	handle("POST /control/orgs/{org}/tokens", u.withOrg(controlToken))
 	handle("DELETE /control/orgs/{org}/tokens", u.withOrg(func(w http.ResponseWriter, _ *http.Request, o *Org) error {
-		return noContent(w, o.ExpireTokens())
+		return noContent(w, errors.Join(o.ExpireTokens(), u.broker.EndOrganisation(o.ID())))
 	}))
 	handle("GET /control/orgs/{org}/knobs", u.withOrg(func(w http.ResponseWriter, _ *http.Request, o *Org) error {
 		return writeJSON(w, http.StatusOK, o.Knobs())

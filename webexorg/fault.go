@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"lockstep/scim"
@@ -63,8 +62,7 @@ func (g *gateway) fail(f *Fault, w *counted, r *http.Request, c *call) {
 
 // expire ends the caller's token and answers so.
 func (g *gateway) expire(w http.ResponseWriter, r *http.Request, c *call) {
-	_, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if err := g.u.ExpireToken(strings.TrimSpace(text)); err != nil {
+	if err := g.u.endToken(r.Header.Get("Authorization")); err != nil {
 		g.writeError(w, r, c, err)
 		return
 	}

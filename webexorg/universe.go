@@ -11,6 +11,7 @@ import (
 	scimface "lockstep/webexorg/scim"
 
 	"lockstep/web"
+	"lockstep/webexorg/oauth"
 	"lockstep/webexorg/state"
 )
 
@@ -82,6 +83,7 @@ type Universe struct {
 	config    Config
 	counts    counters
 	inspector *web.Inspector
+	broker    *oauth.Server
 }
 
 // New returns a universe with what its journal holds.
@@ -90,8 +92,13 @@ func New(c Config) (*Universe, error) {
 	if c.Inspect > 0 {
 		u.inspector = &web.Inspector{Keep: c.Inspect}
 	}
+	broker := oauth.Config{People: people{u}, BaseURL: c.BaseURL, Now: c.Now, Noted: u.noted}
+	if c.Journal != "" {
+		broker.Journal = foreign{u}
+	}
+	u.broker = oauth.New(broker)
 	var err error
-	u.Universe, err = state.New(state.Config{Journal: c.Journal, Sync: c.Sync, Commits: c.Commits, Now: c.Now})
+	u.Universe, err = state.New(state.Config{Journal: c.Journal, Sync: c.Sync, Commits: c.Commits, Foreign: u.broker.Replay, Now: c.Now})
 	return u, err
 }
 
@@ -131,11 +138,13 @@ func (u *Universe) Counts() []Count { return u.counts.list() }
 // ResetCounts begins to count anew.
 func (u *Universe) ResetCounts() { u.counts.reset() }
 
-// Handler serves the universe: SCIM, the REST API, and /control/.
+// Handler serves the universe: SCIM, the REST API, sign-in, the developer console, and /control/.
 func (u *Universe) Handler() http.Handler {
 	g := newGateway(u)
 	mux := http.NewServeMux()
-	mux.Handle("/", g.handler())
+	faces := g.handler()
+	mux.Handle("/", faces)
+	u.mountSignIn(mux, faces)
 	if u.config.Control != "" {
 		mux.Handle("/control/", u.control())
 	}
@@ -164,11 +173,14 @@ func (u *Universe) authenticate(r *http.Request) (state.Principal, error) {
 	if !strings.EqualFold(scheme, "Bearer") || text == "" {
 		return state.Principal{}, errNoToken
 	}
-	p, _, ok := u.Token(strings.TrimSpace(text))
-	if !ok {
-		return state.Principal{}, errUnknownToken
+	text = strings.TrimSpace(text)
+	if p, _, ok := u.Token(text); ok {
+		return p, nil
 	}
-	return p, nil
+	if p, ok := u.bearer(text); ok {
+		return p, nil
+	}
+	return state.Principal{}, errUnknownToken
 }
 
 // trackingHeader is on every answer of Webex.

@@ -97,11 +97,6 @@ func (s *Server) consented(q *request, who login) bool {
 
 // respond gives the client what it asked for.
 func (s *Server) respond(w http.ResponseWriter, r *http.Request, at door, q *request, who login) error {
-	if s.config.SignedIn != nil {
-		s.config.SignedIn(SignIn{
-			At: s.now(), Person: who.Person, Org: who.Org, Client: q.client.Name, Remote: r.RemoteAddr, Agent: r.UserAgent(),
-		})
-	}
 	if q.asks("code") {
 		text, err := s.newCode(q, who)
 		if err != nil {

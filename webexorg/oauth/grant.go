@@ -167,6 +167,17 @@ func (s *Server) IssuePersonal(p Person) (string, error) {
 	})
 }
 
+// EndToken ends one access token, as when its time had come.
+func (s *Server) EndToken(text string) error {
+	hash := token.HashOf(text)
+	return s.change(func() ([]entry, error) {
+		if t := s.tokens[hash]; t == nil || t.Use != accessToken {
+			return nil, nil
+		}
+		return []entry{{Op: "spent", Hash: &hash}}, nil
+	})
+}
+
 // EndOrganisation ends all grants and tokens of an organisation and its people.
 func (s *Server) EndOrganisation(org string) error {
 	return s.endMatching(func(g *grant) bool { return g.Org == org })

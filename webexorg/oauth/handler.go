@@ -74,7 +74,6 @@ func (s *Server) mountOAuth(handle func(string, handler)) {
 }
 
 func (s *Server) mountWebex(handle func(string, handler)) {
-	handle("GET /identity/scim/v1/Users/me", s.usersMe)
 	handle("GET /v1/authorizations", s.listAuthorizations)
 	handle("DELETE /v1/authorizations", s.endAuthorizations)
 	handle("DELETE /v1/authorizations/{id}", s.endAuthorization)

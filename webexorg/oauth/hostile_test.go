@@ -401,7 +401,7 @@ func TestWrongOrganisation(t *testing.T) {
 	if a, err := w.server.Check(tokens.AccessToken); err != nil || a.Person != "" || a.Org != acme {
 		t.Errorf("got %+v, %v", a, err)
 	}
-	want(t, "a service app is no person", status(b.fetch(http.MethodGet, "/identity/scim/v1/Users/me", tokens.AccessToken)), http.StatusNotFound)
+	want(t, "a service app is no person", status(b.fetch(http.MethodGet, "/v1/userinfo", tokens.AccessToken)), http.StatusForbidden)
 	refreshed, got := b.call("/v1/access_token", app.form("grant_type", "refresh_token", "refresh_token", tokens.RefreshToken))
 	want(t, "refresh of a service app", refreshed, http.StatusOK)
 	try(w, w.server.Forbid(app.ID, w.person("emil").ID)) // of another organisation: nothing happens here

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"lockstep/token"
@@ -177,53 +176,6 @@ func (s *Server) userClaims(w http.ResponseWriter, r *http.Request, _ door) erro
 		}
 	}
 	return writeJSON(w, http.StatusOK, answer)
-}
-
-// legacyEmail is an address in the first SCIM.
-type legacyEmail struct {
-	Primary bool   `json:"primary"`
-	Type    string `json:"type"`
-	Value   string `json:"value"`
-}
-
-// usersMe is the user-info of older applications: the person as Webex's SCIM 1.1 shows them.
-func (s *Server) usersMe(w http.ResponseWriter, r *http.Request, at door) error {
-	a, _, err := s.bearer(r)
-	if err != nil {
-		return err
-	}
-	p, ok := s.config.People.Person(a.Person)
-	if !ok {
-		return &refusal{status: http.StatusNotFound, code: "invalid_request", detail: "A service app is no person."}
-	}
-	entitlements := []string{"spark", "webex-squared"}
-	if p.Agent {
-		entitlements = append(entitlements, "cloud-contact-center")
-	}
-	type name struct {
-		Given  string `json:"givenName,omitempty"`
-		Family string `json:"familyName,omitempty"`
-	}
-	return writeJSON(w, http.StatusOK, struct {
-		Schemas      []string          `json:"schemas"`
-		ID           string            `json:"id"`
-		UserName     string            `json:"userName"`
-		Emails       []legacyEmail     `json:"emails"`
-		Name         name              `json:"name"`
-		DisplayName  string            `json:"displayName"`
-		Active       bool              `json:"active"`
-		Entitlements []string          `json:"entitlements"`
-		Roles        []string          `json:"roles,omitempty"`
-		Meta         map[string]string `json:"meta"`
-	}{
-		Schemas:  []string{"urn:scim:schemas:core:1.0", "urn:scim:schemas:extension:cisco:commonidentity:1.0"},
-		ID:       p.ID,
-		UserName: p.Login, Emails: []legacyEmail{{true, "work", p.Login}}, Name: name{p.GivenName, p.FamilyName}, DisplayName: p.Display,
-		Active: true, Entitlements: entitlements, Roles: slices.Clone(p.Roles),
-		Meta: map[string]string{
-			"organizationID": p.Org, "location": at.base + "/identity/scim/" + p.Org + "/v1/Users/" + p.ID,
-		},
-	})
 }
 
 // tokenExpiry tells when the bearer's token expires, in milliseconds.

@@ -79,14 +79,6 @@ func TestIDToken(t *testing.T) {
 	} {
 		want(t, name, told[name], value)
 	}
-	_, legacy := b.fetch(http.MethodGet, "/identity/scim/v1/Users/me", text(got, "access_token"))
-	want(t, "id", text(legacy, "id"), grace.ID)
-	want(t, "userName", text(legacy, "userName"), grace.Login)
-	emails, _ := legacy["emails"].([]any)
-	email, _ := emails[0].(map[string]any)
-	want(t, "emails", text(email, "value"), grace.Login)
-	name, _ := legacy["name"].(map[string]any)
-	want(t, "name.givenName", text(name, "givenName"), "Grace")
 
 	// Fewer scopes tell less; without openid user-info tells nothing.
 	_, got = b.call("/v1/access_token", c.form("code", b.authorize(c.query("scope", "openid", "nonce", "n"), "grace").Get("code")))

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/hex"
+	"net/http"
 	"sync"
 	"time"
 
@@ -20,18 +21,28 @@ type Config struct {
 	BaseURL string
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
-	// SignedIn is told of every sign-in. Nil is nobody. It is called without any lock held.
-	SignedIn func(SignIn)
+	// Noted is told of every sign-in and sign-out. Nil is nobody. It is called without any lock held.
+	Noted func(SignIn)
 }
 
-// SignIn says that somebody signed in with a browser.
+// SignIn says that somebody signed in with a browser, was refused, or signed out.
 type SignIn struct {
-	At     time.Time
-	Person string
-	Org    string
-	Client string // the client's name; "" when they signed in for no client
-	Remote string // the address that the browser came from
-	Agent  string // the browser, as it calls itself
+	At      time.Time
+	Person  string
+	Org     string
+	Address string // of the browser
+	Agent   string // the browser, as it calls itself
+	Failed  bool
+	Logout  bool
+}
+
+// note tells of a sign-in.
+func (s *Server) note(r *http.Request, who SignIn) {
+	if s.config.Noted == nil {
+		return
+	}
+	who.At, who.Agent, who.Address = s.now(), r.UserAgent(), hostname(r.RemoteAddr)
+	s.config.Noted(who)
 }
 
 // Server is an id broker with all its clients. It is safe for many goroutines.

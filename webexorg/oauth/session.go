@@ -104,9 +104,14 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
+	hash := token.HashOf(c.Value)
 	s.mu.Lock()
-	delete(s.sessions, token.HashOf(c.Value))
+	x := s.sessions[hash]
+	delete(s.sessions, hash)
 	s.mu.Unlock()
+	if x != nil {
+		s.note(r, SignIn{Person: x.Person, Org: x.Org, Logout: true})
+	}
 	http.SetCookie(w, &http.Cookie{Name: c.Name, Path: "/", MaxAge: -1, HttpOnly: true, Secure: s.secure(r), SameSite: http.SameSiteLaxMode})
 }
 

@@ -115,6 +115,7 @@ func (s *Server) postSignIn(w http.ResponseWriter, r *http.Request, at door) err
 	}
 	epoch, ok := s.config.People.Standing(p.ID)
 	if !ok {
+		s.note(r, SignIn{Person: p.ID, Org: p.Org, Failed: true})
 		return again("This account is not active: it cannot sign in.")
 	}
 	if !s.fits(login{Org: p.Org}, at) {
@@ -125,6 +126,7 @@ func (s *Server) postSignIn(w http.ResponseWriter, r *http.Request, at door) err
 		return refuse("invalid_request", "The address to go on to is not one of this id broker.")
 	}
 	s.signIn(w, r, p, epoch)
+	s.note(r, SignIn{Person: p.ID, Org: p.Org})
 	return seeOther(w, r, local)
 }
 
