@@ -50,30 +50,32 @@ type End struct {
 
 // Action is one row: plan line, intention, log line and undo image.
 type Action struct {
-	ID      lockstep.ActionID
-	Job     lockstep.JobID
-	Cycle   lockstep.CycleID
-	Kind    rule.Kind
-	Lane    Lane
-	Rank    int // order within the lane: a manager's create has a lower rank than his people's
-	Source  End
-	Target  End // ID is "" before a create
-	Before  scim.Object
-	After   scim.Object
-	Refers  string // a create: source id of the manager; a refer row: AddOnly, RemoveOnly or both
-	Reason  rule.Reason
-	Seen    Seen
-	State   ActionState
-	Code    lockstep.Code
-	Detail  string
-	Attempt int
-	Epoch   int64
-	Decided Decision
-	Expires time.Time
-	Undoes  lockstep.ActionID
-	Planned time.Time
-	Opened  time.Time
-	Ended   time.Time
+	ID     lockstep.ActionID
+	Job    lockstep.JobID
+	Cycle  lockstep.CycleID
+	Kind   rule.Kind
+	Lane   Lane
+	Rank   int // order within the lane: a manager's create has a lower rank than his people's
+	Source End
+	Target End // ID is "" before a create
+	Before scim.Object
+	After  scim.Object
+	Refers string // a create: source id of the manager whom its References name, by which creates are ordered
+	// References is all that the row writes or takes away beside values: of a create what rides along.
+	References []RowReference
+	Reason     rule.Reason
+	Seen       Seen
+	State      ActionState
+	Code       lockstep.Code
+	Detail     string
+	Attempt    int
+	Epoch      int64
+	Decided    Decision
+	Expires    time.Time
+	Undoes     lockstep.ActionID
+	Planned    time.Time
+	Opened     time.Time
+	Ended      time.Time
 }
 
 // Transition moves one row from the state that it must have to another. Rows that the store has moved meanwhile stay as they
@@ -97,11 +99,28 @@ type Seen struct {
 	Config  int64  `json:"config,omitempty"`  // of the job
 }
 
-// What a refer row may do. When the guard holds back removals, what is added goes on in a row of its own.
-const (
-	AddOnly    = "add"
-	RemoveOnly = "remove"
-)
+// RowReference is a reference that a row writes or takes away.
+type RowReference struct {
+	Attribute string
+	To        End    // the other end, at the source; the name may be "" when the object was not known yet
+	Target    string // its id at the target; "" when it gets one by the same plan
+	Gone      bool   // it is taken away
+}
+
+// Made is a planned row that brings an object to the target.
+type Made struct {
+	ID         lockstep.ActionID
+	Kind       rule.Kind // Create or Link
+	Source     connection.Ref
+	Refers     string // Action.Refers
+	References bool   // its References are set
+}
+
+// Carried sets the References of a planned row, and with them Refers when there are none.
+type Carried struct {
+	ID         lockstep.ActionID
+	References []RowReference
+}
 
 // Decision is who approved or rejected a held action, and when.
 type Decision struct {
@@ -137,15 +156,6 @@ type ReferenceRow struct {
 	To        connection.Ref
 	Wanted    bool
 	Written   bool
-}
-
-// Waiting is how many references of one attribute, to objects of one type, wait to be added to an object or removed from it.
-type Waiting struct {
-	From      connection.Ref
-	Attribute string
-	To        string // the type
-	Adds      int
-	Removes   int
 }
 
 // Listed is an object of the target while a cycle matches.

@@ -93,6 +93,7 @@ type item struct {
 	link    plan.Link
 	carried []plan.ReferenceRow // references that ride along
 	kept    []plan.ReferenceRow // those that went through although the call was refused
+	waiting int                 // references that the row names and whose other end is not at the target
 	manager *item               // whose create must end first
 	resumed bool                // an earlier attempt may have been sent
 	found   *connection.Object  // there already: adopted instead of created
@@ -186,6 +187,9 @@ func stageOf(a plan.Action) int {
 	if a.Lane == plan.LaneRefer {
 		return 2
 	}
+	if a.Kind == rule.Refer { // what refers to an object that is deleted lets go of it before
+		return -1
+	}
 	if a.Source.Type == connection.GroupType && a.Lane == plan.LaneCreate {
 		return 1
 	}
@@ -251,8 +255,8 @@ func (a *applier) operations(ctx context.Context, rows []plan.Action) ([]*item, 
 		items[i].Attempt++ // as Opened has stored it
 		items[i].Epoch, items[i].State = a.job.Epoch, plan.Open
 		refs[row.Source.Type] = append(refs[row.Source.Type], row.Source.ID)
-		if row.Refers != "" {
-			refs[connection.UserType] = append(refs[connection.UserType], row.Refers)
+		for _, ref := range row.References {
+			refs[ref.To.Type] = append(refs[ref.To.Type], ref.To.ID)
 		}
 	}
 	links := map[connection.Ref]plan.Link{}
@@ -270,18 +274,9 @@ func (a *applier) operations(ctx context.Context, rows []plan.Action) ([]*item, 
 		if it.Kind != rule.Create && it.link.Target != "" {
 			it.op.Ref.ID = it.link.Target
 		}
-		switch {
-		case it.Kind == rule.Create:
-			a.carryManager(it, links)
-		case it.Kind == rule.Link && it.Source.Type == connection.UserType:
+		a.carry(it, links)
+		if it.Source.Type == connection.UserType && (it.Kind == rule.Create || it.Kind == rule.Link) {
 			a.register(it)
-		}
-	}
-	if len(rows) > 0 && (stageOf(rows[0]) > 0) {
-		for _, it := range items {
-			if err := a.carryEdges(ctx, it); err != nil {
-				return nil, err
-			}
 		}
 	}
 	return items, nil
@@ -295,76 +290,40 @@ func (a *applier) loadLinks(ctx context.Context, typ string, ids []string, into 
 	return err
 }
 
-// carryManager lets the manager's reference ride in the create: at once when he is linked, after his own create when that is
-// on its way. A ring is not waited for.
-func (a *applier) carryManager(it *item, links map[connection.Ref]plan.Link) {
-	if it.Source.Type == connection.UserType {
-		defer a.register(it)
-	}
-	if it.Refers == "" {
-		return
-	}
-	to := connection.Ref{Type: connection.UserType, ID: it.Refers}
-	edge := plan.ReferenceRow{From: it.Source.Ref, Attribute: connection.Manager, To: to, Wanted: true, Written: true}
-	if l := links[to]; l.Target != "" {
-		it.op.Add = append(it.op.Add, connection.Reference{Attribute: connection.Manager, To: connection.Ref{Type: it.Target.Type, ID: l.Target}})
+// carry puts the references that the row names into the call. Those whose other end has no id at the target, since its create
+// failed, are left out and wait. A manager whose own create is on its way is waited for; a ring is not.
+func (a *applier) carry(it *item, links map[connection.Ref]plan.Link) {
+	for _, ref := range it.References {
+		edge := plan.ReferenceRow{From: it.Source.Ref, Attribute: ref.Attribute, To: ref.To.Ref, Wanted: !ref.Gone, Written: !ref.Gone}
+		p := a.programs[ref.To.Type]
+		if p == nil {
+			continue
+		}
+		target := links[ref.To.Ref].Target
+		if m := a.items[ref.To.ID]; target == "" && m != nil && it.Kind == rule.Create && ref.Attribute == connection.Manager {
+			it.manager = m // handed out before this one, so waiting for it comes to an end
+			it.carried = append(it.carried, edge)
+			continue
+		}
+		if target == "" {
+			it.waiting++
+			continue
+		}
+		to := connection.Reference{Attribute: ref.Attribute, To: connection.Ref{Type: p.targetType, ID: target}}
+		if ref.Gone {
+			it.op.Remove = append(it.op.Remove, to)
+		} else {
+			it.op.Add = append(it.op.Add, to)
+		}
 		it.carried = append(it.carried, edge)
-		return
 	}
-	if m := a.items[it.Refers]; m != nil { // handed out before this one, so waiting for it comes to an end
-		it.manager = m
-		it.carried = append(it.carried, edge)
+	if it.Kind == rule.Refer && len(it.carried) == 0 {
+		it.end = pointless
 	}
 }
 
 // register makes a create known to those who refer to it. Managers come first.
 func (a *applier) register(it *item) { a.items[it.Source.ID] = it }
-
-// carryEdges puts the references that wait, and whose other end is linked, into the call: at most as many as the target takes.
-func (a *applier) carryEdges(ctx context.Context, it *item) error {
-	limit := a.to.MaxMembers
-	if limit <= 0 {
-		limit = 1000
-	}
-	q := plan.ReferenceQuery{From: []connection.Ref{it.Source.Ref}, Ready: true, Limit: limit}
-	if it.Kind == rule.Create { // it is not linked yet
-		q.Ready, q.Waiting = false, true
-	} else {
-		q.Adds, q.Removes = it.Refers == plan.AddOnly, it.Refers == plan.RemoveOnly
-	}
-	edges, err := a.Store.References(ctx, a.job.Tenant, a.job.ID, q)
-	if err != nil {
-		return err
-	}
-	byType := map[string][]string{}
-	for _, e := range edges {
-		byType[e.To.Type] = append(byType[e.To.Type], e.To.ID)
-	}
-	links := map[connection.Ref]plan.Link{}
-	for typ, ids := range byType {
-		if err := a.loadLinks(ctx, typ, ids, links); err != nil {
-			return err
-		}
-	}
-	for _, e := range edges {
-		target := links[e.To].Target
-		if target == "" || !a.brings(e.From.Type, e.Attribute, e.To.Type) {
-			continue
-		}
-		ref := connection.Reference{Attribute: e.Attribute, To: connection.Ref{Type: a.programs[e.To.Type].targetType, ID: target}}
-		if e.Wanted {
-			it.op.Add = append(it.op.Add, ref)
-		} else {
-			it.op.Remove = append(it.op.Remove, ref)
-		}
-		e.Written = e.Wanted
-		it.carried = append(it.carried, e)
-	}
-	if it.Kind == rule.Refer && len(it.carried) == 0 { // written in the meantime
-		it.end = pointless
-	}
-	return nil
-}
 
 // drain waits until at most n rows are open.
 func (a *applier) drain(ctx context.Context, n int) {

@@ -3,6 +3,7 @@ package provision
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -21,16 +22,20 @@ func (a *applier) outcome(it *item, b *Batch) {
 		to.To, to.Code, to.Detail = plan.Open, it.Code, it.Detail
 	case it.end == unsent:
 		to.To, to.At = plan.Planned, time.Time{}
+		b.Written = append(b.Written, it.kept...)
 	case it.end == uncertain:
 		to.To, to.Code, to.Detail = plan.Open, lockstep.CodeTargetNotListed, text(it.result.Err)
 	case it.end == answered && it.result.Err != nil:
 		a.failure(it, &to, now, b)
 	case it.end == pointless && it.Kind == rule.Refer:
-		to.To, to.Detail = plan.Skipped, "nothing was left to do: the references are as they should be"
+		to.To, to.Detail = plan.Skipped, "nothing was left to do: no other end of the references is at the target"
 	default:
 		to.To, to.Target = plan.Done, it.result.ID
 		if it.result.Same {
 			to.To, to.Detail = plan.Skipped, "nothing was left to do: the object was as it was to be already"
+		}
+		if it.waiting > 0 {
+			to.Detail = fmt.Sprintf("%d of %d references wait: their other end is not at the target", it.waiting, len(it.References))
 		}
 		a.success(it, b)
 	}

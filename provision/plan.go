@@ -455,6 +455,7 @@ func (r *run) action(c *candidate, d rule.Decision, before scim.Object) plan.Act
 		for _, e := range c.References {
 			if e.Attribute == connection.Manager {
 				a.Refers = e.To.ID
+				a.References = []plan.RowReference{{Attribute: e.Attribute, To: plan.End{Ref: e.To}}}
 			}
 		}
 	}

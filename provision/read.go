@@ -279,28 +279,30 @@ func (r *run) takeMore(ctx context.Context, objects []connection.Object, gone []
 	return r.commit(ctx, b)
 }
 
-// rank ends planning: harm is held, creates get their order, waiting references get their rows. Then the plan is applied, or
-// waits for review.
+// rank ends planning: harm is held, creates get their order, references get their rows. Then the plan is applied, or waits for
+// review. When it is cut off it begins anew, and leaves alone what is there already.
 func (r *run) rank(ctx context.Context) error {
-	var b Batch
+	var m made
 	if r.cycle.Counts.Planned > 0 {
-		held, err := r.guard(ctx)
-		if err != nil {
+		b := Batch{Cycle: r.cycle}
+		var err error
+		if b.Moved, err = r.guard(ctx); err != nil {
 			return err
 		}
-		b.Actions = held
-		if b.Ranks, err = r.ranks(ctx); err != nil {
+		if m, err = r.order(ctx, &b); err != nil {
+			return err
+		}
+		if err := r.commit(ctx, b); err != nil {
 			return err
 		}
 	}
-	refers, err := r.refers(ctx, false)
-	if err != nil {
+	if err := r.references(ctx, m, false); err != nil {
 		return err
 	}
-	b.Actions = append(b.Actions, refers...)
-	r.cycle.Counts.Planned += len(refers)
-	if !r.job.Manual || r.cycle.Counts.Planned == 0 && len(b.Actions) == 0 {
-		if r.moveCursor(); r.cycle.Counts.Planned == 0 && len(b.Actions) == 0 { // else what is held has to be kept
+	b := Batch{Cycle: r.cycle}
+	nothing := r.cycle.Counts.Planned+r.cycle.Counts.Held == 0
+	if !r.job.Manual || nothing {
+		if r.moveCursor(); nothing { // else what is held has to be kept
 			return r.end(ctx)
 		}
 		r.cycle.Phase = Applying
@@ -308,12 +310,11 @@ func (r *run) rank(ctx context.Context) error {
 	} else {
 		r.cycle.Phase = Review
 	}
-	b.Cycle = r.cycle
 	return r.commit(ctx, b)
 }
 
 // guard holds the planned rows of each kind of harm that goes too far.
-func (r *run) guard(ctx context.Context) ([]plan.Action, error) {
+func (r *run) guard(ctx context.Context) ([]plan.Transition, error) {
 	tally, err := r.Store.Tally(ctx, r.job.Tenant, r.job.ID, r.cycle.ID)
 	if err != nil {
 		return nil, err
@@ -341,11 +342,11 @@ func (r *run) guard(ctx context.Context) ([]plan.Action, error) {
 		}
 	}
 	held := r.job.Policy.Guard.Guard(tolls(harm, tally.Linked))
-	var rows []plan.Action
+	var rows []plan.Transition
 	for _, a := range all {
 		if h, ok := harmOf(a); ok && a.Decided.At.IsZero() && slices.Contains(held, h) {
 			hold(&a, h)
-			rows = append(rows, a)
+			rows = append(rows, plan.Transition{ID: a.ID, From: plan.Planned, To: a.State, Code: a.Code, Detail: a.Detail})
 		}
 	}
 	r.alarmed = len(rows) > 0
@@ -383,35 +384,83 @@ func harmOf(a plan.Action) (rule.Harm, bool) {
 // ring is the rank of people who report to each other in a circle, and of who reports to them.
 const ring = groupRank - 1
 
-// ranks orders the planned creates so that a manager comes before his people. Whoever is part of a ring comes last; his
-// reference is written later.
-func (r *run) ranks(ctx context.Context) ([]Rank, error) {
-	type create struct {
-		id     lockstep.ActionID
-		refers string
+// order puts the planned creates into the order in which a manager comes before their people, and returns all that the cycle
+// brings to the target. A create keeps the reference to its manager when that is there by then; otherwise the reference
+// gets a row of its own, or waits.
+func (r *run) order(ctx context.Context, b *Batch) (made, error) {
+	m := made{}
+	if err := r.Store.Made(ctx, r.job.Tenant, r.job.ID, r.cycle.ID, func(row plan.Made) { m[row.Source] = row }); err != nil {
+		return nil, err
 	}
-	creates := map[string]create{} // by source id
-	err := r.Store.Creates(ctx, r.job.Tenant, r.job.ID, r.cycle.ID, func(id lockstep.ActionID, source, refers string) {
-		creates[source] = create{id, refers}
-	})
+	depth := depths(m)
+	linked, err := r.managers(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	ordered := true // ids rise with time: who was met first is applied first
-	for _, c := range creates {
-		m, created := creates[c.refers]
-		ordered = ordered && (!created || m.id < c.id)
+	for ref, row := range m {
+		if d := depth[ref]; d > 0 {
+			b.Ranks = append(b.Ranks, Rank{row.ID, d})
+		}
+		if row.Refers == "" {
+			continue
+		}
+		manager := connection.Ref{Type: connection.UserType, ID: row.Refers}
+		if _, comes := m[manager]; linked[row.Refers] || comes && depth[ref] < ring {
+			continue
+		}
+		b.Carried = append(b.Carried, plan.Carried{ID: row.ID})
+		row.Refers = ""
+		m[ref] = row
 	}
+	return m, nil
+}
+
+// managers returns the source ids of those managers of people who are created that are at the target already.
+func (r *run) managers(ctx context.Context, m made) (map[string]bool, error) {
+	asked := map[string]bool{}
+	var ids []string
+	for _, row := range m {
+		if _, comes := m[connection.Ref{Type: connection.UserType, ID: row.Refers}]; row.Refers != "" && !comes && !asked[row.Refers] {
+			asked[row.Refers] = true
+			ids = append(ids, row.Refers)
+		}
+	}
+	linked := map[string]bool{}
+	if len(ids) == 0 {
+		return linked, nil
+	}
+	links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, plan.LinkQuery{Type: connection.UserType, Sources: ids, Limit: len(ids)})
+	for _, l := range links {
+		linked[l.Source.ID] = l.Target != ""
+	}
+	return linked, err
+}
+
+// depths returns how many managers who are created too are above each of those who are created; ring for whoever is part of a
+// circle or reports to one. It is empty when the rows are in order as they are: ids rise with time, and who was met first
+// is applied first.
+func depths(m made) map[connection.Ref]int {
+	manager := func(of connection.Ref) connection.Ref {
+		return connection.Ref{Type: connection.UserType, ID: m[of].Refers}
+	}
+	ordered := true
+	for ref, row := range m {
+		above, comes := m[manager(ref)]
+		ordered = ordered && (!comes || above.ID < row.ID)
+	}
+	depth := map[connection.Ref]int{}
 	if ordered {
-		return nil, nil
+		return depth
 	}
-	depth := make(map[string]int, len(creates))
-	var way []string
-	for source := range creates {
+	var way []connection.Ref
+	for ref, row := range m {
+		if row.Refers == "" && ref.Type != connection.UserType {
+			continue
+		}
 		way = way[:0]
 		above := -1 // rank of whom the way leads to; nobody who is created
-		for at := source; ; at = creates[at].refers {
-			if _, created := creates[at]; !created {
+		for at := ref; ; at = manager(at) {
+			if _, comes := m[at]; !comes {
 				break
 			}
 			if d, met := depth[at]; met {
@@ -426,11 +475,5 @@ func (r *run) ranks(ctx context.Context) ([]Rank, error) {
 			depth[w] = above
 		}
 	}
-	ranks := make([]Rank, 0, len(creates))
-	for source, c := range creates {
-		if depth[source] > 0 {
-			ranks = append(ranks, Rank{c.id, depth[source]})
-		}
-	}
-	return ranks, nil
+	return depth
 }

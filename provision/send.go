@@ -27,7 +27,11 @@ const (
 func (a *applier) send(ctx context.Context, batch []*item) {
 	live := make([]*item, 0, len(batch))
 	for _, it := range batch {
-		if it.end == answered && a.complete(ctx, it) {
+		switch {
+		case it.end != answered || !a.complete(ctx, it):
+		case it.Kind == rule.Refer && len(it.carried) > a.memberLimit():
+			a.inPieces(ctx, it, a.memberLimit())
+		default:
 			live = append(live, it)
 		}
 	}
@@ -169,48 +173,74 @@ func (a *applier) again(ctx context.Context, it *item, try int) bool {
 // narrow sends references that were refused together again in halves, until only those are left that the target will not have.
 // One member that is unknown there must not keep the others out.
 func (a *applier) narrow(ctx context.Context, it *item) {
-	all, refused := it.carried, it.result
-	if len(all) < 2 || lockstep.Describe(lockstep.CodeOf(refused.Err)).Class == lockstep.Heals {
+	if len(it.carried) < 2 || lockstep.Describe(lockstep.CodeOf(it.result.Err)).Class == lockstep.Heals {
 		return
 	}
-	refs := append(slices.Clone(it.op.Add), it.op.Remove...)
-	slices.SortStableFunc(all, func(x, y plan.ReferenceRow) int { return cmp.Compare(boolInt(y.Wanted), boolInt(x.Wanted)) }) // as in refs
-	bad := 0
-	var try func(from, to int) bool
-	try = func(from, to int) bool {
-		it.op.Add, it.op.Remove = nil, nil
-		for i := from; i < to; i++ {
-			if all[i].Wanted {
-				it.op.Add = append(it.op.Add, refs[i])
-			} else {
-				it.op.Remove = append(it.op.Remove, refs[i])
-			}
+	a.inPieces(ctx, it, (len(it.carried)+1)/2)
+}
+
+// pieces is the references of one row on their way, some at a time.
+type pieces struct {
+	*applier
+	it      *item
+	refs    []connection.Reference
+	refused connection.Result // the last one that was refused by itself
+	bad     int
+}
+
+// inPieces sends the references of a row in calls of at most size, and what is refused in halves. What went through is kept
+// whatever becomes of the rest.
+func (a *applier) inPieces(ctx context.Context, it *item, size int) {
+	// The order is that of the call: what is added, then what is removed.
+	slices.SortStableFunc(it.carried, func(x, y plan.ReferenceRow) int { return cmp.Compare(boolInt(y.Wanted), boolInt(x.Wanted)) })
+	p := &pieces{applier: a, it: it, refs: append(slices.Clone(it.op.Add), it.op.Remove...)}
+	all := it.carried
+	for from := 0; from < len(all); from += size {
+		if !p.try(ctx, from, min(from+size, len(all))) {
+			return
 		}
-		results, err := a.once(ctx, []*item{it})
-		switch {
-		case err != nil || lockstep.Describe(lockstep.CodeOf(results[0].Err)).Class == lockstep.Heals && results[0].Err != nil:
-			return false // the rest waits
-		case results[0].Err == nil:
-			it.kept = append(it.kept, all[from:to]...)
-		case to-from == 1:
-			bad++
-			refused = results[0]
-		default:
-			half := (from + to) / 2
-			return try(from, half) && try(half, to)
-		}
-		return true
 	}
-	half := len(all) / 2
-	if try(0, half) && try(half, len(all)) && bad == 0 {
-		it.result, it.carried = connection.Result{ID: it.op.Ref.ID}, it.kept // together they were too many, one by one they were not
+	if p.bad == 0 { // together they were too many, one by one they were not
+		it.result, it.carried = connection.Result{ID: it.op.Ref.ID}, it.kept
 		return
 	}
-	it.result = refused
+	it.result = p.refused
 	it.result.Err = &lockstep.Error{
-		Code: lockstep.CodeOf(refused.Err), Err: refused.Err,
-		Detail: fmt.Sprintf("%d of %d references of %s were refused, %d were written", bad, len(all), it.Target.Name, len(it.kept)),
+		Code: lockstep.CodeOf(p.refused.Err), Err: p.refused.Err,
+		Detail: fmt.Sprintf("%d of %d references of %s were refused, %d were written", p.bad, len(all), it.Target.Name, len(it.kept)),
 	}
+}
+
+// try sends a range of the references. It reports whether there is any use in going on: not when the failure would meet the
+// rest, too.
+func (p *pieces) try(ctx context.Context, from, to int) bool {
+	it := p.it
+	it.op.Add, it.op.Remove = nil, nil
+	for i := from; i < to; i++ {
+		if it.carried[i].Wanted {
+			it.op.Add = append(it.op.Add, p.refs[i])
+		} else {
+			it.op.Remove = append(it.op.Remove, p.refs[i])
+		}
+	}
+	results, err := p.once(ctx, []*item{it})
+	switch {
+	case err != nil:
+		it.end = unsent
+		return false
+	case results[0].Err == nil:
+		it.kept = append(it.kept, it.carried[from:to]...)
+	case lockstep.Describe(lockstep.CodeOf(results[0].Err)).Class == lockstep.Heals:
+		it.result = results[0]
+		return false // the rest waits
+	case to-from == 1:
+		p.bad++
+		p.refused = results[0]
+	default:
+		half := (from + to) / 2
+		return p.try(ctx, from, half) && p.try(ctx, half, to)
+	}
+	return true
 }
 
 func boolInt(b bool) int {

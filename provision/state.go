@@ -150,6 +150,7 @@ type Batch struct {
 	Opened  []lockstep.ActionID // planned → open, with epoch, attempt+1 and time
 	Moved   []plan.Transition   // all of them, or nothing of the batch is written and the error is lockstep.CodePlanStale
 	Ranks   []Rank
+	Carried []plan.Carried
 	Links   []plan.Link         // inserted or replaced by source
 	Due     []connection.Ref    // source refs: looked at again as soon as may be
 	Unlink  []connection.Ref    // source refs: the link and its edges go
@@ -180,8 +181,8 @@ type Knowledge interface {
 	Links(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.LinkQuery) ([]plan.Link, error)
 	Listed(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, typ string, keys []plan.Key) ([]plan.Listed, error)
 	References(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.ReferenceQuery) ([]plan.ReferenceRow, error)
-	// Waiting sums up the references that wait while both their ends are linked, in the order of their owners.
-	Waiting(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) ([]plan.Waiting, error)
+	// EachWaiting calls f with each reference that waits to be written or taken away, in the order of the objects that have them.
+	EachWaiting(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, f func(plan.ReferenceRow) error) error
 	// CountReferences counts the references of the attribute that are written at the target.
 	CountReferences(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, attribute string) (int, error)
 }
@@ -189,8 +190,8 @@ type Knowledge interface {
 // Rows is a job's action rows.
 type Rows interface {
 	Actions(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.ActionQuery) ([]plan.Action, error)
-	// Creates calls f with id, source id and manager's source id of each planned create of the cycle.
-	Creates(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID, f func(id lockstep.ActionID, source, refers string)) error
+	// Made calls f with each planned create and link of the cycle.
+	Made(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID, f func(plan.Made)) error
 	Tally(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID) (plan.Tally, error)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,10 +22,12 @@ import (
 type scripted struct {
 	*world
 	connection.Target
+	mu    sync.Mutex
 	apply func(connection.Operation) *connection.Result // instead of the call; nil lets it through
 	lost  func(connection.Operation) bool               // the call is made and its answer lost
 	find  func(values []string) error
 	sent  []string
+	calls []connection.Operation
 	found []string
 }
 
@@ -49,6 +52,9 @@ func (s *scripted) Apply(ctx context.Context, ops []connection.Operation) []conn
 	results := make([]connection.Result, len(ops))
 	for i, op := range ops {
 		s.sent = append(s.sent, string(op.Kind)+" "+op.Name)
+		s.mu.Lock()
+		s.calls = append(s.calls, op)
+		s.mu.Unlock()
 		if s.apply != nil {
 			if r := s.apply(op); r != nil {
 				results[i] = *r

@@ -10,21 +10,22 @@ import (
 	"strings"
 
 	"lockstep"
+	"lockstep/connection"
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
 )
 
 const actionColumns = `id, cycle, state, kind, lane, rank, source_type, source_id, source_name, target_type, target_id, target_name, refers,
-	code, detail, attempt, epoch, expires, undoes, planned, opened, ended, seen, decided, reason, before_doc, after_doc`
+	code, detail, attempt, epoch, expires, undoes, planned, opened, ended, seen, decided, reason, before_doc, after_doc, refs`
 
-var upsertActions = bulk{lead: []string{"BIGINT"}, n: 28, text: "INSERT INTO action (job, " + actionColumns + `, search) VALUES @rows
+var upsertActions = bulk{lead: []string{"BIGINT"}, n: 29, text: "INSERT INTO action (job, " + actionColumns + `, search) VALUES @rows
 	ON CONFLICT (job, id) DO UPDATE SET cycle = excluded.cycle, state = excluded.state, kind = excluded.kind, lane = excluded.lane,
 		rank = excluded.rank, source_type = excluded.source_type, source_id = excluded.source_id, source_name = excluded.source_name,
 		target_type = excluded.target_type, target_id = excluded.target_id, target_name = excluded.target_name, refers = excluded.refers,
 		code = excluded.code, detail = excluded.detail, attempt = excluded.attempt, epoch = excluded.epoch, expires = excluded.expires,
 		undoes = excluded.undoes, planned = excluded.planned, opened = excluded.opened, ended = excluded.ended, seen = excluded.seen,
-		decided = excluded.decided, reason = excluded.reason, before_doc = excluded.before_doc, after_doc = excluded.after_doc,
+		decided = excluded.decided, reason = excluded.reason, before_doc = excluded.before_doc, after_doc = excluded.after_doc, refs = excluded.refs,
 		search = excluded.search`}
 
 func (w batch) actions(all []plan.Action) error {
@@ -37,7 +38,7 @@ func appendAction(args []any, a *plan.Action) []any {
 	return append(args, string(a.ID), string(a.Cycle), string(a.State), string(a.Kind), int64(a.Lane), int64(a.Rank),
 		a.Source.Type, a.Source.ID, a.Source.Name, a.Target.Type, a.Target.ID, a.Target.Name, a.Refers, string(a.Code), a.Detail,
 		int64(a.Attempt), a.Epoch, millis(a.Expires), string(a.Undoes), millis(a.Planned), millis(a.Opened), millis(a.Ended),
-		seenText(a.Seen), decidedText(a.Decided), reasonText(a.Reason), document(a.Before), document(a.After), searchText(a))
+		seenText(a.Seen), decidedText(a.Decided), reasonText(a.Reason), document(a.Before), document(a.After), refsText(a.References), searchText(a))
 }
 
 // searchText is what people search in: the names of both ends.
@@ -47,6 +48,46 @@ func searchText(a *plan.Action) string {
 		return source
 	}
 	return source + "\n" + target
+}
+
+// refsText is how references are kept: a JSON array of arrays of strings, since a group's create has hundreds.
+func refsText(refs []plan.RowReference) string {
+	if len(refs) == 0 {
+		return ""
+	}
+	all := make([][6]string, len(refs))
+	for i, r := range refs {
+		all[i] = [6]string{r.Attribute, r.To.Type, r.To.ID, r.To.Name, r.Target, ""}
+		if r.Gone {
+			all[i][5] = "gone"
+		}
+	}
+	return plain(all)
+}
+
+func refsOf(text string) ([]plan.RowReference, error) {
+	var all [][6]string
+	if err := parse(text, &all); err != nil || len(all) == 0 {
+		return nil, err
+	}
+	refs := make([]plan.RowReference, len(all))
+	for i, a := range all {
+		refs[i] = plan.RowReference{
+			Attribute: a[0], To: plan.End{Ref: connection.Ref{Type: a[1], ID: a[2]}, Name: a[3]}, Target: a[4], Gone: a[5] != "",
+		}
+	}
+	return refs, nil
+}
+
+var carryReferences = bulk{lead: []string{"BIGINT"}, cols: []string{"TEXT", "TEXT"}, text: `WITH v(job, id, refs) AS (VALUES @rows)
+	UPDATE action SET refs = v.refs, refers = CASE WHEN v.refs = '' THEN '' ELSE action.refers END FROM v
+	WHERE action.job = v.job AND action.id = v.id AND action.state = 'planned'`}
+
+func (w batch) carry(all []plan.Carried) error {
+	_, err := w.bulk(&carryReferences, []any{w.no}, len(all), func(args []any, i int) []any {
+		return append(args, string(all[i].ID), refsText(all[i].References))
+	})
+	return err
 }
 
 func seenText(s plan.Seen) string {
@@ -89,15 +130,18 @@ func parse(text string, into any) error {
 
 func scanAction(s scanner) (a plan.Action, err error) {
 	var expires, planned, opened, ended int64
-	var seen, decided, reason, before, after string
+	var seen, decided, reason, before, after, refs string
 	err = s.Scan(&a.ID, &a.Cycle, &a.State, &a.Kind, &a.Lane, &a.Rank, &a.Source.Type, &a.Source.ID, &a.Source.Name,
 		&a.Target.Type, &a.Target.ID, &a.Target.Name, &a.Refers, &a.Code, &a.Detail, &a.Attempt, &a.Epoch, &expires, &a.Undoes,
-		&planned, &opened, &ended, &seen, &decided, &reason, &before, &after)
+		&planned, &opened, &ended, &seen, &decided, &reason, &before, &after, &refs)
 	if err != nil {
 		return a, err
 	}
 	a.Expires, a.Planned, a.Opened, a.Ended = instant(expires), instant(planned), instant(opened), instant(ended)
 	if err := errors.Join(parse(seen, &a.Seen), parse(decided, &a.Decided), parse(reason, &a.Reason)); err != nil {
+		return a, fmt.Errorf("action %s: %w", a.ID, err)
+	}
+	if a.References, err = refsOf(refs); err != nil {
 		return a, fmt.Errorf("action %s: %w", a.ID, err)
 	}
 	if a.Before, err = object(before); err != nil {
@@ -259,20 +303,19 @@ func escapeLike(s string) string {
 	return strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(s)
 }
 
-// Creates calls f for each planned create of the cycle. It satisfies provision.Store.
-func (db *DB) Creates(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID, f func(id lockstep.ActionID, source, refers string)) error {
-	rows, err := db.query(ctx, "SELECT id, source_id, refers FROM action WHERE "+ofJob+" AND cycle = $3 AND state = 'planned' AND kind = 'create'",
-		string(tenant), string(job), string(cycle))
+// Made calls f for each planned create and link of the cycle. It satisfies provision.Store.
+func (db *DB) Made(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID, f func(plan.Made)) error {
+	rows, err := db.query(ctx, "SELECT id, kind, source_type, source_id, refers, refs <> '' FROM action WHERE "+ofJob+
+		" AND cycle = $3 AND state = 'planned' AND kind IN ('create', 'link')", string(tenant), string(job), string(cycle))
 	if err != nil {
 		return fmt.Errorf("read creates: %w", err)
 	}
 	for rows.Next() {
-		var id lockstep.ActionID
-		var source, refers string
-		if err := rows.Scan(&id, &source, &refers); err != nil {
+		var m plan.Made
+		if err := rows.Scan(&m.ID, &m.Kind, &m.Source.Type, &m.Source.ID, &m.Refers, &m.References); err != nil {
 			return errors.Join(fmt.Errorf("read creates: %w", err), rows.Close())
 		}
-		f(id, source, refers)
+		f(m)
 	}
 	return errors.Join(rows.Err(), rows.Close())
 }

@@ -35,7 +35,7 @@ func (p Provision) Commit(ctx context.Context, tenant lockstep.TenantID, id lock
 
 // weight estimates how many rows the batch writes.
 func weight(b *provision.Batch) int {
-	n := len(b.Actions) + len(b.Opened) + len(b.Moved) + len(b.Due) + len(b.Ranks) + len(b.Links) + len(b.Unlink) + len(b.Wanted) + len(b.Written) + len(b.Unwrite) + 2*len(b.Listed)
+	n := len(b.Actions) + len(b.Opened) + len(b.Moved) + len(b.Carried) + len(b.Due) + len(b.Ranks) + len(b.Links) + len(b.Unlink) + len(b.Wanted) + len(b.Written) + len(b.Unwrite) + 2*len(b.Listed)
 	return n
 }
 
@@ -62,6 +62,7 @@ func (w batch) write(b *provision.Batch) error {
 		{"moved actions", func() error { return w.move(b.Moved) }},
 		{"ranks", func() error { return w.rank(b.Ranks) }},
 		{"due objects", func() error { return w.due(b.Due) }},
+		{"carried references", func() error { return w.carry(b.Carried) }},
 		{"cycle", func() error { return w.cycle(b.Cycle) }},
 		{"job", func() error { return w.job(b.Job) }},
 	} {

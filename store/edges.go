@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -193,19 +194,23 @@ func (db *DB) References(ctx context.Context, tenant lockstep.TenantID, job lock
 	return all, nil
 }
 
-// Waiting sums up the references that can be written. It satisfies provision.Store.
-func (db *DB) Waiting(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID) ([]plan.Waiting, error) {
-	rows, err := db.query(ctx, "SELECT from_type, from_id, attribute, to_type, COUNT(*), SUM(CASE WHEN wanted THEN 1 ELSE 0 END) FROM edge WHERE "+ofJob+
-		" AND ready GROUP BY from_type, from_id, attribute, to_type ORDER BY from_type, from_id, attribute, to_type", string(tenant), string(job))
-	all, err := collect(rows, err, func(s scanner) (w plan.Waiting, err error) {
-		err = s.Scan(&w.From.Type, &w.From.ID, &w.Attribute, &w.To, &w.Removes, &w.Adds)
-		w.Removes -= w.Adds
-		return w, err
-	})
+// EachWaiting calls f with each reference whose wanted and written differ. It satisfies provision.Store.
+func (db *DB) EachWaiting(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, f func(plan.ReferenceRow) error) error {
+	rows, err := db.query(ctx, "SELECT "+edgeColumns+" FROM edge WHERE "+ofJob+
+		" AND wanted <> written ORDER BY from_type, from_id, attribute, to_type, to_id", string(tenant), string(job))
 	if err != nil {
-		return nil, fmt.Errorf("sum up references: %w", err)
+		return fmt.Errorf("read references: %w", err)
 	}
-	return all, nil
+	for rows.Next() {
+		e, err := scanEdge(rows)
+		if err == nil {
+			err = f(e)
+		}
+		if err != nil {
+			return errors.Join(err, rows.Close())
+		}
+	}
+	return errors.Join(rows.Err(), rows.Close())
 }
 
 // CountReferences counts the references that are written. It satisfies provision.Store.

@@ -33,8 +33,12 @@ func full(id string) plan.Action {
 		Source: plan.End{Ref: user, Name: "Zoé " + id}, Target: plan.End{Ref: connection.Ref{Type: "Person", ID: "t-" + id}, Name: "ZOE"},
 		Before: scim.Object{{Name: "title", Value: "a"}},
 		After:  scim.Object{{Name: "n", Value: int64(1)}, {Name: "active", Value: true}, {Name: "emails", Value: emails("x")}},
-		Refers: "boss", Reason: rule.Reason{Rule: "filter", Clause: "x", Values: []string{"a=b"}},
-		Seen: plan.Seen{Version: "v", Gone: true, Hash: "h", Config: 2}, State: plan.Planned,
+		Refers: "boss", References: []plan.RowReference{
+			{Attribute: "manager", To: plan.End{Ref: connection.Ref{Type: "User", ID: "boss"}, Name: "B"}},
+			{Attribute: "members", To: plan.End{Ref: connection.Ref{Type: "User", ID: "x"}}, Target: "t", Gone: true},
+		},
+		Reason: rule.Reason{Rule: "filter", Clause: "x", Values: []string{"a=b"}},
+		Seen:   plan.Seen{Version: "v", Gone: true, Hash: "h", Config: 2}, State: plan.Planned,
 		Code: lockstep.CodeTargetTimeout, Detail: "slow", Attempt: 2, Epoch: 4,
 		Decided: plan.Decision{By: audit.Actor{Kind: audit.Admin, ID: "g"}, At: noon}, Expires: noon.Add(1e9), Undoes: "u",
 		Planned: noon, Opened: noon.Add(2e9), Ended: noon.Add(3e9),
@@ -125,8 +129,8 @@ func actionSelect(s slice) {
 		}
 	}
 	var creates []string
-	s.ok(s.db.Creates(s.Context(), s.tenant, s.job.ID, "c1", func(id lockstep.ActionID, source, refers string) {
-		creates = append(creates, fmt.Sprint(id, source, refers))
+	s.ok(s.db.Made(s.Context(), s.tenant, s.job.ID, "c1", func(m plan.Made) {
+		creates = append(creates, fmt.Sprint(m.ID, m.Source.ID, m.Refers))
 	}))
 	if slices.Sort(creates); !slices.Equal(creates, []string{"asasb", "bsb"}) {
 		s.Errorf("creates: %v", creates)
