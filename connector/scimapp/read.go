@@ -20,10 +20,12 @@ const defaultPage = 200
 // or has nothing else (RFC 9865). It fails when the application repeats itself or breaks off before its own total, since what is
 // missing from a list would be created once more.
 func (t *Target) List(ctx context.Context, typ string, page func([]connection.Object) error) error {
-	if _, err := t.Describe(ctx); err != nil { // the application may say how long its pages are
-		return err
-	}
-	return t.listing(typ, query(typ), or(t.config.Profile.PageSize, defaultPage), page).run(ctx)
+	return t.Reads().Read(ctx, connection.Read{Type: typ}, func(p connection.ReadPage) error {
+		if len(p.Objects) == 0 {
+			return nil
+		}
+		return page(p.Objects)
+	})
 }
 
 func (t *Target) listing(typ string, query url.Values, count int, page func([]connection.Object) error) *listing {
@@ -34,12 +36,13 @@ func (t *Target) listing(typ string, query url.Values, count int, page func([]co
 
 // listing is a walk over the pages of one list.
 type listing struct {
-	t     *Target
-	typ   string
-	query url.Values
-	count int
-	seen  map[string]bool // ids that were given out
-	page  func([]connection.Object) error
+	t      *Target
+	typ    string
+	query  url.Values
+	count  int
+	seen   map[string]bool // ids that were given out
+	before int             // and how many before, by a pass that was broken off
+	page   func([]connection.Object) error
 
 	byCursor bool
 	cursor   string // of the page that is asked for; "" is the first
@@ -76,6 +79,9 @@ func (l *listing) run(ctx context.Context) error {
 	}
 }
 
+// given is how many resources were given out.
+func (l *listing) given() int { return l.before + len(l.seen) }
+
 // ask asks for the page that is due.
 func (l *listing) ask(ctx context.Context) (scim.Object, *fault) {
 	l.query.Set("count", strconv.Itoa(l.count))
@@ -83,7 +89,7 @@ func (l *listing) ask(ctx context.Context) (scim.Object, *fault) {
 		l.query.Del("startIndex")
 		l.query.Set("cursor", l.cursor)
 	} else {
-		l.query.Set("startIndex", strconv.Itoa(len(l.seen)+1))
+		l.query.Set("startIndex", strconv.Itoa(l.given()+1))
 	}
 	return l.t.get(ctx, l.t.endpoint(l.typ)+"?"+encode(l.query))
 }
@@ -112,8 +118,8 @@ func (l *listing) judge(body scim.Object, came, fresh int) (last bool, problem s
 		return true, "" // it does not page: everything came at once
 	case came > 0 && fresh == 0:
 		return false, samePage
-	case came == 0 && len(l.seen) < total:
-		return false, fmt.Sprintf("it stopped after %d of %d", len(l.seen), total)
+	case came == 0 && l.given() < total:
+		return false, fmt.Sprintf("it stopped after %d of %d", l.given(), total)
 	}
 	return came == 0 || l.ended(came, total), ""
 }
@@ -129,8 +135,8 @@ func (l *listing) follow(came, fresh, total int, next string) (last bool, proble
 	switch {
 	case came > 0 && fresh == 0, next != "" && next == l.cursor:
 		return false, samePage
-	case next == "" && len(l.seen) < total && came >= l.longest && (came > 0 || l.cursor == ""):
-		return false, fmt.Sprintf("it stopped after %d of %d", len(l.seen), total)
+	case next == "" && l.given() < total && came >= l.longest && (came > 0 || l.cursor == ""):
+		return false, fmt.Sprintf("it stopped after %d of %d", l.given(), total)
 	case l.empty > maxEmpty:
 		return false, fmt.Sprintf("it sends more than %d empty pages", maxEmpty)
 	}
@@ -141,7 +147,7 @@ func (l *listing) follow(came, fresh, total int, next string) (last bool, proble
 // ended reports whether the page was the last. A total that is just what came is believed only when the page does not look
 // like one that was cut off: some servers give the size of the page as the total.
 func (l *listing) ended(came, total int) bool {
-	if len(l.seen) < total {
+	if l.given() < total {
 		return false
 	}
 	suspicious := total == came && (came >= l.count || came%50 == 0)

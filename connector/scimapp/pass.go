@@ -1,0 +1,124 @@
+package scimapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"lockstep"
+	"lockstep/connection"
+)
+
+// Reads returns the application as a system that is read in passes, page by page, and from where a pass was broken off.
+func (t *Target) Reads() *Reads { return &Reads{t} }
+
+// Reads is an application that is read in passes. It implements connection.Reader and connection.Getter.
+type Reads struct{ t *Target }
+
+// Read implements connection.Reader. A pass goes on by the index of its next resource (RFC 7644 §3.4.2.4), or by the cursor of
+// its next page (RFC 9865), which the application may have forgotten: then the pass begins anew. What a list does not have
+// may have slipped between two pages, so the reach of a pass is that of its pages.
+func (s *Reads) Read(ctx context.Context, r connection.Read, page func(connection.ReadPage) error) error {
+	if _, err := s.t.Describe(ctx); err != nil { // the application may say how long its pages are
+		return err
+	}
+	from, ok := parsePlace(r.From)
+	err := s.pass(ctx, r.Type, from, r.From != "" && !ok, page)
+	if forgotten(err) && from.by == 'c' && from.cursor != "" {
+		err = s.pass(ctx, r.Type, place{}, true, page)
+	}
+	return err
+}
+
+func (s *Reads) pass(ctx context.Context, typ string, from place, anew bool, page func(connection.ReadPage) error) error {
+	l := s.t.listing(typ, query(typ), or(s.t.config.Profile.PageSize, defaultPage), nil)
+	l.before = from.given
+	if from.by == 'c' {
+		l.byCursor, l.cursor, l.longest = true, from.cursor, from.longest
+	}
+	for {
+		asked := s.t.config.Now()
+		body, fault := l.ask(ctx)
+		if fault != nil {
+			return l.fail(fault)
+		}
+		found, err := s.t.objects(typ, body)
+		if err != nil {
+			return err
+		}
+		came, fresh := len(found), l.fresh(found)
+		last, problem := l.judge(body, came, len(fresh))
+		if problem != "" {
+			return l.broken(problem)
+		}
+		p := connection.ReadPage{Asked: asked, Objects: fresh, Total: int(number(body.Get("totalResults"))), Anew: anew, Last: last, Reach: connection.Pages}
+		if !last {
+			p.Next = l.place().continuation()
+		}
+		if err := page(p); err != nil || last {
+			return err
+		}
+		anew = false
+	}
+}
+
+// Get implements connection.Getter, one request an object.
+func (s *Reads) Get(ctx context.Context, refs ...connection.Ref) ([]connection.Object, error) {
+	var all []connection.Object
+	for _, ref := range refs {
+		o, err := s.t.Get(ctx, ref)
+		if errors.Is(err, lockstep.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, o)
+	}
+	return all, nil
+}
+
+// place is where a pass stands: how many resources it has given out, and by which cursor it goes on.
+type place struct {
+	by      byte // 'i' by index, 'c' by cursor, 0 at the beginning
+	given   int
+	longest int // resources on the longest page so far, for a pass by cursor
+	cursor  string
+}
+
+func (l *listing) place() place {
+	p := place{by: 'i', given: l.given()}
+	if l.byCursor {
+		p.by, p.longest, p.cursor = 'c', l.longest, l.cursor
+	}
+	return p
+}
+
+func (p place) continuation() connection.Continuation {
+	return connection.Continuation(fmt.Sprintf("%c/%d/%d/%s", p.by, p.given, p.longest, p.cursor))
+}
+
+func parsePlace(c connection.Continuation) (place, bool) {
+	parts := strings.SplitN(string(c), "/", 4)
+	if len(parts) != 4 || parts[0] != "i" && parts[0] != "c" {
+		return place{}, false
+	}
+	given, err := strconv.Atoi(parts[1])
+	longest, err2 := strconv.Atoi(parts[2])
+	if err != nil || err2 != nil || given < 0 || longest < 0 {
+		return place{}, false
+	}
+	return place{by: parts[0][0], given: given, longest: longest, cursor: parts[3]}, true
+}
+
+// forgotten reports whether the application refuses the cursor that a pass goes on with (RFC 9865 §2.1: invalidCursor,
+// expiredCursor).
+func forgotten(err error) bool {
+	switch lockstep.CodeOf(err) {
+	case lockstep.CodeTargetRefused, lockstep.CodeTargetUnsupported, lockstep.CodeTargetMalformed:
+		return err != nil
+	}
+	return false
+}

@@ -1,0 +1,89 @@
+package scimapp
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"lockstep/connection"
+)
+
+// TestPassGoesOn: a pass that was broken off after any page goes on from there and, with what came before, lists everybody once; the
+// application is not asked for earlier pages again.
+func TestPassGoesOn(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		handler http.HandlerFunc
+		pages   int
+	}{
+		{"by index", pages(450, 500, nil), 3},
+		{"by index, smaller pages than asked for", pages(250, 100, nil), 3},
+		{"by cursor", cursorPages(5, "1 2", "3 4", "5"), 3},
+	} {
+		for cut := 1; cut < c.pages; cut++ {
+			t.Run(fmt.Sprintf("%s, after page %d", c.name, cut), func(t *testing.T) {
+				s := serve(t, c.handler)
+				reads := target(t, s.URL, Profile{}).Reads()
+				var ids []string
+				var next connection.Continuation
+				stop := errors.New("stop")
+				n := 0
+				take := func(p connection.ReadPage) error {
+					for _, o := range p.Objects {
+						ids = append(ids, o.ID)
+					}
+					if n++; n == cut {
+						next = p.Next
+						return stop
+					}
+					if p.Last != (n == c.pages) || p.Anew || p.Reach != connection.Pages || p.Asked.IsZero() {
+						t.Errorf("page %d: %+v", n, p)
+					}
+					return nil
+				}
+				if err := reads.Read(t.Context(), connection.Read{Type: userType}, take); !errors.Is(err, stop) || next == "" {
+					t.Fatalf("%v, continuation %q", err, next)
+				}
+				fresh := target(t, s.URL, Profile{}).Reads() // another process
+				if err := fresh.Read(t.Context(), connection.Read{Type: userType, From: next}, take); err != nil {
+					t.Fatal(err)
+				}
+				lists := 0
+				for _, r := range s.requests() {
+					if strings.Contains(r.URL, "/Users?") {
+						lists++
+					}
+				}
+				slices.Sort(ids)
+				if twice := len(ids) - len(slices.Compact(slices.Clone(ids))); twice != 0 || lists != c.pages {
+					t.Errorf("%d ids, %d twice, %d requests for lists", len(ids), twice, lists)
+				}
+			})
+		}
+	}
+}
+
+// TestPassBeginsAnew: a cursor that the application has forgotten, and a continuation that nobody understands, begin the pass anew,
+// and the first page says so.
+func TestPassBeginsAnew(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if c := r.URL.Query().Get("cursor"); c == "gone" {
+			reply(400, `{"scimType":"expiredCursor","detail":"too late"}`)(w, r)
+			return
+		}
+		reply(200, `{"totalResults":1,"Resources":[{"id":"1","userName":"a"}]}`)(w, r)
+	})
+	for _, from := range []connection.Continuation{"c/4/2/gone", "what", "i/x/0/"} {
+		var got []connection.ReadPage
+		err := target(t, s.URL, Profile{}).Reads().Read(t.Context(), connection.Read{Type: userType, From: from}, func(p connection.ReadPage) error {
+			got = append(got, p)
+			return nil
+		})
+		if err != nil || len(got) != 1 || !got[0].Anew || !got[0].Last || len(got[0].Objects) != 1 {
+			t.Errorf("%s: %v, %+v", from, err, got)
+		}
+	}
+}
