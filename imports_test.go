@@ -23,7 +23,7 @@ type charter struct {
 }
 
 // domain is what describes Lockstep's own things; surfaces and the store speak of all of them.
-const domain = "directory rule connection plan provision words session token scim scim/filter scim/conform expr audit"
+const domain = "directory rule connection plan mirror provision words session token scim scim/filter scim/conform expr audit"
 
 // charters is the table of the architecture: who may import whom. The test fails for a package that is not in it.
 var charters = map[string]charter{
@@ -43,6 +43,7 @@ var charters = map[string]charter{
 	"words":               {ours: "rule scim", must: "net net/http context database/sql os", pure: true},
 	"connection":          {ours: "rule scim", must: "net net/http database/sql"},
 	"plan":                {ours: "rule connection scim scim/filter expr audit", must: "net net/http database/sql"},
+	"mirror":              {ours: "connection scim scim/filter", must: "net net/http database/sql os"},
 	"provision":           {ours: "plan connection rule words scim scim/filter expr audit", must: "net net/http database/sql"},
 	"connector/directory": {ours: "connection rule directory scim scim/filter audit"},
 	"connector/*":         {ours: "connection rule scim scim/filter web connector/scimapp"},

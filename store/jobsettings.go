@@ -158,6 +158,9 @@ func (db *DB) DeleteJob(ctx context.Context, by audit.Actor, tenant lockstep.Ten
 			return err
 		}
 		t.note(audit.Event{Actor: by, Verb: "deleted", Object: "job", ID: string(id), Name: cmp.Or(name, slug)})
+		if err := t.dropMirror(no); err != nil {
+			return err
+		}
 		return t.doom(no, listing)
 	}})
 	if err != nil {

@@ -109,8 +109,8 @@ func migrationsFor(d Dialect) (fs.FS, error) {
 	return files, err
 }
 
-// translated shows files written for SQLite as PostgreSQL wants them: it has no WITHOUT ROWID, and it orders text by the
-// locale unless told otherwise.
+// translated shows files written for SQLite as PostgreSQL wants them: it has no WITHOUT ROWID, it orders text by the
+// locale unless told otherwise, and its INTEGER is small.
 type translated struct{ fs.FS }
 
 func (t translated) Open(name string) (fs.File, error) {
@@ -122,7 +122,7 @@ func (t translated) Open(name string) (fs.File, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	words := strings.NewReplacer(" WITHOUT ROWID", "", " TEXT ", ` TEXT COLLATE "C" `)
+	words := strings.NewReplacer(" WITHOUT ROWID", "", " TEXT ", ` TEXT COLLATE "C" `, " INTEGER ", " BIGINT ")
 	return translatedFile{File: f, text: strings.NewReader(words.Replace(string(text)))}, nil
 }
 

@@ -140,6 +140,11 @@ const listSize = 512
 // lists calls f with pieces of values and, for each, the text with its list in the place of @list and args followed by the
 // values. Lists are padded to a power of two by repeating the last value, which changes no result of IN.
 func lists[S ~string](db *DB, text string, args []any, values []S, f func(text string, args []any) error) error {
+	return listsOf(db, text, args, values, func(s S) any { return string(s) }, f)
+}
+
+// listsOf is lists for values of any type, each given to the database as asArg makes it.
+func listsOf[V any](db *DB, text string, args []any, values []V, asArg func(V) any, f func(text string, args []any) error) error {
 	for len(values) > 0 {
 		n := min(len(values), listSize)
 		size := 1
@@ -149,7 +154,7 @@ func lists[S ~string](db *DB, text string, args []any, values []S, f func(text s
 		all := make([]any, 0, len(args)+size+1) // one more, for a limit
 		all = append(all, args...)
 		for i := range size {
-			all = append(all, string(values[min(i, n-1)]))
+			all = append(all, asArg(values[min(i, n-1)]))
 		}
 		mark := db.marks(text, "@list", len(args))
 		if err := f(strings.Replace(text, "@list", mark.list(len(args)+1, size), 1), all); err != nil {

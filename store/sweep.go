@@ -30,16 +30,26 @@ func (t *tx) doom(numbers ...int64) error {
 // sweepRows is how many rows are deleted at a time: few enough that nobody waits long.
 const sweepRows = 1000
 
-// swept are the tables with rows under numbers, each with its key.
-var swept = []struct{ table, key string }{
-	{"cycle", "job, id"},
-	{"action", "job, id"},
-	{"link", "job, type, source_id"},
-	{"edge", "job, from_type, from_id, attribute, to_type, to_id"},
-	{"listing", "list, type, id"},
-	{"listing_key", "list, type, attribute, value, id"},
-	{"extension_value", "no, value, id"},
-	{"extension_key", "no, value"},
+// swept are the tables with rows under numbers, each with its key. The first column of the key is the number, unless of says
+// otherwise.
+var swept = []struct{ table, key, of string }{
+	{"cycle", "job, id", ""},
+	{"action", "job, id", ""},
+	{"link", "job, type, source_id", ""},
+	{"edge", "job, from_type, from_id, attribute, to_type, to_id", ""},
+	{"listing", "list, type, id", ""},
+	{"listing_key", "list, type, attribute, value, id", ""},
+	{"extension_value", "no, value, id", ""},
+	{"extension_key", "no, value", ""},
+	{"mirror_doc", "no", ofMirror},
+	{"mirror_key", "mirror, type, attribute, value, no", ""},
+	{"mirror_name", "mirror, name, type", ""},
+	{"mirror_refers", "mirror, name, no", ""},
+	{"mirror_row", "no", ofMirror},
+	{"mirror_pass", "mirror, type", ""},
+	{"mirror_part", "mirror, type, pass, n", ""},
+	{"mirror_answer", "mirror, type, part", ""},
+	{"mirror_met", "pass, page", ""},
 }
 
 // sweep has the writer delete rows of what is doomed, a piece each time its turn comes, until nothing is left. What a crash
@@ -54,8 +64,12 @@ func (db *DB) sweep() {
 		t.work.dooms = true // look again afterwards
 		left := int64(sweepRows)
 		for _, s := range swept {
-			owner, _, _ := strings.Cut(s.key, ",")
-			n, err := t.deleteSome(s.table, s.key, owner+" = $1", left, numbers[0])
+			of := s.of
+			if of == "" {
+				owner, _, _ := strings.Cut(s.key, ",")
+				of = owner + " = $1"
+			}
+			n, err := t.deleteSome(s.table, s.key, of, left, numbers[0])
 			if err != nil {
 				return err
 			}

@@ -61,6 +61,7 @@ func Run(t *testing.T, open Open) {
 		{"decisions", testDecisions},
 		{"trim", testTrim},
 		{"purge", testPurge},
+		{"mirror", testMirror},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()
