@@ -104,6 +104,12 @@ const (
 	CodeSourceReferral    Code = "source.referral"
 	CodeSourceShrunk      Code = "source.shrunk"
 	CodeSourceChanged     Code = "source.changed"
+	CodeSourceUnsettled   Code = "source.being_written"
+	CodeSourceTruncated   Code = "source.truncated"
+	CodeSourceEncoding    Code = "source.encoding_unknown"
+	CodeSourceNotFile     Code = "source.not_a_file"
+	CodeSourceMissing     Code = "source.file_missing"
+	CodeSourceEmpty       Code = "source.empty"
 
 	CodeTargetUnreachable Code = "target.unreachable"
 	CodeTargetTimeout     Code = "target.timeout"
@@ -169,6 +175,12 @@ var Catalogue = []Entry{
 	{CodeSourceReferral, NeedsYou, "The source pointed to another server instead of answering.", "Read from that server directly or narrow the base."},
 	{CodeSourceShrunk, NeedsYou, "The source suddenly has far fewer objects than before.", "If that is right, approve the held changes; else mend the source."},
 	{CodeSourceChanged, Heals, "The source was changed while it was read.", "It is read again from the start; nothing is deleted on an incomplete read."},
+	{CodeSourceUnsettled, Heals, "A file of the source is being written.", "It is read when it was left alone for five seconds. Write to another name and rename the file when it is complete: then it is read at once."},
+	{CodeSourceTruncated, NeedsYou, "A file of the source ends in the middle of a row.", "It was not written to its end, or a quotation mark is never closed: write it again. Nothing was changed."},
+	{CodeSourceEncoding, NeedsYou, "The encoding of a file cannot be told.", "Set encoding to the right one, such as windows-1250, windows-1251, iso-8859-2 or shift_jis, or save the file as UTF-8."},
+	{CodeSourceNotFile, NeedsYou, "What the source names is not a file.", "Name a regular file: pipes, devices and folders are not opened."},
+	{CodeSourceMissing, NeedsYou, "A file of the source is not there.", "Put it into the folder for files; nobody counts as gone because a file is missing."},
+	{CodeSourceEmpty, NeedsYou, "A file of people has nobody in it.", "If the export failed, repeat it. If really everybody has left, remove the source."},
 
 	{CodeTargetUnreachable, Heals, "The application cannot be reached.", "Check address, network and TLS; what was not sent is tried again."},
 	{CodeTargetTimeout, Heals, "The application did not answer in time.", "Lockstep looks at the application before it tries again, so nothing is created twice."},

@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 	"time"
 
 	"lockstep"
@@ -37,8 +38,12 @@ type Config struct {
 	Memberships string        // "" is memberships.csv, which may be missing
 	ID          string        // column of people and groups that holds the id; "" is id
 	Comma       rune          // 0 is found out from the first row
-	Poll        time.Duration // how often Watch looks; 0 is a second
-	MaxBytes    int64         // of one file; 0 is 1 GiB
+	Poll        time.Duration // how often Watch looks; 0 is a second for a Source, a quarter of one for a Reader
+	MaxBytes    int64         // of one file; 0 is 1 GiB for a Source, 4 GiB for a Reader
+
+	// Of a Reader:
+	Encoding string           // a name of the WHATWG's Encoding Standard; "" is found out from the bytes
+	Now      func() time.Time // nil is time.Now
 }
 
 // ParseConfig reads a connection's settings: people, groups, memberships, id, delimiter. The root is the caller's.
@@ -60,8 +65,21 @@ func ParseConfig(root *os.Root, settings map[string]string) (Config, error) {
 				return c, err
 			}
 			c.Comma = comma
+		case "encoding":
+			if value != "" && value != "auto" {
+				if _, _, err := parseCharset(value); err != nil {
+					return c, err
+				}
+				c.Encoding = value
+			}
+		case "max_bytes":
+			n, err := strconv.ParseInt(value, 10, 64)
+			if value != "" && (err != nil || n < 0) {
+				return c, invalid("the largest file, %q, is not a number of bytes", value)
+			}
+			c.MaxBytes = n
 		default:
-			return c, invalid("a CSV source has no setting %q; it has people, groups, memberships, id and delimiter", name)
+			return c, invalid("a CSV source has no setting %q; it has people, groups, memberships, id, delimiter, encoding and max_bytes", name)
 		}
 	}
 	return c, nil
@@ -179,21 +197,7 @@ func (s *Source) Get(ctx context.Context, refs ...connection.Ref) ([]connection.
 
 // Watch looks at the files' times and sizes until ctx ends.
 func (s *Source) Watch(ctx context.Context, changed func()) error {
-	ticker := time.NewTicker(s.config.Poll)
-	defer ticker.Stop()
-	last := s.stamp()
-	changed()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
-		}
-		if now := s.stamp(); now != last {
-			last = now
-			changed()
-		}
-	}
+	return watch(ctx, s.config.Poll, changed, func() ([]stamp, error) { return []stamp{s.stamp()}, nil })
 }
 
 type stamp [3]struct {

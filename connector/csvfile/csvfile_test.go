@@ -230,7 +230,11 @@ func TestParseConfig(t *testing.T) {
 	if err != nil || c.People != "staff.csv" || c.Comma != '\t' || c.ID != "uid" {
 		t.Errorf("%+v, %v", c, err)
 	}
-	for _, bad := range []map[string]string{{"file": "x"}, {"delimiter": "#"}} {
+	c, err = ParseConfig(nil, map[string]string{"encoding": "latin1", "max_bytes": "1000", "delimiter": "auto"})
+	if err != nil || c.Encoding != "latin1" || c.MaxBytes != 1000 || c.Comma != 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	for _, bad := range []map[string]string{{"file": "x"}, {"delimiter": "#"}, {"encoding": "morse"}, {"encoding": "replacement"}, {"max_bytes": "-1"}, {"max_bytes": "1 GiB"}} {
 		if _, err := ParseConfig(nil, bad); lockstep.CodeOf(err) != lockstep.CodeInvalid {
 			t.Errorf("%v: %v", bad, err)
 		}

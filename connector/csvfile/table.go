@@ -13,6 +13,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/text/transform"
+
 	"lockstep"
 )
 
@@ -60,7 +62,13 @@ func (t *table) begin(c Config) error {
 		return &lockstep.Error{Code: lockstep.CodeSourceLimit, Detail: fmt.Sprintf("The file %s has %d bytes, more than the %d allowed.", t.name, info.Size(), c.MaxBytes)}
 	}
 	t.rest = io.TeeReader(io.LimitReader(t.file, c.MaxBytes+1), t.hash)
-	text := bufio.NewReaderSize(t.rest, 64<<10)
+	in := t.rest
+	if c.Encoding != "" {
+		if enc, _, err := parseCharset(c.Encoding); err == nil && enc != nil {
+			in = transform.NewReader(in, enc.NewDecoder())
+		}
+	}
+	text := bufio.NewReaderSize(in, 64<<10)
 	comma, err := t.prelude(text, c.Comma)
 	if err != nil {
 		return err
