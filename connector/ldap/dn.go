@@ -104,3 +104,35 @@ func firstValues(dn string) map[string]string {
 	}
 	return values
 }
+
+// Active Directory keeps references by the object, not by its name: a group does not change when a member is renamed, moved or
+// deleted. So it is asked to write DNs as <GUID=…>;<SID=…>;CN=… (MS-ADTS §3.1.1.3.4.1.5), and its references go by the GUID.
+
+// withGUIDs is the control that has it do so, with the GUIDs in their usual form.
+func (c *session) withGUIDs() []ldap.Control {
+	if !c.isAD() {
+		return nil
+	}
+	return []ldap.Control{ldap.NewControlString(extendedDNControl, true, "\x30\x03\x02\x01\x01")}
+}
+
+// shortDN returns a DN without its GUID and SID.
+func shortDN(dn string) string {
+	for strings.HasPrefix(dn, "<") {
+		_, rest, ok := strings.Cut(dn, ">;")
+		if !ok {
+			return dn
+		}
+		dn = rest
+	}
+	return dn
+}
+
+// referenceName returns the name by which a reference finds the object.
+func referenceName(dn string) string {
+	if rest, ok := strings.CutPrefix(dn, "<GUID="); ok {
+		guid, _, _ := strings.Cut(rest, ">")
+		return guidName(guid)
+	}
+	return foldDN(dn)
+}

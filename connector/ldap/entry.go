@@ -92,11 +92,12 @@ func (c class) nameAttributes(id string) []string {
 }
 
 func (c class) allAttributes(id string) []string {
-	list := append(c.nameAttributes(id), c.wanted...)
+	list := append(c.nameAttributes(id), "objectGUID", "objectSid")
+	list = append(list, c.wanted...)
 	if c.typ == connection.UserType {
-		list = append(list, "manager", "uid", "gidNumber", "primaryGroupID", "objectSid")
+		list = append(list, "manager", "uid", "gidNumber", "primaryGroupID")
 	} else {
-		list = append(list, "member", "uniqueMember", "memberUid", "gidNumber", "objectSid")
+		list = append(list, "member", "uniqueMember", "memberUid", "gidNumber")
 	}
 	slices.SortFunc(list, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
 	return slices.CompactFunc(list, strings.EqualFold)
@@ -137,6 +138,9 @@ func (s *shaping) object(e *ldap.Entry) connection.Object {
 	o.Values = s.values(e)
 	o.Name = nameOf(o)
 	o.Names = []string{foldDN(e.DN)}
+	if guid := idText("objectGUID", e.GetEqualFoldRawAttributeValue("objectGUID")); guid != "" {
+		o.Names = append(o.Names, guidName(guid))
+	}
 	if s.typ == connection.UserType {
 		o.Values.Set("active", o.Enabled)
 		s.person(&o, e)
@@ -157,6 +161,8 @@ func uidName(uid string) string { return "uid:" + foldText(uid) }
 func gidName(gid string) string { return "gid:" + gid }
 func sidName(sid string) string { return "sid:" + strings.ToLower(sid) }
 
+func guidName(guid string) string { return "guid:" + strings.ToLower(guid) }
+
 // person adds what people have: names by which posixGroup knows them, a manager, and the groups that stand in their own entry.
 func (s *shaping) person(o *connection.Object, e *ldap.Entry) {
 	for _, uid := range e.GetEqualFoldAttributeValues("uid") {
@@ -165,7 +171,7 @@ func (s *shaping) person(o *connection.Object, e *ldap.Entry) {
 	if managers := e.GetEqualFoldAttributeValues("manager"); len(managers) > 0 {
 		names := make([]string, len(managers))
 		for i, dn := range managers {
-			names[i] = foldDN(dn)
+			names[i] = referenceName(dn)
 		}
 		slices.Sort(names)
 		o.References = append(o.References, connection.Reference{Attribute: connection.Manager, Name: names[0]})
@@ -232,7 +238,7 @@ func (s *shaping) value(e *ldap.Entry, name string, a *ldap.EntryAttribute) any 
 		case !isText(v):
 			s.binary[name]++
 		default:
-			texts = append(texts, v)
+			texts = append(texts, shortDN(v))
 		}
 	}
 	switch len(texts) {

@@ -100,6 +100,7 @@ func (p *pass) get(ids []string) ([]connection.Object, error) {
 		}
 		_, err := p.pages(p.bases, "(&"+p.everything(p.class)+"(|"+any+"))", p.allAttributes(p.id), func(entries []*ldap.Entry) error {
 			for _, e := range entries {
+				e.DN = shortDN(e.DN)
 				o, err := p.complete(e)
 				if err != nil {
 					return err
@@ -110,7 +111,7 @@ func (p *pass) get(ids []string) ([]connection.Object, error) {
 				}
 			}
 			return nil
-		})
+		}, p.withGUIDs()...)
 		if err != nil {
 			return nil, err
 		}

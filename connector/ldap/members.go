@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-ldap/ldap/v3"
 
+	"lockstep"
 	"lockstep/connection"
 )
 
@@ -58,7 +59,7 @@ func memberName(attribute, dn string) string {
 	if attribute == "uniquemember" {
 		dn = withoutUID(dn)
 	}
-	return foldDN(dn)
+	return referenceName(dn)
 }
 
 // moreMembers reads the members from a number on, and says which these were.
@@ -67,9 +68,15 @@ func (p *pass) moreMembers(dn, attribute string, from int) (values []string, opt
 	if err != nil {
 		return nil, "", err
 	}
-	entry, err := c.lookUp(dn, fmt.Sprintf("%s;range=%d-*", attribute, from))
-	if err != nil || entry == nil {
-		return nil, "", err
+	request := ldap.NewSearchRequest(dn, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false, "(objectClass=*)",
+		[]string{fmt.Sprintf("%s;range=%d-*", attribute, from)}, c.withGUIDs())
+	var entry *ldap.Entry
+	_, err = c.search(request, func(e *ldap.Entry) error { entry = e; return nil }, nil)
+	if err != nil {
+		return nil, "", c.translate("read the members of "+dn, err)
+	}
+	if entry == nil {
+		return nil, "", c.fault(lockstep.CodeSourceChanged, dn+" is gone while its members are read", nil)
 	}
 	for _, a := range entry.Attributes {
 		if name, options, ok := strings.Cut(strings.ToLower(a.Name), ";"); ok && name == attribute {

@@ -209,12 +209,13 @@ func (p *pass) gather(base, filter string, attributes []string, each func(*ldap.
 	referrals, err := p.pages([]string{base}, filter, attributes, func(entries []*ldap.Entry) error {
 		for _, e := range entries {
 			p.count++
+			e.DN = shortDN(e.DN)
 			if err := each(e); err != nil {
 				return err
 			}
 		}
 		return p.flush()
-	})
+	}, p.withGUIDs()...)
 	for _, link := range p.elsewhere(referrals) {
 		p.refer(link)
 	}

@@ -161,9 +161,9 @@ func (c *session) close() {
 
 // The controls and capabilities that matter.
 const (
-	pagingControl      = "1.2.840.113556.1.4.319"
-	showDeletedControl = "1.2.840.113556.1.4.417"
-	activeDirectory    = "1.2.840.113556.1.4.800"
+	pagingControl     = "1.2.840.113556.1.4.319"
+	extendedDNControl = "1.2.840.113556.1.4.529"
+	activeDirectory   = "1.2.840.113556.1.4.800"
 )
 
 func (c *session) has(attribute, value string) bool {
