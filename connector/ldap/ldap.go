@@ -1,17 +1,19 @@
-// Package ldap reads people and groups from an LDAP directory (RFC 4511), as a provision.Source: OpenLDAP, 389 Directory Server
-// and Active Directory.
+// Package ldap reads people and groups from an LDAP directory (RFC 4511): OpenLDAP, 389 Directory Server and Active Directory.
 //
-// A read goes over the directory twice, each time with one paged search (RFC 2696) for people and one for groups. The first
-// asks for keys only: id, change mark, DN. From it comes a map of all DNs, so that a manager or a member costs no search of
-// his own, and a digest, which is the cursor: a directory whose keys have not changed is not read again. Before even that,
-// where the server keeps a mark of its last change (contextCSN, highestCommittedUSN), one small search tells that nothing
-// happened. The second asks for the attributes and gives objects out page by page; memory holds keys, not entries.
+// A Reader reads in passes, one type at a time, with one paged search (RFC 2696) for each base; it holds one page. References go by
+// name, and each object carries its names in one spelling, so nothing needs a map of all entries. A pass that knows where an
+// earlier one ended asks for what has changed since. That shows everybody who is there and nobody who is gone, so names are
+// listed, too, without anything else; they cost a third. See Reader.Read.
 //
-// An object's id is what the server keeps over renames: entryUUID, nsUniqueId or objectGUID.
+// An object's id is what the server keeps over renames: entryUUID, nsUniqueId or objectGUID. Which attribute that is, is settled
+// once, and kept in the mark of each pass.
 //
-// Invariants: a read that is cut short, by a size limit, by a referral or by an entry without id, is never Whole, so nobody
-// is taken for gone because he was not shown. A password goes out over TLS or to this machine only, unless the operator says
-// otherwise.
+// Invariants. What the server withholds (a referral, an entry without a readable id, the rest behind a limit) is told as hidden, so
+// nobody is taken for gone because they were not shown. A password goes out over TLS or to this machine only, unless the operator says
+// otherwise, and one that was refused is not tried again by itself. No answer is decoded before its size is known to be bearable,
+// and no wait is without a limit.
+//
+// A Source does the same work for the engine of today, in two passes over everything.
 package ldap
 
 import (

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -181,8 +183,12 @@ func (p *pass) changes() error {
 func (p *pass) readNames() error {
 	began := time.Now()
 	p.names, p.count, p.next = true, 0, time.Time{}
+	attributes := p.nameAttributes(p.id)
+	if p.old.Stamped && len(p.at.CSN) > 0 { // the finest stamp is enough
+		attributes = slices.DeleteFunc(attributes, func(name string) bool { return slices.Contains(changeMarks[1:], name) })
+	}
 	for _, base := range p.bases {
-		if err := p.gather(base, p.everything(p.class), p.nameAttributes(p.id), p.name); err != nil {
+		if err := p.gather(base, p.everything(p.class), attributes, p.name); err != nil {
 			return err
 		}
 	}
@@ -249,7 +255,7 @@ func (p *pass) finish(reach connection.Reach) error {
 		m = mark{} // what changed since is not all that is missing: the next pass asks for everything
 	}
 	p.page.Asked, p.page.Last, p.page.Reach = p.asked, true, reach
-	p.page.Notes = append(p.notes(), p.manner()...)
+	p.page.Notes = append(p.notes(), p.manner(m)...)
 	if m.Settings != "" {
 		p.page.Mark = m.encode()
 		p.reader.owe(p.typ, m.due())
@@ -258,13 +264,20 @@ func (p *pass) finish(reach connection.Reach) error {
 }
 
 // manner says how the pass was made.
-func (p *pass) manner() []string {
+func (p *pass) manner(m mark) []string {
 	notes := []string{p.typ + " objects are identified by " + or(p.id, "what the first of them will have")}
 	if p.isAD() && !p.config.SystemObjects {
 		notes = append(notes, "accounts and groups that Active Directory itself needs (isCriticalSystemObject) are left out")
 	}
 	if !p.has("supportedControl", pagingControl) {
 		notes = append(notes, "the server cannot answer in pages (RFC 2696)")
+	}
+	switch {
+	case p.limited:
+	case p.at.Server != "" && !p.names && !p.told:
+		notes = append(notes, fmt.Sprintf("the account is not shown what was deleted (CN=Deleted Objects): who has left is found within a minute or more, at the latest after %v", p.config.Names))
+	case p.count > 0 && m.Newest == "" && !m.Stamped && len(m.USN) == 0:
+		notes = append(notes, "the account is not shown when entries were changed (modifyTimestamp), so everything is read each time")
 	}
 	return notes
 }
