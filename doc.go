@@ -13,6 +13,7 @@
 //	connector/*       outside systems as source or target: csvfile, ldap, scimapp, webex
 //	webexorg          a Webex organisation that runs offline
 //	store, queue      everything durable, in SQLite or PostgreSQL; durable jobs on River
+//	operate           what a person can do: one function each
 //	api, console      what an administrator sees; web, token, session serve both
 //	demo              the sample company and the benches
 //

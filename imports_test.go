@@ -51,8 +51,9 @@ var charters = map[string]charter{
 	"sso":                 {ours: "directory session token audit web"},
 	"upstream":            {ours: "sso web"},
 	"notify":              {ours: "provision directory web queue"},
-	"api":                 {ours: domain + " sso notify web queue", must: "database/sql"},
-	"console":             {ours: domain + " sso notify web queue api", must: "database/sql"},
+	"operate":             {ours: domain + " queue web", must: "net/http database/sql"},
+	"api":                 {ours: domain + " operate web", must: "database/sql"},
+	"console":             {ours: domain + " operate web api", must: "database/sql"},
 	"store":               {ours: domain + " sso notify queue store/*"},
 	"store/*":             {ours: domain + " store store/*"},
 	"demo":                {ours: "api server words rule webexorg directory scim token web", must: "database/sql"}, // rule for its values: the client speaks of rules in them

@@ -24,9 +24,11 @@ import (
 	"lockstep/connector/csvfile"
 	hub "lockstep/connector/directory"
 	"lockstep/directory"
+	"lockstep/operate"
 	"lockstep/provision"
 	"lockstep/rule"
 	"lockstep/scim"
+	"lockstep/server"
 	"lockstep/store"
 	"lockstep/token"
 	"lockstep/web"
@@ -37,11 +39,12 @@ var update = flag.Bool("update", false, "write golden files")
 // world is a server over a real store and engine with two tenants, default and other. People come from CSV files.
 type world struct {
 	*testing.T
-	db      *store.DB
-	engine  *provision.Engine
-	folder  string
-	handler http.Handler
-	admin   *api.Client // of the whole installation
+	db       *store.DB
+	engine   *provision.Engine
+	folder   string
+	operator *operate.Operator
+	handler  http.Handler
+	admin    *api.Client // of the whole installation
 }
 
 const localToken = "local-token-of-a-test"
@@ -60,14 +63,15 @@ func newWorld(t *testing.T) *world {
 	w.engine = &provision.Engine{Store: jobs, Directory: &hub.Connector{Store: w.db}, Connect: w, Log: log}
 	var template api.Template
 	w.must(json.Unmarshal(csvfile.Template(), &template))
-	s := &api.Server{
-		Directory: w.db, Store: jobs, Settings: jobs, Tenants: w.db, Tokens: tokens{db: w.db}, Engine: w.engine, Schemas: w.db.Schemas, SCIM: seen{db: w.db},
-		Gallery: []api.Template{template, {
-			Kind: "nowhere", Name: "Nowhere", Direction: "outbound", Rules: template.Rules,
-			Secrets: []api.Setting{{Name: "token"}}, Roles: []directory.Role{{Value: "user"}},
+	w.operator = &operate.Operator{
+		Directory: w.db, Jobs: jobs, Settings: jobs, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Engine: w.engine, Schemas: w.db.Schemas,
+		SCIM: seen{db: w.db}, Local: localToken,
+		Gallery: []operate.Template{template.Domain(), {
+			Kind: "nowhere", Name: "Nowhere", Direction: provision.Outbound, Rules: rule.Rules(template.Rules),
+			Secrets: []operate.Setting{{Name: "token"}}, Roles: []directory.Role{{Value: "user"}},
 		}},
-		Local: localToken, Version: "1.2.3", Log: log,
 	}
+	s := &api.Server{Operator: w.operator, Version: "1.2.3", Log: log}
 	w.handler = (&web.Surface{Errors: api.WriteProblem, Log: slog.New(slog.DiscardHandler)}).Wrap(s.Handler())
 	w.admin = w.client(localToken, "")
 	return w
@@ -97,52 +101,6 @@ func (w *world) Source(context.Context, provision.Job) (connection.Source, error
 // Target implements provision.Connect.
 func (*world) Target(context.Context, provision.Job) (connection.Target, error) {
 	return nil, &lockstep.Error{Code: lockstep.CodeTargetUnreachable, Detail: "Nowhere cannot be reached."}
-}
-
-// tokens is the adapter that the program uses, in short.
-type tokens struct{ db *store.DB }
-
-func (t tokens) FindToken(ctx context.Context, id lockstep.TokenID) (api.TokenEntry, error) {
-	k, err := t.db.Token(ctx, id)
-	if err == nil && !k.Revoked.IsZero() {
-		err = lockstep.ErrNotFound
-	}
-	return entry(k), err
-}
-
-func entry(k store.Token) api.TokenEntry {
-	return api.TokenEntry{Token: k.Token, Tenant: k.Tenant, Name: k.Name, Created: k.Created, LastUsed: k.LastUsed, FormerUsed: k.FormerUsed, Strict: k.Strict}
-}
-
-func (t tokens) UseToken(ctx context.Context, e api.TokenEntry, half token.Half) error {
-	return t.db.TouchToken(ctx, store.Token{Token: e.Token, Tenant: e.Tenant, LastUsed: e.LastUsed, FormerUsed: e.FormerUsed}, half)
-}
-
-func (t tokens) SetStrict(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.TokenID, strict bool) error {
-	return t.db.SetStrict(ctx, by, tenant, id, strict)
-}
-
-func (t tokens) RotateToken(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, from token.Hash, next token.Token) error {
-	return t.db.RotateToken(ctx, by, tenant, from, next)
-}
-
-func (t tokens) ListTokens(ctx context.Context, tenant lockstep.TenantID) ([]api.TokenEntry, error) {
-	all, err := t.db.Tokens(ctx, tenant)
-	var out []api.TokenEntry
-	for _, k := range all {
-		if k.Revoked.IsZero() {
-			out = append(out, entry(k))
-		}
-	}
-	return out, err
-}
-
-func (t tokens) PutToken(ctx context.Context, by audit.Actor, e api.TokenEntry) error {
-	return t.db.PutToken(ctx, by, store.Token{Token: e.Token, Tenant: e.Tenant, Name: e.Name, Created: e.Created, Strict: e.Strict})
-}
-
-func (t tokens) RevokeToken(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.TokenID) error {
-	return t.db.RevokeToken(ctx, by, tenant, id)
 }
 
 func user(name string) api.Attributes {

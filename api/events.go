@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/sse"
 
 	"lockstep"
+	"lockstep/operate"
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/web"
@@ -37,32 +38,45 @@ type watchInput struct {
 	Actions bool `query:"actions" default:"true" doc:"Whether log lines are wanted. Of more than 100 new ones between two looks only the newest are sent."`
 }
 
-// watch sends what changed since the look before, until the caller goes, the server ends, or the time is up.
+// watch sends what changed since the look before, until the caller goes, may go on no longer, the server ends, or the time is up.
 func (s *Server) watch(ctx context.Context, in *watchInput, send sse.Sender) {
-	c := callerOf(ctx)
-	j, err := s.findJob(ctx, c.Tenant, in.Job)
+	p := principalOf(ctx)
+	end := func(reason string) { _ = send.Data(StreamEnd{Reason: reason}) } // the caller is gone when this fails
+	j, err := s.Operator.Job(ctx, p, in.Job)
 	if err != nil {
-		_ = send.Data(StreamEnd{Reason: problemOf(err).Error()}) // the caller is gone when this fails
+		end(problemOf(err).Error())
 		return
 	}
-	w := watcher{server: s, tenant: c.Tenant, job: j.ID, actions: in.Actions, send: send, sent: map[lockstep.ActionID]plan.ActionState{}}
-	tick, end := time.NewTicker(watchEvery), time.NewTimer(watchFor)
+	done, err := s.Operator.Stream(p)
+	if err != nil {
+		end(problemOf(err).Error())
+		return
+	}
+	defer done()
+	w := watcher{server: s, principal: p, job: j.ID, actions: in.Actions, send: send, sent: map[lockstep.ActionID]plan.ActionState{}}
+	tick, ask, last := time.NewTicker(watchEvery), time.NewTicker(operate.AskEvery), time.NewTimer(watchFor)
 	defer tick.Stop()
-	defer end.Stop()
+	defer ask.Stop()
+	defer last.Stop()
 	for {
 		if err := w.look(ctx); err != nil {
-			_ = send.Data(StreamEnd{Reason: problemOf(err).Error()})
+			end(problemOf(err).Error())
 			return
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-web.Draining(ctx):
-			_ = send.Data(StreamEnd{Reason: "The server ends."})
+			end("The server ends.")
 			return
-		case <-end.C:
-			_ = send.Data(StreamEnd{Reason: "The stream has reached its longest time."})
+		case <-last.C:
+			end("The stream has reached its longest time.")
 			return
+		case <-ask.C:
+			if w.principal, err = s.Operator.Again(ctx, w.principal); err != nil {
+				end(problemOf(err).Error())
+				return
+			}
 		case <-tick.C:
 		}
 	}
@@ -70,28 +84,28 @@ func (s *Server) watch(ctx context.Context, in *watchInput, send sse.Sender) {
 
 // watcher is one stream of events.
 type watcher struct {
-	server  *Server
-	tenant  lockstep.TenantID
-	job     lockstep.JobID
-	actions bool
-	send    sse.Sender
-	last    Job
-	newest  []provision.Cycle                      // the newest, or none
-	sent    map[lockstep.ActionID]plan.ActionState // as it was sent, of the newest rows
+	server    *Server
+	principal operate.Principal
+	job       lockstep.JobID
+	actions   bool
+	send      sse.Sender
+	last      Job
+	newest    []provision.Cycle                      // the newest, or none
+	sent      map[lockstep.ActionID]plan.ActionState // as it was sent, of the newest rows
 }
 
 // look sends the job when it shows something new. Log lines are looked at when the newest cycle has moved, too: a short one
 // begins and ends between two looks, and the job looks the same.
 func (w *watcher) look(ctx context.Context) error {
-	stored, err := w.server.Store.Job(ctx, w.tenant, w.job)
+	stored, err := w.server.Operator.Job(ctx, w.principal, string(w.job))
 	if err != nil {
 		return err
 	}
-	newest, err := w.server.Store.Cycles(ctx, w.tenant, w.job, 1)
+	newest, err := w.server.Operator.Cycles(ctx, w.principal, string(w.job), 1)
 	if err != nil {
 		return err
 	}
-	first, now := w.last.ID == "", w.server.view(stored)
+	first, now := w.last.ID == "", jobOf(stored)
 	shown := reflect.DeepEqual(now, w.last)
 	if shown && reflect.DeepEqual(newest, w.newest) {
 		return nil
@@ -110,7 +124,7 @@ func (w *watcher) look(ctx context.Context) error {
 
 // rows sends log lines that are new or have another state. At the first look it only notes what is there.
 func (w *watcher) rows(ctx context.Context, first bool) error {
-	rows, err := w.server.Store.Actions(ctx, w.tenant, w.job, plan.ActionQuery{Newest: true, Limit: watchRows})
+	rows, err := w.server.Operator.Actions(ctx, w.principal, provision.Job{ID: w.job}, plan.ActionQuery{Newest: true, Limit: watchRows})
 	if err != nil {
 		return err
 	}

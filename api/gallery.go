@@ -2,13 +2,12 @@ package api
 
 import (
 	"context"
-	"maps"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"lockstep"
 	"lockstep/directory"
+	"lockstep/operate"
 	"lockstep/provision"
 	"lockstep/rule"
 )
@@ -40,77 +39,43 @@ func (s *Server) galleryRoutes(a huma.API) {
 	route(s, a, http.MethodGet, "/gallery/{kind}", "get-template", "Show a kind of source or app", s.getTemplate)
 }
 
-func (s *Server) listTemplates(context.Context, caller, *struct{}) (list[Template], error) {
-	return listOf(s.Gallery), nil
+func (s *Server) listTemplates(_ context.Context, p operate.Principal, _ *struct{}) (list[Template], error) {
+	all, err := s.Operator.Templates(p)
+	return mapped(all, "", templateOf), err
 }
 
-func (s *Server) getTemplate(_ context.Context, _ caller, in *struct {
+func (s *Server) getTemplate(_ context.Context, p operate.Principal, in *struct {
 	Kind string `path:"kind" maxLength:"40"`
 },
 ) (Template, error) {
-	return s.template(in.Kind, "")
+	t, err := s.Operator.Template(p, in.Kind)
+	return templateOf(t), err
 }
 
-// template finds a template; direction "" is any.
-func (s *Server) template(kind string, direction provision.Direction) (Template, error) {
-	for _, t := range s.Gallery {
-		if t.Kind == kind && (direction == "" || t.Direction == string(direction)) {
-			return t, nil
-		}
+func templateOf(t operate.Template) Template {
+	out := Template{
+		Kind: t.Kind, Name: t.Name, Summary: t.Summary, Direction: string(t.Direction), Roles: t.Roles, Rules: Rules(t.Rules), Policy: policyOf(t.Policy),
+		Settings: []Setting{}, Secrets: []Setting{},
 	}
-	return Template{}, notFound("template", kind)
+	for _, one := range t.Settings {
+		out.Settings = append(out.Settings, Setting(one))
+	}
+	for _, one := range t.Secrets {
+		out.Secrets = append(out.Secrets, Setting(one))
+	}
+	return out
 }
 
-// check refuses settings and secrets that the template does not know, and tells which required setting is missing.
-func (t Template) check(settings map[string]string, secrets []string) error {
-	for name := range settings {
-		if !known(t.Settings, name) {
-			return invalid("“" + clip(name) + "” is no setting of " + t.Kind + "; there are: " + namesOf(t.Settings) + ".")
-		}
+// Domain is the template as package operate has it.
+func (t Template) Domain() operate.Template {
+	out := operate.Template{
+		Kind: t.Kind, Name: t.Name, Summary: t.Summary, Direction: provision.Direction(t.Direction), Roles: t.Roles, Rules: rule.Rules(t.Rules), Policy: t.Policy.domain(),
 	}
-	for _, name := range secrets {
-		if !known(t.Secrets, name) {
-			return invalid("“" + clip(name) + "” is no secret of " + t.Kind + "; there are: " + namesOf(t.Secrets) + ".")
-		}
+	for _, one := range t.Settings {
+		out.Settings = append(out.Settings, operate.Setting(one))
 	}
-	return nil
-}
-
-func known(in []Setting, name string) bool {
-	for _, s := range in {
-		if s.Name == name {
-			return true
-		}
+	for _, one := range t.Secrets {
+		out.Secrets = append(out.Secrets, operate.Setting(one))
 	}
-	return false
-}
-
-func namesOf(in []Setting) string {
-	text := ""
-	for _, s := range in {
-		if text != "" {
-			text += ", "
-		}
-		text += s.Name
-	}
-	if text == "" {
-		return "none"
-	}
-	return text
-}
-
-// newJob is a job made from the template.
-func (s *Server) newJob(c caller, t Template, slug, name string, settings map[string]string) provision.Job {
-	all := map[string]string{}
-	for _, p := range t.Settings {
-		if p.Default != "" {
-			all[p.Name] = p.Default
-		}
-	}
-	maps.Copy(all, settings)
-	return provision.Job{
-		Tenant: c.Tenant, ID: lockstep.NewID[lockstep.JobID](), Slug: slug, Name: name, Direction: provision.Direction(t.Direction),
-		Connection: provision.Connection{Kind: t.Kind, Settings: all}, Rules: rule.Rules(t.Rules), Policy: t.Policy.domain(),
-		State: provision.Active, Created: s.now(),
-	}
+	return out
 }

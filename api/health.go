@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"lockstep"
+	"lockstep/operate"
 )
 
 // Version is what the server says of itself.
@@ -50,19 +51,16 @@ type ConsoleLink struct {
 	URL string `json:"url"`
 }
 
-func (s *Server) consoleLink(ctx context.Context, c caller, in *struct {
+func (s *Server) consoleLink(ctx context.Context, p operate.Principal, in *struct {
 	Body struct {
-		Holder string `json:"holder" minLength:"1" maxLength:"100" doc:"Name that the audit log shows."`
+		Holder string `json:"holder,omitempty" maxLength:"100" doc:"A name that people recognise; the audit log shows it beside the token's."`
 	}
 },
 ) (ConsoleLink, error) {
-	if s.Link == nil {
-		return ConsoleLink{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "This server has no console."}
-	}
-	url, err := s.Link(ctx, c.Tenant, in.Body.Holder)
+	url, err := s.Operator.Link(ctx, p, in.Body.Holder)
 	return ConsoleLink{URL: url}, err
 }
 
-func (s *Server) version(context.Context, caller, *struct{}) (Version, error) {
+func (s *Server) version(context.Context, operate.Principal, *struct{}) (Version, error) {
 	return Version{Version: s.Version, API: "v1"}, nil
 }

@@ -3,15 +3,13 @@ package api
 import (
 	"context"
 	"errors"
-	"maps"
 	"net/http"
-	"slices"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"lockstep"
 	"lockstep/connection"
+	"lockstep/operate"
 	"lockstep/provision"
 	"lockstep/rule"
 )
@@ -32,69 +30,14 @@ type JobPath struct {
 	Job string `path:"job" maxLength:"80" doc:"Slug of the app or source, or id of the job."`
 }
 
-func (s *Server) findJob(ctx context.Context, t lockstep.TenantID, name string) (provision.Job, error) {
-	all, err := s.Settings.ListJobs(ctx, t)
-	if err != nil {
-		return provision.Job{}, err
-	}
-	for _, j := range all {
-		if j.Slug == name || string(j.ID) == name {
-			return s.Store.Job(ctx, t, j.ID) // with its open cycle
-		}
-	}
-	return provision.Job{}, notFound("app or source", name)
+func (s *Server) listJobs(ctx context.Context, p operate.Principal, _ *struct{}) (list[Job], error) {
+	all, err := s.Operator.ListJobs(ctx, p)
+	return mapped(all, "", jobOf), err
 }
 
-func (s *Server) listJobs(ctx context.Context, c caller, _ *struct{}) (list[Job], error) {
-	all, err := s.Settings.ListJobs(ctx, c.Tenant)
-	if err != nil {
-		return list[Job]{}, err
-	}
-	out := listOf[Job](nil)
-	for _, j := range all {
-		out.Items = append(out.Items, s.view(j))
-	}
-	return out, nil
-}
-
-// view is jobOf with the cycle of a slice that runs in this process, which is fresher than what is stored.
-func (s *Server) view(j provision.Job) Job {
-	v := jobOf(j)
-	if c, ok := s.Engine.Progress(j.ID); ok && v.Cycle != nil && c.ID == v.Cycle.ID {
-		fresh := cycleOf(c)
-		v.Cycle = &fresh
-	}
-	return v
-}
-
-func (s *Server) getJob(ctx context.Context, c caller, in *JobPath) (Job, error) {
-	j, err := s.findJob(ctx, c.Tenant, in.Job)
-	if err != nil {
-		return Job{}, err
-	}
-	return s.view(j), nil
-}
-
-// changeJob reads a job, changes it and writes it, again when somebody else was faster.
-func (s *Server) changeJob(ctx context.Context, c caller, name string, f func(*provision.Job) error) (Job, error) {
-	for attempt := 1; ; attempt++ {
-		j, err := s.findJob(ctx, c.Tenant, name)
-		if err != nil {
-			return Job{}, err
-		}
-		if err := f(&j); err != nil {
-			return Job{}, err
-		}
-		err = s.Settings.PutJob(ctx, c.Actor, j)
-		if errors.Is(err, lockstep.ErrVersion) && attempt < 5 {
-			continue
-		}
-		if err != nil {
-			return Job{}, err
-		}
-		s.wake()
-		return s.getJob(ctx, c, &JobPath{Job: string(j.ID)})
-	}
+func (s *Server) getJob(ctx context.Context, p operate.Principal, in *JobPath) (Job, error) {
+	j, err := s.Operator.Job(ctx, p, in.Job)
+	return jobOf(j), err
 }
 
 // JobPatch changes what is given.
@@ -104,29 +47,18 @@ type JobPatch struct {
 	State string `json:"state,omitempty" enum:"active,paused" doc:"active also ends a quarantine: the job is tried at once."`
 }
 
-func (s *Server) patchJob(ctx context.Context, c caller, in *struct {
+func (s *Server) patchJob(ctx context.Context, p operate.Principal, in *struct {
 	JobPath
 	Body JobPatch
 },
 ) (Job, error) {
-	return s.changeJob(ctx, c, in.Job, func(j *provision.Job) error {
-		if in.Body.Name != "" {
-			j.Name = in.Body.Name
-		}
-		if in.Body.Mode != "" {
-			j.Manual = in.Body.Mode == "manual"
-		}
-		switch in.Body.State {
-		case "paused":
-			j.State = provision.Paused
-		case "active":
-			if j.State == provision.Quarantined {
-				j.NextRun = s.now()
-			}
-			j.State = provision.Active
-		}
-		return nil
-	})
+	c := operate.JobChange{Name: in.Body.Name, State: provision.JobState(in.Body.State)}
+	if in.Body.Mode != "" {
+		manual := in.Body.Mode == "manual"
+		c.Manual = &manual
+	}
+	j, err := s.Operator.ChangeJob(ctx, p, in.Job, c)
+	return jobOf(j), err
 }
 
 // ConnectionChange sets what is given; an empty value removes a setting or a secret.
@@ -135,54 +67,13 @@ type ConnectionChange struct {
 	Secrets  map[string]string `json:"secrets,omitempty" maxProperties:"20" doc:"Values are kept sealed and never shown."`
 }
 
-func (s *Server) putConnection(ctx context.Context, c caller, in *struct {
+func (s *Server) putConnection(ctx context.Context, p operate.Principal, in *struct {
 	JobPath
 	Body ConnectionChange
 },
 ) (Job, error) {
-	j, err := s.findJob(ctx, c.Tenant, in.Job)
-	if err != nil {
-		return Job{}, err
-	}
-	t, err := s.template(j.Connection.Kind, j.Direction)
-	if err != nil {
-		return Job{}, err
-	}
-	if err := t.check(in.Body.Settings, slices.Collect(maps.Keys(in.Body.Secrets))); err != nil {
-		return Job{}, err
-	}
-	for name, v := range in.Body.Settings {
-		if len(v) > 4000 {
-			return Job{}, invalid("The setting " + name + " is longer than 4,000 bytes.")
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(in.Body.Secrets)) {
-		if len(in.Body.Secrets[name]) > 16_000 {
-			return Job{}, invalid("The secret " + name + " is longer than 16,000 bytes.")
-		}
-		if err := s.Settings.SetSecret(ctx, c.Actor, c.Tenant, j.ID, name, in.Body.Secrets[name]); err != nil {
-			return Job{}, err
-		}
-	}
-	if len(in.Body.Settings) == 0 {
-		s.wake()
-		return s.getJob(ctx, c, &JobPath{Job: string(j.ID)})
-	}
-	return s.changeJob(ctx, c, in.Job, func(j *provision.Job) error {
-		all := maps.Clone(j.Connection.Settings)
-		if all == nil {
-			all = map[string]string{}
-		}
-		for name, v := range in.Body.Settings {
-			if v == "" {
-				delete(all, name)
-			} else {
-				all[name] = v
-			}
-		}
-		j.Connection.Settings = all
-		return nil
-	})
+	j, err := s.Operator.SetConnection(ctx, p, in.Job, operate.ConnectionChange(in.Body))
+	return jobOf(j), err
 }
 
 // TestResult is the outcome of a connection test.
@@ -194,24 +85,18 @@ type TestResult struct {
 	Hint   string             `json:"hint,omitempty"`
 }
 
-// testFor bounds a connection test.
-const testFor = 60 * time.Second
-
-func (s *Server) testConnection(ctx context.Context, c caller, in *JobPath) (TestResult, error) {
-	j, err := s.findJob(ctx, c.Tenant, in.Job)
-	if err != nil {
-		return TestResult{}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, testFor)
-	defer cancel()
+func (s *Server) testConnection(ctx context.Context, p operate.Principal, in *JobPath) (TestResult, error) {
 	out := TestResult{Checks: []connection.Check{}}
-	err = s.Engine.Test(ctx, c.Tenant, j.ID, func(check connection.Check) { out.Checks = append(out.Checks, check) })
+	err := s.Operator.TestConnection(ctx, p, in.Job, func(check connection.Check) { out.Checks = append(out.Checks, check) })
+	failed, is := errors.AsType[*operate.TestFailed](err)
 	if err == nil {
 		out.OK = true
-		return out, nil
 	}
-	p := problemOf(err) // a failed test is a result of this request, not a failure of it
-	out.Code, out.Detail, out.Hint = p.Code, orElse(p.Detail, p.Title), p.Hint
+	if err == nil || !is {
+		return out, err
+	}
+	said := problemOf(failed.Err) // a failed test is a result of this request, not a failure of it
+	out.Code, out.Detail, out.Hint = said.Code, orElse(said.Detail, said.Title), said.Hint
 	return out, nil
 }
 
@@ -221,64 +106,28 @@ type RulesView struct {
 	Rules  Rules `json:"rules"`
 }
 
-func (s *Server) getRules(ctx context.Context, c caller, in *JobPath) (RulesView, error) {
-	j, err := s.findJob(ctx, c.Tenant, in.Job)
-	return RulesView{Config: j.Config, Rules: Rules(j.Rules)}, err
+func rulesOf(j provision.Job) RulesView { return RulesView{Config: j.Config, Rules: Rules(j.Rules)} }
+
+func (s *Server) getRules(ctx context.Context, p operate.Principal, in *JobPath) (RulesView, error) {
+	j, err := s.Operator.Job(ctx, p, in.Job)
+	return rulesOf(j), err
 }
 
-func (s *Server) putRules(ctx context.Context, c caller, in *struct {
+func (s *Server) putRules(ctx context.Context, p operate.Principal, in *struct {
 	JobPath
 	Config int64 `query:"config" minimum:"0" doc:"Write only if this is still the version; 0 is whatever it is."`
 	Body   Rules
 },
 ) (RulesView, error) {
-	if err := checkRules(rule.Rules(in.Body)); err != nil {
-		return RulesView{}, err
-	}
-	_, err := s.changeJob(ctx, c, in.Job, func(j *provision.Job) error {
-		if in.Config != 0 && in.Config != j.Config {
-			return &lockstep.Error{Code: lockstep.CodeVersion, Detail: "The rules were changed by somebody else in the meantime."}
-		}
-		j.Rules = rule.Rules(in.Body)
-		return nil
-	})
-	if err != nil {
-		return RulesView{}, err
-	}
-	return s.getRules(ctx, c, &in.JobPath)
+	j, err := s.Operator.SetRules(ctx, p, in.Job, in.Config, rule.Rules(in.Body))
+	return rulesOf(j), err
 }
 
-// checkRules compiles the rules and returns everything that is wrong with them as one problem.
-func checkRules(r rule.Rules) error {
-	if len(r.Objects) == 0 || len(r.Objects) > 20 {
-		return invalid("Rules have one to twenty object mappings.")
-	}
-	var all []error
-	var fields []FieldError
-	for _, m := range r.Objects {
-		_, problems := rule.Compile(m, nil, rule.Options{})
-		for _, err := range problems {
-			all = append(all, err)
-			fields = append(fields, FieldError{Location: m.Name, Message: problemOf(err).Detail})
-		}
-	}
-	if len(all) == 0 {
-		return nil
-	}
-	p := problemOf(all[0])
-	if len(all) > 1 {
-		p.Errors = fields
-	}
-	return p
-}
-
-func (s *Server) putPolicy(ctx context.Context, c caller, in *struct {
+func (s *Server) putPolicy(ctx context.Context, p operate.Principal, in *struct {
 	JobPath
 	Body Policy
 },
 ) (Job, error) {
-	return s.changeJob(ctx, c, in.Job, func(j *provision.Job) error {
-		j.Policy = in.Body.domain()
-		return nil
-	})
+	j, err := s.Operator.SetPolicy(ctx, p, in.Job, in.Body.domain())
+	return jobOf(j), err
 }

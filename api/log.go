@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"lockstep"
+	"lockstep/operate"
 	"lockstep/plan"
 	"lockstep/provision"
 )
@@ -21,60 +22,22 @@ func (s *Server) logRoutes(a huma.API) {
 	s.exportRoute(a)
 }
 
-func (s *Server) listCycles(ctx context.Context, c caller, in *struct {
+func (s *Server) listCycles(ctx context.Context, p operate.Principal, in *struct {
 	JobPath
 	Limit int `query:"limit" minimum:"1" maximum:"1000" default:"20"`
 },
 ) (list[Cycle], error) {
-	j, err := s.findJob(ctx, c.Tenant, in.Job)
-	if err != nil {
-		return list[Cycle]{}, err
-	}
-	all, err := s.Store.Cycles(ctx, c.Tenant, j.ID, in.Limit)
-	out := listOf[Cycle](nil)
-	for _, cy := range all {
-		out.Items = append(out.Items, s.fresh(cy))
-	}
-	return out, err
+	all, err := s.Operator.Cycles(ctx, p, in.Job, in.Limit)
+	return mapped(all, "", cycleOf), err
 }
 
-// fresh is cycleOf, with what the slice that runs in this process knows better.
-func (s *Server) fresh(c provision.Cycle) Cycle {
-	if f, ok := s.Engine.Progress(c.Job); ok && f.ID == c.ID {
-		return cycleOf(f)
-	}
-	return cycleOf(c)
-}
-
-func (s *Server) getCycle(ctx context.Context, c caller, in *struct {
+func (s *Server) getCycle(ctx context.Context, p operate.Principal, in *struct {
 	JobPath
 	Cycle string `path:"cycle" maxLength:"36"`
 },
 ) (Cycle, error) {
-	j, err := s.findJob(ctx, c.Tenant, in.Job)
-	if err != nil {
-		return Cycle{}, err
-	}
-	return s.cycle(ctx, c.Tenant, j.ID, lockstep.CycleID(in.Cycle))
-}
-
-// cycle finds a cycle; most callers want one of the newest.
-func (s *Server) cycle(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, id lockstep.CycleID) (Cycle, error) {
-	for _, limit := range []int{10, 10_000} {
-		all, err := s.Store.Cycles(ctx, t, job, limit)
-		if err != nil {
-			return Cycle{}, err
-		}
-		for _, cy := range all {
-			if cy.ID == id {
-				return s.fresh(cy), nil
-			}
-		}
-		if len(all) < limit {
-			break
-		}
-	}
-	return Cycle{}, notFound("cycle", string(id))
+	c, err := s.Operator.Cycle(ctx, p, in.Job, lockstep.CycleID(in.Cycle))
+	return cycleOf(c), err
 }
 
 // LogFilter selects lines of the log.
@@ -100,13 +63,13 @@ func (f LogFilter) query() (plan.ActionQuery, error) {
 	return q, nil
 }
 
-func (s *Server) listActions(ctx context.Context, c caller, in *struct {
+func (s *Server) listActions(ctx context.Context, p operate.Principal, in *struct {
 	LogFilter
 	After string `query:"after" maxLength:"36" doc:"The next of the page before: older lines follow."`
 	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 },
 ) (list[Action], error) {
-	j, err := s.findJob(ctx, c.Tenant, in.Job)
+	j, err := s.Operator.Job(ctx, p, in.Job)
 	if err != nil {
 		return list[Action]{}, err
 	}
@@ -115,27 +78,24 @@ func (s *Server) listActions(ctx context.Context, c caller, in *struct {
 		return list[Action]{}, err
 	}
 	q.After, q.Limit = lockstep.ActionID(in.After), in.Limit
-	all, err := s.Store.Actions(ctx, c.Tenant, j.ID, q)
-	out := listOf[Action](nil)
-	for _, a := range all {
-		out.Items = append(out.Items, actionOf(a))
-	}
+	all, err := s.Operator.Actions(ctx, p, j, q)
+	next := ""
 	if len(all) == in.Limit {
-		out.Next = string(all[len(all)-1].ID)
+		next = string(all[len(all)-1].ID)
 	}
-	return out, err
+	return mapped(all, next, actionOf), err
 }
 
-func (s *Server) getAction(ctx context.Context, c caller, in *struct {
+func (s *Server) getAction(ctx context.Context, p operate.Principal, in *struct {
 	JobPath
 	Action string `path:"action" maxLength:"36"`
 },
 ) (Action, error) {
-	j, err := s.findJob(ctx, c.Tenant, in.Job)
+	j, err := s.Operator.Job(ctx, p, in.Job)
 	if err != nil {
 		return Action{}, err
 	}
-	found, err := s.Store.Actions(ctx, c.Tenant, j.ID, plan.ActionQuery{IDs: []lockstep.ActionID{lockstep.ActionID(in.Action)}, Limit: 1})
+	found, err := s.Operator.Actions(ctx, p, j, plan.ActionQuery{IDs: []lockstep.ActionID{lockstep.ActionID(in.Action)}, Limit: 1})
 	if err != nil {
 		return Action{}, err
 	}
@@ -153,8 +113,8 @@ func (s *Server) exportRoute(a huma.API) {
 		Content:     map[string]*huma.MediaType{"application/jsonl": {Schema: &huma.Schema{Type: huma.TypeString}}},
 	}}
 	huma.Register(a, op, func(ctx context.Context, in *LogFilter) (*huma.StreamResponse, error) {
-		c := callerOf(ctx)
-		j, err := s.findJob(ctx, c.Tenant, in.Job)
+		p := principalOf(ctx)
+		j, err := s.Operator.Job(ctx, p, in.Job)
 		if err != nil {
 			return nil, s.failed(ctx, op.OperationID, err)
 		}
@@ -164,7 +124,7 @@ func (s *Server) exportRoute(a huma.API) {
 		}
 		return &huma.StreamResponse{Body: func(hc huma.Context) {
 			hc.SetHeader("Content-Type", "application/jsonl")
-			if err := s.export(hc, c, j.ID, q); err != nil && ctx.Err() == nil {
+			if err := s.export(hc, p, j, q); err != nil && ctx.Err() == nil {
 				s.log().ErrorContext(ctx, "export stopped half-way", "job", j.Slug, "error", err)
 				panic(http.ErrAbortHandler) //nolint:forbidigo // half a log must not look like a whole one
 			}
@@ -172,10 +132,10 @@ func (s *Server) exportRoute(a huma.API) {
 	})
 }
 
-func (s *Server) export(hc huma.Context, c caller, job lockstep.JobID, q plan.ActionQuery) error {
+func (s *Server) export(hc huma.Context, p operate.Principal, j provision.Job, q plan.ActionQuery) error {
 	out := json.NewEncoder(hc.BodyWriter())
 	for q.Limit = 1000; ; {
-		page, err := s.Store.Actions(hc.Context(), c.Tenant, job, q)
+		page, err := s.Operator.Actions(hc.Context(), p, j, q)
 		if err != nil {
 			return err
 		}

@@ -84,6 +84,12 @@ func (m *MergePatch) findNulls(at path, text []byte) error {
 	return nil
 }
 
+// on is the object as the patch makes it.
+func (m *MergePatch) on(o scim.Object) scim.Object {
+	m.apply(&o)
+	return o
+}
+
 // apply changes the object as the patch says.
 func (m *MergePatch) apply(o *scim.Object) {
 	merge(o, m.set)

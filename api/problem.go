@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"lockstep"
+	"lockstep/operate"
 	"lockstep/web"
 )
 
@@ -63,6 +64,11 @@ func problemOf(err error) *Problem {
 	}
 	code := lockstep.CodeOf(err)
 	p := describe(code, statusOf(code, err))
+	if faulty, ok := errors.AsType[*operate.RulesFaulty](err); ok && len(faulty.Faults) > 1 {
+		for _, f := range faulty.Faults {
+			p.Errors = append(p.Errors, FieldError{Location: f.Mapping, Message: problemOf(f.Err).Detail})
+		}
+	}
 	if e, ok := errors.AsType[*lockstep.Error](err); ok && e.Detail != "" {
 		p.Detail = e.Detail
 	}
@@ -115,12 +121,20 @@ func problemTransformer(_ huma.Context, _ string, v any) (any, error) {
 }
 
 // WriteProblem writes the error as a problem. It is a web.ErrorWriter.
-func WriteProblem(w http.ResponseWriter, _ *http.Request, err error) {
+func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	w.Header().Set("Content-Type", p.ContentType(""))
 	if p.Status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="lockstep"`)
+		w.Header().Set("WWW-Authenticate", challenge(r))
 	}
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // the peer is gone when this fails
+}
+
+// challenge says how to authenticate. Who has sent a token is told that it was not accepted (RFC 6750 §3).
+func challenge(r *http.Request) string {
+	if r.Header.Get("Authorization") == "" {
+		return `Bearer realm="lockstep"`
+	}
+	return `Bearer realm="lockstep", error="invalid_token"`
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"lockstep"
+	"lockstep/operate"
 )
 
 // newHuma makes the registry of operations on the mux. The documentation page and the schema links of huma are off: the
@@ -42,10 +43,19 @@ func listOf[T any](items []T) list[T] {
 	return list[T]{Items: items}
 }
 
+// mapped is a list of what f makes of each.
+func mapped[T, V any](all []T, next string, f func(T) V) list[V] {
+	out := list[V]{Items: make([]V, len(all)), Next: next}
+	for i, one := range all {
+		out.Items[i] = f(one)
+	}
+	return out
+}
+
 // route registers an operation whose handler returns a body.
-func route[I, O any](s *Server, a huma.API, method, path, id, summary string, f func(context.Context, caller, *I) (O, error)) {
+func route[I, O any](s *Server, a huma.API, method, path, id, summary string, f func(context.Context, operate.Principal, *I) (O, error)) {
 	huma.Register(a, operation(method, path, id, summary), func(ctx context.Context, in *I) (*reply[O], error) {
-		out, err := f(ctx, callerOf(ctx), in)
+		out, err := f(ctx, principalOf(ctx), in)
 		if err != nil {
 			return nil, s.failed(ctx, id, err)
 		}
@@ -54,9 +64,9 @@ func route[I, O any](s *Server, a huma.API, method, path, id, summary string, f 
 }
 
 // command registers an operation that answers 204 without a body.
-func command[I any](s *Server, a huma.API, method, path, id, summary string, f func(context.Context, caller, *I) error) {
+func command[I any](s *Server, a huma.API, method, path, id, summary string, f func(context.Context, operate.Principal, *I) error) {
 	huma.Register(a, operation(method, path, id, summary), func(ctx context.Context, in *I) (*struct{}, error) {
-		if err := f(ctx, callerOf(ctx), in); err != nil {
+		if err := f(ctx, principalOf(ctx), in); err != nil {
 			return nil, s.failed(ctx, id, err)
 		}
 		return nil, nil

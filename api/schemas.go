@@ -5,13 +5,12 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"lockstep"
 	"lockstep/directory"
+	"lockstep/operate"
 	"lockstep/scim"
 )
 
@@ -45,66 +44,38 @@ type SchemaPath struct {
 	URN string `path:"urn" maxLength:"200" doc:"Its id, in any case."`
 }
 
-func (s *Server) schemas(ctx context.Context, t lockstep.TenantID) (*directory.Schemas, error) {
-	if s.Schemas == nil {
-		return nil, nil
-	}
-	return s.Schemas(ctx, t)
+func (s *Server) listSchemas(ctx context.Context, p operate.Principal, _ *struct{}) (list[Schema], error) {
+	all, err := s.Operator.Extensions(ctx, p)
+	return mapped(all, "", func(e directory.Extension) Schema { return schemaOf(&e) }), err
 }
 
-func (s *Server) listSchemas(ctx context.Context, c caller, _ *struct{}) (list[Schema], error) {
-	out := listOf[Schema](nil)
-	all, err := s.schemas(ctx, c.Tenant)
-	if err != nil || all == nil {
-		return out, err
-	}
-	for i := range all.Extensions {
-		out.Items = append(out.Items, schemaOf(&all.Extensions[i]))
-	}
-	return out, nil
-}
-
-func (s *Server) getSchema(ctx context.Context, c caller, in *SchemaPath) (Schema, error) {
-	all, err := s.schemas(ctx, c.Tenant)
+func (s *Server) getSchema(ctx context.Context, p operate.Principal, in *SchemaPath) (Schema, error) {
+	e, err := s.Operator.Extension(ctx, p, in.URN)
 	if err != nil {
 		return nil, err
-	}
-	e := all.Extension(in.URN)
-	if e == nil {
-		return nil, notFound("schema", in.URN)
 	}
 	return schemaOf(e), nil
 }
 
-func (s *Server) putSchema(ctx context.Context, c caller, in *struct {
+func (s *Server) putSchema(ctx context.Context, p operate.Principal, in *struct {
 	SchemaPath
 	Version int64 `query:"version" minimum:"0" doc:"Write only if this is still the version; 0 is whatever it is."`
 	Body    Schema
 },
 ) (Schema, error) {
-	o := scim.Object(in.Body)
-	if !o.Has("id") {
-		o.Set("id", in.URN)
-	}
-	e, err := directory.ParseExtension(o)
+	e, err := s.Operator.PutExtension(ctx, p, in.URN, in.Version, scim.Object(in.Body))
 	if err != nil {
 		return nil, err
 	}
-	if !strings.EqualFold(e.Schema.ID, in.URN) {
-		return nil, invalid("The id of the schema is not the one in the address.")
-	}
-	if err := s.commit(ctx, c, directory.PutExtension{Extension: e, IfVersion: in.Version}); err != nil {
-		return nil, err
-	}
-	return s.getSchema(ctx, c, &in.SchemaPath)
+	return schemaOf(e), nil
 }
 
-func (s *Server) deleteSchema(ctx context.Context, c caller, in *struct {
+func (s *Server) deleteSchema(ctx context.Context, p operate.Principal, in *struct {
 	SchemaPath
 	Version int64 `query:"version" minimum:"0" doc:"Remove only if this is still the version; 0 is whatever it is."`
 },
 ) error {
-	return s.commit(ctx, c, directory.DeleteExtension{URN: in.URN, IfVersion: in.Version})
+	return s.Operator.DeleteExtension(ctx, p, in.URN, in.Version)
 }
 
 // Schemas lists the schemas of the tenant's own.

@@ -8,25 +8,13 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"lockstep"
-	"lockstep/audit"
+	"lockstep/operate"
 	"lockstep/scim/conform"
 	"lockstep/web"
 )
 
-// SCIM is what the SCIM endpoint of a tenant knows of its clients.
-type SCIM interface {
-	// Exchanges returns the last exchanges that this node has answered, the newest first.
-	Exchanges(t lockstep.TenantID) []web.Exchange
-	// Examine returns where an exchange's request departs from the RFCs.
-	Examine(ctx context.Context, t lockstep.TenantID, e web.Exchange) ([]conform.Deviation, error)
-	// Report returns how the holders of strict tokens have departed, by token.
-	Report(ctx context.Context, t lockstep.TenantID) (map[lockstep.TokenID][]conform.Tally, error)
-	// ClearReport begins a token's count anew.
-	ClearReport(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID) error
-}
-
 func (s *Server) scimRoutes(a huma.API) {
-	if s.SCIM == nil {
+	if !s.Operator.HasSCIM() {
 		return
 	}
 	route(s, a, http.MethodGet, "/scim/exchanges", "list-exchanges", "List the last exchanges of SCIM clients with this node, the newest first", s.listExchanges)
@@ -101,9 +89,13 @@ func (q ExchangeQuery) matches(e web.Exchange) bool {
 		(q.Newer == "" || len(e.ID) > len(q.Newer) || len(e.ID) == len(q.Newer) && e.ID > q.Newer)
 }
 
-func (s *Server) listExchanges(_ context.Context, c caller, in *ExchangeQuery) (list[Exchange], error) {
+func (s *Server) listExchanges(_ context.Context, p operate.Principal, in *ExchangeQuery) (list[Exchange], error) {
+	all, err := s.Operator.Exchanges(p)
+	if err != nil {
+		return list[Exchange]{}, err
+	}
 	var out []Exchange
-	for _, e := range s.SCIM.Exchanges(c.Tenant) {
+	for _, e := range all {
 		if len(out) < in.Limit && in.matches(e) {
 			out = append(out, exchangeOf(e))
 		}
@@ -111,17 +103,21 @@ func (s *Server) listExchanges(_ context.Context, c caller, in *ExchangeQuery) (
 	return listOf(out), nil
 }
 
-func (s *Server) getExchange(ctx context.Context, c caller, in *struct {
+func (s *Server) getExchange(ctx context.Context, p operate.Principal, in *struct {
 	Exchange string `path:"exchange" maxLength:"20"`
 },
 ) (Exchange, error) {
-	for _, e := range s.SCIM.Exchanges(c.Tenant) {
+	all, err := s.Operator.Exchanges(p)
+	if err != nil {
+		return Exchange{}, err
+	}
+	for _, e := range all {
 		if e.ID != in.Exchange {
 			continue
 		}
 		v := exchangeOf(e)
 		v.Sent, v.Answered = messageOf(e.Request), messageOf(e.Response)
-		found, err := s.SCIM.Examine(ctx, c.Tenant, e)
+		found, err := s.Operator.Examine(ctx, p, e)
 		if err != nil {
 			return Exchange{}, err
 		}
@@ -143,20 +139,20 @@ type ClientReport struct {
 	Deviations []Deviation      `json:"deviations" doc:"The most frequent first."`
 }
 
-func (s *Server) scimReport(ctx context.Context, c caller, in *struct {
+func (s *Server) scimReport(ctx context.Context, p operate.Principal, in *struct {
 	Client string `query:"client" maxLength:"100" doc:"Id or name of the token; all that are or were strict when absent."`
 },
 ) (list[ClientReport], error) {
 	if in.Client != "" {
-		if _, err := s.findToken(ctx, c.Tenant, in.Client); err != nil {
+		if _, err := s.Operator.Token(ctx, p, in.Client); err != nil {
 			return list[ClientReport]{}, err
 		}
 	}
-	all, err := s.Tokens.ListTokens(ctx, c.Tenant)
+	all, err := s.Operator.ListTokens(ctx, p)
 	if err != nil {
 		return list[ClientReport]{}, err
 	}
-	tallies, err := s.SCIM.Report(ctx, c.Tenant)
+	tallies, err := s.Operator.Report(ctx, p)
 	if err != nil {
 		return list[ClientReport]{}, err
 	}
@@ -170,7 +166,7 @@ func (s *Server) scimReport(ctx context.Context, c caller, in *struct {
 	return listOf(out), nil
 }
 
-func reportOf(e TokenEntry, all []conform.Tally) ClientReport {
+func reportOf(e operate.TokenEntry, all []conform.Tally) ClientReport {
 	r := ClientReport{Token: e.ID, Client: e.Name, Strict: e.Strict, Deviations: []Deviation{}}
 	for _, t := range all {
 		d := deviationOf(conform.Describe(t.Code))
@@ -180,13 +176,9 @@ func reportOf(e TokenEntry, all []conform.Tally) ClientReport {
 	return r
 }
 
-func (s *Server) clearReport(ctx context.Context, c caller, in *struct {
+func (s *Server) clearReport(ctx context.Context, p operate.Principal, in *struct {
 	Token string `path:"token" maxLength:"100"`
 },
 ) error {
-	e, err := s.findToken(ctx, c.Tenant, in.Token)
-	if err != nil {
-		return err
-	}
-	return s.SCIM.ClearReport(ctx, c.Actor, c.Tenant, e.ID)
+	return s.Operator.ClearReport(ctx, p, in.Token)
 }

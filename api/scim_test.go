@@ -33,6 +33,10 @@ func (s seen) Exchanges(t lockstep.TenantID) []web.Exchange {
 	return []web.Exchange{one("100", "entra", 404), one("12", "okta", 200), one("11", "entra", 201)}
 }
 
+func (seen) Endpoint(context.Context, lockstep.TenantID) (string, error) {
+	return "/scim/default/v2", nil
+}
+
 func (seen) Examine(context.Context, lockstep.TenantID, web.Exchange) ([]conform.Deviation, error) {
 	return []conform.Deviation{{Rule: conform.Describe(conform.PatchOpCase), Path: "Operations[0].op", Seen: "Add", Times: 2}}, nil
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"lockstep"
+	"lockstep/operate"
 	"lockstep/token"
 )
 
@@ -19,10 +19,10 @@ func (s *Server) tokenRoutes(a huma.API) {
 	command(s, a, http.MethodDelete, "/tokens/{token}", "revoke-token", "Revoke a token", s.revokeToken)
 }
 
-func tokenOf(e TokenEntry) Token {
+func tokenOf(e operate.TokenEntry) Token {
 	v := Token{
 		ID: e.ID, Name: e.Name, Kind: kindNames[e.Kind], Scopes: []string{}, Created: e.Created,
-		Expires: instant(e.Expires), LastUsed: instant(e.LastUsed), Strict: e.Strict,
+		Maker: e.Maker, Expires: instant(e.Expires), LastUsed: instant(e.LastUsed), Strict: e.Strict,
 	}
 	for _, sc := range e.Scopes {
 		v.Scopes = append(v.Scopes, string(sc))
@@ -36,50 +36,9 @@ func tokenOf(e TokenEntry) Token {
 // kindNames are the kinds of token that a tenant has, as the API calls them.
 var kindNames = map[token.Kind]string{token.KindAPI: "api", token.KindSCIM: "scim"}
 
-// findToken finds one of the tenant's tokens by its id or its name, which must then be that of one token only.
-func (s *Server) findToken(ctx context.Context, t lockstep.TenantID, name string) (TokenEntry, error) {
-	all, err := s.Tokens.ListTokens(ctx, t)
-	if err != nil {
-		return TokenEntry{}, err
-	}
-	var named []TokenEntry
-	for _, e := range all {
-		if string(e.ID) == name {
-			return e, nil
-		}
-		if e.Name == name {
-			named = append(named, e)
-		}
-	}
-	switch len(named) {
-	case 0:
-		return TokenEntry{}, notFound("token", name)
-	case 1:
-		return named[0], nil
-	}
-	return TokenEntry{}, &lockstep.Error{Code: lockstep.CodeConflict, Detail: "More than one token is called “" + clip(name) + "”: name it by its id."}
-}
-
-// mayGive refuses to hand out a token that can do what its giver cannot.
-func mayGive(c caller, scopes token.Scopes) error {
-	for _, want := range scopes {
-		if !c.Scopes.Allow(want) {
-			return &lockstep.Error{Code: lockstep.CodeAuthForbidden, Detail: "A token cannot give away the scope " + string(want) + ", which it does not have."}
-		}
-	}
-	return nil
-}
-
-func (s *Server) listTokens(ctx context.Context, c caller, _ *struct{}) (list[Token], error) {
-	all, err := s.Tokens.ListTokens(ctx, c.Tenant)
-	if err != nil {
-		return list[Token]{}, err
-	}
-	var shown []Token
-	for _, e := range all {
-		shown = append(shown, tokenOf(e))
-	}
-	return listOf(shown), nil
+func (s *Server) listTokens(ctx context.Context, p operate.Principal, _ *struct{}) (list[Token], error) {
+	all, err := s.Operator.ListTokens(ctx, p)
+	return mapped(all, "", tokenOf), err
 }
 
 // NewToken is what creates a token.
@@ -87,7 +46,7 @@ type NewToken struct {
 	Name   string `json:"name" minLength:"1" maxLength:"100"`
 	Kind   string `json:"kind,omitempty" enum:"api,scim" doc:"What it opens: the management API, or the tenant's SCIM endpoint. api when absent."`
 	Scopes string `json:"scopes" maxLength:"400" doc:"Divided by blanks, such as \"api:read\" or \"scim:write\"; writing includes reading."`
-	Days   int    `json:"days,omitempty" minimum:"0" maximum:"3660" doc:"How long it is valid; 0 is for ever."`
+	Days   int    `json:"days,omitempty" minimum:"0" maximum:"3660" doc:"How long it is valid; 0 is as long as the token that makes it. One made by a token ends with it."`
 	Strict bool   `json:"strict,omitempty" doc:"Examine what its holder sends by SCIM; nothing is refused because of it."`
 }
 
@@ -97,35 +56,14 @@ type CreatedToken struct {
 	Text string `json:"text"`
 }
 
-func (s *Server) createToken(ctx context.Context, c caller, in *struct{ Body NewToken }) (CreatedToken, error) {
-	scopes, err := token.ParseScopes(in.Body.Scopes)
-	if err != nil {
-		return CreatedToken{}, err
-	}
-	if err := mayGive(c, scopes); err != nil {
-		return CreatedToken{}, err
-	}
+func (s *Server) createToken(ctx context.Context, p operate.Principal, in *struct{ Body NewToken }) (CreatedToken, error) {
+	b := in.Body
 	kind := token.KindAPI
-	if in.Body.Kind == "scim" {
+	if b.Kind == "scim" {
 		kind = token.KindSCIM
 	}
-	if in.Body.Strict && kind != token.KindSCIM {
-		return CreatedToken{}, errNotSCIM
-	}
-	t, text, err := token.New(kind)
-	if err != nil {
-		return CreatedToken{}, err
-	}
-	t.Scopes = scopes
-	now := s.now()
-	if in.Body.Days > 0 {
-		t.Expires = now.Add(time.Duration(in.Body.Days) * 24 * time.Hour)
-	}
-	e := TokenEntry{Token: t, Tenant: c.Tenant, Name: in.Body.Name, Created: now, Strict: in.Body.Strict}
-	if err := s.Tokens.PutToken(ctx, c.Actor, e); err != nil {
-		return CreatedToken{}, err
-	}
-	return CreatedToken{Token: tokenOf(e), Text: text}, nil
+	e, text, err := s.Operator.CreateToken(ctx, p, operate.NewToken{Name: b.Name, Kind: kind, Scopes: b.Scopes, Days: b.Days, Strict: b.Strict})
+	return CreatedToken{Token: tokenOf(e), Text: text}, err
 }
 
 // RotateToken says how a token is rotated.
@@ -137,67 +75,36 @@ type RotateToken struct {
 // overlap is how long both secrets work, unless the caller says.
 const overlap = 24 * time.Hour
 
-func (s *Server) rotateToken(ctx context.Context, c caller, in *struct {
+func (s *Server) rotateToken(ctx context.Context, p operate.Principal, in *struct {
 	Token string `path:"token" maxLength:"100"`
 	Body  RotateToken
 },
 ) (CreatedToken, error) {
-	e, err := s.findToken(ctx, c.Tenant, in.Token)
-	if err != nil {
-		return CreatedToken{}, err
-	}
-	if err := mayGive(c, e.Scopes); err != nil {
-		return CreatedToken{}, err
-	}
-	now, both, expires := s.now(), overlap, e.Expires
+	r := operate.Rotation{Overlap: overlap, Days: in.Body.Days}
 	if in.Body.Overlap != nil {
-		both = time.Duration(*in.Body.Overlap) * time.Second
+		r.Overlap = time.Duration(*in.Body.Overlap) * time.Second
 	}
-	if in.Body.Days > 0 {
-		expires = now.Add(time.Duration(in.Body.Days) * 24 * time.Hour)
-	}
-	next, text, err := e.Rotate(now, both, expires)
-	if err != nil {
-		return CreatedToken{}, err
-	}
-	if err := s.Tokens.RotateToken(ctx, c.Actor, c.Tenant, e.Hash, next); err != nil {
-		return CreatedToken{}, err
-	}
-	e.Token, e.FormerUsed = next, time.Time{}
-	return CreatedToken{Token: tokenOf(e), Text: text}, nil
+	e, text, err := s.Operator.RotateToken(ctx, p, in.Token, r)
+	return CreatedToken{Token: tokenOf(e), Text: text}, err
 }
-
-// errNotSCIM says that only the requests of SCIM clients can be examined.
-var errNotSCIM = &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "Only a token of kind scim can be strict: it is SCIM requests that are examined."}
 
 // SetToken is what can be changed of a token.
 type SetToken struct {
 	Strict bool `json:"strict" doc:"Examine what its holder sends by SCIM; nothing is refused because of it."`
 }
 
-func (s *Server) setToken(ctx context.Context, c caller, in *struct {
+func (s *Server) setToken(ctx context.Context, p operate.Principal, in *struct {
 	Token string `path:"token" maxLength:"100"`
 	Body  SetToken
 },
 ) (Token, error) {
-	e, err := s.findToken(ctx, c.Tenant, in.Token)
-	if err != nil {
-		return Token{}, err
-	}
-	if in.Body.Strict && e.Kind != token.KindSCIM {
-		return Token{}, errNotSCIM
-	}
-	e.Strict = in.Body.Strict
-	return tokenOf(e), s.Tokens.SetStrict(ctx, c.Actor, c.Tenant, e.ID, e.Strict)
+	e, err := s.Operator.SetStrict(ctx, p, in.Token, in.Body.Strict)
+	return tokenOf(e), err
 }
 
-func (s *Server) revokeToken(ctx context.Context, c caller, in *struct {
+func (s *Server) revokeToken(ctx context.Context, p operate.Principal, in *struct {
 	Token string `path:"token" maxLength:"100"`
 },
 ) error {
-	e, err := s.findToken(ctx, c.Tenant, in.Token)
-	if err != nil {
-		return err
-	}
-	return s.Tokens.RevokeToken(ctx, c.Actor, c.Tenant, e.ID)
+	return s.Operator.RevokeToken(ctx, p, in.Token)
 }

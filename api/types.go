@@ -286,6 +286,7 @@ type Token struct {
 	Scopes  []string         `json:"scopes"`
 	Created time.Time        `json:"created"`
 	Expires *time.Time       `json:"expires,omitempty"`
+	Maker   lockstep.TokenID `json:"maker,omitempty" doc:"The token that it was made with, and ends with."`
 
 	LastUsed *time.Time    `json:"last_used,omitempty" doc:"To the minute or so; absent when it never was."`
 	Former   *FormerSecret `json:"former,omitempty" doc:"The secret of before the last rotation."`

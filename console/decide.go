@@ -1,47 +1,17 @@
 package console
 
 import (
-	"context"
-	"errors"
 	"net/http"
-	"time"
 
 	"lockstep"
+	"lockstep/operate"
 	"lockstep/provision"
 )
-
-// change reads a job, changes it and writes it, again when somebody else was faster.
-func (s *Server) change(ctx context.Context, v visit, slug string, f func(*provision.Job) error) error {
-	for attempt := 1; ; attempt++ {
-		j, err := s.job(ctx, v.tenant(), slug)
-		if err != nil {
-			return err
-		}
-		if err := f(&j); err != nil {
-			return err
-		}
-		err = s.Settings.PutJob(ctx, v.actor(), j)
-		if errors.Is(err, lockstep.ErrVersion) && attempt < 5 {
-			continue
-		}
-		if err == nil {
-			s.wake()
-		}
-		return err
-	}
-}
 
 // runNow makes the job due at once, also when it waits after a failure.
 func (s *Server) runNow(w http.ResponseWriter, r *http.Request, v visit) error {
 	slug := r.PathValue("slug")
-	err := s.change(r.Context(), v, slug, func(j *provision.Job) error {
-		if j.State == provision.Paused {
-			return &lockstep.Error{Code: lockstep.CodeConflict, Detail: "The job is paused; resume it first."}
-		}
-		j.State, j.NextRun, j.NotBefore = provision.Active, s.now(), time.Time{}
-		return nil
-	})
-	if err != nil {
+	if _, err := s.Operator.Run(r.Context(), v.who, slug); err != nil {
 		return err
 	}
 	return seeOther(w, r, jobHref(slug))
@@ -49,49 +19,39 @@ func (s *Server) runNow(w http.ResponseWriter, r *http.Request, v visit) error {
 
 // setState pauses a job or lets it go on. A quarantine ends with it: the job is tried at once.
 func (s *Server) setState(w http.ResponseWriter, r *http.Request, v visit) error {
-	slug := r.PathValue("slug")
-	err := s.change(r.Context(), v, slug, func(j *provision.Job) error {
-		switch r.PostFormValue("state") {
-		case "paused":
-			j.State = provision.Paused
-		case "active":
-			if j.State == provision.Quarantined {
-				j.NextRun = s.now()
-			}
-			j.State = provision.Active
-		default:
-			return unreadable()
-		}
-		return nil
-	})
-	if err != nil {
+	slug, state := r.PathValue("slug"), provision.JobState(r.PostFormValue("state"))
+	if state != provision.Active && state != provision.Paused {
+		return unreadable()
+	}
+	if _, err := s.Operator.ChangeJob(r.Context(), v.who, slug, operate.JobChange{State: state}); err != nil {
 		return err
 	}
 	return seeOther(w, r, jobHref(slug))
 }
 
 // decidePlan applies or drops the very plan that was shown.
-func (s *Server) decidePlan(w http.ResponseWriter, r *http.Request, v visit) error {
-	verdict := provision.Verdict{Cycle: lockstep.CycleID(r.PostFormValue("cycle"))}
+func (s *Server) decidePlan(w http.ResponseWriter, r *http.Request, v visit) (err error) {
+	slug, cycle := r.PathValue("slug"), lockstep.CycleID(r.PostFormValue("cycle"))
+	if !lockstep.ValidID(string(cycle)) {
+		return unreadable()
+	}
 	switch r.PostFormValue("do") {
 	case "apply":
-		verdict.Apply = true
+		_, err = s.Operator.Apply(r.Context(), v.who, slug, cycle, nil, nil)
 	case "discard":
-		verdict.Discard = true
+		_, err = s.Operator.Discard(r.Context(), v.who, slug, cycle)
 	default:
 		return unreadable()
 	}
-	return s.decide(w, r, v, func(j provision.Job) (provision.Verdict, error) {
-		if j.Cycle == nil || j.Cycle.Phase != provision.Review || j.Cycle.ID != verdict.Cycle {
-			return verdict, &lockstep.Error{Code: lockstep.CodePlanStale, Detail: "The plan that you looked at is no longer the one that waits."}
-		}
-		return verdict, nil
-	})
+	if err != nil {
+		return err
+	}
+	return seeOther(w, r, jobHref(slug))
 }
 
 // decideHeld approves or rejects the held changes that were ticked, and no others that may have come since.
 func (s *Server) decideHeld(w http.ResponseWriter, r *http.Request, v visit) error {
-	do := r.PostFormValue("do")
+	slug, do := r.PathValue("slug"), r.PostFormValue("do")
 	var ids []lockstep.ActionID
 	for _, id := range r.PostForm["id"] {
 		if !lockstep.ValidID(id) {
@@ -105,33 +65,13 @@ func (s *Server) decideHeld(w http.ResponseWriter, r *http.Request, v visit) err
 	case len(ids) > heldRows || do != "approve" && do != "reject":
 		return unreadable()
 	}
-	return s.decide(w, r, v, func(j provision.Job) (verdict provision.Verdict, err error) {
-		if j.Cycle != nil {
-			verdict.Cycle = j.Cycle.ID
-		}
-		if do == "approve" {
-			verdict.Approve = ids
-		} else {
-			verdict.Reject = ids
-		}
-		return verdict, nil
-	})
-}
-
-func (s *Server) decide(w http.ResponseWriter, r *http.Request, v visit, verdict func(provision.Job) (provision.Verdict, error)) error {
-	slug := r.PathValue("slug")
-	j, err := s.job(r.Context(), v.tenant(), slug)
-	if err != nil {
+	approve, reject := ids, []lockstep.ActionID(nil)
+	if do == "reject" {
+		approve, reject = nil, ids
+	}
+	if _, err := s.Operator.DecideHeld(r.Context(), v.who, slug, approve, reject); err != nil {
 		return err
 	}
-	d, err := verdict(j)
-	if err != nil {
-		return err
-	}
-	if err := s.Settings.Decide(r.Context(), v.actor(), v.tenant(), j.ID, d); err != nil {
-		return err
-	}
-	s.wake()
 	return seeOther(w, r, jobHref(slug))
 }
 

@@ -34,7 +34,7 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Method != http.MethodGet {
 		p.Path = "/" // nothing is shown at the address of a form
 	}
-	if _, in := s.Sessions.Of(r); in == nil {
+	if _, in := s.Operator.Sessions.Of(r); in == nil {
 		p.SignedIn = true
 	}
 	if s.render(w, r, status, errorPage(p, f, web.RequestID(r.Context()))) != nil {

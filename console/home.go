@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"reflect"
 
+	"lockstep/operate"
 	"lockstep/provision"
 )
 
@@ -33,12 +34,12 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request, v visit) error {
 
 func (s *Server) homeView(ctx context.Context, v visit) (homeView, error) {
 	var view homeView
-	all, err := s.jobs(ctx, v.tenant())
+	all, err := s.Operator.ListJobs(ctx, v.who)
 	if err != nil {
 		return view, err
 	}
 	for _, j := range all {
-		r, err := s.homeRow(ctx, j)
+		r, err := s.homeRow(ctx, v.who, j)
 		if err != nil {
 			return view, err
 		}
@@ -51,11 +52,11 @@ func (s *Server) homeView(ctx context.Context, v visit) (homeView, error) {
 	return view, nil
 }
 
-func (s *Server) homeRow(ctx context.Context, j provision.Job) (homeRow, error) {
+func (s *Server) homeRow(ctx context.Context, p operate.Principal, j provision.Job) (homeRow, error) {
 	r := homeRow{job: jobOf(j, s.now()), Href: jobHref(j.Slug)}
 	last := j.Cycle
 	if last == nil {
-		cycles, err := s.Store.Cycles(ctx, j.Tenant, j.ID, 1)
+		cycles, err := s.Operator.Cycles(ctx, p, string(j.ID), 1)
 		if err != nil {
 			return r, err
 		}
@@ -64,16 +65,16 @@ func (s *Server) homeRow(ctx context.Context, j provision.Job) (homeRow, error) 
 		}
 	}
 	if last != nil {
-		p := progressOf(j.Slug, *last)
-		r.Last = &p
+		at := progressOf(j.Slug, *last)
+		r.Last = &at
 	}
-	h, err := s.held(ctx, j)
+	h, err := s.held(ctx, p, j)
 	if err != nil {
 		return r, err
 	}
 	r.Held = len(h.Rows)
 	r.holds(r.Held)
-	needs, _, err := s.problems(ctx, j)
+	needs, _, err := s.problems(ctx, p, j)
 	for _, g := range needs {
 		r.Needs += g.N
 	}

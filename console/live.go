@@ -8,7 +8,7 @@ import (
 
 	"github.com/a-h/templ"
 
-	"lockstep"
+	"lockstep/operate"
 	"lockstep/web"
 )
 
@@ -19,31 +19,31 @@ type event struct {
 }
 
 const (
-	lookEvery  = 400 * time.Millisecond
-	beatEvery  = 15 * time.Second // so that a proxy does not take a quiet stream for a dead one
-	streamFor  = 15 * time.Minute // then the browser connects again
-	maxStreams = 256
+	lookEvery = 400 * time.Millisecond
+	beatEvery = 15 * time.Second // so that a proxy does not take a quiet stream for a dead one
+	streamFor = 15 * time.Minute // then the browser connects again
 )
 
 // stream sends what look returns, until the browser goes, the session or the server ends, or the time is up. It looks at once
 // and then every lookEvery. The browser connects again by itself.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request, v visit, look func(context.Context) ([]event, error)) error {
-	if s.streams.Add(1) > maxStreams {
-		s.streams.Add(-1)
-		return &lockstep.Error{Code: lockstep.CodeConflict, Detail: "Too many pages are being watched; this one does not move by itself."}
+	done, err := s.Operator.Stream(v.who)
+	if err != nil {
+		return err
 	}
-	defer s.streams.Add(-1)
+	defer done()
 	ctx, cancel := context.WithTimeout(r.Context(), streamFor)
 	defer cancel()
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // nginx would hold it back
 	out := sender{w: w, flush: http.NewResponseController(w)}
-	looks, beat := time.NewTicker(lookEvery), time.NewTicker(beatEvery)
+	looks, beat, ask := time.NewTicker(lookEvery), time.NewTicker(beatEvery), time.NewTicker(operate.AskEvery)
 	defer looks.Stop()
 	defer beat.Stop()
+	defer ask.Stop()
 	for {
-		if !s.Sessions.Live(ctx, v.session) {
+		if !s.Operator.Sessions.Live(ctx, v.session) {
 			return out.send(event{name: "ended", body: templ.NopComponent})
 		}
 		events, err := look(ctx)
@@ -60,6 +60,10 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, v visit, look fu
 			return nil
 		case <-web.Draining(ctx):
 			return nil
+		case <-ask.C:
+			if _, err := s.Operator.Visitor(ctx, v.session.Grant); err != nil {
+				return out.send(event{name: "ended", body: templ.NopComponent})
+			}
 		case <-beat.C:
 			if err := out.beat(); err != nil {
 				return gone(ctx, err)

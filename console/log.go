@@ -10,6 +10,7 @@ import (
 
 	"lockstep"
 	"lockstep/connection"
+	"lockstep/operate"
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
@@ -131,14 +132,14 @@ type row struct {
 // logRows is how many lines a page has.
 const logRows = 50
 
-func (s *Server) log(ctx context.Context, j provision.Job, f logFilter) (logView, error) {
+func (s *Server) log(ctx context.Context, p operate.Principal, j provision.Job, f logFilter) (logView, error) {
 	v, _ := findView(f.Show)
 	q := plan.ActionQuery{
 		Cycle: lockstep.CycleID(f.Cycle), States: v.States, Kinds: v.Kinds, Text: f.Text, After: lockstep.ActionID(f.After),
 		Newest: true, Limit: logRows + 1,
 	}
 	out := logView{Slug: j.Slug, Filter: f}
-	found, err := s.Store.Actions(ctx, j.Tenant, j.ID, q)
+	found, err := s.Operator.Actions(ctx, p, j, q)
 	if err != nil {
 		return out, err
 	}

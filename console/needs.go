@@ -6,6 +6,7 @@ import (
 
 	"lockstep"
 	"lockstep/connection"
+	"lockstep/operate"
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
@@ -40,8 +41,8 @@ const (
 
 // problems returns what stands in the way now, grouped by cause: first what needs somebody, then what heals itself. A line of
 // the log is a problem as long as the link of its object says so.
-func (s *Server) problems(ctx context.Context, j provision.Job) (needs, heals []group, err error) {
-	rows, err := s.Store.Actions(ctx, j.Tenant, j.ID, plan.ActionQuery{
+func (s *Server) problems(ctx context.Context, p operate.Principal, j provision.Job) (needs, heals []group, err error) {
+	rows, err := s.Operator.Actions(ctx, p, j, plan.ActionQuery{
 		States: []plan.ActionState{plan.Failed, plan.Refused}, Newest: true, Limit: problemRows,
 	})
 	if err != nil || len(rows) == 0 {
@@ -59,7 +60,7 @@ func (s *Server) problems(ctx context.Context, j provision.Job) (needs, heals []
 	}
 	links := map[connection.Ref]plan.Link{}
 	for typ, sources := range ids {
-		found, err := s.Store.Links(ctx, j.Tenant, j.ID, plan.LinkQuery{Type: typ, Sources: sources, Limit: len(sources)})
+		found, err := s.Operator.Links(ctx, p, j, plan.LinkQuery{Type: typ, Sources: sources, Limit: len(sources)})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -127,8 +128,8 @@ type heldRow struct {
 // heldRows is how many held changes are decided at a time.
 const heldRows = 200
 
-func (s *Server) held(ctx context.Context, j provision.Job) (held, error) {
-	rows, err := s.Store.Actions(ctx, j.Tenant, j.ID, plan.ActionQuery{States: []plan.ActionState{plan.Held}, Limit: heldRows + 1})
+func (s *Server) held(ctx context.Context, p operate.Principal, j provision.Job) (held, error) {
+	rows, err := s.Operator.Actions(ctx, p, j, plan.ActionQuery{States: []plan.ActionState{plan.Held}, Limit: heldRows + 1})
 	if err != nil || len(rows) == 0 {
 		return held{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/operate"
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
@@ -52,11 +53,11 @@ func (s *Server) overview(w http.ResponseWriter, r *http.Request, v visit) error
 	if err != nil {
 		return err
 	}
-	j, err := s.job(r.Context(), v.tenant(), r.PathValue("slug"))
+	j, err := s.Operator.Job(r.Context(), v.who, r.PathValue("slug"))
 	if err != nil {
 		return err
 	}
-	view, err := s.overviewView(r.Context(), j, f)
+	view, err := s.overviewView(r.Context(), v.who, j, f)
 	if err != nil {
 		return err
 	}
@@ -66,35 +67,35 @@ func (s *Server) overview(w http.ResponseWriter, r *http.Request, v visit) error
 }
 
 // overviewView reads everything of the page.
-func (s *Server) overviewView(ctx context.Context, j provision.Job, f logFilter) (v overviewView, err error) {
+func (s *Server) overviewView(ctx context.Context, p operate.Principal, j provision.Job, f logFilter) (v overviewView, err error) {
 	v.Job, v.Href = jobOf(j, s.now()), jobHref(j.Slug)
-	if err := s.cycles(ctx, j, &v); err != nil {
+	if err := s.cycles(ctx, p, j, &v); err != nil {
 		return v, err
 	}
-	if v.Held, err = s.held(ctx, j); err != nil {
+	if v.Held, err = s.held(ctx, p, j); err != nil {
 		return v, err
 	}
 	v.Job.holds(len(v.Held.Rows))
-	if v.Needs, v.Heals, err = s.problems(ctx, j); err != nil {
+	if v.Needs, v.Heals, err = s.problems(ctx, p, j); err != nil {
 		return v, err
 	}
-	if v.Funnel, err = s.funnel(ctx, j); err != nil {
+	if v.Funnel, err = s.funnel(ctx, p, j); err != nil {
 		return v, err
 	}
-	if v.Plan, err = s.plan(ctx, j); err != nil {
+	if v.Plan, err = s.plan(ctx, p, j); err != nil {
 		return v, err
 	}
-	if v.Log, err = s.log(ctx, j, f); err != nil {
+	if v.Log, err = s.log(ctx, p, j, f); err != nil {
 		return v, err
 	}
-	return v, s.openRow(ctx, j, f, &v.Log)
+	return v, s.openRow(ctx, p, j, f, &v.Log)
 }
 
 // recentCycles is how many cycles the page lists.
 const recentCycles = 8
 
-func (s *Server) cycles(ctx context.Context, j provision.Job, v *overviewView) error {
-	all, err := s.Store.Cycles(ctx, j.Tenant, j.ID, recentCycles+1)
+func (s *Server) cycles(ctx context.Context, p operate.Principal, j provision.Job, v *overviewView) error {
+	all, err := s.Operator.Cycles(ctx, p, string(j.ID), recentCycles+1)
 	if err != nil {
 		return err
 	}
@@ -107,8 +108,8 @@ func (s *Server) cycles(ctx context.Context, j provision.Job, v *overviewView) e
 	v.Cycles = v.Cycles[:min(len(v.Cycles), recentCycles)]
 	switch {
 	case j.Cycle != nil:
-		p := progressOf(j.Slug, *j.Cycle)
-		v.Cycle = &p
+		at := progressOf(j.Slug, *j.Cycle)
+		v.Cycle = &at
 	case len(v.Cycles) > 0:
 		v.Cycle = &v.Cycles[0]
 	}
@@ -116,7 +117,7 @@ func (s *Server) cycles(ctx context.Context, j provision.Job, v *overviewView) e
 }
 
 // openRow opens the line that the address names; when the page does not hold it, it comes first.
-func (s *Server) openRow(ctx context.Context, j provision.Job, f logFilter, l *logView) error {
+func (s *Server) openRow(ctx context.Context, p operate.Principal, j provision.Job, f logFilter, l *logView) error {
 	if f.Row == "" {
 		return nil
 	}
@@ -126,7 +127,7 @@ func (s *Server) openRow(ctx context.Context, j provision.Job, f logFilter, l *l
 			return nil
 		}
 	}
-	found, err := s.Store.Actions(ctx, j.Tenant, j.ID, plan.ActionQuery{IDs: []lockstep.ActionID{lockstep.ActionID(f.Row)}, Limit: 1})
+	found, err := s.Operator.Actions(ctx, p, j, plan.ActionQuery{IDs: []lockstep.ActionID{lockstep.ActionID(f.Row)}, Limit: 1})
 	if err != nil || len(found) == 0 {
 		return err
 	}
@@ -139,53 +140,42 @@ func (s *Server) openRow(ctx context.Context, j provision.Job, f logFilter, l *l
 // planRows is how many lines of a plan the page shows; the log has the rest.
 const planRows = 12
 
-func (s *Server) plan(ctx context.Context, j provision.Job) (*openPlan, error) {
+func (s *Server) plan(ctx context.Context, p operate.Principal, j provision.Job) (*openPlan, error) {
 	if j.Cycle == nil || j.Cycle.Phase != provision.Review {
 		return nil, nil
 	}
-	c := *j.Cycle
-	tally, err := s.Store.Tally(ctx, j.Tenant, j.ID, c.ID)
+	made, err := s.Operator.Review(ctx, p, j, *j.Cycle, plan.ActionQuery{States: []plan.ActionState{plan.Planned}, Limit: planRows})
 	if err != nil {
 		return nil, err
 	}
-	planned, failed := map[rule.Kind]int{}, 0
-	for k, n := range tally.Actions {
-		switch k.State {
-		case plan.Planned:
-			planned[k.Kind] += n
-		case plan.Refused, plan.Failed:
-			failed += n
-		case plan.Held, plan.LeftOut, plan.Open, plan.Done, plan.Rejected, plan.Skipped:
+	id := string(made.Cycle.ID)
+	v := &openPlan{Cycle: id, Href: logHref(j.Slug, logFilter{Show: "planned", Cycle: id})}
+	for _, k := range rule.Kinds() {
+		if n := made.Kinds[k]; n > 0 && k != rule.Skip {
+			v.Changes += n
+			v.Counts = append(v.Counts, count{words.DeedOf(k).Will, words.DeedOf(k).Sign, string(k), n, v.Href})
 		}
 	}
-	p := &openPlan{Cycle: string(c.ID), Href: logHref(j.Slug, logFilter{Show: "planned", Cycle: string(c.ID)})}
-	for _, k := range []rule.Kind{rule.Create, rule.Link, rule.Update, rule.Disable, rule.Delete, rule.Refer} {
-		if n := planned[k]; n > 0 {
-			p.Changes += n
-			p.Counts = append(p.Counts, count{words.DeedOf(k).Will, words.DeedOf(k).Sign, string(k), n, p.Href})
-		}
+	if n := made.Problems; n > 0 {
+		v.Counts = append(v.Counts, count{"cannot", "▲", "failed", n, logHref(j.Slug, logFilter{Show: "failed", Cycle: id})})
 	}
-	if failed > 0 {
-		p.Counts = append(p.Counts, count{"cannot", "▲", "failed", failed, logHref(j.Slug, logFilter{Show: "failed", Cycle: string(c.ID)})})
+	for _, a := range made.Rows {
+		v.Rows = append(v.Rows, rowOf(j, a, logFilter{Show: "planned"}))
 	}
-	rows, err := s.Store.Actions(ctx, j.Tenant, j.ID, plan.ActionQuery{Cycle: c.ID, States: []plan.ActionState{plan.Planned}, Limit: planRows})
-	for _, a := range rows {
-		p.Rows = append(p.Rows, rowOf(j, a, logFilter{Show: "planned"}))
-	}
-	p.More = p.Changes - len(p.Rows)
-	return p, err
+	v.More = v.Changes - len(v.Rows)
+	return v, nil
 }
 
 // funnelLinks is up to how many people are counted each time the page is shown.
 const funnelLinks = 2000
 
 // funnel counts how far people get, in the links of the job: there is one for everybody it has met.
-func (s *Server) funnel(ctx context.Context, j provision.Job) ([]funnelStep, error) {
+func (s *Server) funnel(ctx context.Context, p operate.Principal, j provision.Job) ([]funnelStep, error) {
 	var known, in, linked, failing int
 	q := plan.LinkQuery{Type: "User", Limit: 1000}
 	more := true
 	for more && known < funnelLinks {
-		links, err := s.Store.Links(ctx, j.Tenant, j.ID, q)
+		links, err := s.Operator.Links(ctx, p, j, q)
 		if err != nil {
 			return nil, err
 		}
@@ -244,7 +234,7 @@ type overviewStream struct {
 }
 
 func (o *overviewStream) look(ctx context.Context) ([]event, error) {
-	j, err := o.server.job(ctx, o.visit.tenant(), o.slug)
+	j, err := o.server.Operator.Job(ctx, o.visit.who, o.slug)
 	if err != nil {
 		return nil, err
 	}
@@ -254,7 +244,7 @@ func (o *overviewStream) look(ctx context.Context) ([]event, error) {
 	if !moved || !ended && now.Sub(o.read) < slowly && o.last.Cycle != nil && o.last.Cycle.Running && j.Cycle != nil {
 		return o.progress(j, moved, now)
 	}
-	view, err := o.server.overviewView(ctx, j, o.filter)
+	view, err := o.server.overviewView(ctx, o.visit.who, j, o.filter)
 	if err != nil {
 		return nil, err
 	}

@@ -88,7 +88,7 @@ func TestHeld(t *testing.T) {
 		lockstep.ActionID(ids[0]), lockstep.ActionID(ids[1]), lockstep.ActionID(ids[2]), lockstep.ActionID(ids[3]),
 	}}); err != nil || states(rows) != "rejected done done held" {
 		t.Errorf("got %s, %v", states(rows), err)
-	} else if rows[1].Decided.By.Name != "mia" {
+	} else if rows[1].Decided.By.ID != "machine" || !strings.Contains(rows[1].Decided.By.Name, "(mia)") {
 		t.Errorf("decided by %+v", rows[1].Decided)
 	}
 }
@@ -123,7 +123,7 @@ func TestRunAndPause(t *testing.T) {
 	w := newWorld(t, 0)
 	b := w.signedIn(w.tenant)
 	woken := 0
-	w.console.Wake = func() { woken++ }
+	w.operator.Wake = func() { woken++ }
 	b.post("/apps/hr/run").to("/apps/hr")
 	if j := w.state(w.hr); j.NextRun.IsZero() || woken != 1 {
 		t.Errorf("next run %v, woken %d times", j.NextRun, woken)

@@ -9,6 +9,7 @@ import (
 	"lockstep"
 	"lockstep/connection"
 	"lockstep/directory"
+	"lockstep/operate"
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/words"
@@ -35,7 +36,7 @@ func (s *Server) people(w http.ResponseWriter, r *http.Request, v visit) error {
 	view := peopleView{Search: strings.TrimSpace(q.Get("q")), Paged: q.Get("after") != ""}
 	v.page.Title, v.page.Nav = "People", "people"
 	if view.Search != "" {
-		found, err := s.findPeople(r.Context(), v.tenant(), view.Search)
+		found, err := s.Operator.FindUsers(r.Context(), v.who, view.Search, peopleRows)
 		if err != nil {
 			return err
 		}
@@ -49,29 +50,15 @@ func (s *Server) people(w http.ResponseWriter, r *http.Request, v visit) error {
 	if after != "" && !lockstep.ValidID(after) {
 		return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The address of this page holds an id that is none."}
 	}
-	found, err := s.Directory.Users(r.Context(), v.tenant(), directory.UserQuery{After: lockstep.UserID(after), Limit: peopleRows + 1})
+	found, next, err := s.Operator.Users(r.Context(), v.who, operate.Search{After: after, Limit: peopleRows})
 	if err != nil {
 		return err
 	}
-	if len(found) > peopleRows {
-		found = found[:peopleRows]
-		view.Next = "/people?after=" + url.QueryEscape(string(found[peopleRows-1].ID))
+	if next != "" {
+		view.Next = "/people?after=" + url.QueryEscape(next)
 	}
 	view.People = personRows(found)
 	return s.render(w, r, http.StatusOK, peoplePage(v.page, view))
-}
-
-func (s *Server) findPeople(ctx context.Context, t lockstep.TenantID, text string) ([]directory.User, error) {
-	if len(text) > 320 {
-		return nil, nil
-	}
-	for _, attribute := range []string{"userName", "email"} {
-		found, err := s.Directory.Users(ctx, t, directory.UserQuery{Attribute: attribute, Values: []string{text}, Limit: peopleRows})
-		if err != nil || len(found) > 0 {
-			return found, err
-		}
-	}
-	return nil, nil
 }
 
 func personRows(users []directory.User) []personRow {
@@ -108,7 +95,7 @@ var shows = []struct{ Name, Word string }{{"", "Everybody"}, {"in", "In scope"},
 // wanted it can be short, and the next goes on from there.
 func (s *Server) jobPeople(w http.ResponseWriter, r *http.Request, v visit) error {
 	q := r.URL.Query()
-	j, err := s.job(r.Context(), v.tenant(), r.PathValue("slug"))
+	j, err := s.Operator.Job(r.Context(), v.who, r.PathValue("slug"))
 	if err != nil {
 		return err
 	}
@@ -120,7 +107,7 @@ func (s *Server) jobPeople(w http.ResponseWriter, r *http.Request, v visit) erro
 	if !known || len(q.Get("after")) > 1000 {
 		return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "There is no such choice of people."}
 	}
-	after, err := s.collectLinks(r.Context(), j, q.Get("after"), &view)
+	after, err := s.collectLinks(r.Context(), v.who, j, q.Get("after"), &view)
 	if err != nil {
 		return err
 	}
@@ -136,10 +123,10 @@ func (s *Server) jobPeople(w http.ResponseWriter, r *http.Request, v visit) erro
 }
 
 // collectLinks fills the page and returns where the next begins, "" at the end.
-func (s *Server) collectLinks(ctx context.Context, j provision.Job, after string, view *jobPeopleView) (next string, err error) {
+func (s *Server) collectLinks(ctx context.Context, p operate.Principal, j provision.Job, after string, view *jobPeopleView) (next string, err error) {
 	const look = 1000
 	for looked := 0; looked < 10*look; looked += look {
-		links, err := s.Store.Links(ctx, j.Tenant, j.ID, plan.LinkQuery{Type: "User", After: after, Limit: look})
+		links, err := s.Operator.Links(ctx, p, j, plan.LinkQuery{Type: "User", After: after, Limit: look})
 		if err != nil {
 			return "", err
 		}

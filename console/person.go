@@ -10,6 +10,7 @@ import (
 	"lockstep"
 	"lockstep/connection"
 	"lockstep/directory"
+	"lockstep/operate"
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/scim"
@@ -54,18 +55,18 @@ type step struct {
 
 func (s *Server) person(w http.ResponseWriter, r *http.Request, v visit) error {
 	id := lockstep.UserID(r.PathValue("id"))
-	u, err := s.user(r.Context(), v.tenant(), id)
+	u, err := s.Operator.UserByID(r.Context(), v.who, id)
 	if err != nil {
 		return err
 	}
 	view := personView{Name: displayName(u), Active: u.Active, Deleted: u.Deleted, Facts: facts(u)}
-	if view.Groups, err = s.groupsOf(r.Context(), v.tenant(), id); err != nil {
+	if view.Groups, err = s.groupsOf(r.Context(), v.who, id); err != nil {
 		return err
 	}
-	if view.Manager, err = s.managerOf(r.Context(), v.tenant(), u); err != nil {
+	if view.Manager, err = s.managerOf(r.Context(), v.who, u); err != nil {
 		return err
 	}
-	jobs, err := s.jobs(r.Context(), v.tenant())
+	jobs, err := s.Operator.ListJobs(r.Context(), v.who)
 	if err != nil {
 		return err
 	}
@@ -75,7 +76,7 @@ func (s *Server) person(w http.ResponseWriter, r *http.Request, v visit) error {
 			outbound = append(outbound, j)
 			continue
 		}
-		origin, err := s.origin(r.Context(), j, id)
+		origin, err := s.origin(r.Context(), v.who, j, id)
 		if err != nil {
 			return err
 		}
@@ -83,24 +84,9 @@ func (s *Server) person(w http.ResponseWriter, r *http.Request, v visit) error {
 			view.Origins = append(view.Origins, *origin)
 		}
 	}
-	view.Apps = s.explainAll(r.Context(), outbound, id)
+	view.Apps = s.explainAll(r.Context(), v.who, outbound, id)
 	v.page.Title, v.page.Nav = view.Name, "people"
 	return s.render(w, r, http.StatusOK, personPage(v.page, view))
-}
-
-func (s *Server) user(ctx context.Context, t lockstep.TenantID, id lockstep.UserID) (directory.User, error) {
-	absent := &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such person in the directory."}
-	if !lockstep.ValidID(string(id)) {
-		return directory.User{}, absent
-	}
-	found, err := s.Directory.Users(ctx, t, directory.UserQuery{IDs: []lockstep.UserID{id}, Deleted: true})
-	if err == nil && len(found) == 0 {
-		err = absent
-	}
-	if err != nil {
-		return directory.User{}, err
-	}
-	return found[0], nil
 }
 
 // factNames are the attributes that the page shows, with their labels.
@@ -151,40 +137,31 @@ func displayName(u directory.User) string {
 	return u.Attributes.Text("userName")
 }
 
-func (s *Server) managerOf(ctx context.Context, t lockstep.TenantID, u directory.User) (*who, error) {
+func (s *Server) managerOf(ctx context.Context, p operate.Principal, u directory.User) (*who, error) {
 	o, _ := extension(u).Get("manager").(scim.Object)
-	id := o.Text("value")
-	if !lockstep.ValidID(id) {
+	manager, err := s.Operator.UserByID(ctx, p, lockstep.UserID(o.Text("value")))
+	if lockstep.CodeOf(err) == lockstep.CodeNotFound || err == nil && !manager.Deleted.IsZero() {
 		return nil, nil
 	}
-	found, err := s.Directory.Users(ctx, t, directory.UserQuery{IDs: []lockstep.UserID{lockstep.UserID(id)}})
-	if err != nil || len(found) == 0 {
+	if err != nil {
 		return nil, err
 	}
-	return &who{Name: displayName(found[0]), Href: "/people/" + id}, nil
+	return &who{Name: displayName(manager), Href: "/people/" + string(manager.ID)}, nil
 }
 
-func (s *Server) groupsOf(ctx context.Context, t lockstep.TenantID, id lockstep.UserID) ([]string, error) {
-	members, err := s.Directory.Members(ctx, t, directory.MemberQuery{IDs: []string{string(id)}, Kind: directory.UserKind, Limit: 200})
-	if err != nil || len(members) == 0 {
-		return nil, err
-	}
-	ids := make([]lockstep.GroupID, len(members))
-	for i, m := range members {
-		ids[i] = m.Group
-	}
-	groups, err := s.Directory.Groups(ctx, t, directory.GroupQuery{IDs: ids})
-	names := make([]string, len(groups))
-	for i, g := range groups {
-		names[i] = g.Attributes.Text("displayName")
+func (s *Server) groupsOf(ctx context.Context, p operate.Principal, id lockstep.UserID) ([]string, error) {
+	groups, err := s.Operator.GroupsOf(ctx, p, id, 200)
+	var names []string
+	for _, g := range groups {
+		names = append(names, g.Attributes.Text("displayName"))
 	}
 	slices.Sort(names)
 	return names, err
 }
 
 // origin is the source's own object of the person, nil when he does not come from this source.
-func (s *Server) origin(ctx context.Context, j provision.Job, id lockstep.UserID) (*who, error) {
-	links, err := s.Store.Links(ctx, j.Tenant, j.ID, plan.LinkQuery{Type: "User", Targets: []string{string(id)}, Limit: 1})
+func (s *Server) origin(ctx context.Context, p operate.Principal, j provision.Job, id lockstep.UserID) (*who, error) {
+	links, err := s.Operator.Links(ctx, p, j, plan.LinkQuery{Type: "User", Targets: []string{string(id)}, Limit: 1})
 	if err != nil || len(links) == 0 {
 		return nil, err
 	}
@@ -195,27 +172,27 @@ func (s *Server) origin(ctx context.Context, j provision.Job, id lockstep.UserID
 const explainFor = 10 * time.Second
 
 // explainAll asks the engine about each job, at the same time: each may have to ask an application.
-func (s *Server) explainAll(ctx context.Context, jobs []provision.Job, id lockstep.UserID) []personApp {
+func (s *Server) explainAll(ctx context.Context, p operate.Principal, jobs []provision.Job, id lockstep.UserID) []personApp {
 	ctx, cancel := context.WithTimeout(ctx, explainFor)
 	defer cancel()
 	apps := make([]personApp, len(jobs))
 	var all sync.WaitGroup
 	for i, j := range jobs {
-		all.Go(func() { apps[i] = s.explain(ctx, j, connection.Ref{Type: "User", ID: string(id)}) })
+		all.Go(func() { apps[i] = s.explain(ctx, p, j, connection.Ref{Type: "User", ID: string(id)}) })
 	}
 	all.Wait()
 	return apps
 }
 
-func (s *Server) explain(ctx context.Context, j provision.Job, ref connection.Ref) personApp {
+func (s *Server) explain(ctx context.Context, p operate.Principal, j provision.Job, ref connection.Ref) personApp {
 	app := personApp{Job: jobOf(j, s.now()), Href: jobHref(j.Slug)}
-	rows, err := s.Store.Actions(ctx, j.Tenant, j.ID, plan.ActionQuery{Source: ref, Newest: true, Limit: 10})
+	rows, err := s.Operator.Actions(ctx, p, j, plan.ActionQuery{Source: ref, Newest: true, Limit: 10})
 	for _, a := range rows {
 		app.Log = append(app.Log, rowOf(j, a, logFilter{}))
 	}
 	var x provision.Explanation
 	if err == nil {
-		x, err = s.Engine.Explain(ctx, j.Tenant, j.ID, ref)
+		x, err = s.Operator.ExplainRef(ctx, p, j, ref)
 	}
 	if err != nil {
 		f := failureOf(lockstep.CodeOf(err), "")

@@ -12,28 +12,12 @@ import (
 
 	"lockstep"
 	"lockstep/api"
-	"lockstep/audit"
+	"lockstep/operate"
 	"lockstep/scim/conform"
 	"lockstep/token"
 	"lockstep/web"
 	"lockstep/words"
 )
-
-// SCIM is what the console asks of the SCIM endpoint.
-type SCIM interface {
-	// Endpoint returns a tenant's address; one that begins with a slash is on the console's own host.
-	Endpoint(ctx context.Context, t lockstep.TenantID) (string, error)
-	Exchanges(t lockstep.TenantID) []web.Exchange
-	Examine(ctx context.Context, t lockstep.TenantID, e web.Exchange) ([]conform.Deviation, error)
-	Report(ctx context.Context, t lockstep.TenantID) (map[lockstep.TokenID][]conform.Tally, error)
-}
-
-// Tokens is what the console asks of whoever keeps tokens.
-type Tokens interface {
-	ListTokens(ctx context.Context, t lockstep.TenantID) ([]api.TokenEntry, error)
-	RotateToken(ctx context.Context, by audit.Actor, t lockstep.TenantID, from token.Hash, next token.Token) error
-	SetStrict(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID, strict bool) error
-}
 
 // scimView is the page about what comes in by SCIM.
 type scimView struct {
@@ -125,13 +109,13 @@ func (s *Server) scim(w http.ResponseWriter, r *http.Request, v visit) error {
 		return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The exchanges have no such view."}
 	}
 	var err error
-	if view.Endpoint, err = s.endpoint(r, v.tenant()); err != nil {
+	if view.Endpoint, err = s.endpoint(r, v.who); err != nil {
 		return err
 	}
-	if err := s.clients(r.Context(), v.tenant(), &view); err != nil {
+	if err := s.clients(r.Context(), v.who, &view); err != nil {
 		return err
 	}
-	if err := s.exchanges(r.Context(), v.tenant(), &view); err != nil {
+	if err := s.exchanges(r.Context(), v.who, &view); err != nil {
 		return err
 	}
 	v.page.Title, v.page.Nav = "SCIM", "scim"
@@ -139,8 +123,8 @@ func (s *Server) scim(w http.ResponseWriter, r *http.Request, v visit) error {
 }
 
 // endpoint is the address that clients are given.
-func (s *Server) endpoint(r *http.Request, t lockstep.TenantID) (string, error) {
-	address, err := s.SCIM.Endpoint(r.Context(), t)
+func (s *Server) endpoint(r *http.Request, p operate.Principal) (string, error) {
+	address, err := s.Operator.Endpoint(r.Context(), p)
 	if err != nil || !strings.HasPrefix(address, "/") {
 		return address, err
 	}
@@ -151,12 +135,12 @@ func (s *Server) endpoint(r *http.Request, t lockstep.TenantID) (string, error) 
 }
 
 // clients fills in the tokens and the reports about their holders.
-func (s *Server) clients(ctx context.Context, t lockstep.TenantID, view *scimView) error {
-	all, err := s.Tokens.ListTokens(ctx, t)
+func (s *Server) clients(ctx context.Context, p operate.Principal, view *scimView) error {
+	all, err := s.Operator.ListTokens(ctx, p)
 	if err != nil {
 		return err
 	}
-	tallies, err := s.SCIM.Report(ctx, t)
+	tallies, err := s.Operator.Report(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -181,7 +165,7 @@ func (s *Server) clients(ctx context.Context, t lockstep.TenantID, view *scimVie
 // expirySoon is how long before its end a token is marked.
 const expirySoon = 30 * 24 * time.Hour
 
-func scimTokenOf(e api.TokenEntry, now time.Time) scimToken {
+func scimTokenOf(e operate.TokenEntry, now time.Time) scimToken {
 	v := scimToken{
 		ID: string(e.ID), Name: e.Name, Secret: secretMark(e.Hash), Used: e.LastUsed, Expires: e.Expires, FormerEnds: e.Former.Ends, FormerUsed: e.FormerUsed, Strict: e.Strict,
 		May: "reads", Over: !e.Expires.IsZero() && !now.Before(e.Expires),
@@ -197,9 +181,13 @@ func scimTokenOf(e api.TokenEntry, now time.Time) scimToken {
 }
 
 // exchanges fills in those that the filter lets through; only the one that is open has its bodies.
-func (s *Server) exchanges(ctx context.Context, t lockstep.TenantID, view *scimView) error {
+func (s *Server) exchanges(ctx context.Context, p operate.Principal, view *scimView) error {
 	f := view.Filter
-	for _, e := range s.SCIM.Exchanges(t) {
+	all, err := s.Operator.Exchanges(p)
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
 		view.Kept = true
 		if !slices.Contains(view.Clients, e.Client) {
 			view.Clients = append(view.Clients, e.Client)
@@ -216,7 +204,7 @@ func (s *Server) exchanges(ctx context.Context, t lockstep.TenantID, view *scimV
 		if line.Open {
 			to.Row = "" // the line closes again
 			line.Sent, line.Answered = scimMessageOf(e.Request), scimMessageOf(e.Response)
-			found, err := s.SCIM.Examine(ctx, t, e)
+			found, err := s.Operator.Examine(ctx, p, e)
 			if err != nil {
 				return err
 			}
@@ -274,23 +262,18 @@ func scimMessageOf(m web.Message) scimMessage {
 func secretMark(h token.Hash) string { return hex.EncodeToString(h[:4]) }
 
 // findSCIMToken finds the SCIM token that a form is about.
-func (s *Server) findSCIMToken(r *http.Request, t lockstep.TenantID) (api.TokenEntry, error) {
-	all, err := s.Tokens.ListTokens(r.Context(), t)
-	for _, e := range all {
-		if string(e.ID) == r.PathValue("id") && e.Kind == token.KindSCIM {
-			return e, nil
-		}
-	}
-	if err == nil {
+func (s *Server) findSCIMToken(r *http.Request, p operate.Principal) (operate.TokenEntry, error) {
+	e, err := s.Operator.Token(r.Context(), p, r.PathValue("id"))
+	if lockstep.CodeOf(err) == lockstep.CodeNotFound || err == nil && e.Kind != token.KindSCIM {
 		err = &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such token; it may have been revoked."}
 	}
-	return api.TokenEntry{}, err
+	return e, err
 }
 
 // rotateToken gives a token a new secret and shows it, this once. A form that is sent again, as by a browser that reloads the page
 // with the secret, is about a secret that is no longer the token's.
 func (s *Server) rotateToken(w http.ResponseWriter, r *http.Request, v visit) error {
-	e, err := s.findSCIMToken(r, v.tenant())
+	e, err := s.findSCIMToken(r, v.who)
 	if err != nil {
 		return err
 	}
@@ -301,15 +284,12 @@ func (s *Server) rotateToken(w http.ResponseWriter, r *http.Request, v visit) er
 	if err != nil || hours < 0 || hours > int(token.MaxOverlap/time.Hour) {
 		return unreadable()
 	}
-	now, expires := s.now(), e.Expires
+	how := operate.Rotation{Of: &e.Hash, Overlap: time.Duration(hours) * time.Hour}
 	if days, err := strconv.Atoi(r.PostFormValue("days")); err == nil && days > 0 && days <= 3660 {
-		expires = now.Add(time.Duration(days) * 24 * time.Hour)
+		how.Days = days
 	}
-	next, text, err := e.Rotate(now, time.Duration(hours)*time.Hour, expires)
+	next, text, err := s.Operator.RotateToken(r.Context(), v.who, string(e.ID), how)
 	if err != nil {
-		return err
-	}
-	if err := s.Tokens.RotateToken(r.Context(), v.actor(), v.tenant(), e.Hash, next); err != nil {
 		return err
 	}
 	v.page.Title, v.page.Nav, v.page.Path = "New secret of "+e.Name, "scim", "/inbound"
@@ -318,11 +298,11 @@ func (s *Server) rotateToken(w http.ResponseWriter, r *http.Request, v visit) er
 
 // setStrict has the requests of a token's holder examined, or no more.
 func (s *Server) setStrict(w http.ResponseWriter, r *http.Request, v visit) error {
-	e, err := s.findSCIMToken(r, v.tenant())
+	e, err := s.findSCIMToken(r, v.who)
 	if err != nil {
 		return err
 	}
-	if err := s.Tokens.SetStrict(r.Context(), v.actor(), v.tenant(), e.ID, r.PostFormValue("strict") == "on"); err != nil {
+	if _, err := s.Operator.SetStrict(r.Context(), v.who, string(e.ID), r.PostFormValue("strict") == "on"); err != nil {
 		return err
 	}
 	return seeOther(w, r, "/inbound")

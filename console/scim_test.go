@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"lockstep"
-	"lockstep/api"
 	"lockstep/audit"
 	"lockstep/scim/conform"
 	"lockstep/store"
@@ -17,7 +16,7 @@ import (
 	"lockstep/web"
 )
 
-// inbound is a SCIM endpoint that has met two clients, and keeper of their tokens.
+// inbound is a SCIM endpoint that has met two clients.
 type inbound struct{ w *world }
 
 func (i inbound) Endpoint(context.Context, lockstep.TenantID) (string, error) {
@@ -53,21 +52,8 @@ func (i inbound) Report(ctx context.Context, t lockstep.TenantID) (map[lockstep.
 	return i.w.db.Tallies(ctx, t)
 }
 
-func (i inbound) ListTokens(ctx context.Context, t lockstep.TenantID) ([]api.TokenEntry, error) {
-	all, err := i.w.db.Tokens(ctx, t)
-	var out []api.TokenEntry
-	for _, k := range all {
-		out = append(out, api.TokenEntry{Token: k.Token, Tenant: k.Tenant, Name: k.Name, LastUsed: k.LastUsed, FormerUsed: k.FormerUsed, Strict: k.Strict})
-	}
-	return out, err
-}
-
-func (i inbound) RotateToken(ctx context.Context, by audit.Actor, t lockstep.TenantID, from token.Hash, next token.Token) error {
-	return i.w.db.RotateToken(ctx, by, t, from, next)
-}
-
-func (i inbound) SetStrict(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID, strict bool) error {
-	return i.w.db.SetStrict(ctx, by, t, id, strict)
+func (inbound) ClearReport(context.Context, audit.Actor, lockstep.TenantID, lockstep.TokenID) error {
+	return nil
 }
 
 // scimToken makes a token of the world's tenant.

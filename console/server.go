@@ -2,22 +2,15 @@ package console
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/a-h/templ"
 
 	"lockstep"
-	"lockstep/audit"
-	"lockstep/connection"
-	"lockstep/directory"
-	"lockstep/provision"
+	"lockstep/operate"
 	"lockstep/session"
 	"lockstep/web"
 )
@@ -25,39 +18,15 @@ import (
 // Surface is the name of the console for session.Gate.
 const Surface = "console"
 
-// Server serves the console. Directory, Store, Settings, Engine and Sessions must be set. Do not change it once it serves.
+// Server serves the console. Operator must be set, with Sessions of surface Surface. Do not change it once it serves.
 type Server struct {
-	Directory directory.Reader
-	Store     provision.Store
-	Settings  provision.Settings
-	Engine    Engine
-	Sessions  *session.Gate // of surface Surface
-	SCIM      SCIM          // nil is no page about SCIM clients; needs Tokens
-	Tokens    Tokens
-	Wake      func()           // called after a change that may give jobs work; nil is nothing
-	Notice    string           // shown at the top of every page, such as "Demo data"; "" is nothing
-	Version   string           // of the program
-	Now       func() time.Time // nil is time.Now
-	Log       *slog.Logger     // nil is slog.Default()
+	Operator *operate.Operator
+	Notice   string           // shown at the top of every page, such as "Demo data"; "" is nothing
+	Version  string           // of the program
+	Now      func() time.Time // nil is time.Now
+	Log      *slog.Logger     // nil is slog.Default()
 
-	files   assets
-	streams atomic.Int64
-}
-
-// Engine is what the console asks of provision.Engine.
-type Engine interface {
-	Explain(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, ref connection.Ref) (provision.Explanation, error)
-	Progress(job lockstep.JobID) (provision.Cycle, bool)
-}
-
-// Link makes a one-time link into the console: an absolute address below base, the address of the console as browsers know
-// it, such as "http://localhost:8080". Whoever opens it acts for the tenant under the name holder, which the audit log shows.
-func (s *Server) Link(ctx context.Context, base string, t lockstep.TenantID, holder string) (string, error) {
-	secret, err := s.Sessions.NewLink(ctx, session.Grant{Tenant: t, Holder: holder})
-	if err != nil {
-		return "", err
-	}
-	return strings.TrimSuffix(base, "/") + "/link?key=" + url.QueryEscape(secret), nil
+	files assets
 }
 
 // Handler returns the console with everything that web.Surface gives. Mount it at "/": it answers every path that nothing else
@@ -84,38 +53,37 @@ func (s *Server) Handler() http.Handler {
 	handle("POST /apps/{slug}/held", s.in(s.decideHeld))
 	handle("GET /people", s.in(s.people))
 	handle("GET /people/{id}", s.in(s.person))
-	if s.SCIM != nil {
+	if s.Operator.HasSCIM() {
 		handle("GET /inbound", s.in(s.scim))
 		handle("POST /inbound/tokens/{id}/rotate", s.in(s.rotateToken))
 		handle("POST /inbound/tokens/{id}/strict", s.in(s.setStrict))
 	}
-	handle("/", s.in(func(http.ResponseWriter, *http.Request, visit) error {
+	handle("/", func(http.ResponseWriter, *http.Request) error {
 		return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such page."}
-	}))
+	})
 	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
 		surface.Handle(func(http.ResponseWriter, *http.Request) error { return err }).ServeHTTP(w, r)
 	}
-	return surface.Wrap(s.Sessions.Guard(mux, refuse))
+	return surface.Wrap(s.Operator.Sessions.Guard(mux, refuse))
 }
 
 // visit is one request of somebody who is signed in.
 type visit struct {
 	page    page
+	who     operate.Principal
 	session session.Session
 }
 
-func (v visit) tenant() lockstep.TenantID { return v.session.Grant.Tenant }
-
-func (v visit) actor() audit.Actor {
-	return audit.Actor{Kind: audit.Admin, Name: v.session.Grant.Holder}
-}
-
-// in lets nobody in without a session.
+// in lets nobody in without a session whose maker still stands.
 func (s *Server) in(h func(http.ResponseWriter, *http.Request, visit) error) web.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		p := s.page(r)
-		at, err := s.Sessions.Of(r)
-		if errors.Is(err, session.ErrNone) {
+		at, err := s.Operator.Sessions.Of(r)
+		var who operate.Principal
+		if err == nil {
+			who, err = s.Operator.Visitor(r.Context(), at.Grant)
+		}
+		if errors.Is(err, session.ErrNone) || lockstep.CodeOf(err) == lockstep.CodeUnauthorized {
 			p.Title = "Sign in"
 			return s.render(w, r, http.StatusUnauthorized, signedOutPage(p))
 		}
@@ -123,7 +91,7 @@ func (s *Server) in(h func(http.ResponseWriter, *http.Request, visit) error) web
 			return err
 		}
 		p.SignedIn = true
-		return h(w, r, visit{page: p, session: at})
+		return h(w, r, visit{page: p, who: who, session: at})
 	}
 }
 
@@ -144,7 +112,7 @@ type page struct {
 
 func (s *Server) page(r *http.Request) page {
 	return page{
-		Path: r.URL.RequestURI(), Theme: themeOf(r), Notice: s.Notice, Version: s.Version, Now: s.now(), Files: s.files, SCIM: s.SCIM != nil,
+		Path: r.URL.RequestURI(), Theme: themeOf(r), Notice: s.Notice, Version: s.Version, Now: s.now(), Files: s.files, SCIM: s.Operator.HasSCIM(),
 	}
 }
 
@@ -171,10 +139,4 @@ func (s *Server) now() time.Time {
 		return s.Now()
 	}
 	return time.Now()
-}
-
-func (s *Server) wake() {
-	if s.Wake != nil {
-		s.Wake()
-	}
 }

@@ -13,19 +13,31 @@ func (s *Server) showLink(w http.ResponseWriter, r *http.Request) error {
 	p, key := s.page(r), r.URL.Query().Get("key")
 	p.Path = "/" // the theme form leads back to it, and the key is not to travel further
 	p.Title = "Sign in"
-	_, err := s.Sessions.Check(r.Context(), key)
+	_, err := s.Operator.Sessions.Check(r.Context(), key)
 	if err == nil {
 		return s.render(w, r, http.StatusOK, linkPage(p, key))
 	}
-	if _, in := s.Sessions.Of(r); in == nil {
+	if _, in := s.Operator.Sessions.Of(r); in == nil {
 		return seeOther(w, r, "/") // the link was used in this very browser
 	}
 	return s.deadLink(w, r, err)
 }
 
 func (s *Server) useLink(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.Sessions.Enter(w, r, r.PostFormValue("key")); err != nil {
+	key := r.PostFormValue("key")
+	link, err := s.Operator.Sessions.Check(r.Context(), key)
+	if err != nil {
 		return s.deadLink(w, r, err)
+	}
+	who, err := s.Operator.Visitor(r.Context(), link.Grant)
+	if err != nil {
+		return err
+	}
+	if _, err := s.Operator.Sessions.Enter(w, r, key); err != nil {
+		return s.deadLink(w, r, err)
+	}
+	if err := s.Operator.SignedIn(r.Context(), who); err != nil {
+		return err
 	}
 	return seeOther(w, r, "/")
 }
@@ -46,8 +58,16 @@ func (s *Server) deadLink(w http.ResponseWriter, r *http.Request, err error) err
 }
 
 func (s *Server) signOut(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Sessions.Leave(w, r); err != nil {
+	at, signedIn := s.Operator.Sessions.Of(r)
+	if err := s.Operator.Sessions.Leave(w, r); err != nil {
 		return err
+	}
+	if signedIn == nil {
+		if who, err := s.Operator.Visitor(r.Context(), at.Grant); err == nil {
+			if err := s.Operator.SignedOut(r.Context(), who); err != nil {
+				return err
+			}
+		}
 	}
 	w.Header().Set("Clear-Site-Data", `"cache"`)
 	return seeOther(w, r, "/")

@@ -2,10 +2,8 @@ package console
 
 import (
 	"cmp"
-	"context"
 	"time"
 
-	"lockstep"
 	"lockstep/provision"
 )
 
@@ -112,39 +110,4 @@ func phaseWord(p provision.Phase) string {
 	case provision.Reading, provision.Sweeping, provision.Ranking:
 	}
 	return "Planning"
-}
-
-// jobs returns the tenant's jobs, with what a slice in this process knows better than the store.
-func (s *Server) jobs(ctx context.Context, t lockstep.TenantID) ([]provision.Job, error) {
-	all, err := s.Settings.ListJobs(ctx, t)
-	for i := range all {
-		s.freshen(&all[i])
-	}
-	return all, err
-}
-
-// job finds a job of the tenant by its slug, with its open cycle.
-func (s *Server) job(ctx context.Context, t lockstep.TenantID, slug string) (provision.Job, error) {
-	all, err := s.Settings.ListJobs(ctx, t)
-	if err != nil {
-		return provision.Job{}, err
-	}
-	for _, j := range all {
-		if j.Slug != slug {
-			continue
-		}
-		j, err := s.Store.Job(ctx, t, j.ID)
-		s.freshen(&j)
-		return j, err
-	}
-	return provision.Job{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no app or source of this name."}
-}
-
-func (s *Server) freshen(j *provision.Job) {
-	if j.Cycle == nil {
-		return
-	}
-	if c, ok := s.Engine.Progress(j.ID); ok && c.ID == j.Cycle.ID {
-		j.Cycle = &c
-	}
 }

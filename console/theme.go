@@ -30,7 +30,7 @@ func themeOf(r *http.Request) theme {
 func (s *Server) setTheme(w http.ResponseWriter, r *http.Request) error {
 	c := &http.Cookie{
 		Name: themeCookie, Value: r.PostFormValue("theme"), Path: "/", MaxAge: 365 * 24 * 3600,
-		HttpOnly: true, Secure: s.Sessions.Secure, SameSite: http.SameSiteLaxMode,
+		HttpOnly: true, Secure: s.Operator.Sessions.Secure, SameSite: http.SameSiteLaxMode,
 	}
 	if c.Value != string(light) && c.Value != string(dark) {
 		c.Value, c.MaxAge = "", -1

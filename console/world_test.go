@@ -26,8 +26,10 @@ import (
 	"lockstep/connector/webex"
 	"lockstep/console"
 	"lockstep/directory"
+	"lockstep/operate"
 	"lockstep/provision"
 	"lockstep/rule"
+	"lockstep/server"
 	"lockstep/session"
 	"lockstep/store"
 	"lockstep/web"
@@ -38,16 +40,17 @@ import (
 // between them, and the console before them.
 type world struct {
 	testing.TB
-	db      *store.DB
-	engine  *provision.Engine
-	tenant  lockstep.TenantID
-	app     lockstep.AppID
-	hr, out lockstep.JobID
-	folder  string
-	org     *webexorg.Org
-	target  *webex.Target
-	console *console.Server
-	server  *httptest.Server
+	db       *store.DB
+	engine   *provision.Engine
+	tenant   lockstep.TenantID
+	app      lockstep.AppID
+	hr, out  lockstep.JobID
+	folder   string
+	org      *webexorg.Org
+	target   *webex.Target
+	console  *console.Server
+	operator *operate.Operator
+	server   *httptest.Server
 
 	mu    sync.Mutex
 	ahead time.Duration
@@ -80,11 +83,12 @@ func newWorld(t testing.TB, more int) *world {
 	w.out = w.job(w.tenant, provision.Job{Slug: "webex", Name: "Cisco Webex", Direction: provision.Outbound, App: w.app, Manual: true, Connection: provision.Connection{
 		Kind: "webex", Settings: map[string]string{"region": "commercial"},
 	}}, webex.Template())
-	w.console = &console.Server{
-		Directory: w.db, Store: w.db.Provision(), Settings: w.db, Engine: w.engine, Notice: "Demo data", Version: "test", Now: w.now, Log: slog.New(slog.DiscardHandler),
-		Sessions: &session.Gate{Surface: console.Surface, Store: &session.Memory{}, Now: w.now},
+	w.operator = &operate.Operator{
+		Directory: w.db, Jobs: w.db.Provision(), Settings: w.db, Engine: w.engine, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db,
+		Sessions: &session.Gate{Surface: console.Surface, Store: &session.Memory{}, Now: w.now}, Schemas: w.db.Schemas, SCIM: inbound{w: w}, Now: w.now,
+		Address: func() string { return w.server.URL },
 	}
-	w.console.SCIM, w.console.Tokens = inbound{w: w}, inbound{w: w}
+	w.console = &console.Server{Operator: w.operator, Notice: "Demo data", Version: "test", Now: w.now, Log: slog.New(slog.DiscardHandler)}
 	w.server = httptest.NewServer(w.console.Handler())
 	t.Cleanup(w.server.Close)
 	return w
@@ -244,7 +248,7 @@ func (w *world) newBrowser() *browser {
 // link is a one-time link for the tenant, as a path with its query.
 func (w *world) link(t lockstep.TenantID) string {
 	w.Helper()
-	link, err := w.console.Link(w.Context(), w.server.URL, t, "mia")
+	link, err := w.operator.Link(w.Context(), operate.Machine(t), "mia")
 	w.must(err)
 	return strings.TrimPrefix(link, w.server.URL)
 }

@@ -17,6 +17,7 @@ import (
 	"lockstep/connector/ldap"
 	"lockstep/connector/scimapp"
 	"lockstep/connector/webex"
+	"lockstep/operate"
 	"lockstep/provision"
 	"lockstep/web"
 )
@@ -39,8 +40,8 @@ func connectors() map[string]connector {
 }
 
 // gallery returns the connectors' templates in the order in which they are shown.
-func gallery() ([]api.Template, error) {
-	var all []api.Template
+func gallery() ([]operate.Template, error) {
+	var all []operate.Template
 	for _, kind := range []string{"webex", "scimapp", "csvfile", "ldap"} {
 		c, ok := connectors()[kind]
 		if !ok {
@@ -50,7 +51,7 @@ func gallery() ([]api.Template, error) {
 		if err := json.Unmarshal(c.template(), &t); err != nil {
 			return nil, fmt.Errorf("template of %s: %w", kind, err)
 		}
-		all = append(all, t)
+		all = append(all, t.Domain())
 	}
 	return all, nil
 }

@@ -5,28 +5,23 @@ import (
 	"context"
 	"strings"
 
-	"lockstep"
 	"lockstep/api"
 	"lockstep/console"
+	"lockstep/operate"
 	"lockstep/session"
 )
 
-// newConsole makes the web console of a server. Its sessions end with the process.
-func newConsole(n *Server) *console.Server {
-	return &console.Server{
-		Directory: n.db, Store: n.db.Provision(), Settings: n.db.Provision(), Engine: n.engine, Wake: n.queue.Wake,
-		Sessions: &session.Gate{Surface: console.Surface, Store: &session.Memory{}, Secure: strings.HasPrefix(n.config.SCIM.PublicURL, "https://")},
-		SCIM:     n.scim, Tokens: tokens{n.db},
-		Notice: n.config.Notice, Version: n.config.Version, Log: n.config.Log,
-	}
+// sessions keeps the sessions of the web console. They end with the process.
+func (n *Server) sessions() *session.Gate {
+	return &session.Gate{Surface: console.Surface, Store: &session.Memory{}, Secure: strings.HasPrefix(n.config.SCIM.PublicURL, "https://")}
 }
 
-// consoleLink makes a one-time link into the console of this server.
-func (n *Server) consoleLink(ctx context.Context, t lockstep.TenantID, holder string) (string, error) {
+// browsed is where browsers reach the console; "" is nowhere.
+func (n *Server) browsed() string {
 	if n.listener == nil {
-		return "", &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "The server in this command has no console: start lockstep serve."}
+		return ""
 	}
-	return n.console.Link(ctx, cmp.Or(n.config.SCIM.PublicURL, n.Address()), t, holder)
+	return cmp.Or(n.config.SCIM.PublicURL, n.Address())
 }
 
 // FirstLink makes a one-time link into the console for whoever has started the server.
@@ -35,5 +30,5 @@ func (n *Server) FirstLink(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return n.consoleLink(ctx, t.ID, "administrator")
+	return n.operator.Link(ctx, operate.Machine(t.ID), "")
 }

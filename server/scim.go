@@ -15,6 +15,7 @@ import (
 	"lockstep"
 	"lockstep/audit"
 	"lockstep/directory"
+	"lockstep/operate"
 	"lockstep/scim"
 	"lockstep/scim/scimhttp"
 	"lockstep/store"
@@ -46,6 +47,9 @@ type scimServer struct {
 	http   *scimhttp.Handler
 	seen   web.Inspector // the last exchanges, by tenant
 	now    func() time.Time
+
+	// standing tells until when a token stands, and that it does not because one that it was made with is no more.
+	standing func(context.Context, operate.TokenEntry) (time.Time, error)
 
 	reports scimReports
 
@@ -224,6 +228,12 @@ func (s *scimServer) look(ctx context.Context, text string, now time.Time) (*sci
 		return nil, err
 	}
 	c := &scimClient{token: k, tenant: t, until: until(k.Token, half, now)}
+	if !ended && k.Maker != "" {
+		_, err := s.standing(ctx, entry(k))
+		if ended = lockstep.CodeOf(err) == lockstep.CodeUnauthorized; err != nil && !ended {
+			return nil, err
+		}
+	}
 	if ended {
 		return c, errNoToken
 	}

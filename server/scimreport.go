@@ -100,18 +100,18 @@ func (s *scimServer) run(ctx context.Context) error {
 	return s.reports.write(last, "")
 }
 
-// Endpoint implements console.SCIM.
+// Endpoint implements operate.SCIM.
 func (s *scimServer) Endpoint(ctx context.Context, t lockstep.TenantID) (string, error) {
 	tenant, err := s.db.Tenant(ctx, t)
 	return strings.TrimSuffix(s.config.SCIM.PublicURL, "/") + scimPrefix + tenant.Slug + "/v2", err
 }
 
-// Exchanges implements api.SCIM.
+// Exchanges implements operate.SCIM.
 func (s *scimServer) Exchanges(t lockstep.TenantID) []web.Exchange {
 	return s.seen.Exchanges(string(t))
 }
 
-// Examine implements api.SCIM.
+// Examine implements operate.SCIM.
 func (s *scimServer) Examine(ctx context.Context, t lockstep.TenantID, e web.Exchange) ([]conform.Deviation, error) {
 	schemas, err := s.db.Schemas(ctx, t)
 	if err != nil {
@@ -159,7 +159,7 @@ func (c *scimClient) secretsOf(schemas *directory.Schemas) map[string]bool {
 	return fresh.names
 }
 
-// Report implements api.SCIM. It has everything that this node has counted, and of others all but the last seconds.
+// Report implements operate.SCIM. It has everything that this node has counted, and of others all but the last seconds.
 func (s *scimServer) Report(ctx context.Context, t lockstep.TenantID) (map[lockstep.TokenID][]conform.Tally, error) {
 	if err := s.reports.write(ctx, t); err != nil {
 		return nil, err
@@ -167,7 +167,7 @@ func (s *scimServer) Report(ctx context.Context, t lockstep.TenantID) (map[locks
 	return s.db.Tallies(ctx, t)
 }
 
-// ClearReport implements api.SCIM.
+// ClearReport implements operate.SCIM.
 func (s *scimServer) ClearReport(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID) error {
 	if err := s.reports.write(ctx, t); err != nil {
 		return err

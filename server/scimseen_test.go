@@ -12,6 +12,7 @@ import (
 	"lockstep/api"
 	"lockstep/audit"
 	"lockstep/console"
+	"lockstep/operate"
 	"lockstep/session"
 	"lockstep/token"
 	"lockstep/web"
@@ -102,8 +103,8 @@ func TestSCIMExchangesSecrets(t *testing.T) {
 // TestSCIMPageIsReached: the console's page about SCIM clients is not taken for an endpoint.
 func TestSCIMPageIsReached(t *testing.T) {
 	b := newSCIMBench(t, SCIM{})
-	n := &Server{config: b.server.config, db: b.server.db, scim: b.server, api: &api.Server{SCIM: b.server, Tokens: tokens{b.server.db}}}
-	n.console = &console.Server{SCIM: b.server, Tokens: tokens{b.server.db}, Sessions: &session.Gate{Surface: console.Surface, Store: &session.Memory{}}}
+	o := &operate.Operator{SCIM: b.server, Tokens: Tokens{b.server.db}, Sessions: &session.Gate{Surface: console.Surface, Store: &session.Memory{}}}
+	n := &Server{config: b.server.config, db: b.server.db, scim: b.server, api: &api.Server{Operator: o}, console: &console.Server{Operator: o}}
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest("GET", "http://localhost/inbound", nil)
 	r.RemoteAddr = "127.0.0.1:1"

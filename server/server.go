@@ -30,6 +30,7 @@ import (
 	hub "lockstep/connector/directory"
 	"lockstep/console"
 	"lockstep/directory"
+	"lockstep/operate"
 	"lockstep/provision"
 	"lockstep/queue"
 	"lockstep/store"
@@ -61,6 +62,7 @@ type Server struct {
 	files  *os.Root
 	api    *api.Server
 
+	operator *operate.Operator
 	scim     *scimServer
 	console  *console.Server
 	listener net.Listener // nil before Listen
@@ -103,11 +105,13 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, err
 	}
 	n.scim = newSCIM(n.db, c)
-	n.api = &api.Server{
-		Directory: n.db, Store: jobs, Settings: jobs, Tenants: n.db, Tokens: tokens{n.db}, Engine: n.engine, Schemas: n.db.Schemas, SCIM: n.scim, Gallery: gallery,
-		Wake: n.queue.Wake, Ready: n.ready, Link: n.consoleLink, Local: c.Local, Version: c.Version, Log: c.Log,
+	n.operator = &operate.Operator{
+		Directory: n.db, Jobs: jobs, Settings: jobs, Engine: n.engine, Tenants: n.db, Tokens: Tokens{n.db}, Notes: n.db, Sessions: n.sessions(),
+		Schemas: n.db.Schemas, SCIM: n.scim, Gallery: gallery, Address: n.browsed, Wake: n.queue.Wake, Local: c.Local,
 	}
-	n.console = newConsole(n)
+	n.scim.standing = n.operator.Standing
+	n.api = &api.Server{Operator: n.operator, Ready: n.ready, Version: c.Version, Log: c.Log}
+	n.console = &console.Server{Operator: n.operator, Notice: c.Notice, Version: c.Version, Log: c.Log}
 	return n, nil
 }
 

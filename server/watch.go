@@ -109,12 +109,12 @@ func (n *Server) watchOnce(ctx context.Context, j provision.Job) error {
 // run if read is set.
 func (n *Server) changed(ctx context.Context, j provision.Job, read bool) {
 	for {
-		now, err := n.api.Store.Job(ctx, j.Tenant, j.ID)
+		now, err := n.engine.Store.Job(ctx, j.Tenant, j.ID)
 		if err != nil || now.Manual || (read && now.Cursor == "") || now.State == provision.Paused || (!now.NextRun.IsZero() && !now.NextRun.After(time.Now())) {
 			return
 		}
 		now.NextRun = time.Now()
-		err = n.api.Settings.PutJob(ctx, audit.Actor{}, now)
+		err = n.operator.Settings.PutJob(ctx, audit.Actor{}, now)
 		if !errors.Is(err, lockstep.ErrVersion) {
 			if err != nil && ctx.Err() == nil {
 				n.config.Log.Warn("a changed source could not be made due", "source", j.Slug, "error", err)

@@ -9,7 +9,8 @@ import (
 )
 
 // Memory is a Store that forgets with the process. The zero value works. It holds a bounded number of links and of sessions;
-// when it is full the oldest gives way.
+// when it is full the oldest of the tenant that has the most gives way, so that nobody ends
+// the sessions of others by making many.
 type Memory struct {
 	MaxLinks    int // 0 is 1,000
 	MaxSessions int // 0 is 10,000
@@ -23,7 +24,7 @@ type Memory struct {
 func (m *Memory) PutLink(_ context.Context, l Link) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.links = put(m.links, m.MaxLinks, 1000, l.Hash, l, func(l Link) time.Time { return l.Expires })
+	m.links = put(m.links, m.MaxLinks, 1000, l.Hash, l, func(l Link) (lockstep.TenantID, time.Time) { return l.Grant.Tenant, l.Expires })
 	return nil
 }
 
@@ -58,7 +59,7 @@ func (m *Memory) UseLink(_ context.Context, h Hash, at time.Time) error {
 func (m *Memory) PutSession(_ context.Context, s Session) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.sessions = put(m.sessions, m.MaxSessions, 10_000, s.Hash, s, func(s Session) time.Time { return s.Seen })
+	m.sessions = put(m.sessions, m.MaxSessions, 10_000, s.Hash, s, func(s Session) (lockstep.TenantID, time.Time) { return s.Grant.Tenant, s.Seen })
 	return nil
 }
 
@@ -97,24 +98,54 @@ func (m *Memory) EndSession(_ context.Context, h Hash) error {
 	return nil
 }
 
-// put adds to a map that may not grow beyond limit; the entry with the earliest age gives way.
-func put[T any](in map[Hash]T, limit, usual int, h Hash, v T, age func(T) time.Time) map[Hash]T {
+// leastShare is how many a tenant has in any case.
+const leastShare = 100
+
+// put adds to a map that may not grow beyond limit, nor a tenant's part of it beyond a tenth, which is
+// a hundred at least. Of who has too much the entry with the earliest age gives way.
+func put[T any](in map[Hash]T, limit, usual int, h Hash, v T, of func(T) (lockstep.TenantID, time.Time)) map[Hash]T {
 	if in == nil {
 		in = map[Hash]T{}
 	}
 	if limit <= 0 {
 		limit = usual
 	}
-	for len(in) >= limit {
-		var oldest Hash
-		var at time.Time
-		for k, old := range in {
-			if t := age(old); at.IsZero() || t.Before(at) {
-				oldest, at = k, t
-			}
+	own, _ := of(v)
+	for {
+		held := map[lockstep.TenantID]int{}
+		for _, old := range in {
+			t, _ := of(old)
+			held[t]++
 		}
-		delete(in, oldest)
+		switch {
+		case held[own] >= max(leastShare, limit/10):
+			dropOldest(in, own, of)
+		case len(in) >= limit:
+			dropOldest(in, most(held), of)
+		default:
+			in[h] = v
+			return in
+		}
 	}
-	in[h] = v
-	return in
+}
+
+// most is the tenant that holds the most.
+func most(held map[lockstep.TenantID]int) (t lockstep.TenantID) {
+	for other, n := range held {
+		if n > held[t] || n == held[t] && other < t {
+			t = other
+		}
+	}
+	return t
+}
+
+func dropOldest[T any](in map[Hash]T, t lockstep.TenantID, of func(T) (lockstep.TenantID, time.Time)) {
+	var oldest Hash
+	var at time.Time
+	for h, old := range in {
+		if owner, age := of(old); owner == t && (at.IsZero() || age.Before(at)) {
+			oldest, at = h, age
+		}
+	}
+	delete(in, oldest)
 }

@@ -28,7 +28,10 @@ import (
 // Grant is what a link or a session stands for. This package only carries it.
 type Grant struct {
 	Tenant lockstep.TenantID
-	Holder string // who it is, in the caller's words
+	Holder string           // who it is, in the caller's words
+	Maker  lockstep.TokenID // whose rights it has; "" is none that could be revoked
+	Scopes string           // those rights, divided by blanks
+	Ends   time.Time        // a link and a session end no later; zero is when they would anyway
 }
 
 // Hash is the SHA-256 of a link's or a session's secret text.
@@ -97,6 +100,9 @@ func (g *Gate) NewLink(ctx context.Context, to Grant) (secret string, err error)
 		return "", fmt.Errorf("make a one-time link: %w", err)
 	}
 	l := Link{Hash: hash, Surface: g.Surface, Grant: to, Expires: g.now().Add(orDefault(g.LinkFor, 30*time.Minute))}
+	if !to.Ends.IsZero() && to.Ends.Before(l.Expires) {
+		l.Expires = to.Ends
+	}
 	if err := g.Store.PutLink(ctx, l); err != nil {
 		return "", fmt.Errorf("make a one-time link: %w", err)
 	}
@@ -186,6 +192,9 @@ func (g *Gate) Live(ctx context.Context, s Session) bool {
 
 func (g *Gate) open(s Session) bool {
 	now := g.now()
+	if !s.Grant.Ends.IsZero() && !now.Before(s.Grant.Ends) {
+		return false
+	}
 	return s.Surface == g.Surface && now.Sub(s.Seen) < orDefault(g.Idle, 8*time.Hour) && now.Sub(s.Began) < orDefault(g.Absolute, 7*24*time.Hour)
 }
 

@@ -292,3 +292,75 @@ func TestRandomnessThatEnds(t *testing.T) {
 		t.Error("made a link of 31 bytes")
 	}
 }
+
+// TestMemoryKeepsOthers: a tenant that makes links and sessions without end pushes out its own alone.
+func TestMemoryKeepsOthers(t *testing.T) {
+	m := &session.Memory{MaxLinks: 300, MaxSessions: 300}
+	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	put := func(i int, tenant lockstep.TenantID) session.Hash {
+		h := session.Hash{byte(i), byte(i >> 8), byte(len(tenant))}
+		g := session.Grant{Tenant: tenant}
+		if err := m.PutLink(t.Context(), session.Link{Hash: h, Grant: g, Expires: at.Add(time.Duration(i) * time.Second)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.PutSession(t.Context(), session.Session{Hash: h, Grant: g, Seen: at.Add(time.Duration(i) * time.Second)}); err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	quiet := put(0, "quiet")
+	var loud []session.Hash
+	for i := range 400 {
+		loud = append(loud, put(i, "loud tenant"))
+	}
+	for i := range 90 {
+		put(i, "another one")
+		put(i, "and one more of them")
+		put(i, "and one more of those too")
+	}
+	if _, err := m.Link(t.Context(), quiet); err != nil {
+		t.Errorf("somebody else's link: %v", err)
+	}
+	if _, err := m.Session(t.Context(), quiet); err != nil {
+		t.Errorf("somebody else's session: %v", err)
+	}
+	if _, err := m.Session(t.Context(), loud[300-1]); err == nil {
+		t.Error("more than its part is kept of the loud one")
+	}
+	if _, err := m.Session(t.Context(), loud[400-1]); err != nil {
+		t.Errorf("its newest: %v", err)
+	}
+}
+
+// TestGrantEnds: a link and a session end with the rights that they were made with.
+func TestGrantEnds(t *testing.T) {
+	g, c := newGate(&session.Memory{})
+	until := func(d time.Duration) string {
+		secret, err := g.NewLink(t.Context(), session.Grant{Tenant: "t", Ends: c.at.Add(d)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return secret
+	}
+	late, early := until(2*time.Hour), until(time.Minute)
+	w := httptest.NewRecorder()
+	if _, err := g.Enter(w, request(), late); err != nil {
+		t.Fatal(err)
+	}
+	cookie := w.Result().Cookies()[0]
+	c.at = c.at.Add(time.Minute)
+	if _, err := g.Check(t.Context(), early); !errors.Is(err, session.ErrExpired) {
+		t.Errorf("a link whose maker has ended: %v", err)
+	}
+	at, err := g.Of(request(cookie))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.at = c.at.Add(2 * time.Hour)
+	if _, err := g.Of(request(cookie)); !errors.Is(err, session.ErrNone) {
+		t.Errorf("a session whose maker has ended: %v", err)
+	}
+	if g.Live(t.Context(), at) {
+		t.Error("it still lives")
+	}
+}

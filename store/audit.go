@@ -50,6 +50,18 @@ func (t *tx) putAudits(ran []*work) error {
 	return nil
 }
 
+// Note keeps an event that belongs to no other change.
+func (db *DB) Note(ctx context.Context, tenant lockstep.TenantID, e audit.Event) error {
+	err := db.write(ctx, &work{tenant: tenant, rows: 1, run: func(t *tx) error {
+		t.note(e)
+		return nil
+	}})
+	if err != nil {
+		return fmt.Errorf("note in the audit log: %w", err)
+	}
+	return nil
+}
+
 // AuditQuery selects lines of the audit log, newest first.
 type AuditQuery struct {
 	ID     string // of the object; "" is any

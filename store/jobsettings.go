@@ -251,6 +251,9 @@ func (d decision) release(v provision.Verdict) error {
 	if c == nil || c.ID != v.Cycle || c.Phase != provision.Review {
 		return stale("The plan %s is not waiting for review.", v.Cycle)
 	}
+	if v.Apply && c.Config != d.job.Config {
+		return stale("The plan %s was made by version %d of the rules, and the job has version %d now.", c.ID, c.Config, d.job.Config)
+	}
 	if v.Apply {
 		d.record("applied plan of", string(c.ID))
 		// What was due when the plan was made is answered by it. What became due since is not.

@@ -16,6 +16,7 @@ import (
 type Token struct {
 	token.Token
 	Tenant   lockstep.TenantID // "" opens the whole installation
+	Maker    lockstep.TokenID  // the token that it was made with; "" is none
 	Name     string            // as an administrator calls it
 	Created  time.Time         // when PutToken kept it, unless set before
 	LastUsed time.Time         // zero is never; kept to the minute or so
@@ -26,7 +27,7 @@ type Token struct {
 	Strict bool
 }
 
-const tokenColumns = "id, tenant, kind, name, scopes, hash, created, expires, last_used, revoked, former_hash, former_ends, former_used, strict"
+const tokenColumns = "id, tenant, kind, name, scopes, hash, created, expires, last_used, revoked, former_hash, former_ends, former_used, strict, maker"
 
 // PutToken keeps a new token. An id that is known already gives lockstep.ErrConflict.
 func (db *DB) PutToken(ctx context.Context, by audit.Actor, k Token) error {
@@ -44,8 +45,8 @@ func (db *DB) PutToken(ctx context.Context, by audit.Actor, k Token) error {
 		if created.IsZero() {
 			created = t.at
 		}
-		_, err := t.exec("INSERT INTO token ("+tokenColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, '', 0, 0, $9)", string(k.ID), string(k.Tenant),
-			string(k.Kind), k.Name, strings.Join(scopes, " "), hex.EncodeToString(k.Hash[:]), millis(created), millis(k.Expires), k.Strict)
+		_, err := t.exec("INSERT INTO token ("+tokenColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, '', 0, 0, $9, $10)", string(k.ID), string(k.Tenant),
+			string(k.Kind), k.Name, strings.Join(scopes, " "), hex.EncodeToString(k.Hash[:]), millis(created), millis(k.Expires), k.Strict, string(k.Maker))
 		if _, is := t.db.dialect.unique(err); is {
 			return taken("There is a token with the id %s.", k.ID)
 		}
@@ -79,7 +80,7 @@ func (db *DB) Tokens(ctx context.Context, tenant lockstep.TenantID) ([]Token, er
 func scanToken(s scanner) (k Token, err error) {
 	var scopes, hash, former string
 	var created, expires, used, revoked, ends, formerUsed int64
-	err = s.Scan(&k.ID, &k.Tenant, &k.Kind, &k.Name, &scopes, &hash, &created, &expires, &used, &revoked, &former, &ends, &formerUsed, &k.Strict)
+	err = s.Scan(&k.ID, &k.Tenant, &k.Kind, &k.Name, &scopes, &hash, &created, &expires, &used, &revoked, &former, &ends, &formerUsed, &k.Strict, &k.Maker)
 	if err != nil {
 		return k, err
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 type consoleCmd struct {
-	As string `default:"administrator" placeholder:"NAME" help:"Name that the audit log shows."`
+	As string `placeholder:"NAME" help:"A name that people recognise; the audit log shows it beside the token's own."`
 }
 
 // Run shows a one-time link into the web console of the running server.

@@ -17,12 +17,12 @@ func testTokens(t *testing.T, open Open) {
 	made, text, err := token.New(token.KindAPI)
 	c.ok(err)
 	made.Scopes, made.Expires = token.Scopes{"jobs:write", "users:read"}, noon.Add(time.Hour)
-	k := store.Token{Token: made, Tenant: c.tenant, Name: "ci"}
+	k := store.Token{Token: made, Tenant: c.tenant, Maker: lockstep.NewID[lockstep.TokenID](), Name: "ci"}
 	c.ok(c.db.PutToken(t.Context(), admin, k))
 	c.fails(c.db.PutToken(t.Context(), admin, k), lockstep.CodeConflict)
 	got, err := c.db.Token(t.Context(), k.ID)
 	c.ok(err)
-	if got.Check(text, now) != nil || got.Name != "ci" || got.Tenant != c.tenant || got.Scopes.String() != "jobs:write users:read" ||
+	if got.Check(text, now) != nil || got.Maker != k.Maker || got.Name != "ci" || got.Tenant != c.tenant || got.Scopes.String() != "jobs:write users:read" ||
 		!got.Expires.Equal(made.Expires) || !got.Created.Equal(noon) || !got.LastUsed.IsZero() || !got.Revoked.IsZero() {
 		t.Errorf("kept token: %+v", got)
 	}

@@ -299,6 +299,9 @@ func testDecisions(t *testing.T, open Open) {
 		}
 	}
 	s.fails(decide(provision.Verdict{Cycle: "other", Apply: true}), lockstep.CodePlanStale)
+	s.fails(decide(provision.Verdict{Cycle: "c1", Apply: true}), lockstep.CodePlanStale) // by other rules than the job's
+	review.Config = s.job.Config
+	s.commit(provision.Batch{Cycle: &review})
 	s.fails(decide(provision.Verdict{Cycle: "c1", Apply: true, Discard: true}), lockstep.CodeInvalid)
 	s.fails(decide(provision.Verdict{Cycle: "c1", Approve: []lockstep.ActionID{"h1", "p1"}}), lockstep.CodePlanStale)
 	s.fails(decide(provision.Verdict{Cycle: "c1", Reject: []lockstep.ActionID{"d1"}}), lockstep.CodePlanStale)

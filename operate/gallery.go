@@ -1,0 +1,192 @@
+package operate
+
+import (
+	"context"
+	"maps"
+
+	"lockstep"
+	"lockstep/directory"
+	"lockstep/provision"
+	"lockstep/rule"
+)
+
+// Template is one kind of outside system in the gallery: what it needs to be reached, and the rules to begin with.
+type Template struct {
+	Kind      string // of the connection, such as webex
+	Name      string
+	Summary   string
+	Direction provision.Direction
+	Settings  []Setting
+	Secrets   []Setting
+	Roles     []directory.Role
+	Rules     rule.Rules
+	Policy    provision.Policy
+}
+
+// Setting is one thing to fill in.
+type Setting struct {
+	Name, Label, Help, Default string
+	Required                   bool
+}
+
+// Templates lists the gallery.
+func (o *Operator) Templates(p Principal) ([]Template, error) {
+	if err := p.may(ScopeRead); err != nil {
+		return nil, err
+	}
+	return o.Gallery, nil
+}
+
+// Template finds a template of the gallery.
+func (o *Operator) Template(p Principal, kind string) (Template, error) {
+	if err := p.may(ScopeRead); err != nil {
+		return Template{}, err
+	}
+	return o.template(kind, "")
+}
+
+// template finds a template; direction "" is any.
+func (o *Operator) template(kind string, direction provision.Direction) (Template, error) {
+	for _, t := range o.Gallery {
+		if t.Kind == kind && (direction == "" || t.Direction == direction) {
+			return t, nil
+		}
+	}
+	return Template{}, notFound("template", kind)
+}
+
+// check refuses settings and secrets that the template does not know.
+func (t Template) check(settings map[string]string, secrets []string) error {
+	for name := range settings {
+		if !known(t.Settings, name) {
+			return invalid("“" + clip(name) + "” is no setting of " + t.Kind + "; there are: " + namesOf(t.Settings) + ".")
+		}
+	}
+	for _, name := range secrets {
+		if !known(t.Secrets, name) {
+			return invalid("“" + clip(name) + "” is no secret of " + t.Kind + "; there are: " + namesOf(t.Secrets) + ".")
+		}
+	}
+	return nil
+}
+
+func known(in []Setting, name string) bool {
+	for _, s := range in {
+		if s.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func namesOf(in []Setting) string {
+	text := ""
+	for _, s := range in {
+		if text != "" {
+			text += ", "
+		}
+		text += s.Name
+	}
+	if text == "" {
+		return "none"
+	}
+	return text
+}
+
+// NewSystem is what an app or a source is made of.
+type NewSystem struct {
+	Kind     string // of the gallery's template
+	Slug     string
+	Name     string // the template's name when ""
+	Settings map[string]string
+	Auto     bool // mode auto from the start; an app begins in mode manual, a source in mode auto
+}
+
+// AddApp adds an app with its job.
+func (o *Operator) AddApp(ctx context.Context, p Principal, in NewSystem) (directory.App, error) {
+	t, err := o.newSystem(ctx, p, &in, provision.Outbound)
+	if err != nil {
+		return directory.App{}, err
+	}
+	app := directory.App{ID: lockstep.NewID[lockstep.AppID](), Slug: in.Slug, Name: in.Name, Template: t.Kind, Roles: t.Roles, Created: o.now()}
+	job := o.newJob(p, t, in)
+	job.App, job.Manual = app.ID, !in.Auto
+	if err := o.commit(ctx, p, directory.PutApp{App: app}); err != nil {
+		return directory.App{}, err
+	}
+	return app, o.Settings.PutJob(ctx, p.Actor, job)
+}
+
+// AddSource adds a source of people: its job.
+func (o *Operator) AddSource(ctx context.Context, p Principal, in NewSystem) (provision.Job, error) {
+	t, err := o.newSystem(ctx, p, &in, provision.Inbound)
+	if err != nil {
+		return provision.Job{}, err
+	}
+	job := o.newJob(p, t, in)
+	if err := o.Settings.PutJob(ctx, p.Actor, job); err != nil {
+		return provision.Job{}, err
+	}
+	return o.job(ctx, p.Tenant, job.Slug)
+}
+
+// newSystem checks what a new app or source is made of.
+func (o *Operator) newSystem(ctx context.Context, p Principal, in *NewSystem, d provision.Direction) (Template, error) {
+	if err := p.may(ScopeWrite); err != nil {
+		return Template{}, err
+	}
+	t, err := o.template(in.Kind, d)
+	if err != nil {
+		return Template{}, err
+	}
+	if err := (ConnectionChange{Settings: in.Settings}).check(t); err != nil {
+		return Template{}, err
+	}
+	if in.Name == "" {
+		in.Name = t.Name
+	}
+	return t, o.free(ctx, p, in.Slug)
+}
+
+// free reports a conflict when an app or a source has the slug already.
+func (o *Operator) free(ctx context.Context, p Principal, slug string) error {
+	_, err := o.job(ctx, p.Tenant, slug)
+	if lockstep.CodeOf(err) == lockstep.CodeNotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return &lockstep.Error{Code: lockstep.CodeConflict, Detail: "An app or source “" + slug + "” exists already."}
+}
+
+// newJob is a job made from the template.
+func (o *Operator) newJob(p Principal, t Template, in NewSystem) provision.Job {
+	all := map[string]string{}
+	for _, s := range t.Settings {
+		if s.Default != "" {
+			all[s.Name] = s.Default
+		}
+	}
+	maps.Copy(all, in.Settings)
+	return provision.Job{
+		Tenant: p.Tenant, ID: lockstep.NewID[lockstep.JobID](), Slug: in.Slug, Name: in.Name, Direction: t.Direction,
+		Connection: provision.Connection{Kind: t.Kind, Settings: all}, Rules: t.Rules, Policy: t.Policy,
+		State: provision.Active, Created: o.now(),
+	}
+}
+
+// DeleteSource removes a source; the people whom it brought stay.
+func (o *Operator) DeleteSource(ctx context.Context, p Principal, name string) error {
+	if err := p.may(ScopeWrite); err != nil {
+		return err
+	}
+	j, err := o.job(ctx, p.Tenant, name)
+	if err != nil {
+		return err
+	}
+	if j.Direction != provision.Inbound {
+		return notFound("source", name)
+	}
+	return o.Settings.DeleteJob(ctx, p.Actor, p.Tenant, j.ID)
+}

@@ -1,0 +1,364 @@
+package operate
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"lockstep"
+	"lockstep/connection"
+	"lockstep/plan"
+	"lockstep/provision"
+	"lockstep/rule"
+)
+
+// ListJobs lists the tenant's jobs, with what a turn in this process knows better than the store.
+func (o *Operator) ListJobs(ctx context.Context, p Principal) ([]provision.Job, error) {
+	if err := p.may(ScopeRead); err != nil {
+		return nil, err
+	}
+	all, err := o.Settings.ListJobs(ctx, p.Tenant)
+	for i := range all {
+		o.freshen(&all[i])
+	}
+	return all, err
+}
+
+// Job finds a job by the slug of its app or source, or by its id, with its open cycle.
+func (o *Operator) Job(ctx context.Context, p Principal, name string) (provision.Job, error) {
+	if err := p.may(ScopeRead); err != nil {
+		return provision.Job{}, err
+	}
+	return o.job(ctx, p.Tenant, name)
+}
+
+func (o *Operator) job(ctx context.Context, t lockstep.TenantID, name string) (provision.Job, error) {
+	if lockstep.ValidID(name) {
+		j, err := o.Jobs.Job(ctx, t, lockstep.JobID(name))
+		if lockstep.CodeOf(err) != lockstep.CodeNotFound {
+			o.freshen(&j)
+			return j, err
+		}
+	}
+	all, err := o.Settings.ListJobs(ctx, t)
+	if err != nil {
+		return provision.Job{}, err
+	}
+	for _, j := range all {
+		if j.Slug == name {
+			j, err := o.Jobs.Job(ctx, t, j.ID) // with its open cycle
+			o.freshen(&j)
+			return j, err
+		}
+	}
+	return provision.Job{}, notFound("app or source", name)
+}
+
+// freshen replaces the job's open cycle by that of a turn that runs in this process, which is fresher than what is stored.
+func (o *Operator) freshen(j *provision.Job) {
+	if j.Cycle == nil {
+		return
+	}
+	if c, ok := o.Engine.Progress(j.ID); ok && c.ID == j.Cycle.ID {
+		j.Cycle = &c
+	}
+}
+
+// change reads a job, changes it and writes it, again when somebody else was faster.
+func (o *Operator) change(ctx context.Context, p Principal, name string, f func(*provision.Job) error) (provision.Job, error) {
+	if err := p.may(ScopeWrite); err != nil {
+		return provision.Job{}, err
+	}
+	for attempt := 1; ; attempt++ {
+		j, err := o.job(ctx, p.Tenant, name)
+		if err != nil {
+			return provision.Job{}, err
+		}
+		if err := f(&j); err != nil {
+			return provision.Job{}, err
+		}
+		err = o.Settings.PutJob(ctx, p.Actor, j)
+		if errors.Is(err, lockstep.ErrVersion) && attempt < attempts {
+			continue
+		}
+		if err != nil {
+			return provision.Job{}, err
+		}
+		o.wake()
+		return o.job(ctx, p.Tenant, string(j.ID))
+	}
+}
+
+// JobChange sets what is given of a job.
+type JobChange struct {
+	Name   string             // "" leaves it
+	Manual *bool              // nil leaves it
+	State  provision.JobState // provision.Active also ends a quarantine: the job is tried at once; "" leaves it
+}
+
+// ChangeJob names a job, sets its mode, pauses it and lets it go on.
+func (o *Operator) ChangeJob(ctx context.Context, p Principal, name string, c JobChange) (provision.Job, error) {
+	return o.change(ctx, p, name, func(j *provision.Job) error {
+		if c.Name != "" {
+			j.Name = c.Name
+		}
+		if c.Manual != nil {
+			j.Manual = *c.Manual
+		}
+		switch c.State {
+		case "":
+		case provision.Paused:
+			j.State = provision.Paused
+		case provision.Active:
+			if j.State == provision.Quarantined {
+				j.NextRun = o.now()
+			}
+			j.State = provision.Active
+		default:
+			return invalid("A job is set active or paused.")
+		}
+		return nil
+	})
+}
+
+// Run makes a job due at once, also when it waits after a failure.
+func (o *Operator) Run(ctx context.Context, p Principal, name string) (provision.Job, error) {
+	return o.change(ctx, p, name, func(j *provision.Job) error {
+		if j.State == provision.Paused {
+			return &lockstep.Error{Code: lockstep.CodeConflict, Detail: "The job is paused; resume it first."}
+		}
+		j.State, j.NextRun, j.NotBefore = provision.Active, o.now(), time.Time{}
+		return nil
+	})
+}
+
+// ConnectionChange sets what is given; an empty value removes a setting or a secret.
+type ConnectionChange struct {
+	Settings map[string]string
+	Secrets  map[string]string
+}
+
+// The longest values that a connection takes, in bytes.
+const (
+	longestSetting = 4000
+	longestSecret  = 16_000
+)
+
+func (c ConnectionChange) check(t Template) error {
+	if err := t.check(c.Settings, slices.Sorted(maps.Keys(c.Secrets))); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Settings)) {
+		if len(c.Settings[name]) > longestSetting {
+			return invalid("The setting " + name + " is longer than 4,000 bytes.")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Secrets)) {
+		if len(c.Secrets[name]) > longestSecret {
+			return invalid("The secret " + name + " is longer than 16,000 bytes.")
+		}
+	}
+	return nil
+}
+
+// SetConnection changes how a job reaches its outside system.
+func (o *Operator) SetConnection(ctx context.Context, p Principal, name string, c ConnectionChange) (provision.Job, error) {
+	if err := p.may(ScopeWrite); err != nil {
+		return provision.Job{}, err
+	}
+	j, err := o.job(ctx, p.Tenant, name)
+	if err != nil {
+		return provision.Job{}, err
+	}
+	t, err := o.template(j.Connection.Kind, j.Direction)
+	if err != nil {
+		return provision.Job{}, err
+	}
+	if err := c.check(t); err != nil {
+		return provision.Job{}, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Secrets)) {
+		if err := o.Settings.SetSecret(ctx, p.Actor, p.Tenant, j.ID, name, c.Secrets[name]); err != nil {
+			return provision.Job{}, err
+		}
+	}
+	if len(c.Settings) == 0 {
+		o.wake()
+		return o.job(ctx, p.Tenant, string(j.ID))
+	}
+	return o.change(ctx, p, name, func(j *provision.Job) error {
+		all := maps.Clone(j.Connection.Settings)
+		if all == nil {
+			all = map[string]string{}
+		}
+		for name, v := range c.Settings {
+			if v == "" {
+				delete(all, name)
+			} else {
+				all[name] = v
+			}
+		}
+		j.Connection.Settings = all
+		return nil
+	})
+}
+
+// testFor bounds a connection test.
+const testFor = 60 * time.Second
+
+// TestConnection looks whether a job's outside system can be reached. That it cannot is the error.
+func (o *Operator) TestConnection(ctx context.Context, p Principal, name string, report func(connection.Check)) error {
+	if err := p.may(ScopeWrite); err != nil {
+		return err
+	}
+	j, err := o.job(ctx, p.Tenant, name)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, testFor)
+	defer cancel()
+	if err := o.Engine.Test(ctx, p.Tenant, j.ID, report); err != nil {
+		return &TestFailed{Err: err}
+	}
+	return nil
+}
+
+// TestFailed says that an outside system did not pass its test: the request for it has been carried out.
+type TestFailed struct{ Err error }
+
+// Error implements error.
+func (t *TestFailed) Error() string { return t.Err.Error() }
+
+// Unwrap returns what went wrong.
+func (t *TestFailed) Unwrap() error { return t.Err }
+
+// RulesFaulty says what is wrong with rules, of which object mapping.
+type RulesFaulty struct{ Faults []RulesFault }
+
+// RulesFault is one thing that is wrong with an object mapping.
+type RulesFault struct {
+	Mapping string
+	Err     error
+}
+
+// Error implements error.
+func (r *RulesFaulty) Error() string { return r.Faults[0].Err.Error() }
+
+// Unwrap returns the first thing that is wrong.
+func (r *RulesFaulty) Unwrap() error { return r.Faults[0].Err }
+
+// SetRules replaces a job's mappings and scoping filters, if the job still has the version; 0 is whatever it has.
+func (o *Operator) SetRules(ctx context.Context, p Principal, name string, version int64, r rule.Rules) (provision.Job, error) {
+	if err := p.may(ScopeWrite); err != nil {
+		return provision.Job{}, err
+	}
+	if err := checkRules(r); err != nil {
+		return provision.Job{}, err
+	}
+	return o.change(ctx, p, name, func(j *provision.Job) error {
+		if version != 0 && version != j.Config {
+			return &lockstep.Error{Code: lockstep.CodeVersion, Detail: "The rules were changed by somebody else in the meantime."}
+		}
+		j.Rules = r
+		return nil
+	})
+}
+
+// checkRules compiles the rules; the error is a RulesFaulty with everything that is wrong.
+func checkRules(r rule.Rules) error {
+	if len(r.Objects) == 0 || len(r.Objects) > 20 {
+		return invalid("Rules have one to twenty object mappings.")
+	}
+	var all RulesFaulty
+	for _, m := range r.Objects {
+		_, problems := rule.Compile(m, nil, rule.Options{})
+		for _, err := range problems {
+			all.Faults = append(all.Faults, RulesFault{m.Name, err})
+		}
+	}
+	if len(all.Faults) == 0 {
+		return nil
+	}
+	return &all
+}
+
+// SetPolicy replaces what an administrator decides about a job beside its rules.
+func (o *Operator) SetPolicy(ctx context.Context, p Principal, name string, policy provision.Policy) (provision.Job, error) {
+	return o.change(ctx, p, name, func(j *provision.Job) error {
+		j.Policy = policy
+		return nil
+	})
+}
+
+// Cycles lists a job's cycles, newest first.
+func (o *Operator) Cycles(ctx context.Context, p Principal, name string, limit int) ([]provision.Cycle, error) {
+	j, err := o.Job(ctx, p, name)
+	if err != nil {
+		return nil, err
+	}
+	all, err := o.Jobs.Cycles(ctx, p.Tenant, j.ID, limit)
+	for i := range all {
+		all[i] = o.fresh(all[i])
+	}
+	return all, err
+}
+
+func (o *Operator) fresh(c provision.Cycle) provision.Cycle {
+	if f, ok := o.Engine.Progress(c.Job); ok && f.ID == c.ID {
+		return f
+	}
+	return c
+}
+
+// Cycle finds a cycle of a job; most callers want one of the newest.
+func (o *Operator) Cycle(ctx context.Context, p Principal, name string, id lockstep.CycleID) (provision.Cycle, error) {
+	j, err := o.Job(ctx, p, name)
+	if err != nil {
+		return provision.Cycle{}, err
+	}
+	return o.cycle(ctx, p.Tenant, j.ID, id)
+}
+
+func (o *Operator) cycle(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, id lockstep.CycleID) (provision.Cycle, error) {
+	for _, limit := range []int{10, 10_000} {
+		all, err := o.Jobs.Cycles(ctx, t, job, limit)
+		if err != nil {
+			return provision.Cycle{}, err
+		}
+		for _, c := range all {
+			if c.ID == id {
+				return o.fresh(c), nil
+			}
+		}
+		if len(all) < limit {
+			break
+		}
+	}
+	return provision.Cycle{}, notFound("cycle", string(id))
+}
+
+// Actions reads rows of a job: its provisioning log, and its plan.
+func (o *Operator) Actions(ctx context.Context, p Principal, j provision.Job, q plan.ActionQuery) ([]plan.Action, error) {
+	if err := p.may(ScopeRead); err != nil {
+		return nil, err
+	}
+	return o.Jobs.Actions(ctx, p.Tenant, j.ID, q)
+}
+
+// Links reads what a job knows of its objects.
+func (o *Operator) Links(ctx context.Context, p Principal, j provision.Job, q plan.LinkQuery) ([]plan.Link, error) {
+	if err := p.may(ScopeRead); err != nil {
+		return nil, err
+	}
+	return o.Jobs.Links(ctx, p.Tenant, j.ID, q)
+}
+
+// Tally counts the rows of a cycle.
+func (o *Operator) Tally(ctx context.Context, p Principal, j provision.Job, cycle lockstep.CycleID) (plan.Tally, error) {
+	if err := p.may(ScopeRead); err != nil {
+		return plan.Tally{}, err
+	}
+	return o.Jobs.Tally(ctx, p.Tenant, j.ID, cycle)
+}

@@ -1,0 +1,126 @@
+// Package operate is what a person or a program can do with Lockstep: one function each. The management API, the console and
+// the command line translate requests into calls of an Operator and answers out of them; they decide nothing.
+//
+// Design. Every function takes a Principal first: who asks, for which tenant, with which rights, until when. It checks the
+// right, then what was asked, and then has the effect through the store, which writes the audit row in the same transaction.
+// Whoever keeps something that outlives a request, a session or a stream, asks Again at each use.
+//
+// Invariants. Nothing can give away what it does not have: a token, a link, a session or a stream made by somebody carries the
+// maker's id, at most their scopes, and ends no later; when the maker's token ends or is revoked, all of them end. The audit
+// log names the maker's id, never only a name that somebody chose. What can be asked for without end (streams, links) is
+// counted per tenant. There is one function that says how a job stands (State), and every surface shows its sentence.
+package operate
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/connection"
+	"lockstep/directory"
+	"lockstep/plan"
+	"lockstep/provision"
+	"lockstep/scim/conform"
+	"lockstep/session"
+	"lockstep/web"
+)
+
+// Operator carries use cases out. Its fields are set before it is used and not changed afterwards; those without a note must
+// be set.
+type Operator struct {
+	Directory directory.Store
+	Jobs      provision.Store
+	Settings  provision.Settings
+	Engine    Engine
+	Tenants   Tenants
+	Tokens    Tokens
+	Notes     Notes
+	Sessions  *session.Gate                                                              // of the console; nil is no console
+	Schemas   func(ctx context.Context, t lockstep.TenantID) (*directory.Schemas, error) // those of a tenant's own; nil is none
+	SCIM      SCIM                                                                       // nil is no SCIM endpoint
+	Gallery   []Template
+
+	Address func() string    // where browsers reach the console; nil or "" is nowhere
+	Wake    func()           // called after a change that may give jobs work; nil is nothing
+	Local   string           // a token that may do everything, made for this process alone; "" is none
+	Now     func() time.Time // nil is time.Now
+
+	streams counter
+}
+
+// Engine is what an Operator asks of provision.Engine.
+type Engine interface {
+	Preview(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, f func(plan.Action) error) (provision.Counts, error)
+	Explain(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, ref connection.Ref) (provision.Explanation, error)
+	Test(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, report func(connection.Check)) error
+	Progress(job lockstep.JobID) (provision.Cycle, bool)
+}
+
+// Tenants keeps the tenants.
+type Tenants interface {
+	Tenants(ctx context.Context) ([]directory.Tenant, error)
+	Tenant(ctx context.Context, id lockstep.TenantID) (directory.Tenant, error)
+	TenantBySlug(ctx context.Context, slug string) (directory.Tenant, error)
+	// CreateTenant keeps a new tenant; a slug that is taken gives lockstep.ErrConflict.
+	CreateTenant(ctx context.Context, by audit.Actor, t directory.Tenant) error
+}
+
+// Notes keeps events of the audit log that belong to no other change.
+type Notes interface {
+	Note(ctx context.Context, t lockstep.TenantID, e audit.Event) error
+}
+
+// SCIM is what the SCIM endpoint of a tenant knows of its clients.
+type SCIM interface {
+	// Endpoint returns a tenant's address; one that begins with a slash is on the console's own host.
+	Endpoint(ctx context.Context, t lockstep.TenantID) (string, error)
+	// Exchanges returns the last exchanges that this node has answered, the newest first.
+	Exchanges(t lockstep.TenantID) []web.Exchange
+	// Examine returns where an exchange's request departs from the RFCs.
+	Examine(ctx context.Context, t lockstep.TenantID, e web.Exchange) ([]conform.Deviation, error)
+	// Report returns how the holders of strict tokens have departed, by token.
+	Report(ctx context.Context, t lockstep.TenantID) (map[lockstep.TokenID][]conform.Tally, error)
+	// ClearReport begins a token's count anew.
+	ClearReport(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID) error
+}
+
+func (o *Operator) now() time.Time {
+	if o.Now != nil {
+		return o.Now()
+	}
+	return time.Now()
+}
+
+func (o *Operator) wake() {
+	if o.Wake != nil {
+		o.Wake()
+	}
+}
+
+// commit writes to the directory; the jobs that it concerns start at once.
+func (o *Operator) commit(ctx context.Context, p Principal, changes ...directory.Change) error {
+	_, err := o.Directory.Commit(ctx, p.Tenant, p.Actor, "", changes...)
+	if err == nil {
+		o.wake()
+	}
+	return err
+}
+
+func notFound(what, name string) error {
+	return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no " + what + " “" + clip(name) + "”."}
+}
+
+func invalid(detail string) error { return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: detail} }
+
+// clip keeps what a caller sent from filling a message.
+func clip(s string) string {
+	if len(s) > 80 {
+		return strings.ToValidUTF8(s[:80], "") + "…"
+	}
+	return s
+}
+
+// attempts is how often a change is tried again when somebody else was faster.
+const attempts = 5

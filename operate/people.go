@@ -1,0 +1,232 @@
+package operate
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"lockstep"
+	"lockstep/directory"
+	"lockstep/scim"
+)
+
+// Search selects objects of the directory that have a text in a name or address, in any case.
+type Search struct {
+	Text    string
+	After   string // id of the last one of the page before
+	Limit   int
+	Deleted bool // soft-deleted ones, too
+}
+
+// scanned is how many objects one search looks at; the answer says where it stopped.
+const scanned = 20_000
+
+func (s Search) pageSize() int {
+	if s.Text == "" {
+		return s.Limit
+	}
+	return 500
+}
+
+func (s Search) matches(texts ...string) bool {
+	if s.Text == "" {
+		return true
+	}
+	for _, t := range texts {
+		if strings.Contains(strings.ToLower(t), strings.ToLower(s.Text)) {
+			return true
+		}
+	}
+	return false
+}
+
+// search pages through objects until there are enough; next is "" at the end.
+func search[T any](s Search, page func(after string, limit int) ([]T, error), id func(T) string, texts func(T) []string) (found []T, next string, err error) {
+	for seen := 0; seen < scanned; {
+		all, err := page(s.After, s.pageSize())
+		if err != nil {
+			return nil, "", err
+		}
+		for _, one := range all {
+			if s.After = id(one); s.matches(texts(one)...) {
+				found = append(found, one)
+			}
+			if len(found) == s.Limit {
+				return found, s.After, nil
+			}
+		}
+		if len(all) < s.pageSize() {
+			return found, "", nil
+		}
+		seen += len(all)
+	}
+	return found, s.After, nil
+}
+
+// Users lists or searches the directory's people.
+func (o *Operator) Users(ctx context.Context, p Principal, s Search) (found []directory.User, next string, err error) {
+	if err := p.may(ScopeRead); err != nil {
+		return nil, "", err
+	}
+	return search(s, func(after string, limit int) ([]directory.User, error) {
+		return o.Directory.Users(ctx, p.Tenant, directory.UserQuery{After: lockstep.UserID(after), Deleted: s.Deleted, Limit: limit})
+	}, func(u directory.User) string { return string(u.ID) }, userTexts)
+}
+
+func userTexts(u directory.User) []string {
+	texts := []string{u.Attributes.Text("userName"), u.Attributes.Text("displayName"), u.Attributes.Text("externalId")}
+	emails, _ := u.Attributes.Get("emails").(scim.List)
+	for _, e := range emails {
+		if o, ok := e.(scim.Object); ok {
+			texts = append(texts, o.Text("value"))
+		}
+	}
+	name, _ := u.Attributes.Get("name").(scim.Object)
+	return append(texts, name.Text("givenName")+" "+name.Text("familyName"))
+}
+
+// User finds the one user that a text names: id, user name, address or external id. A text that names several is refused:
+// nobody should be disabled by guess.
+func (o *Operator) User(ctx context.Context, p Principal, name string, deleted bool) (directory.User, error) {
+	if err := p.may(ScopeRead); err != nil {
+		return directory.User{}, err
+	}
+	queries := []directory.UserQuery{
+		{Attribute: "userName", Values: []string{name}},
+		{Attribute: "email", Values: []string{name}},
+		{Attribute: "externalId", Values: []string{name}},
+	}
+	if lockstep.ValidID(name) {
+		queries = []directory.UserQuery{{IDs: []lockstep.UserID{lockstep.UserID(name)}}}
+	}
+	for _, q := range queries {
+		q.Deleted, q.Limit = deleted, 2
+		found, err := o.Directory.Users(ctx, p.Tenant, q)
+		switch {
+		case err != nil:
+			return directory.User{}, err
+		case len(found) == 1:
+			return found[0], nil
+		case len(found) > 1:
+			return directory.User{}, &lockstep.Error{Code: lockstep.CodeConflict, Detail: "Several people answer to “" + clip(name) + "”: give the id or the user name."}
+		}
+	}
+	return directory.User{}, notFound("user", name)
+}
+
+// CreateUser creates a user.
+func (o *Operator) CreateUser(ctx context.Context, p Principal, attributes scim.Object) (directory.User, error) {
+	if err := p.may(ScopeWrite); err != nil {
+		return directory.User{}, err
+	}
+	attributes, err := writable(attributes, "userName", "groups")
+	if err != nil {
+		return directory.User{}, err
+	}
+	return o.storeUser(ctx, p, directory.User{ID: lockstep.NewID[lockstep.UserID](), Attributes: attributes})
+}
+
+// writable checks and strips what a caller may not write (RFC 7643 §3.1, §2.2): the server's own attributes.
+func writable(a scim.Object, required, computed string) (scim.Object, error) {
+	a = a.Clone()
+	for _, name := range []string{"id", "meta", "schemas", "password", computed} {
+		a.Delete(name)
+	}
+	switch name := a.Text(required); {
+	case strings.TrimSpace(name) == "":
+		return nil, invalid("The attribute " + required + " is missing.")
+	case len(name) > 320:
+		return nil, invalid("The attribute " + required + " is longer than 320 bytes.")
+	}
+	if v := a.Get("active"); v != nil {
+		if _, ok := v.(bool); !ok {
+			return nil, invalid("The attribute active is neither true nor false.")
+		}
+	}
+	return a, nil
+}
+
+// storeUser writes the user, conditionally on its version unless it is new, and returns it as it is kept.
+func (o *Operator) storeUser(ctx context.Context, p Principal, u directory.User) (directory.User, error) {
+	if err := o.commit(ctx, p, directory.PutUser{User: u, IfVersion: u.Version}); err != nil {
+		return directory.User{}, err
+	}
+	return o.User(ctx, p, string(u.ID), true)
+}
+
+// ChangeUser gives a user the attributes that f makes of theirs, if the user still has the version; with version 0 it is
+// whatever it is, and done again when somebody else was faster.
+func (o *Operator) ChangeUser(ctx context.Context, p Principal, name string, version int64, f func(scim.Object) scim.Object) (directory.User, error) {
+	if err := p.may(ScopeWrite); err != nil {
+		return directory.User{}, err
+	}
+	for attempt := 1; ; attempt++ {
+		u, err := o.User(ctx, p, name, false)
+		if err != nil {
+			return directory.User{}, err
+		}
+		if version != 0 && version != u.Version {
+			return directory.User{}, &lockstep.Error{Code: lockstep.CodeVersion}
+		}
+		if u.Attributes, err = writable(f(u.Attributes.Clone()), "userName", "groups"); err != nil {
+			return directory.User{}, err
+		}
+		stored, err := o.storeUser(ctx, p, u)
+		if version == 0 && attempt < attempts && errors.Is(err, lockstep.ErrVersion) {
+			continue
+		}
+		return stored, err
+	}
+}
+
+// DeleteUser deletes a user, restorably unless purged.
+func (o *Operator) DeleteUser(ctx context.Context, p Principal, name string, purge bool) error {
+	if err := p.may(ScopeWrite); err != nil {
+		return err
+	}
+	u, err := o.User(ctx, p, name, purge)
+	if err != nil {
+		return err
+	}
+	return o.commit(ctx, p, directory.DeleteUser{ID: u.ID, Purge: purge})
+}
+
+// RestoreUser ends a soft delete.
+func (o *Operator) RestoreUser(ctx context.Context, p Principal, name string) (directory.User, error) {
+	if err := p.may(ScopeWrite); err != nil {
+		return directory.User{}, err
+	}
+	u, err := o.User(ctx, p, name, true)
+	if err != nil {
+		return directory.User{}, err
+	}
+	if err := o.commit(ctx, p, directory.RestoreUser{ID: u.ID}); err != nil {
+		return directory.User{}, err
+	}
+	return o.User(ctx, p, string(u.ID), false)
+}
+
+// UserByID finds a user by id, a deleted one, too.
+func (o *Operator) UserByID(ctx context.Context, p Principal, id lockstep.UserID) (directory.User, error) {
+	if err := p.may(ScopeRead); err != nil {
+		return directory.User{}, err
+	}
+	if !lockstep.ValidID(string(id)) {
+		return directory.User{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such person in the directory."}
+	}
+	return o.User(ctx, p, string(id), true)
+}
+
+// FindUsers finds the people whose user name or address a text is, at most limit.
+func (o *Operator) FindUsers(ctx context.Context, p Principal, text string, limit int) ([]directory.User, error) {
+	if err := p.may(ScopeRead); err != nil || len(text) > 320 {
+		return nil, err
+	}
+	for _, attribute := range []string{"userName", "email"} {
+		found, err := o.Directory.Users(ctx, p.Tenant, directory.UserQuery{Attribute: attribute, Values: []string{text}, Limit: limit})
+		if err != nil || len(found) > 0 {
+			return found, err
+		}
+	}
+	return nil, nil
+}

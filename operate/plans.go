@@ -1,0 +1,294 @@
+package operate
+
+import (
+	"context"
+	"time"
+
+	"lockstep"
+	"lockstep/connection"
+	"lockstep/directory"
+	"lockstep/plan"
+	"lockstep/provision"
+	"lockstep/rule"
+)
+
+// Plan is what a job would do.
+type Plan struct {
+	Job      provision.Job
+	Cycle    *provision.Cycle // that waits for apply; nil for a preview, or when there is nothing to do
+	Preview  bool             // nothing was kept: the job is in mode auto
+	Counts   provision.Counts
+	Kinds    map[rule.Kind]int // rows that would be carried out
+	Held     int
+	Problems int
+	Rows     []plan.Action // the first of them
+	More     int           // how many were left out
+}
+
+// Plan plans a job. In mode manual the plan takes the place of one that waits already and is kept for Apply; else it is a
+// preview. At most limit rows are read, and it takes at most wait.
+func (o *Operator) Plan(ctx context.Context, p Principal, name string, limit int, wait time.Duration) (Plan, error) {
+	if err := p.may(ScopeWrite); err != nil {
+		return Plan{}, err
+	}
+	j, err := o.job(ctx, p.Tenant, name)
+	if err != nil {
+		return Plan{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	if !j.Manual {
+		return o.preview(ctx, p, j, limit)
+	}
+	cycle, err := o.newReview(ctx, p, j)
+	if err != nil || cycle == nil {
+		return Plan{Job: j, Kinds: map[rule.Kind]int{}}, err
+	}
+	return o.Review(ctx, p, j, *cycle, plan.ActionQuery{Limit: limit})
+}
+
+func (o *Operator) preview(ctx context.Context, p Principal, j provision.Job, limit int) (Plan, error) {
+	out := Plan{Job: j, Preview: true, Kinds: map[rule.Kind]int{}}
+	var err error
+	out.Counts, err = o.Engine.Preview(ctx, p.Tenant, j.ID, func(a plan.Action) error {
+		switch {
+		case a.State == plan.Held:
+			out.Held++
+		case a.Code != "":
+			out.Problems++
+		default:
+			out.Kinds[a.Kind]++
+		}
+		if len(out.Rows) < limit {
+			out.Rows = append(out.Rows, a)
+		} else {
+			out.More++
+		}
+		return nil
+	})
+	return out, err
+}
+
+// newReview opens a planning cycle, in place of a plan that waits already, and waits until it can be reviewed. Without
+// anything to do there is no cycle to review.
+func (o *Operator) newReview(ctx context.Context, p Principal, j provision.Job) (*provision.Cycle, error) {
+	if j.Cycle != nil {
+		switch j.Cycle.Phase {
+		case provision.Applying:
+			return nil, &lockstep.Error{Code: lockstep.CodeConflict, Detail: "A plan is being applied; make a new one when it has ended."}
+		case provision.Review:
+			err := o.Settings.Decide(ctx, p.Actor, p.Tenant, j.ID, provision.Verdict{Cycle: j.Cycle.ID, Discard: true})
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	began := o.now()
+	if _, err := o.Run(ctx, p, string(j.ID)); err != nil {
+		return nil, err
+	}
+	var cycle *provision.Cycle
+	err := o.await(ctx, p.Tenant, j.ID, func(now provision.Job) (bool, error) {
+		if failed := stopped(now, began); failed != nil {
+			return false, failed
+		}
+		if now.Cycle != nil && now.Cycle.Phase == provision.Review {
+			cycle = now.Cycle
+			return true, nil
+		}
+		if now.Cycle != nil {
+			return false, nil
+		}
+		last, err := o.Jobs.Cycles(ctx, p.Tenant, j.ID, 1)
+		return err == nil && len(last) == 1 && !last[0].EndedAt.Before(began), err
+	})
+	return cycle, err
+}
+
+// stopped returns why the job has stopped since the instant, or nil.
+func stopped(j provision.Job, since time.Time) error {
+	if j.Code == "" || j.NotBefore.Before(since) {
+		return nil
+	}
+	return &lockstep.Error{Code: j.Code, Detail: j.Detail}
+}
+
+// poll is how often a waiting request looks at a job.
+const poll = 50 * time.Millisecond
+
+// await calls done with the job until it says so, fails, or the time is up.
+func (o *Operator) await(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, done func(provision.Job) (bool, error)) error {
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for {
+		j, err := o.Jobs.Job(ctx, t, id)
+		if err != nil {
+			return err
+		}
+		if ok, err := done(j); ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return &lockstep.Error{Code: lockstep.CodeTimeout, Detail: "The job is still at work; look at it again later.", Err: ctx.Err()}
+		case <-tick.C:
+		}
+	}
+}
+
+// Review reads a plan that waits back from the store: what it counts, and the rows that the query selects of it.
+func (o *Operator) Review(ctx context.Context, p Principal, j provision.Job, cycle provision.Cycle, q plan.ActionQuery) (Plan, error) {
+	out := Plan{Job: j, Cycle: &cycle, Counts: cycle.Counts, Kinds: map[rule.Kind]int{}}
+	tally, err := o.Tally(ctx, p, j, cycle.ID)
+	if err != nil {
+		return out, err
+	}
+	for k, n := range tally.Actions {
+		switch k.State {
+		case plan.Planned:
+			out.Kinds[k.Kind] += n
+		case plan.Held:
+			out.Held += n
+		case plan.Skipped, plan.Refused, plan.Failed:
+			out.Problems += n
+		case plan.LeftOut, plan.Open, plan.Done, plan.Rejected:
+		}
+		out.More += n
+	}
+	q.Cycle = cycle.ID
+	out.Rows, err = o.Jobs.Actions(ctx, p.Tenant, j.ID, q)
+	out.More = max(0, out.More-len(out.Rows))
+	return out, err
+}
+
+// Apply lets the plan that waits go ahead. With a cycle it is that very plan, as it was shown, or nothing: it is refused with
+// plan.stale when another one has taken its place, or when the job's rules have changed since it was made.
+func (o *Operator) Apply(ctx context.Context, p Principal, name string, cycle lockstep.CycleID, approve, reject []lockstep.ActionID) (provision.Cycle, error) {
+	return o.decidePlan(ctx, p, name, cycle, provision.Verdict{Apply: true, Approve: approve, Reject: reject})
+}
+
+// Discard drops the plan that waits.
+func (o *Operator) Discard(ctx context.Context, p Principal, name string, cycle lockstep.CycleID) (provision.Cycle, error) {
+	return o.decidePlan(ctx, p, name, cycle, provision.Verdict{Discard: true})
+}
+
+func (o *Operator) decidePlan(ctx context.Context, p Principal, name string, cycle lockstep.CycleID, v provision.Verdict) (provision.Cycle, error) {
+	if err := p.may(ScopeWrite); err != nil {
+		return provision.Cycle{}, err
+	}
+	j, err := o.job(ctx, p.Tenant, name)
+	if err != nil {
+		return provision.Cycle{}, err
+	}
+	switch {
+	case j.Cycle == nil || j.Cycle.Phase != provision.Review:
+		return provision.Cycle{}, o.gone(ctx, p, j, cycle)
+	case cycle != "" && j.Cycle.ID != cycle:
+		return provision.Cycle{}, o.replaced(ctx, p, j, cycle)
+	case v.Apply && j.Cycle.Config != j.Config:
+		return provision.Cycle{}, o.outdated(ctx, p, j)
+	}
+	v.Cycle = j.Cycle.ID
+	if err := o.Settings.Decide(ctx, p.Actor, p.Tenant, j.ID, v); err != nil {
+		return provision.Cycle{}, err
+	}
+	o.wake()
+	return o.cycle(ctx, p.Tenant, j.ID, v.Cycle)
+}
+
+// Held is how many changes a decision concerned.
+type Held struct{ Approved, Rejected int }
+
+// mostHeld is how many held changes one decision concerns at most.
+const mostHeld = 10_000
+
+// DecideHeld approves or rejects held changes, the given ones or, with all, everything that is held.
+func (o *Operator) DecideHeld(ctx context.Context, p Principal, name string, approve, reject []lockstep.ActionID) (Held, error) {
+	if err := p.may(ScopeWrite); err != nil {
+		return Held{}, err
+	}
+	j, err := o.job(ctx, p.Tenant, name)
+	if err != nil {
+		return Held{}, err
+	}
+	v := provision.Verdict{Approve: approve, Reject: reject}
+	if len(v.Approve)+len(v.Reject) == 0 {
+		return Held{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "Nothing is held."}
+	}
+	if j.Cycle != nil {
+		v.Cycle = j.Cycle.ID
+	}
+	if err := o.Settings.Decide(ctx, p.Actor, p.Tenant, j.ID, v); err != nil {
+		return Held{}, err
+	}
+	o.wake()
+	return Held{Approved: len(v.Approve), Rejected: len(v.Reject)}, nil
+}
+
+// HeldIDs are the changes of a job that are held.
+func (o *Operator) HeldIDs(ctx context.Context, p Principal, name string) ([]lockstep.ActionID, error) {
+	j, err := o.Job(ctx, p, name)
+	if err != nil {
+		return nil, err
+	}
+	held, err := o.Jobs.Actions(ctx, p.Tenant, j.ID, plan.ActionQuery{States: []plan.ActionState{plan.Held}, Limit: mostHeld})
+	ids := make([]lockstep.ActionID, len(held))
+	for i, a := range held {
+		ids[i] = a.ID
+	}
+	return ids, err
+}
+
+// Explain tells step by step why an object is or is not at the target. name is what a person calls it: id, user name, address;
+// of a group id or name.
+func (o *Operator) Explain(ctx context.Context, p Principal, job, typ, name string) (provision.Explanation, error) {
+	j, err := o.Job(ctx, p, job)
+	if err != nil {
+		return provision.Explanation{}, err
+	}
+	ref, shown, err := o.sourceRef(ctx, p, j, typ, name)
+	if err != nil {
+		return provision.Explanation{}, err
+	}
+	x, err := o.Engine.Explain(ctx, p.Tenant, j.ID, ref)
+	if x.Source.Name == "" {
+		x.Source.Name = shown
+	}
+	return x, err
+}
+
+// ExplainRef is Explain for an object of the job's source.
+func (o *Operator) ExplainRef(ctx context.Context, p Principal, j provision.Job, ref connection.Ref) (provision.Explanation, error) {
+	if err := p.may(ScopeRead); err != nil {
+		return provision.Explanation{}, err
+	}
+	return o.Engine.Explain(ctx, p.Tenant, j.ID, ref)
+}
+
+// sourceRef finds what the name means at the job's source. An inbound job's source has ids of its own: a person of the
+// directory is found there by the link, anything else is taken as an id of the source.
+func (o *Operator) sourceRef(ctx context.Context, p Principal, j provision.Job, typ, name string) (connection.Ref, string, error) {
+	id, shown, err := o.directoryID(ctx, p, typ, name)
+	switch {
+	case j.Direction == provision.Outbound:
+		return connection.Ref{Type: typ, ID: id}, shown, err
+	case lockstep.CodeOf(err) == lockstep.CodeNotFound:
+		return connection.Ref{Type: typ, ID: name}, name, nil
+	case err != nil:
+		return connection.Ref{}, "", err
+	}
+	links, err := o.Links(ctx, p, j, plan.LinkQuery{Type: typ, Targets: []string{id}, Limit: 1})
+	if err != nil || len(links) == 0 {
+		return connection.Ref{Type: typ, ID: name}, shown, err
+	}
+	return links[0].Source, shown, nil
+}
+
+func (o *Operator) directoryID(ctx context.Context, p Principal, typ, name string) (id, shown string, err error) {
+	if typ == string(directory.GroupKind) {
+		g, err := o.Group(ctx, p, name, true)
+		return string(g.ID), g.Attributes.Text("displayName"), err
+	}
+	u, err := o.User(ctx, p, name, true)
+	return string(u.ID), u.Attributes.Text("userName"), err
+}

@@ -1,0 +1,238 @@
+package operate
+
+import (
+	"context"
+	"crypto/subtle"
+	"time"
+
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/directory"
+	"lockstep/session"
+	"lockstep/token"
+)
+
+// The scopes of the management API. Whoever may write may read.
+const (
+	ScopeRead  token.Scope = "api:read"
+	ScopeWrite token.Scope = "api:write"
+)
+
+// DefaultTenant is the slug of the tenant that the first start creates.
+const DefaultTenant = "default"
+
+// How says how somebody has shown who they are.
+type How string
+
+// The ways to show who one is.
+const (
+	ByMachine How = "machine" // by reading the data folder of this machine
+	ByToken   How = "token"
+	ByLink    How = "link" // by a one-time link into the console
+)
+
+// Principal is who asks, about which tenant, and what they may do. The zero Principal may do nothing.
+type Principal struct {
+	Tenant lockstep.TenantID
+	Every  bool             // may speak of every tenant
+	Actor  audit.Actor      // as the audit log names them
+	Maker  lockstep.TokenID // the token whose rights these are; "" is whoever holds the machine
+	Scopes token.Scopes
+	Ends   time.Time // zero is never
+	How    How
+}
+
+// may returns an error unless the principal has the right.
+func (p Principal) may(want token.Scope) error {
+	if p.Scopes.Allow(want) {
+		return nil
+	}
+	return forbidden("The token lacks the scope " + string(want) + ".")
+}
+
+// covers returns an error unless the principal has all of the rights.
+func (p Principal) covers(scopes token.Scopes) error {
+	for _, want := range scopes {
+		if !p.Scopes.Allow(want) {
+			return forbidden("A token cannot give away the scope " + string(want) + ", which it does not have.")
+		}
+	}
+	return nil
+}
+
+// May reports whether the principal has the right, for surfaces that show what can be done.
+func (p Principal) May(want token.Scope) error { return p.may(want) }
+
+func forbidden(detail string) error {
+	return &lockstep.Error{Code: lockstep.CodeAuthForbidden, Detail: detail}
+}
+
+// Bearer finds who holds a token of the API. The token may belong to no tenant: then For says which one is meant.
+func (o *Operator) Bearer(ctx context.Context, text string) (Principal, error) {
+	if o.Local != "" && subtle.ConstantTimeCompare([]byte(text), []byte(o.Local)) == 1 {
+		return machine(), nil
+	}
+	ref, err := token.Parse(text)
+	if err != nil {
+		return Principal{}, err
+	}
+	e, err := o.Tokens.FindToken(ctx, ref.ID)
+	switch {
+	case lockstep.CodeOf(err) == lockstep.CodeNotFound:
+		return Principal{}, token.ErrMismatch
+	case err != nil:
+		return Principal{}, err
+	case e.Kind != token.KindAPI:
+		return Principal{}, token.ErrMismatch
+	}
+	half, err := e.Match(text, o.now())
+	if err != nil {
+		return Principal{}, err
+	}
+	ends, err := o.Standing(ctx, e)
+	if err != nil {
+		return Principal{}, err
+	}
+	if err := o.Tokens.UseToken(ctx, e, half); err != nil {
+		return Principal{}, err
+	}
+	if half == token.Old {
+		ends = sooner(ends, e.Former.Ends)
+	}
+	return Principal{
+		Tenant: e.Tenant, Every: e.Tenant == "", Actor: audit.Actor{Kind: audit.Token, ID: string(e.ID), Name: e.Name},
+		Maker: e.ID, Scopes: e.Scopes, Ends: ends, How: ByToken,
+	}, nil
+}
+
+// Machine is the principal of whoever holds this machine, for a tenant.
+func Machine(t lockstep.TenantID) Principal {
+	p := machine()
+	p.Tenant = t
+	return p
+}
+
+// machine is who reads the data folder of this machine.
+func machine() Principal {
+	return Principal{
+		Every: true, Actor: audit.Actor{Kind: audit.Admin, ID: "machine", Name: "administrator of this machine"},
+		Scopes: token.Scopes{token.ScopeAll}, How: ByMachine,
+	}
+}
+
+// For returns the principal for a tenant, by slug or id. "" is the one of the principal, or the default tenant for one that may
+// speak of every tenant.
+func (o *Operator) For(ctx context.Context, p Principal, tenant string) (Principal, error) {
+	if !p.Every {
+		return p, nil
+	}
+	if tenant == "" {
+		tenant = DefaultTenant
+	}
+	t, err := o.tenant(ctx, tenant)
+	p.Tenant = t.ID
+	return p, err
+}
+
+// tenant finds a tenant by slug or id.
+func (o *Operator) tenant(ctx context.Context, name string) (directory.Tenant, error) {
+	if lockstep.ValidID(name) {
+		return o.Tenants.Tenant(ctx, lockstep.TenantID(name))
+	}
+	return o.Tenants.TenantBySlug(ctx, name)
+}
+
+// longestLine is how many tokens can have been made one by another. A line that is longer stands for nothing.
+const longestLine = 16
+
+// errEnded says that a token, or the one that it was made with, is no more.
+var errEnded = &lockstep.Error{Code: lockstep.CodeUnauthorized, Detail: "The token, or the one that it was made with, has ended."}
+
+// Standing returns until when a token stands: it has not expired, and neither has any of those that it was made with, none of
+// which was revoked. Zero is for ever. The error has the code of a token that is not known.
+func (o *Operator) Standing(ctx context.Context, e TokenEntry) (time.Time, error) {
+	ends := e.Expires
+	for line := 0; ; line++ {
+		if !ends.IsZero() && !o.now().Before(ends) {
+			return time.Time{}, errEnded
+		}
+		if e.Maker == "" {
+			return ends, nil
+		}
+		if line == longestLine {
+			return time.Time{}, errEnded
+		}
+		var err error
+		e, err = o.Tokens.FindToken(ctx, e.Maker)
+		if lockstep.CodeOf(err) == lockstep.CodeNotFound {
+			return time.Time{}, errEnded
+		}
+		if err != nil {
+			return time.Time{}, err
+		}
+		ends = sooner(ends, e.Expires)
+	}
+}
+
+// sooner is the earlier of two ends, of which zero is never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// Again asks once more whether the principal may go on, for whatever outlives the request that it came with. The answer has
+// the rights that are left.
+func (o *Operator) Again(ctx context.Context, p Principal) (Principal, error) {
+	if !p.Ends.IsZero() && !o.now().Before(p.Ends) {
+		return Principal{}, errEnded
+	}
+	if p.Maker == "" {
+		return p, nil
+	}
+	e, err := o.Tokens.FindToken(ctx, p.Maker)
+	if lockstep.CodeOf(err) == lockstep.CodeNotFound {
+		return Principal{}, errEnded
+	}
+	if err != nil {
+		return Principal{}, err
+	}
+	ends, err := o.Standing(ctx, e)
+	if err != nil {
+		return Principal{}, err
+	}
+	p.Ends, p.Scopes = sooner(p.Ends, ends), both(p.Scopes, e.Scopes)
+	return p, nil
+}
+
+// both are the rights that two sets of scopes have in common, as far as they are spelled out in either.
+func both(a, b token.Scopes) token.Scopes {
+	var common token.Scopes
+	for _, s := range a {
+		if b.Allow(s) {
+			common = append(common, s)
+		}
+	}
+	for _, s := range b {
+		if a.Allow(s) && !common.Allow(s) {
+			common = append(common, s)
+		}
+	}
+	return common
+}
+
+// Visitor is who has a session of the console, as far as they still may.
+func (o *Operator) Visitor(ctx context.Context, g session.Grant) (Principal, error) {
+	scopes, err := token.ParseScopes(g.Scopes)
+	if err != nil {
+		return Principal{}, err
+	}
+	id := string(g.Maker)
+	if id == "" {
+		id = machine().Actor.ID
+	}
+	return o.Again(ctx, Principal{
+		Tenant: g.Tenant, Actor: audit.Actor{Kind: audit.Admin, ID: id, Name: g.Holder}, Maker: g.Maker, Scopes: scopes, Ends: g.Ends, How: ByLink,
+	})
+}
