@@ -138,6 +138,7 @@ const (
 	CodeMapSyntax     Code = "map.syntax"
 
 	CodeScopeSyntax    Code = "scope.syntax"
+	CodeUniqueCircle   Code = "guard.circle"
 	CodeGuardHeld      Code = "guard.held"
 	CodeReferenceWaits Code = "reference.waiting"
 
@@ -209,6 +210,7 @@ var Catalogue = []Entry{
 	{CodeMapSyntax, NeedsYou, "An expression or path cannot be read.", "The message has the column of the mistake."},
 
 	{CodeScopeSyntax, NeedsYou, "A scoping filter cannot be read.", "The message names the clause."},
+	{CodeUniqueCircle, NeedsYou, "People exchange values that must be unique, and the application can write only one at a time.", "Give one of them another value for a moment, or change them at the application by hand and run the job again."},
 	{CodeGuardHeld, NeedsYou, "Too many harmful changes at once: they are held.", "Look at the held changes, then approve or reject them."},
 	{CodeReferenceWaits, Heals, "A reference waits until the other object exists in the application.", "It is written as soon as that object is linked."},
 

@@ -100,6 +100,7 @@ type System struct {
 	Unique      map[string][]string // by type: attributes that the target keeps unique by itself
 	SoftDelete  bool                // active=false disables; else disabling means deleting
 	Nesting     bool                // groups may contain groups
+	Exchange    bool                // operations of one Apply with the same Together are done together, so that unique values can be exchanged
 	References  []string            // attributes that are references: "manager", "members"
 	Lag         time.Duration       // how long a created object may be missing from lists; 0 is 30 s
 	Connections int                 // calls at the same time at most; 0 is 10
@@ -143,15 +144,16 @@ type Target interface {
 
 // Operation is one call to a target.
 type Operation struct {
-	Action  lockstep.ActionID
-	Kind    rule.Kind   // Create, Update, Disable, Delete, Refer
-	Ref     Ref         // Type always; ID unless Create
-	Name    string      // of the object, for messages
-	Before  scim.Object // Update, Disable: what was last written; what is absent from it was never ours
-	After   scim.Object // Create, Update, Disable: what shall be there
-	Add     []Reference // Create, Update, Refer: references to add or set, in the target's ids
-	Remove  []Reference // Refer: references to remove
-	Version string      // of the object when it was last seen; sent as If-Match where the target knows it
+	Action   lockstep.ActionID
+	Kind     rule.Kind   // Create, Update, Disable, Delete, Refer
+	Ref      Ref         // Type always; ID unless Create
+	Name     string      // of the object, for messages
+	Before   scim.Object // Update, Disable: what was last written; what is absent from it was never ours
+	After    scim.Object // Create, Update, Disable: what shall be there
+	Add      []Reference // Create, Update, Refer: references to add or set, in the target's ids
+	Remove   []Reference // Refer: references to remove
+	Together int         // not 0: with the other operations of the call that have the same number, or not at all
+	Version  string      // of the object when it was last seen; sent as If-Match where the target knows it
 }
 
 // Result is the outcome of one Operation. Err nil means done.

@@ -5,6 +5,7 @@
 package plan
 
 import (
+	"strings"
 	"time"
 
 	"lockstep"
@@ -60,7 +61,7 @@ type Action struct {
 	Target End // ID is "" before a create
 	Before scim.Object
 	After  scim.Object
-	Refers string // a create: source id of the manager whom its References name, by which creates are ordered
+	Refers string // a create: source id of the manager whom its References name, by which creates are ordered; an update: Names
 	// References is all that the row writes or takes away beside values: of a create what rides along.
 	References []RowReference
 	Reason     rule.Reason
@@ -97,6 +98,19 @@ type Seen struct {
 	Gone    bool   `json:"gone,omitempty"`    // the source object was deleted for good
 	Hash    string `json:"hash,omitempty"`    // of what was last written
 	Config  int64  `json:"config,omitempty"`  // of the job
+}
+
+// Names is how an update that changes the first matching value says so in Action.Refers: the value that it gives up and the one
+// that it takes, both as in Link.Key.
+func Names(from, to string) string { return from + "\x1f" + to }
+
+// SplitNames is the inverse of Names. It reports false for a row that changes no such value.
+func SplitNames(refers string) (from, to string, ok bool) { return strings.Cut(refers, "\x1f") }
+
+// Renamed is a planned update that changes the first matching value.
+type Renamed struct {
+	ID       lockstep.ActionID
+	From, To string // as in Link.Key
 }
 
 // RowReference is a reference that a row writes or takes away.

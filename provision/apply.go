@@ -158,7 +158,7 @@ func (a *applier) load(ctx context.Context, work chan<- []*item) (done bool, err
 			stage = s
 			continue // what was open has an effect on the rows: read them again
 		}
-		rows = sameStage(rows)
+		rows = wholeCircles(sameStage(rows), len(rows) == min(window, loadChunk))
 		if rows, err = a.upToDate(ctx, rows); err != nil {
 			return false, err
 		}
@@ -186,6 +186,9 @@ func (a *applier) window() int {
 func stageOf(a plan.Action) int {
 	if a.Lane == plan.LaneRefer {
 		return 2
+	}
+	if a.Kind == rule.Update && a.Rank > 0 { // it takes a value that one of a lower rank gives up
+		return 2 + a.Rank
 	}
 	if a.Kind == rule.Refer { // what refers to an object that is deleted lets go of it before
 		return -1
@@ -228,7 +231,7 @@ func (a *applier) hand(ctx context.Context, rows []plan.Action, found map[lockst
 	size := max(a.to.Batch, 1)
 	for len(items) > 0 {
 		n := 1
-		for n < min(size, len(items)) && !waitsForOneOf(items[n], items[:n]) {
+		for n < len(items) && (n < size || together(items[n-1], items[n])) && !waitsForOneOf(items[n], items[:n]) {
 			n++
 		}
 		select {
@@ -240,6 +243,9 @@ func (a *applier) hand(ctx context.Context, rows []plan.Action, found map[lockst
 	}
 	return nil
 }
+
+// together reports whether two neighbours belong to one circle, which is written in one call.
+func together(a, b *item) bool { return inCircle(a.Action) && inCircle(b.Action) && a.Rank == b.Rank }
 
 // waitsForOneOf reports whether the item needs the id that one of the batch will get.
 func waitsForOneOf(it *item, batch []*item) bool {
@@ -273,6 +279,9 @@ func (a *applier) operations(ctx context.Context, rows []plan.Action) ([]*item, 
 		}
 		if it.Kind != rule.Create && it.link.Target != "" {
 			it.op.Ref.ID = it.link.Target
+		}
+		if inCircle(it.Action) {
+			it.op.Together = it.Rank
 		}
 		a.carry(it, links)
 		if it.Source.Type == connection.UserType && (it.Kind == rule.Create || it.Kind == rule.Link) {

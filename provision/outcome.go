@@ -92,12 +92,15 @@ func (a *applier) tally(it *item, done *int) {
 	*done++
 }
 
-// bequeath makes those due who were refused for the matching value of an object that is deleted now.
+// bequeath makes those due who were refused for the matching value of an object that is deleted now, or has another one.
 func (a *applier) bequeath(ctx context.Context, items []*item, b *Batch) error {
 	given := map[string][]string{}
 	for _, it := range items {
 		if it.Kind == rule.Delete && it.link.Key != "" {
 			given[it.Source.Type] = append(given[it.Source.Type], it.link.Key)
+		}
+		if from, _, renamed := plan.SplitNames(it.Refers); renamed && it.Kind == rule.Update && it.result.Err == nil {
+			given[it.Source.Type] = append(given[it.Source.Type], from)
 		}
 	}
 	for typ, keys := range given {
@@ -129,6 +132,9 @@ func (a *applier) failure(it *item, row *plan.Transition, now time.Time, b *Batc
 	l := it.link
 	l.Source, l.Name, l.Code, l.Detail = it.Source.Ref, it.Source.Name, code, row.Detail
 	l.Attempts++
+	if from, _, renamed := plan.SplitNames(it.Refers); renamed && it.Kind == rule.Update {
+		l.Key = from // which it has still
+	}
 	switch {
 	case code == lockstep.CodeTargetGone:
 		row.To = plan.Failed

@@ -166,13 +166,17 @@ func earliest(a, b time.Time) time.Time {
 // match finds the target's objects for those that are to be there and are not linked, and the twins among them.
 func (r *run) match(ctx context.Context, cs []*candidate) error {
 	open := map[string][]*candidate{}
+	gives := map[connection.Ref]bool{} // who gives up their matching value on this page
+	for _, c := range cs {
+		gives[c.Ref] = c.gives()
+	}
 	for _, c := range cs {
 		if c.link.Target == "" && c.verdict.In && c.Enabled && !c.Deleted && !c.gone && len(c.out.Match) > 0 {
 			open[c.Type] = append(open[c.Type], c)
 		}
 	}
 	for typ, list := range open {
-		if err := r.twins(ctx, typ, list); err != nil {
+		if err := r.twins(ctx, typ, list, gives); err != nil {
 			return err
 		}
 		if err := r.hits(ctx, list); err != nil {
@@ -184,7 +188,7 @@ func (r *run) match(ctx context.Context, cs []*candidate) error {
 
 // twins marks candidates whose first matching value another object of the source holds already. Whoever is linked, or else
 // was met first, keeps it.
-func (r *run) twins(ctx context.Context, typ string, cs []*candidate) error {
+func (r *run) twins(ctx context.Context, typ string, cs []*candidate, gives map[connection.Ref]bool) error {
 	keys := make([]string, len(cs))
 	for i, c := range cs {
 		keys[i] = c.next.Key
@@ -195,7 +199,7 @@ func (r *run) twins(ctx context.Context, typ string, cs []*candidate) error {
 	}
 	holder := map[string]connection.Ref{}
 	for _, l := range holders {
-		if l.Verdict.In && l.Code != lockstep.CodeMatchDuplicate {
+		if l.Verdict.In && l.Code != lockstep.CodeMatchDuplicate && !gives[l.Source] {
 			if _, taken := holder[l.Key]; !taken || l.Target != "" {
 				holder[l.Key] = l.Source
 			}
@@ -212,13 +216,18 @@ func (r *run) twins(ctx context.Context, typ string, cs []*candidate) error {
 	return nil
 }
 
+// gives reports whether the object no longer has the matching value that it had.
+func (c *candidate) gives() bool {
+	return c.known && c.link.Key != "" && (c.gone || !c.verdict.In || c.next.Key != c.link.Key)
+}
+
 // release makes those due who were refused for a matching value that a candidate gives up.
 func (r *run) release(ctx context.Context, cs []*candidate) (p planned, err error) {
 	given := map[string][]string{}
 	here := map[connection.Ref]*candidate{}
 	for _, c := range cs {
 		here[c.Ref] = c
-		if c.known && c.link.Key != "" && (c.gone || !c.verdict.In || c.next.Key != c.link.Key) {
+		if c.gives() {
 			given[c.Type] = append(given[c.Type], c.link.Key)
 		}
 	}
@@ -458,6 +467,9 @@ func (r *run) action(c *candidate, d rule.Decision, before scim.Object) plan.Act
 				a.References = []plan.RowReference{{Attribute: e.Attribute, To: plan.End{Ref: e.To}}}
 			}
 		}
+	}
+	if a.Kind == rule.Update && c.known && c.link.Key != "" && c.next.Key != c.link.Key {
+		a.Refers = plan.Names(c.link.Key, c.next.Key)
 	}
 	if c.Type == connection.GroupType && a.Lane == plan.LaneCreate {
 		a.Rank = groupRank

@@ -292,6 +292,9 @@ func (r *run) rank(ctx context.Context) error {
 		if m, err = r.order(ctx, &b); err != nil {
 			return err
 		}
+		if err := r.renames(ctx, &b); err != nil {
+			return err
+		}
 		if err := r.commit(ctx, b); err != nil {
 			return err
 		}

@@ -192,6 +192,8 @@ type Rows interface {
 	Actions(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.ActionQuery) ([]plan.Action, error)
 	// Made calls f with each planned create and link of the cycle.
 	Made(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID, f func(plan.Made)) error
+	// Renamed returns the planned updates of the cycle that change the first matching value.
+	Renamed(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID) ([]plan.Renamed, error)
 	Tally(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID) (plan.Tally, error)
 }
 

@@ -320,6 +320,22 @@ func (db *DB) Made(ctx context.Context, tenant lockstep.TenantID, job lockstep.J
 	return errors.Join(rows.Err(), rows.Close())
 }
 
+// Renamed returns the planned updates of the cycle that change the first matching value. It satisfies provision.Store.
+func (db *DB) Renamed(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID) ([]plan.Renamed, error) {
+	rows, err := db.query(ctx, "SELECT id, refers FROM action WHERE "+ofJob+" AND cycle = $3 AND state = 'planned' AND kind = 'update' AND refers <> ''",
+		string(tenant), string(job), string(cycle))
+	all, err := collect(rows, err, func(s scanner) (r plan.Renamed, err error) {
+		var refers string
+		err = s.Scan(&r.ID, &refers)
+		r.From, r.To, _ = plan.SplitNames(refers)
+		return r, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read renames: %w", err)
+	}
+	return all, nil
+}
+
 // The counts of a Tally are answered by indexes alone. All states are named because the state comes before the cycle in its index.
 const (
 	countActions = "SELECT state, kind, source_type, COUNT(*) FROM action WHERE " + ofJob + ` AND state IN

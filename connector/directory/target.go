@@ -34,7 +34,7 @@ func (h *target) Describe(ctx context.Context) (connection.System, error) {
 		Types:     types,
 		FindBy:    map[string][]string{connection.UserType: {"userName", "externalId", `emails[type eq "work"].value`}, connection.GroupType: {"displayName", "externalId"}},
 		Unique:    map[string][]string{connection.UserType: {"userName"}},
-		FindBatch: pageSize, Batch: batchSize, Connections: 4, MaxMembers: 10_000, SoftDelete: true, Nesting: true,
+		FindBatch: pageSize, Batch: batchSize, Connections: 4, MaxMembers: 10_000, SoftDelete: true, Nesting: true, Exchange: true,
 		References: []string{connection.Manager, connection.Members}, Lag: 1, // a commit is listed at once
 	}, err
 }
@@ -130,21 +130,45 @@ func (h *target) Get(ctx context.Context, ref connection.Ref) (connection.Object
 }
 
 // Apply commits each operation by itself, with its action's id in the feed; the store's writer gathers them into few
-// transactions.
+// transactions. Operations that belong together are one commit.
 func (h *target) Apply(ctx context.Context, ops []connection.Operation) []connection.Result {
 	results := make([]connection.Result, len(ops))
 	var all sync.WaitGroup
-	for i := range ops {
-		all.Go(func() {
-			changes, id, err := h.changes(ctx, &ops[i])
-			if err == nil && len(changes) > 0 {
-				_, err = h.dir.Commit(ctx, h.tenant, h.by, ops[i].Action, changes...)
-			}
-			results[i] = connection.Result{ID: id, Err: err, Same: err == nil && len(changes) == 0}
-		})
+	for i := 0; i < len(ops); {
+		n := i + 1
+		for n < len(ops) && ops[i].Together != 0 && ops[n].Together == ops[i].Together {
+			n++
+		}
+		some, theirs := ops[i:n], results[i:n]
+		all.Go(func() { h.commit(ctx, some, theirs) })
+		i = n
 	}
 	all.Wait()
 	return results
+}
+
+// commit writes the operations in one commit. When it fails, none is done, and each has the error.
+func (h *target) commit(ctx context.Context, ops []connection.Operation, results []connection.Result) {
+	var changes []directory.Change
+	for i := range ops {
+		more, id, err := h.changes(ctx, &ops[i])
+		results[i] = connection.Result{ID: id, Err: err, Same: err == nil && len(more) == 0}
+		if err != nil {
+			for j := range results {
+				results[j].Err = err
+			}
+			return
+		}
+		changes = append(changes, more...)
+	}
+	if len(changes) == 0 {
+		return
+	}
+	if _, err := h.dir.Commit(ctx, h.tenant, h.by, ops[0].Action, changes...); err != nil {
+		for i := range results {
+			results[i].Err = err
+		}
+	}
 }
 
 // changes turns an operation into changes of the directory. An update merges what is ours into what is there, since others

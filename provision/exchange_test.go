@@ -1,0 +1,88 @@
+package provision_test
+
+import (
+	"strings"
+	"testing"
+
+	"lockstep"
+	"lockstep/connection"
+	"lockstep/directory"
+	"lockstep/plan"
+	"lockstep/rule"
+)
+
+// called gives people of the directory other user names, all in one change.
+func (w *world) called(names ...string) {
+	w.Helper()
+	var changes []directory.Change
+	for i := 0; i < len(names); i += 2 {
+		users, err := w.db.Users(w.ctx, w.tenant, directory.UserQuery{IDs: []lockstep.UserID{lockstep.UserID(names[i])}})
+		w.must(err)
+		u := users[0]
+		u.Attributes = u.Attributes.Clone()
+		u.Attributes.Set("userName", names[i+1]+"@acme.example")
+		changes = append(changes, directory.PutUser{User: u})
+	}
+	w.change(changes...)
+}
+
+// uniqueNames makes the target refuse a user name that somebody has, as nearly all do.
+func (s *scripted) uniqueNames() {
+	s.apply = func(op connection.Operation) *connection.Result {
+		if op.Kind != rule.Update && op.Kind != rule.Create || op.Ref.Type != "User" {
+			return nil
+		}
+		found, err := s.Target.Find(s.ctx, "User", "userName", op.After.Text("userName"))
+		s.must(err)
+		for _, o := range found {
+			if o.ID != op.Ref.ID {
+				return &connection.Result{Err: &lockstep.Error{Code: lockstep.CodeTargetConflict, Detail: "taken"}, Requests: 1}
+			}
+		}
+		return nil
+	}
+}
+
+// TestNameIsHandedOn: whoever gives up a name is written before whoever takes it, in one cycle and without an error, however long
+// the chain is, and a newcomer gets a name that is given up in the next.
+func TestNameIsHandedOn(t *testing.T) {
+	w := newWorld(t)
+	a, b, c := w.person("a"), w.person("b"), w.person("c")
+	w.run(w.out)
+	s := script(w)
+	s.uniqueNames()
+	w.called(string(c), "x")
+	w.called(string(b), "c")
+	w.called(string(a), "b")
+	w.person("a")
+	w.untilDone(w.out)
+	w.wantTarget("user a@acme.example\nuser b@acme.example\nuser c@acme.example\nuser x@acme.example\n")
+	rows, err := w.db.Provision().Actions(w.ctx, w.tenant, w.out, plan.ActionQuery{States: []plan.ActionState{plan.Failed}})
+	w.must(err)
+	if len(rows) != 0 {
+		t.Errorf("failed: %+v", rows)
+	}
+	if n := strings.Count(strings.Join(s.sent, " "), "update"); n != 3 {
+		t.Errorf("sent %q", s.sent)
+	}
+}
+
+// TestCircleIsHeld: people who exchange names cannot be written one after the other: they are held, together, and the plan says why.
+func TestCircleIsHeld(t *testing.T) {
+	w := newWorld(t)
+	a, b, c := w.person("a"), w.person("b"), w.person("c")
+	w.run(w.out)
+	s := script(w)
+	s.uniqueNames()
+	w.called(string(a), "tmp")
+	w.called(string(b), "a")
+	w.called(string(a), "b")
+	w.called(string(c), "d")
+	w.run(w.out)
+	w.wantTarget("user a@acme.example\nuser b@acme.example\nuser d@acme.example\n")
+	rows, err := w.db.Provision().Actions(w.ctx, w.tenant, w.out, plan.ActionQuery{States: []plan.ActionState{plan.Held}})
+	w.must(err)
+	if len(rows) != 2 || rows[0].Code != lockstep.CodeUniqueCircle || !strings.Contains(rows[0].Detail, "exchange") {
+		t.Errorf("held: %+v", rows)
+	}
+}

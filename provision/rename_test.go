@@ -1,0 +1,94 @@
+package provision
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"lockstep"
+	"lockstep/plan"
+)
+
+func TestRenameRanks(t *testing.T) {
+	for _, c := range []struct{ rows, ranks, rings string }{
+		{"a>b", "0", ""},
+		{"a>b c>d", "0 0", ""},
+		{"a>b b>c", "1 0", ""},
+		{"b>c a>b", "0 1", ""},
+		{"a>b b>c c>d d>e", "3 2 1 0", ""},
+		{"a>b b>a", "- -", "ab"},
+		{"a>b b>c c>a", "- - -", "abc"},
+		{"a>b b>a x>a", "- - 0", "ab"},
+		{"x>y a>b b>a y>z", "1 - - 0", "ab"},
+		{"a>b b>a c>d d>c", "- - - -", "ab cd"},
+	} {
+		rows := renamesOf(c.rows)
+		rank, rings := renameRanks(rows)
+		var got []string
+		for _, r := range rows {
+			if d, ok := rank[r.ID]; ok {
+				got = append(got, fmt.Sprint(d))
+			} else {
+				got = append(got, "-")
+			}
+		}
+		var groups []string
+		for _, ring := range rings {
+			var names []string
+			for _, r := range ring {
+				names = append(names, r.From)
+			}
+			slices.Sort(names)
+			groups = append(groups, strings.Join(names, ""))
+		}
+		slices.Sort(groups)
+		if s := strings.Join(got, " "); s != c.ranks || strings.Join(groups, " ") != c.rings {
+			t.Errorf("%s: ranks %s, rings %v", c.rows, s, groups)
+		}
+	}
+}
+
+func renamesOf(text string) []plan.Renamed {
+	var rows []plan.Renamed
+	for i, f := range strings.Fields(text) {
+		from, to, _ := strings.Cut(f, ">")
+		rows = append(rows, plan.Renamed{ID: lockstep.ActionID(fmt.Sprint(i)), From: from, To: to})
+	}
+	return rows
+}
+
+// TestRenameRanksProperty: written in the order of their ranks, rows that are in no circle never take a value that is still in use by
+// one that comes later.
+func TestRenameRanksProperty(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 12).Draw(t, "n")
+		values := rapid.Permutation([]string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n"}).Draw(t, "from")
+		to := rapid.Permutation([]string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n"}).Draw(t, "to")
+		var rows []plan.Renamed
+		for i := range n {
+			if values[i] != to[i] {
+				rows = append(rows, plan.Renamed{ID: lockstep.ActionID(fmt.Sprint(i)), From: values[i], To: to[i]})
+			}
+		}
+		rank, rings := renameRanks(rows)
+		ringed := 0
+		for _, ring := range rings {
+			ringed += len(ring)
+		}
+		if len(rank)+ringed != len(rows) {
+			t.Fatalf("%d ranks and %d in circles of %d", len(rank), ringed, len(rows))
+		}
+		for _, a := range rows {
+			for _, b := range rows {
+				ra, inA := rank[a.ID]
+				rb, inB := rank[b.ID]
+				if a.To == b.From && inA && inB && ra <= rb {
+					t.Fatalf("%v is written before %v gives up %s", a, b, a.To)
+				}
+			}
+		}
+	})
+}
