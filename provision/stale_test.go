@@ -47,7 +47,11 @@ func TestStalePlan(t *testing.T) {
 	t.Run("the rules were changed", func(t *testing.T) {
 		w, c, _ := reviewed(t)
 		w.edit(func(j *provision.Job) { j.Rules.Objects[0].Attributes[4].Source.Expression = `"Everyman"` })
-		apply(w, c)
+		err := w.db.Provision().Decide(w.ctx, audit.Actor{}, w.tenant, w.out, provision.Verdict{Cycle: c.ID, Apply: true})
+		if lockstep.CodeOf(err) != lockstep.CodePlanStale {
+			t.Errorf("a plan by old rules was accepted: %v", err)
+		}
+		w.must(w.db.Provision().Decide(w.ctx, audit.Actor{}, w.tenant, w.out, provision.Verdict{Cycle: c.ID, Discard: true}))
 		if got := strings.TrimSpace(w.target()); got != "" {
 			t.Errorf("by old rules the organisation got %s", got)
 		}
