@@ -34,6 +34,7 @@ import (
 //	POST   /control/orgs/{org}/sweep      does what time does to accounts
 //	POST   /control/orgs/{org}/locations  {"name": "…"}: adds a location of Webex Calling
 //	POST   /control/orgs/{org}/people/{id}/sign-in   as if the person had signed in
+//	POST   /control/orgs/{org}/people/{id}/tokens   {"scopes": "…", "lifetime": "1h"}: the answer has an access token of theirs
 //	POST   /control/orgs/{org}/faults     a Fault: adds it; DELETE takes all away
 //	GET    /control/orgs/{org}/calls      the last calls and their answers, the newest first, secrets masked
 //	POST   /control/seed                  a Seed: adds its organisations

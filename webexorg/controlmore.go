@@ -3,9 +3,12 @@ package webexorg
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
+	"lockstep"
 	"lockstep/web"
+	"lockstep/webexorg/oauth"
 	"lockstep/webexorg/state"
 )
 
@@ -43,6 +46,7 @@ func (u *Universe) controlMore(handle func(string, web.Handler)) {
 		}
 		return noContent(w, nil)
 	}))
+	handle("POST "+org+"/people/{id}/tokens", u.withOrg(u.controlPersonToken))
 	handle("POST "+org+"/faults", u.withOrg(controlFault))
 	handle("DELETE "+org+"/faults", u.withOrg(func(w http.ResponseWriter, _ *http.Request, o *Org) error {
 		k := o.Knobs()
@@ -94,6 +98,30 @@ func controlLocation(w http.ResponseWriter, r *http.Request, o *Org) error {
 		return invalid(err)
 	}
 	return writeJSON(w, http.StatusCreated, l)
+}
+
+// controlPersonToken makes an access token of a person, as if they had consented in a browser.
+func (u *Universe) controlPersonToken(w http.ResponseWriter, r *http.Request, o *Org) error {
+	in := struct {
+		Scopes   string `json:"scopes"`
+		Lifetime string `json:"lifetime"`
+	}{Lifetime: "0s"}
+	if err := readJSON(w, r, &in); err != nil {
+		return err
+	}
+	lifetime, err := time.ParseDuration(in.Lifetime)
+	if err != nil {
+		return invalid(err)
+	}
+	p, ok := o.Person(r.PathValue("id"))
+	if !ok {
+		return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such person."}
+	}
+	text, err := u.broker.Issue(oauth.Ticket{Org: o.ID(), Person: p.ID, Scopes: strings.Fields(in.Scopes), Lifetime: lifetime})
+	if err != nil {
+		return invalid(err)
+	}
+	return writeJSON(w, http.StatusCreated, map[string]string{"token": text})
 }
 
 // controlFault adds a fault to those that there are.

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"lockstep/scim"
 	"lockstep/webexorg/state"
 )
@@ -396,13 +398,14 @@ type siteBody struct {
 	Version         int    `json:"version"`
 	Name            string `json:"name"`
 	Active          bool   `json:"active"`
+	Multimedia      string `json:"multimediaProfileId"`
 	SystemDefault   bool   `json:"systemDefault"`
 	CreatedTime     int64  `json:"createdTime"`
 	LastUpdatedTime int64  `json:"lastUpdatedTime"`
 }
 
 func (q *request) showSite(s *state.CentreSite) siteBody {
-	return siteBody{q.org.ID(), s.ID, s.Version, s.Name, s.Active, s.Default, s.At, s.At}
+	return siteBody{q.org.ID(), s.ID, s.Version, s.Name, s.Active, multimediaID(s.ID), s.Default, s.At, s.At}
 }
 
 func centreSites(q *request) error {
@@ -420,4 +423,9 @@ func centreSite(q *request) error {
 		}
 	}
 	return fail(http.StatusNotFound, "Resource not found")
+}
+
+// multimediaID makes up the id of a site's multimedia profile, which there is nothing else of here.
+func multimediaID(site string) string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("multimedia:"+site)).String()
 }

@@ -151,32 +151,38 @@ func patchContact(q *request) error {
 		return err
 	}
 	err := q.org.ChangeContacts(func(c *state.Contacts) error {
-		i, err := q.findContact(c.List, q.vars["id"])
-		if err != nil {
-			return err
-		}
-		all := contact{}
-		if err := json.Unmarshal(c.List[i].Doc, &all); err != nil {
-			return err
-		}
-		for field, value := range in {
-			all[field] = value
-		}
-		name, err := readContact(all)
-		if err != nil {
-			return err
-		}
-		text, err := json.Marshal(all)
-		if err != nil {
-			return err
-		}
-		c.List[i].Name, c.List[i].Doc, c.List[i].Groups, c.List[i].Modified = name, text, groupIDs(all), q.f.u.Now().UnixMilli()
-		return nil
+		_, err := q.changeContact(c, q.vars["id"], in)
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	return q.done()
+	return getContact(q)
+}
+
+// changeContact replaces the fields of a contact that there are in the body.
+func (q *request) changeContact(c *state.Contacts, id string, in contact) (*state.Contact, error) {
+	i, err := q.findContact(c.List, id)
+	if err != nil {
+		return nil, err
+	}
+	all := contact{}
+	if err := json.Unmarshal(c.List[i].Doc, &all); err != nil {
+		return nil, err
+	}
+	for field, value := range in {
+		all[field] = value
+	}
+	name, err := readContact(all)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		return nil, err
+	}
+	c.List[i].Name, c.List[i].Doc, c.List[i].Groups, c.List[i].Modified = name, text, groupIDs(all), q.f.u.Now().UnixMilli()
+	return &c.List[i], nil
 }
 
 func deleteContact(q *request) error {
@@ -235,36 +241,53 @@ func bulkContacts(q *request) error {
 	if len(in.Contacts) == 0 || len(in.Contacts) > 1000 {
 		return fail(http.StatusBadRequest, "contacts must have 1 to 1000 contacts.")
 	}
+	var written []state.Contact
 	err := q.org.ChangeContacts(func(c *state.Contacts) error {
 		for _, one := range in.Contacts {
-			if _, err := q.addContact(c, one); err != nil {
+			var id string
+			_ = json.Unmarshal(one["contactId"], &id) // of what is no text there is none
+			put := func() (*state.Contact, error) { return q.addContact(c, one) }
+			if id != "" {
+				put = func() (*state.Contact, error) { return q.changeContact(c, id, one) }
+			}
+			made, err := put()
+			if err != nil {
 				return err
 			}
+			written = append(written, *made)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	q.w.WriteHeader(http.StatusOK)
-	return nil
+	out := struct {
+		Contacts []contact `json:"contacts"`
+	}{[]contact{}}
+	for i := range written {
+		v, err := q.showContact(&written[i])
+		if err != nil {
+			return err
+		}
+		out.Contacts = append(out.Contacts, v)
+	}
+	return send(q, http.StatusOK, out)
 }
 
 func bulkDeleteContacts(q *request) error {
 	var in struct {
 		Schemas string   `json:"schemas"`
-		Objects []string `json:"objects"`
+		IDs     []string `json:"objectIds"`
 	}
 	if err := read(q, &in); err != nil {
 		return err
 	}
 	err := q.org.ChangeContacts(func(c *state.Contacts) error {
-		c.List = slices.DeleteFunc(c.List, func(c state.Contact) bool { return slices.Contains(in.Objects, c.ID) })
+		c.List = slices.DeleteFunc(c.List, func(c state.Contact) bool { return slices.Contains(in.IDs, c.ID) })
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	q.w.WriteHeader(http.StatusOK)
-	return nil
+	return q.done()
 }

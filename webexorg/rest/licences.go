@@ -256,9 +256,6 @@ func listTemplates(q *request) error {
 
 // findTemplate returns the place of the template that the path names.
 func (q *request) findTemplate(list []state.Template) (int, error) {
-	if err := q.withTemplates(); err != nil {
-		return 0, err
-	}
 	id := uuidOf(q.vars["id"], templateKind)
 	i := slices.IndexFunc(list, func(t state.Template) bool { return t.ID == id })
 	if i < 0 {
@@ -268,6 +265,9 @@ func (q *request) findTemplate(list []state.Template) (int, error) {
 }
 
 func getTemplate(q *request) error {
+	if err := q.withTemplates(); err != nil {
+		return err
+	}
 	list := q.org.Settings().Templates
 	i, err := q.findTemplate(list)
 	if err != nil {
@@ -287,6 +287,9 @@ func createTemplate(q *request) error {
 }
 
 func updateTemplate(q *request) error {
+	if err := q.withTemplates(); err != nil {
+		return err
+	}
 	return q.putTemplate(http.StatusOK, func(list []state.Template, t state.Template) ([]state.Template, state.Template, error) {
 		i, err := q.findTemplate(list)
 		if err != nil {
@@ -334,6 +337,9 @@ func (q *request) putTemplate(status int, place func([]state.Template, state.Tem
 }
 
 func deleteTemplate(q *request) error {
+	if err := q.withTemplates(); err != nil {
+		return err
+	}
 	err := q.org.Change(func(c *state.OrgConfig) error {
 		i, err := q.findTemplate(c.Templates)
 		if err == nil {

@@ -226,7 +226,7 @@ func listPeople(q *request) error {
 	out := struct {
 		Items       []person `json:"items"`
 		NotFoundIDs []string `json:"notFoundIds"`
-	}{[]person{}, nil}
+	}{[]person{}, []string{}}
 	for i := range page {
 		out.Items = append(out.Items, q.withoutStatus(q.show(&page[i])))
 	}

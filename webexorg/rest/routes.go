@@ -113,6 +113,12 @@ func orgRoutes() []route {
 		{"POST", "/partner/organizations/{org}/partnerAdmin/{person}/assign", []string{"spark-admin:organizations_write"}, fullAdmins, false, assignPartnerAdmin},
 		{"DELETE", "/partner/organizations/{org}/partnerAdmin/{person}/unassign", []string{"spark-admin:organizations_write"}, fullAdmins, false, unassignPartnerAdmin},
 
+		{"DELETE", "/partner/organizations/partnerAdmin/{person}", []string{"spark-admin:organizations_write"}, fullAdmins, false, revokePartnerAdmin},
+		{"GET", "/partner/tags", orgRead, readers, false, listTags},
+		{"GET", "/partner/tags/organizations", orgRead, readers, false, orgsByTags},
+		{"GET", "/partner/tags/organizations/{org}", orgRead, readers, false, tagsOfOrg},
+		{"POST", "/partner/tags/organizations/{org}/assignTags", []string{"spark-admin:organizations_write"}, fullAdmins, false, assignTags},
+
 		{"GET", "/resourceGroups", []string{"spark-admin:resource_groups_read"}, readers, false, listResourceGroups},
 		{"GET", "/resourceGroups/{id}", []string{"spark-admin:resource_groups_read"}, readers, false, getResourceGroup},
 	}
@@ -138,6 +144,7 @@ func centreRoutes() []route {
 		{"GET", org + "/v3/user-profile", read, centreRead, true, centreProfiles},
 		{"GET", org + "/v3/user-profile/{id}", read, centreRead, false, centreProfile},
 		{"GET", org + "/site", read, centreRead, true, centreSites},
+		{"GET", org + "/v2/site", read, centreRead, true, centreSites},
 		{"GET", org + "/site/{id}", read, centreRead, false, centreSite},
 	}
 }

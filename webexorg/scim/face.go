@@ -1,7 +1,9 @@
 package scim
 
 import (
+	"bytes"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -95,9 +97,9 @@ func (f *Face) Serve(w http.ResponseWriter, r *http.Request, c Call) {
 	h.Base = func(r *http.Request) string { return f.Base(r) + c.To.Prefix }
 	preferJSON(r, c.Org)
 	inner := *r
-	url := *r.URL
-	url.Path, url.RawPath = c.To.Rest, ""
-	inner.URL = &url
+	at := *r.URL
+	at.Path, at.RawPath, at.RawQuery = c.To.Rest, "", closeUp(at.RawQuery)
+	inner.URL = &at
 	if id, ok := membersOf(c.To.Rest); ok {
 		if err := f.listMembers(w, &inner, c, id); err != nil {
 			h.WriteError(w, r, err)
@@ -109,6 +111,29 @@ func (f *Face) Serve(w http.ResponseWriter, r *http.Request, c Call) {
 		return
 	}
 	h.ServeHTTP(w, &inner)
+}
+
+// closeUp takes away the blanks before a bracket in a filter: Webex takes them, and RFC 7644 §3.4.2.2 does not.
+func closeUp(query string) string {
+	if !strings.Contains(query, "filter=") || !strings.Contains(query, "%5B") && !strings.Contains(query, "[") {
+		return query
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return query // the handler says so
+	}
+	text, quoted := []byte(nil), false
+	for _, b := range []byte(values.Get("filter")) {
+		if b == '"' && !strings.HasSuffix(string(text), "\\") {
+			quoted = !quoted
+		}
+		if b == '[' && !quoted {
+			text = bytes.TrimRight(text, " ")
+		}
+		text = append(text, b)
+	}
+	values.Set("filter", string(text))
+	return values.Encode()
 }
 
 // handler returns the SCIM handler with Webex's limits. The organisation may be nil.

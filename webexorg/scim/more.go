@@ -3,6 +3,7 @@ package scim
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"lockstep/scim"
@@ -55,6 +56,7 @@ func (f *Face) whole(r *http.Request, p *state.Person) scim.Object {
 		{Name: "resourceType", Value: "User"},
 		{Name: "location", Value: f.Base(r) + "/identity/scim/" + p.Org.ID() + "/v2/Users/" + p.ID},
 		{Name: "created", Value: stamp(p.Created)}, {Name: "lastModified", Value: stamp(p.Modified)},
+		{Name: "version", Value: `W/"` + strconv.FormatInt(p.Version, 10) + `"`},
 	}})
 }
 

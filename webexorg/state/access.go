@@ -78,9 +78,12 @@ func appendReferences(doc []byte, name string, list []*record, most int) []byte 
 			b = append(b, ',')
 		}
 		b = append(append(b, `{"value":"`...), r.id...)
-		if r.kind == groupKind {
+		switch {
+		case name == "groups": // of a user, which have no type
+			b = append(b, `","display":`...)
+		case r.kind == groupKind:
 			b = append(b, `","type":"group","display":`...)
-		} else {
+		default:
 			b = append(b, `","type":"user","display":`...)
 		}
 		b = append(scim.AppendValue(b, r.name), '}')

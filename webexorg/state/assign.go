@@ -133,7 +133,7 @@ func (o *Org) settleCalling(p *plan) error {
 		p.account.Location = "" // the membership in the location's group stays
 		return nil
 	}
-	if p.calling == nil {
+	if p.calling == nil || p.calling.Location == "" {
 		return nil
 	}
 	for _, l := range o.config.Locations {
@@ -199,7 +199,7 @@ func (o *Org) take(a *Account, l *Licence) error {
 // callingFollows does what a Calling licence brings about: the person comes into the group of the location, and their work
 // number is the one of the licence; without one it is gone, and there is an extension.
 func (o *Org) callingFollows(r *record, p plan) error {
-	if p.calling == nil {
+	if p.calling == nil || p.calling.Number == "" && p.calling.Extension == "" {
 		return nil
 	}
 	by := Actor{Name: "Webex Calling", Local: true}

@@ -79,7 +79,8 @@ func (o *Org) Centre() *Centre {
 	return o.centre
 }
 
-// ChangeCentre changes the contact centre: change gets a copy, which takes effect unless there is an error.
+// ChangeCentre changes the contact centre: change gets a copy, which takes effect unless there is an error; as
+// with Change it must not ask the organisation anything.
 func (o *Org) ChangeCentre(change func(*Centre) error) error {
 	return changeSection(o, "centre", &o.centre, change)
 }
@@ -106,7 +107,8 @@ func (o *Org) Contacts() *Contacts {
 	return o.contacts
 }
 
-// ChangeContacts changes the contacts: change gets a copy, which takes effect unless there is an error.
+// ChangeContacts changes the contacts: change gets a copy, which takes effect unless there is an error; as
+// with Change it must not ask the organisation anything.
 func (o *Org) ChangeContacts(change func(*Contacts) error) error {
 	return changeSection(o, "contacts", &o.contacts, change)
 }

@@ -147,7 +147,8 @@ func (o *Org) Config() OrgConfig {
 	return *o.config
 }
 
-// Change changes the settings: change gets a copy, which takes effect unless there is an error. ID and Created stay.
+// Change changes the settings: change gets a copy, which takes effect unless there is an error. ID and Created stay. It runs with the
+// lock of the state held: it must not ask the organisation or the universe anything.
 func (o *Org) Change(change func(*OrgConfig) error) error {
 	now := o.u.now().UnixMilli()
 	o.u.mu.Lock()

@@ -19,6 +19,7 @@ type Person struct {
 	Roles    []string
 	Created  int64 // milliseconds of the Unix epoch
 	Modified int64
+	Version  int64
 	Account  *Account // to read, not to change
 	Pending  bool     // has not proved yet that the address is theirs
 }
@@ -34,7 +35,7 @@ func (p *Person) Object() scim.Object {
 
 func (r *record) person() Person {
 	return Person{
-		Org: r.org, ID: r.id, Doc: r.doc, Name: r.name, Active: r.active, Roles: r.roles, Created: r.created, Modified: r.modified,
+		Org: r.org, ID: r.id, Doc: r.doc, Name: r.name, Active: r.active, Roles: r.roles, Created: r.created, Modified: r.modified, Version: r.version,
 		Account: r.account, Pending: r.active && r.org.pending(r),
 	}
 }

@@ -97,13 +97,14 @@ func (p Principal) Has(roles ...string) bool {
 	return r != nil && r.active && slices.ContainsFunc(r.roles, func(have string) bool { return slices.Contains(roles, have) })
 }
 
-// Manages reports whether the caller belongs to the organisation, or is one of its partner's administrators.
+// Manages reports whether the caller belongs to the organisation, or administrates it for a partner: full administrators of the
+// partner do, and those whom it has assigned.
 func (p Principal) Manages(o *Org) bool {
 	if p.Org == o {
 		return true
 	}
 	for _, partner := range o.Settings().Partners {
-		if p.Org != nil && partner.Org == p.Org.id && (p.Person == "" || slices.Contains(partner.Admins, p.Person)) {
+		if p.Org != nil && partner.Org == p.Org.id && (slices.Contains(partner.Admins, p.Person) || p.Has(FullAdmin)) {
 			return true
 		}
 	}

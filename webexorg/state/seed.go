@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -32,6 +33,7 @@ type SeedPerson struct {
 	// Licences are given in addition to those of the account, by id or name; "" of both lets the templates decide.
 	Licences []string `json:"licences,omitempty"`
 	Account  *Account `json:"account,omitempty"`
+	Local    bool     `json:"local,omitempty"` // made in Control Hub or by REST, not by a directory
 }
 
 // SeedGroup is a group. Members are ids, or the user names of people in the same file.
@@ -107,7 +109,7 @@ func (o *Org) plantPerson(ctx context.Context, p SeedPerson) (name, id string, e
 	if err != nil {
 		return "", "", err
 	}
-	id, err = o.add(ctx, "User", strings.ToLower(p.ID), doc, p.Account != nil || len(p.Licences) > 0, false)
+	id, err = o.add(ctx, "User", strings.ToLower(p.ID), doc, p.Account != nil || len(p.Licences) > 0, p.Local)
 	if err != nil {
 		return "", "", err
 	}
@@ -196,19 +198,22 @@ func (u *Universe) Export(w io.Writer) error {
 	return out.Encode(s)
 }
 
+// local reports whether the record was made in Control Hub or by REST: nothing says what it was provisioned from.
+func (r *record) local() bool { return !bytes.Contains(r.doc, []byte(`"provisionSource":`)) }
+
 func (o *Org) export() SeedOrg {
 	o.u.mu.RLock()
 	defer o.u.mu.RUnlock()
 	s := SeedOrg{OrgConfig: *o.config, Centre: o.centre, Contacts: o.contacts}
 	for _, r := range o.users {
-		s.People = append(s.People, SeedPerson{ID: r.id, Resource: r.doc, Account: r.account})
+		s.People = append(s.People, SeedPerson{ID: r.id, Resource: r.doc, Account: r.account, Local: r.local()})
 	}
 	var outer []SeedGroup // groups of groups come last, when their members are there
 	for _, r := range o.groups {
 		if r.every {
 			continue
 		}
-		g := SeedGroup{ID: r.id, Resource: r.doc, Local: r.source == SyncNone && o.config.Sync != SyncNone}
+		g := SeedGroup{ID: r.id, Resource: r.doc, Local: r.local()}
 		nested := false
 		for _, m := range r.members {
 			g.Members = append(g.Members, m.id)
