@@ -93,7 +93,7 @@ type Assignment struct {
 }
 
 // Change is one write. The types of this package whose names end in neither Page nor Query implement it: PutUser,
-// DeleteUser, RestoreUser, ReleaseName, SetPassword, PutGroup, DeleteGroup, RestoreGroup, AddMembers, RemoveMembers, PutApp,
+// DeleteUser, RestoreUser, SetPassword, PutGroup, DeleteGroup, RestoreGroup, AddMembers, RemoveMembers, PutApp,
 // DeleteApp, PutAssignment, DeleteAssignment, PutExtension, DeleteExtension.
 type Change interface{ change() }
 
@@ -106,23 +106,27 @@ type (
 		// Before may be what the user's attributes are at IfVersion, by whoever has read them: it saves reading them again. Nil
 		// is always right.
 		Before scim.Object
+		// FreeManager keeps a manager who does not exist. Else that is refused, unless nothing else was there before.
+		FreeManager bool
+		// Client says that the writer is a client of SCIM, which cannot change what a tenant's schemas say is read-only.
+		Client bool
 	}
-	// DeleteUser soft-deletes the user: it is out of every list, keeps its memberships and its userName for a restore, and its
-	// AuthEpoch rises. Purge removes it and all that refers to it for good.
+	// DeleteUser soft-deletes the user: it is out of every list and every group, nobody's manager any more, its userName is free
+	// for others, and its AuthEpoch rises. Purge removes it and all that refers to it for good.
 	DeleteUser struct {
 		ID        lockstep.UserID
 		IfVersion int64
 		Purge     bool
 	}
-	// RestoreUser ends a soft delete.
+	// RestoreUser ends a soft delete, and gives back what the deletion took: memberships in groups that still exist, and those whose
+	// manager the user was and who have no other. It fails with lockstep.ErrConflict while somebody else has the userName.
 	RestoreUser struct{ ID lockstep.UserID }
-	// ReleaseName frees the userName of a soft-deleted user for somebody else (RFC 7644 §3.6). A restore then fails with
-	// lockstep.ErrConflict while the name is taken. It changes nothing that is shown, so the feed does not tell of it.
-	ReleaseName struct{ ID lockstep.UserID }
-	// SetPassword keeps the hash of a user's password and raises his AuthEpoch. The password itself never gets here.
+	// SetPassword keeps the hash of a user's password and raises their AuthEpoch. A password among the attributes of a PutUser,
+	// however it is spelled, is kept so, too, and nowhere else.
 	SetPassword struct {
-		ID   lockstep.UserID
-		Hash string // PHC string format
+		ID       lockstep.UserID
+		Password string // is hashed before anything is written
+		Hash     string // PHC string format; used when there is no Password
 	}
 	// PutGroup creates or replaces a group as PutUser does a user. Members are not part of it. With UniqueName a name that is
 	// new to the group fails with lockstep.ErrConflict while another group, soft-deleted ones apart, has it in whatever case.
@@ -131,16 +135,19 @@ type (
 		Group      Group
 		IfVersion  int64
 		UniqueName bool
+		Client     bool // as of PutUser
 	}
-	// DeleteGroup soft-deletes a group, or removes it for good.
+	// DeleteGroup soft-deletes a group, which leaves the groups that it is in, or removes it for good: the memberships in it then go
+	// in pages, and the feed tells of them as they do.
 	DeleteGroup struct {
 		ID        lockstep.GroupID
 		IfVersion int64
 		Purge     bool
 	}
-	// RestoreGroup ends a soft delete.
+	// RestoreGroup ends a soft delete, as RestoreUser does.
 	RestoreGroup struct{ ID lockstep.GroupID }
-	// AddMembers adds memberships; those that exist already are no error and no change.
+	// AddMembers adds memberships; those that exist already are no error and no change. One of somebody who is soft-deleted is
+	// noted for when they are restored. A group is not a member of itself and has at most MaxMembers.
 	AddMembers struct {
 		Group   lockstep.GroupID
 		Members []Member // Group of each is ignored
@@ -175,7 +182,6 @@ type (
 func (PutUser) change()          {}
 func (DeleteUser) change()       {}
 func (RestoreUser) change()      {}
-func (ReleaseName) change()      {}
 func (SetPassword) change()      {}
 func (PutGroup) change()         {}
 func (DeleteGroup) change()      {}
@@ -270,6 +276,8 @@ type Writer interface {
 type Receipt struct {
 	Pos int64     // the tenant's feed position after the write
 	At  time.Time // when what was created or replaced was last modified, in whole milliseconds
+	// Written is what became of the users that were created or replaced, in the order of these changes.
+	Written []Record
 }
 
 // Store is what the directory is kept in.

@@ -44,13 +44,22 @@ func userSchemas() []*scim.Schema {
 	core := scim.UserSchema()
 	core.Attribute("groups").Returned = scim.ReturnedRequest
 	core.Attributes = slices.DeleteFunc(core.Attributes, func(a scim.Attribute) bool { return a.Name == "inheritances" }) // Webex's own
-	return []*scim.Schema{core, scim.EnterpriseUserSchema()}
+	enterprise := scim.EnterpriseUserSchema()
+	widened(core.Attributes)
+	widened(enterprise.Attributes)
+	named(core, "userName", "emails.value")
+	core.Attribute("password").MaxLength = MaxPassword
+	return []*scim.Schema{core, enterprise}
 }
 
 // groupSchemas is that of RFC 7643, with a displayName, which clients find groups by, that is unique.
 func groupSchemas() []*scim.Schema {
 	core := scim.GroupSchema()
 	core.Attribute("displayName").Uniqueness = scim.UniqueServer
+	members := core.Attribute("members").MaxValues // the group's limit, which counts those whom it has already
+	widened(core.Attributes)
+	core.Attribute("members").MaxValues = members
+	named(core, "displayName")
 	return []*scim.Schema{core}
 }
 

@@ -17,13 +17,11 @@ import (
 // SCIM shows directories as SCIM service providers (RFC 7643, RFC 7644). One serves every tenant; For gives each request its own
 // Endpoint. The fields must not change once it serves; those not marked may be zero.
 //
-// A password is hashed and kept apart: it is in no document, event or audit line. Memberships change row by row, whatever the
+// A password is hashed by the store and kept apart: it is in no document, event or audit line. Memberships change row by row, whatever the
 // size of the group. A soft-deleted user or group does not exist for SCIM, and its name is free (RFC 7644 §3.6).
 type SCIM struct {
 	Store  Store    // required
 	Search Searcher // required
-	// Hash returns what is kept of a password, in the PHC string format. Nil drops passwords, as if none had been sent.
-	Hash func(password string) (string, error)
 	// Tolerant keeps a manager who does not exist and leaves out members who do not, instead of refusing the request.
 	Tolerant bool
 	// Pages remembers where pages ended. Nil forgets, so that a page costs its distance from the start.
@@ -233,7 +231,7 @@ func (e Endpoint) Replace(ctx context.Context, ref scim.Ref, ifMatch string, o s
 		if err := e.Schemas.Type(UserKind).Retain(before, &after); err != nil {
 			return nil, err
 		}
-		return e.userChanges(ctx, r, before, after)
+		return e.userChanges(r, before, after), nil
 	})
 }
 
@@ -257,7 +255,7 @@ func (e Endpoint) Patch(ctx context.Context, ref scim.Ref, ifMatch string, p sci
 		if !after.Has("active") { // as with a PUT: to leave it out enables nobody
 			after.Set("active", r.Active)
 		}
-		return e.userChanges(ctx, r, before, after)
+		return e.userChanges(r, before, after), nil
 	})
 }
 
@@ -301,20 +299,16 @@ func (e Endpoint) rewrite(ctx context.Context, ref scim.Ref, ifMatch string, f f
 
 // after is what the changes have made of a record. A user is known without reading him again.
 func (e Endpoint) after(ctx context.Context, r Record, receipt Receipt, changes []Change) (Record, error) {
-	put, is := changes[0].(PutUser)
-	if !is {
+	if _, is := changes[0].(PutUser); !is {
 		_, password := changes[0].(SetPassword) // changes nothing that is shown
 		if password && len(changes) == 1 {
 			return r, nil
 		}
 		return e.record(ctx, GroupKind, r.ID, "")
 	}
-	if active, is := put.User.Attributes.Get("active").(bool); is {
-		r.Active = active
-	}
-	r.Version++
-	r.Modified, r.Doc = receipt.At, scim.AppendJSON(nil, put.User.Attributes)
-	return r, nil
+	now := receipt.Written[0]
+	now.Created = r.Created
+	return now, nil
 }
 
 // publicError words what a commit says of others than the object itself.

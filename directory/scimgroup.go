@@ -15,7 +15,7 @@ func (e Endpoint) createGroup(ctx context.Context, o scim.Object) (scim.Resource
 	if err != nil {
 		return scim.Resource{}, err
 	}
-	changes := []Change{PutGroup{Group: g, UniqueName: true}}
+	changes := []Change{PutGroup{Group: g, UniqueName: true, Client: true}}
 	if len(members) > 0 {
 		changes = append(changes, AddMembers{Group: g.ID, Members: members})
 	}
@@ -79,7 +79,7 @@ func groupChanges(r Record, before, after scim.Object, always bool) []Change {
 		return nil
 	}
 	g := Group{ID: lockstep.GroupID(r.ID), Version: r.Version, Attributes: after}
-	return []Change{PutGroup{Group: g, IfVersion: r.Version, UniqueName: true}}
+	return []Change{PutGroup{Group: g, IfVersion: r.Version, UniqueName: true, Client: true}}
 }
 
 // setMembers adds what makes exactly these ids the members.

@@ -3,29 +3,14 @@ package directory
 import (
 	"bytes"
 	"context"
-	"strconv"
 
 	"lockstep/scim"
 	"lockstep/scim/filter"
 )
 
 var (
-	managerPath      = filter.Path{URN: scim.EnterpriseUserURN, Attr: "manager", Sub: "value"}
 	managerWholePath = filter.Path{URN: scim.EnterpriseUserURN, Attr: "manager"}
 )
-
-// checkManager refuses a new manager who does not exist.
-func (e Endpoint) checkManager(ctx context.Context, before, after scim.Object) error {
-	id, _ := scim.First(after, managerPath).(string)
-	if id == "" || e.Tolerant || id == scim.First(before, managerPath) {
-		return nil
-	}
-	kinds, err := e.Search.KindsOf(ctx, e.Tenant, []string{id})
-	if err == nil && kinds[id] != UserKind {
-		err = scim.ErrInvalidValue("The manager " + strconv.Quote(id) + " does not exist.")
-	}
-	return err
-}
 
 // managers returns the names of those who manage the users of the records, by id: with one query, and none when nobody has a
 // manager or the client does not want to see him.

@@ -60,7 +60,7 @@ func (h *history) user(u directory.User, attributes scim.Object) {
 	if u.Version == 0 {
 		verb = "new user"
 	}
-	h.do(fmt.Sprintf("%s %s %s", verb, attributes.Text("userName"), scim.AppendJSON(nil, attributes)), directory.PutUser{User: u})
+	h.do(fmt.Sprintf("%s %s %s", verb, attributes.Text("userName"), scim.AppendJSON(nil, attributes)), directory.PutUser{User: u, FreeManager: true})
 	u.Version++
 	h.users[u.ID] = u
 }

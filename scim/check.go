@@ -15,6 +15,8 @@ type Mode struct {
 	RefuseUnknown bool // an unknown attribute is an error; else it is dropped
 	KeepReadOnly  bool // keep read-only attributes, as in what comes from another server; else they are dropped (RFC 7644 §3.3)
 	Partial       bool // required attributes may be missing
+
+	printable bool // texts have no control characters
 }
 
 // Check returns the object as the type defines it; o itself stays as it is. Names get the spelling of the schema, schemas
@@ -285,6 +287,9 @@ func (c checker) complex(n *node, o Object) (any, error) {
 func (n *node) isReference() bool { return !n.MultiValued && n.subs.get("$ref") != nil }
 
 func (c checker) text(n *node, s string) (any, error) {
+	if c.printable && n.unprintable(s) {
+		return nil, ErrInvalidValue(n.path + " has control characters")
+	}
 	switch n.kind {
 	case kindString, kindReference:
 		return n.limited(s)

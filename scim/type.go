@@ -136,7 +136,7 @@ func commonAttributes(s *Schema) []Attribute {
 	for _, a := range []Attribute{
 		attr("schemas", Reference, "The URNs of the schemas.").exact().many().returned(ReturnedAlways),
 		attr("id", String, "The identifier that the service provider gave.").exact().readOnly().returned(ReturnedAlways).unique(UniqueServer),
-		attr("externalId", String, "The identifier that the client gave.").exact().max(256),
+		attr("externalId", String, "The identifier that the client gave.").exact().max(512),
 		meta,
 	} {
 		if s.Attribute(a.Name) == nil {

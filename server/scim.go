@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -75,8 +74,8 @@ const maxClients = 10_000
 
 func newSCIM(db *store.DB, c Config) *scimServer {
 	s := &scimServer{db: db, config: c, now: time.Now, reports: scimReports{db: db}, clients: map[token.Hash]*scimClient{}, limits: map[lockstep.TokenID]*rate.Limiter{}}
-	s.scim = &directory.SCIM{Store: db, Search: db, Pages: &directory.Pages{}, Hash: hasher(runtime.GOMAXPROCS(0)), Tolerant: c.SCIM.Tolerant}
-	s.http = &scimhttp.Handler{Tenant: s.endpoint}
+	s.scim = &directory.SCIM{Store: db, Search: db, Pages: &directory.Pages{}, Tolerant: c.SCIM.Tolerant}
+	s.http = &scimhttp.Handler{Tenant: s.endpoint, ChangePassword: true}
 	if !c.Key.Zero() {
 		s.http.Cursors = &scimhttp.Cursors{Box: c.Key.Box("scim cursor")}
 	}
@@ -84,16 +83,6 @@ func newSCIM(db *store.DB, c Config) *scimServer {
 		s.http.Base = func(r *http.Request) string { return base + scimPrefix + r.PathValue("tenant") + "/v2" }
 	}
 	return s
-}
-
-// hasher hashes passwords, a few at a time: each takes 19 MiB.
-func hasher(n int) func(string) (string, error) {
-	free := make(chan struct{}, n)
-	return func(password string) (string, error) {
-		free <- struct{}{}
-		defer func() { <-free }()
-		return token.HashPassword(password)
-	}
 }
 
 // handler is the surface of all tenants.

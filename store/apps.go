@@ -113,19 +113,21 @@ func (c *change) putAssignment(a directory.Assignment) error {
 	if a.ID == "" || table == "" {
 		return invalid("An assignment needs an id, and a User or a Group.")
 	}
-	for in, id := range map[string]string{"app": string(a.App), table: a.To} {
-		found := false
-		if err := c.existing(in, []string{id}, func(string) { found = true }); err != nil {
-			return err
-		}
-		if !found {
-			return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("There is no %s %s.", strings.TrimSuffix(in, "s"), id)}
-		}
+	rows, err := c.query("SELECT id FROM app WHERE tenant = $1 AND id = $2"+c.db.dialect.lock(), string(c.tenant), string(a.App))
+	if _, err := one(rows, err, scanText); err != nil {
+		return absent(err, "app", string(a.App))
+	}
+	alive := map[string]bool{}
+	if err := c.existing(table, []string{a.To}, alive); err != nil {
+		return err
+	}
+	if _, exists := alive[a.To]; !exists { // who is soft-deleted has assignments, for when they are restored
+		return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("There is no %s %s.", strings.TrimSuffix(table, "s"), a.To)}
 	}
 	if a.Created.IsZero() {
 		a.Created = c.at
 	}
-	rows, err := c.query(upsertAssignment, string(c.tenant), string(a.ID), string(a.App), string(a.Kind), a.To, a.Role, millis(a.Created))
+	rows, err = c.query(upsertAssignment, string(c.tenant), string(a.ID), string(a.App), string(a.Kind), a.To, a.Role, millis(a.Created))
 	kept, err := one(rows, err, scanAssignment)
 	if _, is := c.db.dialect.unique(err); is {
 		return taken("There is an assignment with the id %s.", a.ID)

@@ -18,12 +18,20 @@ type change struct {
 	by     audit.Actor
 	action lockstep.ActionID
 
-	surveys []*survey          // for the changes of extensions that are still to come
-	rest    []directory.Change // of the commit, after this one
+	surveys  []*survey          // for the changes of extensions that are still to come
+	rest     []directory.Change // of the commit, after this one
+	aside    map[held]bool      // keys of others among its users and groups that are free for it (setAside)
+	nameless map[string]bool    // users who have no userName of theirs until a change to come writes it
+	names    []directory.Group  // groups whose names must be nobody else's at the end of the commit
+	written  []directory.Record
 }
 
 // Commit applies changes in one transaction. It satisfies directory.Writer.
 func (db *DB) Commit(ctx context.Context, tenant lockstep.TenantID, by audit.Actor, action lockstep.ActionID, changes ...directory.Change) (directory.Receipt, error) {
+	changes, err := db.withSecretsHashed(ctx, changes)
+	if err != nil {
+		return directory.Receipt{}, err
+	}
 	schemas := db.schemas.known(tenant)
 	receipt, err := db.commit(ctx, tenant, by, action, changes)
 	if err != nil && domain(err) && db.outdated(ctx, schemas) { // what was refused may be right by those that hold
@@ -38,6 +46,7 @@ func (db *DB) commit(ctx context.Context, tenant lockstep.TenantID, by audit.Act
 		return directory.Receipt{}, err
 	}
 	var at time.Time
+	var written []directory.Record
 	x := &work{tenant: tenant, rows: weigh(changes), run: func(t *tx) error {
 		if err := t.known(tenant); err != nil {
 			return err
@@ -45,18 +54,22 @@ func (db *DB) commit(ctx context.Context, tenant lockstep.TenantID, by audit.Act
 		t.work.asked = true
 		at = t.at
 		c := change{tx: t, tenant: tenant, by: by, action: action, surveys: slices.Clone(surveys)}
+		if err := c.setAside(changes); err != nil {
+			return err
+		}
 		for i, one := range changes {
 			c.rest = changes[i+1:]
 			if err := c.apply(one); err != nil {
 				return fmt.Errorf("change %d, %s: %w", i+1, describe(one), err)
 			}
 		}
-		return nil
+		written = c.written
+		return c.freeNames()
 	}}
 	if err := db.write(ctx, x); err != nil {
 		return directory.Receipt{}, err
 	}
-	return directory.Receipt{Pos: x.pos, At: at}, nil
+	return directory.Receipt{Pos: x.pos, At: at, Written: written}, nil
 }
 
 // weigh estimates how many rows the changes write, feed and audit aside.
@@ -85,8 +98,6 @@ func (c *change) apply(one directory.Change) error {
 		return c.deleteUser(one)
 	case directory.RestoreUser:
 		return c.restoreUser(one.ID)
-	case directory.ReleaseName:
-		return c.releaseName(one.ID)
 	case directory.SetPassword:
 		return c.setPassword(one)
 	case directory.PutGroup:
@@ -124,8 +135,6 @@ func describe(one directory.Change) string {
 		return "delete user " + string(one.ID)
 	case directory.RestoreUser:
 		return "restore user " + string(one.ID)
-	case directory.ReleaseName:
-		return "release the name of user " + string(one.ID)
 	case directory.SetPassword:
 		return "set the password of user " + string(one.ID)
 	case directory.PutGroup:

@@ -296,19 +296,23 @@ func (c *change) conform(kind directory.Kind, a scim.Object) (scim.Object, error
 // returning is conform for somebody who is restored: he need not have had an extension that has become required since. What the
 // same commit makes of him afterwards is checked then.
 func (c *change) returning(kind directory.Kind, id string, a scim.Object) (scim.Object, error) {
-	for _, one := range c.rest {
-		switch one := one.(type) {
-		case directory.PutUser:
-			if kind == directory.UserKind && string(one.User.ID) == id {
-				return a, nil
-			}
-		case directory.PutGroup:
-			if kind == directory.GroupKind && string(one.Group.ID) == id {
-				return a, nil
-			}
-		}
+	if c.later(kind, id) {
+		return a, nil
 	}
 	return c.conform(kind, a)
+}
+
+// later reports whether a change to come replaces the user or group.
+func (c *change) later(kind directory.Kind, id string) bool {
+	return slices.ContainsFunc(c.rest, func(one directory.Change) bool {
+		switch one := one.(type) {
+		case directory.PutUser:
+			return kind == directory.UserKind && string(one.User.ID) == id
+		case directory.PutGroup:
+			return kind == directory.GroupKind && string(one.Group.ID) == id
+		}
+		return false
+	})
 }
 
 // checked returns the values under an extension's URN as the schema wants them. In a strict mode nothing is put right.
@@ -325,11 +329,16 @@ func checked(t *scim.Type, e *directory.Extension, v any, m scim.Mode) (scim.Obj
 	return o, err
 }
 
-// sentence is what an error of package scim says.
-func sentence(err error) string {
-	text := err.Error()
+// said is what an error of package scim says.
+func said(err error) string {
 	if e, ok := errors.AsType[*scim.Error](err); ok && e.Detail != "" {
-		text = e.Detail
+		return e.Detail
 	}
+	return err.Error()
+}
+
+// sentence is the same as the beginning of a sentence.
+func sentence(err error) string {
+	text := said(err)
 	return strings.ToUpper(text[:1]) + text[1:]
 }

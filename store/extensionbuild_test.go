@@ -40,6 +40,9 @@ func TestIndexBesideAnother(t *testing.T) {
 		commit(e)
 	}
 	u := badged(1, "N1")
+	plain := badgeOf(false) // nobody has looked for it yet
+	plain.Extension.Schema.Attributes = append(plain.Extension.Schema.Attributes, scim.Attribute{Name: "colour"})
+	commit(plain)
 	ext, _ := u.User.Attributes.Get(badgeURN).(scim.Object)
 	u.User.Attributes.Set(badgeURN, append(ext, scim.Attr{Name: "colour", Value: "red"}))
 	commit(u)

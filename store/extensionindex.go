@@ -144,6 +144,9 @@ func (c *change) replaceEntries(kind directory.Kind, id string, old, next scim.O
 
 // replaceRows writes what has changed. With indexes the rows are keys, and one that somebody else has is an error.
 func (c *change) replaceRows(table, id string, old, next []entry, indexes []*extensionIndex) error {
+	if c.aside != nil && indexes != nil { // what was freed for others is not there any more
+		old = slices.DeleteFunc(slices.Clone(old), func(e entry) bool { return c.aside[held{e, id}] })
+	}
 	had, has := among(old), among(next)
 	for _, e := range old {
 		if has(e) {

@@ -70,24 +70,20 @@ func (c *change) putGroup(p directory.PutGroup) error {
 	}
 	if p.Group.Version == 0 {
 		if p.UniqueName {
-			if err := c.freeName(p.Group); err != nil {
-				return err
-			}
+			c.names = append(c.names, p.Group)
 		}
-		return c.createGroup(p.Group)
+		return c.createGroup(p)
 	}
 	return c.updateGroup(p.Group.ID, p.IfVersion, func(old directory.Group) (groupWrite, error) {
 		if !old.Deleted.IsZero() {
 			return groupWrite{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "The group is deleted; restore it first."}
 		}
 		if p.UniqueName && fold(old.Attributes.Text("displayName")) != fold(p.Group.Attributes.Text("displayName")) {
-			if err := c.freeName(p.Group); err != nil {
-				return groupWrite{}, err
-			}
+			c.names = append(c.names, p.Group)
 		}
 		next := old
 		var err error
-		if next.Attributes, err = c.conform(directory.GroupKind, p.Group.Attributes); err != nil {
+		if next.Attributes, err = c.admit(directory.GroupKind, old.Attributes, p.Group.Attributes, p.Client); err != nil {
 			return groupWrite{}, err
 		}
 		return groupWrite{next, directory.OpPut, "updated", differences(old.Attributes, next.Attributes)}, nil
@@ -116,8 +112,13 @@ func (c *change) freeName(g directory.Group) error {
 const insertGroup = `INSERT INTO groups (tenant, id, version, name, external_id, deleted, created, modified, doc)
 	VALUES ($1, $2, 1, $3, $4, 0, $5, $6, $7)`
 
-func (c *change) createGroup(g directory.Group) error {
-	a, err := c.conform(directory.GroupKind, g.Attributes)
+func (c *change) createGroup(p directory.PutGroup) error {
+	g := p.Group
+	a, err := c.admit(directory.GroupKind, nil, g.Attributes, p.Client)
+	if err != nil {
+		return err
+	}
+	doc, err := sized(directory.GroupKind, document(a))
 	if err != nil {
 		return err
 	}
@@ -126,7 +127,7 @@ func (c *change) createGroup(g directory.Group) error {
 		created = c.at
 	}
 	_, err = c.exec(insertGroup, string(c.tenant), string(g.ID), fold(a.Text("displayName")), a.Text("externalId"),
-		millis(created), millis(c.at), document(a))
+		millis(created), millis(c.at), doc)
 	if err != nil {
 		if _, is := c.db.dialect.unique(err); is {
 			return taken("There is a group with the id %s.", g.ID)
@@ -168,8 +169,12 @@ func (c *change) updateGroup(id lockstep.GroupID, ifVersion int64, f func(direct
 			return err
 		}
 		a := w.group.Attributes
+		doc, err := sized(directory.GroupKind, document(a))
+		if err != nil {
+			return err
+		}
 		n, err := c.exec(replaceGroup, string(c.tenant), string(id), old.Version, fold(a.Text("displayName")), a.Text("externalId"),
-			millis(w.group.Deleted), millis(c.at), document(a))
+			millis(w.group.Deleted), millis(c.at), doc)
 		if err != nil {
 			return err
 		}
@@ -191,18 +196,23 @@ func (c *change) deleteGroup(d directory.DeleteGroup) error {
 	if d.Purge {
 		return c.purgeGroup(d)
 	}
-	return c.updateGroup(d.ID, d.IfVersion, func(old directory.Group) (groupWrite, error) {
+	err := c.updateGroup(d.ID, d.IfVersion, func(old directory.Group) (groupWrite, error) {
 		if !old.Deleted.IsZero() {
 			return groupWrite{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "The group is deleted already."}
 		}
 		old.Deleted = c.at
 		return groupWrite{old, directory.OpDelete, "deleted", ""}, nil
 	})
+	if err != nil {
+		return err
+	}
+	return c.leave(directory.GroupKind, string(d.ID))
 }
 
 func (c *change) restoreGroup(id lockstep.GroupID) error {
-	return c.updateGroup(id, 0, func(old directory.Group) (groupWrite, error) {
-		if old.Deleted.IsZero() {
+	back := false
+	err := c.updateGroup(id, 0, func(old directory.Group) (groupWrite, error) {
+		if back = !old.Deleted.IsZero(); !back {
 			return groupWrite{}, nil
 		}
 		old.Deleted = instant(0)
@@ -210,9 +220,14 @@ func (c *change) restoreGroup(id lockstep.GroupID) error {
 		old.Attributes, err = c.returning(directory.GroupKind, string(id), old.Attributes)
 		return groupWrite{old, directory.OpPut, "restored", ""}, err
 	})
+	if err != nil || !back {
+		return err
+	}
+	return c.rejoin(directory.GroupKind, string(id))
 }
 
-// purgeGroup removes the group with its memberships, in both directions, and its assignments.
+// purgeGroup removes the group, its memberships in others and its assignments. Those in it go in pages: the first now, and what a large
+// group has beyond it afterwards.
 func (c *change) purgeGroup(d directory.DeleteGroup) error {
 	g, err := c.group(d.ID)
 	if err != nil {
@@ -233,11 +248,13 @@ func (c *change) purgeGroup(d directory.DeleteGroup) error {
 	}
 	gone := alive(g.Deleted)
 	c.work.groups, c.work.moved = c.work.groups-gone, c.work.moved || gone != 0
-	rows, err := c.query("DELETE FROM member WHERE tenant = $1 AND group_id = $2 RETURNING group_id, id, kind", string(c.tenant), string(d.ID))
-	if err := c.removed(collect(rows, err, scanMember)); err != nil {
+	if err := c.scatter(string(d.ID)); err != nil {
 		return err
 	}
 	if err := c.forget(string(d.ID)); err != nil {
+		return err
+	}
+	if err := c.forgetFormer(string(d.ID)); err != nil {
 		return err
 	}
 	c.tell(directory.Event{Object: "group", Op: directory.OpPurge, ID: string(d.ID)}, "purged", g.Attributes.Text("displayName"), "")

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 
@@ -66,13 +65,14 @@ var insertMembers = bulk{lead: []string{"TEXT", "TEXT"}, cols: []string{"TEXT", 
 	ON CONFLICT (tenant, group_id, id) DO NOTHING RETURNING group_id, id, kind`}
 
 func (c *change) addMembers(a directory.AddMembers) error {
-	if err := c.present(a); err != nil {
+	members, err := c.present(a)
+	if err != nil {
 		return err
 	}
 	var added []directory.Member
-	err := pieces(len(a.Members), func(from, size int) error {
+	err = pieces(len(members), func(from, size int) error {
 		args := []any{string(c.tenant), string(a.Group)}
-		for _, m := range a.Members[from : from+size] {
+		for _, m := range members[from : from+size] {
 			args = append(args, m.ID, string(m.Kind))
 		}
 		rows, err := c.query(c.db.rendered(&insertMembers, size), args...)
@@ -86,46 +86,58 @@ func (c *change) addMembers(a directory.AddMembers) error {
 	for _, m := range added {
 		c.publish(directory.Event{Object: "member", Op: directory.OpAdd, ID: string(m.Group), Member: m.ID, Kind: m.Kind})
 	}
-	return c.touchGroup(a.Group, "added members to", len(added))
+	return c.touchGroup(a.Group, "added members to", len(added), 1)
 }
 
-// present checks that the members exist, deleted or not, and keeps them from being purged before the transaction ends.
-func (c *change) present(a directory.AddMembers) error {
-	missing := map[string]directory.Kind{}
+// present checks that the members exist and are not the group itself, and keeps them from being purged before the transaction ends.
+// It returns those who can be members now: for who is soft-deleted it is noted.
+func (c *change) present(a directory.AddMembers) ([]directory.Member, error) {
+	var ids = map[directory.Kind][]string{}
 	for _, m := range a.Members {
-		if m.Kind != directory.UserKind && m.Kind != directory.GroupKind {
-			return invalid("A member is a User or a Group, not %q.", m.Kind)
+		switch {
+		case m.Kind != directory.UserKind && m.Kind != directory.GroupKind:
+			return nil, invalid("A member is a User or a Group, not %q.", m.Kind)
+		case m.ID == string(a.Group):
+			return nil, invalid("A group cannot be a member of itself.")
 		}
-		missing[m.ID] = m.Kind
+		ids[m.Kind] = append(ids[m.Kind], m.ID)
 	}
-	for table, kind := range map[string]directory.Kind{"users": directory.UserKind, "groups": directory.GroupKind} {
-		var ids []string
-		for _, m := range a.Members {
-			if m.Kind == kind {
-				ids = append(ids, m.ID)
+	alive := make(map[string]bool, len(a.Members)) // false: soft-deleted
+	for kind, list := range ids {
+		if err := c.existing(tableOf(kind), list, alive); err != nil {
+			return nil, err
+		}
+	}
+	members := a.Members
+	for i, m := range a.Members {
+		switch is, exists := alive[m.ID]; {
+		case !exists:
+			return nil, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("The member %s %s does not exist.", m.Kind, m.ID)}
+		case is && len(members) < len(a.Members):
+			members = append(members, m)
+		case !is:
+			if err := c.keepFormer(m.ID, wasMember, []string{string(a.Group)}); err != nil {
+				return nil, err
+			}
+			if len(members) == len(a.Members) {
+				members = slices.Clone(a.Members[:i])
 			}
 		}
-		if err := c.existing(table, ids, func(id string) { delete(missing, id) }); err != nil {
-			return err
-		}
 	}
-	for _, m := range a.Members {
-		if kind, is := missing[m.ID]; is {
-			return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("The member %s %s does not exist.", kind, m.ID)}
-		}
-	}
-	return nil
+	return members, nil
 }
 
-// existing calls f with those of the ids that the table has.
-func (c *change) existing(table string, ids []string, f func(id string)) error {
-	text := "SELECT id FROM " + table + " WHERE tenant = $1 AND id IN (@list)" + c.db.dialect.lock()
+// existing tells of those of the ids that the table has whether they are alive.
+func (c *change) existing(table string, ids []string, alive map[string]bool) error {
+	text := "SELECT id, deleted FROM " + table + " WHERE tenant = $1 AND id IN (@list)" + c.db.dialect.lock()
 	return lists(c.db, text, []any{string(c.tenant)}, ids, func(text string, args []any) error {
 		rows, err := c.query(text, args...)
-		found, err := collect(rows, err, scanText)
-		for _, id := range found {
-			f(id)
-		}
+		_, err = collect(rows, err, func(s scanner) (id string, err error) {
+			var deleted int64
+			err = s.Scan(&id, &deleted)
+			alive[id] = deleted == 0
+			return id, err
+		})
 		return err
 	})
 }
@@ -146,7 +158,13 @@ func (c *change) removeMembers(r directory.RemoveMembers) error {
 	if err := c.removed(removed, err); err != nil {
 		return err
 	}
-	return c.touchGroup(r.Group, "removed members from", len(removed))
+	if len(removed) < len(ids) { // some may be soft-deleted, and shall not come back as members
+		_, err := execLists(c.tx, "DELETE FROM former WHERE tenant = $1 AND relation = 'member' AND other = $2 AND id IN (@list)", []any{string(c.tenant), string(r.Group)}, ids)
+		if err != nil {
+			return err
+		}
+	}
+	return c.touchGroup(r.Group, "removed members from", len(removed), -1)
 }
 
 // removed tells the feed of memberships that are gone.
@@ -157,21 +175,31 @@ func (c *change) removed(members []directory.Member, err error) error {
 	return err
 }
 
-// touchGroup raises the group's version after n of its memberships changed: they are part of what SCIM shows of it. The row is
-// found without its document. It fails when there is no such group.
-func (c *change) touchGroup(id lockstep.GroupID, verb string, n int) error {
-	text := "SELECT doc FROM groups WHERE tenant = $1 AND id = $2 AND deleted = 0"
+// touchGroup raises the group's version after n memberships were added (by is 1) or removed (-1): they are part of what SCIM shows of
+// it. The row is found without its document. It fails when there is no such group; from one that is soft-deleted members may still
+// be removed.
+func (c *change) touchGroup(id lockstep.GroupID, verb string, n, by int) error {
+	text := "SELECT doc, members FROM groups WHERE tenant = $1 AND id = $2"
 	args := []any{string(c.tenant), string(id)}
 	if n > 0 {
-		text = "UPDATE groups SET version = version + 1, modified = $3 WHERE tenant = $1 AND id = $2 AND deleted = 0 RETURNING doc"
-		args = append(args, millis(c.at))
+		text = "UPDATE groups SET version = version + 1, modified = $3, members = members + $4 WHERE tenant = $1 AND id = $2"
+		args = append(args, millis(c.at), int64(n*by))
 	}
+	if by > 0 {
+		text += " AND deleted = 0"
+	}
+	if n > 0 {
+		text += " RETURNING doc, members"
+	}
+	var members int64
 	rows, err := c.query(text, args...)
-	doc, err := one(rows, err, scanText)
-	if err != nil {
+	doc, err := one(rows, err, func(s scanner) (doc string, err error) { return doc, s.Scan(&doc, &members) })
+	switch {
+	case err != nil:
 		return absent(err, "group", string(id))
-	}
-	if n == 0 || c.action != "" {
+	case by > 0 && n > 0 && members > directory.MaxMembers:
+		return invalid("A group has at most %d members.", directory.MaxMembers)
+	case n == 0 || c.action != "":
 		return nil
 	}
 	attributes, err := object(doc)
@@ -189,13 +217,7 @@ func (c *change) forget(id string) error {
 	if err := c.removed(members, err); err != nil {
 		return err
 	}
-	groups := map[lockstep.GroupID]bool{}
-	for _, m := range members {
-		groups[m.Group] = true
-	}
-	_, err = execLists(c.tx, "UPDATE groups SET version = version + 1, modified = $2 WHERE tenant = $1 AND id IN (@list)",
-		[]any{string(c.tenant), millis(c.at)}, slices.Sorted(maps.Keys(groups)))
-	if err != nil {
+	if err := c.touchGroups(groupsOf(members), -1); err != nil {
 		return err
 	}
 	rows, err = c.query("DELETE FROM assignment WHERE tenant = $1 AND principal = $2 RETURNING "+assignmentColumns, string(c.tenant), id)

@@ -120,16 +120,6 @@ func (c *change) setPassword(p directory.SetPassword) error {
 	return err
 }
 
-// releaseName lets somebody else have the userName of a user who is soft-deleted. The column holds something that no userName
-// is, so that a restore, which writes the name of the document, finds out whether it is still free.
-func (c *change) releaseName(id lockstep.UserID) error {
-	n, err := c.exec("UPDATE users SET user_name = $3 WHERE tenant = $1 AND id = $2 AND deleted <> 0", string(c.tenant), string(id), "\x01"+string(id))
-	if err == nil && n == 0 {
-		err = &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no deleted user " + string(id) + "."}
-	}
-	return err
-}
-
 // index brings what users are found by up to date with this program.
 func (db *DB) index(ctx context.Context) error {
 	have, err := db.Value(ctx, "", "search_index")

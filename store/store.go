@@ -25,6 +25,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,11 +46,13 @@ var (
 
 // Config says which database to open. Exactly one of SQLite and Postgres is set; the rest may be zero.
 type Config struct {
-	SQLite      string           // path of the database file, which is created when absent
-	Postgres    string           // connection string, as libpq understands it
-	Key         Key              // seals secrets; without one no secret can be kept
-	Now         func() time.Time // nil is time.Now
-	Connections int              // readers on SQLite, all connections on PostgreSQL; 0 is 4 and 16
+	SQLite   string           // path of the database file, which is created when absent
+	Postgres string           // connection string, as libpq understands it
+	Key      Key              // seals secrets; without one no secret can be kept
+	Now      func() time.Time // nil is time.Now
+	// Hash returns what is kept of a password, in the PHC string format. Nil is token.HashPassword, a few at a time.
+	Hash        func(password string) (string, error)
+	Connections int // readers on SQLite, all connections on PostgreSQL; 0 is 4 and 16
 }
 
 // DB is an open database. Its methods may be called from many goroutines.
@@ -71,13 +74,17 @@ type DB struct {
 	scans     turns // whose scan runs
 	schemas   schemaCache
 	numbers   idNumbers
+	hash      func(password string) (string, error)
 }
 
 // Open connects to the database and brings its schema up to date, under a lock. A schema newer than this program is refused
 // with lockstep.CodeSchemaNewer, a key that did not seal what is in the database with lockstep.CodeSealed, and no key where
 // there was one with lockstep.CodeKeyMissing. Whoever opens a SQLite file sees to it that no other process does.
 func Open(ctx context.Context, c Config) (*DB, error) {
-	db := &DB{now: c.Now, seal: sealer{key: c.Key}, position: (*tx).advance}
+	db := &DB{now: c.Now, seal: sealer{key: c.Key}, position: (*tx).advance, hash: c.Hash}
+	if db.hash == nil {
+		db.hash = hasher(runtime.GOMAXPROCS(0))
+	}
 	if db.now == nil {
 		db.now = time.Now
 	}

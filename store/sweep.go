@@ -56,6 +56,14 @@ var swept = []struct{ table, key, of string }{
 // leaves is found by the next Open.
 func (db *DB) sweep() {
 	x := &work{rows: sweepRows, done: make(chan error, 1), run: func(t *tx) error {
+		p, more, err := t.pursuit()
+		if err != nil {
+			return err
+		}
+		if more {
+			db.pursue(p) // which sweeps again when it has ended
+			return nil
+		}
 		rows, err := t.query("SELECT no FROM doomed ORDER BY no LIMIT 1")
 		numbers, err := collect(rows, err, scanInt)
 		if err != nil || len(numbers) == 0 {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -36,6 +37,7 @@ func (db *DB) Users(ctx context.Context, tenant lockstep.TenantID, q directory.U
 	s := selection[directory.User]{
 		text:   "SELECT " + userColumns + " FROM users WHERE tenant = $1 AND " + where,
 		tenant: tenant, values: values, deleted: q.Deleted, after: string(q.After), limit: q.Limit, scan: scanUser,
+		apart: strings.HasPrefix(where, "user_name "),
 	}
 	users, err := s.run(ctx, db)
 	if err != nil {
@@ -71,6 +73,7 @@ type selection[T any] struct {
 	after   string
 	limit   int
 	scan    func(scanner) (T, error)
+	apart   bool // those who are deleted have an index of their own
 }
 
 func (s *selection[T]) run(ctx context.Context, db *DB) ([]T, error) {
@@ -86,13 +89,20 @@ func (s *selection[T]) run(ctx context.Context, db *DB) ([]T, error) {
 		rows, err := db.query(ctx, s.text+"id > $2"+alive+" ORDER BY id LIMIT $3", string(s.tenant), s.after, int64(limit))
 		return collect(rows, err, s.scan)
 	}
+	conditions := []string{alive}
+	if s.apart && s.deleted {
+		conditions = []string{" AND deleted = 0", " AND deleted <> 0"}
+	}
 	var all []T
-	err := lists(db, s.text+alive, []any{string(s.tenant)}, s.values, func(text string, args []any) error {
-		rows, err := db.query(ctx, text, args...)
-		found, err := collect(rows, err, s.scan)
-		all = append(all, found...)
-		return err
-	})
+	var err error
+	for _, alive := range conditions {
+		err = errors.Join(err, lists(db, s.text+alive, []any{string(s.tenant)}, s.values, func(text string, args []any) error {
+			rows, err := db.query(ctx, text, args...)
+			found, err := collect(rows, err, s.scan)
+			all = append(all, found...)
+			return err
+		}))
+	}
 	if s.limit > 0 && len(all) > s.limit {
 		all = all[:s.limit]
 	}
@@ -122,19 +132,9 @@ func (c *change) putUser(p directory.PutUser) error {
 		return invalid("A user needs a userName.")
 	}
 	if p.User.Version == 0 {
-		return c.createUser(p.User)
+		return c.createUser(p)
 	}
-	replace := func(old directory.User) (userWrite, error) {
-		if !old.Deleted.IsZero() {
-			return userWrite{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "The user is deleted; restore it first."}
-		}
-		next := old
-		var err error
-		if next.Attributes, err = c.conform(directory.UserKind, p.User.Attributes); err != nil {
-			return userWrite{}, err
-		}
-		return userWrite{user: next, op: directory.OpPut, verb: "updated", detail: differences(old.Attributes, next.Attributes)}, nil
-	}
+	replace := func(old directory.User) (userWrite, error) { return c.replacedUser(p, old) }
 	if p.Before != nil && p.IfVersion != 0 { // whoever deletes or restores a user raises his version, so this one is there
 		old := directory.User{ID: p.User.ID, Version: p.IfVersion, Active: isActive(p.Before), Attributes: p.Before}
 		if done, err := c.rewriteUser(old, replace); done || err != nil {
@@ -144,11 +144,40 @@ func (c *change) putUser(p directory.PutUser) error {
 	return c.updateUser(p.User.ID, p.IfVersion, replace)
 }
 
+// replacedUser is what the change makes of a user. Who is disabled is enabled by saying so, not by leaving active out.
+func (c *change) replacedUser(p directory.PutUser, old directory.User) (w userWrite, err error) {
+	if !old.Deleted.IsZero() {
+		return w, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "The user is deleted; restore it first."}
+	}
+	next := old
+	if next.Attributes, err = c.admit(directory.UserKind, old.Attributes, p.User.Attributes, p.Client); err != nil {
+		return w, err
+	}
+	if !old.Active && !next.Attributes.Has("active") {
+		next.Attributes = slices.Clone(next.Attributes)
+		next.Attributes.Set("active", false)
+	}
+	if !p.FreeManager {
+		if err := c.checkManager(old.Attributes, next.Attributes); err != nil {
+			return w, err
+		}
+	}
+	return userWrite{user: next, op: directory.OpPut, verb: "updated", detail: differences(old.Attributes, next.Attributes), shown: true}, nil
+}
+
 const insertUser = `INSERT INTO users (tenant, id, version, user_name, external_id, manager, active, auth_epoch, deleted, created, modified, doc, display)
 	VALUES ($1, $2, 1, $3, $4, $5, $6, 0, 0, $7, $8, $9, $10)`
 
-func (c *change) createUser(u directory.User) error {
-	a, err := c.conform(directory.UserKind, u.Attributes)
+func (c *change) createUser(p directory.PutUser) error {
+	u := p.User
+	a, err := c.admit(directory.UserKind, nil, u.Attributes, p.Client)
+	if err == nil && !p.FreeManager {
+		err = c.checkManager(nil, a)
+	}
+	if err != nil {
+		return err
+	}
+	doc, err := sized(directory.UserKind, document(a))
 	if err != nil {
 		return err
 	}
@@ -158,7 +187,7 @@ func (c *change) createUser(u directory.User) error {
 	}
 	row := []any{
 		string(c.tenant), string(u.ID), fold(a.Text("userName")), a.Text("externalId"), managerOf(a),
-		isActive(a), millis(created), millis(c.at), document(a), displayOf(a),
+		isActive(a), millis(created), millis(c.at), doc, displayOf(a),
 	}
 	if err := c.insertUser(u.ID, row, emailsOf(a), valuesOf(a)); err != nil {
 		return c.userTaken(err, u)
@@ -168,6 +197,7 @@ func (c *change) createUser(u directory.User) error {
 	}
 	c.work.users++
 	c.work.created(string(u.ID))
+	c.written = append(c.written, directory.Record{ID: string(u.ID), Version: 1, Active: isActive(a), Created: created, Modified: c.at, Doc: []byte(doc)})
 	c.tell(directory.Event{Object: "user", Op: directory.OpPut, ID: string(u.ID)}, "created", a.Text("userName"), "")
 	return nil
 }
@@ -230,6 +260,9 @@ type userWrite struct {
 	op     directory.Op
 	verb   string
 	detail string
+	shown  bool // what the user has become is told to the writer
+
+	nameless bool // a later change of the function gives a userName; until then the user has none
 }
 
 // The columns that indexes hold are set only when they change: the database does not look whether they do.
@@ -269,7 +302,11 @@ func (c *change) rewriteUser(old directory.User, f func(directory.User) (userWri
 	}
 	u := &w.user
 	u.Active = isActive(u.Attributes)
-	text, args := c.userUpdate(&old, u)
+	doc, err := sized(directory.UserKind, document(u.Attributes))
+	if err != nil {
+		return false, err
+	}
+	text, args := c.userUpdate(&old, &w, doc)
 	n, err := c.exec(text, args...)
 	if err != nil {
 		return false, c.userTaken(err, *u)
@@ -282,6 +319,9 @@ func (c *change) rewriteUser(old directory.User, f func(directory.User) (userWri
 	}
 	d := alive(u.Deleted) - alive(old.Deleted)
 	c.work.users, c.work.moved = c.work.users+d, c.work.moved || d != 0
+	if w.shown {
+		c.written = append(c.written, directory.Record{ID: string(u.ID), Version: old.Version + 1, Active: u.Active, Created: old.Created, Modified: c.at, Doc: []byte(doc)})
+	}
 	c.tell(directory.Event{Object: "user", Op: w.op, ID: string(u.ID)}, w.verb, u.Attributes.Text("userName"), w.detail)
 	return true, nil
 }
@@ -307,15 +347,22 @@ func (c *change) refind(old, next *directory.User) error {
 }
 
 // userUpdate returns the statement that makes old into next.
-func (c *change) userUpdate(old, next *directory.User) (text string, args []any) {
+func (c *change) userUpdate(old *directory.User, w *userWrite, doc string) (text string, args []any) {
+	next := &w.user
 	a, was := next.Attributes, old.Attributes
 	raise := int64(0)
 	if old.Active && !next.Active || old.Deleted.IsZero() && !next.Deleted.IsZero() {
 		raise = 1
 	}
-	args = []any{string(c.tenant), string(old.ID), old.Version, raise, millis(c.at), document(a), displayOf(a)}
+	args = []any{string(c.tenant), string(old.ID), old.Version, raise, millis(c.at), doc, displayOf(a)}
 	name, external, manager := a.Text("userName"), a.Text("externalId"), managerOf(a)
 	switch {
+	case c.nameless[string(old.ID)], w.nameless:
+		held := fold(name)
+		if w.nameless {
+			held = unsendable + string(old.ID)
+		}
+		return replaceUser, append(args, next.Active, held, external, manager, millis(next.Deleted))
 	case name != was.Text("userName"), external != was.Text("externalId"), manager != managerOf(was), !next.Deleted.Equal(old.Deleted):
 		return replaceUser, append(args, next.Active, fold(name), external, manager, millis(next.Deleted))
 	case next.Active != old.Active:
@@ -328,25 +375,38 @@ func (c *change) deleteUser(d directory.DeleteUser) error {
 	if d.Purge {
 		return c.purgeUser(d)
 	}
-	return c.updateUser(d.ID, d.IfVersion, func(old directory.User) (userWrite, error) {
+	err := c.updateUser(d.ID, d.IfVersion, func(old directory.User) (userWrite, error) {
 		if !old.Deleted.IsZero() {
 			return userWrite{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "The user is deleted already."}
 		}
 		old.Deleted = c.at
 		return userWrite{user: old, op: directory.OpDelete, verb: "deleted"}, nil
 	})
+	if err != nil {
+		return err
+	}
+	return c.leave(directory.UserKind, string(d.ID))
 }
 
 func (c *change) restoreUser(id lockstep.UserID) error {
-	return c.updateUser(id, 0, func(old directory.User) (userWrite, error) {
-		if old.Deleted.IsZero() {
+	back := false
+	err := c.updateUser(id, 0, func(old directory.User) (userWrite, error) {
+		if back = !old.Deleted.IsZero(); !back {
 			return userWrite{}, nil
 		}
 		old.Deleted = instant(0)
 		var err error
 		old.Attributes, err = c.returning(directory.UserKind, string(id), old.Attributes)
-		return userWrite{user: old, op: directory.OpPut, verb: "restored"}, err
+		renamed := c.later(directory.UserKind, string(id))
+		if renamed {
+			c.unname(string(id))
+		}
+		return userWrite{user: old, op: directory.OpPut, verb: "restored", nameless: renamed}, err
 	})
+	if err != nil || !back {
+		return err
+	}
+	return c.rejoin(directory.UserKind, string(id))
 }
 
 // purgeUser removes the user and all that refers to him. The feed tells of each membership and assignment, so that a reader
@@ -381,6 +441,12 @@ func (c *change) purgeUser(d directory.DeleteUser) error {
 	gone := alive(u.Deleted)
 	c.work.users, c.work.moved = c.work.users-gone, c.work.moved || gone != 0
 	if err := c.forget(string(d.ID)); err != nil {
+		return err
+	}
+	if err := c.dismiss(d.ID); err != nil { // those who are left when nobody has deleted the user before
+		return err
+	}
+	if err := c.forgetFormer(string(d.ID)); err != nil {
 		return err
 	}
 	c.tell(directory.Event{Object: "user", Op: directory.OpPurge, ID: string(d.ID)}, "purged", u.Attributes.Text("userName"), "")

@@ -79,7 +79,6 @@ func userWrites(c company) {
 	c.refuses(lockstep.CodeNotFound, directory.DeleteUser{ID: u.ID})
 	next.User.ID = u.ID
 	c.refuses(lockstep.CodeNotFound, next)
-	c.refuses(lockstep.CodeConflict, person("ada@acme.example")) // a deleted user keeps the name
 	if all, err := c.db.Users(c.Context(), c.tenant, directory.UserQuery{}); err != nil || len(all) != 0 {
 		c.Errorf("a deleted user is listed: %v, %v", all, err)
 	}
@@ -214,11 +213,15 @@ func userPurge(c company) {
 	c.commit(directory.AddMembers{Group: team, Members: asMembers(directory.UserKind, ada, bob)})
 	app := directory.App{ID: lockstep.NewID[lockstep.AppID](), Slug: "webex", Name: "Webex"}
 	assigned := directory.Assignment{ID: lockstep.NewID[lockstep.AssignmentID](), App: app.ID, Kind: directory.UserKind, To: string(ada)}
-	pos := c.commit(directory.PutApp{App: app}, directory.PutAssignment{Assignment: assigned}, directory.DeleteUser{ID: ada})
+	pos := c.commit(directory.PutApp{App: app}, directory.PutAssignment{Assignment: assigned})
+	c.commit(directory.DeleteUser{ID: ada})
+	if d := cmp.Diff([]string{fmt.Sprintf("user delete %s", ada), fmt.Sprintf("member remove %s User %s", team, ada)}, c.events(pos)); d != "" {
+		c.Error(d)
+	}
+	pos += 2
 	c.refuses(lockstep.CodeVersion, directory.DeleteUser{ID: ada, Purge: true, IfVersion: 1})
 	c.commit(directory.DeleteUser{ID: ada, Purge: true})
 	want := []string{
-		fmt.Sprintf("member remove %s User %s", team, ada),
 		fmt.Sprintf("assignment delete %s User %s", assigned.ID, ada),
 		fmt.Sprintf("user purge %s", ada),
 	}
@@ -342,13 +345,13 @@ func testMembers(t *testing.T, open Open) {
 	if got := c.events(pos); len(got) != 2 {
 		t.Errorf("removal of two: %v", got)
 	}
-	c.commit(directory.DeleteUser{ID: users[2]}) // keeps its membership
-	if got := count(directory.MemberQuery{Groups: []lockstep.GroupID{team}}); got != 699 {
+	c.commit(directory.DeleteUser{ID: users[2]}) // leaves it
+	if got := count(directory.MemberQuery{Groups: []lockstep.GroupID{team}}); got != 698 {
 		t.Errorf("after removal: %d", got)
 	}
 	pos = c.commit()
 	c.commit(directory.DeleteGroup{ID: team, Purge: true})
-	if got := c.events(pos); len(got) != 699+1+1 { // its members, it in inner, itself
+	if got := c.events(pos); len(got) != 698+1+1 { // its members, it in inner, itself
 		t.Errorf("purge of the group: %d events", len(got))
 	}
 	if got := count(directory.MemberQuery{}); got != 1 {

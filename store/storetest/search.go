@@ -29,7 +29,7 @@ type staff struct {
 }
 
 // words are few, so that values meet: in both cases, with prefixes of each other, and beyond ASCII.
-var words = []string{"ada", "Ada", "adam", "b", "B%_", "é", "É", "straße", "x\"y", "zz", strings.Repeat("long", 200)}
+var words = []string{"ada", "Ada", "adam", "b", "B%_", "é", "É", "straße", "x\"y", "zz", strings.Repeat("lông", 127)}
 
 func newStaff(t *testing.T, open Open) *staff {
 	at := noon
@@ -61,6 +61,7 @@ func newStaff(t *testing.T, open Open) *staff {
 func (s *staff) worker(i int) directory.PutUser {
 	pick := func(n int) string { return words[(i*7+n*3)%len(words)] }
 	p := person(fmt.Sprintf("%s%d", pick(1), i))
+	p.FreeManager = true
 	a := &p.User.Attributes
 	if i%3 > 0 {
 		a.Set("displayName", pick(2))
@@ -369,24 +370,6 @@ func testCounts(t *testing.T, open Open) {
 	c.commit(directory.DeleteUser{ID: ids[0], Purge: true}, directory.DeleteUser{ID: ids[1]}, directory.DeleteUser{ID: ids[1], Purge: true},
 		directory.DeleteGroup{ID: g, Purge: true})
 	want(1, 0)
-}
-
-// testReleaseName: the name of a deleted user can be given away; he then comes back only when it is free.
-func testReleaseName(t *testing.T, open Open) {
-	c := found(t, open, store.Config{})
-	id := c.user("ada@x")
-	c.refuses(lockstep.CodeNotFound, directory.ReleaseName{ID: id})
-	c.commit(directory.DeleteUser{ID: id})
-	c.commit(directory.ReleaseName{ID: id}, person("Ada@x"))
-	c.refuses(lockstep.CodeConflict, directory.RestoreUser{ID: id})
-	second, err := c.db.Users(t.Context(), c.tenant, directory.UserQuery{Attribute: "userName", Values: []string{"ADA@x"}})
-	if err != nil || len(second) != 1 {
-		t.Fatal(second, err)
-	}
-	c.commit(directory.DeleteUser{ID: second[0].ID, Purge: true}, directory.RestoreUser{ID: id})
-	if u := c.get(id); u.Attributes.Text("userName") != "ada@x" || !u.Deleted.IsZero() {
-		t.Errorf("restored as %v", u)
-	}
 }
 
 // testRelatives: memberships are shown with names, without those who are deleted.

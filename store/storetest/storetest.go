@@ -40,7 +40,7 @@ func Run(t *testing.T, open Open) {
 		{"counts", testCounts},
 		{"numbers", testNumbers},
 		{"numbers growing", testNumbersGrowing},
-		{"release name", testReleaseName},
+		{"door", testDoor},
 		{"relatives", testRelatives},
 		{"apps", testApps},
 		{"feed", testFeed},

@@ -1,0 +1,259 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"lockstep"
+	"lockstep/directory"
+	"lockstep/scim"
+	"lockstep/token"
+)
+
+// Whoever writes a user or a group comes through here, SCIM clients, the API, jobs and restores alike: what a change makes of an
+// object is checked on the object before and the object after, so that no path and no door leads past a rule. What belongs to a
+// client's dialect has been understood before, and is not forgiven here.
+
+// hasher hashes passwords, a few at a time: each takes 19 MiB.
+func hasher(n int) func(string) (string, error) {
+	free := make(chan struct{}, n)
+	return func(password string) (string, error) {
+		free <- struct{}{}
+		defer func() { <-free }()
+		return token.HashPassword(password)
+	}
+}
+
+// withSecretsHashed returns the changes with passwords hashed, before anything is written and outside the writer, which others wait
+// for. A password among the attributes of a user becomes a change of its own.
+func (db *DB) withSecretsHashed(ctx context.Context, changes []directory.Change) ([]directory.Change, error) {
+	var out []directory.Change // nil as long as nothing differs
+	for i, one := range changes {
+		id, password := lockstep.UserID(""), ""
+		switch one := one.(type) {
+		case directory.PutUser:
+			attributes, found, err := directory.TakePassword(one.User.Attributes)
+			if err != nil {
+				return nil, fmt.Errorf("change %d, %s: %w", i+1, describe(one), err)
+			}
+			if len(attributes) != len(one.User.Attributes) || found != "" {
+				out = begun(out, changes, i)
+				one.User.Attributes = attributes
+				out = append(out, one)
+			} else if out != nil {
+				out = append(out, one)
+			}
+			id, password = one.User.ID, found
+		case directory.SetPassword:
+			if id, password = one.ID, one.Password; password != "" {
+				out = begun(out, changes, i)
+			} else if out != nil {
+				out = append(out, one)
+			}
+		default:
+			if out != nil {
+				out = append(out, one)
+			}
+		}
+		if password == "" {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		hash, err := db.hash(password)
+		if err != nil {
+			return nil, fmt.Errorf("hash a password: %w", err)
+		}
+		out = append(out, directory.SetPassword{ID: id, Hash: hash})
+	}
+	if out == nil {
+		return changes, nil
+	}
+	return out, nil
+}
+
+// begun returns the list, which has the first n changes as they were when it is new.
+func begun(out, changes []directory.Change, n int) []directory.Change {
+	if out == nil {
+		out = append(make([]directory.Change, 0, len(changes)+1), changes[:n]...)
+	}
+	return out
+}
+
+// admit returns the attributes of a user or group as they are to be kept when old becomes next; old is nil for a new one. client says
+// that a client of SCIM writes.
+func (c *change) admit(kind directory.Kind, old, next scim.Object, client bool) (scim.Object, error) {
+	s, err := c.schemaSet(c.tenant)
+	if err != nil {
+		return nil, err
+	}
+	if next.Has("members") { // those of a group are changed one by one
+		next = slices.Clone(next)
+		next.Delete("members")
+	}
+	t := s.Type(kind)
+	next, err = t.Admit(old, next)
+	if err == nil && old != nil {
+		err = t.CheckFixed(old, next, client)
+	}
+	if err != nil {
+		return nil, invalid("%s.", said(err))
+	}
+	return next, nil
+}
+
+// kept is the document as it is stored, if it is not too large.
+func sized(kind directory.Kind, doc string) (string, error) {
+	if len(doc) > directory.MaxDocument {
+		return "", invalid("A %s has at most %d bytes, this one has %d.", strings.ToLower(string(kind)), directory.MaxDocument, len(doc))
+	}
+	return doc, nil
+}
+
+// checkManager refuses a manager who is new to the user and does not exist.
+func (c *change) checkManager(old, next scim.Object) error {
+	id := managerOf(next)
+	if id == "" || id == managerOf(old) {
+		return nil
+	}
+	rows, err := c.query("SELECT id FROM users WHERE tenant = $1 AND id = $2 AND deleted = 0"+c.db.dialect.lock(), string(c.tenant), id)
+	found, err := collect(rows, err, scanText)
+	if err == nil && len(found) == 0 {
+		err = invalid("The manager %q does not exist.", clip(id))
+	}
+	return err
+}
+
+// clip shortens what somebody sent, for an error.
+func clip(s string) string {
+	if len(s) > 80 {
+		return strings.ToValidUTF8(s[:80], "") + "…"
+	}
+	return s
+}
+
+// setAside prepares for changes that give values which must be unique from one to another of their own objects, such as two people
+// who exchange their names: what matters is who has them in the end. Whoever has a value that another is to get, and is changed here,
+// too, is first given one that nobody can send. (SQLite checks each statement by itself, and PostgreSQL cannot put off a check on
+// some of the rows.)
+func (c *change) setAside(changes []directory.Change) error {
+	touched := map[string]bool{} // users and groups that the changes write
+	var puts []directory.User
+	var groups []directory.Group
+	for _, one := range changes {
+		switch one := one.(type) {
+		case directory.PutUser:
+			touched[string(one.User.ID)] = true
+			puts = append(puts, one.User)
+		case directory.PutGroup:
+			touched[string(one.Group.ID)] = true
+			groups = append(groups, one.Group)
+		case directory.DeleteUser:
+			touched[string(one.ID)] = true
+		case directory.DeleteGroup:
+			touched[string(one.ID)] = true
+		}
+	}
+	if len(touched) < 2 {
+		return nil
+	}
+	if err := c.namesAside(puts, touched); err != nil {
+		return err
+	}
+	return c.keysAside(puts, groups, touched)
+}
+
+// namesAside frees the userNames that these users are to have and others of those touched have now.
+func (c *change) namesAside(puts []directory.User, touched map[string]bool) error {
+	mine := make(map[string]string, len(puts)) // name → whose it is to be
+	names := make([]string, 0, len(puts))
+	for _, u := range puts {
+		name := fold(u.Attributes.Text("userName"))
+		mine[name] = string(u.ID) // of two who are to have it the second is refused when it is written
+		names = append(names, name)
+	}
+	return lists(c.db, "SELECT id, user_name FROM users WHERE tenant = $1 AND deleted = 0 AND user_name IN (@list)", []any{string(c.tenant)}, names,
+		func(text string, args []any) error {
+			rows, err := c.query(text, args...)
+			holders, err := collect(rows, err, func(s scanner) (h [2]string, err error) { return h, s.Scan(&h[0], &h[1]) })
+			if err != nil {
+				return err
+			}
+			for _, h := range holders {
+				if id, name := h[0], h[1]; touched[id] && mine[name] != id {
+					if _, err := c.exec("UPDATE users SET user_name = $3 WHERE tenant = $1 AND id = $2", string(c.tenant), id, unsendable+id); err != nil {
+						return err
+					}
+					c.unname(id)
+				}
+			}
+			return nil
+		})
+}
+
+// unname notes that the user's name in the table is not theirs.
+func (c *change) unname(id string) {
+	if c.nameless == nil {
+		c.nameless = map[string]bool{}
+	}
+	c.nameless[id] = true
+}
+
+// unsendable begins a value that stands in the place of a name for a while. No name has a control character.
+const unsendable = "\x01"
+
+// keysAside frees the values of extensions that must be unique, in the same way.
+func (c *change) keysAside(users []directory.User, groups []directory.Group, touched map[string]bool) error {
+	s, err := c.schemaSet(c.tenant)
+	if err != nil {
+		return err
+	}
+	mine := map[entry]string{}
+	for _, u := range users {
+		for _, e := range entriesOf(s.indexes[directory.UserKind], u.Attributes, true) {
+			mine[e] = string(u.ID)
+		}
+	}
+	for _, g := range groups {
+		for _, e := range entriesOf(s.indexes[directory.GroupKind], g.Attributes, true) {
+			mine[e] = string(g.ID)
+		}
+	}
+	for e, id := range mine {
+		rows, err := c.query("SELECT id FROM extension_key WHERE no = $1 AND value = $2", e.no, e.text)
+		holders, err := collect(rows, err, scanText)
+		if err != nil {
+			return err
+		}
+		if len(holders) == 0 || holders[0] == id || !touched[holders[0]] {
+			continue
+		}
+		if _, err := c.exec("DELETE FROM extension_key WHERE no = $1 AND value = $2 AND id = $3", e.no, e.text, holders[0]); err != nil {
+			return err
+		}
+		if c.aside == nil {
+			c.aside = map[held]bool{}
+		}
+		c.aside[held{e, holders[0]}] = true
+	}
+	return nil
+}
+
+// held is a key with who had it.
+type held struct {
+	entry
+	id string
+}
+
+// freeNames fails when another group has the name of one that was to have it alone, now that all is written.
+func (c *change) freeNames() error {
+	for _, g := range c.names {
+		if err := c.freeName(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
