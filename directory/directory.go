@@ -94,7 +94,7 @@ type Assignment struct {
 
 // Change is one write. The types of this package whose names end in neither Page nor Query implement it: PutUser,
 // DeleteUser, RestoreUser, SetPassword, PutGroup, DeleteGroup, RestoreGroup, AddMembers, RemoveMembers, PutApp,
-// DeleteApp, PutAssignment, DeleteAssignment, PutExtension, DeleteExtension.
+// DeleteApp, PutAssignment, DeleteAssignment, PutExtension, DeleteExtension, As.
 type Change interface{ change() }
 
 type (
@@ -165,6 +165,12 @@ type (
 	PutAssignment struct{ Assignment Assignment }
 	// DeleteAssignment withdraws an assignment.
 	DeleteAssignment struct{ ID lockstep.AssignmentID }
+	// As carries out a change for another action than the commit's: when a job changes several objects in one function, each row of
+	// the feed still names the row of the job's plan that it is of.
+	As struct {
+		Action lockstep.ActionID
+		Change Change
+	}
 	// PutExtension creates or replaces a tenant's extension, by its URN. IfVersion other than 0 makes the write conditional. It
 	// fails with lockstep.CodeSchemaInUse when somebody, soft-deleted or not, has values that the definition does not allow, or
 	// when it makes an attribute unique that somebody has: so whatever is kept is valid by the definition that holds.
@@ -192,6 +198,7 @@ func (PutApp) change()           {}
 func (DeleteApp) change()        {}
 func (PutAssignment) change()    {}
 func (DeleteAssignment) change() {}
+func (As) change()               {}
 func (PutExtension) change()     {}
 func (DeleteExtension) change()  {}
 

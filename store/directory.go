@@ -58,7 +58,10 @@ func (db *DB) commit(ctx context.Context, tenant lockstep.TenantID, by audit.Act
 			return err
 		}
 		for i, one := range changes {
-			c.rest = changes[i+1:]
+			c.rest, c.action = changes[i+1:], action
+			if as, is := one.(directory.As); is {
+				one, c.action = as.Change, as.Action
+			}
 			if err := c.apply(one); err != nil {
 				return fmt.Errorf("change %d, %s: %w", i+1, describe(one), err)
 			}
@@ -76,7 +79,7 @@ func (db *DB) commit(ctx context.Context, tenant lockstep.TenantID, by audit.Act
 func weigh(changes []directory.Change) int {
 	n := 0
 	for _, c := range changes {
-		switch c := c.(type) {
+		switch c := unbound(c).(type) {
 		case directory.AddMembers:
 			n += len(c.Members)
 		case directory.RemoveMembers:
@@ -88,6 +91,14 @@ func weigh(changes []directory.Change) int {
 		}
 	}
 	return n
+}
+
+// unbound is the change without the action that it is for.
+func unbound(one directory.Change) directory.Change {
+	if as, is := one.(directory.As); is {
+		return as.Change
+	}
+	return one
 }
 
 func (c *change) apply(one directory.Change) error {
@@ -129,6 +140,8 @@ func (c *change) apply(one directory.Change) error {
 // describe names a change for an error.
 func describe(one directory.Change) string {
 	switch one := one.(type) {
+	case directory.As:
+		return describe(one.Change)
 	case directory.PutUser:
 		return "put user " + one.User.Attributes.Text("userName")
 	case directory.DeleteUser:

@@ -31,43 +31,37 @@ func hasher(n int) func(string) (string, error) {
 func (db *DB) withSecretsHashed(ctx context.Context, changes []directory.Change) ([]directory.Change, error) {
 	var out []directory.Change // nil as long as nothing differs
 	for i, one := range changes {
-		id, password := lockstep.UserID(""), ""
-		switch one := one.(type) {
-		case directory.PutUser:
-			attributes, found, err := directory.TakePassword(one.User.Attributes)
-			if err != nil {
-				return nil, fmt.Errorf("change %d, %s: %w", i+1, describe(one), err)
-			}
-			if len(attributes) != len(one.User.Attributes) || found != "" {
-				out = begun(out, changes, i)
-				one.User.Attributes = attributes
-				out = append(out, one)
-			} else if out != nil {
-				out = append(out, one)
-			}
-			id, password = one.User.ID, found
-		case directory.SetPassword:
-			if id, password = one.ID, one.Password; password != "" {
-				out = begun(out, changes, i)
-			} else if out != nil {
-				out = append(out, one)
-			}
-		default:
+		kept, id, password, err := withoutSecret(unbound(one))
+		if err != nil {
+			return nil, fmt.Errorf("change %d, %s: %w", i+1, describe(one), err)
+		}
+		as, isAs := one.(directory.As)
+		if password == "" && kept == nil {
 			if out != nil {
 				out = append(out, one)
 			}
-		}
-		if password == "" {
 			continue
 		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
+		if out == nil {
+			out = append(make([]directory.Change, 0, len(changes)+1), changes[:i]...)
 		}
-		hash, err := db.hash(password)
-		if err != nil {
-			return nil, fmt.Errorf("hash a password: %w", err)
+		done := make([]directory.Change, 0, 2)
+		if kept != nil {
+			done = append(done, kept)
 		}
-		out = append(out, directory.SetPassword{ID: id, Hash: hash})
+		if password != "" {
+			hash, err := db.hashed(ctx, password)
+			if err != nil {
+				return nil, err
+			}
+			done = append(done, directory.SetPassword{ID: id, Hash: hash})
+		}
+		for _, d := range done {
+			if isAs {
+				d = directory.As{Action: as.Action, Change: d}
+			}
+			out = append(out, d)
+		}
 	}
 	if out == nil {
 		return changes, nil
@@ -75,12 +69,31 @@ func (db *DB) withSecretsHashed(ctx context.Context, changes []directory.Change)
 	return out, nil
 }
 
-// begun returns the list, which has the first n changes as they were when it is new.
-func begun(out, changes []directory.Change, n int) []directory.Change {
-	if out == nil {
-		out = append(make([]directory.Change, 0, len(changes)+1), changes[:n]...)
+func (db *DB) hashed(ctx context.Context, password string) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
 	}
-	return out
+	hash, err := db.hash(password)
+	if err != nil {
+		return "", fmt.Errorf("hash a password: %w", err)
+	}
+	return hash, nil
+}
+
+// withoutSecret takes the password out of a change: kept is what is left of it, nil when it had none, or when nothing is left.
+func withoutSecret(one directory.Change) (kept directory.Change, id lockstep.UserID, password string, err error) {
+	switch one := one.(type) {
+	case directory.PutUser:
+		attributes, password, err := directory.TakePassword(one.User.Attributes)
+		if err != nil || len(attributes) == len(one.User.Attributes) && password == "" {
+			return nil, "", "", err
+		}
+		one.User.Attributes = attributes
+		return one, one.User.ID, password, nil
+	case directory.SetPassword:
+		return nil, one.ID, one.Password, nil
+	}
+	return nil, "", "", nil
 }
 
 // admit returns the attributes of a user or group as they are to be kept when old becomes next; old is nil for a new one. client says
@@ -100,7 +113,11 @@ func (c *change) admit(kind directory.Kind, old, next scim.Object, client bool) 
 		err = t.CheckFixed(old, next, client)
 	}
 	if err != nil {
-		return nil, invalid("%s.", said(err))
+		text := said(err)
+		if strings.HasPrefix(text, "the ") || strings.HasPrefix(text, "unknown ") { // else it begins with a name, which has its own spelling
+			text = sentence(err)
+		}
+		return nil, invalid("%s.", text)
 	}
 	return next, nil
 }
@@ -144,7 +161,7 @@ func (c *change) setAside(changes []directory.Change) error {
 	var puts []directory.User
 	var groups []directory.Group
 	for _, one := range changes {
-		switch one := one.(type) {
+		switch one := unbound(one).(type) {
 		case directory.PutUser:
 			touched[string(one.User.ID)] = true
 			puts = append(puts, one.User)

@@ -305,7 +305,7 @@ func (c *change) returning(kind directory.Kind, id string, a scim.Object) (scim.
 // later reports whether a change to come replaces the user or group.
 func (c *change) later(kind directory.Kind, id string) bool {
 	return slices.ContainsFunc(c.rest, func(one directory.Change) bool {
-		switch one := one.(type) {
+		switch one := unbound(one).(type) {
 		case directory.PutUser:
 			return kind == directory.UserKind && string(one.User.ID) == id
 		case directory.PutGroup:

@@ -159,7 +159,12 @@ func (h *target) commit(ctx context.Context, ops []connection.Operation, results
 			}
 			return
 		}
-		changes = append(changes, more...)
+		for _, c := range more {
+			if len(ops) > 1 {
+				c = directory.As{Action: ops[i].Action, Change: c}
+			}
+			changes = append(changes, c)
+		}
 	}
 	if len(changes) == 0 {
 		return
