@@ -14,7 +14,7 @@ func (p *rows) cut(b []byte, last bool) (int, verdict) {
 		switch {
 		case v != complete:
 			return i, v
-		case len(p.text)-from > maxCell || len(p.text) > maxRow:
+		case len(p.text)-from > maxCell || len(p.text) > maxRow || len(p.cells) > maxCells:
 			return i, tooLong
 		}
 		p.cells = append(p.cells, span{from, len(p.text)})

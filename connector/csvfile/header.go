@@ -294,6 +294,9 @@ func quoteAll(names []string) string {
 
 // wrong says what is wrong with the characters of a cell, "" when nothing is.
 func (c care) wrong(cell []byte) string {
+	if c != asText && len(cell) > 0 && (cell[0] == '#' && broken(cell) || cell[0] >= '1' && cell[0] <= '9' && rounded(cell)) {
+		return "has what is left of a value that a spreadsheet lost: " + string(cell)
+	}
 	plain := true
 	for _, b := range cell {
 		if b < ' ' || b >= 0x7f {
@@ -321,6 +324,33 @@ func (c care) wrong(cell []byte) string {
 		i += size
 	}
 	return ""
+}
+
+// broken reports whether a cell is the error of a spreadsheet's formula.
+func broken(cell []byte) bool {
+	switch string(cell) {
+	case "#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#NV", "#BEZUG!", "#WERT!", "#SPILL!", "#CALC!":
+		return true
+	}
+	return false
+}
+
+// rounded reports whether a cell is a long number of which a spreadsheet kept the first digits alone: 4.71E+11.
+func rounded(cell []byte) bool {
+	i := 1
+	if i < len(cell) && (cell[i] == '.' || cell[i] == ',') {
+		for i++; i < len(cell) && cell[i] >= '0' && cell[i] <= '9'; i++ {
+		}
+	}
+	if i+2 >= len(cell) || cell[i] != 'E' || cell[i+1] != '+' {
+		return false
+	}
+	for _, c := range cell[i+2:] {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 // describe returns what people should know of how a document was read.

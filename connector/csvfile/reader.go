@@ -40,8 +40,9 @@ var (
 	_ connection.Watcher = (*Reader)(nil)
 )
 
-// limits bound what is held in memory.
+// limits bound what is held in memory and told.
 type limits struct {
+	parts   int    // hidden ones that are told one by one
 	keys    int    // ids while repeated ones are looked for
 	members uint32 // of one group
 	window  uint32 // memberships at a time
@@ -58,7 +59,7 @@ func NewReader(c Config) *Reader {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Reader{config: c, limits: limits{keys: 8 << 20, members: 1 << 20, window: 1 << 20}, sightings: map[string]sighting{}}
+	return &Reader{config: c, limits: limits{parts: 1000, keys: 8 << 20, members: 1 << 20, window: 1 << 20}, sightings: map[string]sighting{}}
 }
 
 // delimiter returns the delimiter that is set, 0 when it is to be found out.
@@ -125,6 +126,7 @@ type pass struct {
 	rows       int // of the page
 	bytes      int
 	references int
+	parts      int // that were told one by one
 }
 
 // place is where a row of the first file begins.
@@ -142,13 +144,10 @@ func (f *Reader) newPass(r connection.Read, send func(connection.ReadPage) error
 	p.page.Asked = p.sent
 	for _, name := range r.Paths {
 		path, err := columnPath(name)
-		if err != nil {
-			return nil, err
+		if err != nil { // a column of this name is refused with a better sentence
+			path.Attr = name
 		}
 		p.wanted[filter.Fold(path.Attr)] = true
-		if path.Attr == "" {
-			p.wanted[filter.Fold(path.URN)] = true
-		}
 	}
 	return p, nil
 }
@@ -241,8 +240,8 @@ func (p *pass) deliver(page connection.ReadPage) error {
 	return nil
 }
 
-// beatEvery is how long nothing is said at most.
-const beatEvery = 5 * time.Second
+// beatEvery is how long nothing is said: less than the shortest time-out that a connection can have.
+const beatEvery = 900 * time.Millisecond
 
 // beat says that the pass is at work.
 func (p *pass) beat() error {
@@ -266,6 +265,9 @@ func (p *pass) flush(ctx context.Context, at place) error {
 
 func (p *pass) finish() error {
 	page := p.page
+	if p.parts += len(page.Hidden); p.parts > p.limits.parts {
+		page.Hidden = together(page.Hidden)
+	}
 	page.Next, page.Anew, page.Total = p.next, p.anew, p.total
 	p.page = connection.ReadPage{Asked: p.config.Now()}
 	p.rows, p.bytes, p.references, p.anew = 0, 0, 0, false
@@ -351,6 +353,29 @@ func (p *pass) hide(t *text, r record, id string, code lockstep.Code, detail str
 		h.Most = 1 + r.others
 	}
 	p.page.Hidden = append(p.page.Hidden, h)
+}
+
+// together makes one hidden part of those that may hide certain objects, and one of the others. Whoever has more bad rows than
+// anybody can read needs the first ones, and their number.
+func together(all []connection.Hidden) []connection.Hidden {
+	var known, others connection.Hidden
+	var merged []connection.Hidden
+	for _, h := range all {
+		to := &others
+		if h.IDs != nil {
+			to = &known
+		}
+		if to.Err == nil {
+			*to = connection.Hidden{Name: h.Name + " and further ones", Err: h.Err}
+		}
+		to.IDs, to.Most, to.Part = append(to.IDs, h.IDs...), to.Most+h.Most, partOf([]byte(to.Part+h.Part))
+	}
+	for _, h := range []connection.Hidden{known, others} {
+		if h.Err != nil {
+			merged = append(merged, h)
+		}
+	}
+	return merged
 }
 
 // at names a row for people.

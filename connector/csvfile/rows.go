@@ -13,8 +13,9 @@ import (
 // The largest cell and row that are read. A cell of an hour's work is a few kilobytes; what is larger is no cell but a quote that
 // somebody forgot to close.
 const (
-	maxCell = 1 << 20
-	maxRow  = 4 << 20
+	maxCell  = 1 << 20
+	maxRow   = 4 << 20
+	maxCells = 1 << 15 // of a row; spreadsheets have half as many columns
 )
 
 // chunkSize is how much of a text is asked for at once.
@@ -78,7 +79,7 @@ func (v verdict) String() string {
 	case unclosed:
 		return "a quotation mark is opened and never closed"
 	case tooLong:
-		return fmt.Sprintf("a cell is longer than %d bytes, or the row is longer than %d; a quotation mark may be missing", maxCell, maxRow)
+		return fmt.Sprintf("a cell is longer than %d bytes, or the row is longer than %d or has more than %d cells; a quotation mark may be missing", maxCell, maxRow, maxCells)
 	}
 	return ""
 }

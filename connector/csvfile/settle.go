@@ -79,7 +79,7 @@ func (f *Reader) settle(ctx context.Context, files []string, asked bool, since m
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(wait):
+		case <-time.After(min(wait, beatEvery)):
 		}
 	}
 }
