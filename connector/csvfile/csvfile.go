@@ -1,20 +1,28 @@
-// Package csvfile reads people and groups from CSV files, as a provision.Source.
+// Package csvfile reads people and groups from CSV files: in passes, as a connection.Reader, and as a connection.Source.
 //
-// A folder holds people.csv and, if wanted, groups.csv and memberships.csv (RFC 4180; UTF-8 with or without a byte order mark;
-// comma, semicolon or tab). The first row names the columns:
+// A folder holds people.csv and, if wanted, groups.csv and memberships.csv (RFC 4180). The first row names the columns:
 //
-//	people.csv       id, manager (another row's id), active, and any attribute or SCIM path:
+//	people.csv       id, manager (another row's id or user name), active, and any attribute or SCIM path:
 //	                 userName, name.givenName, emails[type eq "work"].value, mail, …
-//	groups.csv       id, displayName, members (ids joined by ";"), and any attribute or SCIM path
-//	memberships.csv  group, member, type (User or Group; without it the id decides)
+//	groups.csv       id, displayName, members (joined by ";"), and any attribute or SCIM path
+//	memberships.csv  group, member, type (User or Group; without it either)
 //
-// Every read goes over the files twice: first for the ids, so that duplicates, managers and members are known, then for the
-// objects, page by page. Memory holds ids and memberships, never rows. The digest of the files is the cursor: files that
-// have not changed are not read again, and files that change during a read end it.
+// # Design
 //
-// Invariants: one bad row never stops the others. A read is Whole only if every row could be given to an id, since otherwise
-// a person might be missing for a typing error. A membership row that cannot be read makes the groups it may concern partial,
-// so that nobody loses a membership by it. Files are reached through an os.Root, so that no name leads out of the folder.
+// A Reader looks what a file is before it opens it (document.go), waits until it has settled (settle.go), finds out its encoding
+// (encoding.go), delimiter and columns (header.go), and cuts it into rows (rows.go, cell.go). A pass (reader.go) makes objects of
+// them, page by page; ids.go knows which ids stand in several rows, members.go who is in which group.
+//
+// A Source reads all files at once, and holds all ids and memberships. Its cursor is the digest of the files.
+//
+// # Invariants
+//
+//   - One bad row never stops the others, and says who may be in it: certain ids, or at most so many people.
+//   - Nobody is gone because a file is missing, empty, cut off, being written, or of an encoding that is not known.
+//   - What can be read in two ways is not read: a word, an encoding, a delimiter, a quotation mark.
+//   - A membership that cannot be read makes the groups it may concern partial, so that nobody loses a membership by it.
+//   - Memory holds a page, eight bytes for an id, and so many memberships, however large the files are.
+//   - Files are reached through an os.Root, so that no name leads out of the folder, and only regular files are opened.
 package csvfile
 
 import (
