@@ -118,13 +118,20 @@ func (p *rows) quoted(b []byte, i int, last bool) (int, verdict) {
 // quote appends text from inside of quotes. Its line ends become LF, so that the same text from another system is the same.
 func (p *rows) quote(b []byte) {
 	for {
-		i := bytes.Index(b, []byte("\r\n"))
+		i := bytes.IndexByte(b, '\r')
 		if i < 0 {
 			p.text = append(p.text, b...)
 			return
 		}
-		p.text = append(append(p.text, b[:i]...), '\n')
-		b = b[i+2:]
+		p.text = append(p.text, b[:i]...)
+		switch crlf := i+1 < len(b) && b[i+1] == '\n'; {
+		case crlf: // the LF follows
+		case p.cr:
+			p.text = append(p.text, '\n')
+		default:
+			p.text = append(p.text, '\r')
+		}
+		b = b[i+1:]
 	}
 }
 

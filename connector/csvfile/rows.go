@@ -99,8 +99,10 @@ func (p *rows) next() (record, error) {
 		switch {
 		case err != nil:
 			return record{}, err
+		case v == unclosed && !p.finished():
+			return record{}, p.truncated("a quoted cell")
 		case v != complete:
-			return p.broken(v)
+			return p.broken(v, v.String())
 		case n == 0:
 			return record{}, io.EOF
 		case p.blank():
@@ -115,10 +117,10 @@ func (p *rows) next() (record, error) {
 			r.lines++
 		}
 		if len(p.cells) < p.least || !p.padded() {
-			if r.lines > 1 {
-				return p.broken(afterQuote)
-			}
 			r.fault, r.sure = fmt.Sprintf("it has %d cells, the header has %d", len(p.cells), p.width), 1
+			if r.lines > 1 {
+				return p.broken(v, r.fault)
+			}
 		} else if r.lines > 1 && p.swallows(raw) {
 			r.fault, r.others, r.sure = "a quoted cell holds a whole row; a quotation mark may be missing", r.lines-1, 0
 		}
@@ -240,8 +242,8 @@ func (p *rows) strict(line []byte) bool {
 
 // broken goes on behind a row that breaks the structure: at the next line that is a row without doubt, and is followed by such a
 // line or by the end.
-func (p *rows) broken(v verdict) (record, error) {
-	r := record{line: p.line, fault: v.String()}
+func (p *rows) broken(v verdict, fault string) (record, error) {
+	r := record{line: p.line, fault: fault}
 	part := sha256.New()
 	var first []byte
 	for {
@@ -258,7 +260,7 @@ func (p *rows) broken(v verdict) (record, error) {
 		if first == nil {
 			first = bytes.Clone(raw)
 		} else {
-			if ok, err := p.sound(v); ok || err != nil {
+			if ok, err := p.sound(); ok || err != nil {
 				if err != nil {
 					return r, err
 				}
@@ -279,9 +281,14 @@ func (p *rows) broken(v verdict) (record, error) {
 	return r, nil
 }
 
-// sound reports whether the next line is a row without doubt, and one of the lines that follow, too. A text that ends behind an open
-// quotation mark must end with a line end.
-func (p *rows) sound(v verdict) (bool, error) {
+// finished reports whether what was read last ends with a line end.
+func (p *rows) finished() bool {
+	n := len(p.buf)
+	return n > 0 && (p.buf[n-1] == '\n' || p.cr && p.buf[n-1] == '\r')
+}
+
+// sound reports whether the next line is a row without doubt, and one of the lines that follow, too, or nothing follows.
+func (p *rows) sound() (bool, error) {
 	raw, err := p.lineAt(0)
 	if err != nil || !p.strict(raw) {
 		return false, err
@@ -291,11 +298,8 @@ func (p *rows) sound(v verdict) (bool, error) {
 			return false, err
 		}
 		switch {
-		case len(raw) == 0 && looked == 0:
-			last := p.buf[p.pos+at-1]
-			return v != unclosed || last == '\n' || p.cr && last == '\r', nil
 		case len(raw) == 0:
-			return false, nil
+			return looked == 0, nil
 		case p.empty(raw):
 		case p.strict(raw):
 			return true, nil

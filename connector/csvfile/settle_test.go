@@ -90,6 +90,12 @@ func TestSettled(t *testing.T) {
 		if n != 4 || took < 5*time.Second || took > 6*time.Second || err != nil {
 			b.Errorf("nobody asks, one look: %d people after %v, %v", n, took, err)
 		}
+		if err := os.Chtimes(filepath.Join(b.dir, "people.csv"), time.Time{}, time.Now().Add(time.Hour)); err != nil {
+			b.Fatal(err)
+		}
+		if n, took, _, err = b.read(connection.Read{}); n != 4 || took != 5*time.Second || err != nil {
+			b.Errorf("a time to come, somebody asks: %d people after %v, %v", n, took, err)
+		}
 		b.rename("people.csv", people(5))
 		if n, took, _, err = b.read(connection.Read{Since: second.Mark}); n != 5 || took > time.Second || err != nil {
 			b.Errorf("put in place: %d people after %v, %v", n, took, err)
