@@ -130,6 +130,9 @@ func (u *Universe) mountSignIn(mux *http.ServeMux, others http.Handler) {
 	u.broker.Mount(mux)
 	console := &apps.Console{Broker: u.broker, Now: u.Now}
 	console.Mount(mux)
+	for _, path := range []string{"/catalog", "/limited/catalog"} {
+		mux.HandleFunc("GET "+cataloguePath+path, u.catalogue)
+	}
 	for _, region := range []oauth.Region{oauth.US, oauth.EU, oauth.Government} {
 		prefix := "/" + string(region)
 		mux.Handle(prefix+"/", http.StripPrefix(prefix, others))

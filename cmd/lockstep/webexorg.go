@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +11,7 @@ import (
 	"net/netip"
 	"time"
 
+	"lockstep/web"
 	"lockstep/webexorg"
 )
 
@@ -20,10 +23,13 @@ type webexorgServeCmd struct {
 	Listen      string        `default:"127.0.0.1:8430" help:"Address to listen on."`
 	Name        string        `default:"Example" help:"Name of the organisation that the first start makes."`
 	Domain      []string      `sep:"," placeholder:"DOMAIN" help:"Verified domains; users of others are refused. Without any, everybody is let in."`
+	Region      string        `enum:",us,eu,gov" default:"" placeholder:"us|eu|gov" help:"Where the organisation that the first start makes has its home; without it, everywhere."`
+	People      bool          `help:"Begin with an administrator, an agent and a plain person to sign in as: admin@, agent@ and person@ the first domain."`
 	Journal     string        `placeholder:"FILE" help:"Keep the organisation in this file; without it, it is gone when the command ends."`
 	Present     int           `placeholder:"N" help:"Accounts that are there already and belong to nobody."`
 	PageLatency time.Duration `default:"0s" help:"How much longer a page of a list takes."`
-	Expose      bool          `help:"Listen beyond this machine. The organisation trusts whoever holds a token."`
+	TLS         string        `name:"tls" placeholder:"FOLDER" help:"Serve HTTPS, by a certification authority that is kept in this folder; clients trust its ca.pem."`
+	Expose      bool          `help:"Listen beyond this machine. The organisation trusts whoever holds a token, and signs in whoever asks, without a password."`
 }
 
 // webexorgCard tells how a Webex organisation is reached.
@@ -33,6 +39,8 @@ type webexorgCard struct {
 	Organisation string `json:"organisation"`
 	Endpoint     string `json:"endpoint"` // of SCIM
 	Token        string `json:"token"`
+	Apps         string `json:"apps"`         // the developer console, a page
+	CA           string `json:"ca,omitempty"` // the certificate to trust; "" without TLS
 }
 
 // Run serves a Webex organisation until the program is told to end.
@@ -49,22 +57,58 @@ func (w *webexorgServeCmd) Run(c *cli) error {
 	if err != nil {
 		return errors.Join(usage("Cannot listen: %v.", err), u.Close())
 	}
-	card, err := w.organisation(u)
+	card, err := w.organisation(c.ctx, u)
 	if err != nil {
 		return errors.Join(err, listener.Close(), u.Close())
 	}
 	card.Address, card.Control = "http://"+listener.Addr().String(), control
+	if w.TLS != "" {
+		ca, err := w.authority()
+		if err != nil {
+			return errors.Join(err, listener.Close(), u.Close())
+		}
+		card.Address, card.CA = "https://"+listener.Addr().String(), ca.File(w.TLS)
+		listener = tls.NewListener(listener, ca.Config())
+	}
+	card.Apps = card.Address + "/apps"
 	card.Endpoint = card.Address + "/identity/scim/" + card.Organisation + "/v2"
 	err = c.show(card, func(out io.Writer) {
 		fmt.Fprintf(out, "endpoint\t%s\n", card.Endpoint)
 		fmt.Fprintf(out, "token\t%s\n", card.Token)
 		fmt.Fprintf(out, "control token\t%s\n", card.Control)
+		fmt.Fprintf(out, "developer console\t%s\n", card.Apps)
+		if card.CA != "" {
+			fmt.Fprintf(out, "certificate to trust\t%s\n", card.CA)
+		}
 	})
 	if err == nil {
 		c.say("A Webex organisation answers at %s. To end it: Ctrl-C.", card.Address)
 		err = u.Serve(c.ctx, listener)
 	}
 	return errors.Join(err, u.Close())
+}
+
+// authority opens the certification authority of the folder. It is for names of this machine, and for Webex's own: who has those
+// lead to this machine tries a client unchanged. With --expose it is for this machine's other addresses, too.
+func (w *webexorgServeCmd) authority() (*web.CA, error) {
+	var ranges []net.IPNet
+	if w.Expose {
+		addrs, err := net.InterfaceAddrs()
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range addrs {
+			if own, ok := a.(*net.IPNet); ok && !own.IP.IsLoopback() {
+				bits := 8 * len(own.IP)
+				ranges = append(ranges, net.IPNet{IP: own.IP, Mask: net.CIDRMask(bits, bits)})
+			}
+		}
+	}
+	ca, err := web.OpenCA(w.TLS, []string{"localhost", "webex.com", "webexapis.com", "ciscospark.com"}, ranges...)
+	if err != nil {
+		return nil, usage("Cannot serve HTTPS: %v.", err)
+	}
+	return ca, nil
 }
 
 // check refuses to listen beyond this machine unless that was asked for.
@@ -77,18 +121,24 @@ func (w *webexorgServeCmd) check() error {
 	if w.Expose || host == "localhost" || (err == nil && addr.IsLoopback()) {
 		return nil
 	}
-	return usage("The organisation trusts whoever holds a token: give --expose to let others reach it.")
+	return usage("The organisation trusts whoever holds a token, and signs in whoever asks: give --expose to let others reach it.")
 }
 
 // organisation returns the organisation of the journal, or makes one, with a new token.
-func (w *webexorgServeCmd) organisation(u *webexorg.Universe) (webexorgCard, error) {
+func (w *webexorgServeCmd) organisation(ctx context.Context, u *webexorg.Universe) (webexorgCard, error) {
 	var o *webexorg.Org
 	if all := u.Orgs(); len(all) > 0 {
 		o = all[0]
 	} else {
 		var err error
-		if o, err = u.AddOrg(webexorg.OrgConfig{Name: w.Name, Domains: w.Domain, Enforce: len(w.Domain) > 0}); err != nil {
+		if o, err = u.AddOrg(webexorg.OrgConfig{Name: w.Name, Region: w.Region, Domains: w.Domain, Enforce: len(w.Domain) > 0}); err != nil {
 			return webexorgCard{}, err
+		}
+		if w.People {
+			domain := append(w.Domain, "example.com")[0]
+			if err := webexorg.AddSample(ctx, o, domain); err != nil {
+				return webexorgCard{}, err
+			}
 		}
 	}
 	if err := o.SetKnobs(webexorg.Knobs{Present: w.Present, PageLatency: w.PageLatency}); err != nil {

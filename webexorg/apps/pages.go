@@ -76,6 +76,12 @@ type tick struct {
 	On bool
 }
 
+// tickGroup is a group of scopes on the page.
+type tickGroup struct {
+	Title string
+	Ticks []tick
+}
+
 // form is what somebody registers or changes.
 type form struct {
 	CSRF, Action, Trouble string
@@ -84,7 +90,7 @@ type form struct {
 	KindName              string
 	Client                oauth.Client
 	Redirects             string
-	Ticks                 []tick
+	Groups                []tickGroup
 }
 
 func newForm(v visit, client oauth.Client, action, trouble string) form {
@@ -92,23 +98,33 @@ func newForm(v visit, client oauth.Client, action, trouble string) form {
 		CSRF: v.CSRF, Action: action, Trouble: trouble, New: client.ID == "", Kind: client.Kind, KindName: kindName(client.Kind), Client: client,
 		Redirects: strings.Join(client.Redirects, "\n"),
 	}
-	for _, s := range oauth.Scopes() {
-		if client.Kind == oauth.ServiceApp && slices.Contains([]string{"openid", "email", "profile", "phone", "address"}, s.Name) {
-			continue // a service app is nobody who could sign in
-		}
-		f.Ticks = append(f.Ticks, tick{s, slices.Contains(client.Scopes, s.Name)})
-	}
-	if client.Kind == oauth.ContactCentre { // what the contact centre is about comes first
-		slices.SortStableFunc(f.Ticks, func(a, b tick) int { return rank(a.Scope) - rank(b.Scope) })
-	}
+	f.Groups = groupsOf(client)
 	return f
 }
 
-func rank(s oauth.Scope) int {
-	if s.Contact {
-		return 0
+// groupsOf sorts the scopes by whom they are for; what the kind of client is about comes first.
+func groupsOf(client oauth.Client) []tickGroup {
+	person, admin := tickGroup{Title: "On behalf of whoever consents"}, tickGroup{Title: "For administrators"}
+	centre, openID := tickGroup{Title: "Contact centre"}, tickGroup{Title: "Sign-in"}
+	for _, s := range oauth.Scopes() {
+		group := &person
+		switch {
+		case s.Admin:
+			group = &admin
+		case s.Contact:
+			group = &centre
+		case s.OpenID:
+			group = &openID
+		}
+		group.Ticks = append(group.Ticks, tick{s, slices.Contains(client.Scopes, s.Name)})
 	}
-	return 1
+	switch client.Kind {
+	case oauth.ContactCentre:
+		return []tickGroup{centre, openID, person, admin}
+	case oauth.ServiceApp: // nobody signs in to one
+		return []tickGroup{admin, person, centre}
+	}
+	return []tickGroup{admin, person, openID, centre}
 }
 
 // newPage asks for the kind, and then for the rest.
@@ -180,6 +196,7 @@ func (c *Console) details(v visit, status int, client oauth.Client, f form) erro
 		authorize = "/v1/authorize?" + url.Values{
 			"client_id": {kept.ID}, "response_type": {"code"}, "redirect_uri": {kept.Redirects[0]}, "scope": {strings.Join(withoutOpenID(kept.Scopes), " ")}, "state": {"set_state_here"},
 		}.Encode()
+		authorize = c.Broker.Base(v.r) + authorize
 	}
 	return page.Write(v.w, status, c.book, c.frame(v, kept.Name), "app", struct {
 		form

@@ -93,11 +93,12 @@ func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 	id := trackingID(r)
 	w.Header()[trackingHeader] = []string{id}
 	if e.status == http.StatusUnauthorized && w.Header().Get("WWW-Authenticate") == "" {
-		challenge := `Bearer error="` + e.code + `"`
-		if e.code == "invalid_client" {
-			challenge = `Basic realm="Webex"`
+		switch {
+		case e.code != "invalid_client":
+			w.Header().Set("WWW-Authenticate", `Bearer error="`+e.code+`"`)
+		case r.Header.Get("Authorization") != "": // a client that used the body reads the code there (RFC 6749 §5.2)
+			w.Header().Set("WWW-Authenticate", `Basic realm="Webex"`)
 		}
-		w.Header().Set("WWW-Authenticate", challenge)
 	}
 	message, said := e.detail, e.detail
 	if e.status == http.StatusPreconditionRequired { // Webex's device grant has the code where others have a text

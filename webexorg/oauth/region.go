@@ -52,15 +52,20 @@ func labelled(label string) (Region, bool) {
 	return Global, false
 }
 
+// Base is the address of the server as the client sees it.
+func (s *Server) Base(r *http.Request) string {
+	switch {
+	case s.config.BaseURL != "":
+		return s.config.BaseURL
+	case r.TLS != nil:
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
 // doorOf tells which door a request came to. byPath is the region that its path begins with.
 func (s *Server) doorOf(r *http.Request, byPath Region) door {
-	host := s.config.BaseURL
-	if host == "" {
-		host = "http://" + r.Host
-		if r.TLS != nil {
-			host = "https://" + r.Host
-		}
-	}
+	host := s.Base(r)
 	if byPath != Global {
 		return door{region: byPath, base: host + byPath.prefix(), host: host}
 	}

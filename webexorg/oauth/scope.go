@@ -11,6 +11,7 @@ type Scope struct {
 	Purpose string
 	Admin   bool // useless unless the person is an administrator
 	Contact bool // of the contact centre
+	OpenID  bool // tells who signed in, and nothing more
 }
 
 // SCIM is the scope with which an administrator's token may provision.
@@ -55,11 +56,11 @@ func Scopes() []Scope {
 		{Name: "cjp:config", Purpose: "Read and change the configuration of the contact centre", Contact: true},
 		{Name: "cjp:config_read", Purpose: "Read the configuration of the contact centre", Contact: true},
 		{Name: "cjp:config_write", Purpose: "Change the configuration of the contact centre", Contact: true},
-		{Name: "openid", Purpose: "Sign people in: who they are"},
-		{Name: "email", Purpose: "The e-mail address of whoever signs in"},
-		{Name: "profile", Purpose: "The name of whoever signs in"},
-		{Name: "phone", Purpose: "The telephone number of whoever signs in"},
-		{Name: "address", Purpose: "The address of whoever signs in"},
+		{Name: "openid", OpenID: true, Purpose: "Sign people in: who they are"},
+		{Name: "email", OpenID: true, Purpose: "The e-mail address of whoever signs in"},
+		{Name: "profile", OpenID: true, Purpose: "The name of whoever signs in"},
+		{Name: "phone", OpenID: true, Purpose: "The telephone number of whoever signs in"},
+		{Name: "address", OpenID: true, Purpose: "The address of whoever signs in"},
 	}
 }
 
