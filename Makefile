@@ -39,4 +39,4 @@ screenshots: ## the console's pages as pictures in docs/screenshots (needs chrom
 	SCREENSHOTS=$(CURDIR)/docs/screenshots go test ./e2e -count=1 -run '^TestScreenshots$$' -v
 
 clean: ## what build and test leave behind
-	rm -rf $(OUT) e2e/node/node_modules
+	rm -rf $(OUT) e2e/node/node_modules e2e/webex/node_modules

@@ -64,10 +64,13 @@ install_parts() {
 }
 
 install_node_parts() {
-  [ -f e2e/node/package.json ] || return 0
-  if [ e2e/node/node_modules/.package-lock.json -nt e2e/node/package-lock.json ]; then return 0; fi
-  say "Installing the npm packages of e2e/node (tests only; the program needs no Node)"
-  npm ci --prefix e2e/node --no-audit --no-fund --ignore-scripts --loglevel=error
+  local folder
+  for folder in e2e/node e2e/webex; do
+    [ -f $folder/package.json ] || continue
+    if [ $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]; then continue; fi
+    say "Installing the npm packages of $folder (tests only; the program needs no Node)"
+    npm ci --prefix $folder --no-audit --no-fund --ignore-scripts --omit=optional --loglevel=error
+  done
 }
 
 install_parts

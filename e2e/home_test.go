@@ -151,7 +151,18 @@ const (
 // the end of the test, if it still runs.
 func (h *home) start(ready string, args ...string) *process {
 	h.t.Helper()
-	p := &process{t: h.t, cmd: h.command(context.Background(), binary, args...), ended: make(chan struct{})}
+	return h.startCommand(ready, binary, args...)
+}
+
+// startShell is start for a shell, which gives way to the program once its output is where it should be.
+func (h *home) startShell(ready string, args ...string) *process {
+	h.t.Helper()
+	return h.startCommand(ready, "sh", args...)
+}
+
+func (h *home) startCommand(ready, name string, args ...string) *process {
+	h.t.Helper()
+	p := &process{t: h.t, cmd: h.command(context.Background(), name, args...), ended: make(chan struct{})}
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl-C is the test's
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {

@@ -1,0 +1,205 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"lockstep/e2e/parts"
+	"lockstep/webexorg"
+	"lockstep/webexorg/oauth"
+)
+
+// signInSite is a Webex organisation with people to sign in as, behind a server.
+type signInSite struct {
+	universe *webexorg.Universe
+	org      *webexorg.Org
+	url      string
+}
+
+func newSignInSite(t *testing.T, region string) signInSite {
+	t.Helper()
+	universe, err := webexorg.New(webexorg.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	org, err := universe.AddOrg(webexorg.OrgConfig{Name: "Acme", Region: region})
+	if err == nil {
+		err = webexorg.AddSample(t.Context(), org, "acme.example")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(universe.Handler())
+	t.Cleanup(server.Close)
+	return signInSite{universe, org, server.URL}
+}
+
+// client registers a client, whose answers go where nobody is.
+func (s signInSite) client(t *testing.T, kind oauth.ClientKind, scopes ...string) (c oauth.Client, secret string) {
+	t.Helper()
+	c, secret, err := s.universe.Broker().Register(oauth.Client{
+		Kind: kind, Name: "Foreign client", Org: s.org.ID(), Redirects: []string{"https://app.example/cb"}, Scopes: scopes,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, secret
+}
+
+// foreign runs a script of e2e/webex with the variables, and returns what it says it did. It must end well.
+func foreign(t *testing.T, script string, variables ...string) []string {
+	t.Helper()
+	node := parts.Need(t, "node")
+	parts.NeedFile(t, filepath.Join("e2e", "webex", "node_modules", ".package-lock.json"))
+	path := parts.NeedFile(t, filepath.Join("e2e", "webex", script))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, node, path)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, variables...)
+	cmd.WaitDelay = time.Second
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s: %v\n%s%s", script, err, stdout.String(), stderr.String())
+	}
+	var all []string
+	for line := range strings.Lines(stdout.String()) {
+		var said struct{ Did string }
+		if err := json.Unmarshal([]byte(line), &said); err != nil {
+			t.Fatalf("%s says %q: %v", script, line, err)
+		}
+		all = append(all, said.Did)
+	}
+	return all
+}
+
+// openIDSteps is what the OpenID client exercises at each door.
+var openIDSteps = []string{
+	"discovery", "code and PKCE, HTTP Basic, signature of the ID token", "user-info", "refresh with rotation",
+	"a refresh token used twice ends everything", "client secret in the body", "a code used twice ends what it brought",
+	"a client without a secret, by PKCE", "another code verifier is refused", "a wrong secret is refused",
+	"a scope that is not registered is refused", "prompt=none without a session", "prompt=none with a session", "implicit ID token",
+	"revocation", "device grant",
+}
+
+// TestOpenIDClient lets a certified OpenID client (openid-client, from npm) sign an agent in through the id broker, by the door of
+// their region, and do everything wrong that it can.
+func TestOpenIDClient(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ region, door string }{{"", ""}, {"us", "/us"}, {"eu", "/eu"}, {"gov", "/gov"}} {
+		t.Run("door "+c.door, func(t *testing.T) {
+			t.Parallel()
+			site := newSignInSite(t, c.region)
+			client, secret := site.client(t, oauth.ContactCentre, "cjp:user")
+			want := slices.Clone(openIDSteps)
+			script := []string{
+				"BASE=" + site.url, "DOOR=" + c.door, "LOGIN=agent@acme.example", "CLIENT_ID=" + client.ID, "CLIENT_SECRET=" + secret,
+				"REDIRECT=" + client.Redirects[0],
+			}
+			switch c.region {
+			case "us", "eu":
+				want = append(want, "the issuer trap")
+			case "gov":
+				script = append(script, "TRAP=no") // nobody of the Government cloud gets as far as that elsewhere
+			}
+			if got := foreign(t, "openid.js", script...); !slices.Equal(got, want) {
+				t.Errorf("it did\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+		})
+	}
+}
+
+// sdkSteps is what Webex's own library exercises.
+var sdkSteps = []string{
+	"a bad code", "authorization code grant", "people.get me, by a token with fewer scopes", "people.get", "people.list, page by page",
+	"people.list by e-mail address", "an error with a message and a tracking ID", "refresh with rotation", "revocation",
+}
+
+// TestWebexSDK lets Webex's own library for JavaScript, unmodified, get tokens and read people.
+func TestWebexSDK(t *testing.T) {
+	t.Parallel()
+	site := newSignInSite(t, "")
+	client, secret := site.client(t, oauth.Integration, "spark-admin:people_read", "spark:people_read", "spark:kms")
+	got := foreign(t, "sdk.cjs",
+		"WEBEX_CLIENT_ID="+client.ID, "WEBEX_CLIENT_SECRET="+secret, "REDIRECT="+client.Redirects[0], "LOGIN=admin@acme.example",
+		"SCOPE="+strings.Join(client.Scopes, " "), "EVERYBODY=admin@acme.example agent@acme.example person@acme.example",
+		"IDBROKER_BASE_URL="+site.url, "IDENTITY_BASE_URL="+site.url, "HYDRA_SERVICE_URL="+site.url+"/v1", "U2C_SERVICE_URL="+site.url+"/u2c/api/v1",
+		"WEBEX_AUTHORIZE_URL="+site.url+"/v1/authorize")
+	if !slices.Equal(got, sdkSteps) {
+		t.Errorf("it did\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(sdkSteps, "\n"))
+	}
+}
+
+// webexServer is the program's own organisation, over HTTPS.
+type webexServer struct {
+	Address      string `json:"address"`
+	Organisation string `json:"organisation"`
+	CA           string `json:"ca"`
+}
+
+// startWebex starts it with the flags and reads how it is reached.
+func startWebex(t *testing.T, flags ...string) webexServer {
+	t.Helper()
+	h := newHome(t)
+	card := filepath.Join(h.dir, "card.json")
+	args := append([]string{"-c", `exec "$0" "$@" >` + card, binary, "-o", "json", "webexorg", "serve", "--listen", "127.0.0.1:0", "--people"}, flags...)
+	h.startShell("A Webex organisation answers", args...)
+	var server webexServer
+	text, err := os.ReadFile(card)
+	if err == nil {
+		err = json.Unmarshal(text, &server)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server
+}
+
+// TestOverTLS: with --tls the OpenID client, which trusts the certificate that the program wrote and nothing else, goes all the
+// way over HTTPS.
+func TestOverTLS(t *testing.T) {
+	t.Parallel()
+	server := startWebex(t, "--tls", filepath.Join(t.TempDir(), "ca"))
+	if !strings.HasPrefix(server.Address, "https://") || server.CA == "" {
+		t.Fatalf("got %+v", server)
+	}
+	got := foreign(t, "register.js", "BASE="+server.Address, "NODE_EXTRA_CA_CERTS="+server.CA, "LOGIN=agent@example.com", "REDIRECT=https://app.example/cb")
+	if len(got) != 2 {
+		t.Fatalf("got %v", got)
+	}
+	script := []string{
+		"BASE=" + server.Address, "DOOR=", "LOGIN=agent@example.com", "CLIENT_ID=" + got[0], "CLIENT_SECRET=" + got[1], "REDIRECT=https://app.example/cb",
+	}
+	if got := foreign(t, "openid.js", append(script, "NODE_EXTRA_CA_CERTS="+server.CA)...); !slices.Equal(got, openIDSteps) {
+		t.Errorf("it did\n%s", strings.Join(got, "\n"))
+	}
+}
+
+// TestSignInWalk drives a browser through what the instructions of integrators ask for: register, consent, the address that is
+// printed in Microsoft's page, sign-in of an agent by the doors of two regions, and both ways to sign out. With SCREENSHOTS it leaves
+// a picture of each page, light and dark, wide and narrow.
+func TestSignInWalk(t *testing.T) {
+	t.Parallel()
+	chromium := parts.Need(t, "chromium")
+	server := startWebex(t, "--tls", filepath.Join(t.TempDir(), "ca"))
+	pictures := os.Getenv("SCREENSHOTS")
+	got := foreign(t, "walk.js", "BASE="+server.Address, "NODE_EXTRA_CA_CERTS="+server.CA, "CHROMIUM="+chromium, "SCREENSHOTS="+pictures, "ROOT="+fmt.Sprint(os.Getuid() == 0))
+	want := []string{
+		"sign up as a developer", "create an integration, its secret shown once", "consent as administrator", "a token by the printed address",
+		"create a contact centre client", "an agent signs in, US", "an agent signs in, EU", "sign out with goto and token", "sign out without goto",
+		"decline", "edit a redirect URI", "a wrong redirect URI stays here",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("it did\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
