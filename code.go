@@ -111,6 +111,10 @@ const (
 	CodeSourceMissing     Code = "source.file_missing"
 	CodeSourceEmpty       Code = "source.empty"
 
+	CodeReadTimeout Code = "read.timeout"
+	CodeReadStuck   Code = "read.stuck"
+	CodeReadEndless Code = "read.endless"
+
 	CodeTargetUnreachable Code = "target.unreachable"
 	CodeTargetTimeout     Code = "target.timeout"
 	CodeTargetRateLimited Code = "target.rate_limited"
@@ -182,6 +186,10 @@ var Catalogue = []Entry{
 	{CodeSourceNotFile, NeedsYou, "What the source names is not a file.", "Name a regular file: pipes, devices and folders are not opened."},
 	{CodeSourceMissing, NeedsYou, "A file of the source is not there.", "Put it into the folder for files; nobody counts as gone because a file is missing."},
 	{CodeSourceEmpty, NeedsYou, "A file of people has nobody in it.", "If the export failed, repeat it. If really everybody has left, remove the source."},
+
+	{CodeReadTimeout, Heals, "The system sent nothing within the time-out of its connection.", "The read goes on where it stopped, by itself; raise the time-out if the system is always this slow."},
+	{CodeReadStuck, NeedsYou, "A call to the system does not return, although it was told to end.", "Nothing more is started for this connection on this node until it returns. Look at the mount, pipe or network that the connection leads to; restarting the node ends the call."},
+	{CodeReadEndless, NeedsYou, "The system lists things without end or again and again.", "Nothing that was missing from such a list counts as gone. Ask the system's maker, or narrow what is read."},
 
 	{CodeTargetUnreachable, Heals, "The application cannot be reached.", "Check address, network and TLS; what was not sent is tried again."},
 	{CodeTargetTimeout, Heals, "The application did not answer in time.", "Lockstep looks at the application before it tries again, so nothing is created twice."},

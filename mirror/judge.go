@@ -44,6 +44,9 @@ func CoverOf(parts []Part) Cover {
 	return c
 }
 
+// Nothing reports whether nobody is hidden.
+func (c *Cover) Nothing() bool { return c.Exact() && len(c.ids) == 0 }
+
 // Exact reports whether it is known of every object, by its id, whether it may be hidden.
 func (c *Cover) Exact() bool { return !c.any && len(c.below) == 0 }
 

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"slices"
 	"strings"
 
 	"lockstep/connection"
@@ -14,6 +15,11 @@ type Wanted struct {
 	Paths   []string // attributes that a mapping, filter or matching names, as paths; empty is all
 	Keys    []string // attributes that objects without an owner are looked up by, as paths
 	Secrets []string // further names of attributes that are never kept: those that the type's schema hides (scim.Type.Hidden)
+}
+
+// sameObjects reports whether the same is kept of objects.
+func (w *Wanted) sameObjects(other Wanted) bool {
+	return slices.Equal(w.Paths, other.Paths) && slices.Equal(w.Secrets, other.Secrets)
 }
 
 // Keep cuts objects down to what is kept. Entry is for one goroutine at a time.
@@ -113,16 +119,15 @@ const coreURN = "urn:ietf:params:scim:schemas:core:"
 type Entry struct {
 	Object connection.Object // with nothing but what is kept
 	Hash   int64
+	Size   int // about how many bytes there were
 }
 
 // Entry makes an object of a page ready. The object itself is not changed.
 func (k *Keep) Entry(o connection.Object) Entry {
 	o.Grants = nil
 	o.Values = k.values(o.Values)
-	if o.Partial {
-		return Entry{Object: o}
-	}
-	return Entry{Object: o, Hash: HashOf(&o)}
+	hash, size := hashOf(&o)
+	return Entry{Object: o, Hash: hash, Size: size}
 }
 
 // values returns the attributes that are kept: the same object when nothing has to go.

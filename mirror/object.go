@@ -121,6 +121,11 @@ func textOf(v any) string { s, _ := v.(string); return s }
 // HashOf returns a digest of the object without Version and Time. Equal objects whose attributes stand in the same order have
 // the same; others differ, but for a chance of 2^-64. References and Names count in any order.
 func HashOf(o *connection.Object) int64 {
+	hash, _ := hashOf(o)
+	return hash
+}
+
+func hashOf(o *connection.Object) (hash int64, size int) {
 	var room [2048]byte
 	b := append(room[:0], o.Name...)
 	b = append(b, 0, flags(o))
@@ -134,7 +139,7 @@ func HashOf(o *connection.Object) int64 {
 	})
 	b = appendSorted(b, len(o.Names), func(b []byte, i int) []byte { return appendText(b, o.Names[i]) })
 	sum := sha256.Sum256(b)
-	return int64(binary.BigEndian.Uint64(sum[:]))
+	return int64(binary.BigEndian.Uint64(sum[:])), len(b)
 }
 
 func flags(o *connection.Object) (f byte) {
@@ -255,14 +260,57 @@ func Merge(old, change connection.Object) connection.Object {
 	return change
 }
 
-// RefersTo returns the names by which the object refers to others, each once.
-func RefersTo(o *connection.Object) []string {
-	var all []string
+// Pointer is what stands for an end of references where the objects that have them are looked up.
+type Pointer int64
+
+// PointersOf returns by what an object is looked up as the other end of others' references: for each that names its end, and for
+// each of the kind that is read from the other side (connection.MemberOf). Two different ends have the same Pointer with a chance
+// of 2^-64.
+func PointersOf(o *connection.Object) []Pointer {
+	var all []Pointer
 	for _, r := range o.References {
-		if r.To.ID == "" && r.Name != "" {
-			all = append(all, r.Name)
+		switch {
+		case r.Attribute == connection.MemberOf:
+			all = append(all, memberPointer(r))
+		case r.To.ID == "" && r.Name != "":
+			all = append(all, NamePointer(r.Name))
 		}
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// NamePointer stands for whoever has a name.
+func NamePointer(name string) Pointer { return pointer("n", name) }
+
+// MemberPointers stand for a group as those show it who say that they are its members: by one of its names, or by its id.
+func MemberPointers(group *connection.Object) []Pointer {
+	all := []Pointer{memberPointer(connection.Reference{To: group.Ref})}
+	for _, n := range group.Names {
+		all = append(all, memberPointer(connection.Reference{Name: n}))
+	}
+	return all
+}
+
+func memberPointer(r connection.Reference) Pointer {
+	if r.To.ID != "" {
+		return pointer("i", r.To.ID) // whatever its type is called: an id has one object
+	}
+	return pointer("m", r.Name)
+}
+
+func pointer(kind, text string) Pointer {
+	sum := sha256.Sum256(append([]byte(kind), text...))
+	return Pointer(binary.BigEndian.Uint64(sum[:]))
+}
+
+// MemberEnds returns the groups that an object says it is a member of, as it refers to them.
+func MemberEnds(o *connection.Object) []connection.Reference {
+	var all []connection.Reference
+	for _, r := range o.References {
+		if r.Attribute == connection.MemberOf {
+			all = append(all, r)
+		}
+	}
+	return all
 }

@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"slices"
 	"time"
 
 	"lockstep"
@@ -46,6 +45,8 @@ type Pass struct {
 	Answered int64 // requests up to this one
 	Once     bool  // the type was read whole once, so that what has no row is not there
 	Parts    int64 // number of the pass whose hidden parts count
+	Hides    int64 // objects that may be in them and keep their state
+	Missed   int64 // objects that wait for a second pass and keep their state
 	Wanted   Wanted
 	Keyed    []string // of Wanted.Keys those by which every row without an owner can be found
 	Last     Ended
@@ -83,7 +84,7 @@ type Progress struct {
 }
 
 // Watch returns how a pass looks at an instant.
-func (h *Head) Watch(p Pass, now time.Time) Progress {
+func (h Head) Watch(p Pass, now time.Time) Progress {
 	w := Progress{
 		Connection: h.Lease.Connection, Pass: p, Node: h.Lease.Node, Code: h.Code, Detail: h.Detail, Again: h.NotBefore,
 		Running: p.Stage != Idle && h.Lease.Until.After(now),
@@ -101,14 +102,35 @@ func (h *Head) Watch(p Pass, now time.Time) Progress {
 	return w
 }
 
-// Begin returns the pass that answers the requests up to a number, with a number of its own. It reads everything when somebody
-// asked for that, when the type was never read whole, and when other attributes are wanted than the rows have.
-func (p Pass) Begin(no, request, whole int64, w Wanted, now time.Time) Pass {
+// End returns the pass when it is complete. cover is what may be in the parts that it could not read. A pass that listed only
+// changes leaves what is known of absent objects as it was; when it could not read one of the changes, the next one is told to begin
+// where it began.
+func (p Pass) End(cover *Cover, now time.Time) Pass {
+	p.Stage, p.Ended, p.Answered, p.From = Idle, now, p.Request, ""
+	partial := p.Counts.Hidden > 0 && !cover.Nothing()
+	switch p.Reach {
+	case connection.OneView, connection.Pages:
+		p.Once = p.Once || IsWhole(p.Reach, cover)
+		p.Parts, p.Hides, p.Missed, p.Mark = p.No, p.Counts.Hides, p.Counts.Missed, p.Next
+		p.Last = Ended{Objects: p.Counts.Objects, Took: now.Sub(p.Asked), At: now}
+	case connection.Changes:
+		if !partial {
+			p.Mark = p.Next
+		} else if p.Parts == 0 || p.Hides == 0 {
+			p.Parts = p.No
+		}
+	}
+	return p
+}
+
+// Begin returns the next pass. It reads everything when the type was never read whole, when other attributes are wanted than the
+// rows have, and when objects were missed; whether somebody asked for that, and which requests it answers, the store knows best.
+func (p Pass) Begin(w Wanted, now time.Time) Pass {
 	next := p
-	other := !slices.Equal(p.Wanted.Paths, w.Paths)
-	next.No, next.Stage, next.Request, next.Asked = no, Reading, request, now
-	next.Second = p.Counts.Missed > 0
-	next.Whole = whole > p.Answered || !p.Once || other || next.Second
+	other := !p.Wanted.sameObjects(w)
+	next.Stage, next.Request, next.Asked = Reading, 0, now
+	next.Second = p.Missed > 0
+	next.Whole = !p.Once || other || next.Second
 	next.From, next.Since, next.Next, next.Reach, next.Unseen, next.Notes = "", p.Mark, "", connection.Changes, -1, nil
 	if other {
 		next.Since = ""
@@ -118,9 +140,9 @@ func (p Pass) Begin(no, request, whole int64, w Wanted, now time.Time) Pass {
 	return next
 }
 
-// Anew returns the pass as it was before its first page, with another number: what it listed does not count.
-func (p Pass) Anew(no int64, now time.Time) Pass {
-	p.No, p.From, p.Counts, p.Unseen = no, "", Counts{}, -1
+// Anew returns the pass as it was before its first page: what it listed does not count.
+func (p Pass) Anew(now time.Time) Pass {
+	p.From, p.Counts, p.Unseen = "", Counts{}, -1
 	p.Resumed, p.Before, p.Progress = now, 0, now
 	return p
 }

@@ -342,27 +342,52 @@ func TestBegin(t *testing.T) {
 		name        string
 		change      func(*Pass)
 		wanted      Wanted
-		whole       int64
 		all, second bool
 		since       connection.Mark
 	}{
-		{"known", func(*Pass) {}, w, 4, false, false, "m"},
-		{"asked for everything", func(*Pass) {}, w, 5, true, false, "m"},
-		{"never whole", func(p *Pass) { p.Once = false }, w, 0, true, false, "m"},
-		{"other attributes", func(*Pass) {}, Wanted{Paths: []string{"b"}}, 0, true, false, ""},
-		{"missed some", func(p *Pass) { p.Counts.Missed = 1 }, w, 0, true, true, "m"},
+		{"known", func(*Pass) {}, w, false, false, "m"},
+		{"never whole", func(p *Pass) { p.Once = false }, w, true, false, "m"},
+		{"other attributes", func(*Pass) {}, Wanted{Paths: []string{"b"}}, true, false, ""},
+		{"missed some", func(p *Pass) { p.Missed = 1 }, w, true, true, "m"},
 	} {
 		p := known
 		c.change(&p)
-		got := p.Begin(4, 7, c.whole, c.wanted, noon)
-		if got.Whole != c.all || got.Second != c.second || got.Since != c.since || got.Request != 7 || got.Answered != 4 || got.No != 4 ||
+		got := p.Begin(c.wanted, noon)
+		if got.Whole != c.all || got.Second != c.second || got.Since != c.since || got.Request != 0 || got.Answered != 4 ||
 			got.Stage != Reading || got.Counts != (Counts{}) || got.Unseen != -1 || !got.Ended.IsZero() || got.Last.Objects != 9 {
 			t.Errorf("%s: %+v", c.name, got)
 		}
-		got.Counts.Objects, got.From = 5, "x"
-		anew := got.Anew(8, noon.Add(time.Second))
-		if anew.No != 8 || anew.From != "" || anew.Counts.Objects != 0 || anew.Request != 7 || anew.Asked != noon {
+		got.Counts.Objects, got.From, got.Request = 5, "x", 7
+		anew := got.Anew(noon.Add(time.Second))
+		if anew.From != "" || anew.Counts.Objects != 0 || anew.Request != 7 || anew.Asked != noon {
 			t.Errorf("%s, anew: %+v", c.name, anew)
+		}
+	}
+}
+
+// TestEnd: what a complete pass leaves.
+func TestEnd(t *testing.T) {
+	none, some, any := CoverOf(nil), CoverOf([]Part{PartOf(connection.Hidden{IDs: []string{"x"}})}), CoverOf([]Part{{}})
+	for _, c := range []struct {
+		name  string
+		reach connection.Reach
+		cover *Cover
+		once  bool
+		mark  connection.Mark
+		parts int64
+		hides int64
+	}{
+		{"pages", connection.Pages, &none, true, "new", 9, 2},
+		{"pages, one hidden", connection.Pages, &some, true, "new", 9, 2},
+		{"pages, anybody hidden", connection.Pages, &any, false, "new", 9, 2},
+		{"unchanged", connection.Unchanged, &none, false, "old", 7, 1},
+		{"changes", connection.Changes, &none, false, "new", 7, 1},
+		{"changes, one unreadable", connection.Changes, &some, false, "old", 7, 1},
+	} {
+		p := Pass{No: 9, Stage: Judging, Reach: c.reach, Request: 5, Mark: "old", Next: "new", Parts: 7, Hides: 1, Missed: 1, Counts: Counts{Hides: 2, Hidden: 1}}
+		got := p.End(c.cover, noon)
+		if got.Once != c.once || got.Mark != c.mark || got.Parts != c.parts || got.Hides != c.hides || got.Answered != 5 || got.Stage != Idle || got.Ended != noon {
+			t.Errorf("%s: %+v", c.name, got)
 		}
 	}
 }

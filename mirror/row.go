@@ -68,7 +68,7 @@ type Head struct {
 }
 
 // Pass returns where the passes over a type stand.
-func (h *Head) Pass(typ string) Pass {
+func (h Head) Pass(typ string) Pass {
 	for _, p := range h.Passes {
 		if p.Type == typ {
 			return p

@@ -40,7 +40,8 @@ type Visit struct {
 
 // Passes keeps passes. What writes is conditional on the lease and renews it.
 type Passes interface {
-	// Begin keeps a new pass, with a number of its own: of a type's first page, and when a pass begins anew.
+	// Begin keeps a new pass, with a number of its own, before its first page is asked for, and when a pass begins anew. One that
+	// has no Request yet gets the number of the newest, and reads everything if one since the last pass asked for that.
 	Begin(ctx context.Context, l Lease, p Pass) (Pass, error)
 	// Take commits a piece of a pass.
 	Take(ctx context.Context, l Lease, b *Batch) (Taken, error)
@@ -50,8 +51,10 @@ type Passes interface {
 	Alive(ctx context.Context, id ID, typ string) (*Set, error)
 	// Parts returns the parts that a pass could not read, and whether somebody has answered for them.
 	Parts(ctx context.Context, id ID, typ string, pass int64) ([]Part, error)
-	// Rows returns rows.
+	// Rows returns rows, in their order.
 	Rows(ctx context.Context, id ID, q Query) ([]Row, error)
+	// Versions returns the versions of those of the objects that are there.
+	Versions(ctx context.Context, id ID, typ string, ids []string) (map[string]string, error)
 	// Numbered returns the rows with these numbers.
 	Numbered(ctx context.Context, id ID, numbers []int64) ([]Row, error)
 }
@@ -63,9 +66,10 @@ type Batch struct {
 	Lag  time.Duration
 
 	Entries []Entry
+	Present []string  // ids of objects that are there as they are known
 	Gone    []string  // ids that the system says are gone
 	Doubt   time.Time // of Entries and Gone
-	Meets   bool      // they are of a page: the rows of Entries count as listed by the pass
+	Meets   bool      // they are of a page: the rows of Entries and Present count as listed by the pass
 	Parts   []connection.Hidden
 	Fates   []Verdict
 	Rekey   []int64 // numbers of rows that get their keys
@@ -93,6 +97,8 @@ type Rows interface {
 	Get(ctx context.Context, id ID, refs ...connection.Ref) ([]Row, error)
 	// Named returns who has a name now. A name without a type that objects of two types have is nobody's.
 	Named(ctx context.Context, id ID, names []Name) (map[Name]connection.Ref, error)
+	// Members returns who says to be a member of groups, by the groups' ids.
+	Members(ctx context.Context, id ID, groups ...connection.Object) (map[string][]connection.Ref, error)
 	// Find returns the objects without an owner that have one of the raw values.
 	Find(ctx context.Context, id ID, typ, attribute string, values ...string) ([]Found, error)
 	// Count returns how many objects of each type are not gone.

@@ -38,7 +38,7 @@ func BenchmarkMirror(b *testing.B) {
 				b.Fatal(err)
 			}
 			keep := mirror.NewKeep(wanted)
-			p, err := m.Begin(b.Context(), head.Lease, head.Pass("User").Begin(0, head.Requests, 0, wanted, time.Now()))
+			p, err := m.Begin(b.Context(), head.Lease, head.Pass("User").Begin(wanted, time.Now()))
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -31,6 +31,11 @@ func (m Mirrors) Begin(ctx context.Context, l mirror.Lease, p mirror.Pass) (mirr
 		if made.No, err = t.number(); err != nil {
 			return err
 		}
+		if made.Request == 0 {
+			if err := x.answers(&made); err != nil {
+				return err
+			}
+		}
 		return x.putPass(made)
 	}})
 	if err != nil {
@@ -39,9 +44,21 @@ func (m Mirrors) Begin(ctx context.Context, l mirror.Lease, p mirror.Pass) (mirr
 	return made, nil
 }
 
+// answers notes which requests a pass answers whose first page is about to be asked for.
+func (m *mirrorTx) answers(p *mirror.Pass) error {
+	rows, err := m.query("SELECT requests, whole FROM mirror_head WHERE connection = $1", m.job)
+	_, err = one(rows, err, func(s scanner) (int, error) {
+		var whole int64
+		err := s.Scan(&p.Request, &whole)
+		p.Whole = p.Whole || whole > p.Answered
+		return 0, err
+	})
+	return err
+}
+
 // Take commits a piece of a pass. It satisfies mirror.Passes.
 func (m Mirrors) Take(ctx context.Context, l mirror.Lease, b *mirror.Batch) (taken mirror.Taken, err error) {
-	rows := 3 + len(b.Entries)/8 + len(b.Gone) + len(b.Fates) + len(b.Rekey) // most objects are as they were
+	rows := 3 + (len(b.Entries)+len(b.Present))/8 + len(b.Gone) + len(b.Fates) + len(b.Rekey) // most objects are as they were
 	err = m.write(ctx, &work{tenant: l.Tenant, rows: rows, wakes: true, run: func(t *tx) error {
 		x, err := t.leased(l)
 		if err != nil {
@@ -81,6 +98,7 @@ func (p *piece) write() error {
 		do   func() error
 	}{
 		{"objects", func() error { return p.entries(p.b.Entries) }},
+		{"objects that are there", p.present},
 		{"objects that are gone", p.gone},
 		{"objects that were not listed", p.fates},
 		{"keys", func() error { return p.rekey(p.b.Rekey) }},
@@ -170,6 +188,29 @@ func (p *piece) meet(no int64) {
 	if p.b != nil && p.b.Meets {
 		p.met = append(p.met, no&rowMask)
 	}
+}
+
+// present takes the objects of which the system says that they are there as they are known.
+func (p *piece) present() error {
+	ids := make([]string, len(p.b.Present))
+	for i, id := range p.b.Present {
+		ids[i] = cleanText(id)
+	}
+	known, err := p.known(ids)
+	if err != nil {
+		return err
+	}
+	var rows []rowChange
+	for id, k := range known {
+		if k.State == mirror.Gone {
+			continue
+		}
+		p.meet(k.No)
+		if (k.State != mirror.There || k.Missed != 0) && !mirror.Doubtful(k.Written, p.doubt) {
+			rows = append(rows, rowChange{effect: mirror.Refreshed, known: *k, keepDoc: true, now: connection.Object{Ref: connection.Ref{Type: p.typ, ID: id}}})
+		}
+	}
+	return p.change(rows)
 }
 
 // gone takes the objects of which the system itself says that they are gone.

@@ -197,6 +197,55 @@ func (m Mirrors) Named(ctx context.Context, id mirror.ID, names []mirror.Name) (
 	return found, nil
 }
 
+// Members returns who says to be a member of groups. It satisfies mirror.Rows.
+func (m Mirrors) Members(ctx context.Context, id mirror.ID, groups ...connection.Object) (map[string][]connection.Ref, error) {
+	of := map[int64]string{}
+	var pointers []int64
+	for i := range groups {
+		for _, p := range mirror.MemberPointers(&groups[i]) {
+			of[int64(p)] = groups[i].ID
+			pointers = append(pointers, int64(p))
+		}
+	}
+	members := map[string][]connection.Ref{}
+	err := numberLists(m.DB, "SELECT f.name, r.type, r.id FROM mirror_refers f JOIN mirror_row r ON r.no = f.no WHERE f.mirror = "+mirrorOf+" AND f.name IN (@list)",
+		[]any{string(id.Tenant), string(id.Connection)}, pointers, func(text string, args []any) error {
+			rows, err := m.query(ctx, text, args...)
+			_, err = collect(rows, err, func(s scanner) (struct{}, error) {
+				var pointer int64
+				var ref connection.Ref
+				err := s.Scan(&pointer, &ref.Type, &ref.ID)
+				members[of[pointer]] = append(members[of[pointer]], ref)
+				return struct{}{}, err
+			})
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("look up members in the mirror: %w", err)
+	}
+	return members, nil
+}
+
+// Versions returns versions of objects. It satisfies mirror.Passes.
+func (m Mirrors) Versions(ctx context.Context, id mirror.ID, typ string, ids []string) (map[string]string, error) {
+	versions := make(map[string]string, len(ids))
+	err := lists(m.DB, "SELECT id, version FROM mirror_row WHERE mirror = "+mirrorOf+" AND type = $3 AND state <> 1 AND id IN (@list)",
+		[]any{string(id.Tenant), string(id.Connection), typ}, ids, func(text string, args []any) error {
+			rows, err := m.query(ctx, text, args...)
+			_, err = collect(rows, err, func(s scanner) (struct{}, error) {
+				var id, version string
+				err := s.Scan(&id, &version)
+				versions[id] = version
+				return struct{}{}, err
+			})
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("read versions of the mirror: %w", err)
+	}
+	return versions, nil
+}
+
 const selectFound = "SELECT k.value, " + mirrorRowColumns + withDocs + " JOIN mirror_key k ON k.no = r.no WHERE k.mirror = " + mirrorOf +
 	" AND k.type = $3 AND k.attribute = $4 AND k.value IN (@list)"
 

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"hash/fnv"
 	"slices"
 	"time"
 
@@ -285,9 +284,9 @@ func (p *piece) keys(added, removed []hung[mirror.Key]) error {
 
 // putRefers keeps by which names objects refer to others.
 func (p *piece) putRefers(all []rowChange) error {
-	added, removed := hangs(rewritten(all), mirror.RefersTo)
-	row := func(list []hung[string]) func([]any, int) []any {
-		return func(args []any, i int) []any { return append(args, digest(list[i].value), list[i].no) }
+	added, removed := hangs(rewritten(all), mirror.PointersOf)
+	row := func(list []hung[mirror.Pointer]) func([]any, int) []any {
+		return func(args []any, i int) []any { return append(args, int64(list[i].value), list[i].no) }
 	}
 	if _, err := p.bulk(&deleteRefers, []any{p.no}, len(removed), row(removed)); err != nil {
 		return err
@@ -296,19 +295,9 @@ func (p *piece) putRefers(all []rowChange) error {
 	return err
 }
 
-// digest is what stands for a name where rows that refer to it are kept.
-func digest(name string) int64 {
-	h := fnv.New64a()
-	h.Write([]byte(cleanText(name)))
-	return int64(h.Sum64())
-}
-
 // putNames keeps who has which name. A name that comes to another object is taken from the one that had it.
 func (p *piece) putNames(all []rowChange) error {
 	added, removed := hangs(rewritten(all), func(o *connection.Object) []string { return o.Names })
-	if len(added)+len(removed) == 0 {
-		return nil
-	}
 	lead := []any{p.no, p.typ}
 	row := func(list []hung[string]) func([]any, int) []any {
 		return func(args []any, i int) []any { return append(args, list[i].value, list[i].no) }
@@ -320,32 +309,71 @@ func (p *piece) putNames(all []rowChange) error {
 	if _, err := p.bulk(&upsertNames, lead, len(last), row(last)); err != nil {
 		return err
 	}
-	names := make([]int64, 0, len(added)+len(removed))
+	pointers := make([]int64, 0, len(added)+len(removed))
 	for _, h := range append(added, removed...) {
-		names = append(names, digest(h.value))
+		pointers = append(pointers, int64(mirror.NamePointer(h.value)))
 	}
-	return p.tell(all, names)
+	groups, err := p.groupsOf(all)
+	if err != nil {
+		return err
+	}
+	return p.tell(all, pointers, groups)
+}
+
+// groupsOf returns the groups of which an object says since this commit, or no longer, that it is a member.
+func (p *piece) groupsOf(all []rowChange) ([]int64, error) {
+	added, removed := hangs(rewritten(all), mirror.MemberEnds)
+	var names, ids []string
+	for _, h := range append(added, removed...) {
+		if h.value.To.ID != "" {
+			ids = append(ids, h.value.To.ID)
+		} else {
+			names = append(names, h.value.Name)
+		}
+	}
+	var numbers []int64
+	find := func(text string, args []any) error {
+		rows, err := p.query(text, args...)
+		found, err := collect(rows, err, scanInt)
+		numbers = append(numbers, found...)
+		return err
+	}
+	if err := lists(p.db, "SELECT no FROM mirror_name WHERE mirror = $1 AND name IN (@list)", []any{p.no}, distinct(names), find); err != nil {
+		return nil, err
+	}
+	err := lists(p.db, "SELECT no FROM mirror_row WHERE mirror = $1 AND type = $2 AND id IN (@list)", []any{p.no, connection.GroupType}, distinct(ids), find)
+	return numbers, err
+}
+
+func distinct(values []string) []string {
+	slices.Sort(values)
+	return slices.Compact(values)
 }
 
 var movePositions = bulk{cols: []string{"BIGINT", "BIGINT"}, text: `WITH v(no, position) AS (VALUES @rows)
 	UPDATE mirror_row SET position = v.position FROM v WHERE mirror_row.no = v.no`}
 
-// tell moves the positions of those who refer to names that have come to mean somebody else, or nobody.
-func (p *piece) tell(all []rowChange, names []int64) error {
+// tell moves the positions of those who refer to names that have come to mean somebody else, or nobody, and of groups whose
+// members are others now.
+func (p *piece) tell(all []rowChange, pointers, groups []int64) error {
 	told := map[int64]bool{}
 	for _, c := range rewritten(all) {
 		told[c.known.No] = !c.ours
 	}
 	var numbers []int64
-	err := numberLists(p.db, "SELECT no FROM mirror_refers WHERE mirror = $1 AND name IN (@list)", []any{p.no}, names, func(text string, args []any) error {
-		rows, err := p.query(text, args...)
-		found, err := collect(rows, err, scanInt)
+	add := func(found []int64) {
 		for _, no := range found {
 			if !told[no] {
 				told[no] = true
 				numbers = append(numbers, no)
 			}
 		}
+	}
+	add(groups)
+	err := numberLists(p.db, "SELECT no FROM mirror_refers WHERE mirror = $1 AND name IN (@list)", []any{p.no}, pointers, func(text string, args []any) error {
+		rows, err := p.query(text, args...)
+		found, err := collect(rows, err, scanInt)
+		add(found)
 		return err
 	})
 	if err != nil {

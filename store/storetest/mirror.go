@@ -65,7 +65,7 @@ func (o *outside) begin() {
 	h, err := o.mirrors.Claim(o.Context(), o.id, "node", o.now.Add(time.Minute))
 	o.ok(err)
 	o.lease = h.Lease
-	o.pass, err = o.mirrors.Begin(o.Context(), o.lease, h.Pass("User").Begin(0, h.Requests, h.Whole, o.keep, *o.now))
+	o.pass, err = o.mirrors.Begin(o.Context(), o.lease, h.Pass("User").Begin(o.keep, *o.now))
 	o.ok(err)
 }
 
