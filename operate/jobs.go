@@ -9,9 +9,11 @@ import (
 
 	"lockstep"
 	"lockstep/connection"
+	"lockstep/directory"
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
+	"lockstep/scim"
 )
 
 // ListJobs lists the tenant's jobs, with what a turn in this process knows better than the store.
@@ -235,13 +237,7 @@ func (t *TestFailed) Error() string { return t.Err.Error() }
 func (t *TestFailed) Unwrap() error { return t.Err }
 
 // RulesFaulty says what is wrong with rules, of which object mapping.
-type RulesFaulty struct{ Faults []RulesFault }
-
-// RulesFault is one thing that is wrong with an object mapping.
-type RulesFault struct {
-	Mapping string
-	Err     error
-}
+type RulesFaulty struct{ Faults []rule.Fault }
 
 // Error implements error.
 func (r *RulesFaulty) Error() string { return r.Faults[0].Err.Error() }
@@ -254,7 +250,11 @@ func (o *Operator) SetRules(ctx context.Context, p Principal, name string, versi
 	if err := p.may(ScopeWrite); err != nil {
 		return provision.Job{}, err
 	}
-	if err := checkRules(r); err != nil {
+	job, err := o.Job(ctx, p, name)
+	if err == nil {
+		err = o.checkRules(ctx, p, job.Direction, r)
+	}
+	if err != nil {
 		return provision.Job{}, err
 	}
 	return o.change(ctx, p, name, func(j *provision.Job) error {
@@ -266,22 +266,28 @@ func (o *Operator) SetRules(ctx context.Context, p Principal, name string, versi
 	})
 }
 
-// checkRules compiles the rules; the error is a RulesFaulty with everything that is wrong.
-func checkRules(r rule.Rules) error {
+// checkRules finds out what is wrong with rules as far as that is known before they run: the directory's types, but not those of the
+// outside system. The error is a RulesFaulty with everything.
+func (o *Operator) checkRules(ctx context.Context, p Principal, d provision.Direction, r rule.Rules) error {
 	if len(r.Objects) == 0 || len(r.Objects) > 20 {
 		return invalid("Rules have one to twenty object mappings.")
 	}
-	var all RulesFaulty
-	for _, m := range r.Objects {
-		_, problems := rule.Compile(m, nil, rule.Options{})
-		for _, err := range problems {
-			all.Faults = append(all.Faults, RulesFault{m.Name, err})
+	var own *directory.Schemas
+	if o.Schemas != nil {
+		var err error
+		if own, err = o.Schemas(ctx, p.Tenant); err != nil {
+			return err
 		}
 	}
-	if len(all.Faults) == 0 {
-		return nil
+	here := map[string]*scim.Type{string(directory.UserKind): own.Type(directory.UserKind), string(directory.GroupKind): own.Type(directory.GroupKind)}
+	known := rule.Systems{Target: here}
+	if d == provision.Outbound {
+		known = rule.Systems{Source: here}
 	}
-	return &all
+	if faults := rule.Validate(r, known); len(faults) > 0 {
+		return &RulesFaulty{faults}
+	}
+	return nil
 }
 
 // SetPolicy replaces what an administrator decides about a job beside its rules.

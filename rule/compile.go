@@ -19,6 +19,8 @@ type Options struct {
 	Source     *scim.Type // nil: the source has no schema, every attribute may be there
 	Searchable []string   // paths by which the target can search; nil is not checked
 	References []string   // attributes that are references; nil is manager and members
+
+	DefaultDomain string // what DefaultDomain() gives
 }
 
 // Program is an ObjectMapping ready for use: Scope tells who is in scope, Map what he looks like at the target. It never
@@ -217,6 +219,9 @@ func (c *compiler) source(r *row) bool {
 		c.p.blocks = c.p.blocks || in.computed == isSoftDeleted
 		r.inputs = append(r.inputs, in)
 	}
+	if !c.callable(r) {
+		return false
+	}
 	r.lasts = len(r.inputs) > 0 && !slices.ContainsFunc(r.inputs, func(in *reader) bool { return in.computed != isSoftDeleted })
 	if err := r.simplify(); err != nil {
 		c.problem(lockstep.CodeMapInvalid, r.name+" "+err.Error())
@@ -226,6 +231,37 @@ func (c *compiler) source(r *row) bool {
 		c.p.sources = appendReaders(c.p.sources, r.inputs)
 	}
 	return true
+}
+
+// callable refuses functions that cannot work where the row has them: they would give nothing, or fail for each object.
+func (c *compiler) callable(r *row) bool {
+	switch {
+	case r.program.Calls("DefaultDomain") && c.options.DefaultDomain == "":
+		c.problem(lockstep.CodeMapInvalid, r.name+": DefaultDomain() has no value here, since the tenant has no default domain; write the domain as a text, such as \"acme.example\"")
+	case r.program.Calls("SelectUniqueValue") && !c.searchable(r.name):
+		c.problem(lockstep.CodeMapInvalid, r.name+": SelectUniqueValue has to ask the target who has a value, and it cannot search by "+r.name+"; it can by "+strings.Join(c.options.Searchable, ", "))
+	case r.program.Calls("SelectUniqueValue") && r.multi:
+		c.problem(lockstep.CodeMapInvalid, r.name+": SelectUniqueValue is for an attribute with a single value")
+	default:
+		return true
+	}
+	return false
+}
+
+// searchable reports whether the target can search by the path, or whether that is not known.
+func (c *compiler) searchable(name string) bool {
+	found := c.options.Searchable == nil
+	for _, s := range c.options.Searchable {
+		p, err := filter.ParsePath(s)
+		if err != nil {
+			continue
+		}
+		if c.target != nil {
+			p, _ = c.target.Canonical(p)
+		}
+		found = found || strings.EqualFold(p.String(), name)
+	}
+	return found
 }
 
 // appendReaders appends those that read what none of the list does.
@@ -256,19 +292,8 @@ func (c *compiler) add(r row, attribute *scim.Attribute) {
 
 // matching checks that objects can be found by the row's target.
 func (c *compiler) matching(r row) {
-	searchable := c.options.Searchable == nil
-	for _, s := range c.options.Searchable {
-		p, err := filter.ParsePath(s)
-		if err != nil {
-			continue
-		}
-		if c.target != nil {
-			p, _ = c.target.Canonical(p)
-		}
-		searchable = searchable || strings.EqualFold(p.String(), r.name)
-	}
 	switch {
-	case !searchable:
+	case !c.searchable(r.name):
 		c.problem(lockstep.CodeMapInvalid, "the target cannot search by "+r.name+", so it cannot be matched by; it can by "+strings.Join(c.options.Searchable, ", "))
 	case r.volatile():
 		c.problem(lockstep.CodeMapSyntax, r.name+" is matched by, so its value must not change from one evaluation to the next")

@@ -1,0 +1,70 @@
+package rule_test
+
+import (
+	"strings"
+	"testing"
+
+	"lockstep"
+	"lockstep/rule"
+	"lockstep/scim"
+)
+
+// TestValidate: what cannot work is refused when it is set, with a sentence that says why.
+func TestValidate(t *testing.T) {
+	user := map[string]*scim.Type{"User": scim.UserType()}
+	function := func(target, expression string) rule.Mapping {
+		return rule.Mapping{Target: target, Source: &rule.MappingSource{Type: rule.FromFunction, Expression: expression}}
+	}
+	match := rule.Mapping{Target: "userName", Match: 1, Source: &rule.MappingSource{Type: rule.FromAttribute, Expression: "[userName]"}}
+	one := func(source, target string, scope string, more ...rule.Mapping) rule.ObjectMapping {
+		m := rule.ObjectMapping{Name: source + " to " + target, Enabled: true, Source: source, Target: target, Attributes: append([]rule.Mapping{match}, more...)}
+		if scope != "" {
+			m.Scope.Groups = []rule.FilterGroup{{Clauses: []rule.Clause{{Attribute: scope, Operator: "EQUALS", Operand: rule.Operand{Values: []string{"mars"}}}}}}
+		}
+		return m
+	}
+	off := one("User", "User", "")
+	off.Enabled = false
+	outbound, inbound := rule.Systems{Source: user}, rule.Systems{Target: user}
+	for _, c := range []struct {
+		what   string
+		rules  []rule.ObjectMapping
+		known  rule.Systems
+		code   lockstep.Code
+		detail string // part of the first fault; "" is none
+	}{
+		{"as it should be", []rule.ObjectMapping{one("User", "urn:x:2.0:User", "title", function("nickName", "[displayName]"))}, outbound, "", ""},
+		{"a misspelt source", []rule.ObjectMapping{one("User", "User", "", function("nickName", "[dispalyName]"))}, outbound, lockstep.CodeMapUnknown, "displayName"},
+		{"of an unknown source anything goes", []rule.ObjectMapping{one("User", "User", "region", function("nickName", "[dispalyName]"))}, inbound, "", ""},
+		{"a misspelt target", []rule.ObjectMapping{one("User", "User", "", function("nickNmae", "[displayName]"))}, inbound, lockstep.CodeMapUnknown, "nickName"},
+		{"a scope that nobody can be in", []rule.ObjectMapping{one("User", "User", "region")}, outbound, lockstep.CodeMapUnknown, `no attribute "region"`},
+		{"two for one type", []rule.ObjectMapping{one("User", "User", ""), one("urn:x:2.0:User", "User", "")}, outbound, lockstep.CodeMapInvalid, "both for objects of type User"},
+		{"one of two is disabled", []rule.ObjectMapping{off, one("User", "User", "")}, outbound, "", ""},
+		{"a default domain that nobody set", []rule.ObjectMapping{one("User", "User", "", function("nickName", `Join("@", [userName], DefaultDomain())`))}, rule.Systems{}, lockstep.CodeMapInvalid, "DefaultDomain() has no value"},
+		{
+			"a default domain", []rule.ObjectMapping{one("User", "User", "", function("nickName", `Join("@", [userName], DefaultDomain())`))},
+			rule.Systems{DefaultDomain: "acme.example"}, "", "",
+		},
+		{
+			"unique where nobody can ask", []rule.ObjectMapping{one("User", "User", "", function("nickName", `SelectUniqueValue([userName], [displayName])`))},
+			rule.Systems{Searchable: map[string][]string{"User": {"userName"}}}, lockstep.CodeMapInvalid, "cannot search by nickName",
+		},
+		{
+			"unique among several", []rule.ObjectMapping{one("User", "User", "", function("roles", `SelectUniqueValue([userName], [displayName])`))},
+			inbound, lockstep.CodeMapInvalid, "single value",
+		},
+		{
+			"unique", []rule.ObjectMapping{one("User", "User", "", function("nickName", `SelectUniqueValue([userName], [displayName])`))},
+			rule.Systems{Target: user, Searchable: map[string][]string{"User": {"userName", "nickname"}}}, "", "",
+		},
+	} {
+		faults := rule.Validate(rule.Rules{Objects: c.rules}, c.known)
+		switch {
+		case c.detail == "" && len(faults) > 0:
+			t.Errorf("%s: %v", c.what, faults)
+		case c.detail == "":
+		case len(faults) != 1 || lockstep.CodeOf(faults[0].Err) != c.code || !strings.Contains(faults[0].Err.Error(), c.detail):
+			t.Errorf("%s: %v, want %s with %q", c.what, faults, c.code, c.detail)
+		}
+	}
+}
