@@ -100,7 +100,7 @@ func (p *rows) next() (record, error) {
 		case err != nil:
 			return record{}, err
 		case v == unclosed && !p.finished():
-			return record{}, p.truncated("a quoted cell")
+			return record{}, p.truncated("a quoted cell", p.line)
 		case v != complete:
 			return p.broken(v, v.String())
 		case n == 0:
@@ -109,7 +109,7 @@ func (p *rows) next() (record, error) {
 			p.take(n)
 			continue
 		case !p.ended && len(p.cells) < p.least:
-			return record{}, p.truncated("a row")
+			return record{}, p.truncated("a row", p.line)
 		}
 		raw := p.buf[p.pos : p.pos+n]
 		r := record{line: p.line, lines: p.breaks(raw), raw: raw, sure: len(p.cells)}
@@ -253,7 +253,7 @@ func (p *rows) broken(v verdict, fault string) (record, error) {
 		}
 		if len(raw) == 0 {
 			if v == unclosed {
-				return r, p.truncated("a quoted cell")
+				return r, p.truncated("a quoted cell", r.line)
 			}
 			break
 		}
@@ -336,6 +336,6 @@ func (p *rows) lineAt(n int) ([]byte, error) {
 	}
 }
 
-func (p *rows) truncated(what string) error {
-	return &lockstep.Error{Code: lockstep.CodeSourceTruncated, Detail: fmt.Sprintf("It ends inside of %s, in line %d: it was not written to its end.", what, p.line)}
+func (p *rows) truncated(what string, line int) error {
+	return &lockstep.Error{Code: lockstep.CodeSourceTruncated, Detail: fmt.Sprintf("It ends inside of %s, in line %d: it was not written to its end.", what, line)}
 }
