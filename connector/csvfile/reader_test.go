@@ -1,6 +1,7 @@
 package csvfile
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -275,6 +276,21 @@ func TestPageError(t *testing.T) {
 		if err != mine || calls != n+1 { //nolint:errorlint // as it is
 			t.Errorf("%v after %d pages", err, calls)
 		}
+	}
+}
+
+// TestPassEndsWithItsContext checks that no page follows the end of the context.
+func TestPassEndsWithItsContext(t *testing.T) {
+	_, f := reader(t, "people.csv", people(1203))
+	ctx, cancel := context.WithCancel(t.Context())
+	calls := 0
+	err := f.Read(ctx, connection.Read{Type: connection.UserType}, func(connection.ReadPage) error {
+		calls++
+		cancel()
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) || calls != 1 {
+		t.Errorf("%v after %d pages", err, calls)
 	}
 }
 

@@ -92,11 +92,10 @@ func (f *Reader) unsettled(name string, s sighting, asked bool, last uint64) tim
 		return 0
 	}
 	wait := settleTime - quiet
-	if age := now.Sub(s.modified); asked && age >= 0 {
-		if age >= settleTime {
-			return 0
-		}
-		wait = min(wait, settleTime-age)
+	if age := now.Sub(s.modified); asked && age >= settleTime {
+		return 0
+	} else if asked {
+		wait = min(wait, settleTime-age) // a time to come says nothing
 	}
 	if last != 0 && s.inode != last && !f.beingWritten(name) {
 		wait = min(wait, max(0, renameTime-quiet))

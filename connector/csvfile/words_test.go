@@ -94,6 +94,13 @@ func TestEncodings(t *testing.T) {
 			}
 		})
 	}
+	last := &profile{}
+	if _, err := last.Write([]byte("id\nZo\xe9")); err != nil {
+		t.Error(err)
+	}
+	if c, ok := last.charset(); c.name != "windows-1252" || !ok {
+		t.Errorf("a last byte that begins a character is taken for %q", c.name)
+	}
 	_, f := reader(t, "people.csv", "id,Gr\xf6\xdfe\n"+strings.Repeat("1,é\n", 5))
 	if _, err := pages(t, f, connection.Read{Type: connection.UserType}); lockstep.CodeOf(err) != lockstep.CodeSourceMalformed {
 		t.Errorf("a header that is no UTF-8: %v", err)
