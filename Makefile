@@ -1,13 +1,14 @@
 # `make` or `make help` prints what there is. Everything but `test` needs Go only; `test` says what it installs.
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fuzz bench docs screenshots clean
+.PHONY: help build test soak lint fuzz bench docs screenshots clean
 
 FUZZTIME ?= 30s
 PEOPLE   ?= 10000
 GROUPS   ?= 200
 LATENCY  ?= 20ms
 OUT      ?= bin
+LOG      ?= soak.log
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +18,10 @@ build: ## a static binary in bin/
 
 test: ## everything that CI runs: form, vet, all tests (TESTFLAGS='-run X' narrows)
 	./test.sh
+
+soak: ## hours: every pair of a target's quirks; what LOG (soak.log) says has passed is not run again
+	go test ./e2e/hostile -count=1 -timeout 0 -v -run '^TestPairs$$' -all-pairs -resume '$(abspath $(LOG))' >>'$(LOG)' 2>&1 \
+	  || { grep -E '^ *--- FAIL' '$(LOG)'; exit 1; }
 
 lint: ## golangci-lint and govulncheck at their pinned versions (minutes, the first time)
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...

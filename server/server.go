@@ -42,12 +42,13 @@ type Config struct {
 	SQLite   string // path of the database file
 	Postgres string // or a connection string
 	Key      store.Key
-	Files    string         // folder that file sources may read
-	Allow    []netip.Prefix // private networks that connectors may reach
-	Local    string         // token that may do everything; "" is none
-	NoWork   bool           // leave the queue to other nodes; only on PostgreSQL
-	Notice   string         // shown on top of every page of the console
-	Version  string         // what the program says of itself
+	Files    string                                                               // folder that file sources may read
+	Allow    []netip.Prefix                                                       // private networks that connectors may reach
+	Connect  func(ctx context.Context, network, address string) (net.Conn, error) // in place of the network, see web.Dialer
+	Local    string                                                               // token that may do everything; "" is none
+	NoWork   bool                                                                 // leave the queue to other nodes; only on PostgreSQL
+	Notice   string                                                               // shown on top of every page of the console
+	Version  string                                                               // what the program says of itself
 	SCIM     SCIM
 	Keep     Keep
 	Log      *slog.Logger // slog.Default when nil
@@ -91,7 +92,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	jobs := n.db.Provision()
 	n.engine = &provision.Engine{
 		Store: jobs, Directory: &hub.Connector{Store: n.db, Schemas: n.db.Schemas}, Log: c.Log,
-		Connect: &systems{store: jobs, files: n.files, dialer: &web.Dialer{Allow: c.Allow}, log: c.Log},
+		Connect: &systems{store: jobs, files: n.files, dialer: &web.Dialer{Allow: c.Allow, Connect: c.Connect}, log: c.Log},
 	}
 	if n.queue, err = newQueue(n, jobs); err != nil {
 		return nil, err

@@ -58,13 +58,17 @@ const (
 	hanging
 )
 
-// patient waits as long as a slow page takes. It reports false when the peer has not waited.
+// patient waits as long as a request takes. It reports false when the peer has not waited.
 func (t *Target) patient(q request) bool {
-	if t.Quirks.SlowPages == 0 || q.Method != http.MethodGet || len(q.parts) != 1 || q.parts[0] != "Users" && q.parts[0] != "Groups" {
+	wait := t.Quirks.Latency
+	if q.Method == http.MethodGet && len(q.parts) == 1 && (q.parts[0] == "Users" || q.parts[0] == "Groups") {
+		wait += t.Quirks.SlowPages
+	}
+	if wait == 0 {
 		return true
 	}
 	select {
-	case <-time.After(t.Quirks.SlowPages):
+	case <-time.After(wait):
 		return true
 	case <-q.Context().Done():
 		return false

@@ -202,10 +202,15 @@ func Compare(want, got Holdings) []string {
 		case !isG:
 			out = append(out, "group "+name+": is not there")
 		case !slices.Equal(w, g):
-			out = append(out, fmt.Sprintf("group %s: has %q, not %q", name, g, w))
+			out = append(out, fmt.Sprintf("group %s: lacks %q, has %q beside", name, missing(w, g), missing(g, w)))
 		}
 	}
 	return out
+}
+
+// missing is what of one list the other lacks.
+func missing(of, in []string) []string {
+	return slices.DeleteFunc(slices.Clone(of), func(s string) bool { return slices.Contains(in, s) })
 }
 
 func both[V any](a, b map[string]V) []string {

@@ -9,6 +9,8 @@ import (
 // Quirks is how a target departs from what it should be. The zero Quirks is a target without fault that keeps user names and
 // the names of groups unique, pages by index, and shows at once what it has.
 type Quirks struct {
+	Latency time.Duration // of every request
+
 	// Lists.
 	SlowPages   time.Duration // each page of a list takes so long
 	PageSize    int           // objects in a page at most; 0 is 100

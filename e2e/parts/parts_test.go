@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -184,5 +185,26 @@ func TestNeedSkipsOnlyOutsideCI(t *testing.T) {
 		if Need(m, "sh"); m.verdict != "found" {
 			t.Errorf("CI=%q: sh %s", ci, m.verdict)
 		}
+	}
+}
+
+// TestSkipPassed: what has passed is skipped, what has failed or has a longer name is not.
+func TestSkipPassed(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	text := "=== RUN   TestSkipPassed\n    resume.go:27: passed: TestSkipPassed/one\n    x.go:1: two failed\n    resume.go:27: passed: TestSkipPassed/three_more\n"
+	if err := os.WriteFile(log, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ran := map[string]bool{}
+	for _, name := range []string{"one", "two", "three"} {
+		t.Run(name, func(t *testing.T) {
+			SkipPassed(t, "")
+			SkipPassed(t, log+".not-there")
+			SkipPassed(t, log)
+			ran[name] = true
+		})
+	}
+	if ran["one"] || !ran["two"] || !ran["three"] {
+		t.Errorf("ran %v", ran)
 	}
 }
