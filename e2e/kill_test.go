@@ -156,11 +156,17 @@ func oneLife(h *home, tr *trap, random *rand.Rand) {
 	p.kill()
 }
 
-// atRest waits until the app's cycle has ended and nothing is open.
+// atRest waits until the cycle of the app called target has ended and nothing is open.
 func atRest(h *home) {
 	h.t.Helper()
+	h.atRest("target")
+}
+
+// atRest waits until the app's cycle has ended and nothing is open.
+func (h *home) atRest(app string) {
+	h.t.Helper()
 	eventually(h.t, time.Minute, func() (bool, string) {
-		var app struct {
+		var view struct {
 			Job struct {
 				State string
 				Cycle *struct {
@@ -169,8 +175,8 @@ func atRest(h *home) {
 				}
 			}
 		}
-		h.read(&app, "app", "show", "target")
-		return app.Job.State == "active" && (app.Job.Cycle == nil || app.Job.Cycle.Ended != nil), fmt.Sprintf("%+v", app.Job)
+		h.read(&view, "app", "show", app)
+		return view.Job.State == "active" && (view.Job.Cycle == nil || view.Job.Cycle.Ended != nil), fmt.Sprintf("%+v", view.Job)
 	})
 }
 
