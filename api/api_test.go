@@ -64,7 +64,7 @@ func newWorld(t *testing.T) *world {
 	var template api.Template
 	w.must(json.Unmarshal(csvfile.Template(), &template))
 	w.operator = &operate.Operator{
-		Directory: w.db, Jobs: jobs, Settings: jobs, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Engine: w.engine, Schemas: w.db.Schemas,
+		Directory: w.db, Jobs: jobs, Settings: jobs, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db, Engine: w.engine, Schemas: w.db.Schemas,
 		SCIM: seen{db: w.db}, Local: localToken,
 		Gallery: []operate.Template{template.Domain(), {
 			Kind: "nowhere", Name: "Nowhere", Direction: provision.Outbound, Rules: rule.Rules(template.Rules),
@@ -444,9 +444,13 @@ func TestWatchAndExport(t *testing.T) {
 	w.must(err)
 	enough := errors.New("enough")
 	var names []string
+	ran, inStep := false, false
 	err = w.admin.Watch(ctx, "company", func(e api.Event) error {
 		switch {
-		case e.Job != nil && e.Job.Cycle == nil && len(names) == 0:
+		case e.Job != nil && e.Job.Standing.Value == operate.InStep:
+			inStep = true
+		case e.Job != nil && !ran:
+			ran = true
 			for more := true; more; {
 				turn, err := w.engine.Slice(ctx, tenants[0].ID, j.ID)
 				w.must(err)
@@ -459,8 +463,8 @@ func TestWatchAndExport(t *testing.T) {
 		}
 		return nil
 	})
-	if !errors.Is(err, enough) {
-		t.Fatalf("watching ended with %v after %v", err, names)
+	if !errors.Is(err, enough) || !inStep {
+		t.Fatalf("watching ended with %v after %v, in step %v", err, names, inStep)
 	}
 	var out bytes.Buffer
 	w.must(w.admin.Export(ctx, "company", api.LogQuery{State: "done"}, &out))

@@ -40,16 +40,19 @@ func (s *Server) listApps(ctx context.Context, p operate.Principal, _ *struct{})
 	if err != nil {
 		return list[App]{}, err
 	}
-	jobs, err := s.Operator.ListJobs(ctx, p)
-	return mapped(apps, "", func(a directory.App) App { return withJob(a, jobs) }), err
+	out := listOf[App](nil)
+	jobs, err := s.listJobs(ctx, p, nil)
+	for _, a := range apps {
+		out.Items = append(out.Items, withJob(a, jobs.Items))
+	}
+	return out, err
 }
 
-func withJob(a directory.App, jobs []provision.Job) App {
+func withJob(a directory.App, jobs []Job) App {
 	v := appOf(a)
-	for _, j := range jobs {
-		if j.App == a.ID && j.Direction == provision.Outbound {
-			view := jobOf(j)
-			v.Job = &view
+	for i := range jobs {
+		if jobs[i].App == a.ID && jobs[i].Direction == string(provision.Outbound) {
+			v.Job = &jobs[i]
 		}
 	}
 	return v
@@ -60,8 +63,8 @@ func (s *Server) getApp(ctx context.Context, p operate.Principal, in *AppPath) (
 	if err != nil {
 		return App{}, err
 	}
-	jobs, err := s.Operator.ListJobs(ctx, p)
-	return withJob(a, jobs), err
+	jobs, err := s.listJobs(ctx, p, nil)
+	return withJob(a, jobs.Items), err
 }
 
 // NewSystem is what adds an app or a source.
@@ -86,11 +89,11 @@ func (s *Server) deleteApp(ctx context.Context, p operate.Principal, in *AppPath
 }
 
 func (s *Server) listSources(ctx context.Context, p operate.Principal, _ *struct{}) (list[Job], error) {
-	jobs, err := s.Operator.ListJobs(ctx, p)
+	jobs, err := s.listJobs(ctx, p, nil)
 	out := listOf[Job](nil)
-	for _, j := range jobs {
-		if j.Direction == provision.Inbound {
-			out.Items = append(out.Items, jobOf(j))
+	for _, j := range jobs.Items {
+		if j.Direction == string(provision.Inbound) {
+			out.Items = append(out.Items, j)
 		}
 	}
 	return out, err
@@ -98,7 +101,7 @@ func (s *Server) listSources(ctx context.Context, p operate.Principal, _ *struct
 
 func (s *Server) createSource(ctx context.Context, p operate.Principal, in *struct{ Body NewSystem }) (Job, error) {
 	j, err := s.Operator.AddSource(ctx, p, operate.NewSystem(in.Body))
-	return jobOf(j), err
+	return s.standing(ctx, p, j, err)
 }
 
 func (s *Server) deleteSource(ctx context.Context, p operate.Principal, in *JobPath) error {

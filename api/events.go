@@ -89,7 +89,8 @@ type watcher struct {
 	job       lockstep.JobID
 	actions   bool
 	send      sse.Sender
-	last      Job
+	last      Job // without its standing
+	standing  *operate.State
 	newest    []provision.Cycle                      // the newest, or none
 	sent      map[lockstep.ActionID]plan.ActionState // as it was sent, of the newest rows
 }
@@ -111,8 +112,13 @@ func (w *watcher) look(ctx context.Context) error {
 		return nil
 	}
 	w.last, w.newest = now, newest
-	if !shown {
-		if err := w.send.Data(now); err != nil {
+	full, err := w.server.standing(ctx, w.principal, stored, nil)
+	if err != nil {
+		return err
+	}
+	if !shown || !reflect.DeepEqual(full.Standing, w.standing) {
+		w.standing = full.Standing
+		if err := w.send.Data(full); err != nil {
 			return err
 		}
 	}

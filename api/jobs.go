@@ -32,12 +32,34 @@ type JobPath struct {
 
 func (s *Server) listJobs(ctx context.Context, p operate.Principal, _ *struct{}) (list[Job], error) {
 	all, err := s.Operator.ListJobs(ctx, p)
-	return mapped(all, "", jobOf), err
+	if err != nil {
+		return list[Job]{}, err
+	}
+	out := listOf[Job](nil)
+	for _, j := range all {
+		v, err := s.standing(ctx, p, j, nil)
+		if err != nil {
+			return out, err
+		}
+		out.Items = append(out.Items, v)
+	}
+	return out, nil
+}
+
+// standing is jobOf with how the job stands. It takes the error of reading the job on, for the end of a function.
+func (s *Server) standing(ctx context.Context, p operate.Principal, j provision.Job, err error) (Job, error) {
+	if err != nil {
+		return Job{}, err
+	}
+	v := jobOf(j)
+	state, err := s.Operator.State(ctx, p, j)
+	v.Standing = &state
+	return v, err
 }
 
 func (s *Server) getJob(ctx context.Context, p operate.Principal, in *JobPath) (Job, error) {
 	j, err := s.Operator.Job(ctx, p, in.Job)
-	return jobOf(j), err
+	return s.standing(ctx, p, j, err)
 }
 
 // JobPatch changes what is given.
@@ -58,7 +80,7 @@ func (s *Server) patchJob(ctx context.Context, p operate.Principal, in *struct {
 		c.Manual = &manual
 	}
 	j, err := s.Operator.ChangeJob(ctx, p, in.Job, c)
-	return jobOf(j), err
+	return s.standing(ctx, p, j, err)
 }
 
 // ConnectionChange sets what is given; an empty value removes a setting or a secret.
@@ -73,7 +95,7 @@ func (s *Server) putConnection(ctx context.Context, p operate.Principal, in *str
 },
 ) (Job, error) {
 	j, err := s.Operator.SetConnection(ctx, p, in.Job, operate.ConnectionChange(in.Body))
-	return jobOf(j), err
+	return s.standing(ctx, p, j, err)
 }
 
 // TestResult is the outcome of a connection test.
@@ -129,5 +151,5 @@ func (s *Server) putPolicy(ctx context.Context, p operate.Principal, in *struct 
 },
 ) (Job, error) {
 	j, err := s.Operator.SetPolicy(ctx, p, in.Job, in.Body.domain())
-	return jobOf(j), err
+	return s.standing(ctx, p, j, err)
 }

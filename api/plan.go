@@ -31,12 +31,13 @@ type Plan struct {
 	Problems int              `json:"problems" doc:"People for whom something cannot be done."`
 	Actions  []Action         `json:"actions" doc:"The first of them, at most limit."`
 	More     int              `json:"more" doc:"How many were left out."`
+	Standing operate.State    `json:"standing" doc:"How the job stands with this plan, in words."`
 }
 
 func planOf(p operate.Plan) Plan {
 	v := Plan{
 		Preview: p.Preview, Counts: p.Counts, Kinds: map[string]int{}, Held: p.Held, Problems: p.Problems, More: p.More,
-		Actions: mapped(p.Rows, "", actionOf).Items,
+		Actions: mapped(p.Rows, "", actionOf).Items, Standing: p.State,
 	}
 	if p.Cycle != nil {
 		c := cycleOf(*p.Cycle)
@@ -88,7 +89,7 @@ func (s *Server) discard(ctx context.Context, p operate.Principal, in *struct {
 
 func (s *Server) run(ctx context.Context, p operate.Principal, in *JobPath) (Job, error) {
 	j, err := s.Operator.Run(ctx, p, in.Job)
-	return jobOf(j), err
+	return s.standing(ctx, p, j, err)
 }
 
 // HeldDecision approves or rejects held actions, by id or all of them.

@@ -8,6 +8,7 @@ import (
 	"lockstep"
 	"lockstep/audit"
 	"lockstep/directory"
+	"lockstep/operate"
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
@@ -91,7 +92,8 @@ type Job struct {
 	Direction  string         `json:"direction" enum:"inbound,outbound"`
 	App        lockstep.AppID `json:"app,omitempty"`
 	Mode       string         `json:"mode" enum:"auto,manual" doc:"In mode manual a plan waits for apply."`
-	State      string         `json:"state" enum:"active,paused,quarantined"`
+	State      string         `json:"state" enum:"active,paused,quarantined" doc:"What it may do."`
+	Standing   *operate.State `json:"standing,omitempty" doc:"How it stands, in words, and what a command that shows it ends with."`
 	Code       lockstep.Code  `json:"code,omitempty" doc:"Why it is quarantined."`
 	Detail     string         `json:"detail,omitempty"`
 	Hint       string         `json:"hint,omitempty"`

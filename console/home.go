@@ -53,7 +53,11 @@ func (s *Server) homeView(ctx context.Context, v visit) (homeView, error) {
 }
 
 func (s *Server) homeRow(ctx context.Context, p operate.Principal, j provision.Job) (homeRow, error) {
-	r := homeRow{job: jobOf(j, s.now()), Href: jobHref(j.Slug)}
+	view, err := s.jobView(ctx, p, j)
+	r := homeRow{job: view, Href: jobHref(j.Slug)}
+	if err != nil {
+		return r, err
+	}
 	last := j.Cycle
 	if last == nil {
 		cycles, err := s.Operator.Cycles(ctx, p, string(j.ID), 1)
@@ -73,7 +77,6 @@ func (s *Server) homeRow(ctx context.Context, p operate.Principal, j provision.J
 		return r, err
 	}
 	r.Held = len(h.Rows)
-	r.holds(r.Held)
 	needs, _, err := s.problems(ctx, p, j)
 	for _, g := range needs {
 		r.Needs += g.N

@@ -68,14 +68,16 @@ func (s *Server) overview(w http.ResponseWriter, r *http.Request, v visit) error
 
 // overviewView reads everything of the page.
 func (s *Server) overviewView(ctx context.Context, p operate.Principal, j provision.Job, f logFilter) (v overviewView, err error) {
-	v.Job, v.Href = jobOf(j, s.now()), jobHref(j.Slug)
+	v.Href = jobHref(j.Slug)
+	if v.Job, err = s.jobView(ctx, p, j); err != nil {
+		return v, err
+	}
 	if err := s.cycles(ctx, p, j, &v); err != nil {
 		return v, err
 	}
 	if v.Held, err = s.held(ctx, p, j); err != nil {
 		return v, err
 	}
-	v.Job.holds(len(v.Held.Rows))
 	if v.Needs, v.Heals, err = s.problems(ctx, p, j); err != nil {
 		return v, err
 	}
@@ -270,7 +272,8 @@ func (o *overviewStream) progress(j provision.Job, moved bool, now time.Time) ([
 	view := o.last
 	p := progressOf(j.Slug, *j.Cycle)
 	view.Cycle, view.Job = &p, jobOf(j, now)
-	view.Job.holds(len(view.Held.Rows))
+	at := operate.StateOf(operate.Facts{Job: j, Now: now})
+	view.Job.State, view.Job.Says = badge(at), at.Says
 	o.timed(&view, now)
 	if reflect.DeepEqual(view.Cycle, o.last.Cycle) {
 		return nil, nil

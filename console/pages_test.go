@@ -192,7 +192,7 @@ func TestHome(t *testing.T) {
 	}
 	a.has("a", "People")
 	w.applied(b)
-	if row := b.get("/").has("li", "Cisco Webex"); !strings.Contains(row.text, "In step") || !strings.Contains(row.text, "1 failing") {
+	if row := b.get("/").has("li", "Cisco Webex"); !strings.Contains(row.text, "Some failing") || !strings.Contains(row.text, "1 failing") {
 		t.Errorf("the app's row says %q", row.text)
 	}
 	empty := lockstepTenant(w)

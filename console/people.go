@@ -99,7 +99,11 @@ func (s *Server) jobPeople(w http.ResponseWriter, r *http.Request, v visit) erro
 	if err != nil {
 		return err
 	}
-	view := jobPeopleView{Job: jobOf(j, s.now()), Href: jobHref(j.Slug), Show: q.Get("show"), Paged: q.Get("after") != ""}
+	job, err := s.jobView(r.Context(), v.who, j)
+	if err != nil {
+		return err
+	}
+	view := jobPeopleView{Job: job, Href: jobHref(j.Slug), Show: q.Get("show"), Paged: q.Get("after") != ""}
 	known := false
 	for _, c := range shows {
 		known = known || c.Name == view.Show

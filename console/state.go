@@ -2,8 +2,10 @@ package console
 
 import (
 	"cmp"
+	"context"
 	"time"
 
+	"lockstep/operate"
 	"lockstep/provision"
 )
 
@@ -34,6 +36,7 @@ type job struct {
 	Settings []setting
 	Secrets  []string
 	State    state
+	Says     string   // the state in a sentence
 	Problem  *failure // why it is stopped
 	Retry    time.Time
 	Manual   bool
@@ -46,19 +49,12 @@ type job struct {
 
 type setting struct{ Name, Value string }
 
-// holds says that the job waits for a decision, when nothing else is to be said of it.
-func (j *job) holds(n int) {
-	if n > 0 && j.State.Tone == good {
-		j.State = state{"Holds changes for you", "eye", warn}
-	}
-}
-
 // kindNames are the kinds of connection in words.
 var kindNames = map[string]string{"csvfile": "CSV files", "ldap": "LDAP directory", "entra": "Microsoft Entra ID", "scimapp": "SCIM 2.0", "webex": "Webex"}
 
 func jobOf(j provision.Job, now time.Time) job {
 	v := job{
-		Slug: j.Slug, Name: cmp.Or(j.Name, j.Slug), Inbound: j.Direction == provision.Inbound, State: stateOf(j, now),
+		Slug: j.Slug, Name: cmp.Or(j.Name, j.Slug), Inbound: j.Direction == provision.Inbound,
 		Kind: cmp.Or(kindNames[j.Connection.Kind], j.Connection.Kind), Secrets: j.Connection.Secrets,
 		Manual: j.Manual, Paused: j.State == provision.Paused, NextRun: j.NextRun, Interval: j.Policy.Interval,
 	}
@@ -76,38 +72,30 @@ func jobOf(j provision.Job, now time.Time) job {
 	return v
 }
 
-// stateOf puts what a job is doing in words. What stops it comes before what it does.
-func stateOf(j provision.Job, now time.Time) state {
-	switch {
-	case j.State == provision.Paused:
-		return state{"Paused", "pause", calm}
-	case j.State == provision.Quarantined:
-		return state{"Stopped, needs you", "alert", bad}
-	case j.Cycle != nil && j.Cycle.Phase == provision.Review:
-		return state{"Plan waits for you", "eye", warn}
-	case j.Code != "" && j.NotBefore.After(now):
-		return state{"Waiting to try again", "retry", warn}
-	case j.Cycle != nil:
-		return state{phaseWord(j.Cycle.Phase), "busy", busy}
-	case !j.NextRun.IsZero() && !j.NextRun.After(now):
-		return state{"Starting", "busy", busy}
-	case j.Cursor == "":
-		return state{"Has not run yet", "circle", calm}
+// badge shows a state: its word with a sign and a tone.
+func badge(v operate.State) state {
+	switch v.Value {
+	case operate.Paused:
+		return state{v.Word, "pause", calm}
+	case operate.Quarantined:
+		return state{v.Word, "alert", bad}
+	case operate.InReview, operate.HeldBack:
+		return state{v.Word, "eye", warn}
+	case operate.Retrying, operate.Failing, operate.Partial:
+		return state{v.Word, "retry", warn}
+	case operate.Working, operate.Behind, operate.Pending:
+		return state{v.Word, "busy", busy}
+	case operate.InStep:
+		return state{v.Word, "check", good}
+	case operate.Unread:
 	}
-	return state{"In step", "check", good}
+	return state{v.Word, "circle", calm}
 }
 
-func phaseWord(p provision.Phase) string {
-	switch p {
-	case provision.Listing:
-		return "Reading the application"
-	case provision.Applying:
-		return "Applying"
-	case provision.Review:
-		return "Plan waits for you"
-	case provision.Ended:
-		return "Ended"
-	case provision.Reading, provision.Sweeping, provision.Ranking:
-	}
-	return "Planning"
+// jobView is a job with how it stands.
+func (s *Server) jobView(ctx context.Context, p operate.Principal, j provision.Job) (job, error) {
+	v := jobOf(j, s.now())
+	at, err := s.Operator.State(ctx, p, j)
+	v.State, v.Says = badge(at), at.Says
+	return v, err
 }

@@ -37,6 +37,7 @@ type Operator struct {
 	Tenants   Tenants
 	Tokens    Tokens
 	Notes     Notes
+	Standings Standings
 	Sessions  *session.Gate                                                              // of the console; nil is no console
 	Schemas   func(ctx context.Context, t lockstep.TenantID) (*directory.Schemas, error) // those of a tenant's own; nil is none
 	SCIM      SCIM                                                                       // nil is no SCIM endpoint

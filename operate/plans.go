@@ -23,6 +23,7 @@ type Plan struct {
 	Problems int
 	Rows     []plan.Action // the first of them
 	More     int           // how many were left out
+	State    State         // how the job stands with this plan
 }
 
 // Plan plans a job. In mode manual the plan takes the place of one that waits already and is kept for Apply; else it is a
@@ -35,20 +36,32 @@ func (o *Operator) Plan(ctx context.Context, p Principal, name string, limit int
 	if err != nil {
 		return Plan{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
+	short, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
+	made, err := o.planned(short, p, j, limit)
+	if err != nil {
+		return made, err
+	}
+	if made.Job, err = o.job(ctx, p.Tenant, string(j.ID)); err != nil {
+		return made, err
+	}
+	made.State, err = o.State(ctx, p, made.Job)
+	return made, err
+}
+
+func (o *Operator) planned(ctx context.Context, p Principal, j provision.Job, limit int) (Plan, error) {
 	if !j.Manual {
 		return o.preview(ctx, p, j, limit)
 	}
 	cycle, err := o.newReview(ctx, p, j)
 	if err != nil || cycle == nil {
-		return Plan{Job: j, Kinds: map[rule.Kind]int{}}, err
+		return Plan{Kinds: map[rule.Kind]int{}}, err
 	}
 	return o.Review(ctx, p, j, *cycle, plan.ActionQuery{Limit: limit})
 }
 
 func (o *Operator) preview(ctx context.Context, p Principal, j provision.Job, limit int) (Plan, error) {
-	out := Plan{Job: j, Preview: true, Kinds: map[rule.Kind]int{}}
+	out := Plan{Preview: true, Kinds: map[rule.Kind]int{}}
 	var err error
 	out.Counts, err = o.Engine.Preview(ctx, p.Tenant, j.ID, func(a plan.Action) error {
 		switch {

@@ -107,7 +107,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	}
 	n.scim = newSCIM(n.db, c)
 	n.operator = &operate.Operator{
-		Directory: n.db, Jobs: jobs, Settings: jobs, Engine: n.engine, Tenants: n.db, Tokens: Tokens{n.db}, Notes: n.db, Sessions: n.sessions(),
+		Directory: n.db, Jobs: jobs, Settings: jobs, Engine: n.engine, Tenants: n.db, Tokens: Tokens{n.db}, Notes: n.db, Standings: n.db, Sessions: n.sessions(),
 		Schemas: n.db.Schemas, SCIM: n.scim, Gallery: gallery, Address: n.browsed, Wake: n.queue.Wake, Local: c.Local,
 	}
 	n.scim.standing = n.operator.Standing

@@ -91,21 +91,21 @@ func (appListCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	return showList(c, all, "No apps yet. Add one: lockstep app add webex", "APP NAME MODE STATE PHASE", func(a api.App) []string {
-		mode, state, phase := "–", "–", "–"
+	return showList(c, all, "No apps yet. Add one: lockstep app add webex", "APP NAME MODE STATE", func(a api.App) []string {
+		mode, state := "–", "–"
 		if a.Job != nil {
-			mode, state, phase = a.Job.Mode, a.Job.State, phaseOf(a.Job)
+			mode, state = a.Job.Mode, saysOf(a.Job)
 		}
-		return []string{a.Slug, a.Name, mode, state, phase}
+		return []string{a.Slug, a.Name, mode, state}
 	})
 }
 
-// phaseOf says in a word what a job is doing.
-func phaseOf(j *api.Job) string {
-	if j.Cycle == nil {
-		return "idle"
+// saysOf is how a job stands, in a sentence.
+func saysOf(j *api.Job) string {
+	if j.Standing == nil { // of a server of before
+		return j.State
 	}
-	return phaseWord(j.Cycle.Phase)
+	return j.Standing.Says
 }
 
 type appShowCmd struct {
@@ -145,11 +145,15 @@ func (a *appShowCmd) Run(c *cli) error {
 // showJob writes what there is to know of a job, a line each.
 func showJob(w io.Writer, j *api.Job) {
 	printf(w, "mode\t%s\n", j.Mode)
-	printf(w, "state\t%s\n", j.State)
+	printf(w, "state\t%s\n", saysOf(j))
+	if j.Standing != nil {
+		for _, also := range j.Standing.All[1:] {
+			printf(w, "\t%s\n", also.Says)
+		}
+	}
 	if j.Code != "" {
 		printf(w, "trouble\t%s — %s\n", j.Code, either(j.Detail, j.Hint))
 	}
-	printf(w, "cycle\t%s\n", phaseOf(j))
 	for _, name := range slices.Sorted(maps.Keys(j.Connection.Settings)) {
 		printf(w, "setting\t%s = %s\n", name, j.Connection.Settings[name])
 	}

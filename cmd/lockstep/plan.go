@@ -8,6 +8,7 @@ import (
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/operate"
 	"lockstep/rule"
 	"lockstep/words"
 )
@@ -42,6 +43,24 @@ func (p *planCmd) Run(c *cli) error {
 	if p.ExitCode && pending(plan) {
 		return &outcome{code: exitPending, text: "there is something to do"}
 	}
+	return c.planned(app, plan)
+}
+
+// planned tells what stands in the way beside the plan, and makes it the exit code. That the plan itself waits is what was
+// asked for.
+func (c *cli) planned(app string, p api.Plan) error {
+	var all []operate.Finding
+	for _, f := range remains(&p.Standing) {
+		if p.Cycle == nil || f.Value != operate.InReview {
+			all = append(all, f)
+		}
+	}
+	if err := c.tell(app, all); err != nil {
+		return err
+	}
+	if p.Problems > 0 {
+		return &outcome{code: exitSome, text: "something cannot be done"}
+	}
 	return nil
 }
 
@@ -67,6 +86,9 @@ func (c *cli) showPlan(app string, p api.Plan) error {
 		return c.show(p, nil)
 	}
 	head := "plan for " + app
+	if p.Cycle != nil {
+		head += "  " + string(p.Cycle.ID)
+	}
 	if p.Preview {
 		head += " (preview: changes go by themselves in mode auto)"
 	}
@@ -84,11 +106,19 @@ func (c *cli) showPlan(app string, p api.Plan) error {
 	}
 	switch {
 	case p.Cycle != nil:
-		c.say("Next: lockstep apply %s · lockstep explain PERSON --app %s", app, app)
+		c.say("Next: lockstep apply %s --plan %s · lockstep explain PERSON --app %s", app, p.Cycle.ID, app)
 	case !pending(p):
-		fmt.Fprintln(c.stdout, "  Nothing to do: the application is in step.")
+		fmt.Fprintln(c.stdout, "  "+nothing(p))
 	}
 	return nil
+}
+
+// nothing says that a plan has nothing to do. Only a job that stands in step is said to be.
+func nothing(p api.Plan) string {
+	if len(remains(&p.Standing)) > 0 || p.Problems > 0 {
+		return "Nothing can be done now."
+	}
+	return "Nothing to do: the application is in step."
 }
 
 // colourOf is the colour of a tone.
@@ -178,7 +208,7 @@ func pad(s string, width int) string {
 
 type applyCmd struct {
 	App    string `arg:"" optional:"" help:"The app or source; the only app when absent."`
-	Cycle  string `help:"Apply exactly the plan of this cycle, or end with 5."`
+	Plan   string `aliases:"cycle" placeholder:"ID" help:"Apply exactly this plan, as plan has shown it, or end with 5."`
 	All    bool   `help:"Show every change before asking."`
 	Detach bool   `help:"Do not wait for the end."`
 }
@@ -194,7 +224,7 @@ func (a *applyCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	cycle := lockstep.CycleID(a.Cycle)
+	cycle := lockstep.CycleID(a.Plan)
 	if cycle == "" {
 		if cycle, err = a.plan(c, client, app); err != nil || cycle == "" {
 			return err
@@ -228,7 +258,10 @@ func (a *applyCmd) plan(c *cli, client *api.Client, app string) (lockstep.CycleI
 		return "", err
 	}
 	if p.Cycle == nil {
-		return "", c.show(p, func(w io.Writer) { fmt.Fprintln(w, "Nothing to do: the application is in step.") })
+		if err := c.show(p, func(w io.Writer) { fmt.Fprintln(w, nothing(p)) }); err != nil {
+			return "", err
+		}
+		return "", c.planned(app, p)
 	}
 	if !c.Yes {
 		if c.Output == "table" {

@@ -120,7 +120,7 @@ func (c *cli) follow(client *api.Client, job string, id lockstep.CycleID) error 
 		}
 		if cycle.Ended != nil || cycle.Phase == "review" {
 			bar.clear()
-			return c.ended(job, cycle)
+			return c.ended(client, job, cycle)
 		}
 		bar.show(cycle)
 		if cycle.Code != "" {
@@ -157,18 +157,22 @@ func (s *standing) still(cycle api.Cycle, now time.Time) bool {
 	return cycle.Code != "" && now.Sub(s.since) > standStill
 }
 
-// ended tells what a cycle did, and makes it the exit code.
-func (c *cli) ended(job string, cycle api.Cycle) error {
-	err := c.show(cycle, func(w io.Writer) { fmt.Fprintln(w, summary(cycle)) })
-	n := cycle.Counts
-	switch {
-	case err != nil:
+// ended tells what a cycle did and how the job stands now, and makes it the exit code.
+func (c *cli) ended(client *api.Client, job string, cycle api.Cycle) error {
+	j, err := client.Job(c.ctx, job)
+	if err != nil {
 		return err
-	case cycle.Phase == "review":
-		c.say("Waits for review: lockstep apply %s", job)
-	case n.Held > 0:
-		c.say("%d changes are held: lockstep held list %s", n.Held, job)
-		return &outcome{code: exitHeld, text: "held"}
+	}
+	left := remains(j.Standing)
+	n := cycle.Counts
+	clean := len(left) == 0 && n.Held == 0 && n.Failed == 0 && n.Bad == 0 && cycle.Code == ""
+	if err := c.show(cycle, func(w io.Writer) { fmt.Fprintln(w, summary(cycle, clean)) }); err != nil {
+		return err
+	}
+	if err := c.tell(job, left); err != nil {
+		return err
+	}
+	switch {
 	case n.Failed > 0 || n.Bad > 0:
 		c.say("See them: lockstep log list %s --state failed,refused", job)
 		return &outcome{code: exitSome, text: "some failed"}
@@ -178,12 +182,20 @@ func (c *cli) ended(job string, cycle api.Cycle) error {
 	return nil
 }
 
-// summary is: done in 3.1 s: created 12 · updated 5 · failed 0 · 401 the same.
-func summary(cycle api.Cycle) string {
+// summary is: done in 3.1 s: created 12 · updated 5 · failed 0 · 401 the same. It is done only when nothing remains.
+func summary(cycle api.Cycle, clean bool) string {
 	n := cycle.Counts
 	text := "done"
+	if !clean {
+		text = "ended"
+	}
 	if cycle.Ended != nil {
-		text += " in " + cycle.Ended.Sub(cycle.Began).Round(10*time.Millisecond).String()
+		if !clean {
+			text += " after "
+		} else {
+			text += " in "
+		}
+		text += cycle.Ended.Sub(cycle.Began).Round(10 * time.Millisecond).String()
 	}
 	text += ": " + counters(cycle)
 	if n.Skipped > 0 {
@@ -202,7 +214,7 @@ func counters(cycle api.Cycle) string {
 	for _, p := range []struct {
 		word string
 		n    int
-	}{{"linked", n.Linked}, {"updated", n.Updated}, {"disabled", n.Disabled}, {"deleted", n.Deleted}, {"referred", n.Referred}, {"bad rows", n.Bad}} {
+	}{{"linked", n.Linked}, {"updated", n.Updated}, {"disabled", n.Disabled}, {"deleted", n.Deleted}, {"references", n.Referred}, {"bad rows", n.Bad}} {
 		if p.n > 0 {
 			text += fmt.Sprintf(" · %s %d", p.word, p.n)
 		}

@@ -69,8 +69,8 @@ func (sourceListCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	return showList(c, all, "No sources yet. Add one: lockstep source add csvfile", "SOURCE NAME KIND STATE PHASE", func(j api.Job) []string {
-		return []string{j.Slug, j.Name, j.Connection.Kind, j.State, phaseOf(&j)}
+	return showList(c, all, "No sources yet. Add one: lockstep source add csvfile", "SOURCE NAME KIND STATE", func(j api.Job) []string {
+		return []string{j.Slug, j.Name, j.Connection.Kind, saysOf(&j)}
 	})
 }
 

@@ -59,6 +59,7 @@ func Run(t *testing.T, open Open) {
 		{"edge model", testEdgeModel},
 		{"listing", testListing},
 		{"decisions", testDecisions},
+		{"standing", testStanding},
 		{"trim", testTrim},
 		{"purge", testPurge},
 		{"mirror", testMirror},

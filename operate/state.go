@@ -1,0 +1,297 @@
+package operate
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"lockstep"
+	"lockstep/provision"
+	"lockstep/words"
+)
+
+// Value is how a job stands, for programs.
+type Value string
+
+// The values of a state, the weightiest first.
+const (
+	Paused      Value = "paused"
+	Quarantined Value = "quarantined" // stopped, and somebody is needed
+	InReview    Value = "review"      // a plan waits for Apply
+	Retrying    Value = "retrying"    // something outside did not answer; tried again by itself
+	Working     Value = "working"     // a cycle is under way
+	HeldBack    Value = "held"        // the guard holds changes
+	Unread      Value = "unread"      // the source was never read, or the app's job has never run
+	Failing     Value = "failing"     // some objects are refused or failing
+	Partial     Value = "partial"     // a part of the source could not be read
+	Behind      Value = "behind"      // something has changed that no cycle has looked at yet
+	Pending     Value = "pending"     // references wait to be written
+	InStep      Value = "in_step"
+)
+
+// Values are all values of a state.
+func Values() []Value {
+	return []Value{Paused, Quarantined, InReview, Retrying, Working, HeldBack, Unread, Failing, Partial, Behind, Pending, InStep}
+}
+
+// The exit codes that a state leads to.
+const (
+	ExitInStep = 0
+	ExitSome   = 3  // some failing, refused or unread
+	ExitHeld   = 5  // somebody has to decide
+	ExitLater  = 75 // not finished yet
+)
+
+// Finding is one thing that is to be said of a job.
+type Finding struct {
+	Value Value  `json:"value"`
+	Says  string `json:"says"` // one sentence
+	Exit  int    `json:"exit"` // what a command that shows it ends with
+}
+
+// State is how a job stands: its weightiest finding, and all of them.
+type State struct {
+	Finding
+	Word string    `json:"word"` // in two or three words, for a badge
+	All  []Finding `json:"all"`  // the weightiest first
+}
+
+// Facts are what a state is made of.
+type Facts struct {
+	Job provision.Job // with its open cycle
+	provision.Standing
+	Now time.Time
+}
+
+// Standings counts what stands in the way of jobs.
+type Standings interface {
+	Standing(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) (provision.Standing, error)
+}
+
+// State tells how a job stands.
+func (o *Operator) State(ctx context.Context, p Principal, j provision.Job) (State, error) {
+	if err := p.may(ScopeRead); err != nil {
+		return State{}, err
+	}
+	s, err := o.Standings.Standing(ctx, p.Tenant, j.ID)
+	if err != nil {
+		return State{}, err
+	}
+	return StateOf(Facts{Job: j, Standing: s, Now: o.now()}), nil
+}
+
+// StateOf says how a job stands. It is the one place where that is decided: every surface shows its sentence. In step is said
+// only when nothing is to do, held, refused, failing, unread or pending.
+func StateOf(f Facts) State {
+	var s State
+	add := func(v Value, exit int, says string) { s.All = append(s.All, Finding{v, says, exit}) }
+	f.stopped(add)
+	f.moving(add)
+	f.inTheWay(add)
+	f.toDo(add)
+	if len(s.All) == 0 {
+		says := "In step."
+		if f.Rejected > 0 {
+			says = "In step, except for " + words.Many(f.Rejected, "change that was rejected.", "changes that were rejected.")
+		}
+		add(InStep, ExitInStep, says)
+	}
+	s.Finding = s.All[0]
+	s.Word = s.Value.word(f)
+	return s
+}
+
+type addFinding func(v Value, exit int, says string)
+
+// stopped adds what keeps the job from working.
+func (f Facts) stopped(add addFinding) {
+	j := f.Job
+	if j.State == provision.Paused {
+		add(Paused, ExitHeld, "Paused: nothing happens until it is set active.")
+	}
+	if j.State == provision.Quarantined {
+		says := "Stopped until somebody helps: " + why(j.Code, j.Detail)
+		if j.NotBefore.After(f.Now) {
+			says += " It is tried again at " + clockAt(j.NotBefore) + "."
+		}
+		add(Quarantined, ExitHeld, says)
+	}
+	if j.Cycle != nil && j.Cycle.Phase == provision.Review {
+		n := j.Cycle.Counts.Planned
+		add(InReview, ExitHeld, "The plan "+string(j.Cycle.ID)+", of "+words.Many(n, "change", "changes")+", waits to be applied.")
+	}
+	if j.State == provision.Active && j.Code != "" && j.NotBefore.After(f.Now) {
+		add(Retrying, ExitSome, why(j.Code, j.Detail)+" It is tried again at "+clockAt(j.NotBefore)+".")
+	}
+}
+
+// moving adds what is under way.
+func (f Facts) moving(add addFinding) {
+	c := f.Job.Cycle
+	if c == nil || c.Phase == provision.Review {
+		return
+	}
+	since := " since " + clockAt(c.Began)
+	switch c.Phase {
+	case provision.Listing:
+		add(Working, ExitLater, "Reading the application"+since+".")
+	case provision.Reading:
+		says := "Reading" + since
+		if c.Counts.Read > 0 {
+			says += ": " + words.Number(c.Counts.Read)
+			if c.Total > 0 {
+				says += " of " + words.Number(c.Total)
+			}
+		}
+		add(Working, ExitLater, says+".")
+	case provision.Applying:
+		add(Working, ExitLater, "Applying "+words.Many(c.Counts.Planned, "change", "changes")+since+".")
+	case provision.Sweeping, provision.Ranking, provision.Ended, provision.Review:
+		add(Working, ExitLater, "Planning"+since+".")
+	}
+}
+
+// inTheWay adds what is held, unread, failing or partial.
+func (f Facts) inTheWay(add addFinding) {
+	if f.Held > 0 {
+		add(HeldBack, ExitHeld, words.Many(f.Held, "change is held and waits", "changes are held and wait")+" for a decision.")
+	}
+	if f.Job.Cursor == "" && f.Job.Cycle == nil && !f.begins() {
+		if f.Job.Direction == provision.Inbound {
+			add(Unread, ExitSome, "The source was never read.")
+		} else {
+			add(Unread, ExitSome, "It has never run.")
+		}
+	}
+	if f.Job.Cursor != "" && f.Job.Direction == provision.Inbound && f.Empty {
+		add(Unread, ExitSome, "Nobody was found in the source.")
+	}
+	if says := f.failing(); says != "" {
+		add(Failing, ExitSome, says)
+	}
+	if f.Bad > 0 {
+		add(Partial, ExitSome, words.Many(f.Bad, "row of the source", "rows of the source")+" could not be read; who is only there keeps their last state.")
+	}
+}
+
+// shownCodes is how many causes a sentence names.
+const shownCodes = 3
+
+// failing tells of the objects whose last attempt failed: first what somebody has to mend, then what is tried again.
+func (f Facts) failing() string {
+	var parts []string
+	for _, kind := range []struct {
+		heals     bool
+		one, more string
+	}{{false, "is refused", "are refused"}, {true, "is failing and tried again", "are failing and tried again"}} {
+		n := 0
+		var causes []string
+		for _, code := range slices.Sorted(maps.Keys(f.Codes)) {
+			if heals := lockstep.Describe(code).Class == lockstep.Heals; heals == kind.heals {
+				n += f.Codes[code]
+				causes = append(causes, string(code))
+			}
+		}
+		if n == 0 {
+			continue
+		}
+		named := strings.Join(causes[:min(len(causes), shownCodes)], ", ")
+		if len(causes) > shownCodes {
+			named += " and others"
+		}
+		parts = append(parts, words.Number(n)+" "+words.Plural(n, kind.one, kind.more)+" ("+named+")")
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "Of its objects " + strings.Join(parts, ", ") + "."
+}
+
+// toDo adds what nobody has looked at yet, and what waits.
+func (f Facts) toDo(add addFinding) {
+	j := f.Job
+	if j.Cycle == nil {
+		switch {
+		case f.begins():
+			add(Behind, ExitLater, "A cycle begins.")
+		case j.Cursor == "":
+		case j.Direction == provision.Outbound && f.Head > j.Position:
+			f.behind(add, "The directory has changed")
+		case j.Config != j.Applied:
+			f.behind(add, "The rules have changed")
+		}
+	}
+	if f.Waiting > 0 {
+		add(Pending, ExitLater, words.Many(f.Waiting, "reference waits", "references wait")+" to be written.")
+	}
+}
+
+// begins reports whether a cycle begins at once.
+func (f Facts) begins() bool {
+	j := f.Job
+	return !j.NextRun.IsZero() && !j.NextRun.After(f.Now) && j.State == provision.Active && !j.NotBefore.After(f.Now)
+}
+
+func (f Facts) behind(add addFinding, what string) {
+	if f.Job.Manual {
+		add(Behind, ExitHeld, what+" since the last plan.")
+		return
+	}
+	add(Behind, ExitLater, what+"; a cycle begins by itself.")
+}
+
+// why is a failure in one sentence.
+func why(code lockstep.Code, detail string) string {
+	if detail == "" {
+		detail = lockstep.Describe(code).Title
+	}
+	return words.Sentence(detail)
+}
+
+// clockAt is an instant as a sentence has it.
+func clockAt(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" }
+
+// word is the value in two or three words.
+func (v Value) word(f Facts) string {
+	switch v {
+	case Paused:
+		return "Paused"
+	case Quarantined:
+		return "Stopped, needs you"
+	case InReview:
+		return "Plan waits for you"
+	case Retrying:
+		return "Waiting to try again"
+	case Working:
+		switch f.Job.Cycle.Phase {
+		case provision.Listing:
+			return "Reading the application"
+		case provision.Reading:
+			return "Reading"
+		case provision.Applying:
+			return "Applying"
+		case provision.Sweeping, provision.Ranking, provision.Review, provision.Ended:
+		}
+		return "Planning"
+	case HeldBack:
+		return "Holds changes for you"
+	case Unread:
+		return "Has not run yet"
+	case Failing:
+		return "Some failing"
+	case Partial:
+		return "Not read whole"
+	case Behind:
+		if f.begins() {
+			return "Starting"
+		}
+		return "Behind"
+	case Pending:
+		return "References wait"
+	case InStep:
+		return "In step"
+	}
+	return string(v)
+}
