@@ -208,6 +208,9 @@ func (s *shaping) values(e *ldap.Entry) scim.Object {
 	for _, a := range e.Attributes {
 		name, options, _ := strings.Cut(a.Name, ";")
 		spelled, ok := s.wants[strings.ToLower(name)]
+		if !ok && s.wants["*"] != "" && !isSecret(name) {
+			spelled, ok = name, true
+		}
 		if !ok || strings.EqualFold(name, "manager") || isMembers(name) {
 			continue
 		}

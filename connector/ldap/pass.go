@@ -35,6 +35,9 @@ func (r *Reader) Read(ctx context.Context, q connection.Read, give func(connecti
 		note := "objects of the type " + cl.typ + " are not read; those that were read before stay as they are"
 		return give(connection.ReadPage{Asked: r.config.Now(), Last: true, Reach: connection.Changes, Mark: q.Since, Notes: []string{note}})
 	}
+	r.mu.Lock()
+	r.paths[q.Type] = slices.Clone(q.Paths)
+	r.mu.Unlock()
 	c, err := r.dial(ctx)
 	if err != nil {
 		return err

@@ -74,9 +74,10 @@ func TestComposedLetters(t *testing.T) {
 // TestIDOfPeopleOnly has an id attribute that groups do not have. Groups are read nevertheless.
 func TestIDOfPeopleOnly(t *testing.T) {
 	server := parts.Slapd(t, units+person("tove")+person("nils")+
+		"dn: cn=Odd,ou=groups,dc=example,dc=com\nobjectClass: groupOfNames\nobjectClass: extensibleObject\ncn: Odd\nuid: odd\nmember: uid=nils,ou=people,dc=example,dc=com\n\n"+
 		"dn: cn=Crew,ou=groups,dc=example,dc=com\nobjectClass: groupOfNames\ncn: Crew\nmember: uid=tove,ou=people,dc=example,dc=com\nmember: uid=nils,ou=people,dc=example,dc=com\n")
-	m := look(t, server, func(c *Config) { c.ID = "uid" })
-	if len(m.objects) != 3 || len(m.relations()) != 2 || m.objects[connection.Ref{Type: "User", ID: "tove"}].Values.Text("uid") != "tove" {
+	m := look(t, server, func(c *Config) { c.ID = "uid" }) // which the first of the groups has
+	if len(m.objects) != 4 || len(m.relations()) != 3 || m.objects[connection.Ref{Type: "User", ID: "tove"}].Values.Text("uid") != "tove" {
 		t.Errorf("%d objects, %v", len(m.objects), m.relations())
 	}
 	got, err := m.reader.Get(t.Context(), connection.Ref{Type: "User", ID: "tove"}, connection.Ref{Type: "User", ID: "*"})
@@ -88,7 +89,7 @@ func TestIDOfPeopleOnly(t *testing.T) {
 // TestExpired has accounts that ended, and one that ends while nobody changes anything.
 func TestExpired(t *testing.T) {
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
-	ends := fmt.Sprint((now.Add(time.Hour).Unix() + 11_644_473_600) * 10_000_000)
+	ends := fmt.Sprint((now.Add(30*time.Minute).Unix() + 11_644_473_600) * 10_000_000)
 	user := func(uid string, more ...string) string {
 		return strings.Replace(person(uid, more...), "objectClass: inetOrgPerson\n", "objectClass: user\nobjectCategory: person\n", 1)
 	}
@@ -111,7 +112,7 @@ func TestExpired(t *testing.T) {
 	if got := enabled(); got != "never soon unixzero zero" {
 		t.Error(got)
 	}
-	now = now.Add(59 * time.Minute)
+	now = now.Add(29 * time.Minute)
 	if out := mustPass(t, r, connection.UserType, m.marks[connection.UserType]); out.last.Reach != connection.Unchanged {
 		t.Errorf("reach %v", out.last.Reach)
 	}
@@ -291,9 +292,18 @@ func TestManyParts(t *testing.T) {
 	if _, err := readMessage(bytes.NewReader(message), nil); err == nil || !strings.Contains(err.Error(), "values") {
 		t.Error(err)
 	}
-	deep := bytes.Repeat([]byte{0x30, 0x84, 0, 0, 1, 0}, 30)
+	var deep []byte
+	for range maxDepth + 2 {
+		deep = append([]byte{0x30, byte(len(deep))}, deep...)
+	}
 	if err := walk(deep, 0, new(int)); err == nil {
 		t.Error("nested for ever")
+	}
+	if err := walk(deep[4:], 0, new(int)); err != nil {
+		t.Error(err)
+	}
+	if _, _, _, err := element([]byte{4, 2, 'a', 'b'}[:3]); err == nil {
+		t.Error("a part that is one byte longer than the whole")
 	}
 }
 

@@ -24,6 +24,7 @@ type Reader struct {
 	ids     map[string]string // by type: the attribute that identifies
 	refused refusal
 	owed    map[string]time.Time // by type: when a look is to be taken whatever the server says
+	paths   map[string][]string  // by type: what the last pass was asked for
 }
 
 // refusal remembers that the server did not accept a password, so that the account is not locked by trying it again and again.
@@ -48,7 +49,7 @@ func NewReader(c Config) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{server: s, ids: map[string]string{}, owed: map[string]time.Time{}}, nil
+	return &Reader{server: s, ids: map[string]string{}, owed: map[string]time.Time{}, paths: map[string][]string{}}, nil
 }
 
 // Describe names the directory. It has no schema: an entry's attributes are an object's, under their LDAP names.

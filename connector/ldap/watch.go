@@ -28,7 +28,7 @@ func (r *Reader) Get(ctx context.Context, refs ...connection.Ref) ([]connection.
 				ids = append(ids, ref.ID)
 			}
 		}
-		cl, _ := r.class(typ, nil)
+		cl := r.asked(typ)
 		if len(ids) == 0 || len(cl.bases) == 0 {
 			continue
 		}
@@ -39,6 +39,19 @@ func (r *Reader) Get(ctx context.Context, refs ...connection.Ref) ([]connection.
 		found = append(found, objects...)
 	}
 	return found, nil
+}
+
+// asked returns a type with the attributes that its last pass asked for. Before the first pass that is every attribute: somebody
+// who remembers a pass of long ago may need any.
+func (r *Reader) asked(typ string) class {
+	r.mu.Lock()
+	paths, known := r.paths[typ]
+	r.mu.Unlock()
+	cl, _ := r.class(typ, paths)
+	if !known {
+		cl.wanted = []string{"*"}
+	}
+	return cl
 }
 
 func (r *Reader) get(c *session, cl class, ids []string) ([]connection.Object, error) {
