@@ -39,6 +39,9 @@ func (s *server) class(typ string, paths []string) (class, bool) {
 		for _, path := range paths {
 			c.wanted = append(c.wanted, attributeOf(path))
 		}
+		if typ == connection.UserType {
+			c.wanted = append(c.wanted, s.config.Attributes...)
+		}
 	}
 	c.wanted = slices.DeleteFunc(c.wanted, func(name string) bool { return !isAttribute(name) || isSecret(name) })
 	slices.SortFunc(c.wanted, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
@@ -231,6 +234,9 @@ func isMembers(name string) bool {
 
 // value returns an attribute as a string, or as a List when it has several values. What is not text is left out and counted.
 func (s *shaping) value(e *ldap.Entry, name string, a *ldap.EntryAttribute) any {
+	if len(a.ByteValues) == 0 { // an attribute that is shown in parts, under other names
+		return nil
+	}
 	if formOf(name) != textForm {
 		return idText(name, a.ByteValues[0])
 	}

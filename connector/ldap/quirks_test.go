@@ -355,6 +355,8 @@ func TestOrderOfValues(t *testing.T) {
 		ldap.NewEntryAttribute("UID", []string{"Zoe", "ada"}), ldap.NewEntryAttribute("mail", []string{"C@x", "a@x", "b@x"}),
 	}}
 	s := newShaping(class{typ: "User", wanted: []string{"mail", "uid"}}, "entryUUID", time.Now())
+	one.Attributes = append(one.Attributes, &ldap.EntryAttribute{Name: "objectSid"}) // without a value
+	s.wants["objectsid"] = "objectSid"
 	a, b := s.object(one), s.object(other)
 	if diff := cmp.Diff(a.Values, b.Values); diff != "" || a.Name != "a@x" || fmt.Sprint(a.Values.Get("uid")) != "[Zoe ada]" {
 		t.Errorf("%s %s %v", diff, a.Name, a.Values)
@@ -362,9 +364,9 @@ func TestOrderOfValues(t *testing.T) {
 }
 
 func TestAttributesWanted(t *testing.T) {
-	s := &server{config: Config{}}
+	s := &server{config: Config{Attributes: []string{"carLicense"}}}
 	c, _ := s.class(connection.UserType, []string{"mail", "Mail", "userPassword", "unicodePwd", "sambaNTPassword;x-y", "name.givenName", `emails[type eq "work"].value`, "extensionAttribute1", "*", "urn:x"})
-	if got := strings.Join(c.wanted, " "); got != "emails extensionAttribute1 mail name" {
+	if got := strings.Join(c.wanted, " "); got != "carLicense emails extensionAttribute1 mail name" {
 		t.Error(got)
 	}
 }
