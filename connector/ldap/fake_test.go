@@ -225,3 +225,30 @@ func TestTwoSuffixes(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestClosedSession searches on a connection that has ended, which the library answers with nothing and no error.
+func TestClosedSession(t *testing.T) {
+	r, _ := reader(t, parts.Slapd(t), nil)
+	c, err := r.dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	_ = c.conn.Close()
+	if e, err := c.lookUp("dc=example,dc=com"); err == nil {
+		t.Errorf("%v and no error", e)
+	}
+}
+
+func TestExtendedNames(t *testing.T) {
+	const dn = "<GUID=0011AABB-0000-0000-0000-000000000000>;<SID=S-1-5-21-1>;CN=Ada,DC=x"
+	if got := shortDN(dn); got != "CN=Ada,DC=x" {
+		t.Error(got)
+	}
+	if got := referenceName(dn); got != "guid:0011aabb-0000-0000-0000-000000000000" {
+		t.Error(got)
+	}
+	if got := referenceName("CN=Ada, DC=x"); got != "cn=ada,dc=x" {
+		t.Error(got)
+	}
+}
