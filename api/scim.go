@@ -159,7 +159,7 @@ func (s *Server) scimReport(ctx context.Context, p operate.Principal, in *struct
 	var out []ClientReport
 	for _, e := range all {
 		named := in.Client == string(e.ID) || in.Client == e.Name
-		if in.Client == "" && (e.Strict || len(tallies[e.ID]) > 0) || named {
+		if in.Client == "" && (e.Profile.Reports() || len(tallies[e.ID]) > 0) || named {
 			out = append(out, reportOf(e, tallies[e.ID]))
 		}
 	}
@@ -167,7 +167,7 @@ func (s *Server) scimReport(ctx context.Context, p operate.Principal, in *struct
 }
 
 func reportOf(e operate.TokenEntry, all []conform.Tally) ClientReport {
-	r := ClientReport{Token: e.ID, Client: e.Name, Strict: e.Strict, Deviations: []Deviation{}}
+	r := ClientReport{Token: e.ID, Client: e.Name, Strict: e.Profile.Reports(), Deviations: []Deviation{}}
 	for _, t := range all {
 		d := deviationOf(conform.Describe(t.Code))
 		d.Path, d.Seen, d.Times, d.First, d.Last = t.Path, t.Seen, t.Times, instant(t.First), instant(t.Last)

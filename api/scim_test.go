@@ -90,9 +90,9 @@ func TestExchanges(t *testing.T) {
 func TestSCIMReport(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
-	_, err := w.admin.CreateToken(ctx, api.NewToken{Name: "robot", Scopes: "api:read", Strict: true})
+	_, err := w.admin.CreateToken(ctx, api.NewToken{Name: "robot", Scopes: "api:read", Profile: "strict"})
 	wantCode(t, err, lockstep.CodeInvalid)
-	made, err := w.admin.CreateToken(ctx, api.NewToken{Name: "entra", Kind: "scim", Scopes: "scim:write", Strict: true})
+	made, err := w.admin.CreateToken(ctx, api.NewToken{Name: "entra", Kind: "scim", Scopes: "scim:write", Profile: "strict"})
 	w.must(err)
 	_, err = w.admin.CreateToken(ctx, api.NewToken{Name: "okta", Kind: "scim", Scopes: "scim:write"})
 	w.must(err)
@@ -106,9 +106,9 @@ func TestSCIMReport(t *testing.T) {
 		all[0].Deviations[0].Clients != "Microsoft Entra ID" || !all[0].Deviations[0].Last.Equal(at) {
 		t.Errorf("report %+v", all)
 	}
-	set, err := w.admin.SetToken(ctx, "entra", api.SetToken{})
+	set, err := w.admin.SetToken(ctx, "entra", api.SetToken{Profile: "generic"})
 	w.must(err)
-	if set.Strict {
+	if set.Profile != "generic" {
 		t.Error("still strict")
 	}
 	w.must(w.admin.ClearSCIMReport(ctx, "entra"))
@@ -123,6 +123,6 @@ func TestSCIMReport(t *testing.T) {
 	k, _, err := token.New(token.KindAPI)
 	w.must(err)
 	w.must(w.db.PutToken(ctx, audit.Actor{}, store.Token{Token: k, Tenant: def.ID, Name: "api"}))
-	_, err = w.admin.SetToken(ctx, "api", api.SetToken{Strict: true})
+	_, err = w.admin.SetToken(ctx, "api", api.SetToken{Profile: "strict"})
 	wantCode(t, err, lockstep.CodeInvalid)
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -22,7 +23,7 @@ func (s *Server) tokenRoutes(a huma.API) {
 func tokenOf(e operate.TokenEntry) Token {
 	v := Token{
 		ID: e.ID, Name: e.Name, Kind: kindNames[e.Kind], Scopes: []string{}, Created: e.Created,
-		Maker: e.Maker, Expires: instant(e.Expires), LastUsed: instant(e.LastUsed), Strict: e.Strict,
+		Maker: e.Maker, Expires: instant(e.Expires), LastUsed: instant(e.LastUsed), Profile: profileOf(e),
 	}
 	for _, sc := range e.Scopes {
 		v.Scopes = append(v.Scopes, string(sc))
@@ -43,11 +44,11 @@ func (s *Server) listTokens(ctx context.Context, p operate.Principal, _ *struct{
 
 // NewToken is what creates a token.
 type NewToken struct {
-	Name   string `json:"name" minLength:"1" maxLength:"100"`
-	Kind   string `json:"kind,omitempty" enum:"api,scim" doc:"What it opens: the management API, or the tenant's SCIM endpoint. api when absent."`
-	Scopes string `json:"scopes" maxLength:"400" doc:"Divided by blanks, such as \"api:read\" or \"scim:write\"; writing includes reading."`
-	Days   int    `json:"days,omitempty" minimum:"0" maximum:"3660" doc:"How long it is valid; 0 is as long as the token that makes it. One made by a token ends with it."`
-	Strict bool   `json:"strict,omitempty" doc:"Examine what its holder sends by SCIM; nothing is refused because of it."`
+	Name    string `json:"name" minLength:"1" maxLength:"100"`
+	Kind    string `json:"kind,omitempty" enum:"api,scim" doc:"What it opens: the management API, or the tenant's SCIM endpoint. api when absent."`
+	Scopes  string `json:"scopes" maxLength:"400" doc:"Divided by blanks, such as \"api:read\" or \"scim:write\"; writing includes reading."`
+	Days    int    `json:"days,omitempty" minimum:"0" maximum:"3660" doc:"How long it is valid; 0 is as long as the token that makes it. One made by a token ends with it."`
+	Profile string `json:"profile,omitempty" enum:"generic,entra,okta,strict" doc:"Of kind scim: what its holder is forgiven, and whether departures from the RFCs are counted."`
 }
 
 // CreatedToken is a new token with its text, which is shown this once.
@@ -62,7 +63,7 @@ func (s *Server) createToken(ctx context.Context, p operate.Principal, in *struc
 	if b.Kind == "scim" {
 		kind = token.KindSCIM
 	}
-	e, text, err := s.Operator.CreateToken(ctx, p, operate.NewToken{Name: b.Name, Kind: kind, Scopes: b.Scopes, Days: b.Days, Strict: b.Strict})
+	e, text, err := s.Operator.CreateToken(ctx, p, operate.NewToken{Name: b.Name, Kind: kind, Scopes: b.Scopes, Days: b.Days, Profile: token.Profile(b.Profile)})
 	return CreatedToken{Token: tokenOf(e), Text: text}, err
 }
 
@@ -90,7 +91,7 @@ func (s *Server) rotateToken(ctx context.Context, p operate.Principal, in *struc
 
 // SetToken is what can be changed of a token.
 type SetToken struct {
-	Strict bool `json:"strict" doc:"Examine what its holder sends by SCIM; nothing is refused because of it."`
+	Profile string `json:"profile" enum:"generic,entra,okta,strict" doc:"What its holder is forgiven, and whether departures from the RFCs are counted."`
 }
 
 func (s *Server) setToken(ctx context.Context, p operate.Principal, in *struct {
@@ -98,8 +99,16 @@ func (s *Server) setToken(ctx context.Context, p operate.Principal, in *struct {
 	Body  SetToken
 },
 ) (Token, error) {
-	e, err := s.Operator.SetStrict(ctx, p, in.Token, in.Body.Strict)
+	e, err := s.Operator.SetProfile(ctx, p, in.Token, token.Profile(in.Body.Profile))
 	return tokenOf(e), err
+}
+
+// profileOf is the profile of a SCIM token, which others have none of.
+func profileOf(e operate.TokenEntry) string {
+	if e.Kind != token.KindSCIM {
+		return ""
+	}
+	return string(cmp.Or(e.Profile, token.Generic))
 }
 
 func (s *Server) revokeToken(ctx context.Context, p operate.Principal, in *struct {

@@ -292,7 +292,7 @@ type Token struct {
 
 	LastUsed *time.Time    `json:"last_used,omitempty" doc:"To the minute or so; absent when it never was."`
 	Former   *FormerSecret `json:"former,omitempty" doc:"The secret of before the last rotation."`
-	Strict   bool          `json:"strict,omitempty" doc:"What its holder sends by SCIM is examined, and departures from the RFCs are counted."`
+	Profile  string        `json:"profile,omitempty" doc:"Of a SCIM token: generic, entra, okta or strict, whose departures from the RFCs are counted."`
 }
 
 // FormerSecret is the secret that a token had before it was rotated.

@@ -150,10 +150,10 @@ func (s *Server) clients(ctx context.Context, p operate.Principal, view *scimVie
 			continue
 		}
 		view.Tokens = append(view.Tokens, scimTokenOf(e, now))
-		if !e.Strict && len(tallies[e.ID]) == 0 {
+		if !e.Profile.Reports() && len(tallies[e.ID]) == 0 {
 			continue
 		}
-		report := scimReport{Client: e.Name, Strict: e.Strict, Called: !e.LastUsed.IsZero()}
+		report := scimReport{Client: e.Name, Strict: e.Profile.Reports(), Called: !e.LastUsed.IsZero()}
 		for _, one := range tallies[e.ID] {
 			report.Rows = append(report.Rows, deviation{Rule: conform.Describe(one.Code), Path: one.Path, Seen: one.Seen, Times: one.Times, Last: one.Last})
 		}
@@ -167,7 +167,7 @@ const expirySoon = 30 * 24 * time.Hour
 
 func scimTokenOf(e operate.TokenEntry, now time.Time) scimToken {
 	v := scimToken{
-		ID: string(e.ID), Name: e.Name, Secret: secretMark(e.Hash), Used: e.LastUsed, Expires: e.Expires, FormerEnds: e.Former.Ends, FormerUsed: e.FormerUsed, Strict: e.Strict,
+		ID: string(e.ID), Name: e.Name, Secret: secretMark(e.Hash), Used: e.LastUsed, Expires: e.Expires, FormerEnds: e.Former.Ends, FormerUsed: e.FormerUsed, Strict: e.Profile.Reports(),
 		May: "reads", Over: !e.Expires.IsZero() && !now.Before(e.Expires),
 	}
 	v.Soon = !v.Over && !e.Expires.IsZero() && e.Expires.Sub(now) < expirySoon
@@ -302,7 +302,11 @@ func (s *Server) setStrict(w http.ResponseWriter, r *http.Request, v visit) erro
 	if err != nil {
 		return err
 	}
-	if _, err := s.Operator.SetStrict(r.Context(), v.who, string(e.ID), r.PostFormValue("strict") == "on"); err != nil {
+	profile := token.Generic
+	if r.PostFormValue("strict") == "on" {
+		profile = token.Strict
+	}
+	if _, err := s.Operator.SetProfile(r.Context(), v.who, string(e.ID), profile); err != nil {
 		return err
 	}
 	return seeOther(w, r, "/inbound")

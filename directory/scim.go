@@ -22,8 +22,6 @@ import (
 type SCIM struct {
 	Store  Store    // required
 	Search Searcher // required
-	// Tolerant keeps a manager who does not exist and leaves out members who do not, instead of refusing the request.
-	Tolerant bool
 	// Pages remembers where pages ended. Nil forgets, so that a page costs its distance from the start.
 	Pages *Pages
 
@@ -39,6 +37,7 @@ type Endpoint struct {
 	Base     string      // address of the endpoint, without a slash at the end
 	Schemas  *Schemas    // of the tenant; nil is those of RFC 7643
 	ReadOnly bool        // writes are refused with 403
+	Tolerant bool        // keeps a manager who does not exist and leaves out members who do not, instead of refusing the request
 }
 
 // maxMembers is how many members one answer shows. Whoever wants more leaves them out, or asks for smaller pages.

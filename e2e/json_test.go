@@ -47,7 +47,7 @@ func TestJSON(t *testing.T) {
 		{"migrate status", 0},
 		{"token create robot", 0},
 		{"token list", 0},
-		{"token set e2e --strict", 0},
+		{"token set e2e --profile strict", 0},
 		{"token rotate e2e", 0},
 		{"scim log", 0},
 		{"scim show " + seen[0].ID, 0},

@@ -17,9 +17,9 @@ type TokenEntry struct {
 	Name    string
 	Created time.Time
 
-	LastUsed   time.Time // zero is never
-	FormerUsed time.Time // the secret of before the last rotation; zero is never since then
-	Strict     bool      // what its holder sends by SCIM is examined
+	LastUsed   time.Time     // zero is never
+	FormerUsed time.Time     // the secret of before the last rotation; zero is never since then
+	Profile    token.Profile // of a SCIM token; "" is token.Generic
 }
 
 // Tokens keeps bearer tokens.
@@ -34,8 +34,8 @@ type Tokens interface {
 	// RotateToken keeps the token that was made by rotating one whose secret had the hash from; lockstep.ErrVersion when it has
 	// another one by now.
 	RotateToken(ctx context.Context, by audit.Actor, t lockstep.TenantID, from token.Hash, next token.Token) error
-	// SetStrict says whether what the token's holder sends by SCIM is examined.
-	SetStrict(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID, strict bool) error
+	// SetProfile gives a SCIM token another profile.
+	SetProfile(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID, profile token.Profile) error
 	RevokeToken(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID) error
 }
 
@@ -73,15 +73,15 @@ func (o *Operator) Token(ctx context.Context, p Principal, name string) (TokenEn
 
 // NewToken is what a token is made of.
 type NewToken struct {
-	Name   string
-	Kind   token.Kind // KindAPI or KindSCIM
-	Scopes string
-	Days   int // how long it is valid; 0 is as long as its maker
-	Strict bool
+	Name    string
+	Kind    token.Kind // KindAPI or KindSCIM
+	Scopes  string
+	Days    int           // how long it is valid; 0 is as long as its maker
+	Profile token.Profile // of a SCIM token; "" is token.Generic
 }
 
-// errNotSCIM says that only the requests of SCIM clients can be examined.
-var errNotSCIM = &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "Only a token of kind scim can be strict: it is SCIM requests that are examined."}
+// errNotSCIM says that profiles are of SCIM clients.
+var errNotSCIM = &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "Only a token of kind scim has a profile: it says how to take what a SCIM client sends."}
 
 // CreateToken makes a token and returns its text, which exists only here. It can do no more than the principal, and lives no
 // longer.
@@ -96,8 +96,11 @@ func (o *Operator) CreateToken(ctx context.Context, p Principal, in NewToken) (T
 	if err := p.covers(scopes); err != nil {
 		return TokenEntry{}, "", err
 	}
-	if in.Strict && in.Kind != token.KindSCIM {
+	if in.Profile != "" && in.Kind != token.KindSCIM {
 		return TokenEntry{}, "", errNotSCIM
+	}
+	if in.Profile, err = token.ParseProfile(string(in.Profile)); err != nil {
+		return TokenEntry{}, "", err
 	}
 	t, text, err := token.New(in.Kind)
 	if err != nil {
@@ -108,7 +111,7 @@ func (o *Operator) CreateToken(ctx context.Context, p Principal, in NewToken) (T
 	if t.Expires, err = p.until(now, in.Days, p.Ends); err != nil {
 		return TokenEntry{}, "", err
 	}
-	e := TokenEntry{Token: t, Tenant: p.Tenant, Maker: p.Maker, Name: in.Name, Created: now, Strict: in.Strict}
+	e := TokenEntry{Token: t, Tenant: p.Tenant, Maker: p.Maker, Name: in.Name, Created: now, Profile: in.Profile}
 	return e, text, o.Tokens.PutToken(ctx, p.Actor, e)
 }
 
@@ -164,8 +167,8 @@ func (o *Operator) RotateToken(ctx context.Context, p Principal, name string, r 
 	return e, text, nil
 }
 
-// SetStrict has the requests of a SCIM token's holder examined, or no more.
-func (o *Operator) SetStrict(ctx context.Context, p Principal, name string, strict bool) (TokenEntry, error) {
+// SetProfile says what kind of client a SCIM token was given to: what it is forgiven and whether its requests are examined.
+func (o *Operator) SetProfile(ctx context.Context, p Principal, name string, profile token.Profile) (TokenEntry, error) {
 	if err := p.may(ScopeWrite); err != nil {
 		return TokenEntry{}, err
 	}
@@ -173,11 +176,14 @@ func (o *Operator) SetStrict(ctx context.Context, p Principal, name string, stri
 	if err != nil {
 		return TokenEntry{}, err
 	}
-	if strict && e.Kind != token.KindSCIM {
+	if e.Kind != token.KindSCIM {
 		return TokenEntry{}, errNotSCIM
 	}
-	e.Strict = strict
-	return e, o.Tokens.SetStrict(ctx, p.Actor, p.Tenant, e.ID, strict)
+	if profile, err = token.ParseProfile(string(profile)); err != nil {
+		return TokenEntry{}, err
+	}
+	e.Profile = profile
+	return e, o.Tokens.SetProfile(ctx, p.Actor, p.Tenant, e.ID, profile)
 }
 
 // RevokeToken ends a token, and with it everything that was made with it. A principal ends its own token, those that were made

@@ -35,7 +35,6 @@ const (
 type SCIM struct {
 	PublicURL string  // address by which others know the server, such as https://id.example.com behind a proxy; "" is the request's own
 	Rate      float64 // requests a second that a token may send; 0 is as many as it likes
-	Tolerant  bool    // keep a manager who does not exist and skip members who do not, instead of refusing
 }
 
 // scimServer serves the directory of each tenant as a SCIM endpoint, to whoever has a token of kind scim for that tenant.
@@ -74,7 +73,7 @@ const maxClients = 10_000
 
 func newSCIM(db *store.DB, c Config) *scimServer {
 	s := &scimServer{db: db, config: c, now: time.Now, reports: scimReports{db: db}, clients: map[token.Hash]*scimClient{}, limits: map[lockstep.TokenID]*rate.Limiter{}}
-	s.scim = &directory.SCIM{Store: db, Search: db, Pages: &directory.Pages{}, Tolerant: c.SCIM.Tolerant}
+	s.scim = &directory.SCIM{Store: db, Search: db, Pages: &directory.Pages{}}
 	s.http = &scimhttp.Handler{Tenant: s.endpoint, ChangePassword: true}
 	if !c.Key.Zero() {
 		s.http.Cursors = &scimhttp.Cursors{Box: c.Key.Box("scim cursor")}
@@ -133,7 +132,7 @@ func (s *scimServer) endpoint(r *http.Request) (scimhttp.Backend, error) {
 	}
 	return directory.Endpoint{
 		SCIM: s.scim, Schemas: schemas, Tenant: c.tenant.ID, By: audit.Actor{Kind: audit.Token, ID: string(c.token.ID), Name: c.token.Name},
-		Client: string(c.token.ID), Base: s.base(r, slug), ReadOnly: !c.token.Scopes.Allow(scopeSCIMWrite),
+		Client: string(c.token.ID), Base: s.base(r, slug), ReadOnly: !c.token.Scopes.Allow(scopeSCIMWrite), Tolerant: c.token.Profile.Tolerates(),
 	}, nil
 }
 

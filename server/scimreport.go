@@ -131,7 +131,7 @@ func examine(schemas *directory.Schemas, e web.Exchange) []conform.Deviation {
 // watch has the exchange kept for the administrators of the client's tenant, and examined if the client is strict.
 func (s *scimServer) watch(r *http.Request, c *scimClient, schemas *directory.Schemas) {
 	who := web.Watched{Holder: string(c.tenant.ID), Client: c.token.Name, ClientID: string(c.token.ID), Secrets: c.secretsOf(schemas), Vouched: true}
-	if c.token.Strict {
+	if c.token.Profile.Reports() {
 		who.ThenBody = examinedBody
 		who.Then = func(e web.Exchange) { s.reports.count(counted{c.tenant.ID, c.token.ID}, e.At, examine(schemas, e)) }
 	}

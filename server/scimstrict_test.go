@@ -17,7 +17,7 @@ import (
 func (b *scimBench) strict(scopes string) (lockstep.TokenID, string) {
 	b.Helper()
 	id, text := b.token(token.KindSCIM, "acme", scopes, time.Time{})
-	if err := b.server.db.SetStrict(b.Context(), audit.Actor{}, b.ids["acme"], id, true); err != nil {
+	if err := b.server.db.SetProfile(b.Context(), audit.Actor{}, b.ids["acme"], id, token.Strict); err != nil {
 		b.Fatal(err)
 	}
 	return id, text
@@ -61,7 +61,7 @@ func TestSCIMStrict(t *testing.T) {
 	if got, _ := b.report(id); got != "patch-op-case=4 boolean-text=3" {
 		t.Errorf("after a long body %s", got)
 	}
-	if err := b.server.db.SetStrict(t.Context(), audit.Actor{}, b.ids["acme"], id, false); err != nil {
+	if err := b.server.db.SetProfile(t.Context(), audit.Actor{}, b.ids["acme"], id, token.Generic); err != nil {
 		t.Fatal(err)
 	}
 	b.now = b.now.Add(clientLife)

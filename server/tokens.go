@@ -27,7 +27,7 @@ func (t Tokens) FindToken(ctx context.Context, id lockstep.TokenID) (operate.Tok
 }
 
 func entry(k store.Token) operate.TokenEntry {
-	return operate.TokenEntry{Token: k.Token, Tenant: k.Tenant, Maker: k.Maker, Name: k.Name, Created: k.Created, LastUsed: k.LastUsed, FormerUsed: k.FormerUsed, Strict: k.Strict}
+	return operate.TokenEntry{Token: k.Token, Tenant: k.Tenant, Maker: k.Maker, Name: k.Name, Created: k.Created, LastUsed: k.LastUsed, FormerUsed: k.FormerUsed, Profile: k.Profile}
 }
 
 // UseToken implements operate.Tokens.
@@ -53,7 +53,7 @@ func (t Tokens) ListTokens(ctx context.Context, tenant lockstep.TenantID) ([]ope
 
 // PutToken implements operate.Tokens.
 func (t Tokens) PutToken(ctx context.Context, by audit.Actor, e operate.TokenEntry) error {
-	return t.DB.PutToken(ctx, by, store.Token{Token: e.Token, Tenant: e.Tenant, Maker: e.Maker, Name: e.Name, Created: e.Created, Strict: e.Strict})
+	return t.DB.PutToken(ctx, by, store.Token{Token: e.Token, Tenant: e.Tenant, Maker: e.Maker, Name: e.Name, Created: e.Created, Profile: e.Profile})
 }
 
 // RotateToken implements operate.Tokens.
@@ -61,9 +61,9 @@ func (t Tokens) RotateToken(ctx context.Context, by audit.Actor, tenant lockstep
 	return t.DB.RotateToken(ctx, by, tenant, from, next)
 }
 
-// SetStrict implements operate.Tokens.
-func (t Tokens) SetStrict(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.TokenID, strict bool) error {
-	return t.DB.SetStrict(ctx, by, tenant, id, strict)
+// SetProfile implements operate.Tokens.
+func (t Tokens) SetProfile(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.TokenID, profile token.Profile) error {
+	return t.DB.SetProfile(ctx, by, tenant, id, profile)
 }
 
 // RevokeToken implements operate.Tokens.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -23,11 +24,11 @@ type Token struct {
 	Revoked  time.Time         // zero unless it was revoked
 	// FormerUsed is when the secret of before the last rotation was used last since that rotation; zero is never.
 	FormerUsed time.Time
-	// Strict says that what its holder sends by SCIM is examined.
-	Strict bool
+	// Profile is what kind of client a SCIM token was given to; "" is token.Generic.
+	Profile token.Profile
 }
 
-const tokenColumns = "id, tenant, kind, name, scopes, hash, created, expires, last_used, revoked, former_hash, former_ends, former_used, strict, maker"
+const tokenColumns = "id, tenant, kind, name, scopes, hash, created, expires, last_used, revoked, former_hash, former_ends, former_used, profile, maker"
 
 // PutToken keeps a new token. An id that is known already gives lockstep.ErrConflict.
 func (db *DB) PutToken(ctx context.Context, by audit.Actor, k Token) error {
@@ -46,7 +47,7 @@ func (db *DB) PutToken(ctx context.Context, by audit.Actor, k Token) error {
 			created = t.at
 		}
 		_, err := t.exec("INSERT INTO token ("+tokenColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, '', 0, 0, $9, $10)", string(k.ID), string(k.Tenant),
-			string(k.Kind), k.Name, strings.Join(scopes, " "), hex.EncodeToString(k.Hash[:]), millis(created), millis(k.Expires), k.Strict, string(k.Maker))
+			string(k.Kind), k.Name, strings.Join(scopes, " "), hex.EncodeToString(k.Hash[:]), millis(created), millis(k.Expires), string(cmp.Or(k.Profile, token.Generic)), string(k.Maker))
 		if _, is := t.db.dialect.unique(err); is {
 			return taken("There is a token with the id %s.", k.ID)
 		}
@@ -80,7 +81,7 @@ func (db *DB) Tokens(ctx context.Context, tenant lockstep.TenantID) ([]Token, er
 func scanToken(s scanner) (k Token, err error) {
 	var scopes, hash, former string
 	var created, expires, used, revoked, ends, formerUsed int64
-	err = s.Scan(&k.ID, &k.Tenant, &k.Kind, &k.Name, &scopes, &hash, &created, &expires, &used, &revoked, &former, &ends, &formerUsed, &k.Strict, &k.Maker)
+	err = s.Scan(&k.ID, &k.Tenant, &k.Kind, &k.Name, &scopes, &hash, &created, &expires, &used, &revoked, &former, &ends, &formerUsed, &k.Profile, &k.Maker)
 	if err != nil {
 		return k, err
 	}
@@ -158,19 +159,15 @@ func (db *DB) RevokeToken(ctx context.Context, by audit.Actor, tenant lockstep.T
 	return nil
 }
 
-// SetStrict says whether what the holder of a token sends is examined. An unknown or revoked token gives lockstep.ErrNotFound.
-func (db *DB) SetStrict(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.TokenID, strict bool) error {
+// SetProfile gives a SCIM token another profile. An unknown or revoked token gives lockstep.ErrNotFound.
+func (db *DB) SetProfile(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.TokenID, profile token.Profile) error {
 	err := db.write(ctx, &work{tenant: tenant, rows: 2, run: func(t *tx) error {
-		rows, err := t.query("UPDATE token SET strict = $3 WHERE tenant = $1 AND id = $2 AND revoked = 0 RETURNING name", string(tenant), string(id), strict)
+		rows, err := t.query("UPDATE token SET profile = $3 WHERE tenant = $1 AND id = $2 AND revoked = 0 RETURNING name", string(tenant), string(id), string(profile))
 		name, err := one(rows, err, scanText)
 		if err != nil {
 			return absent(err, "token", string(id))
 		}
-		detail := "what it sends is not examined"
-		if strict {
-			detail = "what it sends is examined"
-		}
-		t.note(audit.Event{Actor: by, Verb: "updated", Object: "token", ID: string(id), Name: name, Detail: detail})
+		t.note(audit.Event{Actor: by, Verb: "updated", Object: "token", ID: string(id), Name: name, Detail: "profile " + string(profile)})
 		return nil
 	}})
 	if err != nil {

@@ -188,7 +188,7 @@ func (r *scimReportCmd) Run(c *cli) error {
 		return err
 	}
 	if len(all) == 0 && c.Output == "table" {
-		c.say("No token is strict. Make one so: lockstep token set NAME --strict")
+		c.say("No token is strict. Make one so: lockstep token set NAME --profile strict")
 		return nil
 	}
 	return c.show(all, func(w io.Writer) {

@@ -27,7 +27,6 @@ type serveCmd struct {
 type scimFlags struct {
 	PublicURL string  `name:"public-url" placeholder:"URL" env-also:"1" help:"Address by which others know the server, such as https://id.example.com behind a proxy ($$LOCKSTEP_PUBLIC_URL)."`
 	Rate      float64 `name:"scim-rate" default:"1000" help:"Requests a second that a SCIM token may send; 0 is as many as it likes."`
-	Tolerant  bool    `name:"scim-tolerant" help:"SCIM: keep a manager who does not exist and skip members who do not, instead of refusing."`
 }
 
 // keepFlags are the flags of server.Keep.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -24,7 +25,7 @@ type tokenCreateCmd struct {
 	Scope string `default:"admin" help:"admin, read, or scopes such as api:read or scim:write."`
 	Days  int    `help:"How long it is valid; 0 is for ever."`
 
-	Strict bool `help:"Of kind scim: examine what its holder sends and report departures from the RFCs. Nothing is refused because of it."`
+	Profile string `enum:",generic,entra,okta,strict" default:"" help:"Of kind scim: generic, entra, okta (members who do not exist are left out, a manager is free text) or strict (departures from the RFCs are reported)."`
 }
 
 // Run creates a token. Its text is the only thing on standard output.
@@ -34,7 +35,7 @@ func (t *tokenCreateCmd) Run(c *cli) error {
 		return err
 	}
 	scopes := map[string]string{"api admin": "*:*", "api read": "*:read", "scim admin": "scim:write", "scim read": "scim:read"}[t.Kind+" "+t.Scope]
-	made, err := client.CreateToken(c.ctx, api.NewToken{Name: t.Name, Kind: t.Kind, Scopes: either(scopes, t.Scope), Days: t.Days, Strict: t.Strict})
+	made, err := client.CreateToken(c.ctx, api.NewToken{Name: t.Name, Kind: t.Kind, Scopes: either(scopes, t.Scope), Days: t.Days, Profile: t.Profile})
 	if err != nil {
 		return err
 	}
@@ -57,9 +58,9 @@ func (tokenListCmd) Run(c *cli) error {
 		return err
 	}
 	now := time.Now()
-	return showList(c, all, "No tokens.", "NAME KIND SCOPES CREATED EXPIRES USED BEFORE ID", func(t api.Token) []string {
+	return showList(c, all, "No tokens.", "NAME KIND PROFILE SCOPES CREATED EXPIRES USED BEFORE ID", func(t api.Token) []string {
 		return []string{
-			t.Name, t.Kind, strings.Join(t.Scopes, " "), t.Created.Local().Format(time.DateOnly), orDate(t.Expires, "never"),
+			t.Name, t.Kind, cmp.Or(t.Profile, "–"), strings.Join(t.Scopes, " "), t.Created.Local().Format(time.DateOnly), orDate(t.Expires, "never"),
 			orTime(t.LastUsed, "never"), former(t.Former, now), string(t.ID),
 		}
 	})
@@ -93,28 +94,24 @@ func orTime(t *time.Time, otherwise string) string {
 }
 
 type tokenSetCmd struct {
-	Token  string `arg:"" name:"id|name" help:"Id or name of the token."`
-	Strict *bool  `negatable:"" help:"Examine what its holder sends by SCIM and report departures from the RFCs, or do so no more."`
+	Token   string `arg:"" name:"id|name" help:"Id or name of the token."`
+	Profile string `enum:"generic,entra,okta,strict" required:"" help:"What kind of client its holder is: generic, entra, okta (members who do not exist are left out, a manager is free text) or strict (departures from the RFCs are reported)."`
 }
 
 // Run changes a token.
 func (t *tokenSetCmd) Run(c *cli) error {
-	if t.Strict == nil {
-		return usage("Say what to change: --strict or --no-strict.")
-	}
 	client, err := c.client()
 	if err != nil {
 		return err
 	}
-	set, err := client.SetToken(c.ctx, t.Token, api.SetToken{Strict: *t.Strict})
+	set, err := client.SetToken(c.ctx, t.Token, api.SetToken{Profile: t.Profile})
 	if err != nil {
 		return err
 	}
 	return c.show(set, func(io.Writer) {
-		if set.Strict {
-			c.say("What %s sends is examined. See lockstep scim report %s", set.Name, set.Name)
-		} else {
-			c.say("What %s sends is no longer examined.", set.Name)
+		c.say("%s has the profile %s.", set.Name, set.Profile)
+		if token.Profile(set.Profile).Reports() {
+			c.say("What it sends is examined. See lockstep scim report %s", set.Name)
 		}
 	})
 }

@@ -108,7 +108,7 @@ func testTallies(t *testing.T, open Open) {
 	c := found(t, open, store.Config{})
 	made, _, err := token.New(token.KindSCIM)
 	c.ok(err)
-	c.ok(c.db.PutToken(t.Context(), admin, store.Token{Token: made, Tenant: c.tenant, Name: "entra", Strict: true}))
+	c.ok(c.db.PutToken(t.Context(), admin, store.Token{Token: made, Tenant: c.tenant, Name: "entra", Profile: token.Strict}))
 	add := func(all ...conform.Tally) { t.Helper(); c.ok(c.db.AddTallies(t.Context(), c.tenant, made.ID, all)) }
 	read := func() []conform.Tally {
 		t.Helper()
@@ -129,9 +129,9 @@ func testTallies(t *testing.T, open Open) {
 		t.Errorf("of a tenant without the token %+v, %v", all, err)
 	}
 	c.ok(c.db.ClearTallies(t.Context(), admin, other, made.ID))
-	c.ok(c.db.SetStrict(t.Context(), admin, c.tenant, made.ID, false))
-	c.fails(c.db.SetStrict(t.Context(), admin, other, made.ID, true), lockstep.CodeNotFound)
-	if k, err := c.db.Token(t.Context(), made.ID); err != nil || k.Strict || len(read()) != 2 {
+	c.ok(c.db.SetProfile(t.Context(), admin, c.tenant, made.ID, token.Okta))
+	c.fails(c.db.SetProfile(t.Context(), admin, other, made.ID, token.Strict), lockstep.CodeNotFound)
+	if k, err := c.db.Token(t.Context(), made.ID); err != nil || k.Profile != token.Okta || len(read()) != 2 {
 		t.Errorf("no longer strict: %+v, %v", k, err)
 	}
 	c.ok(c.db.ClearTallies(t.Context(), admin, c.tenant, made.ID))
@@ -144,7 +144,7 @@ func testTallies(t *testing.T, open Open) {
 	if got := read(); len(got) != 0 {
 		t.Errorf("of a revoked token: %+v", got)
 	}
-	c.fails(c.db.SetStrict(t.Context(), admin, c.tenant, made.ID, true), lockstep.CodeNotFound)
+	c.fails(c.db.SetProfile(t.Context(), admin, c.tenant, made.ID, token.Strict), lockstep.CodeNotFound)
 }
 
 // values: small facts under names, per tenant.

@@ -1,0 +1,38 @@
+package token
+
+import "lockstep"
+
+// Profile says what kind of client a SCIM token was given to: what it is forgiven, and whether its administrators are told where it
+// departs from the RFCs. The dialects that cannot be mistaken are spoken with every client; a profile is for those that would be wrong
+// for others.
+type Profile string
+
+// The profiles.
+const (
+	Generic Profile = "generic" // the default: members and managers exist
+	Entra   Profile = "entra"   // Microsoft Entra ID, which sends none that do not
+	Okta    Profile = "okta"    // a manager is free text, and a member who does not exist is left out
+	Strict  Profile = "strict"  // as generic, and every departure from the RFCs is counted and told
+)
+
+// profiles are all of them, the default first.
+var profiles = [...]Profile{Generic, Entra, Okta, Strict}
+
+// ParseProfile reads the name of a profile; "" is Generic. The error has lockstep.CodeInvalid.
+func ParseProfile(name string) (Profile, error) {
+	if name == "" {
+		return Generic, nil
+	}
+	for _, p := range profiles {
+		if string(p) == name {
+			return p, nil
+		}
+	}
+	return "", &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "There is no profile " + quote(name) + "; there are generic, entra, okta and strict."}
+}
+
+// Tolerates reports whether references to who does not exist are forgiven: a manager is kept as text, a member is left out.
+func (p Profile) Tolerates() bool { return p == Okta }
+
+// Reports reports whether departures from the RFCs are counted.
+func (p Profile) Reports() bool { return p == Strict }
