@@ -74,6 +74,7 @@ func (u *Universe) control() http.Handler {
 		return noContent(w, nil)
 	})
 	handle("GET /control/commits", u.controlCommits)
+	u.controlBroker(handle)
 	return surface.Handle(func(w http.ResponseWriter, r *http.Request) error {
 		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+u.config.Control)) != 1 {
 			return &lockstep.Error{Code: lockstep.CodeUnauthorized}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"lockstep/webexorg/oauth"
 	"lockstep/webexorg/state"
@@ -198,4 +199,38 @@ func TestSignInOfAgents(t *testing.T) {
 	control[struct{}](p, 204, "DELETE", "/control/orgs/"+o.ID()+"/tokens", "", nil)
 	agent.base = ""
 	agent.do(401, "GET", "/v1/userinfo", "")
+}
+
+// TestControlOfSignIn: settings, clients and tokens of people without a browser; what is wrong changes nothing.
+func TestControlOfSignIn(t *testing.T) {
+	p := newPeer(t, Config{}, OrgConfig{Name: "Acme"})
+	ada := p.user("ada@acme.example")
+	var before, after signInSettings
+	control(p, 200, "GET", "/control/sign-in", "", &before)
+	control(p, 200, "PATCH", "/control/sign-in", `{"scim":"1080h","keep_refresh":true}`, &after)
+	before.SCIM, before.KeepRefresh = after.SCIM, true
+	if after != before || after.SCIM != duration(45*24*time.Hour) {
+		t.Errorf("got %+v, want %+v", after, before)
+	}
+	control[struct{}](p, 400, "PATCH", "/control/sign-in", `{"code":"0s"}`, nil)
+	control[struct{}](p, 400, "PATCH", "/control/sign-in", `{"colour":"blue"}`, nil)
+	control(p, 200, "GET", "/control/sign-in", "", &before)
+	if before != after {
+		t.Errorf("changed by what was refused: %+v", before)
+	}
+	at := "/control/orgs/" + p.org.ID()
+	var client struct{ ClientID, ClientSecret string }
+	control(p, 201, "POST", at+"/clients", `{"type":"integration","name":"X","redirectUrls":["https://a.example/cb"],"scopes":["spark:people_read"]}`, &client)
+	if got, ok := p.u.Broker().Client(client.ClientID); !ok || got.Org != p.org.ID() || len(client.ClientSecret) != 64 {
+		t.Errorf("got %+v of %+v", got, client)
+	}
+	control[struct{}](p, 400, "POST", at+"/clients", `{"type":"integration"}`, nil)
+	var issued struct{ Token string }
+	control(p, 201, "POST", at+"/people/"+ada+"/tokens", `{"scopes":"openid email","lifetime":"1h"}`, &issued)
+	bearer := p.with(issued.Token)
+	bearer.base = ""
+	bearer.do(200, "GET", "/v1/userinfo", "")
+	control[struct{}](p, 404, "DELETE", at+"/people/"+scimID()+"/tokens", "", nil)
+	control[struct{}](p, 204, "DELETE", at+"/people/"+ada+"/tokens", "", nil)
+	bearer.do(401, "GET", "/v1/userinfo", "")
 }

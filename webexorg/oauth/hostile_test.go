@@ -437,6 +437,7 @@ func TestGovernmentIsApart(t *testing.T) {
 		want(t, c.name+" is offered at "+c.door, strings.Contains(page.body, c.name+"@acme.example"), c.ok)
 		a := b.signIn(page, c.name)
 		want(t, c.name+" at "+c.door, strings.Contains(a.body, "Connect a device"), c.ok)
+		want(t, c.name+" is told at "+c.door, strings.Contains(a.body, "another Webex cloud"), !c.ok)
 	}
 	b := w.browser(site) // a session of one cloud is none of the other
 	b.signIn(b.get("/idb/saml2/jsp/doSSO.jsp?type=login&goto=%2Fverify"), "ada")
