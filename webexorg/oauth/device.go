@@ -164,7 +164,7 @@ func (s *Server) askDevice(w http.ResponseWriter, at door, x session, user, said
 	} else if user != "" && said == "" {
 		content.Said = "That code is unknown or has expired."
 	}
-	return page.Write(w, http.StatusOK, *s.book, page.Frame{Title: "Connect a device", Place: "Webex sign-in", Who: p.Login}, "device", content)
+	return page.Write(w, http.StatusOK, s.book, page.Frame{Title: "Connect a device", Place: "Webex sign-in", Who: p.Login}, "device", content)
 }
 
 func (s *Server) deviceByUser(user string) (device, bool) {

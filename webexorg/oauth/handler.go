@@ -29,8 +29,6 @@ const maxBody = 64 << 10
 // Mount serves the broker on the mux, once for each region. A path that the broker does not serve stays free for others.
 func (s *Server) Mount(mux *http.ServeMux) {
 	page.Mount(mux)
-	book := page.NewBook(pagesText)
-	s.book = &book
 	for _, region := range regions() {
 		forPages := func(pattern string, h handler) { s.mount(mux, pattern, region, h, s.writePage) }
 		forPrograms := func(pattern string, h handler) { s.mount(mux, pattern, region, h, WriteProblem) }
@@ -117,7 +115,7 @@ func (s *Server) writePage(w http.ResponseWriter, r *http.Request, err error) {
 func (s *Server) WritePage(w http.ResponseWriter, _ *http.Request, frame page.Frame, err error) {
 	e := asRefusal(err)
 	frame.Title = "That did not work"
-	_ = page.Write(w, e.status, *s.book, frame, "problem", struct{ Code, Detail, Tracking string }{ // the browser is gone: nobody to tell
+	_ = page.Write(w, e.status, s.book, frame, "problem", struct{ Code, Detail, Tracking string }{ // the browser is gone: nobody to tell
 		e.code, e.detail, w.Header().Get(trackingHeader),
 	})
 }

@@ -451,6 +451,11 @@ func TestInactivePeople(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser(w.serve())
 	b.signIn(b.get("/idb/saml2/jsp/doSSO.jsp?type=login&goto=%2Fverify"), "ada")
+	w.people.rolesChange(w.person("ada").ID)
+	if again := b.get("/verify"); !strings.Contains(again.body, "<h1>Sign in</h1>") {
+		t.Fatalf("signed in with other roles: %s", again.url)
+	}
+	b.signIn(b.get("/verify"), "ada")
 	w.people.deactivate(w.person("ada").ID)
 	a := b.get("/verify")
 	if !strings.Contains(a.body, "<h1>Sign in</h1>") {

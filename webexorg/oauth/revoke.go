@@ -101,7 +101,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request, _ door) error {
 	if to != "" && s.registeredRedirect(owner, to) {
 		return seeOther(w, r, to)
 	}
-	return page.Write(w, http.StatusOK, *s.book, page.Frame{Title: "Signed out", Place: "Webex sign-in"}, "signedout", to != "")
+	return page.Write(w, http.StatusOK, s.book, page.Frame{Title: "Signed out", Place: "Webex sign-in"}, "signedout", to != "")
 }
 
 func (s *Server) registeredRedirect(owner, uri string) bool {

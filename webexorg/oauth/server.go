@@ -61,7 +61,7 @@ type Server struct {
 
 	pending // what a restart ends
 
-	book *page.Book // set by Mount
+	book page.Book
 }
 
 // allowance is the consent of an organisation's administrator to a service app.
@@ -74,7 +74,7 @@ func New(c Config) *Server {
 	}
 	s := &Server{
 		config: c, clients: map[string]*client{}, developers: map[string]bool{}, allowed: map[allowance]bool{},
-		grants: map[string]*grant{}, tokens: map[token.Hash]*issued{}, pending: newPending(),
+		grants: map[string]*grant{}, tokens: map[token.Hash]*issued{}, pending: newPending(), book: page.NewBook(pagesText),
 	}
 	first := scimClient()
 	s.clients[first.ID] = &client{Client: first}

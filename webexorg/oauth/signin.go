@@ -54,7 +54,7 @@ func (s *Server) askWho(w http.ResponseWriter, r *http.Request, at door, status 
 			client = q.client.Name
 		}
 	}
-	return page.Write(w, status, *s.book, page.Frame{Title: "Sign in", Place: "Webex sign-in"}, "signin", struct {
+	return page.Write(w, status, s.book, page.Frame{Title: "Sign in", Place: "Webex sign-in"}, "signin", struct {
 		Action, To, Hint, Trouble, Client string
 		Orgs                              []choices
 	}{at.path(signInPath), to, hint, trouble, client, s.choices(at)})
@@ -148,7 +148,7 @@ func (s *Server) consentPage(w http.ResponseWriter, at door, q *request, x sessi
 		return errToken
 	}
 	org, _ := s.config.People.Organisation(p.Org)
-	return page.Write(w, http.StatusOK, *s.book, page.Frame{Title: "Allow " + q.client.Name, Place: "Webex sign-in", Who: p.Login}, "consent", struct {
+	return page.Write(w, http.StatusOK, s.book, page.Frame{Title: "Allow " + q.client.Name, Place: "Webex sign-in", Who: p.Login}, "consent", struct {
 		Action, Request, CSRF, Other string
 		Client                       Client
 		Person                       Person
