@@ -64,6 +64,7 @@ var charters = map[string]charter{
 	"webexorg/state": {ours: "scim scim/filter token"},
 	"webexorg/scim":  {ours: "scim scim/filter scim/scimhttp webexorg/state"},
 	"webexorg/rest":  {ours: "scim scim/filter scim/scimhttp webexorg/scim webexorg/state"},
+	"webexorg/hub":   {ours: "scim scim/filter web webexorg/oauth webexorg/page webexorg/state"},
 	"webexorg/oauth": {ours: "token web webexorg/page"},
 	"webexorg/apps":  {ours: "web webexorg/oauth webexorg/page"},
 	"webexorg/page":  {ours: "web"},

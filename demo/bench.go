@@ -169,7 +169,7 @@ func (r *benchRun) run(ctx context.Context) error {
 // startTarget starts webexorg.
 func (r *benchRun) startTarget(ctx context.Context) error {
 	out := newLineWatch()
-	p, err := start(r.Program, nil, out, "webexorg", "serve", "--listen", "127.0.0.1:0", "-o", "jsonl")
+	p, err := start(r.Program, nil, out, "webexorg", "serve", "--listen", "127.0.0.1:0", "--inspect", "0", "-o", "jsonl")
 	if err != nil {
 		return err
 	}

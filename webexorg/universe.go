@@ -11,6 +11,7 @@ import (
 	scimface "lockstep/webexorg/scim"
 
 	"lockstep/web"
+	"lockstep/webexorg/hub"
 	"lockstep/webexorg/oauth"
 	"lockstep/webexorg/state"
 )
@@ -145,6 +146,7 @@ func (u *Universe) Handler() http.Handler {
 	faces := g.handler()
 	mux.Handle("/", faces)
 	u.mountSignIn(mux, faces)
+	(&hub.Hub{Universe: u.Universe, Broker: u.broker, Calls: u.Calls, Base: u.baseURL}).Mount(mux)
 	if u.config.Control != "" {
 		mux.Handle("/control/", u.control())
 	}

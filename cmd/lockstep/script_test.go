@@ -55,7 +55,7 @@ func TestPostgresScripts(t *testing.T) {
 }
 
 func setup(env *testscript.Env) error {
-	universe, err := webexorg.New(webexorg.Config{})
+	universe, err := webexorg.New(webexorg.Config{Control: "control"})
 	if err != nil {
 		return err
 	}
@@ -72,6 +72,7 @@ func setup(env *testscript.Env) error {
 	if err := os.WriteFile(filepath.Join(env.WorkDir, "webex.token"), []byte(token+"\n"), 0o600); err != nil {
 		return err
 	}
+	env.Setenv("WEBEXROOT", server.URL)
 	env.Setenv("WEBEX", server.URL+"/identity/scim/"+org.ID()+"/v2")
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("LOCKSTEP_DATA", filepath.Join(env.WorkDir, "data"))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 
 	"lockstep/web"
@@ -16,7 +18,9 @@ import (
 )
 
 type webexorgCmd struct {
-	Serve webexorgServeCmd `cmd:"" help:"Run a Webex organisation on this machine, to try and test against."`
+	Serve  webexorgServeCmd  `cmd:"" help:"Run a Webex organisation on this machine, to try and test against."`
+	Fault  webexorgFaultCmd  `cmd:"" help:"Have a running organisation go wrong on purpose."`
+	Export webexorgExportCmd `cmd:"" help:"Write what is in a running organisation as a file for serve --seed."`
 }
 
 type webexorgServeCmd struct {
@@ -26,6 +30,9 @@ type webexorgServeCmd struct {
 	Region      string        `enum:",us,eu,gov" default:"" placeholder:"us|eu|gov" help:"Where the organisation that the first start makes has its home; without it, everywhere."`
 	People      bool          `help:"Begin with an administrator, an agent and a plain person to sign in as: admin@, agent@ and person@ the first domain."`
 	Journal     string        `placeholder:"FILE" help:"Keep the organisation in this file; without it, it is gone when the command ends."`
+	Seed        string        `placeholder:"FILE" help:"Begin with the organisations of this file, if there are none yet."`
+	Control     string        `env:"LOCKSTEP_WEBEXORG_CONTROL" placeholder:"TOKEN" help:"Token of the control surface; without it, one is made up."`
+	Inspect     int           `default:"100" placeholder:"N" help:"Calls that are kept for people to look at."`
 	Present     int           `placeholder:"N" help:"Accounts that are there already and belong to nobody."`
 	PageLatency time.Duration `default:"0s" help:"How much longer a page of a list takes."`
 	TLS         string        `name:"tls" placeholder:"FOLDER" help:"Serve HTTPS, by a certification authority that is kept in this folder; clients trust its ca.pem."`
@@ -48,8 +55,8 @@ func (w *webexorgServeCmd) Run(c *cli) error {
 	if err := w.check(); err != nil {
 		return err
 	}
-	control := rand.Text()
-	u, err := webexorg.New(webexorg.Config{Journal: w.Journal, Control: control})
+	control := cmp.Or(w.Control, rand.Text())
+	u, err := webexorg.New(webexorg.Config{Journal: w.Journal, Control: control, Inspect: w.Inspect})
 	if err != nil {
 		return err
 	}
@@ -82,7 +89,7 @@ func (w *webexorgServeCmd) Run(c *cli) error {
 		}
 	})
 	if err == nil {
-		c.say("A Webex organisation answers at %s. To end it: Ctrl-C.", card.Address)
+		c.say("A Webex organisation answers at %s; its Control Hub is at %s/hub. To end it: Ctrl-C.", card.Address, card.Address)
 		err = u.Serve(c.ctx, listener)
 	}
 	return errors.Join(err, u.Close())
@@ -126,24 +133,48 @@ func (w *webexorgServeCmd) check() error {
 
 // organisation returns the organisation of the journal, or makes one, with a new token.
 func (w *webexorgServeCmd) organisation(ctx context.Context, u *webexorg.Universe) (webexorgCard, error) {
-	var o *webexorg.Org
-	if all := u.Orgs(); len(all) > 0 {
-		o = all[0]
-	} else {
-		var err error
-		if o, err = u.AddOrg(webexorg.OrgConfig{Name: w.Name, Region: w.Region, Domains: w.Domain, Enforce: len(w.Domain) > 0}); err != nil {
+	if len(u.Orgs()) == 0 {
+		if err := w.begin(ctx, u); err != nil {
 			return webexorgCard{}, err
 		}
-		if w.People {
-			domain := append(w.Domain, "example.com")[0]
-			if err := webexorg.AddSample(ctx, o, domain); err != nil {
-				return webexorgCard{}, err
-			}
-		}
 	}
+	o := u.Orgs()[0]
 	if err := o.SetKnobs(webexorg.Knobs{Present: w.Present, PageLatency: w.PageLatency}); err != nil {
 		return webexorgCard{}, usage("The organisation cannot be as asked: %v.", err)
 	}
-	token, err := o.IssueToken(webexorg.ReadWrite, webexorg.DefaultLifetime)
+	token, err := o.IssueToken(webexorg.Everything, webexorg.DefaultLifetime)
 	return webexorgCard{Organisation: o.ID(), Token: token}, err
+}
+
+// begin makes the organisations of the seed, or the one that the flags describe.
+func (w *webexorgServeCmd) begin(ctx context.Context, u *webexorg.Universe) error {
+	if w.Seed != "" {
+		return w.plant(ctx, u)
+	}
+	o, err := u.AddOrg(webexorg.OrgConfig{Name: w.Name, Region: w.Region, Domains: w.Domain, Enforce: len(w.Domain) > 0})
+	if err != nil || !w.People {
+		return err
+	}
+	domain := append(w.Domain, "example.com")[0]
+	return webexorg.AddSample(ctx, o, domain)
+}
+
+// plant reads the file of --seed and makes its organisations.
+func (w *webexorgServeCmd) plant(ctx context.Context, u *webexorg.Universe) error {
+	file, err := os.Open(w.Seed)
+	if err != nil {
+		return usage("The seed cannot be read: %v.", err)
+	}
+	defer file.Close()
+	seed, err := webexorg.ReadSeed(file)
+	if err == nil && len(seed.Organisations) == 0 {
+		err = errors.New("it names no organisation")
+	}
+	if err == nil {
+		_, err = u.Plant(ctx, seed)
+	}
+	if err != nil {
+		return usage("The seed %s cannot be used: %v.", w.Seed, err)
+	}
+	return nil
 }

@@ -186,7 +186,7 @@ const maxIDs = 85
 // listPeople answers GET /people.
 func listPeople(q *request) error {
 	admin := q.call.By.Has(readers...) && q.call.By.Allows("spark-admin:people_read", "spark-admin:people_write")
-	if ids := q.q.Get("id"); ids != "" {
+	if ids := strings.Join(q.q["id"], ","); ids != "" { // some clients repeat the parameter
 		return q.peopleByID(strings.Split(ids, ","))
 	}
 	query := state.PeopleQuery{Email: q.q.Get("email"), Name: q.q.Get("displayName")}
