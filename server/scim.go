@@ -81,6 +81,8 @@ func newSCIM(db *store.DB, c Config) *scimServer {
 	if base := strings.TrimSuffix(c.SCIM.PublicURL, "/"); base != "" {
 		s.http.Base = func(r *http.Request) string { return base + scimPrefix + r.PathValue("tenant") + "/v2" }
 	}
+	tokens := &operate.Operator{Tokens: Tokens{db}, Now: func() time.Time { return s.now() }}
+	s.standing = tokens.Standing
 	return s
 }
 

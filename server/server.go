@@ -110,7 +110,6 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 		Directory: n.db, Jobs: jobs, Settings: jobs, Engine: n.engine, Tenants: n.db, Tokens: Tokens{n.db}, Notes: n.db, Standings: n.db, Sessions: n.sessions(),
 		Schemas: n.db.Schemas, SCIM: n.scim, Gallery: gallery, Address: n.browsed, Wake: n.queue.Wake, Local: c.Local,
 	}
-	n.scim.standing = n.operator.Standing
 	n.api = &api.Server{Operator: n.operator, Ready: n.ready, Version: c.Version, Log: c.Log}
 	n.console = &console.Server{Operator: n.operator, Notice: c.Notice, Version: c.Version, Log: c.Log}
 	return n, nil
