@@ -51,7 +51,7 @@ var charters = map[string]charter{
 	"sso":                 {ours: "directory session token audit web"},
 	"upstream":            {ours: "sso web"},
 	"notify":              {ours: "provision directory web queue"},
-	"operate":             {ours: domain + " queue web", must: "net/http database/sql"},
+	"operate":             {ours: domain + " queue web", must: "net/http database/sql html"},
 	"api":                 {ours: domain + " operate web", must: "database/sql"},
 	"console":             {ours: domain + " operate web api", must: "database/sql"},
 	"store":               {ours: domain + " sso notify queue store/*"},

@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/api"
 	"lockstep/audit"
+	"lockstep/console"
 	"lockstep/directory"
 	"lockstep/e2e/parts"
 	"lockstep/operate"
@@ -123,6 +125,13 @@ func TestNobodyGivesWhatTheyDoNotHave(t *testing.T) {
 			if p.Scopes.Allow("scim:read") {
 				w.Errorf("%s has %v", name, p.Scopes)
 			}
+		}
+		if got := w.visitor(weak).Scopes; got != "api:write" {
+			w.Errorf("a link carries %s", got)
+		}
+		more, err := w.Visitor(ctx, session.Grant{Tenant: weak.Tenant, Maker: weak.Maker, Scopes: "*:*"})
+		if err != nil || more.Scopes.String() != "api:write" {
+			w.Errorf("a session has %s, more than its maker; %v", more.Scopes, err)
 		}
 		_, own, _ := w.with(weak, "api:read", 0)
 		w.must(w.RevokeToken(ctx, weak, string(own.ID)))
@@ -293,5 +302,25 @@ func TestEveryUseCaseAsksFirst(t *testing.T) {
 	}
 	if asked < 50 {
 		t.Errorf("only %d functions were asked", asked)
+	}
+}
+
+// TestSurfacesHaveOneField: what the API and the console have of ours is the Operator, and nothing that it stands before.
+func TestSurfacesHaveOneField(t *testing.T) {
+	for _, surface := range []reflect.Type{reflect.TypeFor[api.Server](), reflect.TypeFor[console.Server]()} {
+		var ours []string
+		for i := range surface.NumField() {
+			f := surface.Field(i)
+			typ := f.Type
+			for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice || typ.Kind() == reflect.Map {
+				typ = typ.Elem()
+			}
+			if strings.HasPrefix(typ.PkgPath(), "lockstep") && typ.PkgPath() != surface.PkgPath() {
+				ours = append(ours, f.Name)
+			}
+		}
+		if len(ours) != 1 || ours[0] != "Operator" {
+			t.Errorf("%s has %v", surface, ours)
+		}
 	}
 }
