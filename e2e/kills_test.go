@@ -255,10 +255,12 @@ func killRound(t *testing.T, number uint64, lives int, postgres bool) {
 	w.addApp("webex", "wx", "endpoint")
 	w.addApp("scimapp", "scim", "url")
 	w.addApp("scimapp", "third", "url")
-	w.run("connection", "set", "third", "--set", "listing_delay=3s")
+	unique := "all"
 	if *kills > 0 {
-		w.run("connection", "set", "third", "--set", "unique=none")
+		unique = "none"
 	}
+	w.run("connection", "set", "scim", "--set", "unique=all")
+	w.run("connection", "set", "third", "--set", "listing_delay=3s", "--set", "unique="+unique)
 	for app := range w.targets {
 		w.run("app", "set", app, "--everyone", "--guard", "100000", "--mode", "auto")
 	}
