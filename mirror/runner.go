@@ -263,9 +263,7 @@ func (v *visit) run(ctx context.Context) {
 	}
 	v.lease = head.Lease
 	answered, err := v.all(ctx, head)
-	if v.system.Close != nil {
-		v.system.Close()
-	}
+	v.close(ctx)
 	if errors.Is(err, lockstep.ErrEpoch) {
 		return // somebody else has the connection, or it is gone
 	}
@@ -280,6 +278,20 @@ func (v *visit) run(ctx context.Context) {
 	}
 }
 
+// close closes the connection. That may end a call that does not return otherwise, and may not return itself.
+func (v *visit) close(ctx context.Context) {
+	if v.system.Close == nil {
+		return
+	}
+	err := v.call(context.WithoutCancel(ctx), "close the connection", func(context.Context) error {
+		v.system.Close()
+		return nil
+	})
+	if err != nil {
+		v.log().Warn("a connection cannot be closed", "connection", v.id.Connection, "error", err)
+	}
+}
+
 // failed says why a visit failed and when the next one is: after a pause that doubles, or when the system wants to be asked again.
 func (v *visit) failed(out *Visit, head Head, err error) {
 	now := v.now()
@@ -290,7 +302,13 @@ func (v *visit) failed(out *Visit, head Head, err error) {
 	}
 	out.NotBefore = now.Add(pause)
 	if later, ok := errors.AsType[*connection.Later](err); ok && later.After > 0 {
-		out.Held, out.NotBefore = now.Add(later.After), now.Add(later.After)
+		out.Held = now.Add(later.After)
+	}
+	if paused, ok := errors.AsType[*connection.Pause](err); ok {
+		out.Held = paused.Until
+	}
+	if !out.Held.IsZero() {
+		out.NotBefore = out.Held
 	}
 	v.log().Warn("a connection cannot be read", "connection", v.id.Connection, "code", out.Code, "again", out.NotBefore, "error", err)
 }

@@ -395,6 +395,18 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+// TestPause: a budget whose target wants to be left alone ends the visit until then.
+func TestPause(t *testing.T) {
+	w := newWorld(t)
+	w.out.read = func(context.Context) error {
+		return fmt.Errorf("read: %w", &connection.Pause{Until: noon.Add(time.Hour)})
+	}
+	w.read(mirror.Request{})
+	if h := w.head(); !h.NotBefore.Equal(noon.Add(time.Hour)) {
+		t.Errorf("%+v", h)
+	}
+}
+
 // TestStuck: a call that does not return gives its place back, stops its connection and nothing else, and is counted until it does.
 func TestStuck(t *testing.T) {
 	w := newWorld(t)

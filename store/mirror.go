@@ -310,7 +310,7 @@ func (m *mirrorTx) nextAsk(v mirror.Visit) (int64, error) {
 	if err != nil || n == 0 {
 		return 0, err
 	}
-	return max(first+v.Lag.Milliseconds(), millis(m.at)+1), nil
+	return max(first+v.Lag.Milliseconds()+1, millis(m.at)+1), nil
 }
 
 // Request asks for a pass over every type. It satisfies mirror.Writes.

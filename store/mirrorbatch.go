@@ -320,11 +320,47 @@ func (p *piece) end() error {
 		if err := p.doom(p.pass.No); err != nil {
 			return err
 		}
+		if err := p.forgetGone(); err != nil {
+			return err
+		}
 		if _, err := p.exec("DELETE FROM mirror_part WHERE mirror = $1 AND type = $2 AND pass <> $3", p.no, p.typ, p.pass.Parts); err != nil {
 			return err
 		}
 	}
 	return p.putPass(p.pass)
+}
+
+// Objects that are gone are remembered, so that whoever follows the positions hears of them: this many of a type, and those that a
+// link owns. Of the others the oldest are forgotten, some with each pass.
+const (
+	rememberGone = 10_000
+	forgetGone   = 500
+)
+
+// forgetGone forgets objects that went long ago. Whoever has not heard of them reads everything once.
+func (p *piece) forgetGone() error {
+	const gone = " FROM mirror_row WHERE mirror = $1 AND type = $2 AND state > 0 AND state = 1 AND owner = '' AND NOT ask"
+	rows, err := p.query("SELECT COUNT(*)"+gone, p.no, p.typ)
+	n, err := one(rows, err, scanInt)
+	if err != nil || n <= rememberGone {
+		return err
+	}
+	rows, err = p.query("SELECT no, position"+gone+" ORDER BY position LIMIT $3", p.no, p.typ, min(n-rememberGone, forgetGone))
+	last := int64(0)
+	numbers, err := collect(rows, err, func(s scanner) (no int64, err error) {
+		var position int64
+		err = s.Scan(&no, &position)
+		last = max(last, position)
+		return no, err
+	})
+	if err != nil {
+		return err
+	}
+	if err := p.execNumbers("DELETE FROM mirror_row WHERE no IN (@list)", nil, numbers); err != nil {
+		return err
+	}
+	_, err = p.exec("UPDATE mirror_head SET trimmed = CASE WHEN $2 > trimmed THEN $2 ELSE trimmed END WHERE connection = $1", p.job, last)
+	return err
 }
 
 // numberLists is lists for numbers.

@@ -119,11 +119,11 @@ func (p *piece) rowOf(c *rowChange) mirror.Known {
 	switch {
 	case c.effect == mirror.Doubted:
 		r.Ask = true
-		p.askAt(r.Written.Add(p.lag))
+		p.askAt(r.Written.Add(p.lag + time.Millisecond)) // when an answer shows what was written
 	case c.ours:
 		r.Written, r.Ask = c.written, c.unknown
 		if c.unknown {
-			p.askAt(c.written.Add(p.lag))
+			p.askAt(c.written.Add(p.lag + time.Millisecond))
 			break
 		}
 		r.Hash, r.Version, r.State, r.Missed = c.hash, c.now.Version, mirror.There, 0

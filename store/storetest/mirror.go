@@ -34,6 +34,7 @@ func testMirror(t *testing.T, open Open) {
 		{"forget", mirrorForget},
 		{"deleted", mirrorDeleted},
 		{"texts", mirrorTexts},
+		{"long gone", mirrorLongGone},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			now := noon
@@ -215,10 +216,10 @@ func mirrorWrites(o *outside) {
 	o.want(mirror.Query{}, "1 a 1 ask ours", "2 b 2 ask", "3 g 3 gone ask", "4 new 0 ask made")
 	o.want(mirror.Query{Asked: true, Limit: 1}, "1 a 1 ask ours")
 	o.release(mirror.Visit{Answered: o.head().Requests, Lag: lag})
-	if due, err := o.mirrors.Due(o.Context(), o.now.Add(lag-time.Second)); err != nil || len(due) != 0 {
+	if due, err := o.mirrors.Due(o.Context(), o.now.Add(lag)); err != nil || len(due) != 0 {
 		o.Error(due, err)
 	}
-	if due, err := o.mirrors.Due(o.Context(), o.now.Add(lag)); err != nil || len(due) != 1 {
+	if due, err := o.mirrors.Due(o.Context(), o.now.Add(lag+time.Millisecond)); err != nil || len(due) != 1 {
 		o.Error(due, err)
 	}
 	*o.now = o.now.Add(time.Minute)
@@ -560,6 +561,36 @@ func mirrorDeleted(o *outside) {
 	o.want(mirror.Query{})
 	if h := o.head(); h.Generation != 0 {
 		o.Errorf("%+v", h)
+	}
+}
+
+// mirrorLongGone: of very many objects that are gone the oldest are forgotten, and it shows.
+func mirrorLongGone(o *outside) {
+	const n, more = 10_000, 3
+	o.begin()
+	var ids []string
+	for i := range n + more {
+		ids = append(ids, fmt.Sprintf("u%05d", i))
+	}
+	for chunk := range slices.Chunk(ids, 1000) {
+		var all []connection.Object
+		for _, id := range chunk {
+			all = append(all, human(id))
+		}
+		o.take(mirror.Batch{}, all...)
+	}
+	o.ok(o.mirrors.Own(o.Context(), o.id, mirror.Claim{Ref: ref(ids[1]), Owner: "x"}))
+	for chunk := range slices.Chunk(ids, 1000) {
+		o.take(mirror.Batch{Gone: chunk})
+	}
+	o.take(mirror.Batch{Done: true})
+	o.want(mirror.Query{Limit: 2}, fmt.Sprintf("2 u00001 %d gone", n+more+2), fmt.Sprintf("4 u00003 %d gone", n+more+4))
+	if h := o.head(); h.Trimmed != n+more+3 {
+		o.Errorf("trimmed %d", h.Trimmed)
+	}
+	o.take(mirror.Batch{Done: true})
+	if h := o.head(); h.Trimmed != n+more+3 {
+		o.Errorf("trimmed %d", h.Trimmed)
 	}
 }
 
