@@ -270,6 +270,47 @@ func TestReads(t *testing.T) {
 	}
 }
 
+// TestAnew: what a pass has listed before it began anew does not count, whether the system says so or cannot go on at all.
+func TestAnew(t *testing.T) {
+	for _, goesOn := range []bool{true, false} {
+		w := newWorld(t)
+		w.out.reach, w.out.goesOn = connection.OneView, goesOn
+		w.out.put("a", "b", "c", "d", "e")
+		w.read(mirror.Request{})
+		_, err := w.mirrors.Request(t.Context(), w.id, mirror.Request{})
+		w.ok(err)
+		w.runner(&crashing{Store: w.mirrors, left: 4}).VisitOnce(t.Context(), w.id) // after the claim, the pass and its first page
+		if p := w.head().Pass("User"); p.Stage != mirror.Reading || p.Counts.Objects != 3 || (p.From != "") != goesOn {
+			t.Fatalf("%+v", p)
+		}
+		w.ok(w.mirrors.Start(t.Context()))
+		w.out.drop("a") // whom the first page has listed
+		w.visit()
+		w.want("a:gone b c d e")
+		if p := w.head().Pass("User"); p.Answered != 2 || p.Counts.Objects != 4 {
+			t.Errorf("%+v", p)
+		}
+	}
+}
+
+// TestGoesOn: a pass that was broken off goes on with the page after the last that was committed.
+func TestGoesOn(t *testing.T) {
+	w := newWorld(t)
+	for i := range 30 {
+		w.out.put(fmt.Sprintf("u%02d", i))
+	}
+	_, err := w.mirrors.Request(t.Context(), w.id, mirror.Request{})
+	w.ok(err)
+	w.runner(&crashing{Store: w.mirrors, left: 10, after: true}).VisitOnce(t.Context(), w.id) // eight pages
+	w.ok(w.mirrors.Start(t.Context()))
+	pages := 0
+	w.out.between = func(int) { pages++ }
+	w.visit()
+	if p := w.head().Pass("User"); pages != 2 || p.Counts.Objects != 30 || p.Counts.Pages != 10 || p.Counts.Made != 30 || !p.Once {
+		t.Errorf("%d more pages, %+v", pages, p)
+	}
+}
+
 // TestBroken: answers without end or sense end a pass, with a code, and nobody is gone because of them.
 func TestBroken(t *testing.T) {
 	for _, c := range []struct {

@@ -251,7 +251,7 @@ func mirrorOwners(o *outside) {
 	o.take(mirror.Batch{}, human("a"), human("b"))
 	find := func(want ...string) {
 		o.Helper()
-		found, err := o.mirrors.Find(o.Context(), o.id, "User", "userName", "A@acme.example", "b@ACME.example", "none")
+		found, err := o.mirrors.Find(o.Context(), o.id, "User", "userName", "A@acme.example", "b@ACME.example", "unseen@acme.example", "other@acme.example", "none")
 		o.ok(err)
 		var got []string
 		for _, f := range found {
@@ -272,8 +272,9 @@ func mirrorOwners(o *outside) {
 	o.ok(own(mirror.Claim{Ref: ref("a"), Owner: "1/x"}))
 	o.ok(own(mirror.Claim{Ref: ref("a"), From: "2/x"})) // somebody else's stays
 	find("b b@acme.example")
-	o.take(mirror.Batch{}, human("a", "title", "x"), human("unseen"))
+	o.take(mirror.Batch{}, human("a", "userName", "other@acme.example"), human("unseen"))
 	find("b b@acme.example")
+	o.take(mirror.Batch{}, human("a", "title", "x"))
 	o.ok(own(mirror.Claim{Ref: ref("a"), From: "1/x"}))
 	find("a a@acme.example", "b b@acme.example")
 	o.ok(own(mirror.Claim{Ref: ref("b"), Owner: "1/b"}, mirror.Claim{Ref: ref("b"), Owner: "2/b", From: "1/b"}))
