@@ -64,7 +64,7 @@ func newWorld(t *testing.T) *world {
 	var template api.Template
 	w.must(json.Unmarshal(csvfile.Template(), &template))
 	w.operator = &operate.Operator{
-		Directory: w.db, Jobs: jobs, Settings: jobs, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db, Engine: w.engine, Schemas: w.db.Schemas,
+		Directory: w.db, People: w.db, Jobs: jobs, Settings: jobs, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db, Engine: w.engine, Schemas: w.db.Schemas,
 		SCIM: seen{db: w.db}, Local: localToken,
 		Gallery: []operate.Template{template.Domain(), {
 			Kind: "nowhere", Name: "Nowhere", Direction: provision.Outbound, Rules: rule.Rules(template.Rules),
@@ -159,7 +159,7 @@ func TestAccess(t *testing.T) {
 	w.must(err)
 
 	for name, text := range map[string]string{"none": "", "nonsense": "x", "unknown": strings.Replace(read.Text, "lks_", "lkp_", 1)} {
-		_, _, err := w.client(text, "").Users(ctx, api.ListQuery{})
+		_, err := w.client(text, "").Users(ctx, api.ListQuery{})
 		if lockstep.CodeOf(err) != lockstep.CodeUnauthorized {
 			t.Errorf("token %s: %v", name, err)
 		}
@@ -311,7 +311,7 @@ func TestUsers(t *testing.T) {
 		t.Errorf("disabled: %v, %v", u.Active, err)
 	}
 	w.must(w.admin.DeleteUser(ctx, string(u.ID), false))
-	if all, _, err := w.admin.Users(ctx, api.ListQuery{}); err != nil || len(all) != 0 {
+	if all, err := w.admin.Users(ctx, api.ListQuery{}); err != nil || len(all.Users) != 0 {
 		t.Errorf("a deleted user is listed: %v, %v", all, err)
 	}
 	if u, err = w.admin.RestoreUser(ctx, string(u.ID)); err != nil || u.Deleted != nil {
@@ -335,15 +335,15 @@ func TestPaging(t *testing.T) {
 		seen := map[lockstep.UserID]bool{}
 		q := api.ListQuery{Search: c.search, Limit: 4}
 		for {
-			page, next, err := w.admin.Users(ctx, q)
+			page, err := w.admin.Users(ctx, q)
 			w.must(err)
-			for _, u := range page {
+			for _, u := range page.Users {
 				seen[u.ID] = true
 			}
-			if len(page) > 4 {
-				t.Errorf("%q: a page of %d", c.search, len(page))
+			if len(page.Users) > 4 {
+				t.Errorf("%q: a page of %d", c.search, len(page.Users))
 			}
-			if q.After = next; next == "" {
+			if q.After = page.Next; q.After == "" {
 				break
 			}
 		}

@@ -57,10 +57,17 @@ func (c *Client) RevokeToken(ctx context.Context, name string) error {
 	return err
 }
 
-// Users lists or searches people, one page; next "" is the end.
-func (c *Client) Users(ctx context.Context, q ListQuery) (users []User, next string, err error) {
+// UserPage is a page of people.
+type UserPage struct {
+	Users  []User
+	Next   string // "" is the end
+	Notice string // what is to be known of the answer; "" is nothing
+}
+
+// Users lists or searches people, one page.
+func (c *Client) Users(ctx context.Context, q ListQuery) (UserPage, error) {
 	out, err := call[list[User]](ctx, c, http.MethodGet, at("users"), q.values(), nil)
-	return out.Items, out.Next, err
+	return UserPage{out.Items, out.Next, out.Notice}, err
 }
 
 // User shows one, by id, user name, address or external id.

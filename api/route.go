@@ -30,10 +30,11 @@ func newHuma(mux *http.ServeMux, version string) huma.API {
 // reply is an answer with a body.
 type reply[T any] struct{ Body T }
 
-// list is the body of every answer that lists: {"items": […], "next": "…"}.
+// list is the body of every answer that lists: {"items": […], "next": "…", "notice": "…"}.
 type list[T any] struct {
-	Items []T    `json:"items"`
-	Next  string `json:"next,omitempty" doc:"Pass it as after to get what follows; absent at the end."`
+	Items  []T    `json:"items"`
+	Next   string `json:"next,omitempty" doc:"Pass it as after to get what follows; absent at the end."`
+	Notice string `json:"notice,omitempty" doc:"What is to be known of this answer, in a sentence."`
 }
 
 func listOf[T any](items []T) list[T] {

@@ -22,8 +22,8 @@ func (s *Server) userRoutes(a huma.API) {
 
 // search is the common part of requests that list.
 type search struct {
-	Search  string `query:"search" maxLength:"200" doc:"Part of a name or address, in any case."`
-	After   string `query:"after" maxLength:"36" doc:"The next of the page before."`
+	Search  string `query:"search" maxLength:"200" doc:"Part of a name, address or external id, in any case. Of people: at least three letters; fewer are the beginning of the user name."`
+	After   string `query:"after" maxLength:"1000" doc:"The next of the page before."`
 	Limit   int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	Deleted bool   `query:"deleted" doc:"Soft-deleted ones, too."`
 }
@@ -33,8 +33,10 @@ func (in *search) domain() operate.Search {
 }
 
 func (s *Server) listUsers(ctx context.Context, p operate.Principal, in *search) (list[User], error) {
-	found, next, err := s.Operator.Users(ctx, p, in.domain())
-	return mapped(found, next, userOf), err
+	page, err := s.Operator.Users(ctx, p, in.domain())
+	out := mapped(page.Users, page.Next, userOf)
+	out.Notice = page.Notice
+	return out, err
 }
 
 // UserPath names a user by id, user name, address or external id.

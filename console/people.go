@@ -50,14 +50,14 @@ func (s *Server) people(w http.ResponseWriter, r *http.Request, v visit) error {
 	if after != "" && !lockstep.ValidID(after) {
 		return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The address of this page holds an id that is none."}
 	}
-	found, next, err := s.Operator.Users(r.Context(), v.who, operate.Search{After: after, Limit: peopleRows})
+	page, err := s.Operator.Users(r.Context(), v.who, operate.Search{After: after, Limit: peopleRows})
 	if err != nil {
 		return err
 	}
-	if next != "" {
-		view.Next = "/people?after=" + url.QueryEscape(next)
+	if page.Next != "" {
+		view.Next = "/people?after=" + url.QueryEscape(page.Next)
 	}
-	view.People = personRows(found)
+	view.People = personRows(page.Users)
 	return s.render(w, r, http.StatusOK, peoplePage(v.page, view))
 }
 

@@ -6,6 +6,7 @@ import (
 	"lockstep"
 	"lockstep/directory"
 	"lockstep/scim"
+	"lockstep/scim/filter"
 )
 
 // Groups lists or searches the directory's groups.
@@ -16,7 +17,7 @@ func (o *Operator) Groups(ctx context.Context, p Principal, s Search) (found []d
 	return search(s, func(after string, limit int) ([]directory.Group, error) {
 		return o.Directory.Groups(ctx, p.Tenant, directory.GroupQuery{After: lockstep.GroupID(after), Deleted: s.Deleted, Limit: limit})
 	}, func(g directory.Group) string { return string(g.ID) }, func(g directory.Group) []string {
-		return []string{g.Attributes.Text("displayName"), g.Attributes.Text("externalId")}
+		return []string{filter.Fold(g.Attributes.Text("displayName")), filter.Fold(g.Attributes.Text("externalId"))}
 	})
 }
 

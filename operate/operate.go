@@ -31,6 +31,7 @@ import (
 // be set.
 type Operator struct {
 	Directory directory.Store
+	People    directory.Finder // nil looks at everybody
 	Jobs      provision.Store
 	Settings  provision.Settings
 	Engine    Engine

@@ -3,11 +3,14 @@ package operate
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"lockstep"
 	"lockstep/directory"
 	"lockstep/scim"
+	"lockstep/scim/filter"
 )
 
 // Search selects objects of the directory that have a text in a name or address, in any case.
@@ -28,16 +31,10 @@ func (s Search) pageSize() int {
 	return 500
 }
 
-func (s Search) matches(texts ...string) bool {
-	if s.Text == "" {
-		return true
-	}
-	for _, t := range texts {
-		if strings.Contains(strings.ToLower(t), strings.ToLower(s.Text)) {
-			return true
-		}
-	}
-	return false
+// matches reports whether one of the texts has the text that is searched for; both are folded.
+func (s Search) matches(texts []string) bool {
+	text := filter.Fold(s.Text)
+	return text == "" || slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(t, text) })
 }
 
 // search pages through objects until there are enough; next is "" at the end.
@@ -48,7 +45,7 @@ func search[T any](s Search, page func(after string, limit int) ([]T, error), id
 			return nil, "", err
 		}
 		for _, one := range all {
-			if s.After = id(one); s.matches(texts(one)...) {
+			if s.After = id(one); s.matches(texts(one)) {
 				found = append(found, one)
 			}
 			if len(found) == s.Limit {
@@ -63,26 +60,47 @@ func search[T any](s Search, page func(after string, limit int) ([]T, error), id
 	return found, s.After, nil
 }
 
-// Users lists or searches the directory's people.
-func (o *Operator) Users(ctx context.Context, p Principal, s Search) (found []directory.User, next string, err error) {
-	if err := p.may(ScopeRead); err != nil {
-		return nil, "", err
-	}
-	return search(s, func(after string, limit int) ([]directory.User, error) {
-		return o.Directory.Users(ctx, p.Tenant, directory.UserQuery{After: lockstep.UserID(after), Deleted: s.Deleted, Limit: limit})
-	}, func(u directory.User) string { return string(u.ID) }, userTexts)
+// PeoplePage is a page of the directory's people.
+type PeoplePage struct {
+	Users  []directory.User
+	Next   string // Search.After of the next page; "" at the end
+	Notice string // what is to be known of the answer, in a sentence; "" is nothing
 }
 
-func userTexts(u directory.User) []string {
-	texts := []string{u.Attributes.Text("userName"), u.Attributes.Text("displayName"), u.Attributes.Text("externalId")}
-	emails, _ := u.Attributes.Get("emails").(scim.List)
-	for _, e := range emails {
-		if o, ok := e.(scim.Object); ok {
-			texts = append(texts, o.Text("value"))
+// Users lists or searches the directory's people. Who searches finds any part of a name, an address or an external id with at least
+// directory.GramLetters letters, and the beginnings of user names with fewer.
+func (o *Operator) Users(ctx context.Context, p Principal, s Search) (page PeoplePage, err error) {
+	if err := p.may(ScopeRead); err != nil {
+		return page, err
+	}
+	if s.Text != "" && o.People != nil {
+		f, err := o.People.People(ctx, p.Tenant, directory.PeopleQuery{Text: s.Text, After: s.After, Deleted: s.Deleted, Limit: s.Limit})
+		if err != nil {
+			return page, err
+		}
+		if page.Notice = indexNotice(f.Index); f.Index.Ready {
+			page.Users, page.Next = f.Users, f.Next
+			return page, nil
 		}
 	}
-	name, _ := u.Attributes.Get("name").(scim.Object)
-	return append(texts, name.Text("givenName")+" "+name.Text("familyName"))
+	if s.After != "" && !lockstep.ValidID(s.After) {
+		return page, &lockstep.Error{Code: lockstep.CodeCursorExpired, Detail: "The page before was found in another way; search again from the start."}
+	}
+	page.Users, page.Next, err = search(s, func(after string, limit int) ([]directory.User, error) {
+		return o.Directory.Users(ctx, p.Tenant, directory.UserQuery{After: lockstep.UserID(after), Deleted: s.Deleted, Limit: limit})
+	}, func(u directory.User) string { return string(u.ID) }, func(u directory.User) []string { return directory.SearchTexts(u.Attributes) })
+	return page, err
+}
+
+// indexNotice says what a search lacks because of its index.
+func indexNotice(x directory.PeopleIndex) string {
+	switch {
+	case !x.Ready:
+		return fmt.Sprintf("The index for searches is being built, with %d people so far. Until it is, a search looks at everybody, which takes longer.", x.Indexed)
+	case x.Behind > 0:
+		return fmt.Sprintf("The index for searches is %d changes behind: who was changed last may be missing, or found no longer.", x.Behind)
+	}
+	return ""
 }
 
 // User finds the one user that a text names: id, user name, address or external id. A text that names several is refused:

@@ -107,7 +107,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	}
 	n.scim = newSCIM(n.db, c)
 	n.operator = &operate.Operator{
-		Directory: n.db, Jobs: jobs, Settings: jobs, Engine: n.engine, Tenants: n.db, Tokens: Tokens{n.db}, Notes: n.db, Standings: n.db, Sessions: n.sessions(),
+		Directory: n.db, People: n.db, Jobs: jobs, Settings: jobs, Engine: n.engine, Tenants: n.db, Tokens: Tokens{n.db}, Notes: n.db, Standings: n.db, Sessions: n.sessions(),
 		Schemas: n.db.Schemas, SCIM: n.scim, Gallery: gallery, Address: n.browsed, Wake: n.queue.Wake, Local: c.Local,
 	}
 	n.api = &api.Server{Operator: n.operator, Ready: n.ready, Version: c.Version, Log: c.Log}
@@ -204,6 +204,10 @@ func (n *Server) Run(ctx context.Context) error {
 		all.Go(func() error { return (&web.Server{Log: n.config.Log}).Run(ctx, n.listener, n.Handler()) })
 	}
 	all.Go(func() error { return n.scim.run(ctx) })
+	all.Go(func() error { // on each node: it knows what its own writers have changed
+		n.db.IndexPeople(ctx, func(err error) { n.config.Log.Warn("the index for searches does not follow; tried again", "error", err) })
+		return nil
+	})
 	if !n.config.NoWork {
 		all.Go(func() error { return n.work(ctx) })
 	}

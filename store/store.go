@@ -42,6 +42,7 @@ var (
 	_ directory.Searcher = (*DB)(nil)
 	_ provision.Store    = Provision{}
 	_ provision.Settings = (*DB)(nil)
+	_ directory.Finder   = (*DB)(nil)
 )
 
 // Config says which database to open. Exactly one of SQLite and Postgres is set; the rest may be zero.
@@ -74,6 +75,7 @@ type DB struct {
 	scans     turns // whose scan runs
 	schemas   schemaCache
 	numbers   idNumbers
+	touched   touched // tenants whose index of people has to follow
 	hash      func(password string) (string, error)
 }
 

@@ -41,6 +41,8 @@ var swept = []struct{ table, key, of string }{
 	{"listing_key", "list, type, attribute, value, id", ""},
 	{"extension_value", "no, value, id", ""},
 	{"extension_key", "no, value", ""},
+	{"people_number", "no, id", ""},
+	{"people_gram", "no, chunk, gram", ""},
 	{"mirror_doc", "no", ofMirror},
 	{"mirror_key", "mirror, type, attribute, value, no", ""},
 	{"mirror_name", "mirror, name, type", ""},

@@ -315,6 +315,9 @@ func (w *writer) settle(ran []*work, outcomes []error) {
 		if outcomes[i] == nil && (x.wakes || len(x.events) > 0) {
 			woken = append(woken, x.tenant)
 		}
+		if outcomes[i] == nil && len(x.events) > 0 {
+			w.db.touched.add(x.tenant)
+		}
 		x.effects = effects{}
 		x.done <- outcomes[i]
 	}

@@ -21,7 +21,7 @@ type peopleCmd struct {
 }
 
 type peopleListCmd struct {
-	Search  string `arg:"" optional:"" help:"Part of a name or address."`
+	Search  string `arg:"" optional:"" help:"Part of a name, address or external id, of at least three letters; fewer are the beginning of the user name."`
 	Limit   int    `default:"100" help:"At most so many."`
 	Deleted bool   `help:"Deleted ones, too."`
 }
@@ -33,14 +33,19 @@ func (p *peopleListCmd) Run(c *cli) error {
 		return err
 	}
 	var all []api.User
+	var notice string
 	for q := (api.ListQuery{Search: p.Search, Deleted: p.Deleted}); len(all) < p.Limit; {
 		q.Limit = min(p.Limit-len(all), 1000)
-		page, next, err := client.Users(c.ctx, q)
+		page, err := client.Users(c.ctx, q)
 		if err != nil {
 			return err
 		}
-		all = append(all, page...)
-		if q.After = next; next == "" {
+		if page.Notice != notice {
+			notice = page.Notice
+			c.say("%s", notice)
+		}
+		all = append(all, page.Users...)
+		if q.After = page.Next; q.After == "" {
 			break
 		}
 	}

@@ -35,6 +35,7 @@ func Run(t *testing.T, open Open) {
 		{"extensions", testExtensions},
 		{"sort extension", testSortExtension},
 		{"extension kept", testExtensionKept},
+		{"people", testPeople},
 		{"pages", testPages},
 		{"search related", testSearchRelated},
 		{"counts", testCounts},
