@@ -205,7 +205,9 @@ func (n *Server) Run(ctx context.Context) error {
 	}
 	all.Go(func() error { return n.scim.run(ctx) })
 	all.Go(func() error { // on each node: it knows what its own writers have changed
-		n.db.IndexPeople(ctx, func(err error) { n.config.Log.Warn("the index for searches does not follow; tried again", "error", err) })
+		n.db.IndexPeople(ctx, func(err error) {
+			n.config.Log.Warn("the index for searches does not follow; tried again", "error", err)
+		})
 		return nil
 	})
 	if !n.config.NoWork {
