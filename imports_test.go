@@ -44,7 +44,7 @@ var charters = map[string]charter{
 	"connection":          {ours: "rule scim", must: "net net/http database/sql"},
 	"plan":                {ours: "rule connection scim scim/filter expr audit", must: "net net/http database/sql"},
 	"mirror":              {ours: "connection scim scim/filter", must: "net net/http database/sql os"},
-	"provision":           {ours: "plan connection rule words scim scim/filter expr audit", must: "net net/http database/sql"},
+	"provision":           {ours: "plan mirror connection rule words scim scim/filter expr audit", must: "net net/http database/sql"},
 	"connector/directory": {ours: "connection rule directory scim scim/filter audit"},
 	"connector/*":         {ours: "connection rule scim scim/filter web connector/scimapp"},
 	"webexorg":            {ours: "scim scim/filter scim/scimhttp token web webexorg/*"},
@@ -103,7 +103,7 @@ var modules = map[string]string{
 }
 
 // onlyTests are packages of ours that exist for tests alone. They answer to no charter's list and only tests import them.
-const onlyTests = "e2e/parts e2e/hostile store/storetest scim/scimtest"
+const onlyTests = "mirror/mirrortest e2e/parts e2e/hostile store/storetest scim/scimtest"
 
 // measuring are files of pure packages that may look at the clock because what they measure decides no value.
 const measuring = "expr/regex.go" // the time that all matches of one evaluation may take together

@@ -24,6 +24,8 @@ import (
 	"lockstep/connector/csvfile"
 	hub "lockstep/connector/directory"
 	"lockstep/directory"
+	"lockstep/mirror"
+	"lockstep/mirror/mirrortest"
 	"lockstep/operate"
 	"lockstep/provision"
 	"lockstep/rule"
@@ -60,7 +62,8 @@ func newWorld(t *testing.T) *world {
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	jobs := w.db.Provision()
-	w.engine = &provision.Engine{Store: jobs, Directory: &hub.Connector{Store: w.db}, Connect: w, Log: log}
+	w.engine = &provision.Engine{Store: jobs, Directory: &hub.Connector{Store: w.db}, Connect: w, Mirrors: w.db.Mirrors(), Log: log}
+	mirrortest.Read(t, w.db.Mirrors(), nil, t.Output(), w.read)
 	var template api.Template
 	w.must(json.Unmarshal(csvfile.Template(), &template))
 	w.operator = &operate.Operator{
@@ -89,13 +92,20 @@ func (w *world) must(err error) {
 }
 
 // Source implements provision.Connect.
-func (w *world) Source(context.Context, provision.Job) (connection.Source, error) {
+func (w *world) Source(_ context.Context, j provision.Job) (connection.Source, error) {
+	return &mirror.Source{Store: w.db.Mirrors(), ID: mirror.ID{Tenant: j.Tenant, Connection: j.ID}, Types: []string{"User", "Group"}, System: w.csv()}, nil
+}
+
+func (w *world) csv() *csvfile.Reader {
 	root, err := os.OpenRoot(w.folder)
-	if err != nil {
-		return nil, err
-	}
+	w.must(err)
 	w.Cleanup(func() { _ = root.Close() })
-	return csvfile.New(csvfile.Config{Root: root}), nil
+	return csvfile.NewReader(csvfile.Config{Root: root})
+}
+
+// read opens the source for reading.
+func (w *world) read(context.Context, mirror.ID) (mirror.System, error) {
+	return mirrortest.System(w.csv()), nil
 }
 
 // Target implements provision.Connect.
@@ -454,7 +464,10 @@ func TestWatchAndExport(t *testing.T) {
 			for more := true; more; {
 				turn, err := w.engine.Slice(ctx, tenants[0].ID, j.ID)
 				w.must(err)
-				more = turn.More
+				if turn.Reading {
+					w.await(tenants[0].ID, j.ID)
+				}
+				more = turn.More || turn.Reading
 			}
 		case e.Action != nil:
 			if names = append(names, e.Action.Source.Name); len(names) == 2 {
@@ -519,4 +532,12 @@ func TestLocalTransport(t *testing.T) {
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("the handler's context ended with %v", err)
 	}
+}
+
+// await waits until the read that the job waits for has ended.
+func (w *world) await(t lockstep.TenantID, id lockstep.JobID) {
+	w.Helper()
+	job, err := w.db.Provision().Job(w.Context(), t, id)
+	w.must(err)
+	mirrortest.Await(w, w.db.Mirrors(), mirror.ID{Tenant: t, Connection: id}, job.Request)
 }

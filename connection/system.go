@@ -99,6 +99,7 @@ type System struct {
 	MaxMembers  int                 // members per create or update; 0 is no limit
 	Unique      map[string][]string // by type: attributes that the target keeps unique by itself
 	SoftDelete  bool                // active=false disables; else disabling means deleting
+	Restores    bool                // a deleted object is still found, as Deleted, and an update brings it back
 	Nesting     bool                // groups may contain groups
 	Exchange    bool                // operations of one Apply with the same Together are done together, so that unique values can be exchanged
 	References  []string            // attributes that are references: "manager", "members"

@@ -26,6 +26,8 @@ import (
 	"lockstep/connector/webex"
 	"lockstep/console"
 	"lockstep/directory"
+	"lockstep/mirror"
+	"lockstep/mirror/mirrortest"
 	"lockstep/operate"
 	"lockstep/provision"
 	"lockstep/rule"
@@ -74,7 +76,8 @@ func newWorld(t testing.TB, more int) *world {
 	w.must(err)
 	t.Cleanup(func() { w.must(w.db.Close()) })
 	w.must(w.db.CreateTenant(t.Context(), nobody, directory.Tenant{ID: w.tenant, Slug: "acme", Name: "Acme"}))
-	w.engine = &provision.Engine{Store: w.db.Provision(), Directory: &hub.Connector{Store: w.db}, Connect: w, Now: w.now}
+	w.engine = &provision.Engine{Store: w.db.Provision(), Directory: &hub.Connector{Store: w.db}, Connect: w, Mirrors: w.db.Mirrors(), Now: w.now}
+	mirrortest.Read(t, w.db.Mirrors(), w.now, t.Output(), w.read)
 	w.connectOrg()
 	w.company(more, "Engineer")
 	w.hr = w.job(w.tenant, provision.Job{Slug: "hr", Name: "People", Direction: provision.Inbound, Connection: provision.Connection{Kind: "csvfile"}}, csvfile.Template())
@@ -132,13 +135,23 @@ func (w *world) connectOrg() {
 }
 
 // Source and Target implement provision.Connect.
-func (w *world) Source(context.Context, provision.Job) (connection.Source, error) {
+func (w *world) Source(_ context.Context, j provision.Job) (connection.Source, error) {
+	return &mirror.Source{Store: w.db.Mirrors(), ID: mirror.ID{Tenant: j.Tenant, Connection: j.ID}, Types: []string{"User", "Group"}, System: w.csv()}, nil
+}
+
+func (w *world) csv() *csvfile.Reader {
 	root, err := os.OpenRoot(w.folder)
-	if err != nil {
-		return nil, err
+	w.must(err)
+	w.Cleanup(func() { _ = root.Close() })
+	return csvfile.NewReader(csvfile.Config{Root: root})
+}
+
+// read opens a job's outside system for reading.
+func (w *world) read(_ context.Context, id mirror.ID) (mirror.System, error) {
+	if id.Connection == w.hr {
+		return mirrortest.System(w.csv()), nil
 	}
-	w.Cleanup(func() { root.Close() })
-	return csvfile.New(csvfile.Config{Root: root}), nil
+	return mirrortest.System(w.target.Reads(), mirror.Wanted{Type: "User", Keys: []string{"userName"}}, mirror.Wanted{Type: "Group", Keys: []string{"displayName"}}), nil
 }
 
 func (w *world) Target(context.Context, provision.Job) (connection.Target, error) {
@@ -154,8 +167,8 @@ func (w *world) company(more int, title string) {
 		text += fmt.Sprintf("m%d,m%d@acme.example,Member %d,%s\n", i, i, i, title)
 		members += fmt.Sprintf(";m%d", i)
 	}
-	w.must(os.WriteFile(filepath.Join(w.folder, "people.csv"), []byte(text), 0o600))
-	w.must(os.WriteFile(filepath.Join(w.folder, "groups.csv"), []byte("id,displayName,members\ng1,Everybody,"+members+"\n"), 0o600))
+	w.put("people.csv", []byte(text))
+	w.put("groups.csv", []byte("id,displayName,members\ng1,Everybody,"+members+"\n"))
 }
 
 // job keeps a job with the rules of its template.
@@ -177,9 +190,17 @@ func (w *world) job(t lockstep.TenantID, j provision.Job, template []byte) locks
 // run turns slices of a job until there is nothing more to do at once.
 func (w *world) run(id lockstep.JobID) {
 	w.Helper()
+	if j := w.state(id); j.Direction == provision.Inbound && j.Cycle == nil && j.Request == 0 {
+		j.NextRun = w.now()
+		w.must(w.db.Provision().PutJob(w.Context(), nobody, j))
+	}
 	for range 100 {
 		turn, err := w.engine.Slice(w.Context(), w.tenant, id)
 		w.must(err)
+		if turn.Reading {
+			mirrortest.Await(w, w.db.Mirrors(), mirror.ID{Tenant: w.tenant, Connection: id}, w.state(id).Request)
+			continue
+		}
 		if !turn.More {
 			return
 		}
@@ -320,4 +341,14 @@ func (a *answer) to(path string) {
 	if got := a.resp.Header.Get("Location"); got != path {
 		a.Errorf("%s leads to %q, want %q", a.what, got, path)
 	}
+}
+
+// put puts a file of the source in the place of the one before, as if it had been there for a while.
+func (w *world) put(name string, text []byte) {
+	w.Helper()
+	path := filepath.Join(w.folder, name)
+	settled := time.Now().Add(-time.Minute)
+	w.must(os.WriteFile(path+".new", text, 0o600))
+	w.must(os.Chtimes(path+".new", settled, settled))
+	w.must(os.Rename(path+".new", path))
 }

@@ -80,7 +80,7 @@ func TestWhat(t *testing.T) {
 		{api.Action{Kind: "skip", Code: "x", Hint: "Do y."}, "x — Do y."},
 		{api.Action{Kind: "update", Changes: []api.Change{
 			change("title", "A", "B"), change("nickName", "C", ""), change("phone", "", "1"), change("x", "1", "2"), change("y", "1", "2"),
-		}}, "title “A” → “B”; nickName cleared; phone set; 2 more"},
+		}}, "title “A” → “B”; nickName cleared; phone set to “1”; 2 more"},
 		{api.Action{Kind: "link", Source: api.End{Name: "ada"}, Target: api.End{Name: "Ada"}, Changes: []api.Change{change("title", "A", "B")}}, "there already as Ada; title “A” → “B”"},
 		{api.Action{Kind: "link", Source: api.End{Name: "ada"}}, "there already"},
 	} {

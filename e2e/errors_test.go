@@ -71,9 +71,9 @@ func TestBadInput(t *testing.T) {
 		{"connection test away", 1, lockstep.CodeTargetUnreachable},
 		{"connection test forbidden", 1, lockstep.CodeBlocked},
 		{"connection test html", 1, lockstep.CodeTargetMalformed},
-		{"connection test nofile", 1, lockstep.CodeSourceUnreachable},
+		{"connection test nofile", 1, lockstep.CodeSourceMissing},
 		{"connection test noid", 1, lockstep.CodeSourceMalformed},
-		{"source run nofile", 1, lockstep.CodeSourceUnreachable},
+		{"source run nofile", 1, lockstep.CodeSourceMissing},
 		{"source run noid", 1, lockstep.CodeSourceMalformed},
 		{"--server http://127.0.0.1:1 people list", 4, lockstep.CodeUnauthorized}, // without a token
 		{"--server http://127.0.0.1:1 --token-file token people list", 69, lockstep.CodeUnreachable},
@@ -131,7 +131,7 @@ func TestBadRows(t *testing.T) {
 	h.write("files/people.csv", rows)
 	h.run("source", "add", "csvfile", "csv")
 	h.run("source", "run", "csv")
-	h.write("files/people.csv", rows+"7,twice@acme.example,\n,nobody@acme.example,\n41,\"broken\n")
+	h.write("files/people.csv", rows+"7,twice@acme.example,\n,nobody@acme.example,\n41\n")
 	h.confined("source", "run", "csv")
 	h.write("files/people.csv", "id,userName,title\n1,person1@acme.example,Engineer\n")
 	if r := h.try("source", "run", "csv"); r.code != 5 {

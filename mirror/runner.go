@@ -79,7 +79,9 @@ const tooManyStuck = 16
 
 // Run visits connections until ctx ends, and returns when no visit runs. Calls that do not return it leaves behind.
 func (r *Runner) Run(ctx context.Context) error {
-	if err := r.Store.Start(ctx); err != nil {
+	if err := r.Store.Start(ctx); ctx.Err() != nil {
+		return nil // told to end before it had begun
+	} else if err != nil {
 		return fmt.Errorf("start reading: %w", err)
 	}
 	wake := r.begin()

@@ -175,15 +175,13 @@ func (s *Source) pages(ctx context.Context, head *Head, c cursor, total int, pag
 // end sends the last page, which says whether the read was whole and what could not be read.
 func (s *Source) end(ctx context.Context, head *Head, c cursor, total int, page func(connection.Page) error) error {
 	p := connection.Page{Last: true, Total: total, Next: cursor{generation: c.generation, from: c.to}.String()}
-	if c.from == all {
-		p.Whole = s.whole(head)
-		for _, typ := range s.Types {
-			bad, err := s.bad(ctx, head.Pass(typ))
-			if err != nil {
-				return err
-			}
-			p.Bad = append(p.Bad, bad...)
+	p.Whole = c.from == all && s.whole(head)
+	for _, typ := range s.Types {
+		bad, err := s.bad(ctx, head.Pass(typ))
+		if err != nil {
+			return err
 		}
+		p.Bad = append(p.Bad, bad...)
 	}
 	return page(p)
 }

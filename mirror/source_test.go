@@ -128,7 +128,7 @@ func TestSource(t *testing.T) {
 	step("a primary group is left", "bob", "g members=User:ada members=User:dan members=User:cy")
 	w.out.drop("dan")
 	w.out.hidden = []connection.Hidden{{Name: "line 3", IDs: []string{"eve"}}}
-	step("somebody goes, and a part cannot be read", "-dan", "g members=User:ada members=User:cy")
+	step("somebody goes, and a part cannot be read", "-dan", "g members=User:ada members=User:cy", "!line 3 eve", "!line 3 eve")
 	if l := w.list("", false); !slices.Contains(l.lines, "!line 3 eve") || !slices.Contains(l.lines, "-dan") || !l.whole {
 		t.Errorf("%+v", l)
 	}

@@ -148,6 +148,7 @@ type Link struct {
 	Source   connection.Ref
 	Name     string
 	Target   string      // id at the target; "" when there is none
+	Former   string      // id of the object that it had and that was deleted; only this one is brought back, and only for this source object
 	Matched  string      // how they were joined: "created", the matching attribute, "by hand"
 	Key      string      // first matching value, folded; two sources with the same key are duplicates
 	Image    scim.Object // what was last written
@@ -170,12 +171,6 @@ type ReferenceRow struct {
 	To        connection.Ref
 	Wanted    bool
 	Written   bool
-}
-
-// Listed is an object of the target while a cycle matches.
-type Listed struct {
-	Object connection.Object
-	Keys   []Key // its matching values
 }
 
 // Key is a matching value: the attribute's path and the value, folded to lower case.

@@ -1,6 +1,7 @@
 package provision_test
 
 import (
+	"strings"
 	"testing"
 
 	"lockstep/plan"
@@ -12,7 +13,7 @@ func TestAllHeld(t *testing.T) {
 	w := newWorld(t)
 	w.file("people.csv", smallPeople)
 	w.run(w.in)
-	w.file("people.csv", "id,userName\n")
+	w.file("people.csv", smallPeople[:strings.Index(smallPeople, "1,ada")]+"9,,Nobody,,,,\n") // one whom nothing can match
 	if c := w.run(w.in); c.Counts.Held != 3 || c.Phase != provision.Ended {
 		t.Fatalf("%+v", c)
 	}

@@ -40,6 +40,7 @@ type Engine struct {
 	Store     Store
 	Directory Directory
 	Connect   Connect
+	Mirrors   Mirrors
 
 	Now    func() time.Time // nil is time.Now
 	Random io.Reader        // for expressions; nil is crypto/rand.Reader
@@ -69,8 +70,9 @@ type Connect interface {
 
 // Turn is what a slice left behind.
 type Turn struct {
-	More  bool  // there is work that could be done at once
-	Cycle Cycle // as it stands
+	More    bool  // there is work that could be done at once
+	Cycle   Cycle // as it stands
+	Reading bool  // it waits for a read of the outside system
 }
 
 // Slice takes the job up where it stands and works on it for about SliceFor. It returns lockstep.ErrEpoch when another worker
@@ -95,13 +97,23 @@ func (e *Engine) Slice(ctx context.Context, t lockstep.TenantID, id lockstep.Job
 	if job.State == Quarantined {
 		r.job.State, r.job.Code, r.job.Detail = Active, "", ""
 	}
+	if job.Cycle == nil && job.Direction == Inbound {
+		if start, err := r.startInbound(ctx, start); err != nil || !start {
+			turn := Turn{Cycle: *r.cycle, Reading: err == nil}
+			r.cycle = nil // it has not begun
+			if err != nil {
+				err = r.failed(ctx, err)
+			}
+			return turn, err
+		}
+	}
 	defer e.forget(id)
 	e.note(r.cycle)
 	more, err := r.slice(ctx)
 	if err != nil {
 		err = r.failed(ctx, err)
 	}
-	return Turn{More: more && err == nil, Cycle: *r.cycle}, err
+	return Turn{More: more && err == nil, Cycle: *r.cycle, Reading: r.waiting}, err
 }
 
 // Test checks the connection of the job's outside system.
@@ -198,6 +210,7 @@ type run struct {
 	byType   map[string]int          // linked objects by source type
 	linked   int                     // their sum, for the choice between Find and a listing
 	wake     time.Time               // when an open action can be looked at again
+	waiting  bool                    // for a read of the outside system
 }
 
 // waitKey names the rows that can wait for one source object: one for itself, one for the removal of references.
@@ -258,6 +271,8 @@ func (r *run) begin(now time.Time) *Cycle {
 		c.Kind, c.Phase, c.Trigger = Initial, Listing, "first"
 	case r.job.Applied != r.job.Config:
 		c.Kind, c.Phase, c.Page, c.Trigger = Initial, Listing, "", "configuration"
+	case r.job.Request > 0:
+		c.Trigger = "schedule"
 	case !r.job.NextRun.IsZero() && !r.job.NextRun.After(now):
 		c.Trigger = "schedule"
 	}
@@ -287,7 +302,7 @@ func (r *run) slice(ctx context.Context) (more bool, err error) {
 		}
 		switch {
 		case errors.Is(err, errYield):
-			return r.wake.IsZero(), nil
+			return r.wake.IsZero() && !r.waiting, nil
 		case err != nil:
 			return false, err
 		}
@@ -363,13 +378,24 @@ func (r *run) failed(ctx context.Context, cause error) error {
 	if code == lockstep.CodePlanStale { // somebody decided or changed something at the same moment: look again
 		return r.postpone(ctx, now, "", "")
 	}
-	pause := min(max(now.Sub(r.cycle.Began)/2, 2*time.Second), 15*time.Minute)
-	if code == lockstep.CodeCursorExpired { // read everything, write the differences
-		r.job.Cursor, r.cycle.EndedAt, r.cycle.Phase = "", now, Ended
-		pause = 0
+	began := r.job.NotBefore // of a job whose cycle has not begun: when it failed last
+	if r.cycle != nil {
+		began = r.cycle.Began
 	}
-	r.log().Warn("cycle stopped", "job", r.job.ID, "cycle", r.cycle.ID, "phase", r.cycle.Phase, "code", code, "error", cause)
-	r.cycle.Code, r.cycle.Detail = code, text(cause)
+	pause := 2 * time.Second
+	if !began.IsZero() {
+		pause = min(max(now.Sub(began)/2, pause), 15*time.Minute)
+	}
+	if code == lockstep.CodeCursorExpired { // read everything, write the differences
+		r.job.Cursor, pause = "", 0
+		if r.cycle != nil {
+			r.cycle.EndedAt, r.cycle.Phase = now, Ended
+		}
+	}
+	r.log().Warn("a job stopped", "job", r.job.ID, "code", code, "error", cause)
+	if r.cycle != nil {
+		r.cycle.Code, r.cycle.Detail = code, text(cause)
+	}
 	r.job.Code, r.job.Detail = code, text(cause)
 	if lockstep.Describe(code).Class != lockstep.Heals {
 		r.job.State = Quarantined
@@ -401,7 +427,7 @@ func (r *run) commit(ctx context.Context, b Batch) error {
 		defer r.note(b.Cycle)
 	}
 	if err := r.Store.Commit(ctx, r.job.Tenant, r.job.ID, r.job.Epoch, b); err != nil {
-		return fmt.Errorf("record cycle %s: %w", r.cycle.ID, err)
+		return fmt.Errorf("record what job %s has come to: %w", r.job.ID, err)
 	}
 	return nil
 }
@@ -416,9 +442,12 @@ func (r *run) end(ctx context.Context) error {
 	if r.job.State == Quarantined {
 		r.job.State = Active
 	}
-	r.job.NextRun = time.Time{}
-	if r.job.Policy.Interval > 0 {
-		r.job.NextRun = now.Add(r.job.Policy.Interval)
+	r.job.Request = 0
+	if r.job.Direction == Outbound { // an inbound job's next run is its next read
+		r.job.NextRun = time.Time{}
+		if r.job.Policy.Interval > 0 {
+			r.job.NextRun = now.Add(r.job.Policy.Interval)
+		}
 	}
-	return r.commit(ctx, Batch{Cycle: r.cycle, Job: &r.job, Unlist: r.cycle.Listed})
+	return r.commit(ctx, Batch{Cycle: r.cycle, Job: &r.job})
 }

@@ -30,47 +30,6 @@ type answers struct {
 // lookup finds the target's objects that have one of the values. An error means that nothing can be asked at all.
 type lookup func(ctx context.Context, typ string, asked []question) (answers, error)
 
-// list reads the target's objects into the store, once a cycle, so that matching asks the target nothing per person. It is not
-// resumed: a listing that is cut off begins anew.
-func (r *run) list(ctx context.Context) error {
-	if err := r.commit(ctx, Batch{Cycle: r.cycle, Unlist: true}); err != nil {
-		return err
-	}
-	err := r.eachListed(ctx, func(rows []plan.Listed) error {
-		return r.commit(ctx, Batch{Cycle: r.cycle, Listed: rows})
-	})
-	if err != nil {
-		return err
-	}
-	r.cycle.Listed = true
-	if r.cycle.Phase == Listing {
-		r.cycle.Phase = Reading
-	}
-	return r.commit(ctx, Batch{Cycle: r.cycle})
-}
-
-// eachListed calls f with the target's objects of every type that the rules bring, each with its matching values.
-func (r *run) eachListed(ctx context.Context, f func([]plan.Listed) error) error {
-	for _, p := range r.programs {
-		paths, err := matchPaths(p)
-		if err != nil {
-			return err
-		}
-		err = r.target.List(ctx, p.targetType, func(objects []connection.Object) error {
-			rows := make([]plan.Listed, len(objects))
-			for i, o := range objects {
-				rows[i] = plan.Listed{Object: o, Keys: keysOf(o.Values, paths)}
-			}
-			r.count(1, false)
-			return f(rows)
-		})
-		if err != nil {
-			return fmt.Errorf("list %ss of %s: %w", p.targetType, r.to.Name, err)
-		}
-	}
-	return nil
-}
-
 // matchPaths parses the matching attributes of a program.
 func matchPaths(p *program) (map[string]filter.Path, error) {
 	paths := map[string]filter.Path{}
@@ -108,30 +67,11 @@ func questionsOf(values scim.Object, paths map[string]filter.Path) []question {
 	return all
 }
 
-// fromListing looks into the store's listing.
-func (r *run) fromListing(ctx context.Context, typ string, asked []question) (answers, error) {
-	keys := make([]plan.Key, len(asked))
-	for i, q := range asked {
-		keys[i] = q.Key
-	}
-	rows, err := r.Store.Listed(ctx, r.job.Tenant, r.job.ID, typ, keys)
-	if err != nil {
-		return answers{}, err
-	}
-	found := map[plan.Key][]connection.Object{}
-	for _, row := range rows {
-		for _, k := range row.Keys {
-			found[k] = append(found[k], row.Object)
-		}
-	}
-	return answers{found: found}, nil
-}
-
 // byFind asks the target, some values at a time. When more new objects turn up than are worth asking for one by one, or the
 // target cannot be asked, it is listed after all.
 func (r *run) byFind(ctx context.Context, typ string, asked []question) (answers, error) {
 	r.fresh += len(asked)
-	if r.fresh > max(100, r.linked/100) && r.cycle.Kind == Incremental {
+	if r.fresh > max(100, r.linked/100) && r.cycle.Kind == Incremental && r.job.Direction == Outbound {
 		return r.byListing(ctx, typ, asked)
 	}
 	a, err := r.find(ctx, typ, asked)
@@ -146,7 +86,8 @@ func (r *run) byFind(ctx context.Context, typ string, asked []question) (answers
 func (r *run) lookUp(ctx context.Context, typ string, asked []question) (answers, error) {
 	a, err := r.lookup(ctx, typ, asked)
 	_, paused := errors.AsType[*connection.Pause](err)
-	if err == nil || paused || r.cycle.Kind != Incremental || ctx.Err() != nil || errors.Is(err, lockstep.ErrEpoch) {
+	code := lockstep.CodeOf(err)
+	if err == nil || paused || code == lockstep.CodeAuthToken || code == lockstep.CodeBlocked || errors.Is(err, errYield) || r.cycle.Kind != Incremental || ctx.Err() != nil || errors.Is(err, lockstep.ErrEpoch) {
 		return a, err
 	}
 	r.log().Warn("matching failed; who needs it waits", "job", r.job.ID, "error", err)
@@ -165,8 +106,8 @@ func (r *run) byListing(ctx context.Context, typ string, asked []question) (answ
 	if err := r.list(ctx); err != nil {
 		return answers{}, err
 	}
-	r.lookup = r.fromListing
-	return r.fromListing(ctx, typ, asked)
+	r.lookup = r.fromMirror
+	return r.fromMirror(ctx, typ, asked)
 }
 
 // unsearchable reports whether the target said that it cannot be searched like this.

@@ -36,7 +36,7 @@ func (d *death) Commit(ctx context.Context, t lockstep.TenantID, job lockstep.Jo
 func (w *world) restart(store provision.Store) {
 	old := w.engine
 	w.engine = &provision.Engine{
-		Store: store, Directory: &hub.Connector{Store: w.db}, Connect: w, Now: old.Now, Log: old.Log,
+		Store: store, Directory: &hub.Connector{Store: w.db}, Connect: w, Mirrors: w.db.Mirrors(), Now: old.Now, Log: old.Log,
 		SliceFor: old.SliceFor, SendFor: old.SendFor, CallTimeout: old.CallTimeout,
 	}
 }

@@ -50,9 +50,12 @@ func (a *applier) success(it *item, b *Batch) {
 	case rule.Delete:
 		b.Unwrite = append(b.Unwrite, it.Source.Ref)
 		a.tally(it, &a.cycle.Counts.Deleted)
-		if row.Seen.Gone {
+		if row.Seen.Gone && !a.to.Restores {
 			b.Unlink = append(b.Unlink, it.Source.Ref)
 			return
+		}
+		if a.to.Restores {
+			l.Former, l.Key, l.Verdict.In = it.op.Ref.ID, "", false
 		}
 		l.Target, l.Image, l.Version, l.Matched, l.Disabled = "", nil, "", "", false
 		b.Links = append(b.Links, l)

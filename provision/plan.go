@@ -3,6 +3,7 @@ package provision
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -272,7 +273,7 @@ func (r *run) hits(ctx context.Context, cs []*candidate) error {
 			}
 		}
 		if len(keys) == 0 {
-			return nil
+			return r.former(ctx, cs)
 		}
 		a, err := r.lookUp(ctx, cs[0].program.targetType, keys)
 		if err != nil {
@@ -283,7 +284,7 @@ func (r *run) hits(ctx context.Context, cs []*candidate) error {
 			if c.unasked = a.failed[matchKey(c, priority)]; c.unasked != nil {
 				continue // by the next attribute somebody else may be found
 			}
-			if c.hits = living(a.found[matchKey(c, priority)]); len(c.hits) == 0 {
+			if c.hits = r.living(c, a.found[matchKey(c, priority)]); len(c.hits) == 0 {
 				rest = append(rest, c)
 			} else {
 				c.matched = priority
@@ -300,13 +301,37 @@ func (r *run) hits(ctx context.Context, cs []*candidate) error {
 	return nil
 }
 
-// living leaves out soft-deleted objects when there are others.
-func living(hits []connection.Object) []connection.Object {
+// living leaves out deleted objects. A leaver's object is theirs: it comes back with the same source object, and a newcomer who
+// gets its name is a new person.
+func (r *run) living(c *candidate, hits []connection.Object) []connection.Object {
 	alive := slices.DeleteFunc(slices.Clone(hits), func(o connection.Object) bool { return o.Deleted })
-	if len(alive) == 0 {
-		return hits
+	if len(alive) > 0 || !r.to.Restores {
+		return alive
 	}
-	return alive
+	return slices.DeleteFunc(slices.Clone(hits), func(o connection.Object) bool {
+		return o.ID != c.link.Former && (c.link.Former != "" || o.Values.Text("externalId") != c.ID)
+	})
+}
+
+// former looks for the deleted objects of people who have come back under another name.
+func (r *run) former(ctx context.Context, cs []*candidate) error {
+	for _, c := range cs {
+		if c.link.Former == "" || c.twin || c.unasked != nil {
+			continue
+		}
+		o, err := r.target.Get(ctx, connection.Ref{Type: c.program.targetType, ID: c.link.Former})
+		if errors.Is(err, lockstep.ErrNotFound) {
+			continue // it was removed for good
+		}
+		if err != nil {
+			return err
+		}
+		c.hits = []connection.Object{o}
+		if err := r.markTaken(ctx, []*candidate{c}, []string{o.ID}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func matchKey(c *candidate, priority int) plan.Key {
@@ -375,7 +400,7 @@ func (r *run) settleOn(ctx context.Context, c *candidate, whole bool, p *planned
 		p.actions = append(p.actions, r.action(c, d, before))
 		r.cycle.Counts.Planned++
 	}
-	if c.gone && d.Kind == rule.Skip {
+	if c.gone && d.Kind == rule.Skip && c.link.Former == "" {
 		p.unlink = append(p.unlink, c.Ref)
 		return nil
 	}

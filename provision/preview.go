@@ -2,7 +2,6 @@ package provision
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -29,7 +28,7 @@ func (e *Engine) Preview(ctx context.Context, t lockstep.TenantID, id lockstep.J
 	if err := r.prepare(ctx); err != nil {
 		return Counts{}, err
 	}
-	if r.lookup, err = r.listInMemory(ctx); err != nil {
+	if err := r.previewLookup(ctx); err != nil {
 		return Counts{}, err
 	}
 	v := preview{run: r, keys: map[string]connection.Ref{}, seen: map[connection.Ref]bool{}}
@@ -49,46 +48,27 @@ func (e *Engine) Preview(ctx context.Context, t lockstep.TenantID, id lockstep.J
 // patience is how long a person who asks waits for the end of a pause that the target has asked for.
 const patience = 10 * time.Second
 
+// previewLookup decides how a plan in memory finds the target's objects: as the target was last read, and if it never was, by
+// asking it. An inbound job's source must have been read.
+func (r *run) previewLookup(ctx context.Context) error {
+	err := r.unread(ctx)
+	if r.job.Direction == Inbound {
+		r.lookup = r.find
+		return err
+	}
+	r.lookup = r.fromMirror
+	if lockstep.CodeOf(err) == lockstep.CodeUnread {
+		r.lookup, err = r.find, nil
+	}
+	return err
+}
+
 // preview is a plan in memory.
 type preview struct {
 	*run
 	rows []plan.Action
 	keys map[string]connection.Ref // matching values of this plan, for twins that no link shows yet
 	seen map[connection.Ref]bool
-}
-
-// listInMemory lists the target for matching without the store.
-func (r *run) listInMemory(ctx context.Context) (lookup, error) {
-	all := map[string]map[plan.Key][]connection.Object{}
-	for typ, p := range r.programs {
-		paths, err := matchPaths(p)
-		if err != nil {
-			return nil, err
-		}
-		byKey := map[plan.Key][]connection.Object{}
-		err = r.target.List(ctx, p.targetType, func(objects []connection.Object) error {
-			r.count(1, false)
-			for _, o := range objects {
-				for _, k := range keysOf(o.Values, paths) {
-					byKey[k] = append(byKey[k], o)
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, fmt.Errorf("list %ss of %s: %w", typ, r.to.Name, err)
-		}
-		all[p.targetType] = byKey
-	}
-	return func(_ context.Context, typ string, asked []question) (answers, error) {
-		found := make(map[plan.Key][]connection.Object, len(asked))
-		for _, q := range asked {
-			if objects := all[typ][q.Key]; len(objects) > 0 {
-				found[q.Key] = objects
-			}
-		}
-		return answers{found: found}, nil
-	}, nil
 }
 
 func (v *preview) read(ctx context.Context) error {
@@ -228,9 +208,6 @@ func (e *Engine) Explain(ctx context.Context, t lockstep.TenantID, id lockstep.J
 	}
 	r.lookup = r.find
 	objects, err := r.source.Get(ctx, ref)
-	if errors.Is(err, errors.ErrUnsupported) {
-		objects, err = r.getByReading(ctx, ref)
-	}
 	if err != nil {
 		return Explanation{}, err
 	}
@@ -253,24 +230,6 @@ func (e *Engine) Explain(ctx context.Context, t lockstep.TenantID, id lockstep.J
 		return Explanation{}, err
 	}
 	return r.explanation(ctx, c)
-}
-
-// getByReading finds an object in a source that can only be read as a whole.
-func (r *run) getByReading(ctx context.Context, ref connection.Ref) ([]connection.Object, error) {
-	var found []connection.Object
-	err := r.source.Read(ctx, "", func(p connection.Page) error {
-		for _, o := range p.Objects {
-			if o.Ref == ref || o.Type == ref.Type && o.Name == ref.ID {
-				found = append(found, o)
-				return errYield
-			}
-		}
-		return nil
-	})
-	if errors.Is(err, errYield) {
-		err = nil
-	}
-	return found, err
 }
 
 func (r *run) explanation(ctx context.Context, c *candidate) (Explanation, error) {

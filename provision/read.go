@@ -65,8 +65,8 @@ func (r *run) prepare(ctx context.Context) error {
 		r.linked += n
 	}
 	r.lookup = r.byFind
-	if r.cycle.Listed {
-		r.lookup = r.fromListing
+	if r.cycle.Listed && r.job.Direction == Outbound {
+		r.lookup = r.fromMirror
 	}
 	return nil
 }
@@ -112,13 +112,15 @@ func (r *run) approved(ctx context.Context) error {
 func (r *run) takePage(ctx context.Context, page connection.Page) error {
 	r.cycle.Counts.Read += len(page.Objects)
 	r.cycle.Total = max(r.cycle.Total, page.Total)
-	p, err := r.plan(ctx, page.Objects, page.Gone, page.Whole)
+	// Only the last page knows whether the read was whole: until then whoever is listed is noted as seen.
+	all := page.Whole || r.cycle.Kind == Initial
+	p, err := r.plan(ctx, page.Objects, page.Gone, all)
 	if err != nil {
 		return err
 	}
 	r.bad(page.Bad, &p)
 	b := p.batch()
-	if page.Whole {
+	if all {
 		b.Links = append(b.Links, r.badSeen(ctx, page.Bad)...)
 	}
 	r.cycle.Page = page.Next
@@ -140,10 +142,8 @@ func (r *run) takePage(ctx context.Context, page connection.Page) error {
 // evaluates everybody by them.
 func (r *run) moveCursor() {
 	r.job.Cursor, r.job.Applied = r.cycle.Page, r.cycle.Config
-	if r.job.Direction == Outbound {
-		if p, ok := r.source.(connection.Positioned); ok {
-			r.job.Position = p.Position(r.cycle.Page)
-		}
+	if p, ok := r.source.(connection.Positioned); ok {
+		r.job.Position = p.Position(r.cycle.Page)
 	}
 }
 

@@ -76,8 +76,18 @@ func TestRulesThatChangeAmidACycle(t *testing.T) {
 	w := newWorld(t)
 	w.person("ada")
 	w.engine.SliceFor = 1
-	turn, err := w.engine.Slice(w.ctx, w.tenant, w.out)
-	w.must(err)
+	var turn provision.Turn
+	for range 100 {
+		var err error
+		turn, err = w.engine.Slice(w.ctx, w.tenant, w.out)
+		w.must(err)
+		if turn.Reading {
+			w.awaitRead(w.out)
+		}
+		if turn.Cycle.Counts.Planned > 0 {
+			break
+		}
+	}
 	if turn.Cycle.Phase != provision.Reading || turn.Cycle.Counts.Planned != 1 {
 		t.Fatalf("%+v", turn.Cycle)
 	}

@@ -37,6 +37,7 @@ type Job struct {
 	NextRun   time.Time         // not later than this, zero is never
 	NotBefore time.Time         // not earlier than this, after a failure; zero is at once
 	Epoch     int64             // raised by each slice; every commit is conditional on it
+	Request   int64             // the read of the outside system that it waits for, or whose cycle has not ended; 0 is none
 	Deadline  time.Time         // until when the slice may send
 	Cycle     *Cycle            // the open one
 }
@@ -157,8 +158,6 @@ type Batch struct {
 	Wanted  []plan.ReferenceRow // Wanted of these edges is set as given, inserting what is new; rows neither wanted nor written go
 	Written []plan.ReferenceRow // Written of these edges is set as given; rows neither wanted nor written go
 	Unwrite []connection.Ref    // source refs whose edges, in both directions, are no longer written at the target
-	Listed  []plan.Listed
-	Unlist  bool // drop the listing
 }
 
 // Rank sets the rank of an action.
@@ -179,7 +178,6 @@ type Store interface {
 // Knowledge is what a job knows of both ends.
 type Knowledge interface {
 	Links(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.LinkQuery) ([]plan.Link, error)
-	Listed(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, typ string, keys []plan.Key) ([]plan.Listed, error)
 	References(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.ReferenceQuery) ([]plan.ReferenceRow, error)
 	// EachWaiting calls f with each reference that waits to be written or taken away, in the order of the objects that have them.
 	EachWaiting(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, f func(plan.ReferenceRow) error) error

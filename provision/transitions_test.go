@@ -36,7 +36,7 @@ func script(w *world) *scripted {
 	w.must(err)
 	s := &scripted{world: w, Target: target}
 	e := w.engine
-	w.engine = &provision.Engine{Store: w.db.Provision(), Directory: &hub.Connector{Store: w.db}, Connect: between{w, s}, Now: e.Now, Log: e.Log}
+	w.engine = &provision.Engine{Store: w.db.Provision(), Directory: &hub.Connector{Store: w.db}, Connect: between{w, s}, Mirrors: w.db.Mirrors(), Now: e.Now, Log: e.Log}
 	return s
 }
 
@@ -101,8 +101,12 @@ func TestLostAnswerIsNotRepeated(t *testing.T) {
 		return nil
 	}
 	for range 5 {
-		_, err := w.engine.Slice(w.ctx, w.tenant, w.out)
+		turn, err := w.engine.Slice(w.ctx, w.tenant, w.out)
 		w.must(err)
+		if turn.Reading {
+			w.awaitRead(w.out)
+			continue
+		}
 		w.ahead += 5 * time.Second
 	}
 	hidden = false
@@ -126,6 +130,10 @@ func TestPauseEndsTheTurn(t *testing.T) {
 		}
 		return &connection.Result{Err: &lockstep.Error{Code: lockstep.CodeTargetRateLimited}, RetryAfter: 10 * time.Minute, Requests: 1}
 	}
+	if turn, err := w.engine.Slice(w.ctx, w.tenant, w.out); err != nil || !turn.Reading {
+		t.Fatalf("%+v, %v", turn, err)
+	}
+	w.awaitRead(w.out)
 	began := time.Now()
 	_, err := w.engine.Slice(w.ctx, w.tenant, w.out)
 	w.must(err)

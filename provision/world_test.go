@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +22,8 @@ import (
 	hub "lockstep/connector/directory"
 	"lockstep/connector/scimapp"
 	"lockstep/directory"
+	"lockstep/mirror"
+	"lockstep/mirror/mirrortest"
 	"lockstep/provision"
 	"lockstep/rule"
 	"lockstep/store"
@@ -42,6 +45,8 @@ type world struct {
 	url    string
 	token  string
 	scim   *scimapp.Target
+	people *csvfile.Reader
+	mu     sync.Mutex
 	app    lockstep.AppID
 	in     lockstep.JobID
 	out    lockstep.JobID
@@ -58,7 +63,8 @@ func newWorld(t testing.TB) *world {
 	t.Cleanup(func() { w.must(w.db.Close()) })
 	w.tenant = lockstep.NewID[lockstep.TenantID]()
 	w.must(w.db.CreateTenant(w.ctx, audit.Actor{}, directory.Tenant{ID: w.tenant, Slug: "acme", Name: "Acme"}))
-	w.engine = &provision.Engine{Store: w.db.Provision(), Directory: &hub.Connector{Store: w.db}, Connect: w, Now: clock, Log: testLog(t)}
+	w.engine = &provision.Engine{Store: w.db.Provision(), Directory: &hub.Connector{Store: w.db}, Connect: w, Mirrors: w.db.Mirrors(), Now: clock, Log: testLog(t)}
+	mirrortest.Read(t, w.db.Mirrors(), clock, t.Output(), w.open)
 
 	w.organisation()
 
@@ -104,16 +110,46 @@ func (w *world) change(cs ...directory.Change) {
 	w.must(err)
 }
 
-func (w *world) Source(context.Context, provision.Job) (connection.Source, error) {
-	root, err := os.OpenRoot(w.folder)
-	if err != nil {
-		return nil, err
+func (w *world) Source(_ context.Context, j provision.Job) (connection.Source, error) {
+	return &mirror.Source{Store: w.db.Mirrors(), ID: mirror.ID{Tenant: j.Tenant, Connection: j.ID}, Types: []string{"User", "Group"}, System: w.csv()}, nil
+}
+
+func (w *world) csv() *csvfile.Reader {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.people == nil {
+		root, err := os.OpenRoot(w.folder)
+		w.must(err)
+		w.Cleanup(func() { root.Close() })
+		w.people = csvfile.NewReader(csvfile.Config{Root: root})
 	}
-	w.Cleanup(func() { root.Close() })
-	return csvfile.New(csvfile.Config{Root: root}), nil
+	return w.people
+}
+
+// open opens a connection for reading.
+func (w *world) open(ctx context.Context, id mirror.ID) (mirror.System, error) {
+	if id.Connection == w.in {
+		return mirrortest.System(w.csv()), nil
+	}
+	target, err := w.Target(ctx, provision.Job{})
+	if err != nil {
+		return mirror.System{}, err
+	}
+	return mirrortest.System(target.(*scimapp.Target).Reads(),
+		mirror.Wanted{Type: "User", Keys: []string{"userName"}}, mirror.Wanted{Type: "Group", Keys: []string{"displayName"}}), nil
+}
+
+// awaitRead waits until the read that the job waits for has ended or failed.
+func (w *world) awaitRead(id lockstep.JobID) {
+	w.Helper()
+	job, err := w.db.Provision().Job(w.ctx, w.tenant, id)
+	w.must(err)
+	mirrortest.Await(w, w.db.Mirrors(), mirror.ID{Tenant: w.tenant, Connection: id}, job.Request)
 }
 
 func (w *world) Target(context.Context, provision.Job) (connection.Target, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.scim != nil {
 		return w.scim, nil
 	}
@@ -158,12 +194,20 @@ func webexRules() rule.Rules {
 	return r
 }
 
-// run turns slices of the job until nothing is left to do, and returns the last cycle.
+// run turns slices of the job until nothing is left to do, and returns the last cycle. An inbound job has its source read first, as
+// when somebody runs it.
 func (w *world) run(job lockstep.JobID) provision.Cycle {
 	w.Helper()
+	if job == w.in {
+		w.due(job)
+	}
 	for range 1000 {
 		turn, err := w.engine.Slice(w.ctx, w.tenant, job)
 		w.must(err)
+		if turn.Reading {
+			w.awaitRead(job)
+			continue
+		}
 		if !turn.More {
 			if turn.Cycle.Code != "" {
 				w.Fatalf("cycle stopped: %s: %s", turn.Cycle.Code, turn.Cycle.Detail)
@@ -175,9 +219,24 @@ func (w *world) run(job lockstep.JobID) provision.Cycle {
 	return provision.Cycle{}
 }
 
+// due makes the job run, as when somebody asks for it.
+func (w *world) due(job lockstep.JobID) {
+	w.Helper()
+	j, err := w.db.Provision().Job(w.ctx, w.tenant, job)
+	w.must(err)
+	if j.Cycle == nil && j.Request == 0 {
+		j.NextRun = w.engine.Now()
+		w.must(w.db.Provision().PutJob(w.ctx, audit.Actor{}, j))
+	}
+}
+
 func (w *world) file(name, text string) {
 	w.Helper()
-	w.must(os.WriteFile(filepath.Join(w.folder, name), []byte(text), 0o600))
+	path := filepath.Join(w.folder, name)
+	w.must(os.WriteFile(path+".new", []byte(text), 0o600))
+	settled := time.Now().Add(-time.Minute)
+	w.must(os.Chtimes(path+".new", settled, settled))
+	w.must(os.Rename(path+".new", path)) // in place of the old one, so that it is read at once
 }
 
 // target prints what the organisation has: a line for each user and each group.

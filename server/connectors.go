@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 
 	"lockstep"
@@ -17,25 +18,26 @@ import (
 	"lockstep/connector/ldap"
 	"lockstep/connector/scimapp"
 	"lockstep/connector/webex"
+	"lockstep/mirror"
 	"lockstep/operate"
 	"lockstep/provision"
 	"lockstep/web"
 )
 
-// connector is one kind of outside system. Exactly one of source and target is set.
+// connector is one kind of outside system.
 type connector struct {
 	template func() []byte // an api.Template as JSON
-	source   func(*systems, provision.Job) (connection.Source, error)
-	target   func(*systems, provision.Job) (connection.Target, error)
+	inbound  bool
+	open     func(*systems, provision.Job) (opened, error)
 }
 
 // connectors are all kinds of outside system that there are.
 func connectors() map[string]connector {
 	return map[string]connector{
-		"csvfile": {template: csvfile.Template, source: (*systems).csvfile},
-		"ldap":    {template: ldap.Template, source: (*systems).ldap},
-		"scimapp": {template: scimapp.Template, target: (*systems).scimapp},
-		"webex":   {template: webex.Template, target: (*systems).webex},
+		"csvfile": {template: csvfile.Template, inbound: true, open: (*systems).csvfile},
+		"ldap":    {template: ldap.Template, inbound: true, open: (*systems).ldap},
+		"scimapp": {template: scimapp.Template, open: (*systems).scimapp},
+		"webex":   {template: webex.Template, open: (*systems).webex},
 	}
 }
 
@@ -56,9 +58,10 @@ func gallery() ([]operate.Template, error) {
 	return all, nil
 }
 
-// systems opens the outside systems of jobs. It implements provision.Connect.
+// systems opens the outside systems of jobs. It implements provision.Connect, and opens them for mirror.Runner.
 type systems struct {
 	store  provision.Store
+	mirror mirror.SourceStore
 	files  *os.Root
 	dialer *web.Dialer
 	log    *slog.Logger
@@ -69,21 +72,78 @@ type systems struct {
 
 // opened is a system as it was opened for a version of the job's configuration; it keeps its connections between slices.
 type opened struct {
-	config int64
-	source connection.Source
-	target connection.Target
+	config  int64
+	system  system
+	reader  connection.Reader
+	getter  connection.Getter  // nil: it cannot be asked for single objects
+	watcher connection.Watcher // nil: it cannot tell when something has changed
+	target  connection.Target  // nil: nothing can be written
+	hidden  map[string][]string
 }
 
-// Source implements provision.Connect.
+// system is what every outside system can say of itself.
+type system interface {
+	Describe(ctx context.Context) (connection.System, error)
+	Test(ctx context.Context, report func(connection.Check)) error
+}
+
+// Source implements provision.Connect: the engine reads a source as it was last seen.
 func (s *systems) Source(_ context.Context, j provision.Job) (connection.Source, error) {
 	o, err := s.get(j)
-	return o.source, err
+	if err != nil {
+		return nil, err
+	}
+	var types []string
+	for _, w := range wanted(j, o) {
+		types = append(types, w.Type)
+	}
+	return &mirror.Source{Store: s.mirror, ID: mirror.ID{Tenant: j.Tenant, Connection: j.ID}, Types: types, System: o.system}, nil
 }
 
 // Target implements provision.Connect.
 func (s *systems) Target(_ context.Context, j provision.Job) (connection.Target, error) {
 	o, err := s.get(j)
 	return o.target, err
+}
+
+// read opens a connection for mirror.Runner.
+func (s *systems) read(ctx context.Context, id mirror.ID) (mirror.System, error) {
+	j, err := s.store.Job(ctx, id.Tenant, id.Connection)
+	if err != nil {
+		return mirror.System{}, err
+	}
+	o, err := s.get(j)
+	return mirror.System{Reader: o.reader, Getter: o.getter, Types: wanted(j, o)}, err
+}
+
+// wanted says what is read of the job's outside system, people before groups. Of a source all attributes are kept, since any may
+// stand in an expression or be asked for by who explains; of a target those that the rules write and match by.
+func wanted(j provision.Job, o opened) []mirror.Wanted {
+	var all []mirror.Wanted
+	for _, typ := range []string{connection.UserType, connection.GroupType} {
+		for _, m := range j.Rules.Objects {
+			ours := m.Source
+			if j.Direction == provision.Outbound {
+				ours = m.Target[strings.LastIndexByte(m.Target, ':')+1:]
+			}
+			if !m.Enabled || ours != typ || typ == connection.GroupType && j.Direction == provision.Outbound && !j.Policy.Groups {
+				continue
+			}
+			w := mirror.Wanted{Type: typ, Secrets: o.hidden[typ]}
+			for _, a := range m.Attributes {
+				if j.Direction == provision.Inbound {
+					break
+				}
+				w.Paths = append(w.Paths, a.Target)
+				if a.Match > 0 {
+					w.Keys = append(w.Keys, a.Target)
+				}
+			}
+			all = append(all, w)
+			break
+		}
+	}
+	return all
 }
 
 func (s *systems) get(j provision.Job) (opened, error) {
@@ -93,20 +153,14 @@ func (s *systems) get(j provision.Job) (opened, error) {
 		return o, nil
 	}
 	c, ok := connectors()[j.Connection.Kind]
-	outbound := j.Direction == provision.Outbound
-	if !ok || outbound != (c.target != nil) {
+	if !ok || (j.Direction == provision.Inbound) != c.inbound {
 		return opened{}, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: fmt.Sprintf("There is no connector %q for an %s job.", j.Connection.Kind, j.Direction)}
 	}
-	o := opened{config: j.Config}
-	var err error
-	if outbound {
-		o.target, err = c.target(s, j)
-	} else {
-		o.source, err = c.source(s, j)
-	}
+	o, err := c.open(s, j)
 	if err != nil {
 		return opened{}, err
 	}
+	o.config = j.Config
 	if s.open == nil {
 		s.open = map[lockstep.JobID]opened{}
 	}
@@ -130,43 +184,55 @@ func (s *systems) http() *http.Client {
 	return web.NewClient(web.ClientConfig{Dialer: s.dialer})
 }
 
-func (s *systems) csvfile(j provision.Job) (connection.Source, error) {
+func (s *systems) csvfile(j provision.Job) (opened, error) {
 	if s.files == nil {
-		return nil, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "This server has no folder for file sources."}
+		return opened{}, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "This server has no folder for file sources."}
 	}
 	c, err := csvfile.ParseConfig(s.files, j.Connection.Settings)
 	if err != nil {
-		return nil, err
+		return opened{}, err
 	}
-	return csvfile.New(c), nil
+	r := csvfile.NewReader(c)
+	return opened{system: r, reader: r, getter: r, watcher: r}, nil
 }
 
-func (s *systems) ldap(j provision.Job) (connection.Source, error) {
+func (s *systems) ldap(j provision.Job) (opened, error) {
 	c, err := ldap.ParseConfig(j.Connection.Settings)
 	if err != nil {
-		return nil, err
+		return opened{}, err
 	}
 	c.Password = s.secret(j, "password")
 	if s.dialer != nil {
 		c.Dial = s.dialer.DialContext
 	}
-	return ldap.New(c)
+	r, err := ldap.NewReader(c)
+	return opened{system: r, reader: r, getter: r, watcher: r}, err
 }
 
-func (s *systems) scimapp(j provision.Job) (connection.Target, error) {
+func (s *systems) scimapp(j provision.Job) (opened, error) {
 	c, err := scimapp.ParseConfig(j.Connection.Settings)
 	if err != nil {
-		return nil, err
+		return opened{}, err
 	}
 	c.Name, c.Token, c.HTTP = j.Name, s.secret(j, "token"), s.http()
-	return scimapp.New(c)
+	t, err := scimapp.New(c)
+	if err != nil {
+		return opened{}, err
+	}
+	reads := t.Reads()
+	return opened{system: t, target: t, reader: reads, getter: reads}, nil
 }
 
-func (s *systems) webex(j provision.Job) (connection.Target, error) {
+func (s *systems) webex(j provision.Job) (opened, error) {
 	c, err := webex.ParseConfig(j.Connection.Settings)
 	if err != nil {
-		return nil, err
+		return opened{}, err
 	}
 	c.Name, c.Token, c.HTTP = j.Name, s.secret(j, "token"), s.http()
-	return webex.New(c)
+	t, err := webex.New(c)
+	if err != nil {
+		return opened{}, err
+	}
+	reads := t.Reads()
+	return opened{system: t, target: t, reader: reads, getter: reads}, nil
 }

@@ -30,6 +30,7 @@ import (
 	hub "lockstep/connector/directory"
 	"lockstep/console"
 	"lockstep/directory"
+	"lockstep/mirror"
 	"lockstep/operate"
 	"lockstep/provision"
 	"lockstep/queue"
@@ -56,12 +57,14 @@ type Config struct {
 
 // Server is the whole server of one process. It listens to nothing before Listen.
 type Server struct {
-	config Config
-	db     *store.DB
-	engine *provision.Engine
-	queue  *queue.Queue
-	files  *os.Root
-	api    *api.Server
+	config  Config
+	db      *store.DB
+	engine  *provision.Engine
+	systems *systems
+	reads   *mirror.Runner
+	queue   *queue.Queue
+	files   *os.Root
+	api     *api.Server
 
 	operator *operate.Operator
 	scim     *scimServer
@@ -90,9 +93,11 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, fmt.Errorf("open the folder of file sources: %w", err)
 	}
 	jobs := n.db.Provision()
+	n.systems = &systems{store: jobs, mirror: n.db.Mirrors(), files: n.files, dialer: &web.Dialer{Allow: c.Allow, Connect: c.Connect}, log: c.Log}
+	n.reads = &mirror.Runner{Store: waking{n.db.Mirrors(), func() { n.queue.Wake() }}, Open: n.systems.read, Log: c.Log}
 	n.engine = &provision.Engine{
 		Store: jobs, Directory: &hub.Connector{Store: n.db, Schemas: n.db.Schemas}, Log: c.Log,
-		Connect: &systems{store: jobs, files: n.files, dialer: &web.Dialer{Allow: c.Allow, Connect: c.Connect}, log: c.Log},
+		Connect: n.systems, Mirrors: asking{n.db.Mirrors(), n.reads.Wake},
 	}
 	if n.queue, err = newQueue(n, jobs); err != nil {
 		return nil, err
@@ -166,7 +171,7 @@ func newQueue(n *Server, jobs provision.Store) (*queue.Queue, error) {
 
 func (n *Server) ready(ctx context.Context) error {
 	_, err := n.db.TenantBySlug(ctx, api.DefaultTenant)
-	return err
+	return errors.Join(err, n.reads.Ready())
 }
 
 // Handler is everything that the server answers over HTTP.
@@ -216,13 +221,16 @@ func (n *Server) Run(ctx context.Context) error {
 	return all.Wait()
 }
 
-// work runs the queue and watches the sources until ctx ends and every slice has ended.
+// work runs the queue, reads outside systems and watches the sources until ctx ends and every slice has ended.
 func (n *Server) work(ctx context.Context) error {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() { n.watch(ctx) })
 	watching.Go(func() { n.retain(ctx) })
-	return n.queue.Run(ctx)
+	all, ctx := errgroup.WithContext(ctx)
+	all.Go(func() error { return n.reads.Run(ctx) })
+	all.Go(func() error { return n.queue.Run(ctx) })
+	return all.Wait()
 }
 
 // Close ends what Open began. Run has returned before, or was never called.

@@ -7,8 +7,9 @@ import (
 	"time"
 
 	"lockstep"
-	"lockstep/audit"
+	"lockstep/mirror"
 	"lockstep/provision"
+	"lockstep/store"
 )
 
 // watchEvery is how often the list of sources to watch is made anew.
@@ -94,35 +95,51 @@ func (n *Server) watchJob(ctx context.Context, j provision.Job) {
 // watchOnce watches until the source gives up. What happened before it began to look concerns only a source that was read
 // before: an administrator starts the first read.
 func (n *Server) watchOnce(ctx context.Context, j provision.Job) error {
-	source, err := n.engine.Connect.Source(ctx, j)
+	o, err := n.systems.get(j)
 	if err != nil {
 		return err
 	}
-	began := false
-	return source.Watch(ctx, func() {
-		n.changed(ctx, j, !began)
-		began = true
-	})
+	if o.watcher == nil {
+		return errors.ErrUnsupported
+	}
+	return o.watcher.Watch(ctx, func() { n.changed(ctx, j) })
 }
 
-// changed makes the job due, if it is not already. A job in mode manual waits for plan, one that was never read for its first
-// run if read is set.
-func (n *Server) changed(ctx context.Context, j provision.Job, read bool) {
-	for {
-		now, err := n.engine.Store.Job(ctx, j.Tenant, j.ID)
-		if err != nil || now.Manual || (read && now.Cursor == "") || now.State == provision.Paused || (!now.NextRun.IsZero() && !now.NextRun.After(time.Now())) {
-			return
-		}
-		now.NextRun = time.Now()
-		err = n.operator.Settings.PutJob(ctx, audit.Actor{}, now)
-		if !errors.Is(err, lockstep.ErrVersion) {
-			if err != nil && ctx.Err() == nil {
-				n.config.Log.Warn("a changed source could not be made due", "source", j.Slug, "error", err)
-			}
-			n.queue.Wake()
-			return
-		}
+// changed has the source read. What a read finds makes the job due.
+func (n *Server) changed(ctx context.Context, j provision.Job) {
+	now, err := n.engine.Store.Job(ctx, j.Tenant, j.ID)
+	if err != nil || now.Cursor == "" || now.State == provision.Paused {
+		return
 	}
+	if _, err := n.engine.Mirrors.Request(ctx, mirror.ID{Tenant: j.Tenant, Connection: j.ID}, mirror.Request{}); err != nil && ctx.Err() == nil {
+		n.config.Log.Warn("a read of a changed source could not be asked for", "source", j.Slug, "error", err)
+	}
+}
+
+// asking wakes the reads when one is asked for.
+type asking struct {
+	store.Mirrors
+	wake func()
+}
+
+// Request implements provision.Mirrors.
+func (a asking) Request(ctx context.Context, id mirror.ID, r mirror.Request) (int64, error) {
+	n, err := a.Mirrors.Request(ctx, id, r)
+	a.wake()
+	return n, err
+}
+
+// waking wakes the queue when a visit of a connection has ended: jobs may wait for it.
+type waking struct {
+	store.Mirrors
+	wake func()
+}
+
+// Release implements mirror.Leases.
+func (w waking) Release(ctx context.Context, l mirror.Lease, v mirror.Visit) error {
+	err := w.Mirrors.Release(ctx, l, v)
+	w.wake()
+	return err
 }
 
 // wait waits for d, or until ctx ends, whose cause it then returns.

@@ -15,8 +15,8 @@ import (
 func (p Provision) Commit(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, epoch int64, b provision.Batch) error {
 	err := p.write(ctx, &work{tenant: tenant, rows: weight(&b), run: func(t *tx) error {
 		// The update holds the job's row until the transaction ends, so the epoch stays what it is.
-		rows, err := t.query("UPDATE job SET epoch = epoch WHERE tenant = $1 AND id = $2 AND epoch = $3 RETURNING no, listing", string(tenant), string(id), epoch)
-		own, err := collect(rows, err, func(s scanner) (w batch, err error) { return w, s.Scan(&w.no, &w.listing) })
+		rows, err := t.query("UPDATE job SET epoch = epoch WHERE tenant = $1 AND id = $2 AND epoch = $3 RETURNING no", string(tenant), string(id), epoch)
+		own, err := collect(rows, err, func(s scanner) (w batch, err error) { return w, s.Scan(&w.no) })
 		if err != nil {
 			return err
 		}
@@ -35,16 +35,15 @@ func (p Provision) Commit(ctx context.Context, tenant lockstep.TenantID, id lock
 
 // weight estimates how many rows the batch writes.
 func weight(b *provision.Batch) int {
-	n := len(b.Actions) + len(b.Opened) + len(b.Moved) + len(b.Carried) + len(b.Due) + len(b.Ranks) + len(b.Links) + len(b.Unlink) + len(b.Wanted) + len(b.Written) + len(b.Unwrite) + 2*len(b.Listed)
+	n := len(b.Actions) + len(b.Opened) + len(b.Moved) + len(b.Carried) + len(b.Due) + len(b.Ranks) + len(b.Links) + len(b.Unlink) + len(b.Wanted) + len(b.Written) + len(b.Unwrite)
 	return n
 }
 
 // batch is a provision.Batch being written for the job with a number.
 type batch struct {
 	*tx
-	no      int64
-	listing int64 // number of the job's listing when the batch came
-	epoch   int64
+	no    int64
+	epoch int64
 }
 
 // write writes the parts. Links come before edges, whose readiness depends on them.
@@ -54,7 +53,6 @@ func (w batch) write(b *provision.Batch) error {
 		name string
 		do   func() error
 	}{
-		{"listing", func() error { return w.list(b.Unlist, b.Listed) }},
 		{"links", func() error { return w.links(links, b.Unlink) }},
 		{"references", func() error { return w.edges(b, links) }},
 		{"actions", func() error { return w.actions(b.Actions) }},
@@ -105,12 +103,12 @@ func (w batch) cycle(c *provision.Cycle) error {
 // updateJob lets what an administrator has set since the slice began stand: a pause, and a time to run.
 const updateJob = `UPDATE job SET state = CASE WHEN state = 'paused' THEN state ELSE $2 END, code = $3, detail = $4, cursor = $5, position = $6,
 	applied = $7, next_run = CASE WHEN next_run = asked THEN $8 ELSE next_run END, asked = CASE WHEN next_run = asked THEN $8 ELSE asked END,
-	not_before = $9 WHERE no = $1`
+	not_before = $9, request = $10 WHERE no = $1`
 
 func (w batch) job(j *provision.Job) error {
 	if j == nil {
 		return nil
 	}
-	_, err := w.exec(updateJob, w.no, string(j.State), string(j.Code), j.Detail, string(j.Cursor), j.Position, j.Applied, millis(j.NextRun), millis(j.NotBefore))
+	_, err := w.exec(updateJob, w.no, string(j.State), string(j.Code), j.Detail, string(j.Cursor), j.Position, j.Applied, millis(j.NextRun), millis(j.NotBefore), j.Request)
 	return err
 }

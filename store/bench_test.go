@@ -117,17 +117,10 @@ func BenchmarkCycle(b *testing.B) {
 				for i := from; i < min(from+size, b.N); i++ {
 					f(i, &batch)
 				}
-				rows += len(batch.Listed)*3 + len(batch.Actions) + len(batch.Links) + len(batch.Wanted) + len(batch.Written) + len(batch.Opened) + len(batch.Ranks)
 				commit(batch)
 			}
 			marks[name] = cpu() - start
 		}
-		stage("list", 500, func(i int, batch *provision.Batch) { batch.Listed = append(batch.Listed, w.listed[i]) })
-		stage("plan", 500, func(i int, batch *provision.Batch) {
-			batch.Actions = append(batch.Actions, w.actions[i])
-			batch.Links = append(batch.Links, plan.Link{Source: w.links[i].Source, Name: w.links[i].Name, Key: w.links[i].Key, Verdict: w.links[i].Verdict})
-			batch.Wanted = append(batch.Wanted, w.edges[i])
-		})
 		stage("rank", 500, func(i int, batch *provision.Batch) {
 			batch.Ranks = append(batch.Ranks, provision.Rank{Action: w.actions[i].ID, Rank: i%7 + 1})
 		})
@@ -139,7 +132,6 @@ func BenchmarkCycle(b *testing.B) {
 			written.Written = true
 			batch.Actions, batch.Links, batch.Written = append(batch.Actions, done), append(batch.Links, w.links[i]), append(batch.Written, written)
 		})
-		stage("unlist", b.N, func(_ int, batch *provision.Batch) { batch.Unlist = true })
 		b.StopTimer()
 		for name, spent := range marks {
 			b.ReportMetric(float64(spent.Microseconds())/float64(b.N), name+"-µs")
@@ -149,7 +141,6 @@ func BenchmarkCycle(b *testing.B) {
 }
 
 type cycleRows struct {
-	listed  []plan.Listed
 	actions []plan.Action
 	links   []plan.Link
 	edges   []plan.ReferenceRow
@@ -166,10 +157,6 @@ func cycleWork(n int) cycleRows {
 		o := attributes(i)
 		source := connection.Ref{Type: "User", ID: ids[i]}
 		name := o.Text("userName")
-		w.listed = append(w.listed, plan.Listed{
-			Object: connection.Object{Ref: connection.Ref{Type: "User", ID: "t" + ids[i]}, Name: name, Values: o, Enabled: true},
-			Keys:   []plan.Key{{Attribute: "userName", Value: name}, {Attribute: "externalId", Value: o.Text("externalId")}},
-		})
 		w.actions = append(w.actions, plan.Action{
 			ID: lockstep.NewID[lockstep.ActionID](), Cycle: cycle, Kind: rule.Create, Lane: plan.LaneCreate, Source: plan.End{Ref: source, Name: name},
 			After: o, Refers: ids[i/8], Reason: rule.Reason{Rule: "assigned"}, Seen: plan.Seen{Version: "1"}, State: plan.Planned, Planned: time.Now(),

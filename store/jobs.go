@@ -13,7 +13,7 @@ import (
 )
 
 const jobColumns = `j.tenant, j.id, j.slug, j.name, j.direction, j.app, j.manual, j.config, j.created, j.state, j.code, j.detail,
-	j.cursor, j.position, j.applied, j.next_run, j.not_before, j.epoch, j.deadline, j.connection, j.policy, j.rules, j.no, j.cycle`
+	j.cursor, j.position, j.applied, j.next_run, j.not_before, j.epoch, j.deadline, j.connection, j.policy, j.rules, j.no, j.cycle, j.request`
 
 // jobRow is a job with what the store alone knows of it.
 type jobRow struct {
@@ -26,7 +26,7 @@ type jobRow struct {
 func scanJob(s scanner) (j jobRow, err error) {
 	var created, next, before, deadline int64
 	err = s.Scan(&j.Tenant, &j.ID, &j.Slug, &j.Name, &j.Direction, &j.App, &j.Manual, &j.Config, &created, &j.State, &j.Code, &j.Detail,
-		&j.Cursor, &j.Position, &j.Applied, &next, &before, &j.Epoch, &deadline, &j.connection, &j.policy, &j.rules, &j.no, &j.cycle)
+		&j.Cursor, &j.Position, &j.Applied, &next, &before, &j.Epoch, &deadline, &j.connection, &j.policy, &j.rules, &j.no, &j.cycle, &j.Request)
 	if err != nil {
 		return j, err
 	}
@@ -120,14 +120,19 @@ func bare(rows []jobRow) []provision.Job {
 	return all
 }
 
-// dueJobs looks at one slim row a job, the head of its tenant's feed, and the first entry of an index of its links. A job whose
-// plan waits for review can do nothing before that is decided, whatever else is due.
-const dueJobs = `JOIN feed_head h ON h.tenant = j.tenant
-	WHERE j.state <> 'paused' AND j.not_before <= $1 AND NOT j.waits
-	AND (j.cycle <> ''
+// dueJobs looks at one slim row a job, the heads of its tenant's feed and of its mirror, and the first entry of an index of its
+// links. A job whose plan waits for review can do nothing before that is decided, and one that waits for a read nothing before
+// that has ended or failed, whatever else is due. An inbound job follows the mirror of its source once it was run, and
+// lets a read that has been asked for come to its end first.
+const dueJobs = `JOIN feed_head h ON h.tenant = j.tenant LEFT JOIN mirror_head m ON m.connection = j.no
+	WHERE j.state <> 'paused' AND NOT j.waits
+	AND (j.not_before <= $1 OR j.request > 0 AND COALESCE(m.answered, 0) >= j.request)
+	AND (j.request = 0 OR COALESCE(m.answered, 0) >= j.request OR COALESCE(m.code, '') <> '')
+	AND (j.cycle <> '' OR j.request > 0
 		OR j.next_run > 0 AND j.next_run <= $1
 		OR NOT j.manual AND (
 			j.direction = 'outbound' AND h.pos > j.position
+			OR j.direction = 'inbound' AND j.cursor <> '' AND m.position > j.position AND (m.answered >= m.requests OR m.code <> '')
 			OR j.config <> j.applied
 			OR EXISTS (SELECT 1 FROM link l WHERE l.job = j.no AND l.due > 0 AND l.due <= $1)))
 	ORDER BY j.tenant, j.id`

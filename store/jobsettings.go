@@ -186,6 +186,9 @@ func (db *DB) SetSecret(ctx context.Context, by audit.Actor, tenant lockstep.Ten
 		if _, err := t.exec("UPDATE job SET not_before = 0 WHERE no = $1", j.no); err != nil {
 			return err
 		}
+		if err := t.readAgain(j.no); err != nil {
+			return err
+		}
 		verb := "set secret of"
 		if sealed == "" {
 			verb = "removed secret of"
@@ -201,6 +204,12 @@ func (db *DB) SetSecret(ctx context.Context, by audit.Actor, tenant lockstep.Ten
 		return fmt.Errorf("set secret %s of job %s: %w", name, id, err)
 	}
 	return nil
+}
+
+// readAgain lets what could not be read be tried at once: what it failed for may have been mended.
+func (t *tx) readAgain(job int64) error {
+	_, err := t.exec("UPDATE mirror_head SET not_before = 0, code = '', detail = '' WHERE connection = $1 AND code <> ''", job)
+	return err
 }
 
 // stale is what a decision on something that has moved gets.

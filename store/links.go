@@ -10,13 +10,13 @@ import (
 	"lockstep/rule"
 )
 
-const linkColumns = "type, source_id, name, target, matched, match_key, version, disabled, code, detail, attempts, due, seen, verdict, image, recheck"
+const linkColumns = "type, source_id, name, target, matched, match_key, version, disabled, code, detail, attempts, due, seen, verdict, image, recheck, former"
 
-var upsertLinks = bulk{lead: []string{"BIGINT"}, n: 16, text: "INSERT INTO link (job, " + linkColumns + `) VALUES @rows
+var upsertLinks = bulk{lead: []string{"BIGINT"}, n: 17, text: "INSERT INTO link (job, " + linkColumns + `) VALUES @rows
 	ON CONFLICT (job, type, source_id) DO UPDATE SET name = excluded.name, target = excluded.target, matched = excluded.matched,
 		match_key = excluded.match_key, version = excluded.version, disabled = excluded.disabled, code = excluded.code,
 		detail = excluded.detail, attempts = excluded.attempts, due = excluded.due, seen = excluded.seen, verdict = excluded.verdict,
-		image = excluded.image, recheck = excluded.recheck`}
+		image = excluded.image, recheck = excluded.recheck, former = excluded.former`}
 
 // links writes and removes links. The edges of a removed link go with it, in both directions: its object is gone for good.
 func (w batch) links(all []plan.Link, gone []connection.Ref) error {
@@ -34,7 +34,7 @@ func (w batch) links(all []plan.Link, gone []connection.Ref) error {
 	_, err := w.bulk(&upsertLinks, []any{w.no}, len(all), func(args []any, i int) []any {
 		l := &all[i]
 		return append(args, l.Source.Type, l.Source.ID, l.Name, l.Target, l.Matched, l.Key, l.Version, l.Disabled, string(l.Code), l.Detail,
-			int64(l.Attempts), millis(l.Due), string(l.Seen), verdictText(l.Verdict), document(l.Image), millis(l.Recheck))
+			int64(l.Attempts), millis(l.Due), string(l.Seen), verdictText(l.Verdict), document(l.Image), millis(l.Recheck), l.Former)
 	})
 	return err
 }
@@ -70,7 +70,7 @@ func scanLink(s scanner) (l plan.Link, err error) {
 	var due, recheck int64
 	var verdict, image string
 	err = s.Scan(&l.Source.Type, &l.Source.ID, &l.Name, &l.Target, &l.Matched, &l.Key, &l.Version, &l.Disabled, &l.Code, &l.Detail,
-		&l.Attempts, &due, &l.Seen, &verdict, &image, &recheck)
+		&l.Attempts, &due, &l.Seen, &verdict, &image, &recheck, &l.Former)
 	if err != nil {
 		return l, err
 	}

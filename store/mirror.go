@@ -331,7 +331,8 @@ func (m Mirrors) Request(ctx context.Context, id mirror.ID, r mirror.Request) (n
 
 func (m *mirrorTx) request(r mirror.Request) (int64, error) {
 	rows, err := m.query(`UPDATE mirror_head SET asked = CASE WHEN requests > answered THEN asked ELSE $2 END, requests = requests + 1,
-		whole = CASE WHEN $3 = 1 THEN requests + 1 ELSE whole END, not_before = CASE WHEN $4 = 1 THEN 0 ELSE not_before END
+		whole = CASE WHEN $3 = 1 THEN requests + 1 ELSE whole END, not_before = CASE WHEN $4 = 1 THEN 0 ELSE not_before END,
+		code = CASE WHEN $4 = 1 AND held <= $2 THEN '' ELSE code END, detail = CASE WHEN $4 = 1 AND held <= $2 THEN '' ELSE detail END
 		WHERE connection = $1 RETURNING requests`, m.job, millis(m.at), btoi(r.Whole), btoi(r.Now))
 	return one(rows, err, scanInt)
 }

@@ -58,8 +58,6 @@ var sqliteStatistics = []struct{ table, index, stat string }{
 	{"edge", "edge_to", "5000000 1200000 600000 5"},
 	{"edge", "edge_ready", "1000 250"},
 	{"edge", "edge_idle", "10 5"},
-	{"listing", "sqlite_autoindex_listing_1", "500000 250000 200000 1"},
-	{"listing_key", "listing_key", "1000000 500000 400000 200000 1 1"},
 }
 
 // analyseSQLite puts the statistics in place, where ANALYZE would, and has the writer's connection read them. Readers, which
@@ -118,8 +116,6 @@ var postgresSamples = map[string]map[string]string{
 	"action":          {"job": "-(g % 200)", "id": "'a' || g", "cycle": "'c' || g % 800", "state": "CASE WHEN g % 4 = 0 THEN 'done' ELSE 'planned' END", "kind": "'create'", "lane": "g % 5", "rank": "g % 50", "source_type": "'User'", "source_id": "'u' || g"},
 	"link":            {"job": "-(g % 200)", "type": "CASE WHEN g % 10 = 0 THEN 'Group' ELSE 'User' END", "source_id": "'u' || g", "target": "'t' || g", "match_key": "'k' || g", "due": "CASE WHEN g % 100 = 0 THEN g ELSE 0 END"},
 	"edge":            {"job": "-(g % 200)", "from_type": "CASE WHEN g % 2 = 0 THEN 'Group' ELSE 'User' END", "from_id": "'g' || g / 4", "attribute": "'members'", "to_type": "'User'", "to_id": "'u' || g % 3000", "wanted": "g % 10 > 0", "written": "TRUE", "ready": "g % 100 = 0"},
-	"listing":         {"list": "-(g % 200)", "type": "'User'", "id": "'t' || g"},
-	"listing_key":     {"list": "-(g % 200)", "type": "'User'", "attribute": "CASE WHEN g % 2 = 0 THEN 'userName' ELSE 'externalId' END", "value": "'v' || g", "id": "'t' || g"},
 }
 
 // sampleRows is how many rows of each table PostgreSQL gets to count.

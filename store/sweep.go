@@ -10,7 +10,7 @@ import (
 	"lockstep/directory"
 )
 
-// number returns a number that was never used before, for a job, a listing or an index.
+// number returns a number that was never used before, for a job or an index.
 func (t *tx) number() (int64, error) {
 	rows, err := t.query("UPDATE counter SET n = n + 1 WHERE name = 'number' RETURNING n")
 	return one(rows, err, scanInt)
@@ -37,8 +37,6 @@ var swept = []struct{ table, key, of string }{
 	{"action", "job, id", ""},
 	{"link", "job, type, source_id", ""},
 	{"edge", "job, from_type, from_id, attribute, to_type, to_id", ""},
-	{"listing", "list, type, id", ""},
-	{"listing_key", "list, type, attribute, value, id", ""},
 	{"extension_value", "no, value, id", ""},
 	{"extension_key", "no, value", ""},
 	{"people_number", "no, id", ""},

@@ -30,7 +30,6 @@ func TestSweep(t *testing.T) {
 		batch.Actions = append(batch.Actions, plan.Action{ID: lockstep.ActionID(ref.ID), State: plan.Planned})
 		batch.Links = append(batch.Links, plan.Link{Source: ref})
 		batch.Wanted = append(batch.Wanted, plan.ReferenceRow{From: ref, Attribute: "manager", To: ref, Wanted: true})
-		batch.Listed = append(batch.Listed, plan.Listed{Object: connection.Object{Ref: ref}, Keys: []plan.Key{{Attribute: "userName", Value: ref.ID}}})
 	}
 	commit := func(id lockstep.JobID, batch provision.Batch) {
 		t.Helper()
@@ -42,13 +41,11 @@ func TestSweep(t *testing.T) {
 		must(err)
 		commit(id, batch)
 	}
-	commit("gone", provision.Batch{Unlist: true, Listed: batch.Listed[:700]})
-	commit("stays", provision.Batch{Unlist: true, Listed: batch.Listed[:3]})
 	must(b.db.DeleteJob(t.Context(), audit.Actor{}, "a", "gone"))
 	b.db.writer.wg.Wait() // until the writer has nothing more to do
 
 	for table, want := range map[string]int64{
-		"doomed": 0, "job": 1, "cycle": 1, "action": 1500, "link": 1500, "edge": 1500, "listing": 3, "listing_key": 3,
+		"doomed": 0, "job": 1, "cycle": 1, "action": 1500, "link": 1500, "edge": 1500,
 	} {
 		rows, err := b.db.query(t.Context(), "SELECT COUNT(*) FROM "+table)
 		if n, err := one(rows, err, scanInt); err != nil || n != want {

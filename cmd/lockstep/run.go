@@ -67,7 +67,7 @@ func newest(c *cli, client *api.Client, job string) (lockstep.CycleID, error) {
 
 // next waits for the first cycle after the given one.
 func (c *cli) next(client *api.Client, job string, last lockstep.CycleID) (lockstep.CycleID, error) {
-	for {
+	for began := time.Now(); ; {
 		all, err := client.Cycles(c.ctx, job, 20)
 		if err != nil {
 			return "", err
@@ -82,7 +82,7 @@ func (c *cli) next(client *api.Client, job string, last lockstep.CycleID) (locks
 		if first != "" {
 			return first, nil
 		}
-		if err := stuck(c, client, job); err != nil {
+		if err := stuck(c, client, job, time.Since(began) > standStill); err != nil {
 			return "", err
 		}
 		if err := wait(c.ctx, followEvery); err != nil {
@@ -91,13 +91,13 @@ func (c *cli) next(client *api.Client, job string, last lockstep.CycleID) (locks
 	}
 }
 
-// stuck returns why the job does not go on by itself.
-func stuck(c *cli, client *api.Client, job string) error {
+// stuck returns why the job does not go on by itself, or, after some patience, why it has not begun.
+func stuck(c *cli, client *api.Client, job string, patient bool) error {
 	j, err := client.Job(c.ctx, job)
 	if err != nil {
 		return err
 	}
-	if j.State == "quarantined" {
+	if j.State == "quarantined" || patient && j.Code != "" {
 		return &lockstep.Error{Code: j.Code, Detail: either(j.Detail, "The job is quarantined.")}
 	}
 	return nil
@@ -124,7 +124,7 @@ func (c *cli) follow(client *api.Client, job string, id lockstep.CycleID) error 
 		}
 		bar.show(cycle)
 		if cycle.Code != "" {
-			if err := stuck(c, client, job); err != nil {
+			if err := stuck(c, client, job, false); err != nil {
 				return err
 			}
 		}

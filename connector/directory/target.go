@@ -34,7 +34,7 @@ func (h *target) Describe(ctx context.Context) (connection.System, error) {
 		Types:     types,
 		FindBy:    map[string][]string{connection.UserType: {"userName", "externalId", `emails[type eq "work"].value`}, connection.GroupType: {"displayName", "externalId"}},
 		Unique:    map[string][]string{connection.UserType: {"userName"}},
-		FindBatch: pageSize, Batch: batchSize, Connections: 4, MaxMembers: 10_000, SoftDelete: true, Nesting: true, Exchange: true,
+		FindBatch: pageSize, Batch: batchSize, Connections: 4, MaxMembers: 10_000, SoftDelete: true, Nesting: true, Exchange: true, Restores: true,
 		References: []string{connection.Manager, connection.Members}, Lag: 1, // a commit is listed at once
 	}, err
 }

@@ -237,42 +237,6 @@ func testLinks(t *testing.T, open Open) {
 	read()
 }
 
-func testListing(t *testing.T, open Open) {
-	s := working(t, open)
-	object := func(id string) connection.Object {
-		return connection.Object{
-			Ref: connection.Ref{Type: "User", ID: id}, Name: "N", Version: "v", Values: scim.Object{{Name: "active", Value: false}, {Name: "n", Value: int64(7)}},
-			References: []connection.Reference{{Attribute: "manager", To: connection.Ref{Type: "User", ID: "m"}}},
-			Enabled:    true, Deleted: true, Time: noon,
-		}
-	}
-	name := func(v string) plan.Key { return plan.Key{Attribute: "userName", Value: v} }
-	mail := plan.Key{Attribute: "mail", Value: "x"}
-	s.commit(provision.Batch{Listed: []plan.Listed{
-		{Object: object("1"), Keys: []plan.Key{name("ada"), mail}},
-		{Object: object("2"), Keys: []plan.Key{name("bob"), mail, mail}},
-		{Object: connection.Object{Ref: connection.Ref{Type: "Group", ID: "3"}}, Keys: []plan.Key{name("ada")}},
-	}})
-	read := func(want []plan.Listed, keys ...plan.Key) {
-		t.Helper()
-		got, err := s.db.Listed(t.Context(), s.tenant, s.job.ID, "User", keys)
-		s.ok(err)
-		if d := cmp.Diff(want, got); d != "" {
-			t.Error(d)
-		}
-	}
-	read([]plan.Listed{{Object: object("1"), Keys: []plan.Key{name("ada")}}}, name("ada"), name("zoe"))
-	read([]plan.Listed{{Object: object("1"), Keys: []plan.Key{mail}}, {Object: object("2"), Keys: []plan.Key{mail}}}, mail)
-	read([]plan.Listed{}, name("x"))
-	renewed := object("1")
-	renewed.Name = "renewed"
-	s.commit(provision.Batch{Unlist: true, Listed: []plan.Listed{{Object: renewed, Keys: []plan.Key{name("ada")}}}})
-	read([]plan.Listed{{Object: renewed, Keys: []plan.Key{name("ada")}}}, name("ada"))
-	read([]plan.Listed{}, mail)
-	s.commit(provision.Batch{Unlist: true})
-	read([]plan.Listed{}, name("ada"))
-}
-
 func testDecisions(t *testing.T, open Open) {
 	s := working(t, open)
 	row := func(id string, state plan.ActionState) plan.Action {

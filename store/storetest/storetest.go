@@ -58,7 +58,6 @@ func Run(t *testing.T, open Open) {
 		{"links", testLinks},
 		{"edges", testEdges},
 		{"edge model", testEdgeModel},
-		{"listing", testListing},
 		{"decisions", testDecisions},
 		{"standing", testStanding},
 		{"trim", testTrim},

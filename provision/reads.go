@@ -1,0 +1,144 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"lockstep"
+	"lockstep/connection"
+	"lockstep/mirror"
+	"lockstep/plan"
+)
+
+// Mirrors is what outside systems looked like when they were last read. They are read beside the engine, which asks for it and
+// goes on when it has been done: no slice ever waits for a system to be read.
+type Mirrors interface {
+	Head(ctx context.Context, id mirror.ID) (mirror.Head, error)
+	// Find returns the objects that no link owns and that have one of the raw values.
+	Find(ctx context.Context, id mirror.ID, typ, attribute string, values ...string) ([]mirror.Found, error)
+	// Request asks for a pass over every type of the system, and returns the number of the request.
+	Request(ctx context.Context, id mirror.ID, r mirror.Request) (int64, error)
+}
+
+// outside names the mirror of the job's outside system.
+func (r *run) outside() mirror.ID { return mirror.ID{Tenant: r.job.Tenant, Connection: r.job.ID} }
+
+// askForRead asks for a read of the outside system that the job then waits for.
+func (r *run) askForRead(ctx context.Context) error {
+	n, err := r.Mirrors.Request(ctx, r.outside(), mirror.Request{Now: true})
+	if err != nil {
+		return fmt.Errorf("ask for a read: %w", err)
+	}
+	r.job.Request = n
+	return nil
+}
+
+// awaitRead reports whether the read that the job waits for has been done. It fails with what the read failed with. Without a
+// read to wait for it is true.
+func (r *run) awaitRead(ctx context.Context) (bool, error) {
+	if r.job.Request == 0 {
+		return true, nil
+	}
+	head, err := r.Mirrors.Head(ctx, r.outside())
+	switch {
+	case err != nil:
+		return false, err
+	case head.Answered >= r.job.Request:
+		return true, nil
+	case head.Code != "":
+		return false, &lockstep.Error{Code: head.Code, Detail: strings.Replace(head.Detail, " ["+string(head.Code)+"]", "", 1)}
+	}
+	return false, nil
+}
+
+// startInbound says whether a cycle of an inbound job may begin. Whoever asks for a run, by hand or by schedule, asks for a read
+// first, and the cycle begins when that has ended.
+func (r *run) startInbound(ctx context.Context, now time.Time) (bool, error) {
+	ask := !r.job.NextRun.IsZero() && !r.job.NextRun.After(now) // also when a read was asked for already: this one begins later
+	if !ask && r.job.Request == 0 {                             // nobody can say who has left before everything was read once
+		err := r.unread(ctx)
+		if ask = lockstep.CodeOf(err) == lockstep.CodeUnread; err != nil && !ask {
+			return false, err
+		}
+	}
+	if ask {
+		if err := r.askForRead(ctx); err != nil {
+			return false, err
+		}
+		r.job.NextRun = time.Time{}
+		if r.job.Policy.Interval > 0 {
+			r.job.NextRun = now.Add(r.job.Policy.Interval)
+		}
+		return false, r.commit(ctx, Batch{Job: &r.job})
+	}
+	return r.awaitRead(ctx)
+}
+
+// list has the target read, so that matching asks it nothing per person. The cycle goes on when the read has been done.
+func (r *run) list(ctx context.Context) error {
+	if r.job.Direction == Inbound { // the directory is asked as it is
+		return r.listed(ctx)
+	}
+	if r.job.Request == 0 {
+		if err := r.askForRead(ctx); err != nil {
+			return err
+		}
+		if err := r.commit(ctx, Batch{Cycle: r.cycle, Job: &r.job}); err != nil {
+			return err
+		}
+	}
+	done, err := r.awaitRead(ctx)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", r.to.Name, err)
+	}
+	if !done {
+		r.waiting = true
+		return errYield
+	}
+	return r.listed(ctx)
+}
+
+// listed notes that what the target has is known as well as it need be.
+func (r *run) listed(ctx context.Context) error {
+	r.job.Request, r.cycle.Listed = 0, true
+	if r.cycle.Phase == Listing {
+		r.cycle.Phase = Reading
+	}
+	return r.commit(ctx, Batch{Cycle: r.cycle, Job: &r.job})
+}
+
+// fromMirror looks among the objects that the target had when it was read for this cycle.
+func (r *run) fromMirror(ctx context.Context, typ string, asked []question) (answers, error) {
+	byAttribute := map[string][]string{}
+	for _, q := range asked {
+		byAttribute[q.Attribute] = append(byAttribute[q.Attribute], q.raw)
+	}
+	a := answers{found: map[plan.Key][]connection.Object{}}
+	for attribute, values := range byAttribute {
+		found, err := r.Mirrors.Find(ctx, r.outside(), typ, attribute, values...)
+		if err != nil {
+			return a, fmt.Errorf("look for %s among what was read of %s: %w", attribute, r.to.Name, err)
+		}
+		for _, f := range found {
+			k := plan.Key{Attribute: attribute, Value: fold(f.Key.Value)}
+			a.found[k] = append(a.found[k], f.Object)
+		}
+	}
+	return a, nil
+}
+
+// unread is why a plan cannot be made before its outside system was read once.
+func (r *run) unread(ctx context.Context) error {
+	head, err := r.Mirrors.Head(ctx, r.outside())
+	if err != nil {
+		return err
+	}
+	for _, p := range head.Passes {
+		if p.Once {
+			return nil
+		}
+	}
+	return &lockstep.Error{Code: lockstep.CodeUnread, Detail: fmt.Sprintf("%s was never read to its end, so nobody can say what would change", r.job.Name)}
+}
