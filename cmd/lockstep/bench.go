@@ -13,6 +13,7 @@ type benchCmd struct {
 	SCIM    benchSCIMCmd    `cmd:"" name:"scim" help:"Measure the SCIM endpoint of a tenant."`
 	Tenants benchTenantsCmd `cmd:"" help:"Measure what many tenants cost who do nothing."`
 	Fair    benchFairCmd    `cmd:"" help:"Measure what one tenant feels of another who is loud."`
+	Import  benchImportCmd  `cmd:"" help:"Measure how a company comes into the directory and stays in step with its source."`
 }
 
 // benchStore tells which database a bench runs on: --store as the other commands have it, or postgres with --dsn.
