@@ -232,7 +232,7 @@ func (r *benchRun) limits(p *Phase, counts traffic, d time.Duration) {
 func (r *benchRun) startEngine(ctx context.Context) error {
 	data, files := filepath.Join(r.dir, "data"), filepath.Join(r.dir, "files")
 	for _, dir := range []string{data, files} {
-		if err := os.Mkdir(dir, 0o700); err != nil {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
 	}

@@ -222,6 +222,28 @@ func TestPeopleMany(t *testing.T) {
 	})
 }
 
+// Whoever has the first number of a chunk that is read by itself is found.
+func TestPeopleFar(t *testing.T) {
+	t.Parallel()
+	bothPeople(t, func(t *testing.T, open func() *DB) {
+		c := newCrowd(t, open())
+		c.add(0, 1)
+		c.found("acme")
+		const far = searchChunks * chunkPeople
+		err := c.db.transaction(t.Context(), execs(
+			fmt.Sprintf("UPDATE people_number SET person = %d", far),
+			fmt.Sprintf("UPDATE people_gram SET chunk = %d, people = '%s'", searchChunks, packPlaces([]uint16{0})),
+			fmt.Sprintf("UPDATE people_index SET people = %d", far),
+		))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, _ := c.found("acme"); n != 1 {
+			t.Errorf("%d people are found", n)
+		}
+	})
+}
+
 // An index of another program, or behind the end of the feed, is made anew, and the old one goes.
 func TestPeopleAnew(t *testing.T) {
 	t.Parallel()

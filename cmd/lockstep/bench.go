@@ -14,6 +14,7 @@ type benchCmd struct {
 	Tenants benchTenantsCmd `cmd:"" help:"Measure what many tenants cost who do nothing."`
 	Fair    benchFairCmd    `cmd:"" help:"Measure what one tenant feels of another who is loud."`
 	Import  benchImportCmd  `cmd:"" help:"Measure how a company comes into the directory and stays in step with its source."`
+	Search  benchSearchCmd  `cmd:"" help:"Measure how long it takes to look people up in a large directory."`
 }
 
 // benchStore tells which database a bench runs on: --store as the other commands have it, or postgres with --dsn.
