@@ -216,6 +216,9 @@ func (i *importBench) first(ctx context.Context) error {
 	}
 	p := &i.report.First
 	return i.phase(p, func() error {
+		if _, err := i.bench.client.PatchJob(ctx, sourceSlug, api.JobPatch{State: "active"}); err != nil {
+			return err
+		}
 		if _, err := i.bench.client.Run(ctx, sourceSlug); err != nil {
 			return err
 		}

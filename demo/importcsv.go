@@ -25,15 +25,15 @@ type csvSource struct {
 
 func (s *csvSource) stop() {}
 
-// add adds the source while its files have heads only, so that the rules are there before anybody is.
+// add adds the source, which rests while it has no files, so that the rules are there before anybody is.
 func (s *csvSource) add(ctx context.Context, c *api.Client) error {
-	if err := (Company{}).Write(s.dir); err != nil {
-		return err
-	}
-	if err := aged(s.dir); err != nil {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return err
 	}
 	if _, err := c.CreateSource(ctx, api.NewSystem{Kind: "csvfile", Slug: sourceSlug}); err != nil {
+		return err
+	}
+	if _, err := c.PatchJob(ctx, sourceSlug, api.JobPatch{State: "paused"}); err != nil {
 		return err
 	}
 	rules := plainRules(personColumns)
@@ -44,11 +44,7 @@ func (s *csvSource) add(ctx context.Context, c *api.Client) error {
 			}
 		}
 	}
-	if err := putRules(ctx, c, sourceSlug, rules); err != nil {
-		return err
-	}
-	_, err := until(ctx, c, sourceSlug, nil, func(c api.Cycle) bool { return c.Ended != nil })
-	return err
+	return putRules(ctx, c, sourceSlug, rules)
 }
 
 // aged makes the files look as if nobody had written to them for a while: a file that is still being written is not read.

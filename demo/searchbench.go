@@ -192,6 +192,9 @@ func (s *searchBench) fill(ctx context.Context) (*searchState, error) {
 	if err := source.fill(ctx); err != nil {
 		return nil, err
 	}
+	if _, err := c.PatchJob(ctx, sourceSlug, api.JobPatch{State: "active"}); err != nil {
+		return nil, err
+	}
 	if _, err := c.Run(ctx, sourceSlug); err != nil {
 		return nil, err
 	}
