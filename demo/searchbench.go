@@ -262,7 +262,9 @@ type kind struct {
 }
 
 func (s *searchBench) kinds() []kind {
-	value := func(i int, column string) string { return s.bench.company.Person(i).Values[slices.Index(personColumns, column)] }
+	value := func(i int, column string) string {
+		return s.bench.company.Person(i).Values[slices.Index(personColumns, column)]
+	}
 	return []kind{
 		{"part_of_user_name", s.finding(func(i int) string { return "son" + strconv.Itoa(i) + "@" })},
 		{"address_upper_case", s.finding(func(i int) string { return strings.ToUpper(value(i, `emails[type eq "work"].value`)) })},
