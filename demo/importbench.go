@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"lockstep"
 	"lockstep/api"
 	"lockstep/scim"
 )
@@ -209,6 +210,32 @@ func (i *importBench) quiet(ctx context.Context) (api.Cycle, error) {
 	return until(ctx, i.bench.client, sourceSlug, nil, func(c api.Cycle) bool { return c.Ended != nil })
 }
 
+// lookSeldom is how often the bench looks at a cycle that takes long: each look is processor time of the server.
+const lookSeldom = 250 * time.Millisecond
+
+// patiently waits for a cycle like awaitOne, asking for the job, which tells of failures, only now and then.
+func (i *importBench) patiently(ctx context.Context, progress func(api.Cycle), done func(api.Cycle) bool) (api.Cycle, error) {
+	for n := 1; ; n++ {
+		all, err := i.bench.client.Cycles(ctx, sourceSlug, 5)
+		if err != nil {
+			return api.Cycle{}, err
+		}
+		for _, c := range slices.Backward(all) {
+			if progress(c); done(c) {
+				return c, nil
+			}
+		}
+		if n%20 == 0 {
+			if j, err := i.bench.client.Job(ctx, sourceSlug); err != nil || j.Code != "" && lockstep.Describe(j.Code).Class != lockstep.Heals {
+				return api.Cycle{}, errors.Join(err, fmt.Errorf("the source stopped: %s [%s]", j.Detail, j.Code))
+			}
+		}
+		if err := pause(ctx, lookSeldom); err != nil {
+			return api.Cycle{}, err
+		}
+	}
+}
+
 // first measures the first read.
 func (i *importBench) first(ctx context.Context) error {
 	if err := i.source.fill(ctx); err != nil {
@@ -230,7 +257,7 @@ func (i *importBench) first(ctx context.Context) error {
 				step = time.Now()
 			}
 		}
-		c, err := awaitOne(ctx, i.bench.client, sourceSlug, progress, func(c api.Cycle) bool { return c.Ended != nil && c.Counts.Created >= all })
+		c, err := i.patiently(ctx, progress, func(c api.Cycle) bool { return c.Ended != nil && c.Counts.Created >= all })
 		if err == nil && c.Counts.Failed > 0 {
 			err = fmt.Errorf("%d of %d objects failed", c.Counts.Failed, all)
 		}
