@@ -244,6 +244,30 @@ func TestPeopleFar(t *testing.T) {
 	})
 }
 
+// Whoever is purged leaves the index, and somebody new who has the id again is in it.
+func TestPeoplePurged(t *testing.T) {
+	t.Parallel()
+	bothPeople(t, func(t *testing.T, open func() *DB) {
+		c := newCrowd(t, open())
+		c.add(0, 3)
+		_, f := c.found("acme")
+		gone, again := f.Users[0], f.Users[1]
+		put := directory.PutUser{User: directory.User{ID: again.ID, Attributes: again.Attributes}}
+		changes := []directory.Change{directory.DeleteUser{ID: gone.ID, Purge: true}, directory.DeleteUser{ID: again.ID, Purge: true}, put}
+		if _, err := c.db.Commit(t.Context(), c.tenant, audit.Actor{}, "", changes...); err != nil {
+			t.Fatal(err)
+		}
+		if n, _ := c.found("acme"); n != 2 {
+			t.Errorf("%d people are found", n)
+		}
+		rows, err := c.db.query(t.Context(), "SELECT id FROM people_number")
+		ids, err := collect(rows, err, scanText)
+		if err != nil || len(ids) != 2 || slices.Contains(ids, string(gone.ID)) {
+			t.Errorf("in the index: %s, %v", ids, err)
+		}
+	})
+}
+
 // An index of another program, or behind the end of the feed, is made anew, and the old one goes.
 func TestPeopleAnew(t *testing.T) {
 	t.Parallel()
