@@ -143,6 +143,7 @@ const (
 
 	CodeScopeSyntax    Code = "scope.syntax"
 	CodeUniqueCircle   Code = "guard.circle"
+	CodeClears         Code = "guard.clears"
 	CodeUnread         Code = "source.unread"
 	CodeGuardHeld      Code = "guard.held"
 	CodeReferenceWaits Code = "reference.waiting"
@@ -220,6 +221,7 @@ var Catalogue = []Entry{
 
 	{CodeScopeSyntax, NeedsYou, "A scoping filter cannot be read.", "The message names the clause."},
 	{CodeUniqueCircle, NeedsYou, "People exchange values that must be unique, and the application can write only one at a time.", "Give one of them another value for a moment, or change them at the application by hand and run the job again."},
+	{CodeClears, NeedsYou, "A value is taken away, since its source no longer has one.", "Nothing, if that is meant. If a whole column is missing at the source, mend it there."},
 	{CodeUnread, NeedsYou, "The system at the other end was never read to its end.", "Run the job, or look why it cannot be read."},
 	{CodeGuardHeld, NeedsYou, "Too many harmful changes at once: they are held.", "Look at the held changes, then approve or reject them."},
 	{CodeReferenceWaits, Heals, "A reference waits until the other object exists in the application.", "It is written as soon as that object is linked."},

@@ -208,6 +208,7 @@ type ActionQuery struct {
 	IDs    []lockstep.ActionID
 	States []ActionState
 	Kinds  []rule.Kind
+	Codes  []lockstep.Code
 	Source connection.Ref    // of this source object
 	Text   string            // part of a name, for people who search
 	After  lockstep.ActionID // with Newest: older than this

@@ -493,6 +493,9 @@ func (r *run) action(c *candidate, d rule.Decision, before scim.Object) plan.Act
 			}
 		}
 	}
+	if a.Kind == rule.Update && len(c.program.Clears(a.Before, a.After)) > 0 {
+		a.Code = lockstep.CodeClears
+	}
 	if a.Kind == rule.Update && c.known && c.link.Key != "" && c.next.Key != c.link.Key {
 		a.Refers = plan.Names(c.link.Key, c.next.Key)
 	}

@@ -252,7 +252,7 @@ func (r *run) explanation(ctx context.Context, c *candidate) (Explanation, error
 		a := p.actions[0]
 		x.Action, x.Target.Name = &a, a.Target.Name
 		last.Summary = string(a.Kind) + ": " + a.Reason.Sentence()
-		if a.Code != "" {
+		if a.Code != "" && a.State == plan.Refused {
 			last.OK, last.Summary = false, a.Detail
 		}
 		for _, d := range words.Changes(a.Before, a.After) {

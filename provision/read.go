@@ -325,10 +325,15 @@ func (r *run) guard(ctx context.Context) ([]plan.Transition, error) {
 	planned := func(k rule.Kind, typ string) int {
 		return tally.Actions[plan.TallyKey{State: plan.Planned, Kind: k, Type: typ}]
 	}
+	clears, err := r.clears(ctx, planned(rule.Update, connection.UserType))
+	if err != nil {
+		return nil, err
+	}
 	harm := map[rule.Harm]int{
 		rule.UserDisable: planned(rule.Disable, connection.UserType),
 		rule.UserDelete:  planned(rule.Delete, connection.UserType),
 		rule.GroupDelete: planned(rule.Delete, connection.GroupType),
+		rule.Clear:       len(clears),
 	}
 	if len(r.job.Policy.Guard.Guard(tolls(harm, tally.Linked))) == 0 {
 		return nil, nil
@@ -339,6 +344,7 @@ func (r *run) guard(ctx context.Context) ([]plan.Transition, error) {
 	if err != nil {
 		return nil, err
 	}
+	all = append(all, clears...)
 	for _, a := range all { // what was approved is no surprise
 		if h, ok := harmOf(a); ok && !a.Decided.At.IsZero() {
 			harm[h]--
@@ -349,13 +355,24 @@ func (r *run) guard(ctx context.Context) ([]plan.Transition, error) {
 	for _, a := range all {
 		if h, ok := harmOf(a); ok && a.Decided.At.IsZero() && slices.Contains(held, h) {
 			hold(&a, h)
+			r.alarmed = r.alarmed || h != rule.Clear
 			rows = append(rows, plan.Transition{ID: a.ID, From: plan.Planned, To: a.State, Code: a.Code, Detail: a.Detail})
 		}
 	}
-	r.alarmed = len(rows) > 0
 	r.cycle.Counts.Held += len(rows)
 	r.cycle.Counts.Planned -= len(rows)
 	return rows, nil
+}
+
+// clears returns the planned updates of people that take a value away: a source that has lost a column looks like that.
+func (r *run) clears(ctx context.Context, updates int) ([]plan.Action, error) {
+	if updates == 0 {
+		return nil, nil
+	}
+	rows, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, plan.ActionQuery{
+		Cycle: r.cycle.ID, States: []plan.ActionState{plan.Planned}, Kinds: []rule.Kind{rule.Update}, Codes: []lockstep.Code{lockstep.CodeClears}, Limit: 1 << 20,
+	})
+	return slices.DeleteFunc(rows, func(a plan.Action) bool { return a.Source.Type != connection.UserType }), err
 }
 
 // tolls pairs the harm that is planned with what there is to be hurt.
@@ -364,6 +381,7 @@ func tolls(planned map[rule.Harm]int, linked map[string]int) []rule.Toll {
 		{Harm: rule.UserDisable, Count: planned[rule.UserDisable], Linked: linked[connection.UserType]},
 		{Harm: rule.UserDelete, Count: planned[rule.UserDelete], Linked: linked[connection.UserType]},
 		{Harm: rule.GroupDelete, Count: planned[rule.GroupDelete], Linked: linked[connection.GroupType]},
+		{Harm: rule.Clear, Count: planned[rule.Clear], Linked: linked[connection.UserType]},
 	}
 }
 
@@ -380,6 +398,8 @@ func harmOf(a plan.Action) (rule.Harm, bool) {
 		return rule.UserDelete, true
 	case a.Kind == rule.Delete && a.Source.Type == connection.GroupType:
 		return rule.GroupDelete, true
+	case a.Kind == rule.Update && a.Code == lockstep.CodeClears && a.Source.Type == connection.UserType:
+		return rule.Clear, true
 	}
 	return "", false
 }

@@ -254,6 +254,7 @@ func (s *actionSearch) run(q plan.ActionQuery) error {
 		s.where("cycle <> ?", string(q.NotOf))
 	}
 	in(s, "kind", q.Kinds)
+	in(s, "code", q.Codes)
 	if q.Source.ID != "" {
 		s.where("source_id = ?", q.Source.ID)
 		s.where("source_type = ?", q.Source.Type)

@@ -75,7 +75,7 @@ func (m *mappingSetCmd) Run(c *cli) error {
 	return m.edit(c, func(o *rule.ObjectMapping) error {
 		i := indexOf(o.Attributes, m.Target)
 		if i < 0 {
-			o.Attributes = append(o.Attributes, rule.Mapping{Target: m.Target})
+			o.Attributes = append(o.Attributes, rule.Mapping{Target: m.Target, Clear: m.clears()})
 			i = len(o.Attributes) - 1
 		}
 		a := &o.Attributes[i]
@@ -91,6 +91,13 @@ func (m *mappingSetCmd) Run(c *cli) error {
 		}
 		return nil
 	})
+}
+
+// clears reports whether a new mapping takes a value away that its source no longer has: that is so unless something else is given,
+// the value is matched by, or it is a reference, which always follows its source.
+func (m *mappingSetCmd) clears() bool {
+	name := strings.TrimSuffix(m.Target[strings.LastIndexByte(m.Target, ':')+1:], ".value")
+	return m.Default == nil && (m.Match == nil || *m.Match == 0) && !slices.Contains([]string{"userName", "active", "manager", "members"}, name)
 }
 
 // sourceOf tells the kind of a source by its first character, as Entra writes them. A bare name is an attribute.
