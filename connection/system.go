@@ -117,9 +117,6 @@ type Source interface {
 	Read(ctx context.Context, from Cursor, page func(Page) error) error
 	// Get returns these objects with all their references; unknown ones are left out.
 	Get(ctx context.Context, refs ...Ref) ([]Object, error)
-	// Watch calls changed once it looks, since something may have happened before, and then whenever there may be something
-	// to read, until ctx ends. A source that cannot watch returns at once with errors.ErrUnsupported.
-	Watch(ctx context.Context, changed func()) error
 }
 
 // Positioned is a Source whose cursors stand for places in the directory's change feed.
@@ -132,8 +129,6 @@ type Positioned interface {
 type Target interface {
 	Describe(ctx context.Context) (System, error)
 	Test(ctx context.Context, report func(Check)) error
-	// List calls page with all objects of the type, without members of groups.
-	List(ctx context.Context, typ string, page func([]Object) error) error
 	// Find returns the objects of the type whose attribute has one of the values, at most System.FindBatch of them.
 	Find(ctx context.Context, typ, attribute string, values ...string) ([]Object, error)
 	// Get returns one object with its references, or lockstep.ErrNotFound.

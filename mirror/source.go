@@ -2,7 +2,6 @@ package mirror
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -48,9 +47,6 @@ func (s *Source) Describe(ctx context.Context) (connection.System, error) {
 func (s *Source) Test(ctx context.Context, report func(connection.Check)) error {
 	return s.System.Test(ctx, report)
 }
-
-// Watch is not needed: whoever commits to the mirror wakes the engine. It implements connection.Source.
-func (s *Source) Watch(context.Context, func()) error { return errors.ErrUnsupported }
 
 // cursor is a place in a mirror: m/generation/position, and within a read /to.type.after.
 type cursor struct {

@@ -137,9 +137,6 @@ func TestSource(t *testing.T) {
 	if len(objects) != 1 || len(objects[0].References) != 2 || objects[0].References[0].To.ID != "ada" {
 		t.Errorf("%+v", objects)
 	}
-	if err := w.source().Watch(t.Context(), func() {}); !errors.Is(err, errors.ErrUnsupported) {
-		t.Error(err)
-	}
 	old := last.next
 	w.ok(w.mirrors.Forget(t.Context(), w.id))
 	for _, cursor := range []connection.Cursor{old, "x", "m/2/5", "m/2/-1", "m/2/0/0.9.0", "m/2/0/0.0", "m/a/0", "p/7", "m/2/0/x.0.0"} {

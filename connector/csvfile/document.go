@@ -10,10 +10,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"time"
 
 	"lockstep"
-	"lockstep/connection"
 )
 
 // document is a file as it was when it was looked through from the first byte to the last one.
@@ -223,21 +221,4 @@ func (f *Reader) in(name string, err error) error {
 		return &lockstep.Error{Code: e.Code, Detail: name + ": " + e.Detail}
 	}
 	return f.unreadable(name, err)
-}
-
-// heart calls send at most once in a while.
-func heart(every time.Duration, now func() time.Time, send func(connection.ReadPage) error, page connection.ReadPage) func() error {
-	last := now()
-	return func() error {
-		if now().Sub(last) < every {
-			return nil
-		}
-		last = now()
-		p := page
-		p.Asked = last
-		if err := send(p); err != nil {
-			return &stopped{err}
-		}
-		return nil
-	}
 }

@@ -140,3 +140,13 @@ func cut(s string) string {
 	}
 	return s
 }
+
+// displayName is what people call the object.
+func displayName(o connection.Object) string {
+	for _, name := range []string{"userName", "displayName", "mail", "email"} {
+		if s := o.Values.Text(name); s != "" {
+			return s
+		}
+	}
+	return o.ID
+}

@@ -8,7 +8,6 @@ package directory
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -91,9 +90,6 @@ func (h *source) Test(ctx context.Context, report func(connection.Check)) error 
 	report(connection.Check{Name: "read the directory", OK: err == nil, Code: lockstep.CodeOf(err)})
 	return err
 }
-
-// Watch is not supported: the store tells the queue of every commit.
-func (h *source) Watch(context.Context, func()) error { return errors.ErrUnsupported }
 
 func (h *source) Read(ctx context.Context, from connection.Cursor, page func(connection.Page) error) error {
 	c, err := parseCursor(from)

@@ -45,35 +45,6 @@ func (h *target) Test(ctx context.Context, report func(connection.Check)) error 
 	return err
 }
 
-func (h *target) List(ctx context.Context, typ string, page func([]connection.Object) error) error {
-	if typ == connection.GroupType {
-		return h.listGroups(ctx, page)
-	}
-	for q := (directory.UserQuery{Limit: pageSize, Deleted: true}); ; {
-		users, err := h.dir.Users(ctx, h.tenant, q)
-		if err != nil {
-			return err
-		}
-		if err := page(userTargets(users)); err != nil || len(users) < pageSize {
-			return err
-		}
-		q.After = users[len(users)-1].ID
-	}
-}
-
-func (h *target) listGroups(ctx context.Context, page func([]connection.Object) error) error {
-	for q := (directory.GroupQuery{Limit: pageSize, Deleted: true}); ; {
-		groups, err := h.dir.Groups(ctx, h.tenant, q)
-		if err != nil {
-			return err
-		}
-		if err := page(groupTargets(groups)); err != nil || len(groups) < pageSize {
-			return err
-		}
-		q.After = groups[len(groups)-1].ID
-	}
-}
-
 func userTargets(users []directory.User) []connection.Object {
 	objects := make([]connection.Object, len(users))
 	for i, u := range users {

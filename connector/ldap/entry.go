@@ -312,3 +312,39 @@ func (s *shaping) notes() []string {
 	}
 	return notes
 }
+
+// peopleAttributes are read of people unless more are asked for.
+var peopleAttributes = []string{
+	"uid", "cn", "sn", "givenName", "initials", "displayName", "mail", "title", "personalTitle", "employeeNumber", "employeeID", "employeeType",
+	"departmentNumber", "department", "division", "company", "o", "ou", "l", "st", "street", "streetAddress", "postalCode", "postalAddress",
+	"c", "co", "telephoneNumber", "mobile", "facsimileTelephoneNumber", "homePhone", "pager", "preferredLanguage", "description",
+	"physicalDeliveryOfficeName", "roomNumber", "sAMAccountName", "userPrincipalName",
+}
+
+var groupAttributes = []string{"cn", "displayName", "description", "mail", "gidNumber", "sAMAccountName", "o", "ou"}
+
+func nameOf(o connection.Object) string {
+	for _, name := range []string{"userPrincipalName", "mail", "displayName", "cn", "uid"} {
+		switch v := o.Values.Get(name).(type) {
+		case string:
+			return v
+		case scim.List:
+			if s, ok := v[0].(string); ok {
+				return s
+			}
+		}
+	}
+	return o.ID
+}
+
+// changeMarks are the attributes that tell that an entry changed, the finest first.
+var changeMarks = []string{"entryCSN", "uSNChanged", "modifyTimestamp", "whenChanged"}
+
+func markOf(e *ldap.Entry) string {
+	for _, name := range changeMarks {
+		if mark := e.GetEqualFoldAttributeValue(name); mark != "" {
+			return mark
+		}
+	}
+	return ""
+}

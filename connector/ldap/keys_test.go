@@ -3,6 +3,7 @@ package ldap
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/go-ldap/ldap/v3"
 	"github.com/google/uuid"
@@ -78,7 +79,7 @@ func TestEnabled(t *testing.T) {
 		{"cn", "x", true},
 	} {
 		e := &ldap.Entry{Attributes: []*ldap.EntryAttribute{ldap.NewEntryAttribute(c.name, []string{c.value})}}
-		if isEnabled(e) != c.want {
+		if enabled, _ := standing(e, time.Now()); enabled != c.want {
 			t.Errorf("%s %s", c.name, c.value)
 		}
 	}
@@ -113,7 +114,7 @@ func TestConfig(t *testing.T) {
 	if err != nil || len(c.Attributes) != 2 || c.PageSize != 200 || !c.Insecure {
 		t.Errorf("%+v, %v", c, err)
 	}
-	s, err := New(c)
+	s, err := newServer(c)
 	if err != nil || s.address != "ldap.example.com:636" || !s.ldaps {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -123,22 +124,22 @@ func TestConfig(t *testing.T) {
 		}
 	}
 	for _, bad := range []Config{{URL: "http://x", Base: "dc=x"}, {URL: "ldap://x"}, {URL: "ldaps://x", Base: "dc=x", StartTLS: true}, {URL: "ldap://x", Base: "dc=x", CA: []byte("x")}} {
-		if _, err := New(bad); lockstep.CodeOf(err) != lockstep.CodeInvalid {
+		if _, err := NewReader(bad); lockstep.CodeOf(err) != lockstep.CodeInvalid {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}
 }
 
 func TestPasswordInTheClear(t *testing.T) {
-	s, err := New(Config{URL: "ldap://ldap.example.com", Base: "dc=x", BindDN: "cn=x", Password: func(context.Context) (string, error) {
+	s, err := newServer(Config{URL: "ldap://ldap.example.com", Base: "dc=x", BindDN: "cn=x", Password: func(context.Context) (string, error) {
 		t.Error("the password was asked for")
 		return "", nil
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &session{server: s.server, conn: ldap.NewConn(nil, false)}
-	if err := c.bind(t.Context()); lockstep.CodeOf(err) != lockstep.CodeSourceAuth {
+	c := &session{server: s, conn: ldap.NewConn(nil, false)}
+	if err := c.authenticate(t.Context()); lockstep.CodeOf(err) != lockstep.CodeSourceAuth {
 		t.Error(err)
 	}
 }

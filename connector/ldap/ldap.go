@@ -12,15 +12,12 @@
 // nobody is taken for gone because they were not shown. A password goes out over TLS or to this machine only, unless the operator says
 // otherwise, and one that was refused is not tried again by itself. No answer is decoded before its size is known to be bearable,
 // and no wait is without a limit.
-//
-// A Source does the same work for the engine of today, in two passes over everything.
 package ldap
 
 import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -30,7 +27,6 @@ import (
 	"time"
 
 	"lockstep"
-	"lockstep/connection"
 	"lockstep/web"
 )
 
@@ -145,27 +141,6 @@ const (
 	groupsFilter = "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup)(objectClass=group))"
 )
 
-// Source is an LDAP directory as the engine reads it that knows no passes.
-type Source struct{ *server }
-
-var _ connection.Source = (*Source)(nil)
-
-const (
-	userType         = "User"
-	groupType        = "Group"
-	managerAttribute = "manager"
-	memberAttribute  = "members"
-)
-
-// New returns the source. It does not connect. The error has the code invalid_value.
-func New(c Config) (*Source, error) {
-	s, err := newServer(c)
-	if err != nil {
-		return nil, err
-	}
-	return &Source{s}, nil
-}
-
 // newServer checks the settings and fills in what they leave out.
 func newServer(c Config) (*server, error) {
 	u, err := url.Parse(strings.TrimSpace(c.URL))
@@ -250,113 +225,4 @@ func or[T comparable](v, otherwise T) T {
 		return otherwise
 	}
 	return v
-}
-
-// Describe names the source. It has no schema: an entry's attributes are an object's, under their LDAP names.
-func (s *Source) Describe(context.Context) (connection.System, error) {
-	return connection.System{
-		Name: s.host, Key: "ldap/" + s.address + "/" + s.config.Base,
-		References: []string{managerAttribute, memberAttribute}, Nesting: true,
-	}, nil
-}
-
-// Test connects, binds, and counts people and groups.
-func (s *Source) Test(ctx context.Context, report func(connection.Check)) error {
-	var c *session
-	var k *keys
-	defer func() {
-		if c != nil {
-			c.close()
-		}
-	}()
-	steps := []struct {
-		name string
-		run  func() (string, error)
-	}{
-		{"reach", func() (detail string, err error) { c, err = s.connect(ctx); return s.address, err }},
-		{"authenticate", func() (string, error) { return or(s.config.BindDN, "anonymous"), c.bind(ctx) }},
-		{"read the keys", func() (detail string, err error) {
-			if k, err = s.scan(c); err == nil {
-				detail = fmt.Sprintf("%d people, %d groups", k.people, k.groups)
-			}
-			return detail, err
-		}},
-	}
-	for _, step := range steps {
-		began := time.Now()
-		detail, err := step.run()
-		check := connection.Check{Name: step.name, OK: err == nil, Code: lockstep.CodeOf(err), Detail: detail, Took: time.Since(began)}
-		if err != nil {
-			check.Detail = err.Error()
-		}
-		report(check)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Get returns these objects. It reads all keys once, since references are DNs.
-func (s *Source) Get(ctx context.Context, refs ...connection.Ref) ([]connection.Object, error) {
-	c, err := s.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer c.close()
-	k, err := s.scan(c)
-	if err != nil {
-		return nil, err
-	}
-	var found []connection.Object
-	for _, typ := range []string{userType, groupType} {
-		var ids []string
-		for _, r := range refs {
-			if r.Type == typ {
-				ids = append(ids, r.ID)
-			}
-		}
-		for some := range slices.Chunk(ids, 100) {
-			objects, err := s.byID(c, k, typ, some)
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, objects...)
-		}
-	}
-	return found, nil
-}
-
-// Watch looks at the server's mark of its last change. A server without one cannot be watched.
-func (s *Source) Watch(ctx context.Context, changed func()) error {
-	last, err := s.mark(ctx)
-	if err != nil {
-		return err
-	}
-	if last == "" {
-		return errors.ErrUnsupported
-	}
-	changed()
-	ticker := time.NewTicker(s.config.Poll)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
-		}
-		if now, err := s.mark(ctx); err == nil && now != last { // while the server is away there is nothing to read
-			last = now
-			changed()
-		}
-	}
-}
-
-func (s *Source) mark(ctx context.Context) (string, error) {
-	c, err := s.open(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer c.close()
-	return c.mark()
 }

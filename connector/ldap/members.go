@@ -2,6 +2,7 @@ package ldap
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/go-ldap/ldap/v3"
@@ -103,4 +104,19 @@ func (p *pass) end() {
 	if p.side != nil {
 		p.side.close()
 	}
+}
+
+// nextRange reads the option range=0-1499 of an attribute and returns where the next part begins. range=1500-* is the last.
+func nextRange(options string, values int) (next int, more bool) {
+	for option := range strings.SplitSeq(options, ";") {
+		span, ok := strings.CutPrefix(option, "range=")
+		if !ok {
+			continue
+		}
+		_, last, _ := strings.Cut(span, "-")
+		if n, err := strconv.Atoi(last); err == nil && values > 0 {
+			return n + 1, true
+		}
+	}
+	return 0, false
 }

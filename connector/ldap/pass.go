@@ -386,3 +386,12 @@ func digestOf(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:16])
 }
+
+// elsewhere returns the referrals that may hide people. Active Directory always refers to partitions that hold none.
+func (s *server) elsewhere(referrals []string) []string {
+	slices.Sort(referrals)
+	return slices.DeleteFunc(slices.Compact(referrals), func(r string) bool {
+		r = strings.ToLower(r)
+		return strings.Contains(r, "/cn=configuration,") || strings.Contains(r, "/dc=forestdnszones,") || strings.Contains(r, "/dc=domaindnszones,")
+	})
+}

@@ -76,19 +76,6 @@ func (p position) equal(q position) bool {
 	return p.Server == q.Server && p.USN == q.USN
 }
 
-// text writes a position as one line, "" when it is not known.
-func (p position) text() string {
-	if p.Server != "" {
-		return p.Server + "#" + strconv.FormatInt(p.USN, 10)
-	}
-	var parts []string
-	for suffix, csn := range p.CSN {
-		parts = append(parts, suffix+"="+csn)
-	}
-	slices.Sort(parts)
-	return strings.Join(parts, ";")
-}
-
 // newest returns the newest change sequence number of any suffix. They begin with a time, so their order as text is that of time.
 func (p position) newest() string {
 	found := ""

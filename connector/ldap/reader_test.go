@@ -567,34 +567,6 @@ func TestReaderWatch(t *testing.T) {
 	}
 }
 
-func TestReaderTest(t *testing.T) {
-	server := parts.Slapd(t, company)
-	for _, c := range []struct {
-		name   string
-		change func(*Config)
-		code   lockstep.Code
-		checks string
-	}{
-		{"good", nil, "", "reach, authenticate, find people, find groups"},
-		{"no such base", func(c *Config) { c.PeopleBases = []string{"ou=nowhere,dc=example,dc=com"} }, lockstep.CodeSourceMalformed, "reach, authenticate, -find people"},
-		{"bad filter", func(c *Config) { c.PeopleFilter = "(mail=" }, lockstep.CodeSourceMalformed, "reach, authenticate, -find people"},
-		{"no TLS there", func(c *Config) { c.StartTLS = true }, lockstep.CodeSourceUnreachable, "-reach"},
-		{"nobody listens", func(c *Config) { c.URL = "ldap://127.0.0.1:1" }, lockstep.CodeSourceUnreachable, "-reach"},
-	} {
-		r, _ := reader(t, server, c.change)
-		var names []string
-		err := r.Test(t.Context(), func(check connection.Check) {
-			if !check.OK {
-				check.Name = "-" + check.Name
-			}
-			names = append(names, check.Name)
-		})
-		if got := strings.Join(names, ", "); lockstep.CodeOf(err) != c.code || got != c.checks {
-			t.Errorf("%s: %s; %v", c.name, got, err)
-		}
-	}
-}
-
 func fixed(password string) func(context.Context) (string, error) {
 	return func(context.Context) (string, error) { return password, nil }
 }

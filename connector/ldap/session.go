@@ -44,19 +44,6 @@ type session struct {
 	searches int         // sent so far
 }
 
-// open connects, binds and reads the root DSE.
-func (s *server) open(ctx context.Context) (*session, error) {
-	c, err := s.connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.bind(ctx); err != nil {
-		c.close()
-		return nil, err
-	}
-	return c, nil
-}
-
 func (s *server) connect(ctx context.Context) (*session, error) {
 	within, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
@@ -94,14 +81,6 @@ func (s *server) encrypt(ctx context.Context, raw net.Conn) (net.Conn, error) {
 func isLoopback(c net.Conn) bool {
 	addr, ok := c.RemoteAddr().(*net.TCPAddr)
 	return ok && addr.IP.IsLoopback()
-}
-
-// bind authenticates and reads the root DSE.
-func (c *session) bind(ctx context.Context) error {
-	if err := c.authenticate(ctx); err != nil {
-		return err
-	}
-	return c.readRoot()
 }
 
 func (c *session) authenticate(ctx context.Context) error {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lockstep/connection"
 	"lockstep/rule"
 	"lockstep/scim"
 )
@@ -26,7 +27,7 @@ func TestTemplate(t *testing.T) {
 	if _, err := ParseConfig(settings); err != nil {
 		t.Error(err)
 	}
-	types := map[string]*scim.Type{userType: scim.UserType(), groupType: scim.GroupType()}
+	types := map[string]*scim.Type{connection.UserType: scim.UserType(), connection.GroupType: scim.GroupType()}
 	programs := map[string]*rule.Program{}
 	for _, m := range template.Rules.Objects {
 		program, problems := rule.Compile(m, types[m.Target], rule.Options{})
@@ -35,7 +36,7 @@ func TestTemplate(t *testing.T) {
 		}
 		programs[m.Source] = program
 	}
-	out := programs[userType].Map(rule.Input{ID: "7", Enabled: true, InScope: true, Creating: true, Values: scim.Object{
+	out := programs[connection.UserType].Map(rule.Input{ID: "7", Enabled: true, InScope: true, Creating: true, Values: scim.Object{
 		{Name: "dn", Value: "cn=Ada,dc=x"},
 		{Name: "cn", Value: scim.List{"Ada Lovelace", "Countess"}},
 		{Name: "sn", Value: "Lovelace"},

@@ -202,5 +202,8 @@ func (r *Reader) glance(c *session, typ string) (string, error) {
 		return "none: is the base right, and may the account read there?", nil
 	}
 	id, err := r.identify(c, cl, "")
+	if err == nil { // a setting may name what no entry has
+		_, err = c.vote(cl, []string{id})
+	}
 	return fmt.Sprintf("at least %d, identified by %s", entries, id), err
 }

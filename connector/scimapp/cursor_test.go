@@ -72,7 +72,7 @@ func TestListByCursor(t *testing.T) {
 				tg := target(t, s.URL, Profile{})
 				tg.cursor = announced
 				var seen []connection.Object
-				err := tg.List(t.Context(), userType, func(page []connection.Object) error {
+				err := list(t.Context(), tg, userType, func(page []connection.Object) error {
 					seen = append(seen, page...)
 					return nil
 				})
@@ -143,7 +143,7 @@ func TestCursorOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	err = tg.List(t.Context(), userType, func(page []connection.Object) error {
+	err = list(t.Context(), tg, userType, func(page []connection.Object) error {
 		for _, o := range page {
 			got = append(got, o.Name)
 		}

@@ -16,18 +16,6 @@ import (
 
 const defaultPage = 200
 
-// List pages through all resources of the type, by index (RFC 7644 §3.4.2.4), or by cursor when the application answers with one
-// or has nothing else (RFC 9865). It fails when the application repeats itself or breaks off before its own total, since what is
-// missing from a list would be created once more.
-func (t *Target) List(ctx context.Context, typ string, page func([]connection.Object) error) error {
-	return t.Reads().Read(ctx, connection.Read{Type: typ}, func(p connection.ReadPage) error {
-		if len(p.Objects) == 0 {
-			return nil
-		}
-		return page(p.Objects)
-	})
-}
-
 func (t *Target) listing(typ string, query url.Values, count int, page func([]connection.Object) error) *listing {
 	t.mu.Lock()
 	defer t.mu.Unlock()

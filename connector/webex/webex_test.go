@@ -163,16 +163,15 @@ func TestGroupOfManyMembers(t *testing.T) {
 		t.Errorf("%d members", len(got.References))
 	}
 	listed := 0
-	if err := p.List(t.Context(), "User", func(page []connection.Object) error { listed += len(page); return nil }); err != nil || listed != 620 {
+	if err := p.Reads().Read(t.Context(), connection.Read{Type: "User"}, func(page connection.ReadPage) error { listed += len(page.Objects); return nil }); err != nil || listed != 620 {
 		t.Errorf("listed %d, %v", listed, err)
 	}
-	if err := p.List(t.Context(), "Group", func(page []connection.Object) error {
-		if len(page) != 1 || len(page[0].References) != 0 {
-			t.Errorf("%+v", page)
-		}
+	var groups []connection.Object
+	if err := p.Reads().Read(t.Context(), connection.Read{Type: "Group"}, func(page connection.ReadPage) error {
+		groups = append(groups, page.Objects...)
 		return nil
-	}); err != nil {
-		t.Error(err)
+	}); err != nil || len(groups) != 1 || len(groups[0].References) != 0 {
+		t.Errorf("%+v, %v", groups, err)
 	}
 	names := make([]string, orChain)
 	for i := range names {
