@@ -9,15 +9,19 @@
 //	scim              SCIM 2.0 as values; scim/filter its filters and paths; scim/scimhttp SCIM over HTTP
 //	expr, rule        what should be: expressions, mappings, scope, decisions, guard; pure functions
 //	words             how things read, in every surface
-//	provision         the engine that makes it so: read, plan, guard, apply, settle
-//	connector/*       outside systems as source or target: csvfile, ldap, scimapp, webex
-//	webexorg          a Webex organisation that runs offline
+//	plan              what should happen: rows, links, references
+//	provision         the engine that makes it so: plan, guard, apply, settle
+//	mirror            what outside systems looked like when last seen, read beside the engine
+//	connection        an outside system, and the contracts that connectors fulfil
+//	connector/*       one system each: csvfile and ldap are read, scimapp and webex written, directory is the tenant's own
+//	webexorg          a Webex organisation that runs offline; its packages state, scim, rest, oauth, apps, hub, page
 //	store, queue      everything durable, in SQLite or PostgreSQL; durable jobs on River
 //	operate           what a person can do: one function each
 //	api, console      what an administrator sees; web, token, session serve both
 //	demo              the sample company and the benches
 //
-// Data flows one way. A connector reads a source; the engine plans with rule, records its intention in store, acts through a
-// connector, and records the outcome. Interfaces belong to whoever calls them: provision declares Source, Target and Store.
+// Data flows one way. A connector reads a source into its mirror, page by page; the engine takes from there what has changed, plans
+// with rule, records its intention in store, acts through a connector, and records the outcome. Interfaces belong to whoever calls
+// them: provision declares Store and Mirrors, connection what a connector is.
 // imports_test.go enforces who may import whom.
 package lockstep
