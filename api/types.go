@@ -13,7 +13,6 @@ import (
 	"lockstep/provision"
 	"lockstep/rule"
 	"lockstep/scim"
-	"lockstep/words"
 )
 
 // Attributes are SCIM attributes as JSON. Extensions are objects under their URN.
@@ -180,11 +179,12 @@ type Change struct {
 	Attribute string `json:"attribute" doc:"As people read it, such as emails[work]."`
 	Before    string `json:"before,omitempty" doc:"Absent when the attribute is new."`
 	After     string `json:"after,omitempty" doc:"Absent when the attribute goes."`
+	Reference bool   `json:"reference,omitempty" doc:"Before and after name the other end of a reference that is taken away or written."`
 }
 
 func changesOf(a plan.Action) []Change {
 	all := []Change{}
-	for _, c := range words.Changes(a.Before, a.After) {
+	for _, c := range a.Changes() {
 		all = append(all, Change(c))
 	}
 	return all

@@ -159,7 +159,7 @@ func rowOf(j provision.Job, a plan.Action, f logFilter) row {
 	f.Row = string(a.ID)
 	r := row{
 		ID: string(a.ID), At: a.Planned, Outcome: words.OutcomeOf(a.Kind, a.State), Type: a.Source.Type, Name: a.Source.Name, Person: personHref(j, a.Source.Ref, a.Target.Ref),
-		Target: a.Target.ID, Why: words.Sentence(a.Reason.Sentence()), Changes: words.Changes(a.Before, a.After), Attempt: a.Attempt,
+		Target: a.Target.ID, Why: words.Sentence(a.Reason.Sentence()), Changes: a.Changes(), Attempt: a.Attempt,
 		Cycle: logHref(j.Slug, logFilter{Cycle: string(a.Cycle)}), Href: logHref(j.Slug, f),
 	}
 	if !a.Ended.IsZero() {

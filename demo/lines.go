@@ -91,7 +91,7 @@ func what(a api.Action) string {
 		return string(a.Code) + " — " + strings.TrimPrefix(detail, a.Source.Name+": ")
 	case a.Kind == "link":
 		return strings.TrimSuffix("there already"+as(a)+"; "+changes(a.Changes), "; ")
-	case a.Kind == "update" && len(a.Changes) > 0:
+	case (a.Kind == "update" || a.Kind == "refer") && len(a.Changes) > 0:
 		return changes(a.Changes)
 	case a.Kind == "create" && a.Why == "":
 		return "new"

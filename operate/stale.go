@@ -83,7 +83,7 @@ func (o *Operator) rowsOf(ctx context.Context, p Principal, j provision.Job, cyc
 	rows, err := o.Jobs.Actions(ctx, p.Tenant, j.ID, plan.ActionQuery{Cycle: cycle, Limit: 1000})
 	all := make(map[string]string, len(rows))
 	for _, a := range rows {
-		all[string(a.Kind)+"\x00"+a.Source.Type+"\x00"+a.Source.ID+"\x00"+rowName(a)] = words.Sum(words.Changes(a.Before, a.After), 100)
+		all[string(a.Kind)+"\x00"+a.Source.Type+"\x00"+a.Source.ID+"\x00"+rowName(a)] = words.Sum(a.Changes(), 100)
 	}
 	return all, err
 }

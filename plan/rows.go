@@ -5,6 +5,7 @@
 package plan
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"lockstep/connection"
 	"lockstep/rule"
 	"lockstep/scim"
+	"lockstep/words"
 )
 
 // ActionState is what has become of an action.
@@ -98,6 +100,15 @@ type Seen struct {
 	Gone    bool   `json:"gone,omitempty"`    // the source object was deleted for good
 	Hash    string `json:"hash,omitempty"`    // of what was last written
 	Config  int64  `json:"config,omitempty"`  // of the job
+}
+
+// Changes is what the row changes, as people read it: attribute by attribute, then the references, each by the name of its other end.
+func (a *Action) Changes() []words.Change {
+	all := words.Changes(a.Before, a.After)
+	for _, r := range a.References {
+		all = append(all, words.Referred(r.Attribute, cmp.Or(r.To.Name, r.To.ID), r.Gone))
+	}
+	return all
 }
 
 // Names is how an update that changes the first matching value says so in Action.Refers: the value that it gives up and the one

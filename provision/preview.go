@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -203,7 +204,7 @@ func (e *Engine) Explain(ctx context.Context, t lockstep.TenantID, id lockstep.J
 	if err := r.open(ctx); err != nil {
 		return Explanation{}, err
 	}
-	if err := r.prepare(ctx); err != nil {
+	if err := cmp.Or(r.loadWaitsOf(ctx, ref), r.measure(ctx)); err != nil {
 		return Explanation{}, err
 	}
 	r.lookup = r.find

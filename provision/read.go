@@ -56,6 +56,11 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := r.loadWaits(ctx); err != nil {
 		return err
 	}
+	return r.measure(ctx)
+}
+
+// measure loads how many objects the job has linked, and how they are matched.
+func (r *run) measure(ctx context.Context) error {
 	tally, err := r.Store.Tally(ctx, r.job.Tenant, r.job.ID, r.cycle.ID)
 	if err != nil {
 		return err
@@ -73,10 +78,13 @@ func (r *run) prepare(ctx context.Context) error {
 
 // loadWaits loads the rows that wait for a decision, and those that were approved after their cycle had ended: they take part
 // in this one.
-func (r *run) loadWaits(ctx context.Context) error {
+func (r *run) loadWaits(ctx context.Context) error { return r.loadWaitsOf(ctx, connection.Ref{}) }
+
+// loadWaitsOf loads those of one object; of all, when ref is blank.
+func (r *run) loadWaitsOf(ctx context.Context, ref connection.Ref) error {
 	r.waits = map[waitKey]plan.Action{}
 	for _, q := range []plan.ActionQuery{{States: []plan.ActionState{plan.Held}}, {States: []plan.ActionState{plan.Planned}, NotOf: r.cycle.ID}} {
-		q.Limit = 1 << 20
+		q.Source, q.Limit = ref, 1<<20
 		rows, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, q)
 		if err != nil {
 			return err

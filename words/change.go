@@ -14,6 +14,16 @@ type Change struct {
 	Attribute string // and as people read it
 	Before    string
 	After     string
+	Reference bool // to another object, which is named: it is taken away (Before) or written (After)
+}
+
+// Referred is a reference that is written or taken away, as a change: members + “Ada Lindqvist”.
+func Referred(attribute, name string, gone bool) Change {
+	c := Change{Path: attribute, Attribute: attribute, Reference: true}
+	if c.After = name; gone {
+		c.Before, c.After = name, ""
+	}
+	return c
 }
 
 // Changes lists what an object gains, loses and has otherwise, attribute by attribute. Without an object after the change
@@ -35,6 +45,10 @@ const shownValue = 40
 // String is one change in half a line: title “Analyst” → “Senior analyst”.
 func (c Change) String() string {
 	switch {
+	case c.Reference && c.After == "":
+		return c.Attribute + " − " + Quote(c.Before)
+	case c.Reference:
+		return c.Attribute + " + " + Quote(c.After)
 	case c.After == "":
 		return c.Attribute + " cleared"
 	case c.Before == "":

@@ -179,7 +179,7 @@ func (c *cli) whatOf(a api.Action) string {
 	switch {
 	case a.Code != "":
 		return fmt.Sprintf("%s — %s", c.paint(red, string(a.Code)), words.Clean(either(a.Detail, a.Hint)))
-	case a.Kind == "update" && len(a.Changes) > 0:
+	case (a.Kind == "update" || a.Kind == "refer") && len(a.Changes) > 0:
 		return words.Clean(changesOf(a.Changes))
 	case a.Kind == "link":
 		return words.Clean("already there as " + either(a.Target.Name, a.Target.ID) + "; " + a.Why)
