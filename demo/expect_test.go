@@ -185,7 +185,7 @@ func served(t *testing.T) *org {
 // TestBareWriter checks that the bare writer sends what an engine has to: all is as expected but the managers, who all are the
 // first person.
 func TestBareWriter(t *testing.T) {
-	for _, limit := range []float64{0, 500} {
+	for _, limit := range []float64{0, 150} {
 		o, c := served(t), Company{People: 700, Groups: 1}
 		if err := o.misbehave(t.Context(), webexorg.Knobs{Rate: limit}); err != nil {
 			t.Fatal(err)

@@ -175,8 +175,6 @@ func (c *company) quiet(q quirk) (problems []string) {
 // known are quirks, and pairs of them, that are known to be too much, with a part of what is observed. Who mends one strikes it
 // from here; the test asks for it.
 var known = map[string]string{
-	// A list that takes longer than a slice begins anew for ever.
-	"slow pages": "first cycle: ",
 	// A list without end is read for ever, and nothing says so.
 	"strangers for ever": "{State:active Code: ",
 	// A search that finds nobody is taken for a missing list.
