@@ -458,7 +458,9 @@ func TestWatchAndExport(t *testing.T) {
 	err = w.admin.Watch(ctx, "company", func(e api.Event) error {
 		switch {
 		case e.Job != nil && e.Job.Standing.Value == operate.InStep:
-			inStep = true
+			if inStep = true; len(names) == 2 {
+				return enough
+			}
 		case e.Job != nil && !ran:
 			ran = true
 			for more := true; more; {
@@ -470,7 +472,7 @@ func TestWatchAndExport(t *testing.T) {
 				more = turn.More || turn.Reading
 			}
 		case e.Action != nil:
-			if names = append(names, e.Action.Source.Name); len(names) == 2 {
+			if names = append(names, e.Action.Source.Name); len(names) == 2 && inStep {
 				return enough
 			}
 		}

@@ -189,7 +189,10 @@ var known = map[string]string{
 	"429, date":      "asked to wait until",
 	"429, no header": "asked to wait until",
 	// Whom a list hides and a filter would find is created once more where the target does not mind.
-	"names not unique + 409 for whom lists hide": "created twice",
+	"names not unique + 409 for whom lists hide":          "created twice",
+	"lost, late and not unique + 409 for whom lists hide": "created twice",
+	// A target that ignores filters answers each question with pages of everybody, and these take longer than a call may.
+	"slow pages + filters ignored": "target.timeout",
 }
 
 // An uncertain create is looked for by a filter that the target does not have. From then on the job stands still: these
