@@ -22,6 +22,8 @@ var apart = map[string]string{
 	"bench scim":      "cmd/lockstep, testdata/script/bench_scim.txtar",
 	"bench tenants":   "cmd/lockstep, testdata/script/bench_tenants.txtar",
 	"bench fair":      "cmd/lockstep, testdata/script/bench_fair.txtar",
+	"bench import":    "cmd/lockstep, testdata/script/bench_import.txtar",
+	"bench search":    "cmd/lockstep, testdata/script/bench_search.txtar",
 }
 
 // TestJSON runs every command of the program with -o json: standard output then holds JSON and nothing else.
