@@ -49,7 +49,7 @@ var charters = map[string]charter{
 	"connector/*":         {ours: "connection rule scim scim/filter web connector/scimapp"},
 	"webexorg":            {ours: "scim scim/filter scim/scimhttp token web webexorg/*"},
 	"sso":                 {ours: "directory session token audit web"},
-	"upstream":            {ours: "sso web"},
+	"upstream":            {ours: "sso connection web"},
 	"notify":              {ours: "provision directory web queue"},
 	"operate":             {ours: domain + " queue web", must: "net/http database/sql html"},
 	"api":                 {ours: domain + " operate web", must: "database/sql"},
