@@ -129,6 +129,7 @@ const (
 	CodeAuthToken         Code = "auth.token_rejected"
 	CodeBlocked           Code = "network.address_blocked"
 	CodeAuthForbidden     Code = "auth.forbidden"
+	CodeSecretsAgain      Code = "connection.secrets_again"
 
 	CodeMatchMissing   Code = "match.value_missing"
 	CodeMatchAmbiguous Code = "match.ambiguous"
@@ -207,6 +208,7 @@ var Catalogue = []Entry{
 	{CodeBlocked, NeedsYou, "The address is not public, and the operator has not allowed its range.", "If it is meant to be reached, start the server with --allow-network and the range, such as 10.0.0.0/8."},
 	{CodeAuthToken, NeedsYou, "The application rejected the token.", "It may have expired: set a new one and test the connection."},
 	{CodeAuthForbidden, NeedsYou, "The token is not allowed to do this.", "Give it the rights that the application's page lists."},
+	{CodeSecretsAgain, NeedsYou, "A connection leads somewhere else only together with its secrets.", "Give the new address and every secret in one call: connection set NAME --set url=… --secret-file FILE."},
 
 	{CodeMatchMissing, NeedsYou, "The person has no value to be matched by.", "Fill the attribute in the source or map another one."},
 	{CodeMatchAmbiguous, NeedsYou, "More than one object in the application matches.", "Remove the duplicates there or match by another attribute."},

@@ -93,7 +93,7 @@ func statusOf(code lockstep.Code, err error) int {
 		return http.StatusBadGateway // the outside system's token, not the caller's
 	case place == "source" || place == "target":
 		return http.StatusBadGateway
-	case place == "map" || place == "scope" || place == "match" || code == lockstep.CodeInvalid:
+	case place == "map" || place == "scope" || place == "match" || code == lockstep.CodeInvalid || code == lockstep.CodeSecretsAgain:
 		return http.StatusUnprocessableEntity
 	}
 	return web.StatusOf(err)

@@ -21,6 +21,9 @@ type Template struct {
 	Roles     []directory.Role
 	Rules     rule.Rules
 	Policy    provision.Policy
+
+	// Destination names where secrets go by settings: scheme, host, port, what TLS trusts, as whom. Nil: any setting may change it.
+	Destination func(settings map[string]string) string
 }
 
 // Setting is one thing to fill in.

@@ -3,8 +3,6 @@ package operate
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"time"
 
 	"lockstep"
@@ -132,77 +130,6 @@ func (o *Operator) Run(ctx context.Context, p Principal, name string) (provision
 			return &lockstep.Error{Code: lockstep.CodeConflict, Detail: "The job is paused; resume it first."}
 		}
 		j.State, j.NextRun, j.NotBefore = provision.Active, o.now(), time.Time{}
-		return nil
-	})
-}
-
-// ConnectionChange sets what is given; an empty value removes a setting or a secret.
-type ConnectionChange struct {
-	Settings map[string]string
-	Secrets  map[string]string
-}
-
-// The longest values that a connection takes, in bytes.
-const (
-	longestSetting = 4000
-	longestSecret  = 16_000
-)
-
-func (c ConnectionChange) check(t Template) error {
-	if err := t.check(c.Settings, slices.Sorted(maps.Keys(c.Secrets))); err != nil {
-		return err
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.Settings)) {
-		if len(c.Settings[name]) > longestSetting {
-			return invalid("The setting " + name + " is longer than 4,000 bytes.")
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.Secrets)) {
-		if len(c.Secrets[name]) > longestSecret {
-			return invalid("The secret " + name + " is longer than 16,000 bytes.")
-		}
-	}
-	return nil
-}
-
-// SetConnection changes how a job reaches its outside system.
-func (o *Operator) SetConnection(ctx context.Context, p Principal, name string, c ConnectionChange) (provision.Job, error) {
-	if err := p.may(ScopeWrite); err != nil {
-		return provision.Job{}, err
-	}
-	j, err := o.job(ctx, p.Tenant, name)
-	if err != nil {
-		return provision.Job{}, err
-	}
-	t, err := o.template(j.Connection.Kind, j.Direction)
-	if err != nil {
-		return provision.Job{}, err
-	}
-	if err := c.check(t); err != nil {
-		return provision.Job{}, err
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.Secrets)) {
-		if err := o.Settings.SetSecret(ctx, p.Actor, p.Tenant, j.ID, name, c.Secrets[name]); err != nil {
-			return provision.Job{}, err
-		}
-	}
-	if len(c.Settings) == 0 {
-		o.wake()
-		return o.job(ctx, p.Tenant, string(j.ID))
-	}
-	return o.change(ctx, p, name, func(j *provision.Job) error {
-		all := maps.Clone(j.Connection.Settings)
-		if all == nil {
-			all = map[string]string{}
-		}
-		for name, v := range c.Settings {
-			if v == "" {
-				delete(all, name)
-			} else {
-				all[name] = v
-			}
-		}
-		j.Connection.Settings = all
 		return nil
 	})
 }

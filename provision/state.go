@@ -69,6 +69,13 @@ type Connection struct {
 	Secrets  []string          `json:"secrets"` // names of the secrets that are set
 }
 
+// NewConnection is what a connection becomes.
+type NewConnection struct {
+	Settings map[string]string // all of them
+	Secrets  map[string]string // those that change; an empty value removes one
+	Moved    bool              // it leads to another system: what was read of the old one is forgotten
+}
+
 // Policy is what an administrator decides about a job beside its rules. The zero Policy is the default.
 type Policy struct {
 	Everyone    bool            `json:"everyone,omitempty"`     // all people are in scope, not only assigned ones
@@ -219,6 +226,9 @@ type Settings interface {
 	ListJobs(ctx context.Context, t lockstep.TenantID) ([]Job, error)
 	// SetSecret seals and keeps a secret; an empty value removes it.
 	SetSecret(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.JobID, name, value string) error
+	// ChangeConnection asks change, which has no effects and may be asked again, what the connection of the job is to become,
+	// and keeps that: all of it in one commit, or nothing.
+	ChangeConnection(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.JobID, change func(Connection) (NewConnection, error)) error
 	// Decide approves (state planned) or rejects held actions, or releases a plan in review (the cycle moves to Applying).
 	Decide(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.JobID, d Verdict) error
 }

@@ -26,18 +26,19 @@ import (
 
 // connector is one kind of outside system.
 type connector struct {
-	template func() []byte // an api.Template as JSON
-	inbound  bool
-	open     func(*systems, provision.Job) (opened, error)
+	template    func() []byte // an api.Template as JSON
+	inbound     bool
+	open        func(*systems, provision.Job) (opened, error)
+	destination func(settings map[string]string) string // where its secrets go
 }
 
 // connectors are all kinds of outside system that there are.
 func connectors() map[string]connector {
 	return map[string]connector{
-		"csvfile": {template: csvfile.Template, inbound: true, open: (*systems).csvfile},
-		"ldap":    {template: ldap.Template, inbound: true, open: (*systems).ldap},
-		"scimapp": {template: scimapp.Template, open: (*systems).scimapp},
-		"webex":   {template: webex.Template, open: (*systems).webex},
+		"csvfile": {template: csvfile.Template, inbound: true, open: (*systems).csvfile, destination: csvfile.Destination},
+		"ldap":    {template: ldap.Template, inbound: true, open: (*systems).ldap, destination: ldap.Destination},
+		"scimapp": {template: scimapp.Template, open: (*systems).scimapp, destination: scimapp.Destination},
+		"webex":   {template: webex.Template, open: (*systems).webex, destination: webex.Destination},
 	}
 }
 
@@ -53,7 +54,9 @@ func gallery() ([]operate.Template, error) {
 		if err := json.Unmarshal(c.template(), &t); err != nil {
 			return nil, fmt.Errorf("template of %s: %w", kind, err)
 		}
-		all = append(all, t.Domain())
+		one := t.Domain()
+		one.Destination = c.destination
+		all = append(all, one)
 	}
 	return all, nil
 }
@@ -169,14 +172,27 @@ func (s *systems) get(j provision.Job) (opened, error) {
 }
 
 // secret returns a function that reads a secret whenever it is needed, so that a new one counts at once. A secret that is not
-// set gives "".
+// set gives "". It is given out only while the connection leads where it led when it was opened: whoever still works by old
+// settings does not get the secret that came with new ones.
 func (s *systems) secret(j provision.Job, name string) func(context.Context) (string, error) {
+	destination := connectors()[j.Connection.Kind].destination
+	opened := destination(j.Connection.Settings)
 	return func(ctx context.Context) (string, error) {
 		v, err := s.store.Secret(ctx, j.Tenant, j.ID, name)
 		if errors.Is(err, lockstep.ErrNotFound) {
 			return "", nil
 		}
-		return v, err
+		if err != nil {
+			return "", err
+		}
+		now, err := s.store.Job(ctx, j.Tenant, j.ID) // after the secret: both change in one commit
+		if err == nil && destination(now.Connection.Settings) != opened {
+			err = &lockstep.Error{Code: lockstep.CodeVersion, Detail: "The connection was changed and leads somewhere else now."}
+		}
+		if err != nil {
+			return "", err
+		}
+		return v, nil
 	}
 }
 

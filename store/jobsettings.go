@@ -169,43 +169,6 @@ func (db *DB) DeleteJob(ctx context.Context, by audit.Actor, tenant lockstep.Ten
 	return nil
 }
 
-// SetSecret keeps or removes a secret of the job's connection. It satisfies provision.Settings.
-func (db *DB) SetSecret(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, name, value string) error {
-	sealed := ""
-	if value != "" {
-		var err error
-		if sealed, err = db.seal.seal(secretPlace(tenant, id, name), value); err != nil {
-			return fmt.Errorf("set secret %s of job %s: %w", name, id, err)
-		}
-	}
-	err := db.write(ctx, &work{tenant: tenant, rows: 2, wakes: true, run: func(t *tx) error {
-		j, err := job(t.query, tenant, id)
-		if err != nil {
-			return err
-		}
-		if _, err := t.exec("UPDATE job SET not_before = 0 WHERE no = $1", j.no); err != nil {
-			return err
-		}
-		if err := t.readAgain(j.no); err != nil {
-			return err
-		}
-		verb := "set secret of"
-		if sealed == "" {
-			verb = "removed secret of"
-			_, err = t.exec("DELETE FROM secret WHERE job = $1 AND name = $2", j.no, name)
-		} else {
-			_, err = t.exec(`INSERT INTO secret (job, name, sealed) VALUES ($1, $2, $3)
-				ON CONFLICT (job, name) DO UPDATE SET sealed = excluded.sealed`, j.no, name, sealed)
-		}
-		t.note(audit.Event{Actor: by, Verb: verb, Object: "job", ID: string(id), Name: cmp.Or(j.Name, j.Slug), Detail: name})
-		return err
-	}})
-	if err != nil {
-		return fmt.Errorf("set secret %s of job %s: %w", name, id, err)
-	}
-	return nil
-}
-
 // readAgain lets what could not be read be tried at once: what it failed for may have been mended.
 func (t *tx) readAgain(job int64) error {
 	_, err := t.exec("UPDATE mirror_head SET not_before = 0, code = '', detail = '' WHERE connection = $1 AND code <> ''", job)

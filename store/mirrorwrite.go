@@ -212,33 +212,35 @@ func (m Mirrors) Answer(ctx context.Context, id mirror.ID, typ, part string) err
 // Forget empties a mirror: it gets another number, and what stood under the old one is swept bit by bit. A pass that runs ends
 // with its next commit. It satisfies mirror.Writes.
 func (m Mirrors) Forget(ctx context.Context, id mirror.ID) error {
-	err := m.write(ctx, &work{tenant: id.Tenant, rows: 2, wakes: true, run: func(t *tx) error {
-		x, err := t.openMirror(id)
-		if err != nil {
-			return err
-		}
-		passes, err := t.passesOf(x.no)
-		if err != nil {
-			return err
-		}
-		old := []int64{x.no}
-		for _, p := range passes {
-			old = append(old, p.No)
-		}
-		next, err := t.number()
-		if err != nil {
-			return err
-		}
-		_, err = x.exec(`UPDATE mirror_head SET mirror = $2, generation = generation + 1, position = 0, trimmed = 0, rows_made = 0, answered = 0,
-				requests = requests + 1, asked = $3, asks = 0, epoch = epoch + 1, deadline = 0, not_before = 0, failures = 0, code = '', detail = ''
-			WHERE connection = $1`, x.job, next, millis(t.at))
-		if err != nil {
-			return err
-		}
-		return t.doom(old...)
-	}})
+	err := m.write(ctx, &work{tenant: id.Tenant, rows: 2, wakes: true, run: func(t *tx) error { return t.forgetMirror(id) }})
 	if err != nil {
 		return fmt.Errorf("forget the mirror of %s: %w", id.Connection, err)
 	}
 	return nil
+}
+
+func (t *tx) forgetMirror(id mirror.ID) error {
+	x, err := t.openMirror(id)
+	if err != nil {
+		return err
+	}
+	passes, err := t.passesOf(x.no)
+	if err != nil {
+		return err
+	}
+	old := []int64{x.no}
+	for _, p := range passes {
+		old = append(old, p.No)
+	}
+	next, err := t.number()
+	if err != nil {
+		return err
+	}
+	_, err = x.exec(`UPDATE mirror_head SET mirror = $2, generation = generation + 1, position = 0, trimmed = 0, rows_made = 0, answered = 0,
+			requests = requests + 1, asked = $3, asks = 0, epoch = epoch + 1, deadline = 0, not_before = 0, failures = 0, code = '', detail = ''
+		WHERE connection = $1`, x.job, next, millis(t.at))
+	if err != nil {
+		return err
+	}
+	return t.doom(old...)
 }

@@ -1,0 +1,28 @@
+package scimapp
+
+import (
+	"net"
+	"net/url"
+	"strings"
+)
+
+// Destination names where the token goes by these settings: scheme, host and port.
+func Destination(settings map[string]string) string { return Origin(settings["url"]) }
+
+// Origin returns scheme, host and port of an address (RFC 6454 §4). What is no address stands for itself.
+func Origin(address string) string {
+	address = strings.TrimSpace(address)
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" {
+		return address
+	}
+	port := u.Port()
+	switch {
+	case port != "":
+	case u.Scheme == "https": // the parser has made it lower case
+		port = "443"
+	case u.Scheme == "http":
+		port = "80"
+	}
+	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}

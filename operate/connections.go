@@ -1,0 +1,106 @@
+package operate
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"lockstep"
+	"lockstep/provision"
+)
+
+// ConnectionChange sets what is given; an empty value removes a setting or a secret.
+type ConnectionChange struct {
+	Settings map[string]string
+	Secrets  map[string]string
+}
+
+// The longest values that a connection takes, in bytes.
+const (
+	longestSetting = 4000
+	longestSecret  = 16_000
+)
+
+func (c ConnectionChange) check(t Template) error {
+	if err := t.check(c.Settings, slices.Sorted(maps.Keys(c.Secrets))); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Settings)) {
+		if len(c.Settings[name]) > longestSetting {
+			return invalid("The setting " + name + " is longer than 4,000 bytes.")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Secrets)) {
+		if len(c.Secrets[name]) > longestSecret {
+			return invalid("The secret " + name + " is longer than 16,000 bytes.")
+		}
+	}
+	return nil
+}
+
+// SetConnection changes how a job reaches its outside system. Nobody can send a secret that they do not know to another place:
+// when the destination changes, every secret has to be given again, or removed, in the same call.
+func (o *Operator) SetConnection(ctx context.Context, p Principal, name string, c ConnectionChange) (provision.Job, error) {
+	if err := p.may(ScopeWrite); err != nil {
+		return provision.Job{}, err
+	}
+	j, err := o.job(ctx, p.Tenant, name)
+	if err != nil {
+		return provision.Job{}, err
+	}
+	t, err := o.template(j.Connection.Kind, j.Direction)
+	if err != nil {
+		return provision.Job{}, err
+	}
+	if err := c.check(t); err != nil {
+		return provision.Job{}, err
+	}
+	err = o.Settings.ChangeConnection(ctx, p.Actor, p.Tenant, j.ID, func(was provision.Connection) (provision.NewConnection, error) {
+		return c.apply(t, was)
+	})
+	if err != nil {
+		return provision.Job{}, err
+	}
+	o.wake()
+	return o.job(ctx, p.Tenant, string(j.ID))
+}
+
+// apply returns what the connection becomes.
+func (c ConnectionChange) apply(t Template, was provision.Connection) (provision.NewConnection, error) {
+	next := provision.NewConnection{Settings: maps.Clone(was.Settings), Secrets: c.Secrets}
+	if next.Settings == nil {
+		next.Settings = map[string]string{}
+	}
+	for name, v := range c.Settings {
+		if v == "" {
+			delete(next.Settings, name)
+		} else {
+			next.Settings[name] = v
+		}
+	}
+	if !t.elsewhere(was.Settings, next.Settings) {
+		return next, nil
+	}
+	var stay []string
+	for _, name := range was.Secrets {
+		if _, given := c.Secrets[name]; !given {
+			stay = append(stay, name)
+		}
+	}
+	if len(stay) > 0 {
+		return next, &lockstep.Error{
+			Code:   lockstep.CodeSecretsAgain,
+			Detail: "The connection would lead somewhere else, and this secret was meant for where it leads now: " + strings.Join(stay, ", ") + ".",
+		}
+	}
+	return next, nil
+}
+
+// elsewhere reports whether secrets would go somewhere else by the new settings.
+func (t Template) elsewhere(was, next map[string]string) bool {
+	if t.Destination == nil {
+		return !maps.Equal(was, next)
+	}
+	return t.Destination(was) != t.Destination(next)
+}

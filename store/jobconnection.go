@@ -1,0 +1,100 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/mirror"
+	"lockstep/provision"
+)
+
+// SetSecret keeps or removes a secret of the job's connection. It satisfies provision.Settings.
+func (db *DB) SetSecret(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, name, value string) error {
+	err := db.changeConnection(ctx, by, tenant, id, func(c provision.Connection) (provision.NewConnection, error) {
+		return provision.NewConnection{Settings: c.Settings, Secrets: map[string]string{name: value}}, nil
+	})
+	if err != nil {
+		return fmt.Errorf("set secret %s of job %s: %w", name, id, err)
+	}
+	return nil
+}
+
+// ChangeConnection changes settings and secrets of the job's connection. It satisfies provision.Settings.
+func (db *DB) ChangeConnection(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, change func(provision.Connection) (provision.NewConnection, error)) error {
+	if err := db.changeConnection(ctx, by, tenant, id, change); err != nil {
+		return fmt.Errorf("change the connection of job %s: %w", id, err)
+	}
+	return nil
+}
+
+func (db *DB) changeConnection(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, change func(provision.Connection) (provision.NewConnection, error)) error {
+	return db.write(ctx, &work{tenant: tenant, rows: 3, wakes: true, run: func(t *tx) error {
+		// What failed may go now. It also locks the row: what change is shown stays as it is until this is committed.
+		if _, err := t.exec("UPDATE job SET not_before = 0 WHERE tenant = $1 AND id = $2", string(tenant), string(id)); err != nil {
+			return err
+		}
+		j, err := job(t.query, tenant, id)
+		if err != nil {
+			return err
+		}
+		next, err := change(j.Connection)
+		if err != nil {
+			return err
+		}
+		for _, name := range slices.Sorted(maps.Keys(next.Secrets)) {
+			if err := t.setSecret(by, db.seal, j, name, next.Secrets[name]); err != nil {
+				return err
+			}
+		}
+		if err := t.setSettings(by, j, next.Settings); err != nil {
+			return err
+		}
+		if next.Moved {
+			return t.forgetMirror(mirror.ID{Tenant: tenant, Connection: id})
+		}
+		return t.readAgain(j.no)
+	}})
+}
+
+// setSecret keeps a secret of a job, or removes it when it is empty.
+func (t *tx) setSecret(by audit.Actor, seal sealer, j jobRow, name, value string) error {
+	verb := "set secret of"
+	if value == "" {
+		verb = "removed secret of"
+		if _, err := t.exec("DELETE FROM secret WHERE job = $1 AND name = $2", j.no, name); err != nil {
+			return err
+		}
+	} else {
+		sealed, err := seal.seal(secretPlace(j.Tenant, j.ID, name), value)
+		if err != nil {
+			return err
+		}
+		if _, err := t.exec(`INSERT INTO secret (job, name, sealed) VALUES ($1, $2, $3)
+			ON CONFLICT (job, name) DO UPDATE SET sealed = excluded.sealed`, j.no, name, sealed); err != nil {
+			return err
+		}
+	}
+	t.note(audit.Event{Actor: by, Verb: verb, Object: "job", ID: string(j.ID), Name: cmp.Or(j.Name, j.Slug), Detail: name})
+	return nil
+}
+
+// setSettings keeps all settings of a job's connection, if they are others.
+func (t *tx) setSettings(by audit.Actor, j jobRow, settings map[string]string) error {
+	if maps.Equal(j.Connection.Settings, settings) {
+		return nil
+	}
+	changed := j.Job
+	changed.Connection.Settings = settings
+	row, err := textsOf(changed)
+	if err != nil {
+		return err
+	}
+	detail, err := t.replaceJob(row)
+	t.note(audit.Event{Actor: by, Verb: "updated", Object: "job", ID: string(j.ID), Name: cmp.Or(j.Name, j.Slug), Detail: detail})
+	return err
+}
