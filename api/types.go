@@ -128,7 +128,7 @@ type Cycle struct {
 	ID      lockstep.CycleID `json:"id"`
 	Job     lockstep.JobID   `json:"job"`
 	Kind    string           `json:"kind" enum:"initial,incremental"`
-	Trigger string           `json:"trigger" doc:"Why it began: change, schedule, person, configuration, first."`
+	Trigger string           `json:"trigger" doc:"Why it began: change, schedule, person, configuration, first, connection."`
 	Phase   string           `json:"phase" enum:"list,read,rank,review,apply,end"`
 	Total   int              `json:"total" doc:"Objects to read; 0 when unknown."`
 	Counts  provision.Counts `json:"counts"`

@@ -89,6 +89,12 @@ func number(s string, n *int64) bool {
 	return err == nil
 }
 
+// Generation returns which generation of a mirror a cursor belongs to, if it is one of a mirror.
+func Generation(text connection.Cursor) (generation int64, ok bool) {
+	c, ok := parseCursor(text)
+	return c.generation, ok
+}
+
 // Position returns the position of the mirror that the cursor of a finished read stands for, 0 for any other. It implements
 // connection.Positioned.
 func (s *Source) Position(text connection.Cursor) int64 {

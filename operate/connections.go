@@ -79,7 +79,8 @@ func (c ConnectionChange) apply(t Template, was provision.Connection) (provision
 			next.Settings[name] = v
 		}
 	}
-	if !t.elsewhere(was.Settings, next.Settings) {
+	next.Moved = differ(t.System, was.Settings, next.Settings)
+	if !differ(t.Destination, was.Settings, next.Settings) {
 		return next, nil
 	}
 	var stay []string
@@ -97,10 +98,10 @@ func (c ConnectionChange) apply(t Template, was provision.Connection) (provision
 	return next, nil
 }
 
-// elsewhere reports whether secrets would go somewhere else by the new settings.
-func (t Template) elsewhere(was, next map[string]string) bool {
-	if t.Destination == nil {
+// differ reports whether what the function tells of two settings is not the same; without a function, any setting may matter.
+func differ(of func(map[string]string) string, was, next map[string]string) bool {
+	if of == nil {
 		return !maps.Equal(was, next)
 	}
-	return t.Destination(was) != t.Destination(next)
+	return of(was) != of(next)
 }

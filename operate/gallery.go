@@ -24,6 +24,8 @@ type Template struct {
 
 	// Destination names where secrets go by settings: scheme, host, port, what TLS trusts, as whom. Nil: any setting may change it.
 	Destination func(settings map[string]string) string
+	// System names the system that settings lead to: host, organisation, base, file, id attribute. Nil: any setting may change it.
+	System func(settings map[string]string) string
 }
 
 // Setting is one thing to fill in.

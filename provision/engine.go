@@ -91,7 +91,9 @@ func (e *Engine) Slice(ctx context.Context, t lockstep.TenantID, id lockstep.Job
 		c := *job.Cycle
 		r.cycle = &c
 	} else {
-		r.cycle = r.begin(start)
+		if r.cycle, err = r.begin(ctx, start); err != nil {
+			return Turn{}, err
+		}
 	}
 	r.cycle.Code, r.cycle.Detail = "", "" // what went wrong last counts only if it goes wrong again
 	if job.State == Quarantined {
@@ -264,9 +266,16 @@ func (p *program) ours(values scim.Object) scim.Object {
 }
 
 // begin opens a cycle in memory; it reaches the store with the first commit.
-func (r *run) begin(now time.Time) *Cycle {
+func (r *run) begin(ctx context.Context, now time.Time) (*Cycle, error) {
+	moved, err := r.moved(ctx, r.job.Cursor)
+	if err != nil {
+		return nil, err
+	}
+
 	c := &Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: r.job.ID, Kind: Incremental, Trigger: "change", Phase: Reading, Page: r.job.Cursor, Config: r.job.Config, Began: now}
 	switch {
+	case moved:
+		c.Kind, c.Phase, c.Page, c.Trigger = Initial, Listing, "", elsewhere
 	case r.job.Cursor == "":
 		c.Kind, c.Phase, c.Trigger = Initial, Listing, "first"
 	case r.job.Applied != r.job.Config:
@@ -276,7 +285,7 @@ func (r *run) begin(now time.Time) *Cycle {
 	case !r.job.NextRun.IsZero() && !r.job.NextRun.After(now):
 		c.Trigger = "schedule"
 	}
-	return c
+	return c, nil
 }
 
 // slice moves the cycle through its phases until the time is up, it has ended, or it waits.
@@ -387,7 +396,7 @@ func (r *run) failed(ctx context.Context, cause error) error {
 		pause = min(max(now.Sub(began)/2, pause), 15*time.Minute)
 	}
 	if code == lockstep.CodeCursorExpired { // read everything, write the differences
-		r.job.Cursor, pause = "", 0
+		r.job.Cursor, pause = r.restart(ctx), 0
 		if r.cycle != nil {
 			r.cycle.EndedAt, r.cycle.Phase = now, Ended
 		}

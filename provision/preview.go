@@ -23,6 +23,11 @@ func (e *Engine) Preview(ctx context.Context, t lockstep.TenantID, id lockstep.J
 		return Counts{}, err
 	}
 	r := &run{Engine: e, job: job, until: e.now().Add(patience), cycle: &Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: id, Kind: Initial, Trigger: "person"}}
+	if moved, err := r.moved(ctx, job.Cursor); err != nil {
+		return Counts{}, err
+	} else if moved {
+		r.cycle.Trigger = elsewhere
+	}
 	if err := r.open(ctx); err != nil {
 		return Counts{}, err
 	}
@@ -158,11 +163,11 @@ func (v *preview) guard() {
 			counts[h]++
 		}
 	}
-	held := v.job.Policy.Guard.Guard(tolls(counts, v.byType))
+	held := v.tooMuch(counts, v.byType)
 	for i := range v.rows {
 		a := &v.rows[i]
 		if h, ok := harmOf(*a); ok && a.State == plan.Planned && slices.Contains(held, h) {
-			hold(a, h)
+			v.hold(a, h)
 			v.cycle.Counts.Held++
 			v.cycle.Counts.Planned--
 		}

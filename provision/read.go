@@ -343,7 +343,7 @@ func (r *run) guard(ctx context.Context) ([]plan.Transition, error) {
 		rule.GroupDelete: planned(rule.Delete, connection.GroupType),
 		rule.Clear:       len(clears),
 	}
-	if len(r.job.Policy.Guard.Guard(tolls(harm, tally.Linked))) == 0 {
+	if len(r.tooMuch(harm, tally.Linked)) == 0 {
 		return nil, nil
 	}
 	all, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, plan.ActionQuery{
@@ -358,11 +358,11 @@ func (r *run) guard(ctx context.Context) ([]plan.Transition, error) {
 			harm[h]--
 		}
 	}
-	held := r.job.Policy.Guard.Guard(tolls(harm, tally.Linked))
+	held := r.tooMuch(harm, tally.Linked)
 	var rows []plan.Transition
 	for _, a := range all {
 		if h, ok := harmOf(a); ok && a.Decided.At.IsZero() && slices.Contains(held, h) {
-			hold(&a, h)
+			r.hold(&a, h)
 			r.alarmed = r.alarmed || h != rule.Clear
 			rows = append(rows, plan.Transition{ID: a.ID, From: plan.Planned, To: a.State, Code: a.Code, Detail: a.Detail})
 		}

@@ -109,7 +109,7 @@ type Cycle struct {
 	ID      lockstep.CycleID
 	Job     lockstep.JobID
 	Kind    CycleKind
-	Trigger string // "change", "schedule", "person", "configuration"
+	Trigger string // "change", "schedule", "person", "configuration", "first", "connection"
 	Phase   Phase
 	Page    connection.Cursor // where Reading stands
 	Config  int64             // of the job when the cycle began: what it plans with

@@ -30,15 +30,16 @@ type connector struct {
 	inbound     bool
 	open        func(*systems, provision.Job) (opened, error)
 	destination func(settings map[string]string) string // where its secrets go
+	names       func(settings map[string]string) string // which system it is
 }
 
 // connectors are all kinds of outside system that there are.
 func connectors() map[string]connector {
 	return map[string]connector{
-		"csvfile": {template: csvfile.Template, inbound: true, open: (*systems).csvfile, destination: csvfile.Destination},
-		"ldap":    {template: ldap.Template, inbound: true, open: (*systems).ldap, destination: ldap.Destination},
-		"scimapp": {template: scimapp.Template, open: (*systems).scimapp, destination: scimapp.Destination},
-		"webex":   {template: webex.Template, open: (*systems).webex, destination: webex.Destination},
+		"csvfile": {template: csvfile.Template, inbound: true, open: (*systems).csvfile, destination: csvfile.Destination, names: csvfile.System},
+		"ldap":    {template: ldap.Template, inbound: true, open: (*systems).ldap, destination: ldap.Destination, names: ldap.System},
+		"scimapp": {template: scimapp.Template, open: (*systems).scimapp, destination: scimapp.Destination, names: scimapp.System},
+		"webex":   {template: webex.Template, open: (*systems).webex, destination: webex.Destination, names: webex.System},
 	}
 }
 
@@ -55,7 +56,7 @@ func gallery() ([]operate.Template, error) {
 			return nil, fmt.Errorf("template of %s: %w", kind, err)
 		}
 		one := t.Domain()
-		one.Destination = c.destination
+		one.Destination, one.System = c.destination, c.names
 		all = append(all, one)
 	}
 	return all, nil

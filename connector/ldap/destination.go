@@ -34,3 +34,18 @@ func address(text string) string {
 	}
 	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
+
+// System names the directory that these settings lead to: host and port, however TLS is used, bases, and what identifies an object.
+func System(settings map[string]string) string {
+	c, err := ParseConfig(settings)
+	if err != nil {
+		return ""
+	}
+	_, host, _ := strings.Cut(address(c.URL), "://")
+	for secure, plain := range map[string]string{":636": ":389", ":3269": ":3268"} { // the same servers with TLS from the start
+		if name, ok := strings.CutSuffix(host, secure); ok {
+			host = name + plain
+		}
+	}
+	return fmt.Sprintf("%q %q %q %q %q %q", host, c.Base, c.PeopleBases, c.GroupsBases, c.ID, c.GroupID)
+}

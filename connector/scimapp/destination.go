@@ -26,3 +26,12 @@ func Origin(address string) string {
 	}
 	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
+
+// System names the application that these settings lead to: its address.
+func System(settings map[string]string) string {
+	text := strings.TrimRight(strings.TrimSpace(settings["url"]), "/")
+	if u, err := url.Parse(text); err == nil {
+		return Origin(text) + u.EscapedPath()
+	}
+	return text
+}

@@ -15,3 +15,16 @@ func Destination(settings map[string]string) string {
 	base, _ := host(c.Region)
 	return scimapp.Origin(base)
 }
+
+// System names the organisation that these settings lead to: its address.
+func System(settings map[string]string) string {
+	c, err := ParseConfig(settings)
+	if err != nil {
+		return ""
+	}
+	address, err := c.endpoint()
+	if err != nil {
+		return ""
+	}
+	return scimapp.System(map[string]string{"url": address})
+}
