@@ -224,8 +224,6 @@ type Settings interface {
 	PutJob(ctx context.Context, by audit.Actor, job Job) error
 	DeleteJob(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.JobID) error
 	ListJobs(ctx context.Context, t lockstep.TenantID) ([]Job, error)
-	// SetSecret seals and keeps a secret; an empty value removes it.
-	SetSecret(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.JobID, name, value string) error
 	// ChangeConnection asks change, which has no effects and may be asked again, what the connection of the job is to become,
 	// and keeps that: all of it in one commit, or nothing.
 	ChangeConnection(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.JobID, change func(Connection) (NewConnection, error)) error

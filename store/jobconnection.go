@@ -13,27 +13,9 @@ import (
 	"lockstep/provision"
 )
 
-// SetSecret keeps or removes a secret of the job's connection. It satisfies provision.Settings.
-func (db *DB) SetSecret(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, name, value string) error {
-	err := db.changeConnection(ctx, by, tenant, id, func(c provision.Connection) (provision.NewConnection, error) {
-		return provision.NewConnection{Settings: c.Settings, Secrets: map[string]string{name: value}}, nil
-	})
-	if err != nil {
-		return fmt.Errorf("set secret %s of job %s: %w", name, id, err)
-	}
-	return nil
-}
-
 // ChangeConnection changes settings and secrets of the job's connection. It satisfies provision.Settings.
 func (db *DB) ChangeConnection(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, change func(provision.Connection) (provision.NewConnection, error)) error {
-	if err := db.changeConnection(ctx, by, tenant, id, change); err != nil {
-		return fmt.Errorf("change the connection of job %s: %w", id, err)
-	}
-	return nil
-}
-
-func (db *DB) changeConnection(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, change func(provision.Connection) (provision.NewConnection, error)) error {
-	return db.write(ctx, &work{tenant: tenant, rows: 3, wakes: true, run: func(t *tx) error {
+	err := db.write(ctx, &work{tenant: tenant, rows: 3, wakes: true, run: func(t *tx) error {
 		// What failed may go now. It also locks the row: what change is shown stays as it is until this is committed.
 		if _, err := t.exec("UPDATE job SET not_before = 0 WHERE tenant = $1 AND id = $2", string(tenant), string(id)); err != nil {
 			return err
@@ -59,6 +41,10 @@ func (db *DB) changeConnection(ctx context.Context, by audit.Actor, tenant locks
 		}
 		return t.readAgain(j.no)
 	}})
+	if err != nil {
+		return fmt.Errorf("change the connection of job %s: %w", id, err)
+	}
+	return nil
 }
 
 // setSecret keeps a secret of a job, or removes it when it is empty.

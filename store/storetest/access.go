@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/provision"
 	"lockstep/scim/conform"
 	"lockstep/store"
 	"lockstep/token"
@@ -172,9 +173,9 @@ func testSecrets(t *testing.T, open Open) {
 	ctx := t.Context()
 	_, err := c.db.Secret(ctx, c.tenant, j.ID, "token")
 	c.fails(err, lockstep.CodeNotFound)
-	c.ok(c.db.SetSecret(ctx, admin, c.tenant, j.ID, "token", "first"))
-	c.ok(c.db.SetSecret(ctx, admin, c.tenant, j.ID, "token", "sesame"))
-	c.ok(c.db.SetSecret(ctx, admin, c.tenant, j.ID, "password", "pw"))
+	c.ok(c.secret(j.ID, "token", "first"))
+	c.ok(c.secret(j.ID, "token", "sesame"))
+	c.ok(c.secret(j.ID, "password", "pw"))
 	value, err := c.db.Secret(ctx, c.tenant, j.ID, "token")
 	c.ok(err)
 	if got := strings.Join(c.reload(j.ID).Connection.Secrets, " "); value != "sesame" || got != "password token" {
@@ -196,10 +197,10 @@ func testSecrets(t *testing.T, open Open) {
 	_, err = c.db.Secret(ctx, c.tenant, other.ID, "token")
 	c.fails(err, lockstep.CodeSealed)
 
-	c.ok(c.db.SetSecret(ctx, admin, c.tenant, j.ID, "password", ""))
+	c.ok(c.secret(j.ID, "password", ""))
 	_, err = c.db.Secret(ctx, c.tenant, j.ID, "password")
 	c.fails(err, lockstep.CodeNotFound)
-	c.fails(c.db.SetSecret(ctx, admin, c.tenant, "none", "token", "x"), lockstep.CodeNotFound)
+	c.fails(c.secret("none", "token", "x"), lockstep.CodeNotFound)
 	log, err := c.db.Audit(ctx, c.tenant, store.AuditQuery{})
 	c.ok(err)
 	for _, l := range log {
@@ -208,5 +209,16 @@ func testSecrets(t *testing.T, open Open) {
 		}
 	}
 	keyless := found(t, open, store.Config{})
-	c.fails(keyless.db.SetSecret(ctx, admin, keyless.tenant, keyless.job("webex", nil).ID, "token", "x"), lockstep.CodeKeyMissing)
+	locked := keyless.job("webex", nil)
+	c.fails(keyless.secret(locked.ID, "token", "x"), lockstep.CodeKeyMissing)
+	if got := keyless.reload(locked.ID).Connection.Settings; len(got) > 0 {
+		t.Errorf("the secret was not kept, and these settings of the same call were: %v", got)
+	}
+}
+
+// secret keeps a secret, and one setting in the same call.
+func (c company) secret(id lockstep.JobID, name, value string) error {
+	return c.db.ChangeConnection(c.Context(), admin, c.tenant, id, func(provision.Connection) (provision.NewConnection, error) {
+		return provision.NewConnection{Settings: map[string]string{"set": name}, Secrets: map[string]string{name: value}}, nil
+	})
 }
