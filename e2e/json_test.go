@@ -24,6 +24,7 @@ var apart = map[string]string{
 	"bench fair":      "cmd/lockstep, testdata/script/bench_fair.txtar",
 	"bench import":    "cmd/lockstep, testdata/script/bench_import.txtar",
 	"bench search":    "cmd/lockstep, testdata/script/bench_search.txtar",
+	"bench webexorg":  "cmd/lockstep, testdata/script/bench_webexorg.txtar",
 }
 
 // TestJSON runs every command of the program with -o json: standard output then holds JSON and nothing else.

@@ -9,12 +9,13 @@ import (
 )
 
 type benchCmd struct {
-	Cycle   benchCycleCmd   `cmd:"" help:"Measure a company on its way into a Webex organisation."`
-	SCIM    benchSCIMCmd    `cmd:"" name:"scim" help:"Measure the SCIM endpoint of a tenant."`
-	Tenants benchTenantsCmd `cmd:"" help:"Measure what many tenants cost who do nothing."`
-	Fair    benchFairCmd    `cmd:"" help:"Measure what one tenant feels of another who is loud."`
-	Import  benchImportCmd  `cmd:"" help:"Measure how a company comes into the directory and stays in step with its source."`
-	Search  benchSearchCmd  `cmd:"" help:"Measure how long it takes to look people up in a large directory."`
+	Cycle    benchCycleCmd    `cmd:"" help:"Measure a company on its way into a Webex organisation."`
+	SCIM     benchSCIMCmd     `cmd:"" name:"scim" help:"Measure the SCIM endpoint of a tenant."`
+	Tenants  benchTenantsCmd  `cmd:"" help:"Measure what many tenants cost who do nothing."`
+	Fair     benchFairCmd     `cmd:"" help:"Measure what one tenant feels of another who is loud."`
+	Import   benchImportCmd   `cmd:"" help:"Measure how a company comes into the directory and stays in step with its source."`
+	Search   benchSearchCmd   `cmd:"" help:"Measure how long it takes to look people up in a large directory."`
+	Webexorg benchWebexorgCmd `cmd:"" name:"webexorg" help:"Measure a Webex organisation that runs on this machine."`
 }
 
 // benchStore tells which database a bench runs on: --store as the other commands have it, or postgres with --dsn.

@@ -37,6 +37,7 @@ type webexorgServeCmd struct {
 	PageLatency time.Duration `default:"0s" help:"How much longer a page of a list takes."`
 	TLS         string        `name:"tls" placeholder:"FOLDER" help:"Serve HTTPS, by a certification authority that is kept in this folder; clients trust its ca.pem."`
 	Expose      bool          `help:"Listen beyond this machine. The organisation trusts whoever holds a token, and signs in whoever asks, without a password."`
+	profiled
 }
 
 // webexorgCard tells how a Webex organisation is reached.
@@ -90,7 +91,7 @@ func (w *webexorgServeCmd) Run(c *cli) error {
 	})
 	if err == nil {
 		c.say("A Webex organisation answers at %s; its Control Hub is at %s/hub. To end it: Ctrl-C.", card.Address, card.Address)
-		err = u.Serve(c.ctx, listener)
+		err = w.during(c.ctx, func(ctx context.Context) error { return u.Serve(ctx, listener) })
 	}
 	return errors.Join(err, u.Close())
 }
