@@ -120,6 +120,7 @@ const (
 	CodeTargetRateLimited Code = "target.rate_limited"
 	CodeTargetServerError Code = "target.server_error"
 	CodeTargetMalformed   Code = "target.malformed_answer"
+	CodeTargetTooLarge    Code = "target.answer_too_large"
 	CodeTargetRefused     Code = "target.refused"
 	CodeTargetConflict    Code = "target.conflict"
 	CodeTargetGone        Code = "target.gone"
@@ -199,6 +200,7 @@ var Catalogue = []Entry{
 	{CodeTargetRateLimited, Heals, "The application asked to slow down.", "Lockstep waits as told and goes on."},
 	{CodeTargetServerError, Heals, "The application failed to answer the request.", "It is tried again with growing pauses."},
 	{CodeTargetMalformed, Heals, "The application's answer is not what the protocol says.", "Check that the address is the SCIM base; it is tried again."},
+	{CodeTargetTooLarge, NeedsYou, "The application's answer is larger than what is read at once, however little was asked for.", "Allow larger pages with the connection's setting max_page, or have the application honour count."},
 	{CodeTargetRefused, NeedsYou, "The application refused the change.", "The message has the application's own words."},
 	{CodeTargetConflict, NeedsYou, "The application says that the object exists already, but does not show which.", "Look for it in the application and link or remove it."},
 	{CodeTargetGone, Heals, "The linked object no longer exists in the application.", "The link is dropped and the person is matched anew."},

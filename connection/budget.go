@@ -16,8 +16,9 @@ import (
 // must stay small in relation to what was answered. An error or a time-out halves it, once per round trip; it comes back by
 // one per round trip.
 //
-// Rate is unlimited until the first refusal for speed. Then everybody pauses as long as the target asked, and calls are
-// spaced at the learnt rate: what was answered since the allowance was last full, divided by that time and the pause in
+// Rate is unlimited until a refusal for speed. Then everybody pauses as long as the target asked. A lone refusal with a long
+// pause proves no limit, since a target may be busy or under repair: only few calls run at the same time after it, and a second
+// one that follows soon is believed. From then on calls are spaced at the learnt rate: what was answered since the allowance was last full, divided by that time and the pause in
 // which it fills again. That is exact for a token bucket and for a fixed window. The pause leaves the target with some
 // allowance, so the pace stays a little above the learnt rate to use it up; the refusal which ends that confirms the rate or
 // corrects it downwards. If none comes although the allowance must be used up, the limit has been raised, and the pace climbs
@@ -39,6 +40,7 @@ type Budget struct {
 	next     time.Time     // when the next call is due at the present pace
 	took     time.Duration // of a call, on average
 	done     int           // calls that were answered, up to a number that makes no difference any more
+	wary     bool          // it was refused without showing a limit: a second burst must stay small
 	limit    learntLimit
 }
 
@@ -255,7 +257,7 @@ func (b *Budget) answered(now time.Time, took time.Duration, requests int) {
 	switch {
 	case !b.halved.IsZero():
 		open += 1 / open // one per round trip
-	case open < earlyCalls:
+	case open < earlyCalls && !b.wary:
 		open++ // twice as many per round trip
 	default:
 		open += 1.0 / growEvery
@@ -276,7 +278,7 @@ func (b *Budget) throttled(now time.Time, o Outcome) {
 		pause = defaultRetryAfter
 	}
 	if !b.limit.refused(now, now.Add(-o.Took), pause) {
-		b.open = max(b.open/2, 1)
+		b.open, b.wary = max(b.open/2, 1), true
 	}
 	b.paused = later(b.paused, now.Add(pause))
 }

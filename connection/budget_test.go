@@ -389,3 +389,111 @@ func TestBudgetOneRefusal(t *testing.T) {
 		}
 	})
 }
+
+// TestBudgetLongRefusal: one long refusal, however many calls it meets and however the target puts it, costs its pause and
+// nothing more, also when a rate was learnt long before.
+func TestBudgetLongRefusal(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		asks    time.Duration // what each refusal asks for
+		learnt  float64       // calls a second that the target took in the beginning
+		within  time.Duration // after the end of the refusal
+		refused int           // answers 429 at most while it lasts
+	}{
+		{"says how long", 570 * time.Second, 0, 5 * time.Second, 10},
+		{"says a second", time.Second, 0, 7 * time.Second, 600},
+		{"says ten seconds", 10 * time.Second, 0, 15 * time.Second, 80},
+		{"says how long, with a limit", 570 * time.Second, 50, 8 * time.Second, 10},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, l := &Budget{Connections: 10}, &limiter{rate: c.learnt}
+				drive(t, b, l, 59, nil)
+				if c.learnt > 0 {
+					drive(t, b, l, 1000, nil)
+					time.Sleep(10 * time.Minute)
+				}
+				until := time.Now().Add(570 * time.Second)
+				var mu sync.Mutex
+				var refused int
+				var group sync.WaitGroup
+				for range 30 {
+					group.Go(func() {
+						for left := 10; left > 0; {
+							if err := b.Acquire(t.Context(), time.Time{}); err != nil {
+								t.Error(err)
+								return
+							}
+							time.Sleep(roundTrip)
+							if asks := min(c.asks, time.Until(until)); asks > 0 {
+								mu.Lock()
+								refused++
+								mu.Unlock()
+								b.Release(Outcome{Throttled: true, RetryAfter: c.asks, Took: roundTrip})
+								continue
+							}
+							b.Release(Outcome{Took: roundTrip})
+							left--
+						}
+					})
+				}
+				group.Wait()
+				t.Logf("300 calls took until %v after the refusal, %d answers 429", time.Since(until), refused)
+				if time.Since(until) > c.within || refused > c.refused {
+					t.Error("too slow or too many refusals")
+				}
+			})
+		})
+	}
+}
+
+// TestBudgetLearnsWindow: a limit on calls a minute, whose refusals ask for what is left of the minute, is learnt from the
+// second one.
+func TestBudgetLearnsWindow(t *testing.T) {
+	for _, most := range []int{300, 1000, 3000} {
+		synctest.Test(t, func(t *testing.T) {
+			b, began := &Budget{Connections: 10}, time.Now()
+			var mu sync.Mutex
+			var window time.Time
+			var taken, refused int
+			call := func() Outcome {
+				time.Sleep(roundTrip)
+				mu.Lock()
+				defer mu.Unlock()
+				now := time.Now()
+				if now.Sub(window) >= time.Minute {
+					window, taken = now, 0
+				}
+				if taken == most {
+					refused++
+					return Outcome{Throttled: true, RetryAfter: window.Add(time.Minute).Sub(now), Took: roundTrip}
+				}
+				taken++
+				return Outcome{Took: roundTrip}
+			}
+			calls := 10 * most
+			var group sync.WaitGroup
+			for range 10 {
+				group.Go(func() {
+					for left := calls / 10; left > 0; {
+						if err := b.Acquire(t.Context(), time.Time{}); err != nil {
+							t.Error(err)
+							return
+						}
+						o := call()
+						b.Release(o)
+						if !o.Throttled {
+							left--
+						}
+					}
+				})
+			}
+			group.Wait()
+			took := time.Since(began)
+			t.Logf("%d a minute: %d calls took %v, %d answers 429", most, calls, took, refused)
+			if took > 11*time.Minute || refused*1000 > 15*calls {
+				t.Error("too slow or too many refusals")
+			}
+		})
+	}
+}

@@ -15,19 +15,27 @@ type learntLimit struct {
 	spent   float64       // calls
 	at      time.Time     // when spent was true
 	episode time.Time     // of the last refusal that was news; those of calls sent before it are not
-	pause   time.Duration // that it asked for
-	resumed time.Time     // end of the pause
+	pause   time.Duration // in which the bank fills
+	resumed time.Time     // end of the pause that was asked for last
 	seen    history       // since the pause before
+
+	// A series is refusals without an answer between them: one, for as long as all their pauses together.
+	began  time.Time // of the series
+	soon   bool      // the series before it had ended not long ago
+	before float64   // the rate when it began
+	fresh  int       // answers since it ended
 }
 
 const (
-	probeCalls  = 500    // the bank is used up in about so many calls, so that a refusal stays rare
-	minProbe    = 0.0125 // but the pace is this share above the rate at least,
-	maxProbe    = 0.05   // and this at most
-	raised      = 2.0    // banks that have been used when the limit must have been raised
-	atRisk      = 2.0    // calls that may be refused when a probe hits the limit
-	slowestRate = 0.2    // calls a second that are never undercut
-	proof       = 16     // answers before a first refusal from which a rate is learnt at once
+	probeCalls  = 500             // the bank is used up in about so many calls, so that a refusal stays rare
+	minProbe    = 0.0125          // but the pace is this share above the rate at least,
+	maxProbe    = 0.05            // and this at most
+	raised      = 2.0             // banks that have been used when the limit must have been raised
+	atRisk      = 2.0             // calls that may be refused when a probe hits the limit
+	slowestRate = 0.2             // calls a second that are never undercut
+	proof       = 16              // answers before a lone refusal from which a rate is learnt,
+	brief       = 2 * time.Second // when the pause is so short that learning a wrong one costs little
+	again       = time.Minute     // within which, or within twice its pause, another refusal is no coincidence
 )
 
 // pace returns how many calls a second to send now, 0 when no limit is known.
@@ -48,6 +56,9 @@ func (l *learntLimit) pace(took time.Duration) float64 {
 
 // answered counts calls that the target accepted.
 func (l *learntLimit) answered(now time.Time, calls int, took time.Duration) {
+	if now.After(l.resumed) {
+		l.fresh += calls
+	}
 	switch {
 	case l.rate == 0:
 		l.seen.add(now, calls)
@@ -69,20 +80,28 @@ func (l *learntLimit) answered(now time.Time, calls int, took time.Duration) {
 }
 
 // refused learns from a call sent at the given time which the target refused at now, asking for a pause. It reports whether
-// there is a limit to go by. The first refusal after few answers proves none, since a target may be busy for a moment: only
-// when a second one follows does the pace go by what was answered between them.
+// there is a limit to go by.
+//
+// A lone refusal proves little, since a target may be busy or under repair: it costs its pause, and the rate stays as it was.
+// Believed it is when its pause is brief and many answers came before it. What is certain is a second one that follows soon:
+// then the pace goes by what was answered between them.
 func (l *learntLimit) refused(now, sent time.Time, pause time.Duration) bool {
 	if !l.episode.IsZero() && !sent.After(l.episode) {
 		l.resumed = later(l.resumed, now.Add(pause))
 		return l.rate > 0
 	}
-	if l.rate == 0 && l.episode.IsZero() && l.seen.total() < proof {
-		l.episode, l.resumed, l.seen = now, now.Add(pause), history{}
-		return false
+	if l.fresh > 0 || l.episode.IsZero() {
+		l.soon = !l.episode.IsZero() && now.Sub(l.resumed) <= max(again, 2*l.resumed.Sub(l.began))
+		l.began, l.before, l.fresh = now, l.rate, 0
 	}
-	l.episode, l.pause, l.resumed, l.at = now, pause, now.Add(pause), now
+	l.episode, l.resumed, l.at, l.spent = now, now.Add(pause), now, 0
+	if !l.soon && (l.seen.total() < proof || l.resumed.Sub(l.began) > brief) {
+		l.learn(l.before) // what the series had seemed to say is not believed any more
+		l.seen = history{}
+		return l.rate > 0
+	}
+	l.pause = pause
 	l.learn(max(l.seen.rate(now, pause), l.rate/8, slowestRate))
-	l.spent = 0
 	return true
 }
 

@@ -19,7 +19,8 @@ import (
 
 const (
 	maxBody     = 4 << 20  // of an answer about one resource
-	maxListBody = 64 << 20 // of a page
+	maxPageBody = 16 << 20 // of a page, which takes twenty times as much when it is read
+	maxMaxPage  = 64 << 20 // that an administrator may allow
 	mediaType   = "application/scim+json"
 )
 
@@ -172,7 +173,11 @@ func (t *Target) send(ctx context.Context, method, path string, body *bytes.Buff
 		return nil, transportFault(err, true)
 	case n > limit:
 		a.free()
-		return nil, &fault{code: lockstep.CodeTargetMalformed, status: response.StatusCode, maybeSent: true, detail: fmt.Sprintf("its answer is larger than %d bytes", limit)}
+		code := lockstep.CodeTargetMalformed // of a write: what became of it is not known
+		if method == http.MethodGet {
+			code = lockstep.CodeTargetTooLarge
+		}
+		return nil, &fault{code: code, status: response.StatusCode, maybeSent: true, detail: fmt.Sprintf("its answer is larger than %d bytes", limit)}
 	case a.status < 200 || a.status > 299:
 		defer a.free()
 		return nil, t.statusFault(a)
@@ -182,7 +187,7 @@ func (t *Target) send(ctx context.Context, method, path string, body *bytes.Buff
 
 // get reads a JSON object.
 func (t *Target) get(ctx context.Context, path string) (scim.Object, *fault) {
-	a, fault := t.send(ctx, http.MethodGet, path, nil, "", maxListBody)
+	a, fault := t.send(ctx, http.MethodGet, path, nil, "", int64(t.config.Profile.MaxPage))
 	if fault != nil {
 		return nil, fault
 	}

@@ -44,6 +44,9 @@ const maxEmpty = 100
 func (l *listing) run(ctx context.Context) error {
 	for {
 		body, fault := l.ask(ctx)
+		if fault != nil && fault.code == lockstep.CodeTargetGone && l.given() == 0 && l.t.hasList(ctx, l.typ) {
+			return nil // how some say that nobody was found
+		}
 		if fault != nil {
 			return l.fail(fault)
 		}
@@ -70,8 +73,20 @@ func (l *listing) run(ctx context.Context) error {
 // given is how many resources were given out.
 func (l *listing) given() int { return l.before + len(l.seen) }
 
-// ask asks for the page that is due.
+// ask asks for the page that is due: for ever shorter ones when they are too large to be read.
 func (l *listing) ask(ctx context.Context) (scim.Object, *fault) {
+	body, fault := l.askOnce(ctx)
+	for fault != nil && fault.code == lockstep.CodeTargetTooLarge && l.count > 1 {
+		l.count = max(1, l.count/8)
+		body, fault = l.askOnce(ctx)
+	}
+	if fault == nil {
+		l.t.sawList(l.typ)
+	}
+	return body, fault
+}
+
+func (l *listing) askOnce(ctx context.Context) (scim.Object, *fault) {
 	l.query.Set("count", strconv.Itoa(l.count))
 	if l.byCursor {
 		l.query.Del("startIndex")
@@ -224,6 +239,32 @@ func (t *Target) find(ctx context.Context, typ, attribute string, values []strin
 	})
 	err := l.run(ctx)
 	return found, err
+}
+
+func (t *Target) sawList(typ string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.lists == nil {
+		t.lists = map[string]bool{}
+	}
+	t.lists[typ] = true
+}
+
+// hasList reports whether the application has a list of the type: some answer a search that finds nobody with 404, as if there
+// were none.
+func (t *Target) hasList(ctx context.Context, typ string) bool {
+	t.mu.Lock()
+	seen := t.lists[typ]
+	t.mu.Unlock()
+	if seen {
+		return true
+	}
+	body, fault := t.get(ctx, t.endpoint(typ)+"?count=1")
+	if fault != nil || !isList(body) {
+		return false
+	}
+	t.sawList(typ)
+	return true
 }
 
 // Get returns one object with the references that the application shows.

@@ -136,6 +136,73 @@ func TestFindIgnoredFilter(t *testing.T) {
 	}
 }
 
+// TestFindNobody: a search that finds nobody may be answered with 404, but only where the list is known to be there.
+func TestFindNobody(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		list     http.HandlerFunc
+		code     lockstep.Code
+		requests int // of two searches
+	}{
+		{"there is a list", pages(3, 10, nil), "", 3},
+		{"there is none", reply(404, `{"status":"404"}`), lockstep.CodeTargetMalformed, 4},
+		{"something else is there", reply(200, `{"hello":"world"}`), lockstep.CodeTargetMalformed, 4},
+	} {
+		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Has("filter") {
+				reply(404, `{"status":"404","detail":"no such user"}`)(w, r)
+				return
+			}
+			c.list(w, r)
+		})
+		tg := target(t, s.URL, Profile{})
+		for range 2 {
+			if found, err := tg.Find(t.Context(), userType, "userName", "u9@x"); lockstep.CodeOf(err) != c.code || len(found) > 0 {
+				t.Errorf("%s: %v, %v", c.name, found, err)
+			}
+		}
+		if n := len(s.requests()); n != c.requests {
+			t.Errorf("%s: %d requests", c.name, n)
+		}
+	}
+}
+
+// TestLargePages: a page that is too large is asked for again, shorter, until it can be read.
+func TestLargePages(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		ballast int
+		honest  bool // count is honoured
+		code    lockstep.Code
+	}{
+		{"small", 10, true, ""},
+		{"large together", 1000, true, ""},
+		{"large alone", 20_000, true, lockstep.CodeTargetTooLarge},
+		{"whatever is asked for", 1000, false, lockstep.CodeTargetTooLarge},
+	} {
+		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			start, count := 1, 40
+			if c.honest {
+				start, _ = strconv.Atoi(r.URL.Query().Get("startIndex"))
+				count, _ = strconv.Atoi(r.URL.Query().Get("count"))
+			}
+			var list []string
+			for i := start; i < start+count && i <= 40; i++ {
+				list = append(list, fmt.Sprintf(`{"id":"%d","userName":"u%d@x","title":%q}`, i, i, strings.Repeat("x", c.ballast)))
+			}
+			reply(200, fmt.Sprintf(`{"totalResults":40,"Resources":[%s]}`, strings.Join(list, ",")))(w, r)
+		})
+		n := 0
+		err := target(t, s.URL, Profile{MaxPage: 16_000}).Reads().Read(t.Context(), connection.Read{Type: userType}, func(page connection.ReadPage) error {
+			n += len(page.Objects)
+			return nil
+		})
+		if lockstep.CodeOf(err) != c.code || err == nil && n != 40 || len(s.requests()) > 45 {
+			t.Errorf("%s: %d objects, %d requests, %v", c.name, n, len(s.requests()), err)
+		}
+	}
+}
+
 func TestGet(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		switch {

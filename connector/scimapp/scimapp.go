@@ -54,6 +54,7 @@ type Profile struct {
 	FindBy      map[string][]string   // nil: User by userName and externalId, Group by displayName and externalId
 	FindBatch   int                   // values that an or-chain may have; 0 is 20
 	PageSize    int                   // count of lists; 0 is 200, or less if the application says so
+	MaxPage     int                   // bytes of a page; 0 is 16 MiB
 	MaxMembers  int                   // per request; 0 is 100
 	Unique      map[string][]string   // nil: User by userName
 	Nesting     bool                  // groups may contain groups; then members carry their type
@@ -75,7 +76,8 @@ type Target struct {
 	system *connection.System // nil until it is known
 	etags  bool
 	put    bool
-	cursor bool // lists are walked by cursor from the start
+	cursor bool            // lists are walked by cursor from the start
+	lists  map[string]bool // resource types whose list has been seen
 }
 
 var _ connection.Target = (*Target)(nil)
@@ -119,6 +121,7 @@ func or[T comparable](v, otherwise T) T {
 func (p *Profile) defaults() {
 	p.FindBatch = or(p.FindBatch, 20)
 	p.MaxMembers = or(p.MaxMembers, 100)
+	p.MaxPage = or(p.MaxPage, maxPageBody)
 	p.Lag = or(p.Lag, 30*time.Second)
 	p.Connections = or(p.Connections, 10)
 	if p.Unique == nil {

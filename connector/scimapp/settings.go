@@ -10,7 +10,7 @@ import (
 )
 
 // ParseConfig reads a connection's settings: url; what of Profile an administrator may have to say: nesting, hard_delete, put,
-// etags, remove_list (true or false), page_size, max_members, find_batch (numbers), listing_delay (a duration); and unique,
+// etags, remove_list (true or false), page_size, max_page, max_members, find_batch (numbers), listing_delay (a duration); and unique,
 // whose names the application keeps unique: users (the default), all or none. A setting that is empty has its default.
 func ParseConfig(settings map[string]string) (Config, error) {
 	var c Config
@@ -18,7 +18,7 @@ func ParseConfig(settings map[string]string) (Config, error) {
 	switches := map[string]*bool{
 		"nesting": &p.Nesting, "hard_delete": &p.HardDelete, "put": &p.Put, "etags": &p.ETags, "remove_list": &p.RemoveList,
 	}
-	numbers := map[string]*int{"page_size": &p.PageSize, "max_members": &p.MaxMembers, "find_batch": &p.FindBatch}
+	numbers := map[string]*int{"page_size": &p.PageSize, "max_members": &p.MaxMembers, "find_batch": &p.FindBatch, "max_page": &p.MaxPage}
 	for name, value := range settings {
 		value = strings.TrimSpace(value)
 		ok := true
@@ -31,7 +31,7 @@ func ParseConfig(settings map[string]string) (Config, error) {
 			*switches[name], ok = v, err == nil
 		case numbers[name] != nil:
 			v, err := strconv.Atoi(value)
-			*numbers[name], ok = v, err == nil && v > 0
+			*numbers[name], ok = v, err == nil && v > 0 && (name != "max_page" || v <= maxMaxPage)
 		case name == "listing_delay":
 			v, err := time.ParseDuration(value)
 			p.Lag, ok = v, err == nil && v > 0

@@ -24,7 +24,7 @@ func TestParseConfig(t *testing.T) {
 		}
 	}
 	for _, bad := range []map[string]string{
-		{"address": "x"}, {"nesting": "perhaps"}, {"page_size": "0"}, {"page_size": "many"}, {"listing_delay": "-1s"}, {"unique": "groups"},
+		{"address": "x"}, {"nesting": "perhaps"}, {"page_size": "0"}, {"page_size": "many"}, {"max_page": "67108865"}, {"listing_delay": "-1s"}, {"unique": "groups"},
 	} {
 		if _, err := ParseConfig(bad); lockstep.CodeOf(err) != lockstep.CodeInvalid {
 			t.Errorf("%v: %v", bad, err)
@@ -40,7 +40,7 @@ func TestTemplateSettings(t *testing.T) {
 	if err := json.Unmarshal(Template(), &template); err != nil {
 		t.Fatal(err)
 	}
-	if len(template.Settings) != 11 {
+	if len(template.Settings) != 12 {
 		t.Errorf("%d settings", len(template.Settings))
 	}
 	for _, s := range template.Settings {

@@ -177,17 +177,11 @@ func (c *company) quiet(q quirk) (problems []string) {
 var known = map[string]string{
 	// A list without end is read for ever, and nothing says so.
 	"strangers for ever": "{State:active Code: ",
-	// A search that finds nobody is taken for a missing list.
-	"404 for nobody": "there is no such list",
 	// What an answer hides is lost when the object is put back.
 	"no PATCH, members hidden":    "lacks",
 	"no PATCH, attributes hidden": `emails[work] is ""`,
 	// Two people are linked to one account.
 	"one id twice": "lacks",
-	// What was answered before one long pause is taken for a limit.
-	"429, seconds":   "asked to wait until",
-	"429, date":      "asked to wait until",
-	"429, no header": "asked to wait until",
 	// Whom a list hides and a filter would find is created once more where the target does not mind.
 	"names not unique + 409 for whom lists hide":          "created twice",
 	"lost, late and not unique + 409 for whom lists hide": "created twice",
