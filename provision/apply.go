@@ -68,6 +68,9 @@ func (r *run) apply(ctx context.Context) error {
 	return r.finish(ctx)
 }
 
+// readAgain is how often a job that waits for a read in which to look for what it may have created sees whether it fails.
+const readAgain = 15 * time.Second
+
 // finish ends the cycle when nothing is open any more.
 func (r *run) finish(ctx context.Context) error {
 	open, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, plan.ActionQuery{Cycle: r.cycle.ID, States: []plan.ActionState{plan.Open}, Limit: 1})
@@ -79,6 +82,9 @@ func (r *run) finish(ctx context.Context) error {
 	}
 	// What may have been sent is looked for again until it is certain.
 	r.wake = r.now().Add(time.Second)
+	if r.waiting = r.job.Request > 0; r.waiting { // the end of the read wakes the job; who looks earlier looks whether it fails
+		r.wake = r.now().Add(readAgain)
+	}
 	r.job.NotBefore = r.wake
 	if err := r.commit(ctx, Batch{Cycle: r.cycle, Job: &r.job}); err != nil {
 		return err

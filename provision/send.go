@@ -18,7 +18,8 @@ import (
 const (
 	tries      = 3               // calls for one action within a slice, when the system is to blame for the failure
 	maxProbes  = 40              // slices that look for an object which the target says exists
-	lookFor    = 2 * time.Second // how long one slice looks for it
+	maxReads   = 3               // attempts, where it has to be read as a whole for that
+	lookLong   = 2 * time.Second // how long one slice looks for it
 	lookEvery  = 250 * time.Millisecond
 	defaultLag = 30 * time.Second
 )
@@ -289,20 +290,21 @@ func (a *applier) unique(it *item) bool {
 // conflict handles the answer that the object exists. It is looked for, since it may be ours, from a call whose answer was
 // lost, and lists may lag. It reports whether there is an update to be sent to it.
 func (a *applier) conflict(ctx context.Context, it *item) bool {
-	for end := a.now().Add(lookFor); ; {
-		hits, err := a.probe(ctx, []*plan.Action{&it.Action})
+	for end := a.now().Add(lookLong); ; {
+		seen, err := a.probe(ctx, []*plan.Action{&it.Action})
 		if err != nil {
 			it.end = uncertain
 			return false
 		}
-		if h, ok := hits[it.ID]; ok {
+		if h, ok := seen.hits[it.ID]; ok {
 			return a.takeOver(ctx, it, h)
 		}
-		if it.Attempt >= maxProbes {
+		unasked := seen.unasked[it.ID]
+		if it.Attempt >= maxProbes || unasked && it.Attempt >= maxReads {
 			it.result.Err = &lockstep.Error{Code: lockstep.CodeTargetConflict, Detail: fmt.Sprintf("%s says that %s exists but does not list it", a.to.Name, it.Target.Name), Err: it.result.Err}
 			return false
 		}
-		if !a.now().Add(lookEvery).Before(end) || a.halted(ctx) {
+		if unasked || !a.now().Add(lookEvery).Before(end) || a.halted(ctx) {
 			it.end = uncertain
 			return false
 		}
@@ -357,112 +359,6 @@ func (a *applier) halt(err error) {
 	}
 	a.idle.L.Unlock()
 	a.idle.Broadcast()
-}
-
-// probe looks at the target for the objects of creates, by their matching values. Creates without a hit are left out.
-func (r *run) probe(ctx context.Context, rows []*plan.Action) (map[lockstep.ActionID][]connection.Object, error) {
-	found := map[lockstep.ActionID][]connection.Object{}
-	for typ, p := range r.programs {
-		paths, err := matchPaths(p)
-		if err != nil {
-			return nil, err
-		}
-		var keys []question
-		mine := map[lockstep.ActionID][]question{}
-		for _, row := range rows {
-			if row.Source.Type == typ {
-				mine[row.ID] = questionsOf(row.After, paths)
-				keys = append(keys, mine[row.ID]...)
-			}
-		}
-		if len(keys) == 0 {
-			continue
-		}
-		a, err := r.find(ctx, p.targetType, keys)
-		if err != nil {
-			return nil, err
-		}
-		for id, ks := range mine {
-			for _, q := range ks {
-				if err := a.failed[q.Key]; err != nil {
-					return nil, err
-				}
-				if len(a.found[q.Key]) > 0 {
-					found[id] = a.found[q.Key]
-					break
-				}
-			}
-		}
-	}
-	return found, nil
-}
-
-// resume takes up the rows that a slice left open when it ended without knowing what became of them. What can be repeated
-// without harm is. A create is looked for first, and sent again only when the target would refuse a second one or when it is
-// certain that a first one would be listed by now.
-func (a *applier) resume(ctx context.Context, work chan<- []*item) error {
-	all, err := a.Store.Actions(ctx, a.job.Tenant, a.job.ID, plan.ActionQuery{Cycle: a.cycle.ID, States: []plan.ActionState{plan.Open}, Limit: 4 * loadChunk})
-	if err != nil || len(all) == 0 {
-		return err
-	}
-	var creates []*plan.Action
-	for i := range all {
-		if all[i].Kind == rule.Create {
-			creates = append(creates, &all[i])
-		}
-	}
-	hits, err := a.probe(ctx, creates)
-	if err != nil {
-		return err
-	}
-	found := map[lockstep.ActionID]*connection.Object{}
-	var rows []plan.Action
-	for _, row := range all {
-		h := hits[row.ID]
-		switch {
-		case row.Kind == rule.Create && len(h) == 0 && !a.certain(row):
-			continue // too early: it stays open
-		case len(h) == 1:
-			owner, err := a.Store.Links(ctx, a.job.Tenant, a.job.ID, plan.LinkQuery{Type: row.Source.Type, Targets: []string{h[0].ID}, Limit: 1})
-			if err != nil {
-				return err
-			}
-			if len(owner) == 0 || owner[0].Source == row.Source.Ref {
-				found[row.ID] = &h[0]
-			}
-		case len(h) > 1:
-			refused := plan.Transition{
-				ID: row.ID, From: plan.Open, To: plan.Refused, Code: lockstep.CodeMatchAmbiguous, At: a.now(),
-				Detail: fmt.Sprintf("%d objects in %s match %s: none is taken over and no other is created", len(h), a.to.Name, row.Target.Name),
-			}
-			if err := a.commit(ctx, Batch{Cycle: a.cycle, Moved: []plan.Transition{refused}}); err != nil {
-				return err
-			}
-			continue
-		}
-		rows = append(rows, row)
-	}
-	for len(rows) > 0 {
-		n := len(sameStage(rows))
-		if err := a.hand(ctx, rows[:n], found, work); err != nil {
-			return err
-		}
-		a.drain(ctx, 0)
-		rows = rows[n:]
-	}
-	return nil
-}
-
-// certain reports whether an open create that is not listed can be sent again.
-func (a *applier) certain(row plan.Action) bool {
-	if a.unique(&item{Action: row}) {
-		return true
-	}
-	last := row.Ended  // when the call returned
-	if last.IsZero() { // its process ended before: it may have begun until its deadline, and taken as long as a call may
-		last = row.Opened.Add(orDefault(a.SendFor, 15*time.Second) + orDefault(a.CallTimeout, 30*time.Second))
-	}
-	return a.now().After(last.Add(orDefault(a.to.Lag, defaultLag)))
 }
 
 // call makes one reading call to the target within its budget.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -189,24 +188,6 @@ var known = map[string]string{
 	"slow pages + filters ignored": "target.timeout",
 }
 
-// An uncertain create is looked for by a filter that the target does not have. From then on the job stands still: these
-// together are known to be too much.
-var (
-	withoutSearch = []string{"filters refused", "no filters", "filters ignored"}
-	needsSearch   = []string{"503, no header", "lost before the deed", "lost after the deed", "answers never come", "lost, late and not unique", "409 for whom lists hide", "409 for whom nobody sees"}
-	enough        = []string{"filters ignored + lost before the deed", "filters ignored + 409 for whom lists hide", "filters ignored + 503, no header"} // they work all the same
-)
-
-// knownFor is what is known of a quirk or a pair.
-func knownFor(name string) (observed string, is bool) {
-	a, b, _ := strings.Cut(name, " + ")
-	if slices.Contains(withoutSearch, a) && slices.Contains(needsSearch, b) && !slices.Contains(enough, name) {
-		return "target.unsupported", true
-	}
-	observed, is = known[name]
-	return observed, is
-}
-
 // allPairs has TestPairs drive the company through every pair of quirks, which takes a quarter of an hour.
 var allPairs = flag.Bool("all-pairs", false, "TestPairs: every pair of quirks, not forty")
 
@@ -256,7 +237,7 @@ func TestPairs(t *testing.T) {
 // judge fails the test when something is wrong that is not known, and when something known is not wrong any more.
 func judge(t *testing.T, name string, problems []string) {
 	t.Helper()
-	observed, is := knownFor(name)
+	observed, is := known[name]
 	text := strings.Join(problems, "\n")
 	switch {
 	case is && text == "":

@@ -1,0 +1,241 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"lockstep"
+	"lockstep/connection"
+	"lockstep/mirror"
+	"lockstep/plan"
+	"lockstep/rule"
+)
+
+// probed is what looking for the objects of creates has come to. A create that is in neither was looked for and not found.
+type probed struct {
+	hits    map[lockstep.ActionID][]connection.Object
+	unasked map[lockstep.ActionID]bool // the target cannot be searched for it
+}
+
+// probe looks at the target for the objects of creates, by their matching values. An error means that nothing can be asked now.
+func (r *run) probe(ctx context.Context, rows []*plan.Action) (probed, error) {
+	seen := probed{map[lockstep.ActionID][]connection.Object{}, map[lockstep.ActionID]bool{}}
+	return seen, r.eachType(rows, func(p *program, mine map[lockstep.ActionID][]question, all []question) error {
+		a, err := r.find(ctx, p.targetType, all)
+		if err != nil {
+			return err
+		}
+		for id, questions := range mine {
+			for _, q := range questions {
+				if len(a.found[q.Key]) > 0 {
+					seen.hits[id] = a.found[q.Key]
+					delete(seen.unasked, id)
+					break
+				}
+				if a.failed[q.Key] != nil {
+					seen.unasked[id] = true
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// eachType calls f with the matching values of the rows of each type: by row, and all of them.
+func (r *run) eachType(rows []*plan.Action, f func(p *program, mine map[lockstep.ActionID][]question, all []question) error) error {
+	for typ, p := range r.programs {
+		paths, err := matchPaths(p)
+		if err != nil {
+			return err
+		}
+		var all []question
+		mine := map[lockstep.ActionID][]question{}
+		for _, row := range rows {
+			if row.Source.Type == typ {
+				mine[row.ID] = questionsOf(row.After, paths)
+				all = append(all, mine[row.ID]...)
+			}
+		}
+		if len(all) == 0 {
+			continue
+		}
+		if err := f(p, mine, all); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resume takes up the rows that a slice left open when it ended without knowing what became of them. What can be repeated
+// without harm is. A create is looked for first, and sent again only when the target would refuse a second one or when it is
+// certain that a first one would be listed by now.
+func (a *applier) resume(ctx context.Context, work chan<- []*item) error {
+	all, err := a.Store.Actions(ctx, a.job.Tenant, a.job.ID, plan.ActionQuery{Cycle: a.cycle.ID, States: []plan.ActionState{plan.Open}, Limit: 4 * loadChunk})
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	early, hits, err := a.lookFor(ctx, all)
+	if err != nil {
+		return err
+	}
+	found := map[lockstep.ActionID]*connection.Object{}
+	var rows []plan.Action
+	for _, row := range all {
+		h := hits[row.ID]
+		switch {
+		case early[row.ID]:
+			continue // it stays open
+		case len(h) == 1:
+			owner, err := a.Store.Links(ctx, a.job.Tenant, a.job.ID, plan.LinkQuery{Type: row.Source.Type, Targets: []string{h[0].ID}, Limit: 1})
+			if err != nil {
+				return err
+			}
+			if len(owner) == 0 || owner[0].Source == row.Source.Ref {
+				found[row.ID] = &h[0]
+			}
+		case len(h) > 1:
+			refused := plan.Transition{
+				ID: row.ID, From: plan.Open, To: plan.Refused, Code: lockstep.CodeMatchAmbiguous, At: a.now(),
+				Detail: fmt.Sprintf("%d objects in %s match %s: none is taken over and no other is created", len(h), a.to.Name, row.Target.Name),
+			}
+			if err := a.commit(ctx, Batch{Cycle: a.cycle, Moved: []plan.Transition{refused}}); err != nil {
+				return err
+			}
+			continue
+		}
+		rows = append(rows, row)
+	}
+	for len(rows) > 0 {
+		n := len(sameStage(rows))
+		if err := a.hand(ctx, rows[:n], found, work); err != nil {
+			return err
+		}
+		a.drain(ctx, 0)
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// lookFor looks for the objects of the creates among open rows: by asking the target, and where it cannot be searched, by what it
+// had when it was read after they must have been listed. It returns what was found and which are too early to be sent again.
+func (a *applier) lookFor(ctx context.Context, all []plan.Action) (early map[lockstep.ActionID]bool, hits map[lockstep.ActionID][]connection.Object, err error) {
+	var creates, unasked []*plan.Action
+	for i := range all {
+		if all[i].Kind == rule.Create {
+			creates = append(creates, &all[i])
+		}
+	}
+	seen, err := a.probe(ctx, creates)
+	if err != nil {
+		return nil, nil, err
+	}
+	early = map[lockstep.ActionID]bool{}
+	for _, row := range creates {
+		switch {
+		case seen.unasked[row.ID] && !(a.unique(&item{Action: *row}) && row.Attempt < maxReads-1): // once more is quicker than a read
+			unasked = append(unasked, row)
+		case len(seen.hits[row.ID]) == 0 && !a.certain(*row):
+			early[row.ID] = true
+		}
+	}
+	if len(unasked) == 0 {
+		return early, seen.hits, nil
+	}
+	return early, seen.hits, a.lookAmong(ctx, unasked, early, seen.hits)
+}
+
+// lookAmong looks for the objects of creates among what the target had when it was read. Those whose object such a read need not
+// show are too early. When there was no read that shows all it is asked for; meanwhile the other rows go on.
+func (a *applier) lookAmong(ctx context.Context, rows []*plan.Action, early map[lockstep.ActionID]bool, hits map[lockstep.ActionID][]connection.Object) error {
+	head, err := a.Mirrors.Head(ctx, a.outside())
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		early[row.ID] = true
+	}
+	switch {
+	case a.job.Request == 0 && a.ripe(rows):
+		if err := a.askForRead(ctx); err != nil {
+			return err
+		}
+		return a.commit(ctx, Batch{Cycle: a.cycle, Job: &a.job})
+	case a.job.Request == 0, head.Answered < a.job.Request && head.Failures < maxReads:
+		return nil
+	case head.Answered < a.job.Request:
+		return a.giveUp(ctx, rows, head)
+	}
+	err = a.eachType(rows, func(p *program, mine map[lockstep.ActionID][]question, all []question) error {
+		found, err := a.fromMirror(ctx, p.targetType, all)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			for _, q := range mine[row.ID] {
+				if h := found.found[q.Key]; len(h) > 0 {
+					hits[row.ID] = h
+					break
+				}
+			}
+			if mine[row.ID] != nil && (len(hits[row.ID]) > 0 || shows(head.Pass(p.targetType), a.visibleFrom(*row))) {
+				delete(early, row.ID)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	a.job.Request = 0
+	return a.commit(ctx, Batch{Cycle: a.cycle, Job: &a.job})
+}
+
+// giveUp ends the rows of creates whose objects cannot be looked for, since the target cannot be read either. Their people are
+// matched again later, which nobody can be without a search or a read: nothing is created a second time meanwhile.
+func (a *applier) giveUp(ctx context.Context, rows []*plan.Action, head mirror.Head) error {
+	a.job.Request = 0
+	b := Batch{Cycle: a.cycle, Job: &a.job}
+	for _, row := range rows {
+		links := map[connection.Ref]plan.Link{}
+		if err := a.loadLinks(ctx, row.Source.Type, []string{row.Source.ID}, links); err != nil {
+			return err
+		}
+		l, now := links[row.Source.Ref], a.now()
+		detail := fmt.Sprintf("%s may have %s, and can neither be searched nor read: %s", a.to.Name, row.Target.Name, head.Detail)
+		l.Source, l.Name, l.Code, l.Detail = row.Source.Ref, row.Source.Name, lockstep.CodeTargetNotListed, detail
+		l.Attempts++
+		l.Due = now.Add(backOff(l.Attempts))
+		a.cycle.Counts.Failed++
+		b.Links = append(b.Links, l)
+		b.Moved = append(b.Moved, plan.Transition{ID: row.ID, From: plan.Open, To: plan.Failed, Attempt: row.Attempt, Code: l.Code, Detail: detail, At: now})
+	}
+	return a.commit(ctx, b)
+}
+
+// ripe reports whether a read that begins now would show the objects of all the creates.
+func (a *applier) ripe(rows []*plan.Action) bool {
+	for _, row := range rows {
+		if !a.now().After(a.visibleFrom(*row)) {
+			return false
+		}
+	}
+	return true
+}
+
+// shows reports whether the newest complete pass listed everything that was there at the time.
+func shows(p mirror.Pass, at time.Time) bool { return p.Stage == mirror.Idle && p.Asked.After(at) }
+
+// certain reports whether an open create that is not listed can be sent again.
+func (a *applier) certain(row plan.Action) bool {
+	return a.unique(&item{Action: row}) || a.now().After(a.visibleFrom(row))
+}
+
+// visibleFrom is the time from which lists show what an attempt has created.
+func (a *applier) visibleFrom(row plan.Action) time.Time {
+	last := row.Ended  // when the call returned
+	if last.IsZero() { // its process ended before: it may have begun until its deadline, and taken as long as a call may
+		last = row.Opened.Add(orDefault(a.SendFor, 15*time.Second) + orDefault(a.CallTimeout, 30*time.Second))
+	}
+	return last.Add(orDefault(a.to.Lag, defaultLag))
+}
