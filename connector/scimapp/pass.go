@@ -25,40 +25,41 @@ func (s *Reads) Read(ctx context.Context, r connection.Read, page func(connectio
 		return err
 	}
 	from, ok := parsePlace(r.From)
-	err := s.pass(ctx, r.Type, from, r.From != "" && !ok, page)
-	if forgotten(err) && from.by == 'c' && from.cursor != "" {
-		err = s.pass(ctx, r.Type, place{}, true, page)
+	pages, err := s.pass(ctx, r.Type, from, r.From != "" && !ok, page)
+	if pages == 0 && forgotten(err) && from.by == 'c' && from.cursor != "" {
+		_, err = s.pass(ctx, r.Type, place{}, true, page)
 	}
 	return err
 }
 
-func (s *Reads) pass(ctx context.Context, typ string, from place, anew bool, page func(connection.ReadPage) error) error {
+// pass reads from a place to the end, and returns how many pages the application has sent.
+func (s *Reads) pass(ctx context.Context, typ string, from place, anew bool, page func(connection.ReadPage) error) (pages int, err error) {
 	l := s.t.listing(typ, query(typ), or(s.t.config.Profile.PageSize, defaultPage), nil)
-	l.before = from.given
+	l.before, l.mark = from.given, from.mark
 	if from.by == 'c' {
 		l.byCursor, l.cursor, l.longest = true, from.cursor, from.longest
 	}
-	for {
+	for ; ; pages++ {
 		asked := s.t.config.Now()
 		body, fault := l.ask(ctx)
 		if fault != nil {
-			return l.fail(fault)
+			return pages, l.fail(fault)
 		}
 		found, err := s.t.objects(typ, body)
 		if err != nil {
-			return err
+			return pages, err
 		}
 		came, fresh := len(found), l.fresh(found)
 		last, problem := l.judge(body, came, len(fresh))
 		if problem != "" {
-			return l.broken(problem)
+			return pages + 1, l.broken(problem)
 		}
 		p := connection.ReadPage{Asked: asked, Objects: fresh, Total: int(number(body.Get("totalResults"))), Anew: anew, Last: last, Reach: connection.Pages}
 		if !last {
 			p.Next = l.place().continuation()
 		}
 		if err := page(p); err != nil || last {
-			return err
+			return pages + 1, err
 		}
 		anew = false
 	}
@@ -80,16 +81,17 @@ func (s *Reads) Get(ctx context.Context, refs ...connection.Ref) ([]connection.O
 	return all, nil
 }
 
-// place is where a pass stands: how many resources it has given out, and by which cursor it goes on.
+// place is where a pass stands: how many resources it has given out, what was on the last page, and by which cursor it goes on.
 type place struct {
 	by      byte // 'i' by index, 'c' by cursor, 0 at the beginning
 	given   int
-	longest int // resources on the longest page so far, for a pass by cursor
+	longest int    // resources on the longest page so far, for a pass by cursor
+	mark    string // digest of the last page
 	cursor  string
 }
 
 func (l *listing) place() place {
-	p := place{by: 'i', given: l.given()}
+	p := place{by: 'i', given: l.given(), mark: l.mark}
 	if l.byCursor {
 		p.by, p.longest, p.cursor = 'c', l.longest, l.cursor
 	}
@@ -97,20 +99,20 @@ func (l *listing) place() place {
 }
 
 func (p place) continuation() connection.Continuation {
-	return connection.Continuation(fmt.Sprintf("%c/%d/%d/%s", p.by, p.given, p.longest, p.cursor))
+	return connection.Continuation(fmt.Sprintf("%c/%d/%d/%s/%s", p.by, p.given, p.longest, p.mark, p.cursor))
 }
 
 func parsePlace(c connection.Continuation) (place, bool) {
-	parts := strings.SplitN(string(c), "/", 4)
-	if len(parts) != 4 || parts[0] != "i" && parts[0] != "c" {
+	parts := strings.SplitN(string(c), "/", 5)
+	if len(parts) != 5 || parts[0] != "i" && parts[0] != "c" {
 		return place{}, false
 	}
 	given, err := strconv.Atoi(parts[1])
 	longest, err2 := strconv.Atoi(parts[2])
-	if err != nil || err2 != nil || given < 0 || longest < 0 {
+	if err != nil || err2 != nil || given < 0 || longest < 0 || len(parts[3]) != 16 {
 		return place{}, false
 	}
-	return place{by: parts[0][0], given: given, longest: longest, cursor: parts[3]}, true
+	return place{by: parts[0][0], given: given, longest: longest, mark: parts[3], cursor: parts[4]}, true
 }
 
 // forgotten reports whether the application refuses the cursor that a pass goes on with (RFC 9865 §2.1: invalidCursor,

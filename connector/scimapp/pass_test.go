@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"lockstep"
 	"lockstep/connection"
 )
 
@@ -76,7 +77,7 @@ func TestPassBeginsAnew(t *testing.T) {
 		}
 		reply(200, `{"totalResults":1,"Resources":[{"id":"1","userName":"a"}]}`)(w, r)
 	})
-	for _, from := range []connection.Continuation{"c/4/2/gone", "what", "i/x/0/"} {
+	for _, from := range []connection.Continuation{"c/4/2/0123456789abcdef/gone", "c/4/2/gone", "what", "i/x/0/0123456789abcdef/"} {
 		var got []connection.ReadPage
 		err := target(t, s.URL, Profile{}).Reads().Read(t.Context(), connection.Read{Type: userType, From: from}, func(p connection.ReadPage) error {
 			got = append(got, p)
@@ -85,5 +86,60 @@ func TestPassBeginsAnew(t *testing.T) {
 		if err != nil || len(got) != 1 || !got[0].Anew || !got[0].Last || len(got[0].Objects) != 1 {
 			t.Errorf("%s: %v, %+v", from, err, got)
 		}
+	}
+}
+
+// TestPassRepeats: an application that sends its first page again and again is found out after whatever page a pass is broken off,
+// and is never taken to have listed everybody.
+func TestPassRepeats(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		handler http.HandlerFunc
+		resumed bool // every page is asked for by another process
+	}{
+		{"by index", repeating(30, ""), true},
+		{"by index, in one go", repeating(30, ""), false},
+		{"by cursor", repeating(30, `,"nextCursor":"next"`), true},
+		{"total of the page", repeating(10, ""), true},
+	} {
+		s := serve(t, c.handler)
+		var from connection.Continuation
+		stop := errors.New("stop")
+		listed, last := 0, false
+		var err error
+		for range 8 {
+			err = target(t, s.URL, Profile{}).Reads().Read(t.Context(), connection.Read{Type: userType, From: from}, func(p connection.ReadPage) error {
+				listed += len(p.Objects)
+				if from, last = p.Next, p.Last; c.resumed && !last {
+					return stop
+				}
+				return nil
+			})
+			if !errors.Is(err, stop) {
+				break
+			}
+		}
+		if c.name == "total of the page" { // what does not page has sent everything at once
+			if err != nil || !last || listed != 10 {
+				t.Errorf("%s: %d listed, last %t, %v", c.name, listed, last, err)
+			}
+			continue
+		}
+		if lockstep.CodeOf(err) != lockstep.CodeTargetMalformed || !strings.Contains(err.Error(), samePage) || last || listed != 10 {
+			t.Errorf("%s: %d listed, last %t, %v", c.name, listed, last, err)
+		}
+	}
+}
+
+// repeating answers every request for a page with the same ten users, in another order each time.
+func repeating(total int, more string) http.HandlerFunc {
+	n := 0
+	return func(w http.ResponseWriter, r *http.Request) {
+		var list []string
+		for i := range 10 {
+			list = append(list, fmt.Sprintf(`{"id":"%d","userName":"u%d"}`, (i+n)%10, (i+n)%10))
+		}
+		n++
+		reply(200, fmt.Sprintf(`{"totalResults":%d%s,"Resources":[%s]}`, total, more, strings.Join(list, ",")))(w, r)
 	}
 }

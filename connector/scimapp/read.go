@@ -2,6 +2,8 @@ package scimapp
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/url"
 	"slices"
@@ -30,6 +32,7 @@ type listing struct {
 	count  int
 	seen   map[string]bool // ids that were given out
 	before int             // and how many before, by a pass that was broken off
+	mark   string          // digest of the newest page
 	page   func([]connection.Object) error
 
 	byCursor bool
@@ -97,9 +100,14 @@ func (l *listing) askOnce(ctx context.Context) (scim.Object, *fault) {
 	return l.t.get(ctx, l.t.endpoint(l.typ)+"?"+encode(l.query))
 }
 
-// fresh returns the objects that were not given out before.
+// fresh returns the objects that were not given out before: none of a page that is the one before it once more, which a pass that
+// was broken off in between has not seen.
 func (l *listing) fresh(found []connection.Object) []connection.Object {
 	fresh := found[:0]
+	before := l.mark
+	if l.mark = digest(found); l.mark == before && len(found) > 0 {
+		return fresh
+	}
 	for _, o := range found {
 		if !l.seen[o.ID] {
 			l.seen[o.ID] = true
@@ -107,6 +115,17 @@ func (l *listing) fresh(found []connection.Object) []connection.Object {
 		}
 	}
 	return fresh
+}
+
+// digest stands for the ids of a page, in any order.
+func digest(page []connection.Object) string {
+	ids := make([]string, len(page))
+	for i, o := range page {
+		ids[i] = o.ID
+	}
+	slices.Sort(ids)
+	sum := sha256.Sum256([]byte(strings.Join(ids, "\x00")))
+	return hex.EncodeToString(sum[:8])
 }
 
 const samePage = "it sends the same page again and again"
