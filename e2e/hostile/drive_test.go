@@ -161,7 +161,7 @@ func (c *company) quiet(q quirk) (problems []string) {
 	c.api(nil, http.MethodPost, "/jobs/app/run", nil)
 	time.Sleep(reasonable)
 	for _, r := range c.target.Requests(n) {
-		if r.Write() && r.Status < 400 {
+		if r.Write() && r.Status > 0 && r.Status < 400 { // 0: it was lost before the deed
 			problems = append(problems, fmt.Sprintf("in step, and still: %s %s %s", r.Method, r.Path, r.Body))
 		}
 	}
