@@ -5,22 +5,36 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 
 	"lockstep"
 )
 
-// Database is the file of the database in a data folder.
-func Database(folder string) string { return filepath.Join(folder, "lockstep.db") }
+// What is in a data folder beside the card.
+const (
+	databaseName = "lockstep.db" // and the names that SQLite makes of it
+	lockName     = "lock"
+	filesName    = "files" // of file sources, unless the operator names another folder
+)
 
-// Lock takes a data folder, which it makes when it is not there, for this process for as long as the file is open. The code of
-// the error is busy when another process has it.
-func Lock(folder string) (*os.File, error) {
+// Database is the file of the database in a data folder.
+func Database(folder string) string { return filepath.Join(folder, databaseName) }
+
+// Files is the folder of file sources in a data folder.
+func Files(folder string) string { return filepath.Join(folder, filesName) }
+
+// Lock takes a data folder, which it makes when it is not there, for this process for as long as the file is open. A folder that is
+// open to others is closed or refused. The code of the error is busy when another process has it.
+func Lock(folder string, log *slog.Logger) (*os.File, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, unusable("The data folder cannot be made", err)
 	}
-	lock, free, err := lockFile(filepath.Join(folder, "lock"))
+	if err := closeFolder(folder, log); err != nil {
+		return nil, err
+	}
+	lock, free, err := lockFile(filepath.Join(folder, lockName))
 	if err != nil {
 		return nil, unusable("The data folder cannot be used", err)
 	}

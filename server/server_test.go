@@ -93,11 +93,11 @@ func TestCloseWithoutRun(t *testing.T) {
 // TestFolder: a data folder has one holder, and the card of its server is there for as long as it runs.
 func TestFolder(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "data")
-	lock, err := Lock(folder)
+	lock, err := Lock(folder, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Lock(folder); lockstep.CodeOf(err) != lockstep.CodeBusy {
+	if _, err := Lock(folder, slog.New(slog.DiscardHandler)); lockstep.CodeOf(err) != lockstep.CodeBusy {
 		t.Errorf("a second holder: %v", err)
 	}
 	want := Card{Address: "http://127.0.0.1:1", Token: "secret", PID: 7}
@@ -115,7 +115,7 @@ func TestFolder(t *testing.T) {
 	if err := lock.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if lock, err = Lock(folder); err != nil {
+	if lock, err = Lock(folder, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatalf("a folder that was left: %v", err)
 	}
 	_ = lock.Close()
@@ -128,14 +128,14 @@ func TestKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(dir, "config", "key")
-	if _, _, err := Key(file, Database(dir)); lockstep.CodeOf(err) != lockstep.CodeKeyMissing {
+	if _, _, err := Key(file, Database(dir), slog.New(slog.DiscardHandler)); lockstep.CodeOf(err) != lockstep.CodeKeyMissing {
 		t.Errorf("a database without its key: %v", err)
 	}
-	key, made, err := Key(file, filepath.Join(dir, "none.db"))
+	key, made, err := Key(file, filepath.Join(dir, "none.db"), slog.New(slog.DiscardHandler))
 	if err != nil || !made {
 		t.Fatalf("made %v, %v", made, err)
 	}
-	if same, made, err := Key(file, Database(dir)); err != nil || made || !reflect.DeepEqual(same, key) {
+	if same, made, err := Key(file, Database(dir), slog.New(slog.DiscardHandler)); err != nil || made || !reflect.DeepEqual(same, key) {
 		t.Errorf("loaded: made %v, %v", made, err)
 	}
 }

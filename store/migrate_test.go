@@ -2,8 +2,10 @@ package store
 
 import (
 	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -85,5 +87,39 @@ func TestMigrationsKeepTheRules(t *testing.T) {
 	}
 	if seen < 150 {
 		t.Errorf("only %d columns were looked at", seen)
+	}
+}
+
+// TestSQLiteIsPrivate: the files of a database are their owner's alone, whatever the umask, and those of an older version become so.
+func TestSQLiteIsPrivate(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("modes say nothing")
+	}
+	path := filepath.Join(t.TempDir(), "lockstep.db")
+	for range 2 {
+		db, err := Open(t.Context(), Config{SQLite: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{path, path + "-wal", path + "-shm"} {
+			info, err := os.Stat(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if info.Mode() != 0o600 {
+				t.Errorf("%s has mode %v", filepath.Base(name), info.Mode())
+			}
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{path, path + "-wal", path + "-shm"} { // as a crash leaves them
+			if f, err := os.OpenFile(name, os.O_CREATE|os.O_RDONLY, 0o600); err == nil {
+				_ = f.Close()
+			}
+			if err := os.Chmod(name, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }

@@ -95,7 +95,9 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	case c.SQLite != "" && c.Postgres != "":
 		return nil, errors.New("open store: both a SQLite file and a PostgreSQL database are named")
 	case c.SQLite != "":
-		err = db.openSQLite(ctx, c)
+		if err = closeDatabase(c.SQLite); err == nil {
+			err = db.openSQLite(ctx, c)
+		}
 	case c.Postgres != "":
 		err = db.openPostgres(ctx, c)
 	default:

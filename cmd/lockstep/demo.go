@@ -95,7 +95,7 @@ func (p demoPlace) config() (n server.Config, err error) {
 		Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 	}
 	if p.kept {
-		n.Key, _, err = server.Key(filepath.Join(p.dir, "key"), n.SQLite)
+		n.Key, _, err = server.Key(filepath.Join(p.dir, "key"), n.SQLite, slog.Default())
 	}
 	return n, err
 }

@@ -14,7 +14,7 @@ import (
 func (c *cli) config(folder string) (server.Config, error) {
 	n := server.Config{Log: c.log, Files: c.Files, Version: version()}
 	if n.Files == "" {
-		n.Files = filepath.Join(folder, "files")
+		n.Files = server.Files(folder)
 	}
 	for _, text := range c.AllowNetwork {
 		p, err := netip.ParsePrefix(strings.TrimSpace(text))
@@ -45,7 +45,7 @@ func (c *cli) database(folder string, n *server.Config) error {
 // key sets the key that seals secrets. Without one that was named, it is kept in the configuration folder, away from the data.
 func (c *cli) key(n *server.Config) (err error) {
 	if c.KeyFile != "" {
-		n.Key, err = server.LoadKey(c.KeyFile)
+		n.Key, err = server.LoadKey(c.KeyFile, c.log)
 		return err
 	}
 	path, err := c.keyPath()
@@ -53,7 +53,7 @@ func (c *cli) key(n *server.Config) (err error) {
 		return err
 	}
 	made := false
-	if n.Key, made, err = server.Key(path, n.SQLite); made && err == nil {
+	if n.Key, made, err = server.Key(path, n.SQLite, c.log); made && err == nil {
 		c.say("Made a key that seals secrets: %s. Keep a copy of it apart from the data.", path)
 	}
 	return err

@@ -75,7 +75,7 @@ func (c *cli) local() (*reached, error) {
 		return nil, err
 	}
 	for began := time.Now(); ; {
-		lock, err := server.Lock(folder)
+		lock, err := server.Lock(folder, c.log)
 		if err == nil {
 			return c.inside(folder, lock)
 		}

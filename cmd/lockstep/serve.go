@@ -116,7 +116,7 @@ func (c *cli) lockFolder() (folder string, lock *os.File, err error) {
 	if folder, err = c.dataFolder(); err != nil {
 		return "", nil, err
 	}
-	lock, err = server.Lock(folder)
+	lock, err = server.Lock(folder, c.log)
 	return folder, lock, err
 }
 
