@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 
@@ -28,7 +27,7 @@ import (
 type connector struct {
 	template    func() []byte // an api.Template as JSON
 	inbound     bool
-	open        func(*systems, provision.Job) (opened, error)
+	open        func(*systems, context.Context, provision.Job) (opened, error)
 	destination func(settings map[string]string) string // where its secrets go
 	names       func(settings map[string]string) string // which system it is
 }
@@ -66,7 +65,7 @@ func gallery() ([]operate.Template, error) {
 type systems struct {
 	store  provision.Store
 	mirror mirror.SourceStore
-	files  *os.Root
+	files  *folders
 	dialer *web.Dialer
 	log    *slog.Logger
 
@@ -92,8 +91,8 @@ type system interface {
 }
 
 // Source implements provision.Connect: the engine reads a source as it was last seen.
-func (s *systems) Source(_ context.Context, j provision.Job) (connection.Source, error) {
-	o, err := s.get(j)
+func (s *systems) Source(ctx context.Context, j provision.Job) (connection.Source, error) {
+	o, err := s.get(ctx, j)
 	if err != nil {
 		return nil, err
 	}
@@ -105,8 +104,8 @@ func (s *systems) Source(_ context.Context, j provision.Job) (connection.Source,
 }
 
 // Target implements provision.Connect.
-func (s *systems) Target(_ context.Context, j provision.Job) (connection.Target, error) {
-	o, err := s.get(j)
+func (s *systems) Target(ctx context.Context, j provision.Job) (connection.Target, error) {
+	o, err := s.get(ctx, j)
 	return o.target, err
 }
 
@@ -116,7 +115,7 @@ func (s *systems) read(ctx context.Context, id mirror.ID) (mirror.System, error)
 	if err != nil {
 		return mirror.System{}, err
 	}
-	o, err := s.get(j)
+	o, err := s.get(ctx, j)
 	return mirror.System{Reader: o.reader, Getter: o.getter, Types: wanted(j, o)}, err
 }
 
@@ -150,7 +149,7 @@ func wanted(j provision.Job, o opened) []mirror.Wanted {
 	return all
 }
 
-func (s *systems) get(j provision.Job) (opened, error) {
+func (s *systems) get(ctx context.Context, j provision.Job) (opened, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if o, ok := s.open[j.ID]; ok && o.config == j.Config {
@@ -160,7 +159,7 @@ func (s *systems) get(j provision.Job) (opened, error) {
 	if !ok || (j.Direction == provision.Inbound) != c.inbound {
 		return opened{}, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: fmt.Sprintf("There is no connector %q for an %s job.", j.Connection.Kind, j.Direction)}
 	}
-	o, err := c.open(s, j)
+	o, err := c.open(s, ctx, j)
 	if err != nil {
 		return opened{}, err
 	}
@@ -201,11 +200,12 @@ func (s *systems) http() *http.Client {
 	return web.NewClient(web.ClientConfig{Dialer: s.dialer})
 }
 
-func (s *systems) csvfile(j provision.Job) (opened, error) {
-	if s.files == nil {
-		return opened{}, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "This server has no folder for file sources."}
+func (s *systems) csvfile(ctx context.Context, j provision.Job) (opened, error) {
+	folder, err := s.files.of(ctx, j.Tenant)
+	if err != nil {
+		return opened{}, err
 	}
-	c, err := csvfile.ParseConfig(s.files, j.Connection.Settings)
+	c, err := csvfile.ParseConfig(folder, j.Connection.Settings)
 	if err != nil {
 		return opened{}, err
 	}
@@ -213,7 +213,7 @@ func (s *systems) csvfile(j provision.Job) (opened, error) {
 	return opened{system: r, reader: r, getter: r, watcher: r}, nil
 }
 
-func (s *systems) ldap(j provision.Job) (opened, error) {
+func (s *systems) ldap(_ context.Context, j provision.Job) (opened, error) {
 	c, err := ldap.ParseConfig(j.Connection.Settings)
 	if err != nil {
 		return opened{}, err
@@ -226,7 +226,7 @@ func (s *systems) ldap(j provision.Job) (opened, error) {
 	return opened{system: r, reader: r, getter: r, watcher: r}, err
 }
 
-func (s *systems) scimapp(j provision.Job) (opened, error) {
+func (s *systems) scimapp(_ context.Context, j provision.Job) (opened, error) {
 	c, err := scimapp.ParseConfig(j.Connection.Settings)
 	if err != nil {
 		return opened{}, err
@@ -240,7 +240,7 @@ func (s *systems) scimapp(j provision.Job) (opened, error) {
 	return opened{system: t, target: t, reader: reads, getter: reads}, nil
 }
 
-func (s *systems) webex(j provision.Job) (opened, error) {
+func (s *systems) webex(_ context.Context, j provision.Job) (opened, error) {
 	c, err := webex.ParseConfig(j.Connection.Settings)
 	if err != nil {
 		return opened{}, err

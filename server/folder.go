@@ -16,14 +16,18 @@ import (
 const (
 	databaseName = "lockstep.db" // and the names that SQLite makes of it
 	lockName     = "lock"
-	filesName    = "files" // of file sources, unless the operator names another folder
+	filesName    = "files"   // of the default tenant's file sources, unless the operator names another folder
+	tenantsName  = "tenants" // the same of all others
 )
 
 // Database is the file of the database in a data folder.
 func Database(folder string) string { return filepath.Join(folder, databaseName) }
 
-// Files is the folder of file sources in a data folder.
+// Files is the folder of the default tenant's file sources in a data folder.
 func Files(folder string) string { return filepath.Join(folder, filesName) }
+
+// Tenants is the folder in a data folder that has one for each other tenant's file sources.
+func Tenants(folder string) string { return filepath.Join(folder, tenantsName) }
 
 // Lock takes a data folder, which it makes when it is not there, for this process for as long as the file is open. A folder that is
 // open to others is closed or refused. The code of the error is busy when another process has it.

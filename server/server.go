@@ -18,7 +18,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,7 +43,9 @@ type Config struct {
 	SQLite   string // path of the database file
 	Postgres string // or a connection string
 	Key      store.Key
-	Files    string                                                               // folder that file sources may read
+	Files    string                                                               // folder that the default tenant's file sources may read
+	Tenants  string                                                               // folder with one for each other tenant, named like it
+	Private  []string                                                             // files and folders that no file source may reach, beside the database
 	Allow    []netip.Prefix                                                       // private networks that connectors may reach
 	Connect  func(ctx context.Context, network, address string) (net.Conn, error) // in place of the network, see web.Dialer
 	Local    string                                                               // token that may do everything; "" is none
@@ -63,7 +65,7 @@ type Server struct {
 	systems *systems
 	reads   *mirror.Runner
 	queue   *queue.Queue
-	files   *os.Root
+	files   *folders
 	api     *api.Server
 
 	operator *operate.Operator
@@ -89,8 +91,8 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	if err := firstTenant(ctx, n.db); err != nil {
 		return nil, err
 	}
-	if n.files, err = openFolder(c.Files); err != nil {
-		return nil, fmt.Errorf("open the folder of file sources: %w", err)
+	if n.files, err = openFolders(c.Files, c.Tenants, slices.Concat(c.Private, []string{c.SQLite}), n.db.Tenant); err != nil {
+		return nil, fmt.Errorf("open the folders of file sources: %w", err)
 	}
 	jobs := n.db.Provision()
 	n.systems = &systems{store: jobs, mirror: n.db.Mirrors(), files: n.files, dialer: &web.Dialer{Allow: c.Allow, Connect: c.Connect}, log: c.Log}
@@ -131,17 +133,6 @@ func firstTenant(ctx context.Context, db *store.DB) error {
 		return nil // another node was faster
 	}
 	return err
-}
-
-// openFolder opens a folder, which it makes when it is not there. "" is none.
-func openFolder(path string) (*os.Root, error) {
-	if path == "" {
-		return nil, nil
-	}
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, err
-	}
-	return os.OpenRoot(path)
 }
 
 func newQueue(n *Server, jobs provision.Store) (*queue.Queue, error) {
@@ -241,9 +232,7 @@ func (n *Server) Close() error {
 			errs = append(errs, err)
 		}
 	}
-	if n.files != nil {
-		errs = append(errs, n.files.Close())
-	}
+	errs = append(errs, n.files.close())
 	if n.db != nil {
 		errs = append(errs, n.db.Close())
 	}

@@ -95,7 +95,7 @@ func (n *Server) watchJob(ctx context.Context, j provision.Job) {
 // watchOnce watches until the source gives up. What happened before it began to look concerns only a source that was read
 // before: an administrator starts the first read.
 func (n *Server) watchOnce(ctx context.Context, j provision.Job) error {
-	o, err := n.systems.get(j)
+	o, err := n.systems.get(ctx, j)
 	if err != nil {
 		return err
 	}

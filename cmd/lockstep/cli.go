@@ -38,7 +38,8 @@ type hosting struct {
 	Data         string   `placeholder:"DIR" env-also:"1" help:"Data folder ($$LOCKSTEP_DATA)."`
 	Store        string   `placeholder:"URL" env-also:"1" help:"postgres://… instead of SQLite in the data folder ($$LOCKSTEP_STORE)."`
 	KeyFile      string   `placeholder:"FILE" env-also:"1" help:"Key that seals secrets; made in the configuration folder when absent ($$LOCKSTEP_KEY_FILE)."`
-	Files        string   `placeholder:"DIR" env-also:"1" help:"Folder that file sources may read; the data folder's files when absent ($$LOCKSTEP_FILES)."`
+	Files        string   `placeholder:"DIR" env-also:"1" help:"Folder that the default tenant's file sources may read; the data folder's files when absent ($$LOCKSTEP_FILES)."`
+	TenantFiles  string   `placeholder:"DIR" env-also:"1" help:"Folder with one for each other tenant's file sources, named like it; the data folder's tenants when absent ($$LOCKSTEP_TENANT_FILES)."`
 	AllowNetwork []string `placeholder:"CIDR" sep:"," env-also:"1" help:"Private networks that connectors may reach, such as 10.0.0.0/8 ($$LOCKSTEP_ALLOW_NETWORK)."`
 }
 

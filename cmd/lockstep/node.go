@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -12,9 +13,8 @@ import (
 
 // config returns the configuration of a server of this command. The caller sees to the lock of the data folder.
 func (c *cli) config(folder string) (server.Config, error) {
-	n := server.Config{Log: c.log, Files: c.Files, Version: version()}
-	if n.Files == "" {
-		n.Files = server.Files(folder)
+	n := server.Config{
+		Log: c.log, Private: []string{folder}, Version: version(), Files: cmp.Or(c.Files, server.Files(folder)), Tenants: cmp.Or(c.TenantFiles, server.Tenants(folder)),
 	}
 	for _, text := range c.AllowNetwork {
 		p, err := netip.ParsePrefix(strings.TrimSpace(text))
@@ -45,6 +45,7 @@ func (c *cli) database(folder string, n *server.Config) error {
 // key sets the key that seals secrets. Without one that was named, it is kept in the configuration folder, away from the data.
 func (c *cli) key(n *server.Config) (err error) {
 	if c.KeyFile != "" {
+		n.Private = append(n.Private, c.KeyFile)
 		n.Key, err = server.LoadKey(c.KeyFile, c.log)
 		return err
 	}
@@ -52,6 +53,7 @@ func (c *cli) key(n *server.Config) (err error) {
 	if err != nil {
 		return err
 	}
+	n.Private = append(n.Private, path)
 	made := false
 	if n.Key, made, err = server.Key(path, n.SQLite, c.log); made && err == nil {
 		c.say("Made a key that seals secrets: %s. Keep a copy of it apart from the data.", path)
