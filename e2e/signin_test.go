@@ -3,8 +3,12 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -144,6 +148,8 @@ func TestWebexSDK(t *testing.T) {
 type webexServer struct {
 	Address      string `json:"address"`
 	Organisation string `json:"organisation"`
+	Token        string `json:"token"`
+	Control      string `json:"control_token"`
 	CA           string `json:"ca"`
 }
 
@@ -201,5 +207,82 @@ func TestSignInWalk(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("it did\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// hubSeed is an organisation with people in every state that Control Hub shows.
+const hubSeed = `{"organisations": [{
+	"name": "Acme", "domains": ["acme.example", "acme.test"], "claimed": ["acme.example"], "asked": {"acme.new": "4f1c0a"}, "life": {"pending": true},
+	"licences": [{"product": "contact-center-premium", "total": 10, "subscription": "Sub100002"}, {"product": "free-messaging"}],
+	"people": [
+		{"resource": {"userName": "admin@acme.example", "displayName": "Ada Example", "active": true, "roles": [{"value": "id_full_admin", "type": "cirole"}]}},
+		{"resource": {"userName": "agent@acme.example", "displayName": "Grace Example", "active": true}, "licences": ["Contact Center Premium Agent"]},
+		{"resource": {"userName": "person@acme.example", "displayName": "Alan Example", "active": true}},
+		{"resource": {"userName": "leaver@acme.example", "displayName": "Lea Leaver", "active": false}},
+		{"resource": {"userName": "joiner@elsewhere.example", "displayName": "Jo Joiner", "active": true}}
+	],
+	"groups": [
+		{"resource": {"displayName": "Engineering"}, "members": ["admin@acme.example", "agent@acme.example"]},
+		{"resource": {"displayName": "Sales"}, "members": ["person@acme.example"], "local": true}
+	]}]}`
+
+// TestHubWalk drives a browser through Control Hub's pages, where instructions send an administrator for the organisation's id, its
+// domains, people and groups. With SCREENSHOTS it leaves a picture of each page.
+func TestHubWalk(t *testing.T) {
+	t.Parallel()
+	chromium := parts.Need(t, "chromium")
+	dir := t.TempDir()
+	seed := filepath.Join(dir, "seed.json")
+	if err := os.WriteFile(seed, []byte(hubSeed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := startWebex(t, "--tls", filepath.Join(dir, "ca"), "--seed", seed)
+	client := server.trusting(t)
+	server.post(t, client, "/control/orgs/"+server.Organisation+"/clients", server.Control,
+		`{"type": "integration", "name": "Provisioner", "redirectUrls": ["https://app.example/cb"], "scopes": ["identity:people_rw", "identity:people_read"]}`)
+	server.post(t, client, "/identity/scim/"+server.Organisation+"/v2/Bulk", server.Token,
+		`{"failOnErrors": 1, "operations": [{"method": "POST", "path": "/Users", "bulkId": "1", "data": {"userName": "bulk@acme.test", "displayName": "Bo Bulk", "active": true}}]}`)
+	got := foreign(t, "hub.js", "BASE="+server.Address, "NODE_EXTRA_CA_CERTS="+server.CA, "CHROMIUM="+chromium, "SCREENSHOTS="+os.Getenv("SCREENSHOTS"),
+		"ROOT="+fmt.Sprint(os.Getuid() == 0), "ORGANISATION="+server.Organisation, "TOKEN="+server.Token, "PENDING=acme.new")
+	want := []string{
+		"whoever opens the address comes to Control Hub", "copy the organisation ID and the addresses", "domains: verified, claimed, pending with the text for DNS",
+		"licences and their use", "people: status, roles, licences, search", "groups, and where they come from", "registered applications",
+		"the last calls, without secrets", "faults: add, meet, take away", "nobody else sees it", "sign out",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("it did\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// trusting returns a client that trusts the server's certificate and nothing else.
+func (s webexServer) trusting(t *testing.T) *http.Client {
+	t.Helper()
+	pem, err := os.ReadFile(s.CA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(pem)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport, Timeout: patience}
+}
+
+// post sends JSON with a token; it must be taken.
+func (s webexServer) post(t *testing.T, client *http.Client, path, token, body string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.Address+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Content-Type", "application/json")
+	res, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if text, _ := io.ReadAll(res.Body); res.StatusCode >= 300 { // what there is of it explains the status
+		t.Fatalf("POST %s answers %d: %s", path, res.StatusCode, text)
 	}
 }

@@ -147,6 +147,7 @@ func (u *Universe) Handler() http.Handler {
 	mux.Handle("/", faces)
 	u.mountSignIn(mux, faces)
 	(&hub.Hub{Universe: u.Universe, Broker: u.broker, Calls: u.Calls, Base: u.baseURL}).Mount(mux)
+	mux.Handle("GET /{$}", http.RedirectHandler("/hub", http.StatusSeeOther)) // whoever opens the address in a browser
 	if u.config.Control != "" {
 		mux.Handle("/control/", u.control())
 	}

@@ -1,7 +1,6 @@
 package apps
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -126,7 +125,8 @@ func (c *Console) frame(v visit, title string) page.Frame {
 	f := page.Frame{Title: title, Place: "Webex for Developers", Who: v.Person.Login, Leave: "/apps/signout"}
 	f.Nav = []page.Link{{Text: "My apps", URL: "/apps", Current: v.r.URL.Path == "/apps"}}
 	if isAdmin(v.Person) {
-		f.Nav = append(f.Nav, page.Link{Text: "Service apps", URL: "/apps/authorize", Current: v.r.URL.Path == "/apps/authorize"})
+		f.Nav = append(f.Nav, page.Link{Text: "Service apps", URL: "/apps/authorize", Current: v.r.URL.Path == "/apps/authorize"},
+			page.Link{Text: "Control Hub", URL: "/hub"})
 	}
 	return f
 }
@@ -179,19 +179,6 @@ func (c *Console) show(v visit) *secret {
 	}
 	delete(c.shown, key)
 	return &s
-}
-
-// kindName reads a kind.
-func kindName(k oauth.ClientKind) string {
-	switch k {
-	case oauth.Integration:
-		return "Integration"
-	case oauth.ServiceApp:
-		return "Service app"
-	case oauth.ContactCentre:
-		return "Contact centre client"
-	}
-	return cmp.Or(string(k), "Application")
 }
 
 // lines reads what somebody typed one to a line.

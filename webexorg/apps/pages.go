@@ -29,7 +29,7 @@ func (c *Console) home(v visit) error {
 	}
 	var rows []row
 	for _, client := range c.list(v.Person) {
-		rows = append(rows, row{Client: client, KindName: kindName(client.Kind)})
+		rows = append(rows, row{Client: client, KindName: client.Kind.Name()})
 	}
 	return page.Write(v.w, http.StatusOK, c.book, c.frame(v, "My apps"), "home", struct {
 		CSRF   string
@@ -95,7 +95,7 @@ type form struct {
 
 func newForm(v visit, client oauth.Client, action, trouble string) form {
 	f := form{
-		CSRF: v.CSRF, Action: action, Trouble: trouble, New: client.ID == "", Kind: client.Kind, KindName: kindName(client.Kind), Client: client,
+		CSRF: v.CSRF, Action: action, Trouble: trouble, New: client.ID == "", Kind: client.Kind, KindName: client.Kind.Name(), Client: client,
 		Redirects: strings.Join(client.Redirects, "\n"),
 	}
 	f.Groups = groupsOf(client)
@@ -272,7 +272,7 @@ func (c *Console) controlHub(v visit) error {
 	}
 	var rows []row
 	for _, client := range c.Broker.ServiceApps() {
-		rows = append(rows, row{client, kindName(client.Kind), c.Broker.AllowedFor(client.ID, v.Person.Org)})
+		rows = append(rows, row{client, client.Kind.Name(), c.Broker.AllowedFor(client.ID, v.Person.Org)})
 	}
 	return page.Write(v.w, http.StatusOK, c.book, c.frame(v, "Service apps"), "service", struct {
 		CSRF string

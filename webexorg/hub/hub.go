@@ -1,5 +1,5 @@
 // Package hub is what Control Hub is to administrators of a Webex organisation that runs offline: the organisation's id to copy,
-// addresses for provisioning, domains, people with status and licences, groups, the last calls that programs have made, and the
+// addresses for provisioning, domains, people with status and licences, groups, registered applications, the last calls that programs have made, and the
 // faults that the organisation has been asked for.
 //
 // It shows what the state has and changes nothing but faults. Whoever is signed in as an administrator sees their own organisation.
@@ -48,14 +48,14 @@ type visit struct {
 // tabs are the pages, in the order of the navigation.
 var tabs = []page.Link{
 	{Text: "Overview", URL: "/hub"}, {Text: "People", URL: "/hub/people"}, {Text: "Groups", URL: "/hub/groups"},
-	{Text: "Calls", URL: "/hub/calls"}, {Text: "Faults", URL: "/hub/faults"},
+	{Text: "Apps", URL: "/hub/apps"}, {Text: "Calls", URL: "/hub/calls"}, {Text: "Faults", URL: "/hub/faults"},
 }
 
 // Mount serves the pages on the mux, at /hub.
 func (h *Hub) Mount(mux *http.ServeMux) {
 	h.book = page.NewBook(pagesText)
 	for pattern, f := range map[string]func(visit) error{
-		"GET /hub": h.overview, "GET /hub/people": h.people, "GET /hub/groups": h.groups, "GET /hub/calls": h.calls, "GET /hub/faults": h.faults,
+		"GET /hub": h.overview, "GET /hub/people": h.people, "GET /hub/groups": h.groups, "GET /hub/apps": h.apps, "GET /hub/calls": h.calls, "GET /hub/faults": h.faults,
 		"POST /hub/faults": h.addFault, "POST /hub/faults/clear": h.clearFaults, "POST /hub/signout": h.leave,
 	} {
 		mux.HandleFunc(pattern, h.serve(f))
@@ -241,6 +241,25 @@ func (h *Hub) groups(v visit) error {
 	}
 	slices.SortStableFunc(rows, func(a, b groupRow) int { return strings.Compare(filter.Fold(a.Name), filter.Fold(b.Name)) })
 	return page.Write(v.w, http.StatusOK, h.book, h.frame(v, "Groups"), "groups", rows)
+}
+
+// appRow is a registered application in the list.
+type appRow struct {
+	ID, Name, Kind, Owner string
+	Scopes                []string
+	Allowed               bool // a service app that the organisation has authorised
+}
+
+func (h *Hub) apps(v visit) error {
+	var rows []appRow
+	for _, c := range h.Broker.Clients(v.org.ID()) {
+		one := appRow{ID: c.ID, Name: c.Name, Kind: c.Kind.Name(), Scopes: c.Scopes, Allowed: h.Broker.AllowedFor(c.ID, v.org.ID())}
+		if p, ok := v.org.Person(c.Owner); ok {
+			one.Owner = p.Object().Text("userName")
+		}
+		rows = append(rows, one)
+	}
+	return page.Write(v.w, http.StatusOK, h.book, h.frame(v, "Apps"), "apps", rows)
 }
 
 func (h *Hub) calls(v visit) error {

@@ -25,6 +25,19 @@ const (
 	FirstParty    ClientKind = "webex"          // Webex's own; nobody is asked for consent
 )
 
+// Name is how pages call a kind.
+func (k ClientKind) Name() string {
+	switch k {
+	case Integration:
+		return "Integration"
+	case ServiceApp:
+		return "Service app"
+	case ContactCentre:
+		return "Contact centre client"
+	}
+	return cmp.Or(string(k), "Application")
+}
+
 // SCIMClient is the client with which an administrator fetches the token for Entra ID. Its address stands in Microsoft's and
 // Cisco's instructions.
 const SCIMClient = "C4ca14fe00b0e51efb414ebd45aa88c1858c3bfb949b2405dba10b0ca4bc37402"
