@@ -15,16 +15,19 @@ import (
 	scimface "lockstep/webexorg/scim"
 )
 
-// faultTexts tells what an answer with each status says.
+// faultTexts tells what an answer with each status says; code is for OAuth 2.0.
 var faultTexts = map[FaultKind]struct {
 	status int
+	code   string
 	text   string
 }{
-	Fault423: {http.StatusLocked, "The resource is locked; try again later."},
-	Fault500: {http.StatusInternalServerError, "Something went wrong."},
-	Fault502: {http.StatusBadGateway, "The server received an invalid response from an upstream server."},
-	Fault503: {http.StatusServiceUnavailable, "The service is unavailable."},
-	Fault504: {http.StatusGatewayTimeout, "An upstream server did not answer in time."},
+	Fault423:     {http.StatusLocked, "temporarily_unavailable", "The resource is locked; try again later."},
+	Fault429:     {http.StatusTooManyRequests, "temporarily_unavailable", "Too many requests have been sent; try again later."},
+	Fault500:     {http.StatusInternalServerError, "server_error", "Something went wrong."},
+	FaultPartial: {http.StatusInternalServerError, "server_error", "Something went wrong."},
+	Fault502:     {http.StatusBadGateway, "server_error", "The server received an invalid response from an upstream server."},
+	Fault503:     {http.StatusServiceUnavailable, "temporarily_unavailable", "The service is unavailable."},
+	Fault504:     {http.StatusGatewayTimeout, "server_error", "An upstream server did not answer in time."},
 }
 
 // fail answers the request with the fault.
@@ -42,6 +45,18 @@ func (g *gateway) fail(f *Fault, w *counted, r *http.Request, c *call) {
 		}
 		say := faultTexts[f.Kind]
 		g.writeError(w, r, c, &scim.Error{Status: say.status, Detail: say.text})
+	case FaultHTML, FaultReset, FaultHang, FaultTruncate, FaultMalformed:
+		spoil(f.Kind, w, r, answer)
+	case FaultExpire:
+		g.expire(w, r, c)
+	case FaultPartial:
+		c.serve(w, r, true)
+	}
+}
+
+// spoil answers in a way that no program expects. The answer is what it would have been.
+func spoil(kind FaultKind, w *counted, r *http.Request, answer *scimface.Kept) {
+	switch kind {
 	case FaultHTML:
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = io.WriteString(w, "<!DOCTYPE html><title>Webex</title><p>We are back soon.</p>") // nobody to tell
@@ -53,10 +68,6 @@ func (g *gateway) fail(f *Fault, w *counted, r *http.Request, c *call) {
 		truncate(w, answer)
 	case FaultMalformed:
 		malformed(w, answer)
-	case FaultExpire:
-		g.expire(w, r, c)
-	case FaultPartial:
-		c.serve(w, r, true)
 	}
 }
 

@@ -3,8 +3,10 @@ package webexorg
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,6 +15,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"lockstep/scim"
+	"lockstep/webexorg/state"
 )
 
 // clock is a clock that a test moves.
@@ -94,6 +99,100 @@ func TestLateListing(t *testing.T) {
 	if n := count(`?filter=userName eq "late@example.com"`); n != int64(1) {
 		t.Errorf("after the time %v users are found", n)
 	}
+}
+
+// TestLateDeletion: who was deleted is still listed and found for a while, in SCIM and REST, and is gone by the id at once.
+func TestLateDeletion(t *testing.T) {
+	c := newClock()
+	p := newPeer(t, Config{Now: c.Now}, OrgConfig{})
+	ada, ben := p.user("ada@example.com"), p.user("ben@example.com")
+	group := p.group("Staff", ada, ben)
+	p.knobs(Knobs{LateDeletion: 9 * time.Second})
+	p.do(204, "DELETE", "/Users/"+ada, "")
+	p.do(204, "DELETE", "/Groups/"+group, "")
+	everything, err := p.org.IssueToken(Everything, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := p.with(everything)
+	rest.base = ""
+	check := func(when string, want int64) {
+		t.Helper()
+		for _, query := range []string{`/Users?filter=userName eq "ada@example.com"`, `/Users?filter=id eq "` + ada + `"`, `/Users?filter=displayName sw "Ada" or userName sw "ada"`, `/Groups?filter=displayName eq "Staff"`} {
+			if n := p.do(200, "GET", query, "").body.Get("totalResults"); n != want {
+				t.Errorf("%s %s finds %v", when, query, n)
+			}
+		}
+		if n := p.do(200, "GET", "/Users?sortBy=userName", "").body.Get("totalResults"); n != 1+want {
+			t.Errorf("%s %v users are listed", when, n)
+		}
+		if items, _ := rest.do(200, "GET", "/v1/people", "").body.Get("items").(scim.List); int64(len(items)) != 1+want {
+			t.Errorf("%s %d people are listed", when, len(items))
+		}
+		if groups, _ := rest.do(200, "GET", "/v1/groups", "").body.Get("groups").(scim.List); int64(len(groups)) != want {
+			t.Errorf("%s %d groups are listed", when, len(groups))
+		}
+		p.do(404, "GET", "/Users/"+ada, "")
+		p.do(404, "PATCH", "/Users/"+ada, `{"Operations":[{"op":"replace","path":"title","value":"x"}]}`)
+		p.do(404, "GET", "/Groups/"+group, "")
+	}
+	check("at once", 1)
+	c.move(8 * time.Second)
+	check("later", 1)
+	c.move(2 * time.Second)
+	check("after the time", 0)
+	if users, groups := p.org.Size(); users != 1 || groups != 0 {
+		t.Errorf("there are %d users and %d groups", users, groups)
+	}
+}
+
+func memberIDs(t *testing.T, members scim.List) []string {
+	t.Helper()
+	ids, err := state.MemberIDs(members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
+
+// TestLateMembers: reads show memberships as they were, the answer to the change shows what it did, and a change that follows stands
+// on what is true.
+func TestLateMembers(t *testing.T) {
+	c := newClock()
+	p := newPeer(t, Config{Now: c.Now}, OrgConfig{})
+	ada, ben, cy := p.user("ada@example.com"), p.user("ben@example.com"), p.user("cy@example.com")
+	group := p.group("Staff", ada, ben)
+	p.knobs(Knobs{LateMembers: 25 * time.Second})
+	answer := p.do(200, "PATCH", "/Groups/"+group, `{"Operations":[{"op":"add","path":"members","value":[{"value":"`+cy+`"}]},{"op":"remove","path":"members[value eq \"`+ada+`\"]"}]}`)
+	if members, _ := answer.body.Get("members").(scim.List); !slices.Equal(memberIDs(t, members), []string{ben, cy}) {
+		t.Errorf("the change answers %s", answer.text)
+	}
+	c.move(20 * time.Second)
+	p.do(204, "DELETE", "/Users/"+ben, "")
+	groupsOf := func(id string) any {
+		groups, _ := p.do(200, "GET", "/Users/"+id+"?attributes=groups", "").body.Get("groups").(scim.List)
+		return len(groups)
+	}
+	check := func(when string, adas, cys int, want ...string) {
+		t.Helper()
+		if got := p.memberIDsOf(group); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s the members are %v, want %v", when, got, want)
+		}
+		if n := p.do(200, "GET", "/Groups/"+group+"/Members", "").body.Get("totalResults"); n != int64(len(want)) {
+			t.Errorf("%s a page of members counts %v", when, n)
+		}
+		listed, _ := p.do(200, "GET", "/Groups?includeMembers=true", "").body.Get("Resources").(scim.List)
+		one, _ := listed[0].(scim.Object)
+		members, _ := one.Get("members").(scim.List)
+		if a, c := groupsOf(ada), groupsOf(cy); a != adas || c != cys || len(members) != len(want) {
+			t.Errorf("%s Ada is in %v groups, Cy in %v, the list has %d members", when, a, c, len(members))
+		}
+	}
+	check("at once", 1, 0, ada, ben)
+	c.move(10 * time.Second)
+	check("after the first change is seen", 0, 1, ben, cy)
+	c.move(20 * time.Second)
+	check("after both", 0, 1, cy)
 }
 
 func TestDuplicates(t *testing.T) {
@@ -217,7 +316,7 @@ func TestFaultsCount(t *testing.T) {
 
 func TestKnobsJSON(t *testing.T) {
 	want := Knobs{
-		Latency: 20 * time.Millisecond, Jitter: time.Millisecond, Rate: 20, LateListing: 5 * time.Second,
+		Latency: 20 * time.Millisecond, Jitter: time.Millisecond, Rate: 20, LateListing: 5 * time.Second, LateDeletion: 9 * time.Second, LateMembers: 25 * time.Second,
 		Faults: []Fault{{Kind: FaultReset, Every: 7, After: true}},
 	}
 	text, err := json.Marshal(want)

@@ -93,7 +93,7 @@ func New(c Config) (*Universe, error) {
 	if c.Inspect > 0 {
 		u.inspector = &web.Inspector{Keep: c.Inspect}
 	}
-	broker := oauth.Config{People: people{u}, BaseURL: c.BaseURL, Now: c.Now, Noted: u.noted}
+	broker := oauth.Config{People: people{u}, BaseURL: c.BaseURL, Now: c.Now, Noted: u.noted, Before: u.beforeSignIn}
 	if c.Journal != "" {
 		broker.Journal = foreign{u}
 	}

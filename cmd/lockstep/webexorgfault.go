@@ -23,7 +23,7 @@ type webexorgAt struct {
 
 type webexorgFaultCmd struct {
 	Add   webexorgFaultAddCmd   `cmd:"" help:"Make some calls fail."`
-	Set   webexorgFaultSetCmd   `cmd:"" help:"Turn a knob: latency=20ms jitter=5ms page_latency=1s rate=10 late_listing=9s count_lag=15s present=1000 duplicates=true."`
+	Set   webexorgFaultSetCmd   `cmd:"" help:"Turn a knob: latency=20ms jitter=5ms page_latency=1s rate=10 late_listing=9s late_deletion=9s late_members=25s count_lag=15s present=1000 duplicates=true."`
 	List  webexorgFaultListCmd  `cmd:"" help:"Show what goes wrong."`
 	Clear webexorgFaultClearCmd `cmd:"" help:"Behave well again."`
 }
@@ -137,6 +137,8 @@ func writeKnobs(out io.Writer, k webexorg.Knobs) {
 	row("page_latency", k.PageLatency > 0, k.PageLatency)
 	row("rate", k.Rate > 0, k.Rate)
 	row("late_listing", k.LateListing > 0, k.LateListing)
+	row("late_deletion", k.LateDeletion > 0, k.LateDeletion)
+	row("late_members", k.LateMembers > 0, k.LateMembers)
 	row("count_lag", k.CountLag > 0, k.CountLag)
 	row("present", k.Present > 0, k.Present)
 	row("duplicates", k.Duplicates, k.Duplicates)

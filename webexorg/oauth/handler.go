@@ -3,6 +3,7 @@ package oauth
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"lockstep"
 
@@ -30,8 +31,10 @@ const maxBody = 64 << 10
 func (s *Server) Mount(mux *http.ServeMux) {
 	page.Mount(mux)
 	for _, region := range regions() {
-		forPages := func(pattern string, h handler) { s.mount(mux, pattern, region, h, s.writePage) }
-		forPrograms := func(pattern string, h handler) { s.mount(mux, pattern, region, h, WriteProblem) }
+		forPages := func(pattern string, h handler) {
+			s.mount(mux, pattern, region, route{h, s.writePage, true, strings.HasSuffix(pattern, "/authorize")})
+		}
+		forPrograms := func(pattern string, h handler) { s.mount(mux, pattern, region, route{h, WriteProblem, false, true}) }
 		s.mountPages(forPages)
 		s.mountOAuth(forPrograms)
 		s.mountWebex(forPrograms)
@@ -79,22 +82,33 @@ func (s *Server) mountWebex(handle func(string, handler)) {
 	handle("POST /v1/applications/{id}/token", s.applicationToken)
 }
 
+// route is how the requests of a pattern are answered.
+type route struct {
+	handle handler
+	fail   func(http.ResponseWriter, *http.Request, error)
+	page   bool // a browser sees the answer
+	gated  bool // Config.Before sees it first
+}
+
 // mount serves one pattern at one region.
-func (s *Server) mount(mux *http.ServeMux, pattern string, region Region, h handler, fail func(http.ResponseWriter, *http.Request, error)) {
-	method, path := "", pattern
-	for i := range pattern {
-		if pattern[i] == ' ' {
-			method, path = pattern[:i], pattern[i+1:]
-			break
-		}
-	}
+func (s *Server) mount(mux *http.ServeMux, pattern string, region Region, to route) {
+	method, path, _ := strings.Cut(pattern, " ")
 	mux.HandleFunc(method+" "+region.prefix()+path, func(w http.ResponseWriter, r *http.Request) {
 		r.Header.Set(trackingHeader, trackingID(r))
 		w.Header()[trackingHeader] = r.Header[trackingHeader]
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		if err := h(w, r, s.doorOf(r, region)); err != nil {
-			fail(w, r, err)
+		answer := func(w http.ResponseWriter, r *http.Request) {
+			if err := to.handle(w, r, s.doorOf(r, region)); err != nil {
+				to.fail(w, r, err)
+			}
 		}
+		if s.config.Before == nil || !to.gated {
+			answer(w, r)
+			return
+		}
+		c := s.callOf(r)
+		c.Path, c.Page, c.Answer = path, to.page, answer
+		s.config.Before(w, r, c)
 	})
 }
 

@@ -23,6 +23,9 @@ type Config struct {
 	Now func() time.Time
 	// Noted is told of every sign-in and sign-out. Nil is nobody. It is called without any lock held.
 	Noted func(SignIn)
+	// Before sees what programs send, and requests for authorisation, and answers them by Call.Answer or otherwise. Nil lets the
+	// broker answer.
+	Before func(http.ResponseWriter, *http.Request, Call)
 }
 
 // SignIn says that somebody signed in with a browser, was refused, or signed out.

@@ -35,7 +35,7 @@ func (b *Access) Get(_ context.Context, ref scim.Ref, want *scim.Projection) (sc
 	if r == nil {
 		return scim.Resource{}, notFound(kindNamed(ref.Type), ref.ID)
 	}
-	return b.resource(r, want, true), nil
+	return b.resource(r, r.seen(), want, true), nil
 }
 
 var (
@@ -43,15 +43,15 @@ var (
 	groupsPath  = filter.Path{Attr: "groups"}
 )
 
-// resource returns the record as it is sent. The lock must be held. members says whether a group comes with members unless
-// the client excludes them.
-func (b *Access) resource(r *record, want *scim.Projection, members bool) scim.Resource {
+// resource returns the record as it is sent, with its links. The lock must be held. members says whether a group comes with
+// members unless the client excludes them.
+func (b *Access) resource(r *record, to links, want *scim.Projection, members bool) scim.Resource {
 	doc := r.doc
 	switch {
-	case r.kind == groupKind && members && len(r.members) > 0 && want.Wants(groupType(), membersPath):
-		doc = appendReferences(doc, "members", r.members, MaxMembers)
-	case r.kind == userKind && len(r.groups) > 0 && (b.Groups || named(want, groupsPath)):
-		doc = appendReferences(doc, "groups", r.groups, len(r.groups))
+	case r.kind == groupKind && members && len(to.members) > 0 && want.Wants(groupType(), membersPath):
+		doc = appendReferences(doc, "members", to.members, MaxMembers)
+	case r.kind == userKind && len(to.groups) > 0 && (b.Groups || named(want, groupsPath)):
+		doc = appendReferences(doc, "groups", to.groups, len(to.groups))
 	}
 	if r.kind == userKind && len(r.account.Licences) > 0 {
 		doc = r.withLicences(doc)
@@ -129,7 +129,7 @@ func (b *Access) commit(c change) (scim.Resource, error) {
 	}
 	b.u.mu.RLock()
 	defer b.u.mu.RUnlock()
-	return b.resource(v.record, nil, true), nil
+	return b.resource(v.record, links{v.record.members, v.record.groups}, nil, true), nil
 }
 
 // Replace replaces everything but id and meta.created; attributes that are missing are wiped.

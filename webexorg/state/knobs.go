@@ -29,6 +29,11 @@ type Knobs struct {
 	Rate float64
 	// LateListing is how long a created object stays out of lists and filters. It can be read by its id at once.
 	LateListing time.Duration
+	// LateDeletion is how long a deleted object stays in lists and filters. By its id it is gone at once.
+	LateDeletion time.Duration
+	// LateMembers is how long answers to reads show the members of a group, and the groups of a user, as they were before a change
+	// (up to 25 s were measured).
+	LateMembers time.Duration
 	// CountLag is how long a seat that was given back still counts as taken (9 to 15 s were measured).
 	CountLag time.Duration
 	// Duplicates allows users and groups to have names that others have already, which Webex does not: a test of clients that
@@ -83,22 +88,24 @@ const maxPresent = 2_000_000
 
 // knobsJSON is the form of Knobs on the wire.
 type knobsJSON struct {
-	Latency     string  `json:"latency"`
-	Jitter      string  `json:"jitter"`
-	PageLatency string  `json:"page_latency"`
-	Present     int     `json:"present"`
-	Rate        float64 `json:"rate"`
-	LateListing string  `json:"late_listing"`
-	CountLag    string  `json:"count_lag"`
-	Duplicates  bool    `json:"duplicates"`
-	Faults      []Fault `json:"faults"`
+	Latency      string  `json:"latency"`
+	Jitter       string  `json:"jitter"`
+	PageLatency  string  `json:"page_latency"`
+	Present      int     `json:"present"`
+	Rate         float64 `json:"rate"`
+	LateListing  string  `json:"late_listing"`
+	LateDeletion string  `json:"late_deletion"`
+	LateMembers  string  `json:"late_members"`
+	CountLag     string  `json:"count_lag"`
+	Duplicates   bool    `json:"duplicates"`
+	Faults       []Fault `json:"faults"`
 }
 
 // MarshalJSON writes times as texts.
 func (k Knobs) MarshalJSON() ([]byte, error) {
 	return json.Marshal(knobsJSON{
 		Latency: k.Latency.String(), Jitter: k.Jitter.String(), PageLatency: k.PageLatency.String(), Present: k.Present, Rate: k.Rate,
-		LateListing: k.LateListing.String(), CountLag: k.CountLag.String(), Duplicates: k.Duplicates, Faults: k.Faults,
+		LateListing: k.LateListing.String(), LateDeletion: k.LateDeletion.String(), LateMembers: k.LateMembers.String(), CountLag: k.CountLag.String(), Duplicates: k.Duplicates, Faults: k.Faults,
 	})
 }
 
@@ -126,14 +133,16 @@ func (k *Knobs) UnmarshalJSON(text []byte) error {
 		set(&k.Jitter, "jitter", in.Jitter),
 		set(&k.PageLatency, "page_latency", in.PageLatency),
 		set(&k.LateListing, "late_listing", in.LateListing),
+		set(&k.LateDeletion, "late_deletion", in.LateDeletion),
+		set(&k.LateMembers, "late_members", in.LateMembers),
 		set(&k.CountLag, "count_lag", in.CountLag))
 }
 
 // Check refuses knobs that cannot be.
 func (k Knobs) Check() error {
-	shortest := min(k.Latency, k.Jitter, k.PageLatency, k.LateListing, k.CountLag)
+	shortest := min(k.Latency, k.Jitter, k.PageLatency, k.LateListing, k.LateDeletion, k.LateMembers, k.CountLag)
 	if shortest < 0 || k.Rate < 0 || math.IsNaN(k.Rate) || math.IsInf(k.Rate, 0) {
-		return errors.New("knobs: latency, jitter, page_latency, rate, late_listing and count_lag must not be negative")
+		return errors.New("knobs: latency, jitter, page_latency, rate, late_listing, late_deletion, late_members and count_lag must not be negative")
 	}
 	if k.Present < 0 || k.Present > maxPresent {
 		return fmt.Errorf("knobs: present is a number up to %d", maxPresent)

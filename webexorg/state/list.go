@@ -11,10 +11,11 @@ import (
 	"lockstep/scim/filter"
 )
 
-// List returns one page in the order of ids, or sorted. What was created less than Knobs.LateListing ago is not there yet.
+// List returns one page in the order of ids, or sorted. What was created less than Knobs.LateListing ago is not there yet, what
+// was deleted less than Knobs.LateDeletion ago still is.
 func (b *Access) List(_ context.Context, q scim.Query) (scim.Page, error) {
 	k := kindNamed(q.Type)
-	if q.Filter == nil && q.SortBy.Attr == "" && b.Knobs().LateListing == 0 {
+	if q.Filter == nil && q.SortBy.Attr == "" && b.prompt() {
 		b.u.mu.RLock()
 		defer b.u.mu.RUnlock()
 		return b.page(*b.list(k), q), nil
@@ -36,10 +37,10 @@ func (b *Access) page(found []*record, q scim.Query) scim.Page {
 	to := min(from+q.Count, len(found))
 	page.Resources = make([]scim.Resource, 0, to-from)
 	for _, r := range found[from:to] {
-		if r.gone { // since it was found
+		if !r.shown() { // gone since it was found
 			continue
 		}
-		page.Resources = append(page.Resources, b.resource(r, q.Want, b.Members))
+		page.Resources = append(page.Resources, b.resource(r, r.seen(), q.Want, b.Members))
 	}
 	return page
 }
@@ -80,9 +81,11 @@ func (b *Access) candidates(k kind, e filter.Expr) (list []*record, exact bool) 
 	defer b.u.mu.RUnlock()
 	if list, exact, ok := b.indexed(k, e); ok {
 		slices.SortFunc(list, compareID)
-		return b.listed(slices.Compact(list), late, visible), exact
+		found := b.listed(slices.Compact(list), late, visible)
+		all := b.seen(k, found)
+		return all, exact && len(all) == len(found)
 	}
-	return b.listed(slices.Clone(*b.list(k)), late, visible), e == nil
+	return b.listed(b.seen(k, slices.Clone(*b.list(k))), late, visible), e == nil
 }
 
 // listed drops what is not listed yet.

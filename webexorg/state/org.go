@@ -34,6 +34,7 @@ type Org struct {
 	seats      map[string]int     // people who hold a licence, by its id
 	released   []release          // the last, by time
 	archived   map[string]*Archived
+	late       late
 }
 
 // AddOrg adds an organisation.

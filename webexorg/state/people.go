@@ -95,17 +95,18 @@ type PeopleQuery struct {
 }
 
 // People returns a page of people in the order of their ids, and whether there may be more. Who was created a short while ago may
-// be missing (Knobs.LateListing).
+// be missing (Knobs.LateListing), who was deleted still be there (Knobs.LateDeletion).
 func (o *Org) People(q PeopleQuery) (page []Person, more bool) {
 	late := o.Knobs().LateListing
 	visible := o.u.now().Add(-late).UnixMilli()
 	o.u.mu.RLock()
 	defer o.u.mu.RUnlock()
-	from, found := findByID(o.users, q.After)
+	users := o.seen(userKind, o.users)
+	from, found := findByID(users, q.After)
 	if found {
 		from++
 	}
-	for _, r := range o.users[from:] {
+	for _, r := range users[from:] {
 		if (late > 0 && r.created > visible) || !o.wanted(r, q) {
 			continue
 		}
@@ -227,7 +228,7 @@ type Member struct {
 
 func (r *record) group() Group {
 	g := Group{
-		Org: r.org, ID: r.id, Doc: r.doc, Name: r.name, Created: r.created, Modified: r.modified, Members: len(r.members), BuiltIn: r.every,
+		Org: r.org, ID: r.id, Doc: r.doc, Name: r.name, Created: r.created, Modified: r.modified, Members: len(r.seenMembers()), BuiltIn: r.every,
 		Synced: r.source != SyncNone && r.source == r.org.config.Sync,
 	}
 	for _, l := range r.org.config.Locations {
@@ -252,8 +253,9 @@ func (o *Org) Group(id string) (Group, bool) {
 func (o *Org) Groups() []Group {
 	o.u.mu.RLock()
 	defer o.u.mu.RUnlock()
-	list := make([]Group, 0, len(o.groups))
-	for _, r := range o.groups {
+	groups := o.seen(groupKind, o.groups)
+	list := make([]Group, 0, len(groups))
+	for _, r := range groups {
 		list = append(list, r.group())
 	}
 	return list
@@ -267,8 +269,9 @@ func (o *Org) GroupsOf(person string) []Group {
 	if r == nil {
 		return nil
 	}
-	list := make([]Group, 0, len(r.groups))
-	for _, g := range r.groups {
+	groups := r.seenGroups()
+	list := make([]Group, 0, len(groups))
+	for _, g := range groups {
 		list = append(list, g.group())
 	}
 	return list
@@ -283,7 +286,7 @@ func (o *Org) Members(group string, start, count int, typ string) (page []Member
 	if g == nil {
 		return nil, 0, false
 	}
-	for _, m := range g.members {
+	for _, m := range g.seenMembers() {
 		if typ != "" && !strings.EqualFold(typ, m.kind.word()) {
 			continue
 		}

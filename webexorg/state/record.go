@@ -309,6 +309,7 @@ func (u *Universe) insert(c *change) *record {
 func (u *Universe) remove(r *record, at int64) {
 	for _, g := range r.groups {
 		g.members = removeByID(g.members, r)
+		r.org.noteMove(g, r, false)
 		g.version++
 		g.modified = at
 	}
@@ -318,6 +319,7 @@ func (u *Universe) remove(r *record, at int64) {
 	r.org.archive(r, at)
 	r.setAccount(noAccount, at)
 	r.members, r.groups, r.gone = nil, nil, true
+	r.org.noteLeft(r)
 	list := r.org.list(r.kind)
 	*list = removeByID(*list, r)
 	delete(r.org.byID, r.id)
@@ -395,6 +397,7 @@ func (r *record) moveMember(member *record, add bool) bool {
 	if has == add {
 		return false
 	}
+	r.org.noteMove(r, member, add)
 	if add {
 		r.members = insertByID(r.members, member)
 		member.groups = insertByID(member.groups, r)
