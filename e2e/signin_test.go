@@ -32,6 +32,12 @@ type signInSite struct {
 
 func newSignInSite(t *testing.T, region string) signInSite {
 	t.Helper()
+	return changedSignInSite(t, region, nil)
+}
+
+// changedSignInSite is one whose answers are changed, unless change is nil.
+func changedSignInSite(t *testing.T, region string, change func(*http.Request, *httptest.ResponseRecorder)) signInSite {
+	t.Helper()
 	universe, err := webexorg.New(webexorg.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +49,11 @@ func newSignInSite(t *testing.T, region string) signInSite {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(universe.Handler())
+	handler := universe.Handler()
+	if change != nil {
+		handler = parts.Changed(handler, change)
+	}
+	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	return signInSite{universe, org, server.URL}
 }
@@ -63,6 +73,16 @@ func (s signInSite) client(t *testing.T, kind oauth.ClientKind, scopes ...string
 // foreign runs a script of e2e/webex with the variables, and returns what it says it did. It must end well.
 func foreign(t *testing.T, script string, variables ...string) []string {
 	t.Helper()
+	did, said, err := tryForeign(t, script, variables...)
+	if err != nil {
+		t.Fatalf("%s: %v\n%s\n%s", script, err, strings.Join(did, "\n"), said)
+	}
+	return did
+}
+
+// tryForeign is foreign for a script that may fail. said is what it says on the error output.
+func tryForeign(t *testing.T, script string, variables ...string) (did []string, said string, err error) {
+	t.Helper()
 	node := parts.Need(t, "node")
 	parts.NeedFile(t, filepath.Join("e2e", "webex", "node_modules", ".package-lock.json"))
 	path := parts.NeedFile(t, filepath.Join("e2e", "webex", script))
@@ -73,18 +93,37 @@ func foreign(t *testing.T, script string, variables ...string) []string {
 	cmd.WaitDelay = time.Second
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("%s: %v\n%s%s", script, err, stdout.String(), stderr.String())
-	}
-	var all []string
+	err = cmd.Run()
 	for line := range strings.Lines(stdout.String()) {
 		var said struct{ Did string }
 		if err := json.Unmarshal([]byte(line), &said); err != nil {
 			t.Fatalf("%s says %q: %v", script, line, err)
 		}
-		all = append(all, said.Did)
+		did = append(did, said.Did)
 	}
-	return all
+	return did, stderr.String(), err
+}
+
+// openID returns the variables of openid.js for a client of the contact centre.
+func (s signInSite) openID(t *testing.T, door string) []string {
+	t.Helper()
+	client, secret := s.client(t, oauth.ContactCentre, "cjp:user")
+	return []string{
+		"BASE=" + s.url, "DOOR=" + door, "LOGIN=agent@acme.example", "CLIENT_ID=" + client.ID, "CLIENT_SECRET=" + secret,
+		"REDIRECT=" + client.Redirects[0],
+	}
+}
+
+// sdk returns the variables of sdk.cjs for an integration.
+func (s signInSite) sdk(t *testing.T) []string {
+	t.Helper()
+	client, secret := s.client(t, oauth.Integration, "spark-admin:people_read", "spark:people_read", "spark:kms")
+	return []string{
+		"WEBEX_CLIENT_ID=" + client.ID, "WEBEX_CLIENT_SECRET=" + secret, "REDIRECT=" + client.Redirects[0], "LOGIN=admin@acme.example",
+		"SCOPE=" + strings.Join(client.Scopes, " "), "EVERYBODY=admin@acme.example agent@acme.example person@acme.example",
+		"IDBROKER_BASE_URL=" + s.url, "IDENTITY_BASE_URL=" + s.url, "HYDRA_SERVICE_URL=" + s.url + "/v1", "U2C_SERVICE_URL=" + s.url + "/u2c/api/v1",
+		"WEBEX_AUTHORIZE_URL=" + s.url + "/v1/authorize",
+	}
 }
 
 // openIDSteps is what the OpenID client exercises at each door.
@@ -104,12 +143,8 @@ func TestOpenIDClient(t *testing.T) {
 		t.Run("door "+c.door, func(t *testing.T) {
 			t.Parallel()
 			site := newSignInSite(t, c.region)
-			client, secret := site.client(t, oauth.ContactCentre, "cjp:user")
 			want := slices.Clone(openIDSteps)
-			script := []string{
-				"BASE=" + site.url, "DOOR=" + c.door, "LOGIN=agent@acme.example", "CLIENT_ID=" + client.ID, "CLIENT_SECRET=" + secret,
-				"REDIRECT=" + client.Redirects[0],
-			}
+			script := site.openID(t, c.door)
 			switch c.region {
 			case "us", "eu":
 				want = append(want, "the issuer trap")
@@ -133,14 +168,56 @@ var sdkSteps = []string{
 func TestWebexSDK(t *testing.T) {
 	t.Parallel()
 	site := newSignInSite(t, "")
-	client, secret := site.client(t, oauth.Integration, "spark-admin:people_read", "spark:people_read", "spark:kms")
-	got := foreign(t, "sdk.cjs",
-		"WEBEX_CLIENT_ID="+client.ID, "WEBEX_CLIENT_SECRET="+secret, "REDIRECT="+client.Redirects[0], "LOGIN=admin@acme.example",
-		"SCOPE="+strings.Join(client.Scopes, " "), "EVERYBODY=admin@acme.example agent@acme.example person@acme.example",
-		"IDBROKER_BASE_URL="+site.url, "IDENTITY_BASE_URL="+site.url, "HYDRA_SERVICE_URL="+site.url+"/v1", "U2C_SERVICE_URL="+site.url+"/u2c/api/v1",
-		"WEBEX_AUTHORIZE_URL="+site.url+"/v1/authorize")
+	got := foreign(t, "sdk.cjs", site.sdk(t)...)
 	if !slices.Equal(got, sdkSteps) {
 		t.Errorf("it did\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(sdkSteps, "\n"))
+	}
+}
+
+// TestClientsNotice: each of these clients fails when the organisation breaks a rule of Webex's that it stands on, at the step that is
+// about the rule.
+func TestClientsNotice(t *testing.T) {
+	t.Parallel()
+	rename := func(names ...string) func(*http.Request, *httptest.ResponseRecorder) {
+		return func(_ *http.Request, a *httptest.ResponseRecorder) {
+			text := a.Body.String()
+			for _, name := range names {
+				text = strings.ReplaceAll(text, `"`+name+`":`, `"`+name+`_":`)
+			}
+			a.Body = bytes.NewBufferString(text)
+		}
+	}
+	without := func(header string) func(*http.Request, *httptest.ResponseRecorder) {
+		return func(_ *http.Request, a *httptest.ResponseRecorder) { a.Header().Del(header) }
+	}
+	for _, c := range []struct {
+		script, rule string
+		change       func(*http.Request, *httptest.ResponseRecorder)
+		settings     oauth.Settings
+		fails        string // the step that is not done
+	}{
+		{"sdk.cjs", "pages have Link", without("Link"), oauth.Settings{}, "people.list, page by page"},
+		{"sdk.cjs", "errors have a message", rename("message"), oauth.Settings{}, "an error with a message and a tracking ID"},
+		{"sdk.cjs", "errors have a tracking ID", rename("trackingId"), oauth.Settings{}, "an error with a message and a tracking ID"},
+		{"sdk.cjs", "refresh tokens are rotated", nil, oauth.Settings{KeepRefresh: true}, "refresh with rotation"},
+		{"openid.js", "refresh tokens are rotated", nil, oauth.Settings{KeepRefresh: true}, "refresh with rotation"},
+		{"openid.js", "errors have the code of RFC 6749", rename("error"), oauth.Settings{}, "a refresh token used twice ends everything"},
+		{"openid.js", "user-info is of the ID token's subject", rename("sub"), oauth.Settings{}, "user-info"},
+		{"openid.js", "discovery names the keys", rename("jwks_uri"), oauth.Settings{}, "code and PKCE, HTTP Basic, signature of the ID token"},
+	} {
+		t.Run(c.script+": "+c.rule, func(t *testing.T) {
+			t.Parallel()
+			site := changedSignInSite(t, "", c.change)
+			site.universe.Broker().SetSettings(c.settings)
+			variables, steps := site.sdk(t), sdkSteps
+			if c.script == "openid.js" {
+				variables, steps = site.openID(t, ""), openIDSteps
+			}
+			did, said, err := tryForeign(t, c.script, variables...)
+			if err == nil || len(did) >= len(steps) || !slices.Equal(did, steps[:len(did)]) || steps[len(did)] != c.fails {
+				t.Errorf("%v: it did\n%s\nand fails with\n%s", err, strings.Join(did, "\n"), said)
+			}
+		})
 	}
 }
 

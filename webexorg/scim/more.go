@@ -43,7 +43,7 @@ func (f *Face) me(r *http.Request, c Call, legacy bool) (scim.Object, error) {
 		return nil, scim.ErrNotFound("The user is gone.")
 	}
 	if legacy {
-		return legacyUser(&p), nil
+		return f.legacyUser(r, &p), nil
 	}
 	return f.whole(r, &p), nil
 }
@@ -88,11 +88,11 @@ func (f *Face) legacy(r *http.Request, c Call) (scim.Object, error) {
 	if !found {
 		return nil, scim.ErrNotFound("User " + id + " does not exist.")
 	}
-	return legacyUser(&p), nil
+	return f.legacyUser(r, &p), nil
 }
 
 // legacyUser is a user as SCIM 1 of the Common Identity shows it.
-func legacyUser(p *state.Person) scim.Object {
+func (f *Face) legacyUser(r *http.Request, p *state.Person) scim.Object {
 	u := p.Object()
 	o := scim.Object{
 		{Name: "schemas", Value: scim.List{"urn:scim:schemas:core:1.0", "urn:scim:schemas:extension:cisco:commonidentity:1.0"}},
@@ -126,6 +126,8 @@ func legacyUser(p *state.Person) scim.Object {
 	o.Set("userStatus", status)
 	return append(o, scim.Attr{Name: "meta", Value: scim.Object{
 		{Name: "created", Value: stamp(p.Created)}, {Name: "lastModified", Value: stamp(p.Modified)},
+		{Name: "version", Value: strconv.FormatInt(p.Version, 10)},
+		{Name: "location", Value: f.Base(r) + "/identity/scim/" + p.Org.ID() + "/v1/Users/" + p.ID},
 		{Name: "organizationID", Value: p.Org.ID()},
 	}})
 }

@@ -4,6 +4,7 @@
 //
 //	WEBEX_URL     such as http://127.0.0.1:8430/v1
 //	WEBEX_TOKEN   of an administrator
+//	WEBEX_NARROW  of one, without a scope to read people
 //	WEBEX_PEOPLE  how many people there are
 //	WEBEX_UUIDS   of some of them, divided by blanks
 //	WEBEX_LOCKED  the id of a person for whom the organisation answers 423
@@ -93,25 +94,39 @@ func lists(api *people.Client) error {
 	return nil
 }
 
-// refusals takes errors apart.
+// refusals takes errors apart: each is of the type that the SDK has for its status, with a message and a tracking id.
 func refusals(api *people.Client) error {
 	_, err := api.Get("nobody")
 	var missing *webexsdk.NotFoundError
-	if !errors.As(err, &missing) || missing.Message == "" || missing.TrackingID == "" {
+	if !errors.As(err, &missing) || !told(missing.APIError) {
 		return fmt.Errorf("not found: %#v", err)
 	}
 	_, err = api.Get(os.Getenv("WEBEX_LOCKED"))
 	var locked *webexsdk.LockedError
-	if !errors.As(err, &locked) || locked.RetryAfter != time.Second {
+	if !errors.As(err, &locked) || !told(locked.APIError) || locked.RetryAfter != time.Second {
 		return fmt.Errorf("locked: %#v", err)
 	}
 	stranger, err := newClient("nothing")
 	if err != nil {
 		return err
 	}
-	if _, err = people.New(stranger, nil).GetMe(); !webexsdk.IsAuthError(err) {
+	_, err = people.New(stranger, nil).GetMe()
+	var unknown *webexsdk.AuthError
+	if !errors.As(err, &unknown) || !told(unknown.APIError) {
 		return fmt.Errorf("unauthorised: %#v", err)
+	}
+	narrow, err := newClient(os.Getenv("WEBEX_NARROW"))
+	if err != nil {
+		return err
+	}
+	_, err = people.New(narrow, nil).List(&people.ListOptions{Max: 2})
+	var forbidden *webexsdk.ForbiddenError
+	if !errors.As(err, &forbidden) || !told(forbidden.APIError) {
+		return fmt.Errorf("forbidden: %#v", err)
 	}
 	_, err = api.List(&people.ListOptions{Max: 2, Email: ""})
 	return err
 }
+
+// told reports whether an error says what happened and by which id it can be asked for.
+func told(e *webexsdk.APIError) bool { return e.Message != "" && e.TrackingID != "" }
