@@ -34,11 +34,12 @@ func goSDK(t *testing.T, program string, change func(*http.Request, *httptest.Re
 	return string(out), err
 }
 
-func buildGoSDK(t *testing.T) string {
+// build builds a program of testdata, a module of its own.
+func build(t *testing.T, name string) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "webexsdk")
+	program := filepath.Join(t.TempDir(), name)
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
-	build.Dir = "testdata/webexsdk"
+	build.Dir = filepath.Join("testdata", name)
 	build.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -46,27 +47,31 @@ func buildGoSDK(t *testing.T) string {
 	return program
 }
 
+// The changes of answers: a header that is missing, a field of another name, another status.
+func without(name string) func(*http.Request, *httptest.ResponseRecorder) {
+	return func(_ *http.Request, a *httptest.ResponseRecorder) { a.Header().Del(name) }
+}
+
+func rename(name string) func(*http.Request, *httptest.ResponseRecorder) {
+	return func(_ *http.Request, a *httptest.ResponseRecorder) {
+		a.Body = bytes.NewBufferString(strings.ReplaceAll(a.Body.String(), `"`+name+`":`, `"`+name+`_":`))
+	}
+}
+
+func otherStatus(from, to int) func(*http.Request, *httptest.ResponseRecorder) {
+	return func(_ *http.Request, a *httptest.ResponseRecorder) {
+		if a.Code == from {
+			a.Code = to
+		}
+	}
+}
+
 // TestGoSDK: the SDK lists, pages, looks up, waits and takes errors apart; and it fails when the organisation breaks one of the
 // rules that it stands on.
 func TestGoSDK(t *testing.T) {
-	program := buildGoSDK(t)
+	program := build(t, "webexsdk")
 	if out, err := goSDK(t, program, func(*http.Request, *httptest.ResponseRecorder) {}); err != nil {
 		t.Fatalf("%v\n%s", err, out)
-	}
-	without := func(name string) func(*http.Request, *httptest.ResponseRecorder) {
-		return func(_ *http.Request, a *httptest.ResponseRecorder) { a.Header().Del(name) }
-	}
-	rename := func(name string) func(*http.Request, *httptest.ResponseRecorder) {
-		return func(_ *http.Request, a *httptest.ResponseRecorder) {
-			a.Body = bytes.NewBufferString(strings.ReplaceAll(a.Body.String(), `"`+name+`":`, `"`+name+`_":`))
-		}
-	}
-	status := func(from, to int) func(*http.Request, *httptest.ResponseRecorder) {
-		return func(_ *http.Request, a *httptest.ResponseRecorder) {
-			if a.Code == from {
-				a.Code = to
-			}
-		}
 	}
 	for _, c := range []struct {
 		name   string
@@ -77,16 +82,60 @@ func TestGoSDK(t *testing.T) {
 		{"429 without Retry-After", without("Retry-After"), "was followed after"},
 		{"errors without a message", rename("message"), "not found"},
 		{"errors without a tracking id", rename("trackingId"), "not found"},
-		{"401 as 400", status(401, 400), "unauthorised"},
-		{"403 as 401", status(403, 401), "forbidden"},
-		{"404 as 400", status(404, 400), "not found"},
-		{"423 as 503", status(423, 503), "locked"},
+		{"401 as 400", otherStatus(401, 400), "unauthorised"},
+		{"403 as 401", otherStatus(403, 401), "forbidden"},
+		{"404 as 400", otherStatus(404, 400), "not found"},
+		{"423 as 503", otherStatus(423, 503), "locked"},
 		{"people without addresses", rename("emails"), "get"},
 		{"lists under another name", rename("items"), "list"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			if out, err := goSDK(t, program, c.change); err == nil || !strings.Contains(out, c.want) {
+				t.Errorf("it does not notice: %v %s", err, out)
+			}
+		})
+	}
+}
+
+// goSCIM has the SCIM client of go-github, unchanged, provision into an organisation whose answers are changed; see testdata/goscim.
+func goSCIM(t *testing.T, program string, change func(*http.Request, *httptest.ResponseRecorder)) (string, error) {
+	t.Helper()
+	p := newPeer(t, Config{}, OrgConfig{Domains: []string{"goscim.example"}, Enforce: true})
+	p.group("Staff", p.user("cy@goscim.example"))
+	server := httptest.NewServer(parts.Changed(p.u.Handler(), change))
+	t.Cleanup(server.Close)
+	run := exec.CommandContext(t.Context(), program)
+	run.Env = append(os.Environ(), "SCIM_URL="+server.URL+p.base, "SCIM_TOKEN="+p.token, "SCIM_USERS=1")
+	out, err := run.CombinedOutput()
+	return string(out), err
+}
+
+// TestGoSCIM: a SCIM client that knows nothing of Webex provisions; and it fails when the organisation breaks a rule of SCIM.
+func TestGoSCIM(t *testing.T) {
+	program := build(t, "goscim")
+	if out, err := goSCIM(t, program, func(*http.Request, *httptest.ResponseRecorder) {}); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*http.Request, *httptest.ResponseRecorder)
+		want   string
+	}{
+		{"no ids", rename("id"), "create"},
+		{"200 for a create", otherStatus(201, 200), "create"},
+		{"no locations", rename("location"), "get"},
+		{"lists under another name", rename("Resources"), "search"},
+		{"lists without a total", rename("totalResults"), "search"},
+		{"pages that do not say where they begin", rename("startIndex"), "pages"},
+		{"200 for a request without a body", otherStatus(400, 200), "no body"},
+		{"a duplicate as 400", otherStatus(409, 400), "a name twice"},
+		{"nobody as 400", otherStatus(404, 400), "nobody"},
+		{"200 for a delete", otherStatus(204, 200), "delete"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if out, err := goSCIM(t, program, c.change); err == nil || !strings.Contains(out, c.want) {
 				t.Errorf("it does not notice: %v %s", err, out)
 			}
 		})
