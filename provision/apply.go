@@ -34,7 +34,6 @@ func (r *run) apply(ctx context.Context) error {
 			for batch := range work {
 				a.send(ctx, batch)
 				for _, it := range batch {
-					close(it.done)
 					results <- it
 				}
 			}
@@ -105,7 +104,8 @@ type item struct {
 	found   *connection.Object  // there already: adopted instead of created
 	result  connection.Result
 	end     ending
-	done    chan struct{} // closed when result and end are final
+	taken   error         // the settler's: the object that the target answered with is another's
+	done    chan struct{} // closed by the settler, when result, end and taken are final
 }
 
 // ending says what becomes of an item's row beside what its result says.
@@ -387,7 +387,11 @@ func (a *applier) settle(ctx context.Context, results <-chan *item) error {
 // the target has done must be known.
 func (a *applier) record(ctx context.Context, items []*item) error {
 	b := Batch{Cycle: a.cycle}
+	if err := a.owners(context.WithoutCancel(ctx), items); err != nil {
+		return err
+	}
 	for _, it := range items {
+		close(it.done)
 		a.outcome(it, &b)
 	}
 	if err := a.bequeath(ctx, items, &b); err != nil {

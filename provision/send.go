@@ -68,10 +68,11 @@ func (a *applier) complete(ctx context.Context, it *item) bool {
 			it.end = unsent
 			return false
 		}
-		if m := it.manager; m.result.ID != "" && m.result.Err == nil && m.end <= pointless {
+		if m := it.manager; m.links() && m.taken == nil {
 			it.op.Add = append(it.op.Add, connection.Reference{Attribute: connection.Manager, To: connection.Ref{Type: it.Target.Type, ID: m.result.ID}})
-		} else {
-			it.carried = nil // his create failed: the reference waits
+		} else { // their create failed: the reference waits
+			it.carried = slices.DeleteFunc(it.carried, func(ref plan.ReferenceRow) bool { return ref.Attribute == connection.Manager })
+			it.waiting++
 		}
 	}
 	if it.found != nil {

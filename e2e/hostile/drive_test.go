@@ -179,8 +179,6 @@ var known = map[string]string{
 	// What an answer hides is lost when the object is put back.
 	"no PATCH, members hidden":    "lacks",
 	"no PATCH, attributes hidden": `emails[work] is ""`,
-	// Two people are linked to one account.
-	"one id twice": "lacks",
 	// Whom a list hides and a filter would find is created once more where the target does not mind.
 	"names not unique + 409 for whom lists hide":          "created twice",
 	"lost, late and not unique + 409 for whom lists hide": "created twice",
