@@ -95,6 +95,8 @@ const (
 	CodeCursorExpired Code = "cursor_expired"
 	CodeEpoch         Code = "job.epoch_lost"
 
+	CodeDeletedByOrder Code = "directory.deleted_by_order"
+
 	CodeSourceUnreachable Code = "source.unreachable"
 	CodeSourceAuth        Code = "source.auth_failed"
 	CodeSourceMalformed   Code = "source.malformed"
@@ -173,6 +175,7 @@ var Catalogue = []Entry{
 	{CodeConflict, NeedsYou, "A value that must be unique is already taken.", "Choose another value or change the object that holds it."},
 	{CodeInvalid, NeedsYou, "A value is not allowed here.", "The message names the attribute and what it allows."},
 	{CodeCursorExpired, Heals, "The change feed no longer reaches back to where the job stopped.", "The job reads everything once and writes only the differences."},
+	{CodeDeletedByOrder, NeedsYou, "Somebody has deleted the object by hand or through SCIM, and a source still has it.", "Restore it, or take it out of the source; a source brings nothing back on its own."},
 	{CodeEpoch, Heals, "Another worker has taken over the job.", "Nothing to do: this worker stopped before it changed anything."},
 
 	{CodeSourceUnreachable, Heals, "The source cannot be reached.", "Check address, network and TLS; the job tries again by itself."},

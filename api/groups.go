@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"lockstep/directory"
 	"lockstep/operate"
 	"lockstep/scim"
 )
@@ -33,7 +34,13 @@ func (s *Server) listGroups(ctx context.Context, p operate.Principal, in *search
 
 func (s *Server) getGroup(ctx context.Context, p operate.Principal, in *GroupPath) (Group, error) {
 	g, err := s.Operator.Group(ctx, p, in.Group, true)
-	return groupOf(g), err
+	if err != nil {
+		return Group{}, err
+	}
+	claims, err := s.Operator.Claims(ctx, p, directory.GroupKind, string(g.ID))
+	shown := groupOf(g)
+	shown.Claims = claimsOf(claims)
+	return shown, err
 }
 
 func (s *Server) createGroup(ctx context.Context, p operate.Principal, in *struct{ Body Attributes }) (Group, error) {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -217,6 +218,28 @@ type User struct {
 	Created    time.Time       `json:"created"`
 	Modified   time.Time       `json:"modified"`
 	Attributes Attributes      `json:"attributes"`
+	Claims     []Claim         `json:"claims,omitempty" doc:"Who has the user; only where one user is shown. A source that lets go deletes nobody whom another has."`
+}
+
+// Claim says who has a user or group of the directory.
+type Claim struct {
+	Kind   string `json:"kind" enum:"source,scim,hand" doc:"A source, a SCIM client, or a person who made it by hand."`
+	ID     string `json:"id,omitempty" doc:"Of the source or of the SCIM client's token."`
+	Name   string `json:"name,omitempty" doc:"Of the source or of the SCIM client's token."`
+	Active bool   `json:"active" doc:"false: the owner has the user as disabled."`
+	Text   string `json:"text" doc:"In words: by the source hr.csv."`
+}
+
+func claimsOf(all []directory.Claim) []Claim {
+	var out []Claim
+	for _, c := range all {
+		one := Claim{Kind: c.Kind(), ID: strings.TrimPrefix(c.Owner, directory.SCIMOwner), Name: c.Name, Active: c.Active, Text: c.Sentence()}
+		if c.Owner == directory.ByHand {
+			one.ID = ""
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 func userOf(u directory.User) User {
@@ -235,6 +258,7 @@ type Group struct {
 	Created     time.Time        `json:"created"`
 	Modified    time.Time        `json:"modified"`
 	Attributes  Attributes       `json:"attributes"`
+	Claims      []Claim          `json:"claims,omitempty" doc:"Who has the group; only where one group is shown."`
 }
 
 func groupOf(g directory.Group) Group {

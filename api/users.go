@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"lockstep/directory"
 	"lockstep/operate"
 	"lockstep/scim"
 )
@@ -46,7 +47,13 @@ type UserPath struct {
 
 func (s *Server) getUser(ctx context.Context, p operate.Principal, in *UserPath) (User, error) {
 	u, err := s.Operator.User(ctx, p, in.User, true)
-	return userOf(u), err
+	if err != nil {
+		return User{}, err
+	}
+	claims, err := s.Operator.Claims(ctx, p, directory.UserKind, string(u.ID))
+	shown := userOf(u)
+	shown.Claims = claimsOf(claims)
+	return shown, err
 }
 
 func (s *Server) createUser(ctx context.Context, p operate.Principal, in *struct{ Body Attributes }) (User, error) {

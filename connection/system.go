@@ -101,6 +101,7 @@ type System struct {
 	SoftDelete  bool                // active=false disables; else disabling means deleting
 	Restores    bool                // a deleted object is still found, as Deleted, and an update brings it back
 	Nesting     bool                // groups may contain groups
+	Claims      bool                // it keeps who has an object, so linking one is said to it, too
 	Exchange    bool                // operations of one Apply with the same Together are done together, so that unique values can be exchanged
 	References  []string            // attributes that are references: "manager", "members"
 	Lag         time.Duration       // how long a created object may be missing from lists; 0 is 30 s
@@ -160,5 +161,6 @@ type Result struct {
 	RetryAfter time.Duration // how long the target asked to wait; 0 when it did not
 	MaybeSent  bool          // the target may have done it although Err is set
 	Same       bool          // there was nothing to do: the object was already as it was to be, or gone
+	Note       string        // why nothing, or something else, was done, as a sentence without a full stop
 	Requests   int           // HTTP requests that the call took
 }

@@ -66,6 +66,13 @@ func (s *Server) person(w http.ResponseWriter, r *http.Request, v visit) error {
 	if view.Manager, err = s.managerOf(r.Context(), v.who, u); err != nil {
 		return err
 	}
+	claims, err := s.Operator.Claims(r.Context(), v.who, directory.UserKind, string(id))
+	if err != nil {
+		return err
+	}
+	for _, c := range claims {
+		view.Facts = append(view.Facts, setting{"Claimed", c.Sentence()})
+	}
 	jobs, err := s.Operator.ListJobs(r.Context(), v.who)
 	if err != nil {
 		return err

@@ -94,7 +94,7 @@ type Assignment struct {
 
 // Change is one write. The types of this package whose names end in neither Page nor Query implement it: PutUser,
 // DeleteUser, RestoreUser, SetPassword, PutGroup, DeleteGroup, RestoreGroup, AddMembers, RemoveMembers, PutApp,
-// DeleteApp, PutAssignment, DeleteAssignment, PutExtension, DeleteExtension, As.
+// DeleteApp, PutAssignment, DeleteAssignment, PutExtension, DeleteExtension, TakeClaim, DropClaim, As.
 type Change interface{ change() }
 
 type (
@@ -110,16 +110,23 @@ type (
 		FreeManager bool
 		// Client says that the writer is a client of SCIM, which cannot change what a tenant's schemas say is read-only.
 		Client bool
+		// Claim says what the writer's claim becomes. With ClaimInactive the user is disabled only if no other claim is active.
+		Claim ClaimAs
 	}
 	// DeleteUser soft-deletes the user: it is out of every list and every group, nobody's manager any more, its userName is free
 	// for others, and its AuthEpoch rises. Purge removes it and all that refers to it for good.
+	// With Leave a job withdraws its claim; the user is deleted only if nobody else has one, and then leaves the groups for good. When
+	// only those have one who have the user as disabled, the user is disabled.
+	// Without, it is an order, which is carried out whoever has a claim, and after which no job restores the user.
 	DeleteUser struct {
 		ID        lockstep.UserID
 		IfVersion int64
 		Purge     bool
+		Leave     bool
 	}
 	// RestoreUser ends a soft delete, and gives back what the deletion took: memberships in groups that still exist, and those whose
-	// manager the user was and who have no other. It fails with lockstep.ErrConflict while somebody else has the userName.
+	// manager the user was and who have no other. It fails with lockstep.ErrConflict while somebody else has the userName, and
+	// with lockstep.CodeDeletedByOrder when a job restores whom somebody else has deleted.
 	RestoreUser struct{ ID lockstep.UserID }
 	// SetPassword keeps the hash of a user's password and raises their AuthEpoch. A password among the attributes of a PutUser,
 	// however it is spelled, is kept so, too, and nowhere else.
@@ -143,6 +150,7 @@ type (
 		ID        lockstep.GroupID
 		IfVersion int64
 		Purge     bool
+		Leave     bool // as of DeleteUser
 	}
 	// RestoreGroup ends a soft delete, as RestoreUser does.
 	RestoreGroup struct{ ID lockstep.GroupID }
@@ -165,6 +173,17 @@ type (
 	PutAssignment struct{ Assignment Assignment }
 	// DeleteAssignment withdraws an assignment.
 	DeleteAssignment struct{ ID lockstep.AssignmentID }
+	// TakeClaim gives the writer a claim to a user or group that it takes over as it is.
+	TakeClaim struct {
+		Kind  Kind
+		ID    string
+		Claim ClaimAs
+	}
+	// DropClaim takes the writer's claim to something away that is deleted already.
+	DropClaim struct {
+		Kind Kind
+		ID   string
+	}
 	// As carries out a change for another action than the commit's: when a job changes several objects in one function, each row of
 	// the feed still names the row of the job's plan that it is of.
 	As struct {
@@ -198,6 +217,8 @@ func (PutApp) change()           {}
 func (DeleteApp) change()        {}
 func (PutAssignment) change()    {}
 func (DeleteAssignment) change() {}
+func (TakeClaim) change()        {}
+func (DropClaim) change()        {}
 func (As) change()               {}
 func (PutExtension) change()     {}
 func (DeleteExtension) change()  {}
@@ -264,6 +285,8 @@ type Reader interface {
 	Members(ctx context.Context, t lockstep.TenantID, q MemberQuery) ([]Member, error)
 	Apps(ctx context.Context, t lockstep.TenantID) ([]App, error)
 	Assignments(ctx context.Context, t lockstep.TenantID, app lockstep.AppID) ([]Assignment, error)
+	// Claims returns who has a user or group, each job with what it wrote last.
+	Claims(ctx context.Context, t lockstep.TenantID, kind Kind, id string) ([]Claim, error)
 	// Feed returns up to limit events after pos, oldest first. A position older than what is retained gives
 	// lockstep.ErrCursorExpired.
 	Feed(ctx context.Context, t lockstep.TenantID, after int64, limit int) ([]Event, error)
@@ -285,6 +308,8 @@ type Receipt struct {
 	At  time.Time // when what was created or replaced was last modified, in whole milliseconds
 	// Written is what became of the users that were created or replaced, in the order of these changes.
 	Written []Record
+	// Kept is what was not deleted or disabled, since the writer's claim was not the last.
+	Kept []Kept
 }
 
 // Store is what the directory is kept in.

@@ -105,9 +105,31 @@ func openStored(t *testing.T, engine string) {
 		}
 	})
 	t.Run("nothing more", func(t *testing.T) { w.checkQuiet(t) })
+	t.Run("claims", func(t *testing.T) { w.checkClaims(t) })
 	t.Run("passwords are gone", func(t *testing.T) {
 		stillWrong(t, "nothing takes passwords out of what earlier versions have stored, in links and log", w.findCanary(t, engine))
 	})
+}
+
+// checkClaims: who came from a source is the source's alone after the update, so that a leaver who is approved goes.
+func (w *storedWorld) checkClaims(t *testing.T) {
+	leaver := storedName(storedGone()[0])
+	var person struct {
+		Claims []struct {
+			Kind, Name string
+			Active     bool
+		}
+		Deleted *time.Time
+	}
+	w.read(&person, "people", "show", leaver)
+	if c := person.Claims; len(c) != 1 || c[0].Kind != "source" || !c[0].Active {
+		t.Errorf("%s is claimed by %+v", leaver, c)
+	}
+	w.run("held", "approve", "--app", "hr", w.held("hr")[leaver])
+	eventually(t, time.Minute, func() (bool, string) {
+		w.read(&person, "people", "show", leaver)
+		return person.Deleted != nil, leaver + " was approved to go, and is there"
+	}, func() string { return w.try("log", "list", "hr", "--limit", "5").stdout })
 }
 
 // storedGone are the rows of people.csv that are gone in the end.

@@ -132,6 +132,14 @@ func (o *Operator) User(ctx context.Context, p Principal, name string, deleted b
 	return directory.User{}, notFound("user", name)
 }
 
+// Claims returns who has a user or group: whoever has made it, and each source and SCIM client that has taken it over.
+func (o *Operator) Claims(ctx context.Context, p Principal, kind directory.Kind, id string) ([]directory.Claim, error) {
+	if err := p.may(ScopeRead); err != nil {
+		return nil, err
+	}
+	return o.Directory.Claims(ctx, p.Tenant, kind, id)
+}
+
 // CreateUser creates a user.
 func (o *Operator) CreateUser(ctx context.Context, p Principal, attributes scim.Object) (directory.User, error) {
 	if err := p.may(ScopeWrite); err != nil {

@@ -33,9 +33,9 @@ func (a *applier) outcome(it *item, b *Batch) {
 	case it.end == pointless && it.Kind == rule.Refer:
 		to.To, to.Detail = plan.Skipped, "nothing was left to do: no other end of the references is at the target"
 	default:
-		to.To, to.Target = plan.Done, it.result.ID
+		to.To, to.Target, to.Detail = plan.Done, it.result.ID, it.result.Note
 		if it.result.Same {
-			to.To, to.Detail = plan.Skipped, "nothing was left to do: the object was as it was to be already"
+			to.To, to.Detail = plan.Skipped, cmp.Or(it.result.Note, "nothing was left to do: the object was as it was to be already")
 		}
 		if it.waiting > 0 {
 			to.Detail = fmt.Sprintf("%d of %d references wait: their other end is not at the target", it.waiting, len(it.References))

@@ -81,7 +81,7 @@ func (a *applier) complete(ctx context.Context, it *item) bool {
 	if it.Kind == rule.Link {
 		it.op.Kind = rule.Update
 		it.result.ID = it.Target.ID
-		if scim.Equal(it.Before, it.After) {
+		if scim.Equal(it.Before, it.After) && !a.to.Claims {
 			it.end = pointless
 			return false
 		}
@@ -96,7 +96,7 @@ func (a *applier) adopt(it *item) bool {
 	it.op.Before = a.programs[it.Source.Type].ours(it.found.Values)
 	it.op.Add, it.carried = nil, nil
 	it.result = connection.Result{ID: it.found.ID}
-	if scim.Equal(it.op.Before, it.op.After) {
+	if scim.Equal(it.op.Before, it.op.After) && !a.to.Claims {
 		it.end = pointless
 		return false
 	}

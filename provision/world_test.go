@@ -45,7 +45,7 @@ type world struct {
 	url    string
 	token  string
 	scim   *scimapp.Target
-	people *csvfile.Reader
+	files  map[lockstep.JobID]*csvfile.Reader // of each job that reads a folder
 	mu     sync.Mutex
 	app    lockstep.AppID
 	in     lockstep.JobID
@@ -55,7 +55,7 @@ type world struct {
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{TB: t, ctx: t.Context(), folder: t.TempDir()}
+	w := &world{TB: t, ctx: t.Context(), folder: t.TempDir(), files: map[lockstep.JobID]*csvfile.Reader{}}
 	clock := func() time.Time { return time.Now().Add(w.ahead) }
 	var err error
 	w.db, err = store.Open(w.ctx, store.Config{SQLite: filepath.Join(t.TempDir(), "lockstep.db"), Now: clock})
@@ -71,6 +71,7 @@ func newWorld(t testing.TB) *world {
 	w.app = lockstep.NewID[lockstep.AppID]()
 	w.change(directory.PutApp{App: directory.App{ID: w.app, Slug: "webex", Name: "Webex", Roles: []directory.Role{{Value: "user", Name: "User"}, {Value: "default", Name: "Default Access", Exclude: true}}}})
 	w.in, w.out = lockstep.NewID[lockstep.JobID](), lockstep.NewID[lockstep.JobID]()
+	w.reads(w.in, w.folder)
 	w.must(w.db.Provision().PutJob(w.ctx, audit.Actor{}, provision.Job{
 		Tenant: w.tenant, ID: w.in, Slug: "people", Name: "people.csv", Direction: provision.Inbound, State: provision.Active,
 		Connection: provision.Connection{Kind: "csvfile"}, Rules: csvRules(), Policy: provision.Policy{Groups: true},
@@ -111,25 +112,30 @@ func (w *world) change(cs ...directory.Change) {
 }
 
 func (w *world) Source(_ context.Context, j provision.Job) (connection.Source, error) {
-	return &mirror.Source{Store: w.db.Mirrors(), ID: mirror.ID{Tenant: j.Tenant, Connection: j.ID}, Types: []string{"User", "Group"}, System: w.csv()}, nil
+	return &mirror.Source{Store: w.db.Mirrors(), ID: mirror.ID{Tenant: j.Tenant, Connection: j.ID}, Types: []string{"User", "Group"}, System: w.csv(j.ID)}, nil
 }
 
-func (w *world) csv() *csvfile.Reader {
+// csv returns what a job reads; nil when it reads no folder.
+func (w *world) csv(job lockstep.JobID) *csvfile.Reader {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.people == nil {
-		root, err := os.OpenRoot(w.folder)
-		w.must(err)
-		w.Cleanup(func() { root.Close() })
-		w.people = csvfile.NewReader(csvfile.Config{Root: root})
-	}
-	return w.people
+	return w.files[job]
+}
+
+// reads gives a job a folder to read.
+func (w *world) reads(job lockstep.JobID, folder string) {
+	root, err := os.OpenRoot(folder)
+	w.must(err)
+	w.Cleanup(func() { root.Close() })
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.files[job] = csvfile.NewReader(csvfile.Config{Root: root})
 }
 
 // open opens a connection for reading.
 func (w *world) open(ctx context.Context, id mirror.ID) (mirror.System, error) {
-	if id.Connection == w.in {
-		return mirrortest.System(w.csv()), nil
+	if files := w.csv(id.Connection); files != nil {
+		return mirrortest.System(files), nil
 	}
 	target, err := w.Target(ctx, provision.Job{})
 	if err != nil {
@@ -198,7 +204,7 @@ func webexRules() rule.Rules {
 // when somebody runs it.
 func (w *world) run(job lockstep.JobID) provision.Cycle {
 	w.Helper()
-	if job == w.in {
+	if job != w.out {
 		w.due(job)
 	}
 	for range 1000 {
@@ -232,7 +238,12 @@ func (w *world) due(job lockstep.JobID) {
 
 func (w *world) file(name, text string) {
 	w.Helper()
-	path := filepath.Join(w.folder, name)
+	w.place(w.folder, name, text)
+}
+
+func (w *world) place(folder, name, text string) {
+	w.Helper()
+	path := filepath.Join(folder, name)
 	w.must(os.WriteFile(path+".new", []byte(text), 0o600))
 	settled := time.Now().Add(-time.Minute)
 	w.must(os.Chtimes(path+".new", settled, settled))

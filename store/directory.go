@@ -24,6 +24,7 @@ type change struct {
 	nameless map[string]bool    // users who have no userName of theirs until a change to come writes it
 	names    []directory.Group  // groups whose names must be nobody else's at the end of the commit
 	written  []directory.Record
+	kept     []directory.Kept // what others have a claim to (claims.go)
 }
 
 // Commit applies changes in one transaction. It satisfies directory.Writer.
@@ -47,6 +48,7 @@ func (db *DB) commit(ctx context.Context, tenant lockstep.TenantID, by audit.Act
 	}
 	var at time.Time
 	var written []directory.Record
+	var kept []directory.Kept
 	x := &work{tenant: tenant, rows: weigh(changes), run: func(t *tx) error {
 		if err := t.known(tenant); err != nil {
 			return err
@@ -66,13 +68,13 @@ func (db *DB) commit(ctx context.Context, tenant lockstep.TenantID, by audit.Act
 				return fmt.Errorf("change %d, %s: %w", i+1, describe(one), err)
 			}
 		}
-		written = c.written
+		written, kept = c.written, c.kept
 		return c.freeNames()
 	}}
 	if err := db.write(ctx, x); err != nil {
 		return directory.Receipt{}, err
 	}
-	return directory.Receipt{Pos: x.pos, At: at, Written: written}, nil
+	return directory.Receipt{Pos: x.pos, At: at, Written: written, Kept: kept}, nil
 }
 
 // weigh estimates how many rows the changes write, feed and audit aside.
@@ -129,6 +131,10 @@ func (c *change) apply(one directory.Change) error {
 		return c.putAssignment(one.Assignment)
 	case directory.DeleteAssignment:
 		return c.deleteAssignment(one.ID)
+	case directory.TakeClaim:
+		return c.claimed(one)
+	case directory.DropClaim:
+		return c.drop(one.Kind, one.ID)
 	case directory.PutExtension:
 		return c.changeExtension(c.surveyed(), one.IfVersion)
 	case directory.DeleteExtension:
@@ -168,6 +174,10 @@ func describe(one directory.Change) string {
 		return "put assignment to " + one.Assignment.To
 	case directory.DeleteAssignment:
 		return "delete assignment " + string(one.ID)
+	case directory.TakeClaim:
+		return "take over " + one.ID
+	case directory.DropClaim:
+		return "let go of " + one.ID
 	case directory.PutExtension:
 		return "put schema " + one.Extension.Schema.ID
 	case directory.DeleteExtension:

@@ -74,7 +74,7 @@ func (c *change) putGroup(p directory.PutGroup) error {
 		}
 		return c.createGroup(p)
 	}
-	return c.updateGroup(p.Group.ID, p.IfVersion, func(old directory.Group) (groupWrite, error) {
+	err := c.updateGroup(p.Group.ID, p.IfVersion, func(old directory.Group) (groupWrite, error) {
 		if !old.Deleted.IsZero() {
 			return groupWrite{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "The group is deleted; restore it first."}
 		}
@@ -88,6 +88,14 @@ func (c *change) putGroup(p directory.PutGroup) error {
 		}
 		return groupWrite{next, directory.OpPut, "updated", differences(old.Attributes, next.Attributes)}, nil
 	})
+	if err != nil {
+		return err
+	}
+	owner := ownerOf(c.by, p.Client)
+	if owner == directory.ByHand {
+		return nil // who corrects a name does not mean to keep the group
+	}
+	return c.claim(directory.GroupKind, string(p.Group.ID), owner, true)
 }
 
 // freeName fails when another group has the displayName. There is no constraint to rely on, as names may come twice from elsewhere;
@@ -135,6 +143,9 @@ func (c *change) createGroup(p directory.PutGroup) error {
 		return err
 	}
 	if err := c.replaceEntries(directory.GroupKind, string(g.ID), nil, a, false, true); err != nil {
+		return err
+	}
+	if err := c.claim(directory.GroupKind, string(g.ID), ownerOf(c.by, p.Client), true); err != nil {
 		return err
 	}
 	c.work.groups++
@@ -196,6 +207,11 @@ func (c *change) deleteGroup(d directory.DeleteGroup) error {
 	if d.Purge {
 		return c.purgeGroup(d)
 	}
+	if d.Leave {
+		if f, err := c.withdraw(directory.GroupKind, string(d.ID)); err != nil || f != goes {
+			return err
+		}
+	}
 	err := c.updateGroup(d.ID, d.IfVersion, func(old directory.Group) (groupWrite, error) {
 		if !old.Deleted.IsZero() {
 			return groupWrite{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "The group is deleted already."}
@@ -206,7 +222,7 @@ func (c *change) deleteGroup(d directory.DeleteGroup) error {
 	if err != nil {
 		return err
 	}
-	return c.leave(directory.GroupKind, string(d.ID))
+	return c.left(directory.GroupKind, string(d.ID), d.Leave)
 }
 
 func (c *change) restoreGroup(id lockstep.GroupID) error {
@@ -221,6 +237,9 @@ func (c *change) restoreGroup(id lockstep.GroupID) error {
 		return groupWrite{old, directory.OpPut, "restored", ""}, err
 	})
 	if err != nil || !back {
+		return err
+	}
+	if err := c.comesBack(directory.GroupKind, string(id)); err != nil {
 		return err
 	}
 	return c.rejoin(directory.GroupKind, string(id))
@@ -255,6 +274,9 @@ func (c *change) purgeGroup(d directory.DeleteGroup) error {
 		return err
 	}
 	if err := c.forgetFormer(string(d.ID)); err != nil {
+		return err
+	}
+	if err := c.forgetClaims(directory.GroupKind, string(d.ID)); err != nil {
 		return err
 	}
 	c.tell(directory.Event{Object: "group", Op: directory.OpPurge, ID: string(d.ID)}, "purged", g.Attributes.Text("displayName"), "")

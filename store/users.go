@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/audit"
 	"lockstep/directory"
 	"lockstep/scim"
 )
@@ -134,7 +135,28 @@ func (c *change) putUser(p directory.PutUser) error {
 	if p.User.Version == 0 {
 		return c.createUser(p)
 	}
-	replace := func(old directory.User) (userWrite, error) { return c.replacedUser(p, old) }
+	if p.Claim == directory.ClaimInactive && c.by.Kind == audit.Job && !isActive(p.User.Attributes) {
+		return c.disable(p)
+	}
+	return c.rewritten(p)
+}
+
+// rewritten replaces a user, and gives the writer a claim to them.
+func (c *change) rewritten(p directory.PutUser) error {
+	var was, is bool
+	err := c.replaceAs(p, func(old directory.User) (userWrite, error) {
+		w, err := c.replacedUser(p, old)
+		was, is = old.Active, isActive(w.user.Attributes)
+		return w, err
+	})
+	if err != nil {
+		return err
+	}
+	return c.claimAsWritten(p, was, is)
+}
+
+// replaceAs replaces a user by what f makes of them, without reading them when the change says how they are stored.
+func (c *change) replaceAs(p directory.PutUser, replace func(directory.User) (userWrite, error)) error {
 	if p.Before != nil && p.IfVersion != 0 { // whoever deletes or restores a user raises his version, so this one is there
 		old := directory.User{ID: p.User.ID, Version: p.IfVersion, Active: isActive(p.Before), Attributes: p.Before}
 		if done, err := c.rewriteUser(old, replace); done || err != nil {
@@ -189,7 +211,7 @@ func (c *change) createUser(p directory.PutUser) error {
 		string(c.tenant), string(u.ID), fold(a.Text("userName")), a.Text("externalId"), managerOf(a),
 		isActive(a), millis(created), millis(c.at), doc, displayOf(a),
 	}
-	if err := c.insertUser(u.ID, row, emailsOf(a), valuesOf(a)); err != nil {
+	if err := c.insertUser(u.ID, row, emailsOf(a), valuesOf(a), ownerOf(c.by, p.Client)); err != nil {
 		return c.userTaken(err, u)
 	}
 	if err := c.replaceEntries(directory.UserKind, string(u.ID), nil, a, false, true); err != nil {
@@ -202,12 +224,15 @@ func (c *change) createUser(p directory.PutUser) error {
 	return nil
 }
 
-// insertUser inserts a user's row and what he is found by.
-func (c *change) insertUser(id lockstep.UserID, row []any, emails []string, values []value) error {
+// insertUser inserts a user's row, what they are found by, and their owner's claim.
+func (c *change) insertUser(id lockstep.UserID, row []any, emails []string, values []value, owner string) error {
 	if c.db.dialect.name() == Postgres && len(emails) <= 4 && len(values) <= 16 {
-		return c.insertUserAtOnce(row, emails, values)
+		return c.insertUserAtOnce(row, emails, values, owner)
 	}
 	if _, err := c.exec(insertUser, row...); err != nil {
+		return err
+	}
+	if err := c.claim(directory.UserKind, string(id), owner, row[5].(bool)); err != nil {
 		return err
 	}
 	if err := c.putEmails(id, emails); err != nil {
@@ -218,12 +243,13 @@ func (c *change) insertUser(id lockstep.UserID, row []any, emails []string, valu
 
 // insertUserAtOnce does so with one statement, which only PostgreSQL can, and so with one round trip. Few different texts come of
 // few values.
-func (c *change) insertUserAtOnce(row []any, emails []string, values []value) error {
+func (c *change) insertUserAtOnce(row []any, emails []string, values []value, owner string) error {
 	text := "WITH u AS (" + insertUser + ")"
 	next := func(v string) string {
 		row = append(row, v)
 		return "$" + strconv.Itoa(len(row))
 	}
+	text += ", c AS (INSERT INTO claim (tenant, kind, id, owner, active) VALUES ($1, 'User', $2, " + next(owner) + ", $6) ON CONFLICT DO NOTHING)"
 	var lines []string
 	for _, e := range emails {
 		lines = append(lines, "($1, "+next(e)+", $2)")
@@ -375,6 +401,14 @@ func (c *change) deleteUser(d directory.DeleteUser) error {
 	if d.Purge {
 		return c.purgeUser(d)
 	}
+	if d.Leave {
+		switch f, err := c.withdraw(directory.UserKind, string(d.ID)); {
+		case err != nil || f == stays:
+			return err
+		case f == switchedOff:
+			return c.switchOff(d.ID)
+		}
+	}
 	err := c.updateUser(d.ID, d.IfVersion, func(old directory.User) (userWrite, error) {
 		if !old.Deleted.IsZero() {
 			return userWrite{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "The user is deleted already."}
@@ -385,7 +419,7 @@ func (c *change) deleteUser(d directory.DeleteUser) error {
 	if err != nil {
 		return err
 	}
-	return c.leave(directory.UserKind, string(d.ID))
+	return c.left(directory.UserKind, string(d.ID), d.Leave)
 }
 
 func (c *change) restoreUser(id lockstep.UserID) error {
@@ -404,6 +438,9 @@ func (c *change) restoreUser(id lockstep.UserID) error {
 		return userWrite{user: old, op: directory.OpPut, verb: "restored", nameless: renamed}, err
 	})
 	if err != nil || !back {
+		return err
+	}
+	if err := c.comesBack(directory.UserKind, string(id)); err != nil {
 		return err
 	}
 	return c.rejoin(directory.UserKind, string(id))
@@ -447,6 +484,9 @@ func (c *change) purgeUser(d directory.DeleteUser) error {
 		return err
 	}
 	if err := c.forgetFormer(string(d.ID)); err != nil {
+		return err
+	}
+	if err := c.forgetClaims(directory.UserKind, string(d.ID)); err != nil {
 		return err
 	}
 	c.tell(directory.Event{Object: "user", Op: directory.OpPurge, ID: string(d.ID)}, "purged", u.Attributes.Text("userName"), "")

@@ -67,6 +67,7 @@ func (g *groupShowCmd) Run(c *cli) error {
 	}
 	return c.show(groupWithMembers{group, members}, func(w io.Writer) {
 		printf(w, "id\t%s\n", group.ID)
+		showClaims(w, group.Claims)
 		showAttributes(w, "", scim.Object(group.Attributes))
 		for _, m := range members {
 			printf(w, "member\t%s %s\n", m.Kind, m.Name)

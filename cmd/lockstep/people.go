@@ -96,8 +96,16 @@ func (p *peopleShowCmd) Run(c *cli) error {
 func showUser(c *cli, u api.User) error {
 	return c.show(u, func(w io.Writer) {
 		printf(w, "id\t%s\nstate\t%s\nversion\t%d\n", u.ID, userState(u), u.Version)
+		showClaims(w, u.Claims)
 		showAttributes(w, "", scim.Object(u.Attributes))
 	})
+}
+
+// showClaims writes who has a user or group, a line for each.
+func showClaims(w io.Writer, all []api.Claim) {
+	for _, c := range all {
+		printf(w, "claimed\t%s\n", c.Text)
+	}
 }
 
 // showAttributes writes an attribute a line, inner ones with their path.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"lockstep"
@@ -34,7 +35,7 @@ func (h *target) Describe(ctx context.Context) (connection.System, error) {
 		Types:     types,
 		FindBy:    map[string][]string{connection.UserType: {"userName", "externalId", `emails[type eq "work"].value`}, connection.GroupType: {"displayName", "externalId"}},
 		Unique:    map[string][]string{connection.UserType: {"userName"}},
-		FindBatch: pageSize, Batch: batchSize, Connections: 4, MaxMembers: 10_000, SoftDelete: true, Nesting: true, Exchange: true, Restores: true,
+		FindBatch: pageSize, Batch: batchSize, Connections: 4, MaxMembers: 10_000, SoftDelete: true, Nesting: true, Exchange: true, Restores: true, Claims: true,
 		References: []string{connection.Manager, connection.Members}, Lag: 1, // a commit is listed at once
 	}, err
 }
@@ -123,7 +124,7 @@ func (h *target) commit(ctx context.Context, ops []connection.Operation, results
 	var changes []directory.Change
 	for i := range ops {
 		more, id, err := h.changes(ctx, &ops[i])
-		results[i] = connection.Result{ID: id, Err: err, Same: err == nil && len(more) == 0}
+		results[i] = connection.Result{ID: id, Err: err, Same: err == nil && !slices.ContainsFunc(more, does)}
 		if err != nil {
 			for j := range results {
 				results[j].Err = err
@@ -140,14 +141,24 @@ func (h *target) commit(ctx context.Context, ops []connection.Operation, results
 	if len(changes) == 0 {
 		return
 	}
-	if _, err := h.dir.Commit(ctx, h.tenant, h.by, ops[0].Action, changes...); err != nil {
-		for i := range results {
-			results[i].Err = err
+	receipt, err := h.dir.Commit(ctx, h.tenant, h.by, ops[0].Action, changes...)
+	for i := range results {
+		results[i].Err = err
+		for _, k := range receipt.Kept {
+			if string(k.Kind) == ops[i].Ref.Type && k.ID == ops[i].Ref.ID {
+				results[i].Same, results[i].Note = !k.Changed, k.String()
+			}
 		}
 	}
 }
 
-// changes turns an operation into changes of the directory. An update merges what is ours into what is there, since others
+// does reports whether a change does more than to let go of what is deleted already.
+func does(c directory.Change) bool {
+	_, drops := c.(directory.DropClaim)
+	return !drops
+}
+
+// changes turns an operation into changes of the directory. An update merges what the job says anew into what is there, since others
 // may own the rest.
 func (h *target) changes(ctx context.Context, op *connection.Operation) ([]directory.Change, string, error) {
 	if op.Ref.Type == connection.GroupType {
@@ -169,35 +180,41 @@ func (h *target) changes(ctx context.Context, op *connection.Operation) ([]direc
 	u := users[0]
 	switch deleted := !u.Deleted.IsZero(); {
 	case deleted && (op.Kind == rule.Delete || op.Kind == rule.Disable):
-		return nil, op.Ref.ID, nil // by somebody else, or by a call whose answer was lost
+		return []directory.Change{directory.DropClaim{Kind: directory.UserKind, ID: op.Ref.ID}}, op.Ref.ID, nil // by somebody else, or by a call whose answer was lost
 	case deleted && op.Kind == rule.Refer:
 		return nil, op.Ref.ID, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("user %s is deleted in the directory", op.Name)}
-	case op.Kind == rule.Delete:
-		changes, err := h.leave(ctx, id)
-		return append(changes, directory.DeleteUser{ID: id}), op.Ref.ID, err
 	}
 	before := u.Attributes
 	u.Attributes = before.Clone()
+	if err := h.withdraw(ctx, op, &u.Attributes); err != nil {
+		return nil, op.Ref.ID, err
+	}
+	if op.Kind == rule.Delete {
+		changes := []directory.Change{directory.DeleteUser{ID: id, Leave: true}}
+		if !scim.Equal(before, u.Attributes) {
+			put := directory.PutUser{User: u, IfVersion: u.Version, Before: before, Claim: directory.ClaimUnchanged}
+			changes = slices.Insert(changes, 0, directory.Change(put))
+		}
+		return changes, op.Ref.ID, nil
+	}
 	if op.Kind != rule.Refer {
 		merge(&u.Attributes, op.Before, op.After)
 	}
 	setManager(&u.Attributes, op)
-	changes := []directory.Change{directory.PutUser{User: u, IfVersion: u.Version, Before: before}}
-	if !u.Deleted.IsZero() {
-		changes = []directory.Change{directory.RestoreUser{ID: id}, directory.PutUser{User: u}}
+	claim := directory.ClaimActive
+	switch {
+	case op.Kind == rule.Refer:
+		claim = directory.ClaimUnchanged
+	case scim.Equal(op.After.Get("active"), false):
+		claim = directory.ClaimInactive
 	}
-	return changes, op.Ref.ID, nil
-}
-
-// leave withdraws the memberships of somebody whom the source has deleted. Kept, they would be his again if he came back,
-// although no source gave them to him.
-func (h *target) leave(ctx context.Context, id lockstep.UserID) ([]directory.Change, error) {
-	members, err := h.dir.Members(ctx, h.tenant, directory.MemberQuery{IDs: []string{string(id)}, Limit: memberPage})
-	changes := make([]directory.Change, 0, len(members)+1)
-	for _, m := range members {
-		changes = append(changes, directory.RemoveMembers{Group: m.Group, Members: []directory.Member{m}})
+	switch {
+	case !u.Deleted.IsZero():
+		return []directory.Change{directory.RestoreUser{ID: id}, directory.PutUser{User: u, Claim: claim}}, op.Ref.ID, nil
+	case op.Kind == rule.Update && scim.Equal(before, u.Attributes):
+		return []directory.Change{directory.TakeClaim{Kind: directory.UserKind, ID: op.Ref.ID, Claim: claim}}, op.Ref.ID, nil
 	}
-	return changes, err
+	return []directory.Change{directory.PutUser{User: u, IfVersion: u.Version, Before: before, Claim: claim}}, op.Ref.ID, nil
 }
 
 func (h *target) groupChanges(ctx context.Context, op *connection.Operation) ([]directory.Change, string, error) {
@@ -219,11 +236,14 @@ func (h *target) groupChanges(ctx context.Context, op *connection.Operation) ([]
 	g := groups[0]
 	if op.Kind == rule.Delete || op.Kind == rule.Disable {
 		if !g.Deleted.IsZero() {
-			return nil, op.Ref.ID, nil // by somebody else, or by a call whose answer was lost
+			return []directory.Change{directory.DropClaim{Kind: directory.GroupKind, ID: op.Ref.ID}}, op.Ref.ID, nil // by somebody else, or by a call whose answer was lost
 		}
-		return []directory.Change{directory.DeleteGroup{ID: id}}, op.Ref.ID, nil
+		return []directory.Change{directory.DeleteGroup{ID: id, Leave: true}}, op.Ref.ID, nil
 	}
 	g.Attributes = g.Attributes.Clone()
+	if err := h.withdraw(ctx, op, &g.Attributes); err != nil {
+		return nil, op.Ref.ID, err
+	}
 	merge(&g.Attributes, op.Before, op.After)
 	changes := []directory.Change{directory.PutGroup{Group: g, IfVersion: g.Version}}
 	if !g.Deleted.IsZero() {
@@ -232,14 +252,81 @@ func (h *target) groupChanges(ctx context.Context, op *connection.Operation) ([]
 	return append(changes, memberChanges(id, op)...), op.Ref.ID, nil
 }
 
-// merge sets what after has and removes what before had and after has not. Extensions are merged attribute by attribute.
-func merge(o *scim.Object, before, after scim.Object) {
+// withdraw takes back what the job wrote and does not write any more. Where another source has a value, that one takes its place: of
+// several the one whose id comes first, which is the oldest. Whom the job lets go of altogether keeps the rest, for those who have
+// them, too.
+func (h *target) withdraw(ctx context.Context, op *connection.Operation, o *scim.Object) error {
+	if op.Kind == rule.Refer || op.Kind == rule.Create || !drops(op.Before, op.After) {
+		return nil
+	}
+	claims, err := h.dir.Claims(ctx, h.tenant, directory.Kind(op.Ref.Type), op.Ref.ID)
+	if err != nil {
+		return err
+	}
+	var others []scim.Object
+	for _, c := range claims {
+		if c.Owner != h.by.ID && len(c.Written) > 0 {
+			others = append(others, c.Written)
+		}
+	}
+	giveWay(o, op.Before, op.After, others, op.Kind == rule.Delete)
+	return nil
+}
+
+// drops reports whether an attribute that before has is missing from after.
+func drops(before, after scim.Object) bool {
+	return slices.ContainsFunc(before, func(a scim.Attr) bool {
+		had, was := a.Value.(scim.Object)
+		has, is := after.Get(a.Name).(scim.Object)
+		return !after.Has(a.Name) || was && is && drops(had, has)
+	})
+}
+
+// giveWay removes what before has and after has not, or sets it to what the first of the others has who has it. With keep nothing is
+// removed, nor is what decides who somebody is and whether they may sign in replaced.
+func giveWay(o *scim.Object, before, after scim.Object, others []scim.Object, keep bool) {
 	for _, a := range before {
-		if !after.Has(a.Name) {
+		if keep && (strings.EqualFold(a.Name, "userName") || strings.EqualFold(a.Name, "active")) {
+			continue
+		}
+		had, was := a.Value.(scim.Object)
+		has, _ := after.Get(a.Name).(scim.Object)
+		old, stands := o.Get(a.Name).(scim.Object)
+		if was && stands { // an extension or a complex attribute, one part after the other
+			var parts []scim.Object
+			for _, other := range others {
+				if part, ok := other.Get(a.Name).(scim.Object); ok {
+					parts = append(parts, part)
+				}
+			}
+			old = old.Clone()
+			if giveWay(&old, had, has, parts, keep); len(old) == 0 {
+				o.Delete(a.Name)
+			} else {
+				o.Set(a.Name, old)
+			}
+			continue
+		}
+		if after.Has(a.Name) {
+			continue
+		}
+		n := slices.IndexFunc(others, func(other scim.Object) bool { return other.Has(a.Name) })
+		switch {
+		case n >= 0:
+			o.Set(a.Name, scim.CloneValue(others[n].Get(a.Name)))
+		case !keep:
 			o.Delete(a.Name)
 		}
 	}
+}
+
+// merge sets what after has and before has not, or not so. What the job says as it did before is left as it is: another source, or a
+// person, may have said otherwise since. Extensions are merged attribute by attribute.
+func merge(o *scim.Object, before, after scim.Object) {
 	for _, a := range after {
+		if before.Has(a.Name) && scim.Equal(before.Get(a.Name), a.Value) {
+			continue
+		}
 		now, isObject := a.Value.(scim.Object)
 		old, was := o.Get(a.Name).(scim.Object)
 		if isObject && was {
@@ -257,8 +344,8 @@ func setManager(o *scim.Object, op *connection.Operation) {
 	ext, _ := o.Get(enterprise).(scim.Object)
 	ext = ext.Clone()
 	for _, ref := range op.Remove {
-		if ref.Attribute == connection.Manager {
-			ext.Delete(connection.Manager)
+		if now, _ := ext.Get(connection.Manager).(scim.Object); ref.Attribute == connection.Manager && now.Text("value") == ref.To.ID {
+			ext.Delete(connection.Manager) // another source may have given them another one
 		}
 	}
 	for _, ref := range op.Add {
@@ -266,7 +353,9 @@ func setManager(o *scim.Object, op *connection.Operation) {
 			ext.Set(connection.Manager, scim.Object{{Name: "value", Value: ref.To.ID}})
 		}
 	}
-	o.Set(enterprise, ext)
+	if len(ext) > 0 || o.Has(enterprise) {
+		o.Set(enterprise, ext)
+	}
 }
 
 func memberChanges(g lockstep.GroupID, op *connection.Operation) []directory.Change {

@@ -62,6 +62,7 @@ func Run(t *testing.T, open Open) {
 		{"standing", testStanding},
 		{"trim", testTrim},
 		{"purge", testPurge},
+		{"claims", testClaims},
 		{"mirror", testMirror},
 	} {
 		t.Run(part.name, func(t *testing.T) {

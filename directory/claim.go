@@ -1,0 +1,97 @@
+package directory
+
+import (
+	"strings"
+
+	"lockstep/scim"
+)
+
+// Claim says that somebody has a user or group: whoever has made it, and each job and SCIM client that has taken it over.
+type Claim struct {
+	Owner  string // the id of a job; SCIMOwner and the id of a token; ByHand for what a person has made
+	Name   string // of the job or the token, as shown to people
+	Active bool   // false: the owner has the user as disabled
+	// Written is what a job last wrote into the object, as far as Reader.Claims says.
+	Written scim.Object
+}
+
+// ClaimAs is what a job says of its claim when it writes an object.
+type ClaimAs string
+
+const (
+	ClaimActive    ClaimAs = ""          // the job has the object
+	ClaimInactive  ClaimAs = "inactive"  // it has the user as disabled
+	ClaimUnchanged ClaimAs = "unchanged" // what it writes says nothing of that
+)
+
+// Keeps reports whether the claim keeps a user enabled.
+func (c Claim) Keeps() bool { return c.Active }
+
+// ByHand is the owner of what a person has made, by the API, in the console or at the command line.
+const ByHand = "hand"
+
+// SCIMOwner begins the owner of what a SCIM client has made.
+const SCIMOwner = "scim:"
+
+// Kind is what sort of owner it is: "hand", "scim" or "source".
+func (c Claim) Kind() string {
+	switch {
+	case c.Owner == ByHand:
+		return "hand"
+	case strings.HasPrefix(c.Owner, SCIMOwner):
+		return "scim"
+	}
+	return "source"
+}
+
+// String names the owner with its preposition: "by hand", "by the source hr.csv".
+func (c Claim) String() string {
+	if id, is := strings.CutPrefix(c.Owner, SCIMOwner); is {
+		if c.Name == "" {
+			return "by the SCIM client " + id
+		}
+		return "by the SCIM client " + c.Name
+	}
+	if c.Owner == ByHand {
+		return "by hand"
+	}
+	return "by the source " + c.Name
+}
+
+// Sentence names the owner, and says when they have the user as disabled.
+func (c Claim) Sentence() string {
+	if c.Active {
+		return c.String()
+	}
+	return c.String() + ", disabled"
+}
+
+// Kept is a user or group that a job has let go of, or disabled, and that was not deleted or disabled for that.
+type Kept struct {
+	Kind    Kind
+	ID      string
+	Claims  []Claim // of the others
+	As      KeptAs
+	Changed bool // something was written all the same
+}
+
+// KeptAs is what has become of what was kept.
+type KeptAs string
+
+const (
+	Untouched KeptAs = "left as it is"
+	Enabled   KeptAs = "left enabled"
+	Disabled  KeptAs = "disabled and not deleted" // the others have the user as disabled
+)
+
+// String says why it was kept.
+func (k Kept) String() string {
+	if len(k.Claims) == 0 {
+		return string(k.As) + ": this source has no claim to it"
+	}
+	names := make([]string, len(k.Claims))
+	for i, c := range k.Claims {
+		names[i] = c.String()
+	}
+	return string(k.As) + ": it is claimed " + strings.Join(names, ", ") + ", too"
+}
