@@ -48,21 +48,25 @@ func (d *duration) UnmarshalText(text []byte) error {
 
 // signInSettings is oauth.Settings in JSON.
 type signInSettings struct {
-	Access      duration `json:"access"`
-	Refresh     duration `json:"refresh"`
-	SCIM        duration `json:"scim"`
-	Personal    duration `json:"personal"`
-	Code        duration `json:"code"`
-	Device      duration `json:"device"`
-	IDToken     duration `json:"id_token"`
-	KeepRefresh bool     `json:"keep_refresh"`
-	OneIssuer   bool     `json:"one_issuer"`
+	Access         duration `json:"access"`
+	Refresh        duration `json:"refresh"`
+	SCIM           duration `json:"scim"`
+	Personal       duration `json:"personal"`
+	Code           duration `json:"code"`
+	Device         duration `json:"device"`
+	IDToken        duration `json:"id_token"`
+	KeepRefresh    bool     `json:"keep_refresh"`
+	OneIssuer      bool     `json:"one_issuer"`
+	ForgiveReuse   bool     `json:"forgive_reuse"`
+	SecretAlways   bool     `json:"secret_always"`
+	LogoutAnywhere bool     `json:"logout_anywhere"`
+	AgentsOnly     bool     `json:"agents_only"`
 }
 
 func asSettings(c oauth.Settings) signInSettings {
 	return signInSettings{
 		duration(c.Access), duration(c.Refresh), duration(c.SCIM), duration(c.Personal), duration(c.Code), duration(c.Device), duration(c.IDToken),
-		c.KeepRefresh, c.OneIssuer,
+		c.KeepRefresh, c.OneIssuer, c.ForgiveReuse, c.SecretAlways, c.LogoutAnywhere, c.AgentsOnly,
 	}
 }
 
@@ -74,7 +78,7 @@ func (u *Universe) controlSettings(w http.ResponseWriter, r *http.Request) error
 	u.broker.SetSettings(oauth.Settings{
 		Access: time.Duration(in.Access), Refresh: time.Duration(in.Refresh), SCIM: time.Duration(in.SCIM), Personal: time.Duration(in.Personal),
 		Code: time.Duration(in.Code), Device: time.Duration(in.Device), IDToken: time.Duration(in.IDToken),
-		KeepRefresh: in.KeepRefresh, OneIssuer: in.OneIssuer,
+		KeepRefresh: in.KeepRefresh, OneIssuer: in.OneIssuer, ForgiveReuse: in.ForgiveReuse, SecretAlways: in.SecretAlways, LogoutAnywhere: in.LogoutAnywhere, AgentsOnly: in.AgentsOnly,
 	})
 	return writeJSON(w, http.StatusOK, asSettings(u.broker.Settings()))
 }

@@ -73,6 +73,15 @@ func TestSwitches(t *testing.T) {
 		})
 	}
 	s := newSample(t, Config{})
+	agent := s.as(sampleAgent, "openid cjp:user")
+	agent.call(200, "GET", "/identity/scim/v1/Users/me", "")
+	s.assume(`"strict_userinfo":true`)
+	agent.call(403, "GET", "/identity/scim/v1/Users/me", "")
+	s.as(sampleAgent, "spark:people_read").call(200, "GET", "/identity/scim/v1/Users/me", "")
+	s.as(sampleAdmin, "Identity:SCIM").call(403, "GET", scimAt+"/Users", "")
+	if got := s.call(200, "GET", "/v1/people/"+personID(samplePlain), ""); !strings.Contains(got.text, `"loginEnabled":true`) {
+		t.Error(got.text)
+	}
 	s.assume(`"flags_as_text":true`)
 	if got := s.call(200, "GET", "/v1/people/"+personID(samplePlain), ""); !strings.Contains(got.text, `"loginEnabled":"true"`) {
 		t.Error(got.text)

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"lockstep/token"
 )
@@ -36,12 +37,22 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, at door) erro
 		return s.silently(w, r, at, &q, x, ok && (q.maxAge < 0 || age <= q.maxAge))
 	case !ok, q.maxAge >= 0 && age > q.maxAge:
 		return s.toSignIn(w, r, at, &q, q.raw)
+	case s.Settings().AgentsOnly && slices.ContainsFunc(q.scopes, isContact) && !s.isAgent(x.Person):
+		return s.refuseBack(w, r, &q, &refusal{code: "access_denied", detail: "The person is no user of the contact centre.", back: true})
 	case slices.Contains(q.prompt, "login"), slices.Contains(q.prompt, "select_account"):
 		return s.toSignIn(w, r, at, &q, q.without("prompt"))
 	case !s.consented(&q, x.login) || slices.Contains(q.prompt, "consent"):
 		return s.consentPage(w, at, &q, x)
 	}
 	return s.respond(w, r, at, &q, x.login)
+}
+
+// isContact reports whether a scope is one of the contact centre.
+func isContact(scope string) bool { return strings.HasPrefix(scope, "cjp:") }
+
+func (s *Server) isAgent(person string) bool {
+	p, ok := s.config.People.Person(person)
+	return ok && p.Agent
 }
 
 // refuseBack tells the client at its redirect URI, when that is known to be its own.

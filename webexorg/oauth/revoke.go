@@ -3,6 +3,7 @@ package oauth
 import (
 	"encoding/base64"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -98,10 +99,16 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request, _ door) error {
 		return err
 	}
 	s.signOut(w, r)
-	if to != "" && s.registeredRedirect(owner, to) {
+	if to != "" && (s.registeredRedirect(owner, to) || s.Settings().LogoutAnywhere && isWeb(to)) {
 		return seeOther(w, r, to)
 	}
 	return page.Write(w, http.StatusOK, s.book, page.Frame{Title: "Signed out", Place: "Webex sign-in"}, "signedout", to != "")
+}
+
+// isWeb reports whether an address is one of HTTP or HTTPS, whole.
+func isWeb(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }
 
 func (s *Server) registeredRedirect(owner, uri string) bool {

@@ -15,6 +15,14 @@ type Settings struct {
 	KeepRefresh bool
 	// OneIssuer puts the issuer of the door that was asked into ID tokens, instead of that of the person's home cluster.
 	OneIssuer bool
+	// ForgiveReuse refuses a code or a refresh token that is used again, and leaves what the first use brought alone.
+	ForgiveReuse bool
+	// SecretAlways gives no tokens to a client that does not show its secret, whether or not a code verifier proves as much.
+	SecretAlways bool
+	// LogoutAnywhere has the logout page go on to any address of HTTP or HTTPS, not to registered redirect URIs alone.
+	LogoutAnywhere bool
+	// AgentsOnly refuses the contact centre's scopes to whoever is none of its users.
+	AgentsOnly bool
 }
 
 func (c Settings) lifetimes() Settings {

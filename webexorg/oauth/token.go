@@ -84,7 +84,7 @@ func (s *Server) authenticate(r *http.Request) (c Client, known bool, err error)
 		return c, false, bad("unknown client.")
 	case secret != "" && !kept.secretIs(secret):
 		return c, false, bad("wrong client secret.")
-	case basic && secret == "":
+	case secret == "" && (basic || s.Settings().SecretAlways):
 		return c, false, bad("no client secret.")
 	}
 	return kept.Client, secret != "", nil
@@ -125,6 +125,9 @@ func (s *Server) redeem(at door, c Client, known bool, values url.Values) (Token
 	err = s.change(func() ([]entry, error) {
 		if k.grant != "" { // RFC 6749 §4.1.2: used twice, the tokens of the first use are ended too
 			replay = badGrant("The code was used before. What it brought is ended.")
+			if s.settings.ForgiveReuse {
+				return nil, badGrant("The code was used before.")
+			}
 			return []entry{{Op: "end", ID: k.grant}}, nil
 		}
 		k.grant = g.ID
@@ -239,6 +242,9 @@ func (s *Server) refresh(c Client, known bool, values url.Values) (Tokens, error
 		}
 		if now.Use == spentToken {
 			refused = badGrant("The refresh token was used before. All tokens of this consent are ended.")
+			if s.settings.ForgiveReuse {
+				return nil, badGrant("The refresh token was used before.")
+			}
 			return []entry{{Op: "end", ID: g.ID}}, nil
 		}
 		return entries, nil

@@ -29,7 +29,11 @@ func (f *Face) me(r *http.Request, c Call, legacy bool) (scim.Object, error) {
 		return nil, c.Denied
 	}
 	scopes := []string{scopeWrite, scopeRead}
-	if legacy { // user-info of sign-in by the contact centre
+	switch {
+	case !legacy:
+	case c.By.Org.Settings().Assume.StrictUserinfo:
+		scopes = append(scopes, "spark:people_read", scopeLegacy)
+	default: // user-info of sign-in by the contact centre
 		scopes = append(scopes, "openid", "profile", "email", "cjp:user", "cjp:config", "cjp:config_read", "spark:people_read", scopeLegacy)
 	}
 	if !c.By.Allows(scopes...) {

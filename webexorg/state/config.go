@@ -80,6 +80,7 @@ type Assumed struct {
 	KeepTokens      bool `json:"keep_tokens,omitempty"`       // a change of roles leaves tokens alone
 	GroupNamesTwice bool `json:"group_names_twice,omitempty"` // two groups may have one name
 	LastAdmin       bool `json:"last_admin,omitempty"`        // the last full administrator can be deleted
+	StrictUserinfo  bool `json:"strict_userinfo,omitempty"`   // user-info of SCIM 1 needs a scope to read people, those of sign-in are not enough
 }
 
 // Location is a place of Webex Calling. It is a group, too.
