@@ -350,6 +350,63 @@ func TestContactCentre(t *testing.T) {
 	s.call(200, "GET", at+"/site", "")
 	s.call(200, "GET", at+"/v2/site", "")
 	s.call(200, "GET", at+"/site/site-1", "")
+	// What an importer of users, teams and profiles reads and changes.
+	s.call(400, "PATCH", at+"/user/agent-1", `{"teamIds":["nowhere"]}`)
+	s.call(400, "PATCH", at+"/user/agent-1", `{"siteId":"nowhere"}`)
+	s.call(404, "PATCH", at+"/user/nobody", `{"active":true}`)
+	patched := into[user](t, s.call(200, "PATCH", at+"/user/agent-1", `{"externalIdentifier":"E-1"}`))
+	if !slices.Equal(patched.TeamIDs, []string{team.ID}) || !patched.Active {
+		t.Errorf("a patch changes what it does not name: %+v", patched)
+	}
+	bulk := into[struct {
+		Items []struct {
+			ItemIdentifier, Status int
+			Href                   string
+			APIError               *struct{ TrackingID string }
+		}
+	}](t, s.call(207, "PATCH", at+"/user/bulk", `{"items":[{"itemIdentifier":7,"requestAction":"SAVE","item":{"id":"agent-1","contactCenterEnabled":false}},
+		{"itemIdentifier":8,"requestAction":"SAVE","item":{"id":"nobody"}},{"itemIdentifier":9,"requestAction":"DELETE","item":{"id":"agent-1"}}]}`))
+	if i := bulk.Items; len(i) != 3 || i[0].Status != 200 || i[0].ItemIdentifier != 7 || !strings.HasSuffix(i[0].Href, "/user/agent-1") || i[0].APIError != nil ||
+		i[1].Status != 404 || i[1].APIError == nil || i[1].APIError.TrackingID == "" || i[2].Status != 400 {
+		t.Errorf("%+v", bulk)
+	}
+	s.call(400, "PATCH", at+"/user/bulk", `{"items":[]}`)
+	type profiled struct {
+		ID, CiUserID         string
+		ContactCenterEnabled bool
+		UserProfileData      struct{ Name, ProfileType string }
+	}
+	whole := into[[]profiled](t, s.call(200, "GET", at+"/user/with-user-profile", ""))
+	if len(whole) != 1 || whole[0].ContactCenterEnabled || whole[0].UserProfileData.ProfileType != "PREMIUM_AGENT" {
+		t.Errorf("%+v", whole)
+	}
+	if one := into[profiled](t, s.call(200, "GET", at+"/user/with-user-profile/agent-1", "")); one != whole[0] {
+		t.Errorf("%+v", one)
+	}
+	s.call(404, "GET", at+"/user/with-user-profile/nobody", "")
+	found := into[struct{ Data []struct{ ID, Email string } }](t, s.call(200, "POST", at+"/user/fetch-user-details-by-ids", `{"userIds":["agent-1","nobody"]}`))
+	if len(found.Data) != 1 || found.Data[0].Email != "agent@example.com" {
+		t.Errorf("%+v", found)
+	}
+	site := into[struct{ ID string }](t, s.call(201, "POST", at+"/site", `{"name":"Second site","active":true,"multimediaProfileId":"m"}`))
+	s.call(409, "POST", at+"/site", `{"name":"Second site","active":true,"multimediaProfileId":"m"}`)
+	s.call(400, "POST", at+"/site", `{"active":true}`)
+	s.call(200, "PUT", at+"/site/"+site.ID, `{"name":"Third site","active":true,"multimediaProfileId":"m"}`)
+	s.call(404, "PUT", at+"/site/nowhere", `{"name":"Fourth site","active":true,"multimediaProfileId":"m"}`)
+	s.call(412, "DELETE", at+"/site/site-1", "")
+	s.call(204, "DELETE", at+"/site/"+site.ID, "")
+	s.call(404, "DELETE", at+"/site/"+site.ID, "")
+	const profile = `{"name":"Supervisors","profileType":"SUPERVISOR","active":true,"permissionAccessLevel":"ALL","resourceAccessLevel":"ALL"}`
+	made := into[struct{ ID string }](t, s.call(201, "POST", at+"/v3/user-profile", profile))
+	s.call(409, "POST", at+"/v3/user-profile", profile)
+	s.call(400, "POST", at+"/v3/user-profile", `{"name":"X","profileType":"KING"}`)
+	s.call(200, "PUT", at+"/v3/user-profile/"+made.ID, strings.Replace(profile, "Supervisors", "Leads", 1))
+	s.call(404, "PUT", at+"/v3/user-profile/none", strings.Replace(profile, "Supervisors", "Others", 1))
+	s.call(200, "PATCH", at+"/user/agent-1", `{"userProfileId":"`+made.ID+`"}`)
+	s.call(412, "DELETE", at+"/v3/user-profile/"+made.ID, "")
+	s.call(200, "PATCH", at+"/user/agent-1", `{"userProfileId":"profile-1"}`)
+	s.call(204, "DELETE", at+"/v3/user-profile/"+made.ID, "")
+	s.call(404, "DELETE", at+"/v3/user-profile/"+made.ID, "")
 	// Whoever is deactivated in Webex is no agent.
 	s.call(200, "PATCH", "/identity/scim/"+sampleOrg+"/v2/Users/"+sampleAgent, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"active","value":false}]}`)
 	if got := into[user](t, s.call(200, "GET", at+"/user/agent-1", "")); got.Active {

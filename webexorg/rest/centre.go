@@ -198,17 +198,13 @@ func putCentreUser(q *request) error {
 		if i < 0 {
 			return fail(http.StatusNotFound, "Resource not found")
 		}
-		if !slices.ContainsFunc(c.Profiles, func(p state.CentreProfile) bool { return p.ID == in.UserProfileID }) {
-			return fail(http.StatusBadRequest, "There is no user profile "+in.UserProfileID+".")
-		}
-		for _, id := range in.TeamIDs {
-			if !slices.ContainsFunc(c.Teams, func(t state.CentreTeam) bool { return t.ID == id }) {
-				return fail(http.StatusBadRequest, "There is no team "+id+".")
-			}
-		}
-		u := &c.Users[i]
+		u := c.Users[i]
 		u.Profile, u.Site, u.Teams, u.Enabled, u.Active = in.UserProfileID, in.SiteID, in.TeamIDs, in.ContactCenterEnabled, in.Active
 		u.Dialled, u.External, u.Version, u.At = in.DialledNumber, in.ExternalIdentifier, u.Version+1, q.f.u.Now().UnixMilli()
+		if err := checkCentreUser(c, &u); err != nil {
+			return err
+		}
+		c.Users[i] = u
 		return nil
 	})
 	if err != nil {
