@@ -40,6 +40,7 @@ bench: ## one provisioning cycle measured (PEOPLE, GROUPS, LATENCY)
 
 docs: ## the generated pages of docs/
 	go test . -run '^TestErrorsPage$$' -update
+	go test ./webexorg -run '^TestOperationsPage$$' -update
 
 screenshots: ## the console's pages as pictures in docs/screenshots (needs chromium)
 	SCREENSHOTS=$(CURDIR)/docs/screenshots go test ./e2e -count=1 -run '^TestScreenshots$$' -v

@@ -130,7 +130,7 @@ func (u *Universe) grant(r *record, fresh, explicit bool, at int64) (seq uint64,
 		a.ByHand = slices.DeleteFunc(a.ByHand, func(id string) bool { return !slices.Contains(want, id) })
 	}
 	for _, id := range want {
-		if l := o.config.licence(id); l != nil && !slices.Contains(a.Licences, id) {
+		if l := o.config.licence(id); l != nil && !o.config.serves(a.Licences, l) {
 			o.give(a, l)
 		}
 	}

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -126,8 +127,8 @@ type Site struct {
 }
 
 // granted returns the ids of the licences that templates give to a member of the groups: the union, or without any template of the
-// organisation the three free ones. Of two licences of a product the one of the first subscription comes first, a premium agent is
-// not a standard one, too.
+// organisation the three free ones. Of two licences of a product the one of the first subscription comes first, and a premium agent's
+// before a standard one's; who has the one does not need the other, see serves.
 func (c *OrgConfig) granted(groups []*record) []string {
 	var ids []string
 	org := false
@@ -149,10 +150,20 @@ func (c *OrgConfig) granted(groups []*record) []string {
 			}
 		}
 	}
-	slices.SortStableFunc(ids, func(a, b string) int { return c.rank(a) - c.rank(b) })
-	ids = slices.Compact(ids)
-	premium := slices.ContainsFunc(ids, func(id string) bool { return c.product(id) == ContactPremium })
-	return slices.DeleteFunc(ids, func(id string) bool { return premium && c.product(id) == ContactStandard })
+	slices.SortStableFunc(ids, func(a, b string) int {
+		standard := func(id string) int { return map[bool]int{true: 1}[c.product(id) == ContactStandard] }
+		return cmp.Or(standard(a)-standard(b), c.rank(a)-c.rank(b))
+	})
+	return slices.Compact(ids)
+}
+
+// serves reports whether whoever has the licences needs the other one no more: they have it, or one of the same product and site
+// that another subscription pays for, or, in the place of a standard agent's, a premium one's.
+func (c *OrgConfig) serves(have []string, l *Licence) bool {
+	return slices.ContainsFunc(have, func(id string) bool {
+		h := c.licence(id)
+		return h != nil && (h.ID == l.ID || h.Product == l.Product && h.Site == l.Site || h.Product == ContactPremium && l.Product == ContactStandard)
+	})
 }
 
 // rank is the place of a licence in the order of the configuration, which is that of its subscriptions, oldest first.
