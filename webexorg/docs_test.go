@@ -11,47 +11,48 @@ import (
 	"lockstep/webexorg/state"
 )
 
-// TestDocs: every test that docs/webex.md names exists, and every switch of state.Assumed and of sign-in has a line there. What is left out
-// stands on a page that TestOperationsPage looks after.
+// TestDocs: every test that the pages about the organisation name exists, in the package that they say if they say one; and every
+// switch has a line. What is left out stands on a page that TestOperationsPage looks after.
 func TestDocs(t *testing.T) {
-	page, err := os.ReadFile("../docs/webex.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(page)
-	tests := map[string]bool{}
-	for root, prefix := range map[string]string{".": "", "../e2e": "e2e."} {
-		err = filepath.WalkDir(root, func(path string, at os.DirEntry, err error) error {
-			if err == nil && at.Name() == "node_modules" {
-				return filepath.SkipDir
+	tests := map[string]bool{} // Test and package.Test
+	for _, folder := range []string{".", "state", "page", "oauth", "apps", "../e2e", "../web"} {
+		files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %v, %v", folder, files, err)
+		}
+		for _, file := range files {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if err != nil || !strings.HasSuffix(path, "_test.go") {
-				return err
-			}
-			source, err := os.ReadFile(path)
 			for _, m := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`).FindAllStringSubmatch(string(source), -1) {
-				tests[prefix+m[1]] = true
+				name := filepath.Base(folder)
+				if folder == "." {
+					name = "webexorg"
+				}
+				tests[m[1]], tests[name+"."+m[1]] = true, true
 			}
-			return err
-		})
+		}
+	}
+	for name, switches := range map[string]reflect.Type{"webex.md": reflect.TypeFor[state.Assumed](), "webex-sign-in.md": reflect.TypeFor[signInSettings]()} {
+		page, err := os.ReadFile("../docs/" + name)
 		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	named := regexp.MustCompile(`(?:\be2e\.)?\b(?:Test|Fuzz)[A-Z]\w+`).FindAllString(text, -1)
-	if len(named) < 80 {
-		t.Errorf("only %d tests are named", len(named))
-	}
-	for _, name := range named {
-		if !tests[name] {
-			t.Errorf("docs/webex.md names the test %s, which there is not", name)
+		text := string(page)
+		named := regexp.MustCompile(`(?:\b[a-z0-9]+\.)?\b(?:Test|Fuzz)[A-Z]\w+`).FindAllString(text, -1)
+		if len(named) < 60 {
+			t.Errorf("docs/%s names only %d tests", name, len(named))
 		}
-	}
-	for _, switches := range []reflect.Type{reflect.TypeFor[state.Assumed](), reflect.TypeFor[signInSettings]()} {
+		for _, test := range named {
+			if !tests[test] {
+				t.Errorf("docs/%s names the test %s, which there is not", name, test)
+			}
+		}
 		for i := range switches.NumField() {
-			name, _, _ := strings.Cut(switches.Field(i).Tag.Get("json"), ",")
-			if !strings.Contains(text, "`"+name+"`") {
-				t.Errorf("docs/webex.md has no line for the switch %s", name)
+			one, _, _ := strings.Cut(switches.Field(i).Tag.Get("json"), ",")
+			if !strings.Contains(text, "`"+one+"`") {
+				t.Errorf("docs/%s has no line for the switch %s", name, one)
 			}
 		}
 	}
