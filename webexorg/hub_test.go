@@ -109,11 +109,14 @@ func TestSample(t *testing.T) {
 			t.Fatal(err)
 		}
 		o, err := u.AddOrg(OrgConfig{Name: "Acme", Domains: domains})
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || u.Administered() {
+			t.Fatal(err, "who administers it?")
 		}
 		if err := AddSample(t.Context(), o, "acme.example"); err != nil {
 			t.Fatal(err)
+		}
+		if !u.Administered() {
+			t.Error("nobody can sign in to the pages")
 		}
 		if users, _ := o.Size(); users != 3 || len(o.Centre().Users) != 1 || len(o.Settings().Licences) != 7 {
 			t.Errorf("%d users", users)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -138,6 +139,14 @@ func (u *Universe) Counts() []Count { return u.counts.list() }
 
 // ResetCounts begins to count anew.
 func (u *Universe) ResetCounts() { u.counts.reset() }
+
+// Administered reports whether any organisation has an administrator, who can sign in to its pages.
+func (u *Universe) Administered() bool {
+	return slices.ContainsFunc(u.Orgs(), func(o *Org) bool {
+		some := o.Some(1, func(*state.Person) bool { return false })
+		return len(some) > 0 && len(some[0].Roles) > 0
+	})
+}
 
 // Handler serves the universe: SCIM, the REST API, sign-in, the developer console, and /control/.
 func (u *Universe) Handler() http.Handler {

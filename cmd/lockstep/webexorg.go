@@ -91,6 +91,9 @@ func (w *webexorgServeCmd) Run(c *cli) error {
 	})
 	if err == nil {
 		c.say("A Webex organisation answers at %s; its Control Hub is at %s/hub. To end it: Ctrl-C.", card.Address, card.Address)
+		if !u.Administered() {
+			c.say("Nobody there is an administrator: --people begins with one who can sign in to its pages.")
+		}
 		err = w.during(c.ctx, func(ctx context.Context) error { return u.Serve(ctx, listener) })
 	}
 	return errors.Join(err, u.Close())

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -122,6 +123,10 @@ func (w *webexorgAt) knobs(c *cli, method, path string, body any) error {
 	var k webexorg.Knobs
 	if err := json.Unmarshal(text, &k); err != nil {
 		return fmt.Errorf("read what the organisation answers: %w", err)
+	}
+	plain := k
+	if plain.Faults = nil; len(k.Faults) == 0 && reflect.DeepEqual(plain, webexorg.Knobs{}) {
+		c.say("The organisation behaves well.")
 	}
 	return c.show(k, func(out io.Writer) { writeKnobs(out, k) })
 }

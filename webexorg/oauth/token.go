@@ -197,22 +197,30 @@ func (s *Server) pairOf(g *grant, withRefresh bool) (Tokens, []entry, error) {
 	return answer, append(entries, entry{Op: "token", Token: refresh}), nil
 }
 
+// refreshable returns the refresh token that the client shows, and its grant. A spent one is returned, too.
+func (s *Server) refreshable(c Client, known bool, text string) (*issued, *grant, error) {
+	s.mu.RLock()
+	t, g, _ := s.lookup(text)
+	s.mu.RUnlock()
+	switch {
+	case t == nil || t.Use == accessToken || g.Client != c.ID || t.expired(s.now()):
+		return nil, nil, badGrant("The refresh token is unknown, was made for another client, has expired or was revoked.")
+	case !known && !g.Public:
+		return nil, nil, &refusal{status: http.StatusUnauthorized, code: "invalid_client", detail: "Client authentication failed: no client secret."}
+	case !s.stands(g):
+		return nil, nil, badGrant("The person may no longer sign in, or their roles have changed.")
+	}
+	return t, g, nil
+}
+
 // refresh exchanges a refresh token (RFC 6749 §6). Each is good for one use; whoever uses one again ends the whole grant, since
 // one of the two who have it stole it (RFC 9700 §4.14.2).
 func (s *Server) refresh(c Client, known bool, values url.Values) (Tokens, error) {
 	text := values.Get("refresh_token")
 	hash := token.HashOf(text)
-	s.mu.RLock()
-	t, g, _ := s.lookup(text)
-	s.mu.RUnlock()
-	if t == nil || t.Use == accessToken || g.Client != c.ID || t.expired(s.now()) {
-		return Tokens{}, badGrant("The refresh token is unknown, was made for another client, has expired or was revoked.")
-	}
-	if !known && !g.Public {
-		return Tokens{}, &refusal{status: http.StatusUnauthorized, code: "invalid_client", detail: "Client authentication failed: no client secret."}
-	}
-	if !s.stands(g) {
-		return Tokens{}, badGrant("The person may no longer sign in, or their roles have changed.")
+	t, g, err := s.refreshable(c, known, text)
+	if err != nil {
+		return Tokens{}, err
 	}
 	wanted := splitScopes(values.Get("scope"))
 	if !subset(wanted, g.Scopes) {
