@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"lockstep/webexorg/oauth"
 )
 
 // published is Webex's published description (2026-05-04): its operations, the statuses of their answers and the shapes of the
@@ -23,6 +25,7 @@ type published struct {
 type publishedOperation struct {
 	Operation string                     `json:"operation"`
 	Statuses  []string                   `json:"statuses"`
+	Query     []string                   `json:"query"` // parameters, of GET
 	Shapes    map[string]json.RawMessage `json:"shapes"`
 
 	method string
@@ -272,7 +275,7 @@ var leftOut = map[string]string{
 // or is left out with a reason.
 func TestPublished(t *testing.T) {
 	s := newSample(t, Config{})
-	for _, part := range []func(*testing.T, *sample){publishedPeople, publishedSCIM} {
+	for _, part := range []func(*testing.T, *sample){publishedPeople, publishedSCIM, publishedSignIn} {
 		part(t, s)
 	}
 	for _, test := range []func(*testing.T){
@@ -310,6 +313,35 @@ func publishedPeople(t *testing.T, s *sample) {
 		t.Fatal(err)
 	}
 	s.call(204, "DELETE", "/v1/organizations/"+restID("ORGANIZATION", lone.ID()), "")
+}
+
+func publishedSignIn(t *testing.T, s *sample) {
+	t.Helper()
+	for _, name := range []string{"User", "Group", "urn:ietf:params:scim:schemas:core:2.0:Group"} {
+		s.call(200, "GET", "/Schemas/SCIM2/"+name, "")
+	}
+	admin := s.as(sampleAdmin, "spark:people_read spark:applications_token")
+	admin.call(200, "GET", "/v1/authorizations/tokenExpiry", "")
+	list := into[struct {
+		Items []struct{ ID, ClientID string }
+	}](t, admin.call(200, "GET", "/v1/authorizations?personEmail=admin@example.com", ""))
+	if len(list.Items) == 0 || list.Items[0].ClientID != oauth.SCIMClient {
+		t.Fatalf("%+v", list)
+	}
+	other := s.as(sampleAdmin, "spark:people_read")
+	mine := into[struct{ Items []struct{ ID string } }](t, other.call(200, "GET", "/v1/authorizations", ""))
+	admin.call(204, "DELETE", "/v1/authorizations/"+mine.Items[len(mine.Items)-1].ID, "")
+	other.call(401, "GET", "/v1/authorizations", "")
+	robot, secret, err := s.u.Broker().Register(oauth.Client{Kind: oauth.ServiceApp, Name: "Robot", Org: sampleOrg, Scopes: []string{"spark-admin:people_read"}})
+	if err == nil {
+		err = s.u.Broker().Allow(robot.ID, sampleAdmin)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin.call(200, "POST", "/v1/applications/"+restID("APPLICATION", robot.ID)+"/token", `{"clientId":"`+robot.ID+`","clientSecret":"`+secret+`","targetOrgId":"`+restID("ORGANIZATION", sampleOrg)+`"}`)
+	admin.call(204, "DELETE", "/v1/authorizations?clientId="+oauth.SCIMClient, "")
+	admin.call(401, "GET", "/v1/authorizations", "")
 }
 
 func publishedSCIM(t *testing.T, s *sample) {

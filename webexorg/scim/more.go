@@ -186,27 +186,40 @@ func (f *Face) schemas(c Call, name string) (scim.Object, error) {
 	}
 	for _, t := range state.Types() {
 		if strings.EqualFold(t.Name, name) {
-			return schemasOf(t), nil
+			all := scim.Object{}
+			for _, s := range t.Definitions() {
+				all = append(all, scim.Attr{Name: s.ID, Value: definition(s)})
+			}
+			return all, nil
 		}
 		for _, s := range t.Definitions() {
 			if strings.EqualFold(s.ID, name) {
-				return s.Object(), nil
+				return definition(s), nil
 			}
 		}
 	}
 	return nil, scim.ErrNotFound("There is no schema " + name + ".")
 }
 
-// schemasOf lists the schemas of a type.
-func schemasOf(t *scim.Type) scim.Object {
-	list := scim.List{}
-	for _, s := range t.Definitions() {
-		list = append(list, s.Object())
-	}
-	return scim.Object{
-		{Name: "schemas", Value: scim.List{"urn:ietf:params:scim:api:messages:2.0:ListResponse"}},
-		{Name: "totalResults", Value: int64(len(list))}, {Name: "itemsPerPage", Value: int64(len(list))},
-		{Name: "startIndex", Value: int64(1)}, {Name: "Resources", Value: list},
+// definition is a schema as Webex publishes it: without schemas and meta, and with characteristics that begin with a capital.
+func definition(s *scim.Schema) scim.Object {
+	o := s.Object()
+	o.Delete("schemas")
+	attributes, _ := o.Get("attributes").(scim.List)
+	capitalise(attributes)
+	return o
+}
+
+func capitalise(attributes scim.List) {
+	for _, v := range attributes {
+		a, _ := v.(scim.Object)
+		for _, name := range []string{"type", "mutability", "returned", "uniqueness"} {
+			if text := a.Text(name); text != "" {
+				a.Set(name, strings.ToUpper(text[:1])+text[1:])
+			}
+		}
+		inner, _ := a.Get("subAttributes").(scim.List)
+		capitalise(inner)
 	}
 }
 
