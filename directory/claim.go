@@ -3,6 +3,7 @@ package directory
 import (
 	"strings"
 
+	"lockstep"
 	"lockstep/scim"
 )
 
@@ -29,6 +30,15 @@ func (c Claim) Keeps() bool { return c.Active }
 
 // ByHand is the owner of what a person has made, by the API, in the console or at the command line.
 const ByHand = "hand"
+
+// WantedQuery selects references that sources want: those of the job Of, or of all jobs but But.
+type WantedQuery struct {
+	Of, But   lockstep.JobID
+	Kind      Kind
+	ID        string   // who refers
+	Attribute string   // manager or members
+	To        []string // only to these; nil is to anybody
+}
 
 // SCIMOwner begins the owner of what a SCIM client has made.
 const SCIMOwner = "scim:"

@@ -287,6 +287,8 @@ type Reader interface {
 	Assignments(ctx context.Context, t lockstep.TenantID, app lockstep.AppID) ([]Assignment, error)
 	// Claims returns who has a user or group, each job with what it wrote last.
 	Claims(ctx context.Context, t lockstep.TenantID, kind Kind, id string) ([]Claim, error)
+	// Wanted returns the ids of objects that sources want an object to refer to.
+	Wanted(ctx context.Context, t lockstep.TenantID, q WantedQuery) ([]string, error)
 	// Feed returns up to limit events after pos, oldest first. A position older than what is retained gives
 	// lockstep.ErrCursorExpired.
 	Feed(ctx context.Context, t lockstep.TenantID, after int64, limit int) ([]Event, error)

@@ -12,6 +12,7 @@ import (
 	"lockstep/directory"
 	"lockstep/plan"
 	"lockstep/provision"
+	"lockstep/rule"
 	"lockstep/scim"
 )
 
@@ -261,5 +262,45 @@ func TestOrderedDelete(t *testing.T) {
 	crm.has()
 	w.wantDirectory("ada title=Boss")
 	hr.has()
+	w.wantDirectory()
+}
+
+// TestReferencesOfTwoSources: a membership that two sources have is taken away with the last of them, and so is a manager. What only the
+// one had goes with it, also when it lets go of the whole group.
+func TestReferencesOfTwoSources(t *testing.T) {
+	w := newWorld(t)
+	hr, crm := w.source("hr"), w.source("crm")
+	hr.has("ada", "ben manager=ada", "cleo", "+team ada ben cleo")
+	crm.has("ada", "ben manager=ada", "+team ada ben")
+	w.wantDirectory("ada", "ben manager=ada", "cleo", "+team ada ben cleo")
+	hr.has("ada", "ben", "cleo", "+team ada")
+	w.wantDirectory("ada", "ben manager=ada", "cleo", "+team ada ben")
+	rows, err := w.db.Provision().Actions(w.ctx, w.tenant, hr.job, plan.ActionQuery{Kinds: []rule.Kind{rule.Refer}, Newest: true, Limit: 2})
+	w.must(err)
+	var said []string
+	for _, r := range rows {
+		said = append(said, string(r.State)+" "+r.Detail)
+	}
+	slices.Sort(said)
+	if want := []string{"done 1 of 2 references stay: another source has them, too", "skipped 1 of 1 references stay: another source has them, too"}; !slices.Equal(said, want) {
+		t.Errorf("the rows say %q", said)
+	}
+	crm.has("ada", "ben", "+team ada")
+	w.wantDirectory("ada", "ben", "cleo", "+team ada")
+
+	hr.has("ada", "ben manager=cleo", "cleo", "+team ada ben cleo") // last heard
+	crm.has("ada", "ben manager=ada", "+team ada")
+	w.wantDirectory("ada", "ben manager=ada", "cleo", "+team ada ben cleo")
+	hr.has("ada", "ben", "cleo", "+team ada ben cleo") // it takes away cleo, who is not there
+	w.wantDirectory("ada", "ben manager=ada", "cleo", "+team ada ben cleo")
+	hr.has("ada", "ben manager=cleo", "cleo", "+team ada ben cleo")
+	w.wantDirectory("ada", "ben manager=cleo", "cleo", "+team ada ben cleo")
+	hr.has("ada", "ben", "cleo", "+team ada ben cleo")
+	w.wantDirectory("ada", "ben manager=ada", "cleo", "+team ada ben cleo")
+	hr.has("ada", "ben", "cleo")
+	w.wantDirectory("ada", "ben manager=ada", "cleo", "+team ada")
+	hr.has()
+	w.wantDirectory("ada", "ben manager=ada", "+team ada")
+	crm.has()
 	w.wantDirectory()
 }

@@ -186,12 +186,13 @@ func (c *change) drop(kind directory.Kind, id string) error {
 	return err
 }
 
+const readClaims = `SELECT c.owner, c.active, COALESCE(j.name, t.name, ''), COALESCE(j.slug, '') FROM claim c
+	LEFT JOIN job j ON j.tenant = c.tenant AND j.id = c.owner LEFT JOIN token t ON t.id = substr(c.owner, 6)
+	WHERE c.tenant = $1 AND c.kind = $2 AND c.id = $3 AND (c.owner = 'hand' OR c.owner LIKE 'scim:%' OR j.id IS NOT NULL) ORDER BY c.owner`
+
 // claims reads who has an object. What a removed job has left holds nobody and is not shown.
 func claims(ask asker, tenant lockstep.TenantID, kind directory.Kind, id string) ([]directory.Claim, error) {
-	rows, err := ask(`SELECT c.owner, c.active, COALESCE(j.name, t.name, ''), COALESCE(j.slug, '') FROM claim c
-		LEFT JOIN job j ON j.tenant = c.tenant AND j.id = c.owner LEFT JOIN token t ON t.id = substr(c.owner, 6)
-		WHERE c.tenant = $1 AND c.kind = $2 AND c.id = $3 AND (c.owner = 'hand' OR c.owner LIKE 'scim:%' OR j.id IS NOT NULL) ORDER BY c.owner`,
-		string(tenant), string(kind), id)
+	rows, err := ask(readClaims, string(tenant), string(kind), id)
 	return collect(rows, err, func(s scanner) (cl directory.Claim, err error) {
 		var slug string
 		err = s.Scan(&cl.Owner, &cl.Active, &cl.Name, &slug)
@@ -200,14 +201,16 @@ func claims(ask asker, tenant lockstep.TenantID, kind directory.Kind, id string)
 	})
 }
 
+const readWritten = `SELECT j.id, l.image FROM job j JOIN link l ON l.job = j.no AND l.type = $2 AND l.target = $3 AND l.target <> ''
+	WHERE j.tenant = $1 AND j.direction = 'inbound'`
+
 // Claims returns who has a user or group, by their owners' ids, each job with what it wrote last. It satisfies directory.Reader.
 func (db *DB) Claims(ctx context.Context, tenant lockstep.TenantID, kind directory.Kind, id string) ([]directory.Claim, error) {
 	all, err := claims(db.asks(ctx), tenant, kind, id)
 	if err != nil {
 		return nil, fmt.Errorf("read claims to %s %s: %w", kind, id, err)
 	}
-	rows, err := db.query(ctx, `SELECT j.id, l.image FROM job j JOIN link l ON l.job = j.no AND l.type = $2 AND l.target = $3 AND l.target <> ''
-		WHERE j.tenant = $1 AND j.direction = 'inbound'`, string(tenant), string(kind), id)
+	rows, err := db.query(ctx, readWritten, string(tenant), string(kind), id)
 	written, err := collect(rows, err, func(s scanner) (w directory.Claim, err error) {
 		var image string
 		if err := s.Scan(&w.Owner, &image); err != nil {
@@ -225,6 +228,38 @@ func (db *DB) Claims(ctx context.Context, tenant lockstep.TenantID, kind directo
 				all[i].Written = w.Written
 			}
 		}
+	}
+	return all, nil
+}
+
+const readWanted = `SELECT DISTINCT t.target FROM job j
+	JOIN link f ON f.job = j.no AND f.type = $2 AND f.target = $3 AND f.target <> ''
+	JOIN edge e ON e.job = j.no AND e.from_type = f.type AND e.from_id = f.source_id AND e.attribute = $4 AND e.wanted
+	JOIN link t ON t.job = j.no AND t.type = e.to_type AND t.source_id = e.to_id AND t.target <> ''
+	WHERE j.tenant = $1 AND j.direction = 'inbound' AND `
+
+// Wanted returns what sources want an object to refer to. It satisfies directory.Reader.
+func (db *DB) Wanted(ctx context.Context, tenant lockstep.TenantID, q directory.WantedQuery) ([]string, error) {
+	text, who := readWanted+"j.id <> $5", q.But
+	if q.Of != "" {
+		text, who = readWanted+"j.id = $5", q.Of
+	}
+	args := []any{string(tenant), string(q.Kind), q.ID, q.Attribute, string(who)}
+	var all []string
+	read := func(text string, args []any) error {
+		rows, err := db.query(ctx, text, args...)
+		some, err := collect(rows, err, scanText)
+		all = append(all, some...)
+		return err
+	}
+	var err error
+	if q.To == nil {
+		err = read(text, args)
+	} else {
+		err = lists(db, text+" AND t.target IN (@list)", args, q.To, read)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what sources want %s %s to refer to: %w", q.Kind, q.ID, err)
 	}
 	return all, nil
 }

@@ -48,6 +48,10 @@ func TestPlans(t *testing.T) {
 		{"SELECT " + userColumns + " FROM users WHERE tenant = $1 AND id IN (SELECT user_id FROM user_email WHERE tenant = $1 AND email IN (?,?))", "SEARCH user_email USING PRIMARY KEY (tenant=? AND email=?)"},
 		{"SELECT " + userColumns + " FROM users WHERE tenant = $1 AND user_name IN (?,?) AND deleted = 0", "SEARCH users USING INDEX users_user_name (tenant=? AND user_name=?)"},
 		{"SELECT " + userColumns + " FROM users WHERE tenant = $1 AND id > $2 AND deleted = 0 ORDER BY id LIMIT 10", "SEARCH users USING INDEX users_alive (tenant=? AND id>?)"},
+		{readClaims, "SEARCH c USING PRIMARY KEY (tenant=? AND kind=? AND id=?)"},
+		{readWritten, "SEARCH l USING INDEX link_target (job=? AND type=? AND target=?)"},
+		{readWanted + "j.id <> $5", "SEARCH f USING INDEX link_target (job=? AND type=? AND target=?)"},
+		{readWanted + "j.id <> $5 AND t.target IN (@list)", "SEARCH f USING INDEX link_target (job=? AND type=? AND target=?)"},
 		{"SELECT id FROM audit WHERE tenant = $1 AND object_id = $2 AND id < $3 ORDER BY id DESC LIMIT 10", "SEARCH audit USING COVERING INDEX audit_object (tenant=? AND object_id=? AND id<?)"},
 	} {
 		plan := explain(t, db, strings.Replace(c.text, "@list", "?,?", 1))

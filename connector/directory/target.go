@@ -123,8 +123,13 @@ func (h *target) Apply(ctx context.Context, ops []connection.Operation) []connec
 func (h *target) commit(ctx context.Context, ops []connection.Operation, results []connection.Result) {
 	var changes []directory.Change
 	for i := range ops {
-		more, id, err := h.changes(ctx, &ops[i])
-		results[i] = connection.Result{ID: id, Err: err, Same: err == nil && !slices.ContainsFunc(more, does)}
+		op, note, err := h.spare(ctx, ops[i])
+		var more []directory.Change
+		id := op.Ref.ID
+		if err == nil {
+			more, id, err = h.changes(ctx, &op)
+		}
+		results[i] = connection.Result{ID: id, Err: err, Same: err == nil && !slices.ContainsFunc(more, does), Note: note}
 		if err != nil {
 			for j := range results {
 				results[j].Err = err
@@ -211,6 +216,8 @@ func (h *target) changes(ctx context.Context, op *connection.Operation) ([]direc
 	switch {
 	case !u.Deleted.IsZero():
 		return []directory.Change{directory.RestoreUser{ID: id}, directory.PutUser{User: u, Claim: claim}}, op.Ref.ID, nil
+	case op.Kind == rule.Refer && scim.Equal(before, u.Attributes):
+		return nil, op.Ref.ID, nil
 	case op.Kind == rule.Update && scim.Equal(before, u.Attributes):
 		return []directory.Change{directory.TakeClaim{Kind: directory.UserKind, ID: op.Ref.ID, Claim: claim}}, op.Ref.ID, nil
 	}
@@ -238,7 +245,8 @@ func (h *target) groupChanges(ctx context.Context, op *connection.Operation) ([]
 		if !g.Deleted.IsZero() {
 			return []directory.Change{directory.DropClaim{Kind: directory.GroupKind, ID: op.Ref.ID}}, op.Ref.ID, nil // by somebody else, or by a call whose answer was lost
 		}
-		return []directory.Change{directory.DeleteGroup{ID: id, Leave: true}}, op.Ref.ID, nil
+		changes, err := h.disband(ctx, id)
+		return append(changes, directory.DeleteGroup{ID: id, Leave: true}), op.Ref.ID, err
 	}
 	g.Attributes = g.Attributes.Clone()
 	if err := h.withdraw(ctx, op, &g.Attributes); err != nil {
@@ -250,6 +258,71 @@ func (h *target) groupChanges(ctx context.Context, op *connection.Operation) ([]
 		changes = []directory.Change{directory.RestoreGroup{ID: id}, directory.PutGroup{Group: g}}
 	}
 	return append(changes, memberChanges(id, op)...), op.Ref.ID, nil
+}
+
+// spare leaves references alone that the job takes away and another source wants, and says how many. Whose manager is taken away gets
+// the one whom another source names.
+func (h *target) spare(ctx context.Context, op connection.Operation) (connection.Operation, string, error) {
+	gone := map[string][]string{}
+	for _, ref := range op.Remove {
+		gone[ref.Attribute] = append(gone[ref.Attribute], ref.To.ID)
+	}
+	all := len(op.Remove)
+	for attribute, ids := range gone {
+		q := directory.WantedQuery{But: lockstep.JobID(h.by.ID), Kind: directory.Kind(op.Ref.Type), ID: op.Ref.ID, Attribute: attribute, To: ids}
+		of := func(ref connection.Reference) bool { return ref.Attribute == attribute }
+		if attribute == connection.Manager {
+			if q.To = nil; slices.ContainsFunc(op.Add, of) {
+				continue // there is another one
+			}
+		}
+		wanted, err := h.dir.Wanted(ctx, h.tenant, q)
+		if err != nil {
+			return op, "", err
+		}
+		slices.Sort(wanted)
+		op.Remove = slices.DeleteFunc(slices.Clone(op.Remove), func(ref connection.Reference) bool {
+			_, is := slices.BinarySearch(wanted, ref.To.ID)
+			return of(ref) && is
+		})
+		if attribute == connection.Manager && len(wanted) > 0 && slices.ContainsFunc(op.Remove, of) {
+			op.Add = append(slices.Clone(op.Add), connection.Reference{Attribute: attribute, To: connection.Ref{Type: connection.UserType, ID: wanted[0]}})
+		}
+	}
+	if len(op.Remove) == all {
+		return op, "", nil
+	}
+	return op, fmt.Sprintf("%d of %d references stay: another source has them, too", all-len(op.Remove), all), nil
+}
+
+// disband takes those out of a group that the job lets go of whom no other source has in it. When nobody else has the group, it is
+// deleted with all of them.
+func (h *target) disband(ctx context.Context, id lockstep.GroupID) ([]directory.Change, error) {
+	claims, err := h.dir.Claims(ctx, h.tenant, directory.GroupKind, string(id))
+	me := lockstep.JobID(h.by.ID)
+	if err != nil || !slices.ContainsFunc(claims, func(c directory.Claim) bool { return c.Owner != string(me) }) {
+		return nil, err
+	}
+	q := directory.WantedQuery{Of: me, Kind: directory.GroupKind, ID: string(id), Attribute: connection.Members}
+	mine, err := h.dir.Wanted(ctx, h.tenant, q)
+	if err != nil || len(mine) == 0 {
+		return nil, err
+	}
+	theirs, err := h.dir.Wanted(ctx, h.tenant, directory.WantedQuery{But: me, Kind: q.Kind, ID: q.ID, Attribute: q.Attribute})
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(theirs)
+	mine = slices.DeleteFunc(mine, func(id string) bool { _, is := slices.BinarySearch(theirs, id); return is })
+	var changes []directory.Change
+	for chunk := range slices.Chunk(mine, 1000) {
+		var members []directory.Member
+		for _, m := range chunk {
+			members = append(members, directory.Member{Group: id, ID: m})
+		}
+		changes = append(changes, directory.RemoveMembers{Group: id, Members: members})
+	}
+	return changes, nil
 }
 
 // withdraw takes back what the job wrote and does not write any more. Where another source has a value, that one takes its place: of

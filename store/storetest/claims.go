@@ -2,14 +2,19 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/connection"
 	"lockstep/directory"
+	"lockstep/plan"
 	"lockstep/provision"
+	"lockstep/scim"
 	"lockstep/store"
 )
 
@@ -24,6 +29,7 @@ func testClaims(t *testing.T, open Open) {
 	t.Run("by order", func(t *testing.T) { c.on(t).byOrder() })
 	t.Run("removed job", func(t *testing.T) { c.on(t).removedJob() })
 	t.Run("groups", func(t *testing.T) { c.on(t).groups() })
+	t.Run("what sources want", func(t *testing.T) { c.on(t).wants() })
 	t.Run("at once", func(t *testing.T) { c.on(t).atOnce() })
 }
 
@@ -257,6 +263,63 @@ func (c claimants) groups() {
 	if len(left) != 0 {
 		c.Error("the group is still there")
 	}
+}
+
+// wants: what each source last wrote into an object, and whom it wants the object to refer to.
+func (c claimants) wants() {
+	ada, ben := person("ada.wants@acme.example").User.ID, person("ben.wants@acme.example").User.ID
+	team := lockstep.NewID[lockstep.GroupID]()
+	for _, by := range []audit.Actor{c.a, c.b} {
+		job := lockstep.JobID(by.ID)
+		lease, err := c.db.Provision().Claim(c.Context(), c.tenant, job, noon.Add(time.Hour))
+		c.ok(err)
+		own := func(id string) string { return by.Name + id }
+		link := func(ref connection.Ref, target string) plan.Link {
+			l := plan.Link{Source: ref, Target: target}
+			l.Image.Set("title", "of "+by.Name)
+			return l
+		}
+		batch := provision.Batch{
+			Links:  []plan.Link{link(groupRef(own("t")), string(team)), link(userRef(own("a")), string(ada)), link(userRef(own("b")), string(ben)), link(userRef(own("x")), "")},
+			Wanted: []plan.ReferenceRow{member(own("t"), own("a")), member(own("t"), own("x"))},
+		}
+		if by == c.b {
+			batch.Wanted = append(batch.Wanted, member(own("t"), own("b")))
+		}
+		c.ok(c.db.Provision().Commit(c.Context(), c.tenant, job, lease.Epoch, batch))
+		c.as(by, directory.PutUser{User: directory.User{ID: ada, Version: c.versionOf(ada), Attributes: scim.Object{{Name: "userName", Value: "ada.wants@acme.example"}}}})
+	}
+	wanted := func(q directory.WantedQuery) string {
+		q.Kind, q.ID, q.Attribute = directory.GroupKind, string(team), "members"
+		ids, err := c.db.Wanted(c.Context(), c.tenant, q)
+		c.ok(err)
+		slices.Sort(ids)
+		return fmt.Sprint(ids)
+	}
+	a, b := lockstep.JobID(c.a.ID), lockstep.JobID(c.b.ID)
+	c.want(wanted(directory.WantedQuery{But: a}), fmt.Sprint([]lockstep.UserID{ada, ben}))
+	c.want(wanted(directory.WantedQuery{But: b}), fmt.Sprint([]lockstep.UserID{ada}))
+	c.want(wanted(directory.WantedQuery{Of: b}), fmt.Sprint([]lockstep.UserID{ada, ben}))
+	c.want(wanted(directory.WantedQuery{But: a, To: []string{string(ben), "nobody"}}), fmt.Sprint([]lockstep.UserID{ben}))
+	c.want(wanted(directory.WantedQuery{But: b, To: []string{string(ben)}}), "[]")
+	claims, err := c.db.Claims(c.Context(), c.tenant, directory.UserKind, string(ada))
+	c.ok(err)
+	var written []string
+	for _, one := range claims {
+		written = append(written, one.Name+" "+one.Written.Text("title"))
+	}
+	c.want(fmt.Sprint(written), "[a.csv of a.csv b.csv of b.csv]")
+}
+
+// versionOf is 0 of a user who is not there yet.
+func (c claimants) versionOf(id lockstep.UserID) int64 {
+	c.Helper()
+	all, err := c.db.Users(c.Context(), c.tenant, directory.UserQuery{IDs: []lockstep.UserID{id}})
+	c.ok(err)
+	if len(all) == 0 {
+		return 0
+	}
+	return all[0].Version
 }
 
 // atOnce: of two who withdraw at the same time one is the last.
