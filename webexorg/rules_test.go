@@ -54,6 +54,11 @@ func TestSwitches(t *testing.T) {
 			func(r reply) bool { return !r.body.Has("groups") }, func(r reply) bool { return r.body.Has("groups") }},
 		{"group_names_twice", `"group_names_twice":true`, "POST", "/Groups", `{"displayName":"Sales"}`,
 			func(r reply) bool { return r.StatusCode == 409 }, func(r reply) bool { return r.StatusCode == 201 }},
+		{"own_primary", `"own_primary":true`, "POST", "/Users", `{"userName":"own@example.com","emails":[{"value":"other@example.com","type":"work","primary":true}]}`,
+			func(r reply) bool { return r.StatusCode == 400 },
+			func(r reply) bool {
+				return r.StatusCode == 201 && strings.Contains(r.text, `{"value":"other@example.com","type":"work","primary":true}`) && strings.Contains(r.text, `{"value":"own@example.com","type":"work"}`)
+			}},
 		{"last_admin", `"last_admin":true`, "DELETE", "/Users/" + sampleAdmin, "",
 			func(r reply) bool { return r.StatusCode == 403 }, func(r reply) bool { return r.StatusCode == 204 }},
 	} {
@@ -214,6 +219,9 @@ func TestLimits(t *testing.T) {
 	s.call(403, "POST", scimAt+"/Users", `{"userName":"six@example.com"}`)
 	s.call(201, "POST", scimAt+"/Groups", `{"displayName":"Three"}`)
 	s.call(403, "POST", scimAt+"/Groups", `{"displayName":"Four"}`)
+	s.assume(`"limits_invalid":true`)
+	s.call(400, "POST", scimAt+"/Groups", `{"displayName":"Four"}`)
+	s.call(400, "POST", scimAt+"/Users", `{"userName":"six@example.com"}`)
 	s.call(400, "PATCH", scimAt+"/Groups/"+sampleGroup, patchHead+`{"op":"add","path":"members","value":[{"value":"`+sampleAdmin+`"}]}]}`)
 }
 

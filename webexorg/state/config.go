@@ -80,6 +80,8 @@ type Assumed struct {
 	KeepTokens      bool `json:"keep_tokens,omitempty"`       // a change of roles leaves tokens alone
 	GroupNamesTwice bool `json:"group_names_twice,omitempty"` // two groups may have one name
 	LastAdmin       bool `json:"last_admin,omitempty"`        // the last full administrator can be deleted
+	OwnPrimary      bool `json:"own_primary,omitempty"`       // the primary work address may be another one than the user name
+	LimitsInvalid   bool `json:"limits_invalid,omitempty"`    // one user or group too many gets 400, not 403
 	StrictUserinfo  bool `json:"strict_userinfo,omitempty"`   // user-info of SCIM 1 needs a scope to read people, those of sign-in are not enough
 }
 

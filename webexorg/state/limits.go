@@ -12,12 +12,16 @@ import (
 // defaultMembers is how many members a group can have.
 const defaultMembers = 250_000
 
-var (
-	errBuiltIn = &scim.Error{Status: http.StatusForbidden, Detail: "The group is built in and cannot be changed."}
-	errLimits  = func(what string, n int) error {
-		return &scim.Error{Status: http.StatusForbidden, Detail: "The organisation has its " + strconv.Itoa(n) + " " + what + " already."}
+var errBuiltIn = &scim.Error{Status: http.StatusForbidden, Detail: "The group is built in and cannot be changed."}
+
+// full is the error of an organisation that has as many as it may.
+func (c *change) full(what string, n int) error {
+	text := "The organisation has its " + strconv.Itoa(n) + " " + what + " already."
+	if c.org.config.Assume.LimitsInvalid {
+		return scim.ErrInvalidValue(text)
 	}
-)
+	return &scim.Error{Status: http.StatusForbidden, Detail: text}
+}
 
 // checkLimits refuses one more user or group than the organisation may have. The lock must be held.
 func (c *change) checkLimits() error {
@@ -25,9 +29,9 @@ func (c *change) checkLimits() error {
 	switch {
 	case c.rec != nil:
 	case c.kind == userKind && limits.Users > 0 && len(c.org.users) >= limits.Users:
-		return errLimits("users", limits.Users)
+		return c.full("users", limits.Users)
 	case c.kind == groupKind && limits.Groups > 0 && len(c.org.groups) >= limits.Groups:
-		return errLimits("groups", limits.Groups)
+		return c.full("groups", limits.Groups)
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func (o *Org) user(u, before scim.Object, signedIn bool, by Actor) (change, erro
 	if err := o.checkFormats(u); err != nil {
 		return change{}, err
 	}
-	if err := primaryAddress(&u, before); err != nil {
+	if err := primaryAddress(&u, before, config.Assume.OwnPrimary); err != nil {
 		return change{}, err
 	}
 	if !u.Has("active") {
@@ -161,8 +161,8 @@ func (o *Org) manager(u *scim.Object) string {
 }
 
 // primaryAddress sees to it that the primary work address is the userName: it adds it when there is none, lets it follow when
-// the userName changes, and refuses another one.
-func primaryAddress(u *scim.Object, before scim.Object) error {
+// the userName changes, and refuses another one unless that is allowed.
+func primaryAddress(u *scim.Object, before scim.Object, other bool) error {
 	name := u.Text("userName")
 	emails, _ := u.Get("emails").(scim.List)
 	primary, same := false, -1
@@ -183,7 +183,7 @@ func primaryAddress(u *scim.Object, before scim.Object) error {
 		case isPrimary && before != nil && strings.EqualFold(value, before.Text("userName")):
 			email.Set("value", name)
 			emails[i], same = email, i
-		case isPrimary:
+		case isPrimary && !other:
 			return scim.ErrInvalidValue("emails: the primary work address must be the userName")
 		}
 	}
