@@ -23,7 +23,7 @@ import (
 // OrgBench measures a Webex organisation that runs offline: `lockstep webexorg serve` in a process of its own, this process as its
 // client, on the same processors. Its zero fields have the defaults of `lockstep bench webexorg`.
 type OrgBench struct {
-	Users       int           // created in memory, in memory with the inspector, and on disk: so many each time
+	Users       int           // created in memory, in memory with the inspector, on disk and confirmed by it: so many each time
 	Connections int           // kept alive, in use at the same time; 0 is 16
 	Starts      int           // of the program, until its first answer; 0 is 10
 	Time        time.Duration // of each operation that has no end of its own; 0 is 2 s
@@ -121,6 +121,9 @@ func (o *orgBench) run(ctx context.Context) error {
 		{"in memory, with the inspector", func(ctx context.Context) error { return o.create(ctx, "create_inspected", "--inspect", "100") }},
 		{"on disk", func(ctx context.Context) error {
 			return o.create(ctx, "create_disk", "--inspect", "0", "--journal", journal)
+		}},
+		{"on disk, each write confirmed by it", func(ctx context.Context) error {
+			return o.create(ctx, "create_synced", "--inspect", "0", "--sync", "--journal", journal+".synced")
 		}},
 		{"start again with what is on disk", func(ctx context.Context) (err error) {
 			o.report.Restart, err = o.starts(ctx, "--journal", journal)

@@ -30,6 +30,7 @@ type webexorgServeCmd struct {
 	Region      string        `enum:",us,eu,gov" default:"" placeholder:"us|eu|gov" help:"Where the organisation that the first start makes has its home; without it, everywhere."`
 	People      bool          `help:"Begin with an administrator, an agent and a plain person to sign in as: admin@, agent@ and person@ the first domain."`
 	Journal     string        `placeholder:"FILE" help:"Keep the organisation in this file; without it, it is gone when the command ends."`
+	Sync        bool          `help:"Have every write wait until the disk has it; without this a write survives the end of the command, not that of the machine."`
 	Seed        string        `placeholder:"FILE" help:"Begin with the organisations of this file, if there are none yet."`
 	Control     string        `env:"LOCKSTEP_WEBEXORG_CONTROL" placeholder:"TOKEN" help:"Token of the control surface; without it, one is made up."`
 	Inspect     int           `default:"100" placeholder:"N" help:"Calls that are kept for people to look at."`
@@ -57,7 +58,7 @@ func (w *webexorgServeCmd) Run(c *cli) error {
 		return err
 	}
 	control := cmp.Or(w.Control, rand.Text())
-	u, err := webexorg.New(webexorg.Config{Journal: w.Journal, Control: control, Inspect: w.Inspect})
+	u, err := webexorg.New(webexorg.Config{Journal: w.Journal, Sync: w.Sync, Control: control, Inspect: w.Inspect})
 	if err != nil {
 		return err
 	}
