@@ -129,6 +129,8 @@ const (
 	CodeTargetDomain      Code = "target.domain_unverified"
 	CodeTargetUnsupported Code = "target.unsupported"
 	CodeTargetNotListed   Code = "target.not_listed_yet"
+	CodeTargetHides       Code = "target.hides_values"
+	CodeTargetContradicts Code = "target.contradicts"
 	CodeAuthToken         Code = "auth.token_rejected"
 	CodeBlocked           Code = "network.address_blocked"
 	CodeAuthForbidden     Code = "auth.forbidden"
@@ -210,6 +212,8 @@ var Catalogue = []Entry{
 	{CodeTargetDomain, NeedsYou, "The person's e-mail domain is not verified in the application.", "Verify the domain or map another address."},
 	{CodeTargetUnsupported, NeedsYou, "The application cannot do what the rules ask for.", "Change the mapping or switch the feature off."},
 	{CodeTargetNotListed, Heals, "The application does not list an object yet that it may have created.", "Lockstep looks again until it is certain, then goes on."},
+	{CodeTargetHides, NeedsYou, "The application can only replace an object as a whole, and does not show all of what others may have put there.", "Nothing was written, since it could take that away. If there is nothing to lose, set the connection's setting overwrite_hidden to true; or delete the object there, so that Lockstep makes it anew."},
+	{CodeTargetContradicts, Heals, "The application says that it did it, and its answer shows something else.", "It is not recorded as done: Lockstep looks again and repeats it with growing pauses. If it stays like this, the application does not take this value: take it out of the mapping, or ask its maker."},
 	{CodeBlocked, NeedsYou, "The address is not public, and the operator has not allowed its range.", "If it is meant to be reached, start the server with --allow-network and the range, such as 10.0.0.0/8."},
 	{CodeAuthToken, NeedsYou, "The application rejected the token.", "It may have expired: set a new one and test the connection."},
 	{CodeAuthForbidden, NeedsYou, "The token is not allowed to do this.", "Give it the rights that the application's page lists."},

@@ -7,6 +7,7 @@ package connection
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"lockstep"
@@ -102,6 +103,7 @@ type System struct {
 	Restores    bool                // a deleted object is still found, as Deleted, and an update brings it back
 	Nesting     bool                // groups may contain groups
 	Claims      bool                // it keeps who has an object, so linking one is said to it, too
+	Replaces    bool                // an update replaces the whole object, so operations come with what was Written of it
 	Exchange    bool                // operations of one Apply with the same Together are done together, so that unique values can be exchanged
 	References  []string            // attributes that are references: "manager", "members"
 	Lag         time.Duration       // how long a created object may be missing from lists; 0 is 30 s
@@ -151,6 +153,32 @@ type Operation struct {
 	Remove   []Reference // Refer: references to remove
 	Together int         // not 0: with the other operations of the call that have the same number, or not at all
 	Version  string      // of the object when it was last seen; sent as If-Match where the target knows it
+	Written  *Written    // Update, Disable, Refer at a target that Replaces: what the object has from us
+}
+
+// Written is what we have last written of an object. A target that replaces whole objects loses whatever it is not sent again, and
+// does not show all that it has.
+type Written struct {
+	Values     scim.Object // without references
+	References []Reference // in the target's ids
+	Paths      []string    // of the attributes that the rules may write, references left out
+	Made       bool        // the object was created by us, so that nothing is known to be in it beside what we have written
+}
+
+// Then returns what is written after an operation that did what it should.
+func (w *Written) Then(op *Operation) *Written {
+	if w == nil {
+		return nil
+	}
+	next := *w
+	if op.After != nil {
+		next.Values = op.After
+	}
+	next.References = slices.DeleteFunc(slices.Clone(w.References), func(r Reference) bool {
+		return slices.Contains(op.Remove, r) || slices.Contains(op.Add, r)
+	})
+	next.References = append(next.References, op.Add...)
+	return &next
 }
 
 // Result is the outcome of one Operation. Err nil means done.

@@ -101,6 +101,7 @@ type item struct {
 	waiting int                 // references that the row names and whose other end is not at the target
 	manager *item               // whose create must end first
 	resumed bool                // an earlier attempt may have been sent
+	lost    bool                // an attempt of this slice may have been done, although no answer says so
 	found   *connection.Object  // there already: adopted instead of created
 	result  connection.Result
 	end     ending
@@ -124,9 +125,10 @@ type applier struct {
 	items  map[string]*item // the loader's: creates of this slice by source id, for the references to them
 	idle   *sync.Cond       // guards what follows
 	open   int
-	fatal  error     // ends the slice: every further call would fail the same way
-	paused time.Time // ends the slice: the target wants to be left alone until then
-	row    int       // failures in a row for which the system is to blame
+	fatal  error                    // ends the slice: every further call would fail the same way
+	paused time.Time                // ends the slice: the target wants to be left alone until then
+	given  map[connection.Ref]*item // objects of the target, by whom this slice has given them to
+	row    int                      // failures in a row for which the system is to blame
 }
 
 // tripAfter is how many calls may fail in a row for reasons of the system, not of the object, before the slice gives up.
@@ -294,7 +296,7 @@ func (a *applier) operations(ctx context.Context, rows []plan.Action) ([]*item, 
 			a.register(it)
 		}
 	}
-	return items, nil
+	return items, a.whatWasWritten(ctx, items)
 }
 
 func (a *applier) loadLinks(ctx context.Context, typ string, ids []string, into map[connection.Ref]plan.Link) error {

@@ -26,6 +26,9 @@ func (a *applier) outcome(it *item, b *Batch) {
 		b.Written = append(b.Written, it.kept...)
 	case it.end == uncertain:
 		to.To, to.Code, to.Detail = plan.Open, lockstep.CodeTargetNotListed, text(it.result.Err)
+		if code := lockstep.CodeOf(it.result.Err); code == lockstep.CodeTargetContradicts {
+			to.Code = code
+		}
 	case it.end == answered && it.result.Err != nil:
 		a.failure(it, &to, now, b)
 	case it.taken != nil:
@@ -68,9 +71,11 @@ func (a *applier) success(it *item, b *Batch) {
 		b.Written = append(b.Written, it.carried...)
 		return
 	case rule.Create:
-		l.Matched = "created"
-		if it.found != nil {
-			l.Matched = "found after a lost answer"
+		switch l.Matched = matchedCreated; {
+		case it.found != nil && it.ours():
+			l.Matched = matchedFound
+		case it.found != nil:
+			l.Matched = matchedThere
 		}
 		a.cycle.Counts.Created++
 	case rule.Link:
@@ -141,6 +146,9 @@ func (a *applier) failure(it *item, row *plan.Transition, now time.Time, b *Batc
 	if from, _, renamed := plan.SplitNames(it.Refers); renamed && it.Kind == rule.Update {
 		l.Key = from // which it has still
 	}
+	if it.Kind == rule.Link && (code == lockstep.CodeTargetHides || code == lockstep.CodeTargetContradicts) {
+		l.Target, l.Image, l.Matched = it.Target.ID, it.Before, matchedBy(a.programs[it.Source.Type]) // theirs all the same: who leaves is disabled
+	}
 	switch {
 	case code == lockstep.CodeTargetGone:
 		row.To = plan.Failed
@@ -149,6 +157,9 @@ func (a *applier) failure(it *item, row *plan.Transition, now time.Time, b *Batc
 		code == lockstep.CodeTargetConflict && it.op.Kind != rule.Create: // the value may be about to be given up
 		row.To = plan.Failed
 		l.Due = now.Add(backOff(l.Attempts))
+	case code == lockstep.CodeTargetHides: // who is created meanwhile may let it show more
+		row.To = plan.Refused
+		l.Due = now.Add(backOff(l.Attempts + 3))
 	default:
 		row.To = plan.Refused
 		l.Due = now.Add(backOff(slowest)) // somebody may have mended it by then

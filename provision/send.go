@@ -76,9 +76,12 @@ func (a *applier) complete(ctx context.Context, it *item) bool {
 		}
 	}
 	if it.found != nil {
-		return a.adopt(it)
+		return a.takes(ctx, it, *it.found) && a.adopt(it)
 	}
 	if it.Kind == rule.Link {
+		if !a.takes(ctx, it, connection.Object{Ref: it.Target.Ref, Name: it.Target.Name}) {
+			return false
+		}
 		it.op.Kind = rule.Update
 		it.result.ID = it.Target.ID
 		if scim.Equal(it.Before, it.After) && !a.to.Claims {
@@ -86,7 +89,7 @@ func (a *applier) complete(ctx context.Context, it *item) bool {
 			return false
 		}
 	}
-	return it.end == answered
+	return it.end == answered && it.result.Err == nil
 }
 
 // adopt turns a create into an update of the object that is there already, or into nothing when it is as it should be. What
@@ -94,6 +97,12 @@ func (a *applier) complete(ctx context.Context, it *item) bool {
 func (a *applier) adopt(it *item) bool {
 	it.op.Kind, it.op.Ref.ID, it.op.Version = rule.Update, it.found.ID, it.found.Version
 	it.op.Before = a.programs[it.Source.Type].ours(it.found.Values)
+	if a.to.Replaces {
+		it.op.Written = &connection.Written{Paths: a.programs[it.Source.Type].names()}
+		if it.ours() {
+			it.op.Written = &connection.Written{Values: it.After, References: it.op.Add, Made: true}
+		}
+	}
 	it.op.Add, it.carried = nil, nil
 	it.result = connection.Result{ID: it.found.ID}
 	if scim.Equal(it.op.Before, it.op.After) && !a.to.Claims {
@@ -102,6 +111,9 @@ func (a *applier) adopt(it *item) bool {
 	}
 	return true
 }
+
+// ours reports whether the object that was found was made by an attempt whose answer was lost: nobody had it when it was matched.
+func (it *item) ours() bool { return it.resumed || it.lost }
 
 var errDeadline = errors.New("the slice's deadline has passed")
 
@@ -148,6 +160,9 @@ func (a *applier) once(ctx context.Context, items []*item) ([]connection.Result,
 func (a *applier) again(ctx context.Context, it *item, try int) bool {
 	res := &it.result
 	if res.Err == nil {
+		if it.op.Kind == rule.Create && !a.created(ctx, it) {
+			return false
+		}
 		if it.op.Ref.ID != "" {
 			res.ID = it.op.Ref.ID
 		}
@@ -159,6 +174,11 @@ func (a *applier) again(ctx context.Context, it *item, try int) bool {
 	case lockstep.CodeAuthToken, lockstep.CodeBlocked:
 		it.end = unsent
 		a.halt(res.Err)
+		return false
+	case lockstep.CodeTargetContradicts:
+		if it.op.Kind == rule.Create {
+			a.mayBeThere(it)
+		}
 		return false
 	case lockstep.CodeTargetConflict:
 		return it.op.Kind == rule.Create && a.conflict(ctx, it)
@@ -175,7 +195,8 @@ func (a *applier) again(ctx context.Context, it *item, try int) bool {
 // narrow sends references that were refused together again in halves, until only those are left that the target will not have.
 // One member that is unknown there must not keep the others out.
 func (a *applier) narrow(ctx context.Context, it *item) {
-	if len(it.carried) < 2 || lockstep.Describe(lockstep.CodeOf(it.result.Err)).Class == lockstep.Heals {
+	code := lockstep.CodeOf(it.result.Err)
+	if len(it.carried) < 2 || lockstep.Describe(code).Class == lockstep.Heals || code == lockstep.CodeTargetHides {
 		return
 	}
 	a.inPieces(ctx, it, (len(it.carried)+1)/2)
@@ -232,6 +253,7 @@ func (p *pieces) try(ctx context.Context, from, to int) bool {
 		return false
 	case results[0].Err == nil:
 		it.kept = append(it.kept, it.carried[from:to]...)
+		it.op.Written = it.op.Written.Then(&it.op)
 	case lockstep.Describe(lockstep.CodeOf(results[0].Err)).Class == lockstep.Heals:
 		it.result = results[0]
 		return false // the rest waits
@@ -256,6 +278,7 @@ func boolInt(b bool) int {
 // target itself would refuse a second one; elsewhere its row stays open and is looked for.
 func (a *applier) systemFailed(ctx context.Context, it *item, try int) bool {
 	risky := it.op.Kind == rule.Create && it.result.MaybeSent
+	it.lost = it.lost || risky
 	a.idle.L.Lock()
 	tripped := a.row >= tripAfter
 	a.idle.L.Unlock()
@@ -327,13 +350,9 @@ func (a *applier) takeOver(ctx context.Context, it *item, hits []connection.Obje
 	if len(hits) > 1 {
 		return fail(lockstep.CodeMatchAmbiguous, fmt.Sprintf("%d objects in %s match %s", len(hits), a.to.Name, it.Target.Name))
 	}
-	owners, err := a.Store.Links(ctx, a.job.Tenant, a.job.ID, plan.LinkQuery{Type: it.Source.Type, Targets: []string{hits[0].ID}, Limit: 1})
-	if err != nil {
-		it.end = uncertain
+	it.result.Err = nil
+	if !a.takes(ctx, it, hits[0]) {
 		return false
-	}
-	if len(owners) > 0 && owners[0].Source != it.Source.Ref {
-		return fail(lockstep.CodeMatchTaken, fmt.Sprintf("%s in %s is linked to %s already", hits[0].Name, a.to.Name, owners[0].Name))
 	}
 	it.found = &hits[0]
 	return a.adopt(it)

@@ -104,6 +104,12 @@ func (a *applier) resume(ctx context.Context, work chan<- []*item) error {
 			}
 			continue
 		}
+		if row.Code == lockstep.CodeTargetContradicts && found[row.ID] == nil {
+			if err := a.lapse(ctx, &row, plan.Refused, row.Code, row.Detail+"; who was created cannot be found"); err != nil {
+				return err
+			}
+			continue
+		}
 		rows = append(rows, row)
 	}
 	for len(rows) > 0 {
@@ -133,7 +139,7 @@ func (a *applier) lookFor(ctx context.Context, all []plan.Action) (early map[loc
 	early = map[lockstep.ActionID]bool{}
 	for _, row := range creates {
 		switch {
-		case seen.unasked[row.ID] && !(a.unique(&item{Action: *row}) && row.Attempt < maxReads-1): // once more is quicker than a read
+		case seen.unasked[row.ID] && !a.canRepeat(row): // once more is quicker than a read
 			unasked = append(unasked, row)
 		case len(seen.hits[row.ID]) == 0 && !a.certain(*row):
 			early[row.ID] = true
@@ -143,6 +149,11 @@ func (a *applier) lookFor(ctx context.Context, all []plan.Action) (early map[loc
 		return early, seen.hits, nil
 	}
 	return early, seen.hits, a.lookAmong(ctx, unasked, early, seen.hits)
+}
+
+// canRepeat reports whether to send a create again is a way to find out what became of it: the target refuses a second one.
+func (a *applier) canRepeat(row *plan.Action) bool {
+	return row.Code != lockstep.CodeTargetContradicts && a.unique(&item{Action: *row}) && row.Attempt < maxReads-1
 }
 
 // lookAmong looks for the objects of creates among what the target had when it was read. Those whose object such a read need not
@@ -195,22 +206,32 @@ func (a *applier) lookAmong(ctx context.Context, rows []*plan.Action, early map[
 // matched again later, which nobody can be without a search or a read: nothing is created a second time meanwhile.
 func (a *applier) giveUp(ctx context.Context, rows []*plan.Action, head mirror.Head) error {
 	a.job.Request = 0
-	b := Batch{Cycle: a.cycle, Job: &a.job}
 	for _, row := range rows {
-		links := map[connection.Ref]plan.Link{}
-		if err := a.loadLinks(ctx, row.Source.Type, []string{row.Source.ID}, links); err != nil {
+		detail := fmt.Sprintf("%s may have %s, and can neither be searched nor read: %s", a.to.Name, row.Target.Name, head.Detail)
+		if err := a.lapse(ctx, row, plan.Failed, lockstep.CodeTargetNotListed, detail); err != nil {
 			return err
 		}
-		l, now := links[row.Source.Ref], a.now()
-		detail := fmt.Sprintf("%s may have %s, and can neither be searched nor read: %s", a.to.Name, row.Target.Name, head.Detail)
-		l.Source, l.Name, l.Code, l.Detail = row.Source.Ref, row.Source.Name, lockstep.CodeTargetNotListed, detail
-		l.Attempts++
-		l.Due = now.Add(backOff(l.Attempts))
-		a.cycle.Counts.Failed++
-		b.Links = append(b.Links, l)
-		b.Moved = append(b.Moved, plan.Transition{ID: row.ID, From: plan.Open, To: plan.Failed, Attempt: row.Attempt, Code: l.Code, Detail: detail, At: now})
 	}
-	return a.commit(ctx, b)
+	return nil
+}
+
+// lapse ends the row of a create of which nobody knows what became of it.
+func (a *applier) lapse(ctx context.Context, row *plan.Action, to plan.ActionState, code lockstep.Code, detail string) error {
+	links := map[connection.Ref]plan.Link{}
+	if err := a.loadLinks(ctx, row.Source.Type, []string{row.Source.ID}, links); err != nil {
+		return err
+	}
+	l, now := links[row.Source.Ref], a.now()
+	l.Source, l.Name, l.Code, l.Detail = row.Source.Ref, row.Source.Name, code, detail
+	l.Attempts++
+	l.Due = now.Add(backOff(l.Attempts))
+	if to == plan.Refused {
+		l.Due = now.Add(backOff(slowest))
+	}
+	a.cycle.Counts.Failed++
+	return a.commit(ctx, Batch{Cycle: a.cycle, Job: &a.job, Links: []plan.Link{l}, Moved: []plan.Transition{
+		{ID: row.ID, From: plan.Open, To: to, Attempt: row.Attempt, Code: code, Detail: detail, At: now},
+	}})
 }
 
 // ripe reports whether a read that begins now would show the objects of all the creates.
@@ -226,9 +247,9 @@ func (a *applier) ripe(rows []*plan.Action) bool {
 // shows reports whether the newest complete pass listed everything that was there at the time.
 func shows(p mirror.Pass, at time.Time) bool { return p.Stage == mirror.Idle && p.Asked.After(at) }
 
-// certain reports whether an open create that is not listed can be sent again.
+// certain reports whether an open create that is not listed can be sent again, or need not be looked for any longer.
 func (a *applier) certain(row plan.Action) bool {
-	return a.unique(&item{Action: row}) || a.now().After(a.visibleFrom(row))
+	return row.Code != lockstep.CodeTargetContradicts && a.unique(&item{Action: row}) || a.now().After(a.visibleFrom(row))
 }
 
 // visibleFrom is the time from which lists show what an attempt has created.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 
 	"lockstep"
@@ -50,7 +51,10 @@ func (t *Target) create(ctx context.Context, op *connection.Operation) connectio
 	}
 	defer a.free()
 	result := connection.Result{Requests: 1}
-	result.ID, result.Version, fault = written(a)
+	h, fault := readHead(a)
+	if result.ID, result.Version = string(h.ID), h.version(a); fault == nil {
+		fault = otherObject(op, &h)
+	}
 	if result.ID == "" && fault == nil {
 		if location := a.header.Get("Location"); location != "" {
 			result.ID = path.Base(location)
@@ -61,8 +65,18 @@ func (t *Target) create(ctx context.Context, op *connection.Operation) connectio
 	if fault != nil {
 		return fault.result(t, op, 1)
 	}
+	if t.replaces() { // it should show all this, whenever it is asked whether it hides something
+		shows := op.After
+		if len(now) > 0 { // members or a manager: nobody has both
+			shows = append(slices.Clip(shows), scim.Attr{Name: memberAttribute}, scim.Attr{Name: scim.EnterpriseUserURN})
+		}
+		t.sight(op.Ref.Type).wrote(result.ID, shows)
+	}
 	if len(later) > 0 { // the object is there; what is missing is the engine's to repeat
-		rest := connection.Operation{Kind: rule.Refer, Ref: connection.Ref{Type: op.Ref.Type, ID: result.ID}, Name: op.Name, Add: later}
+		rest := connection.Operation{
+			Kind: rule.Refer, Ref: connection.Ref{Type: op.Ref.Type, ID: result.ID}, Name: op.Name, Add: later,
+			Written: &connection.Written{Values: op.After, References: now, Made: true},
+		}
 		r := t.update(ctx, &rest)
 		result.Requests += r.Requests
 		if r.Err != nil {
@@ -93,11 +107,16 @@ func (t *Target) remove(ctx context.Context, op *connection.Operation) connectio
 
 // head is what is read of the answer to a write.
 type head struct {
-	ID   identifier `json:"id"`
-	Meta struct {
+	ID          identifier `json:"id"`
+	UserName    identifier `json:"userName"`
+	DisplayName identifier `json:"displayName"`
+	ExternalID  identifier `json:"externalId"`
+	Meta        struct {
 		Version identifier `json:"version"`
 	} `json:"meta"`
 }
+
+func (h *head) version(a *answer) string { return or(string(h.Meta.Version), a.header.Get("ETag")) }
 
 // identifier is text, which some servers send as a number.
 type identifier string
@@ -112,16 +131,24 @@ func (i *identifier) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// written reads id and version of the answer to a write, which may be empty.
-func written(a *answer) (id, version string, f *fault) {
+// readHead reads the head of the answer to a write, which may be empty.
+func readHead(a *answer) (h head, f *fault) {
 	if len(bytes.TrimSpace(a.body())) == 0 {
-		return "", a.header.Get("ETag"), nil
+		return h, nil
 	}
-	var h head
 	if err := json.Unmarshal(a.body(), &h); err != nil {
-		return "", "", notJSON(a, err)
+		return head{}, notJSON(a, err)
 	}
-	return string(h.ID), or(string(h.Meta.Version), a.header.Get("ETag")), nil
+	return h, nil
+}
+
+// written reads the version from the answer to an update, unless it shows that something was not done.
+func written(op *connection.Operation, changes []change, a *answer) (version string, f *fault) {
+	h, f := readHead(a)
+	if f == nil {
+		f = belied(op, changes, a)
+	}
+	return h.version(a), f
 }
 
 // appendResource appends the body of a create: schemas, the attributes, and the references.
@@ -159,13 +186,17 @@ func appendResource(dst []byte, typ string, o scim.Object, refs []connection.Ref
 	return append(dst, '}')
 }
 
-func appendSchemas(dst []byte, typ string, o scim.Object, manager bool) []byte {
-	core := scim.UserURN
+// coreOf returns the URN of a type's core schema.
+func coreOf(typ string) string {
 	if typ == groupType {
-		core = scim.GroupURN
+		return scim.GroupURN
 	}
+	return scim.UserURN
+}
+
+func appendSchemas(dst []byte, typ string, o scim.Object, manager bool) []byte {
 	dst = append(dst, `{"schemas":["`...)
-	dst = append(dst, core...)
+	dst = append(dst, coreOf(typ)...)
 	dst = append(dst, '"')
 	for _, a := range o {
 		if len(a.Name) > 4 && strings.EqualFold(a.Name[:4], "urn:") {

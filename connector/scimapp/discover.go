@@ -30,6 +30,7 @@ func (t *Target) Describe(ctx context.Context) (connection.System, error) {
 			return s, err
 		}
 	}
+	s.Replaces = t.put
 	t.system = &s
 	return s, nil
 }
@@ -184,14 +185,18 @@ func compileTypes(types []scim.ResourceType, schemas []*scim.Schema) map[string]
 
 // endpoint returns the path of a resource type below the base.
 func (t *Target) endpoint(typ string) string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	types := t.config.Profile.Types
-	if t.system != nil {
-		types = t.system.Types
-	}
-	if known := types[typ]; known != nil && len(known.Endpoint) > 1 {
+	if known := t.typeOf(typ); known != nil && len(known.Endpoint) > 1 {
 		return known.Endpoint
 	}
 	return "/" + typ + "s"
+}
+
+// typeOf returns what is known of a resource type, or nil.
+func (t *Target) typeOf(typ string) *scim.Type {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.system != nil {
+		return t.system.Types[typ]
+	}
+	return t.config.Profile.Types[typ]
 }

@@ -46,7 +46,7 @@ func (t *Target) update(ctx context.Context, op *connection.Operation) connectio
 		if a == nil {
 			continue // there was nothing left to do
 		}
-		_, version, fault := written(a)
+		version, fault := written(op, chunk, a)
 		a.free()
 		if fault != nil {
 			return fault.result(t, op, result.Requests)
@@ -160,15 +160,20 @@ func (t *Target) references(op *connection.Operation) []change {
 	for added := range slices.Chunk(members(op.Add), most) {
 		list := make(scim.List, len(added))
 		for i, r := range added {
-			m := scim.Object{{Name: "value", Value: r.To.ID}}
-			if t.config.Profile.Nesting {
-				m = append(m, scim.Attr{Name: "type", Value: r.To.Type})
-			}
-			list[i] = m
+			list[i] = t.member(r)
 		}
 		out = append(out, change{op: scim.OpAdd, path: filter.Path{Attr: memberAttribute}, value: list, size: len(list)})
 	}
 	return out
+}
+
+// member is an element of a group's members.
+func (t *Target) member(r connection.Reference) scim.Object {
+	m := scim.Object{{Name: "value", Value: r.To.ID}}
+	if t.config.Profile.Nesting {
+		m = append(m, scim.Attr{Name: "type", Value: r.To.Type})
+	}
+	return m
 }
 
 func members(refs []connection.Reference) []connection.Reference {
@@ -246,36 +251,6 @@ func (t *Target) repatch(ctx context.Context, op *connection.Operation, changes 
 	}
 	result.Requests++
 	return t.patch(ctx, op, fitted, "")
-}
-
-// replace is for a server without PATCH: the object is read, changed and put back (RFC 7644 §3.5.1).
-func (t *Target) replace(ctx context.Context, op *connection.Operation, changes []change) connection.Result {
-	now, f := t.get(ctx, t.path(op.Ref))
-	if f != nil {
-		return f.result(t, op, 1)
-	}
-	version := ""
-	if meta, ok := now.Get("meta").(scim.Object); ok && t.sendsVersions() {
-		version = text(meta.Get("version"))
-	}
-	for _, c := range changes {
-		if err := c.apply(&now); err != nil {
-			return (&fault{code: lockstep.CodeTargetUnsupported, detail: "it has nothing at " + c.path.String(), err: err}).result(t, op, 1)
-		}
-	}
-	now.Delete("meta")
-	body := newBuffer()
-	body.Write(scim.AppendJSON(body.AvailableBuffer(), now))
-	a, f := t.send(ctx, http.MethodPut, t.path(op.Ref), body, version, maxBody)
-	if f != nil {
-		return f.result(t, op, 2)
-	}
-	defer a.free()
-	_, version, f = written(a)
-	if f != nil {
-		return f.result(t, op, 2)
-	}
-	return connection.Result{ID: op.Ref.ID, Version: version, Requests: 2}
 }
 
 // apply makes the change in the object itself.

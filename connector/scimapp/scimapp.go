@@ -63,6 +63,7 @@ type Profile struct {
 	ETags       bool                  // If-Match is sent with updates
 	Lag         time.Duration         // until a created object is listed; 0 is 30 s
 	Connections int                   // at the same time; 0 is 10
+	Overwrite   bool                  // with Put: what it does not show may be lost when an object is replaced
 	RemoveList  bool                  // members are removed by a list of values, as Entra ID did, not by a filter
 }
 
@@ -76,8 +77,9 @@ type Target struct {
 	system *connection.System // nil until it is known
 	etags  bool
 	put    bool
-	cursor bool            // lists are walked by cursor from the start
-	lists  map[string]bool // resource types whose list has been seen
+	cursor bool              // lists are walked by cursor from the start
+	lists  map[string]bool   // resource types whose list has been seen
+	sights map[string]*sight // by resource type
 }
 
 var _ connection.Target = (*Target)(nil)

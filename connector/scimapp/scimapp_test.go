@@ -50,6 +50,7 @@ func serve(t testing.TB, f http.HandlerFunc) *server {
 		s.mu.Lock()
 		s.seen = append(s.seen, request{r.Method, r.URL.RequestURI(), string(body), r.Header.Get("If-Match")})
 		s.mu.Unlock()
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
 		f(w, r)
 	}))
 	t.Cleanup(s.Close)
@@ -296,7 +297,13 @@ func TestNoTarget(t *testing.T) {
 }
 
 func TestPut(t *testing.T) {
-	s := serve(t, reply(200, `{"schemas":["x"],"id":"42","userName":"a","displayName":"theirs","emails":[{"type":"work","value":"a@x"}],"members":[{"value":"1"},{"value":"2"}],"meta":{"version":"v1"}}`))
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			reply(200, `{"id":"42","userName":"b","meta":{"version":"v1"}}`)(w, r)
+			return
+		}
+		reply(200, `{"schemas":["x"],"id":"42","userName":"a","displayName":"theirs","emails":[{"type":"work","value":"a@x"}],"members":[{"value":"1"},{"value":"2"}],"meta":{"version":"v1"}}`)(w, r)
+	})
 	got := target(t, s.URL, Profile{Put: true, ETags: true}).Apply(t.Context(), []connection.Operation{{
 		Kind: rule.Update, Ref: connection.Ref{Type: groupType, ID: "42"}, Version: "v0",
 		Before: object(t, `{"userName":"a","emails":[{"type":"work","value":"a@x"}]}`),

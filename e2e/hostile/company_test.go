@@ -15,6 +15,15 @@ type company struct {
 	*world
 	people []*person
 	teams  []*team
+	lacks  shortfall
+}
+
+// shortfall is what must not be expected of a target.
+type shortfall struct {
+	people bool // who was there before stays as they are
+	team   bool // the team that was there before stays as it is
+	extras bool // what others have put there may be lost
+	titles bool // a title stays what it was first
 }
 
 // person is somebody of the company.
@@ -99,6 +108,7 @@ func (c *company) atTarget(haunt bool) {
 		doc := map[string]any{
 			"userName": p.name, "displayName": p.shown(), "active": i != returner, "nickName": "kept",
 			"name": map[string]any{"givenName": p.given, "familyName": p.family}, "title": p.title,
+			"emails": []any{map[string]any{"type": "home", "value": p.home()}},
 		}
 		if i%4 == 0 {
 			doc["title"] = "An old title"
@@ -111,12 +121,15 @@ func (c *company) atTarget(haunt bool) {
 		theirs = append(theirs, map[string]any{"value": id})
 	}
 	c.target.Put("Groups", map[string]any{"displayName": "Strangers", "members": theirs}, true)
-	c.target.Put("Groups", map[string]any{"displayName": c.teams[1].name}, false)
+	c.target.Put("Groups", map[string]any{"displayName": c.teams[1].name, "members": theirs[:1]}, false)
 	if haunt {
 		c.people[haunted].exempt = true
 		c.target.Haunt(c.people[haunted].name)
 	}
 }
+
+// home is an address that nobody in the directory knows.
+func (p *person) home() string { return p.given + "@home.example" }
 
 func (p *person) shown() string { return p.given + " " + p.family }
 
@@ -259,10 +272,23 @@ func (c *company) want(q hostile.Quirks, has hostile.Holdings) hostile.Holdings 
 		if strings.HasPrefix(p.name, "Renamed.") { // the address stays
 			a["emails[work]"] = strings.ToLower(strings.TrimPrefix(p.name, "Renamed."))
 		}
-		if p.present {
-			a["nickName"] = "kept"
+		switch {
+		case p.present && c.lacks.people:
+			a = maps.Clone(has.People[key])
+			fallthrough
+		case p.present && !c.lacks.extras:
+			a["nickName"], a["emails[home]"] = "kept", p.home()
+		case p.present:
+			for _, name := range []string{"nickName", "emails[home]"} {
+				if v := has.People[key][name]; v != "" {
+					a[name] = v
+				}
+			}
 		}
-		if p.boss != nil && !p.boss.exempt {
+		if old := has.People[key]["title"]; c.lacks.titles && old != "" {
+			a["title"] = old
+		}
+		if p.boss != nil && !p.boss.exempt && !(p.present && c.lacks.people) {
 			a["manager"] = strings.ToLower(p.boss.name)
 		}
 		for _, name := range q.Lower {
@@ -288,6 +314,12 @@ func (c *company) want(q hostile.Quirks, has hostile.Holdings) hostile.Holdings 
 			if !p.exempt && (!p.gone || slices.Contains(has.Groups[t.name], key)) { // who is gone: see stayed
 				list = append(list, key)
 			}
+		}
+		if t == c.teams[1] && c.lacks.team {
+			list = slices.DeleteFunc(slices.Clone(has.Groups[t.name]), func(s string) bool { return s == strangers[0] })
+		}
+		if t == c.teams[1] && (!c.lacks.extras || slices.Contains(has.Groups[t.name], strangers[0])) {
+			list = append(list, strangers[0])
 		}
 		slices.Sort(list)
 		want.Groups[t.name] = list

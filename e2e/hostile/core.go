@@ -186,6 +186,9 @@ func (t *Target) create(q *request, kind string) answer {
 		if t.Quirks.SameID > 1 && t.seen.creates == t.Quirks.SameID {
 			shown["id"] = t.seen.firstID
 		}
+		if first := t.users.byID[t.seen.firstID]; t.Quirks.WrongBody > 1 && t.seen.creates == t.Quirks.WrongBody && first != nil {
+			shown = t.show(kind, first)
+		}
 	}
 	location := t.Prefix + "/" + kind + "/" + text(shown["id"])
 	return answer{status: http.StatusCreated, body: shown, header: map[string]string{"Location": location}}
@@ -204,10 +207,21 @@ func (t *Target) write(q *request, kind string, o *object, doc map[string]any) a
 	if problem := t.unknown(kind, doc); problem != "" {
 		return fail(http.StatusBadRequest, "invalidValue", problem)
 	}
+	for _, name := range t.Quirks.Deaf {
+		if v, had := o.Doc[name]; had {
+			doc[name] = v
+		} else {
+			delete(doc, name)
+		}
+	}
 	t.watchWrite(q, kind, o, doc)
+	shown := t.show(kind, o)
 	o.Doc = doc
 	o.Writes++
-	return answer{status: http.StatusOK, body: t.show(kind, o)}
+	if !t.Quirks.OldAnswers {
+		shown = t.show(kind, o)
+	}
+	return answer{status: http.StatusOK, body: shown}
 }
 
 func (t *Target) remove(kind string, o *object) answer {
