@@ -206,6 +206,7 @@ type run struct {
 
 	programs map[string]*program     // by source type
 	lookup   lookup                  // how unlinked objects are matched
+	blind    bool                    // the target will not be asked for those whom a read of it did not show
 	waits    map[waitKey]plan.Action // rows of earlier cycles that are held or were approved since
 	alarmed  bool                    // the guard has held something in this slice
 	fresh    int                     // unlinked objects matched by Find so far

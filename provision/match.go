@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"lockstep"
 	"lockstep/connection"
@@ -106,8 +105,8 @@ func (r *run) byListing(ctx context.Context, typ string, asked []question) (answ
 	if err := r.list(ctx); err != nil {
 		return answers{}, err
 	}
-	r.lookup = r.fromMirror
-	return r.fromMirror(ctx, typ, asked)
+	r.lookup = r.fromMirrorOrAsked
+	return r.lookup(ctx, typ, asked)
 }
 
 // unsearchable reports whether the target said that it cannot be searched like this.
@@ -133,10 +132,18 @@ func (r *run) find(ctx context.Context, typ string, asked []question) (answers, 
 		if err != nil {
 			return a, err
 		}
-		for chunk := range slices.Chunk(questions, r.findBatch()) {
-			if err := r.ask(ctx, typ, path, chunk, &a); err != nil {
+		for len(questions) > 0 {
+			n := min(r.findBatch(), len(questions))
+			if err := r.ask(ctx, typ, path, questions[:n], &a); err != nil {
 				return a, fmt.Errorf("find %s by %s in %s: %w", typ, attribute, r.to.Name, err)
 			}
+			if err := a.failed[questions[n-1].Key]; lockstep.CodeOf(err) == lockstep.CodeTargetUnsupported {
+				for _, q := range questions[n:] {
+					a.failed[q.Key] = err
+				}
+				break
+			}
+			questions = questions[n:]
 		}
 	}
 	return a, nil
@@ -172,6 +179,12 @@ func (r *run) ask(ctx context.Context, typ string, path filter.Path, chunk []que
 		for i := range chunk {
 			if err := r.ask(ctx, typ, path, chunk[i:i+1], a); err != nil {
 				return err
+			}
+			if err := a.failed[chunk[i].Key]; lockstep.CodeOf(err) == lockstep.CodeTargetUnsupported { // it would say so of each
+				for _, q := range chunk[i+1:] {
+					a.failed[q.Key] = err
+				}
+				return nil
 			}
 		}
 		if len(a.failed) == 0 { // it was the number that it did not like

@@ -62,7 +62,7 @@ func (r *run) previewLookup(ctx context.Context) error {
 		r.lookup = r.find
 		return err
 	}
-	r.lookup = r.fromMirror
+	r.lookup = r.fromMirrorOrAsked
 	if lockstep.CodeOf(err) == lockstep.CodeUnread {
 		r.lookup, err = r.find, nil
 	}

@@ -71,7 +71,7 @@ func (r *run) measure(ctx context.Context) error {
 	}
 	r.lookup = r.byFind
 	if r.cycle.Listed && r.job.Direction == Outbound {
-		r.lookup = r.fromMirror
+		r.lookup = r.fromMirrorOrAsked
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package provision
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"lockstep/connection"
 	"lockstep/mirror"
 	"lockstep/plan"
+	"lockstep/rule"
 )
 
 // Mirrors is what outside systems looked like when they were last read. They are read beside the engine, which asks for it and
@@ -127,6 +130,40 @@ func (r *run) fromMirror(ctx context.Context, typ string, asked []question) (ans
 		}
 	}
 	return a, nil
+}
+
+// fromMirrorOrAsked looks among the objects that the target had when it was read, and asks it for those who were not among them and
+// whom it would create once more: some lists leave out people whom a search finds.
+func (r *run) fromMirrorOrAsked(ctx context.Context, typ string, asked []question) (answers, error) {
+	a, err := r.fromMirror(ctx, typ, asked)
+	if err != nil || r.job.Direction == Inbound || r.blind {
+		return a, err
+	}
+	missed := slices.DeleteFunc(slices.Clone(asked), func(q question) bool {
+		return len(a.found[q.Key]) > 0 || r.refusesTwo(typ) || !containsFold(r.to.FindBy[typ], q.Attribute)
+	})
+	if len(missed) == 0 {
+		return a, nil
+	}
+	found, err := r.find(ctx, typ, missed)
+	if err != nil {
+		return a, err
+	}
+	maps.Copy(a.found, found.found)
+	r.blind = len(found.failed) == len(missed) // the list is all there is
+	return a, nil
+}
+
+// refusesTwo reports whether the target would refuse a second object of the type with the same matching value.
+func (r *run) refusesTwo(typ string) bool {
+	for _, p := range r.programs {
+		if p.targetType == typ && slices.ContainsFunc(p.mapping.Attributes, func(m rule.Mapping) bool {
+			return m.Match > 0 && containsFold(r.to.Unique[typ], m.Target)
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // unread is why a plan cannot be made before its outside system was read once.

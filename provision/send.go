@@ -303,12 +303,7 @@ func (a *applier) systemFailed(ctx context.Context, it *item, try int) bool {
 
 // unique reports whether the target would refuse a second object with the item's matching value.
 func (a *applier) unique(it *item) bool {
-	for _, m := range a.programs[it.Source.Type].mapping.Attributes {
-		if m.Match > 0 && containsFold(a.to.Unique[it.Target.Type], m.Target) {
-			return true
-		}
-	}
-	return false
+	return a.refusesTwo(it.Target.Type)
 }
 
 // conflict handles the answer that the object exists. It is looked for, since it may be ours, from a call whose answer was

@@ -54,6 +54,9 @@ func (s *Reads) pass(ctx context.Context, typ string, from place, anew bool, pag
 		if problem != "" {
 			return pages + 1, l.broken(problem)
 		}
+		if err := l.tooLong(int(number(body.Get("totalResults")))); err != nil {
+			return pages + 1, err
+		}
 		p := connection.ReadPage{Asked: asked, Objects: fresh, Total: int(number(body.Get("totalResults"))), Anew: anew, Last: last, Reach: connection.Pages}
 		if !last {
 			p.Next = l.place().continuation()
@@ -63,6 +66,21 @@ func (s *Reads) pass(ctx context.Context, typ string, from place, anew bool, pag
 		}
 		anew = false
 	}
+}
+
+// maxListed is how many objects of a type a pass lists when nobody has allowed more.
+const maxListed = 2_000_000
+
+// tooLong is the error of a list that has, or promises, more than a pass may list: some have no end. It comes before the page is
+// handed out, so that whoever goes on from there is stopped by its first page.
+func (l *listing) tooLong(total int) error {
+	most := l.t.config.Profile.MaxObjects
+	if l.given() <= most && total <= most {
+		return nil
+	}
+	return &lockstep.Error{Code: lockstep.CodeReadEndless, Detail: fmt.Sprintf(
+		"list %ss of %s: it lists %d objects, and more than %d are not read; if it has so many, allow them with the setting max_objects",
+		strings.ToLower(l.typ), l.t.config.Name, max(total, l.given()), most)}
 }
 
 // Get implements connection.Getter, one request an object.

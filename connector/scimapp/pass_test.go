@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -141,5 +142,53 @@ func repeating(total int, more string) http.HandlerFunc {
 		}
 		n++
 		reply(200, fmt.Sprintf(`{"totalResults":%d%s,"Resources":[%s]}`, total, more, strings.Join(list, ",")))(w, r)
+	}
+}
+
+// TestPassEnds: a list without end is given up when it has, or promises, more objects than may be, and is not read any further when the
+// pass goes on.
+func TestPassEnds(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		total    int
+		cursor   bool
+		listed   int
+		requests int
+	}{
+		{"promised", 1 << 30, false, 0, 1},
+		{"not promised", 0, false, 50, 6},
+		{"by cursor", 0, true, 50, 6},
+	} {
+		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			start, _ := strconv.Atoi(r.URL.Query().Get("startIndex"))
+			if c := r.URL.Query().Get("cursor"); c != "" {
+				start, _ = strconv.Atoi(c)
+			}
+			more := ""
+			if c.cursor {
+				more = fmt.Sprintf(`,"nextCursor":"%d"`, start+10)
+			}
+			var list []string
+			for i := range 10 {
+				list = append(list, fmt.Sprintf(`{"id":"%d","userName":"u%d"}`, start+i, start+i))
+			}
+			reply(200, fmt.Sprintf(`{"totalResults":%d%s,"Resources":[%s]}`, c.total, more, strings.Join(list, ",")))(w, r)
+		})
+		listed := 0
+		from := connection.Continuation("")
+		read := func() error {
+			return target(t, s.URL, Profile{MaxObjects: 50, PageSize: 10}).Reads().Read(t.Context(), connection.Read{Type: userType, From: from}, func(p connection.ReadPage) error {
+				listed += len(p.Objects)
+				from = p.Next
+				return nil
+			})
+		}
+		err := read()
+		if lockstep.CodeOf(err) != lockstep.CodeReadEndless || listed != c.listed || len(s.requests()) != c.requests {
+			t.Errorf("%s: %d listed, %d requests, %v", c.name, listed, len(s.requests()), err)
+		}
+		if err := read(); lockstep.CodeOf(err) != lockstep.CodeReadEndless || listed != c.listed || len(s.requests()) != c.requests+1 {
+			t.Errorf("%s, again: %d listed, %d requests, %v", c.name, listed, len(s.requests()), err)
+		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 const defaultPage = 200
 
-func (t *Target) listing(typ string, query url.Values, count int, page func([]connection.Object) error) *listing {
+func (t *Target) listing(typ string, query url.Values, count int, page func(objects []connection.Object, last bool) error) *listing {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return &listing{t: t, typ: typ, query: query, count: count, seen: map[string]bool{}, page: page, byCursor: t.cursor}
@@ -33,7 +33,7 @@ type listing struct {
 	seen   map[string]bool // ids that were given out
 	before int             // and how many before, by a pass that was broken off
 	mark   string          // digest of the newest page
-	page   func([]connection.Object) error
+	page   func(objects []connection.Object, last bool) error
 
 	byCursor bool
 	cursor   string // of the page that is asked for; "" is the first
@@ -63,7 +63,7 @@ func (l *listing) run(ctx context.Context) error {
 			return l.broken(problem)
 		}
 		if len(fresh) > 0 {
-			if err := l.page(fresh); err != nil {
+			if err := l.page(fresh, last); err != nil {
 				return err
 			}
 		}
@@ -219,7 +219,7 @@ func (t *Target) Find(ctx context.Context, typ, attribute string, values ...stri
 	if err != nil {
 		return nil, &lockstep.Error{Code: lockstep.CodeMapSyntax, Detail: fmt.Sprintf("%q is not an attribute that can be searched", attribute), Err: err}
 	}
-	found, err := t.find(ctx, typ, attribute, values)
+	found, err := t.find(ctx, typ, path, values)
 	if err != nil {
 		return nil, err
 	}
@@ -239,20 +239,29 @@ func matches(o connection.Object, path filter.Path, values []string) bool {
 	return len(has) == 0 // it does not show the attribute: believe it
 }
 
-func (t *Target) find(ctx context.Context, typ, attribute string, values []string) ([]connection.Object, error) {
+// find asks for the resources whose attribute equals one of the values. An answer that goes on although it has others in it is given
+// up at once: whoever ignores a filter may have a million of them.
+func (t *Target) find(ctx context.Context, typ string, attribute filter.Path, values []string) ([]connection.Object, error) {
 	if len(values) == 0 {
 		return nil, nil
 	}
 	terms := make([]string, len(values))
 	for i, v := range values {
-		terms[i] = attribute + " eq " + filter.Quote(v)
+		terms[i] = attribute.String() + " eq " + filter.Quote(v)
+	}
+	unfiltered := func(detail string) error {
+		return &lockstep.Error{Code: lockstep.CodeTargetUnsupported, Detail: fmt.Sprintf("search in %s: it lists %s, so it does not filter by that", t.config.Name, detail)}
 	}
 	var found []connection.Object
 	q, most := query(typ), max(100, 4*len(values))
 	q.Set("filter", strings.Join(terms, " or "))
-	l := t.listing(typ, q, most, func(page []connection.Object) error {
-		if found = append(found, page...); len(found) > most {
-			return &lockstep.Error{Code: lockstep.CodeTargetUnsupported, Detail: fmt.Sprintf("search in %s: it lists more than %d objects for %d values of %s, so it does not filter by that", t.config.Name, most, len(values), attribute)}
+	l := t.listing(typ, q, most, func(page []connection.Object, last bool) error {
+		found = append(found, page...)
+		switch {
+		case len(found) > most:
+			return unfiltered(fmt.Sprintf("more than %d objects for %d values of %s", most, len(values), attribute))
+		case !last && slices.ContainsFunc(page, func(o connection.Object) bool { return !matches(o, attribute, values) }):
+			return unfiltered(fmt.Sprintf("objects with other values of %s, page after page", attribute))
 		}
 		return nil
 	})

@@ -203,6 +203,26 @@ func TestLargePages(t *testing.T) {
 	}
 }
 
+// TestFindUnfiltered: an application that ignores filters is found out by its first page when that is not all, and what it lists beside
+// is dropped when it is.
+func TestFindUnfiltered(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		size     int
+		code     lockstep.Code
+		requests int
+	}{
+		{"all on one page", 40, "", 1},
+		{"page after page", 5, lockstep.CodeTargetUnsupported, 1},
+	} {
+		s := serve(t, pages(40, c.size, nil))
+		found, err := target(t, s.URL, Profile{}).Find(t.Context(), userType, "userName", "U2@x")
+		if lockstep.CodeOf(err) != c.code || err == nil && len(found) != 1 || len(s.requests()) != c.requests {
+			t.Errorf("%s: %d found, %d requests, %v", c.name, len(found), len(s.requests()), err)
+		}
+	}
+}
+
 func TestGet(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		switch {

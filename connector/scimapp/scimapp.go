@@ -27,6 +27,7 @@ import (
 	"lockstep"
 	"lockstep/connection"
 	"lockstep/scim"
+	"lockstep/scim/filter"
 	"lockstep/web"
 )
 
@@ -55,6 +56,7 @@ type Profile struct {
 	FindBatch   int                   // values that an or-chain may have; 0 is 20
 	PageSize    int                   // count of lists; 0 is 200, or less if the application says so
 	MaxPage     int                   // bytes of a page; 0 is 16 MiB
+	MaxObjects  int                   // of one type that a pass lists; 0 is two million
 	MaxMembers  int                   // per request; 0 is 100
 	Unique      map[string][]string   // nil: User by userName
 	Nesting     bool                  // groups may contain groups; then members carry their type
@@ -124,6 +126,7 @@ func (p *Profile) defaults() {
 	p.FindBatch = or(p.FindBatch, 20)
 	p.MaxMembers = or(p.MaxMembers, 100)
 	p.MaxPage = or(p.MaxPage, maxPageBody)
+	p.MaxObjects = or(p.MaxObjects, maxListed)
 	p.Lag = or(p.Lag, 30*time.Second)
 	p.Connections = or(p.Connections, 10)
 	if p.Unique == nil {
@@ -205,7 +208,7 @@ func (t *Target) FirstUser(ctx context.Context) (*connection.Object, error) {
 
 // Search looks for a user with a name at random. It succeeds when the application answers that there is none.
 func (t *Target) Search(ctx context.Context) (string, error) {
-	found, err := t.find(ctx, userType, "userName", []string{strings.ToLower(rand.Text()) + "@lockstep.invalid"})
+	found, err := t.find(ctx, userType, filter.Path{Attr: "userName"}, []string{strings.ToLower(rand.Text()) + "@lockstep.invalid"})
 	if err != nil {
 		return "", err
 	}
