@@ -72,6 +72,9 @@ func (t *Target) create(ctx context.Context, op *connection.Operation) connectio
 		}
 		t.sight(op.Ref.Type).wrote(result.ID, shows)
 	}
+	if boss := t.withoutManager(carried(now), a); boss != "" {
+		later = append(later, connection.Reference{Attribute: managerAttribute, To: connection.Ref{Type: userType, ID: boss}})
+	}
 	if len(later) > 0 { // the object is there; what is missing is the engine's to repeat
 		rest := connection.Operation{
 			Kind: rule.Refer, Ref: connection.Ref{Type: op.Ref.Type, ID: result.ID}, Name: op.Name, Add: later,

@@ -96,8 +96,8 @@ func (c change) membersOf() []string {
 
 // beliedManager says what is wrong when the answer shows another manager than the one that was set, or one who was taken away.
 func beliedManager(op *connection.Operation, c change, shown string) *fault {
-	if set, ok := c.value.(scim.Object); ok {
-		if id := set.Text("value"); shown != "" && shown != id {
+	if id := managerOf(c); id != "" {
+		if shown != "" && shown != id {
 			return contradicts("the manager is %q, not %q", shown, id)
 		}
 		return nil

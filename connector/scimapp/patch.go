@@ -47,7 +47,11 @@ func (t *Target) update(ctx context.Context, op *connection.Operation) connectio
 			continue // there was nothing left to do
 		}
 		version, fault := written(op, chunk, a)
+		boss := t.withoutManager(chunk, a)
 		a.free()
+		if fault == nil && boss != "" {
+			fault = t.managerByValue(ctx, op, boss, &result)
+		}
 		if fault != nil {
 			return fault.result(t, op, result.Requests)
 		}
@@ -140,12 +144,11 @@ func appendOnce(list []change, c change) []change {
 // references lists the changes of manager and members.
 func (t *Target) references(op *connection.Operation) []change {
 	var out []change
-	managerPath := filter.Path{URN: scim.EnterpriseUserURN, Attr: managerAttribute}
 	set := false
 	for _, r := range op.Add {
 		if r.Attribute == managerAttribute {
 			set = true
-			out = append(out, change{op: scim.OpReplace, path: managerPath, value: scim.Object{{Name: "value", Value: r.To.ID}}, size: 1})
+			out = append(out, t.setManager(r.To.ID))
 		}
 	}
 	for _, r := range op.Remove {

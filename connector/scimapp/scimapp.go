@@ -82,6 +82,7 @@ type Target struct {
 	cursor bool              // lists are walked by cursor from the start
 	lists  map[string]bool   // resource types whose list has been seen
 	sights map[string]*sight // by resource type
+	boss   managerForm
 }
 
 var _ connection.Target = (*Target)(nil)

@@ -222,7 +222,7 @@ func (c *company) reorganise() {
 	}
 	two.members = two.members[5:]
 	last := c.teams[teamCount-1]
-	fresh := c.people[headCount : headCount+12]
+	fresh := slices.Clone(c.people[86 : headCount+12]) // more than one request may carry
 	list := []any{}
 	for _, p := range fresh {
 		list = append(list, map[string]any{"value": p.id})

@@ -122,7 +122,7 @@ func (w *world) call(v any, method, path, token string, body any) error {
 		return err
 	case answer.Code > 299:
 		return fmt.Errorf("%s %s: %d %s", method, path, answer.Code, said)
-	case v == nil:
+	case v == nil, answer.Code == http.StatusNoContent: // as to a large patch
 		return nil
 	}
 	return json.Unmarshal(said, v)
