@@ -125,10 +125,8 @@ func drive(t *testing.T, with ...quirk) (problems []string) {
 		if len(problems) == 0 {
 			problems = c.quiet(all)
 		}
-		for _, q := range with {
-			if q.says != "" && !c.says(q.says) {
-				problems = append(problems, "nobody says "+q.says+"\n"+c.log())
-			}
+		if says := with[0].says; len(with) == 1 && says != "" && !c.says(says) { // another quirk may keep it from being noticed
+			problems = append(problems, "nobody says "+says+"\n"+c.log())
 		}
 		for _, p := range target.Verdict() {
 			problems = append(problems, "done: "+p)
