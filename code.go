@@ -1,6 +1,9 @@
 package lockstep
 
-import "errors"
+import (
+	"errors"
+	"strings"
+)
 
 // Code is a stable name for one kind of error. Codes never change their meaning; they are in logs, in the API, on the command
 // line, in the console and in docs/errors.md, which is generated from Catalogue.
@@ -43,6 +46,33 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code
+}
+
+// Said returns what the administrators of a tenant may read of an error: what this program says of it, without what lies beneath. The
+// texts of the operating system, of libraries and of name servers tell of the network and the machine that the program runs on;
+// they are for its operator, in the log. An error without a code says only that.
+func Said(err error) string {
+	if err == nil {
+		return ""
+	}
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return Describe(CodeInternal).Title
+	}
+	said, _ := strings.CutSuffix(err.Error(), e.Error()) // what was attempted, by who wrapped it
+	if said == err.Error() {
+		said = ""
+	}
+	for ok {
+		if e.Detail == "" {
+			e = &Error{Detail: Describe(e.Code).Title, Err: e.Err}
+		}
+		said += e.Detail
+		if e, ok = errors.AsType[*Error](e.Err); ok {
+			said += ": "
+		}
+	}
+	return said
 }
 
 // Errorf is not provided on purpose: write &Error{Code: …, Detail: fmt.Sprintf(…), Err: err}, so that the code stands out.
@@ -133,6 +163,7 @@ const (
 	CodeTargetContradicts Code = "target.contradicts"
 	CodeAuthToken         Code = "auth.token_rejected"
 	CodeBlocked           Code = "network.address_blocked"
+	CodeUnencrypted       Code = "network.unencrypted"
 	CodeAuthForbidden     Code = "auth.forbidden"
 	CodeSecretsAgain      Code = "connection.secrets_again"
 
@@ -214,7 +245,8 @@ var Catalogue = []Entry{
 	{CodeTargetNotListed, Heals, "The application does not list an object yet that it may have created.", "Lockstep looks again until it is certain, then goes on."},
 	{CodeTargetHides, NeedsYou, "The application can only replace an object as a whole, and does not show all of what others may have put there.", "Nothing was written, since it could take that away. If there is nothing to lose, set the connection's setting overwrite_hidden to true; or delete the object there, so that Lockstep makes it anew."},
 	{CodeTargetContradicts, Heals, "The application says that it did it, and its answer shows something else.", "It is not recorded as done: Lockstep looks again and repeats it with growing pauses. If it stays like this, the application does not take this value: take it out of the mapping, or ask its maker."},
-	{CodeBlocked, NeedsYou, "The address is not public, and the operator has not allowed its range.", "If it is meant to be reached, start the server with --allow-network and the range, such as 10.0.0.0/8."},
+	{CodeBlocked, NeedsYou, "The address is not public, and the operator has not allowed its range.", "Look whether the name is right. If it is meant to be reached inside, start the server with --allow-network and the range, such as 10.0.0.0/8."},
+	{CodeUnencrypted, NeedsYou, "The address is public, and plain http:// would show token and people on the way.", "Use https://. For a connection that must go without TLS, set insecure=true."},
 	{CodeAuthToken, NeedsYou, "The application rejected the token.", "It may have expired: set a new one and test the connection."},
 	{CodeAuthForbidden, NeedsYou, "The token is not allowed to do this.", "Give it the rights that the application's page lists."},
 	{CodeSecretsAgain, NeedsYou, "A connection leads somewhere else only together with its secrets.", "Give the new address and every secret in one call: connection set NAME --set url=… --secret-file FILE."},

@@ -139,7 +139,7 @@ func IsWhole(reach connection.Reach, cover *Cover) bool {
 func PartOf(h connection.Hidden) Part {
 	p := Part{Hidden: h, Code: lockstep.CodeOf(h.Err)}
 	if h.Err != nil {
-		p.Detail = h.Err.Error()
+		p.Detail = lockstep.Said(h.Err)
 		if e, ok := errors.AsType[*lockstep.Error](h.Err); ok && e.Detail != "" {
 			p.Detail = e.Detail
 		}

@@ -297,7 +297,7 @@ func (v *visit) close(ctx context.Context) {
 // failed says why a visit failed and when the next one is: after a pause that doubles, or when the system wants to be asked again.
 func (v *visit) failed(out *Visit, head Head, err error) {
 	now := v.now()
-	out.Failed, out.Code, out.Detail = true, lockstep.CodeOf(err), err.Error()
+	out.Failed, out.Code, out.Detail = true, lockstep.CodeOf(err), lockstep.Said(err)
 	pause := min(2*time.Second<<min(head.Failures, 20), 15*time.Minute)
 	if lockstep.Describe(out.Code).Class != lockstep.Heals {
 		pause = max(pause, time.Minute)

@@ -124,6 +124,14 @@ func (e *Engine) Test(ctx context.Context, t lockstep.TenantID, id lockstep.JobI
 	if err != nil {
 		return err
 	}
+	if err := e.test(ctx, job, report); err != nil {
+		e.log().Info("a connection test failed", "job", job.ID, "code", lockstep.CodeOf(err), "error", err) // with what lies beneath
+		return err
+	}
+	return nil
+}
+
+func (e *Engine) test(ctx context.Context, job Job, report func(connection.Check)) error {
 	if job.Direction == Inbound {
 		s, err := e.Connect.Source(ctx, job)
 		if err != nil {

@@ -243,12 +243,7 @@ func backOff(n int) time.Duration {
 }
 
 // text is the error in words; its code stands beside it in the row.
-func text(err error) string {
-	if err == nil {
-		return ""
-	}
-	return strings.Replace(err.Error(), " ["+string(lockstep.CodeOf(err))+"]", "", 1)
-}
+func text(err error) string { return lockstep.Said(err) }
 
 func containsFold(list []string, s string) bool {
 	return slices.ContainsFunc(list, func(x string) bool { return strings.EqualFold(x, s) })

@@ -196,8 +196,8 @@ func (s *systems) secret(j provision.Job, name string) func(context.Context) (st
 	}
 }
 
-func (s *systems) http() *http.Client {
-	return web.NewClient(web.ClientConfig{Dialer: s.dialer})
+func (s *systems) http(insecure bool) *http.Client {
+	return web.NewClient(web.ClientConfig{Dialer: s.dialer, Plain: insecure})
 }
 
 func (s *systems) csvfile(ctx context.Context, j provision.Job) (opened, error) {
@@ -231,7 +231,8 @@ func (s *systems) scimapp(_ context.Context, j provision.Job) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	c.Name, c.Token, c.HTTP = j.Name, s.secret(j, "token"), s.http()
+	c.Name, c.Token, c.HTTP = j.Name, s.secret(j, "token"), s.http(c.Insecure)
+	c.Inside = web.Inside
 	t, err := scimapp.New(c)
 	if err != nil {
 		return opened{}, err
@@ -245,7 +246,8 @@ func (s *systems) webex(_ context.Context, j provision.Job) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	c.Name, c.Token, c.HTTP = j.Name, s.secret(j, "token"), s.http()
+	c.Name, c.Token, c.HTTP = j.Name, s.secret(j, "token"), s.http(false)
+	c.Inside = web.Inside
 	t, err := webex.New(c)
 	if err != nil {
 		return opened{}, err

@@ -22,6 +22,8 @@ type ClientConfig struct {
 	Redirects int
 	// Connections bounds the connections to one host, idle ones included. 0 means 32.
 	Connections int
+	// Plain lets http:// go to public addresses; otherwise it goes only to networks that the operator has allowed.
+	Plain bool
 	// TLS may hold the operator's own certification authorities. Nil means the machine's.
 	TLS *tls.Config
 	// Proxy chooses a proxy, for example http.ProxyFromEnvironment. The Dialer then guards the way to the proxy, and the
@@ -29,7 +31,7 @@ type ClientConfig struct {
 	Proxy func(*http.Request) (*url.URL, error)
 }
 
-// NewClient returns a client of its own connection pool. It follows redirects of GET and HEAD only (another method's answer
+// NewClient returns a client of its own connection pool. Plain http:// reaches only what the operator has allowed, unless Plain. It follows redirects of GET and HEAD only (another method's answer
 // 3xx comes back as it is, so a body never goes to a host it was not meant for), never from https to http, and drops the
 // credentials when a redirect leaves the host.
 func NewClient(c ClientConfig) *http.Client {
@@ -39,22 +41,45 @@ func NewClient(c ClientConfig) *http.Client {
 	c.Timeout = orDefault(c.Timeout, 30*time.Second)
 	c.Redirects = orDefault(c.Redirects, 5)
 	c.Connections = orDefault(c.Connections, 32)
+	plain := *c.Dialer
+	plain.Inside = !c.Plain
 	return &http.Client{
-		Timeout: max(c.Timeout, 0),
-		Transport: &http.Transport{
-			Proxy:                  c.Proxy,
-			DialContext:            c.Dialer.DialContext,
-			TLSClientConfig:        c.TLS.Clone(),
-			TLSHandshakeTimeout:    10 * time.Second,
-			ForceAttemptHTTP2:      true, // a DialContext of one's own switches it off otherwise
-			MaxConnsPerHost:        c.Connections,
-			MaxIdleConnsPerHost:    c.Connections,
-			IdleConnTimeout:        90 * time.Second,
-			ResponseHeaderTimeout:  max(c.Timeout, 0),
-			MaxResponseHeaderBytes: 256 << 10,
-		},
+		Timeout:       max(c.Timeout, 0),
+		Transport:     &bySecurity{tls: c.transport(c.Dialer), plain: c.transport(&plain)},
 		CheckRedirect: func(r *http.Request, via []*http.Request) error { return checkRedirect(c.Redirects, r, via) },
 	}
+}
+
+func (c ClientConfig) transport(d *Dialer) *http.Transport {
+	return &http.Transport{
+		Proxy:                  c.Proxy,
+		DialContext:            d.DialContext,
+		TLSClientConfig:        c.TLS.Clone(),
+		TLSHandshakeTimeout:    10 * time.Second,
+		ForceAttemptHTTP2:      true, // a DialContext of one's own switches it off otherwise
+		MaxConnsPerHost:        c.Connections,
+		MaxIdleConnsPerHost:    c.Connections,
+		IdleConnTimeout:        90 * time.Second,
+		ResponseHeaderTimeout:  max(c.Timeout, 0),
+		MaxResponseHeaderBytes: 256 << 10,
+	}
+}
+
+// bySecurity sends https:// one way and http:// another, which may lead to fewer addresses.
+type bySecurity struct{ tls, plain *http.Transport }
+
+// RoundTrip implements http.RoundTripper.
+func (b *bySecurity) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Scheme == "https" {
+		return b.tls.RoundTrip(r)
+	}
+	return b.plain.RoundTrip(r)
+}
+
+// CloseIdleConnections lets http.Client close what is idle.
+func (b *bySecurity) CloseIdleConnections() {
+	b.tls.CloseIdleConnections()
+	b.plain.CloseIdleConnections()
 }
 
 func orDefault[T int | time.Duration](v, otherwise T) T {

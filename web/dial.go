@@ -2,8 +2,13 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"strings"
 	"syscall"
@@ -22,20 +27,33 @@ type Dialer struct {
 	Timeout time.Duration
 	// Resolver resolves names. Nil means the machine's.
 	Resolver *net.Resolver
+	// Inside refuses public addresses that Allow does not list: what goes without TLS stays in networks that the operator has allowed.
+	Inside bool
 	// Connect stands in for the network, for callers who have none: it gets every address, and no rule is asked. Nil is the
 	// network.
 	Connect func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// BlockedError says that an address is neither public nor allowed.
+// BlockedError says that an address is neither public nor allowed, or that a name leads to no address that is. Which of the two a
+// name does is not said: that would tell which names there are inside, and what they stand for.
 type BlockedError struct {
-	Addr netip.Addr
+	Addr netip.Addr // the zero Addr when a name leads nowhere
+	Name string     // the name that was dialled; "" when it was an address
 }
 
-// Error names the address and what can be done.
+// Error names what was dialled, and nothing that it resolved to.
 func (e *BlockedError) Error() string {
+	if e.Name != "" {
+		return fmt.Sprintf("name %s leads to no address that is public or in a range that the operator has allowed", e.Name)
+	}
 	return fmt.Sprintf("address %s is not public and the operator has not allowed its range", e.Addr)
 }
+
+// PlainError says that a connection without TLS would have gone to a public address.
+type PlainError struct{}
+
+// Error says so.
+func (*PlainError) Error() string { return "address is public and would be reached without TLS" }
 
 // DialContext connects to host:port over network tcp, tcp4 or tcp6. The error wraps a *BlockedError when every address was
 // refused by rule.
@@ -56,7 +74,26 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 		// Control sees the very address that connect(2) gets next.
 		Control: func(_, address string, _ syscall.RawConn) error { return d.check(address) },
 	}
-	return dialer.DialContext(ctx, network, address)
+	c, err := dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, unresolved(address, err)
+	}
+	return c, nil
+}
+
+// unresolved makes one error of a name that there is not and a name that leads where nobody may go.
+func unresolved(address string, err error) error {
+	name, _, split := net.SplitHostPort(address)
+	if _, literal := netip.ParseAddr(name); split != nil || literal == nil {
+		return err
+	}
+	if blocked, ok := errors.AsType[*BlockedError](err); ok {
+		return &BlockedError{Addr: blocked.Addr, Name: name}
+	}
+	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound {
+		return &BlockedError{Name: name}
+	}
+	return err
 }
 
 func (d *Dialer) check(address string) error {
@@ -67,7 +104,17 @@ func (d *Dialer) check(address string) error {
 	if !d.Allowed(to.Addr()) {
 		return &BlockedError{Addr: to.Addr()}
 	}
+	if d.Inside && !within(d.Allow, to.Addr().Unmap().WithZone("")) {
+		return &PlainError{}
+	}
 	return nil
+}
+
+// Inside reports whether an address is one that only an operator can allow. What answers there may have been built to trust whoever
+// can reach it, so its answers are not shown.
+func Inside(a net.Addr) bool {
+	to, ok := a.(*net.TCPAddr)
+	return ok && !(&Dialer{}).Allowed(to.AddrPort().Addr())
 }
 
 // Allowed reports whether the Dialer would connect to the address.
@@ -112,6 +159,41 @@ var notPublic = []netip.Prefix{
 	netip.MustParsePrefix("3fff::/20"),        // documentation
 	netip.MustParsePrefix("fc00::/7"),         // private; Amazon's metadata
 	netip.MustParsePrefix("fec0::/10"),        // site-local, of old
+}
+
+// Why says in a clause of our own why a connection failed, or "". It tells what to mend without the words of the operating system or
+// of a name server, which tell of the network here.
+func Why(err error) string {
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "its certificate is signed by an authority that is not trusted here"
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "its certificate is for another name"
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
+		if invalid.Reason == x509.Expired {
+			return "its certificate has expired or is not valid yet"
+		}
+		return "its certificate is not valid"
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
+		return "it does not speak TLS there"
+	}
+	if alert, ok := errors.AsType[tls.AlertError](err); ok {
+		return fmt.Sprintf("it refused TLS with alert %d", uint8(alert))
+	}
+	if e, ok := errors.AsType[*net.DNSError](err); ok && !e.IsNotFound {
+		return "its name cannot be looked up at the moment"
+	}
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "it refused the connection"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "it ended the connection"
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return "no way leads there"
+	}
+	return ""
 }
 
 // Loopback is what a demonstration and a test allow.

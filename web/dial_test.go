@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func TestAllowed(t *testing.T) {
@@ -102,6 +103,89 @@ func TestRedirectInwardIsBlocked(t *testing.T) {
 	}
 }
 
+// TestNamesTellNothing: whoever names a host inside learns neither whether there is one nor what it stands for.
+func TestNamesTellNothing(t *testing.T) {
+	said := map[string]string{}
+	for _, address := range []string{"", "10.9.8.7", "127.0.0.1", "169.254.169.254"} {
+		d := &Dialer{Resolver: fakeDNS(t, address)}
+		_, err := d.DialContext(t.Context(), "tcp", "intranet.example:443")
+		if _, ok := errors.AsType[*BlockedError](err); !ok {
+			t.Fatalf("%q: %v", address, err)
+		}
+		said[err.Error()] = address
+	}
+	if len(said) != 1 {
+		t.Errorf("%q", said)
+	}
+	_, err := (&Dialer{}).DialContext(t.Context(), "tcp", "10.9.8.7:443") // an address tells nothing that was not said
+	if err == nil || !strings.Contains(err.Error(), "10.9.8.7") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestPlainStaysInside: without TLS a client reaches what the operator has allowed, and no public address unless that is meant.
+func TestPlainStaysInside(t *testing.T) {
+	inner := newCounter(t)
+	public := netip.MustParsePrefix("93.184.216.0/24")
+	for _, c := range []struct {
+		name    string
+		config  ClientConfig
+		allow   []netip.Prefix
+		url     string
+		refused bool
+	}{
+		{"public", ClientConfig{}, nil, "http://app.example:1/", true},
+		{"public, loopback allowed", ClientConfig{}, Loopback(), "http://app.example:1/", true},
+		{"public, meant", ClientConfig{Plain: true}, nil, "http://app.example:1/", false},
+		{"public, its range allowed", ClientConfig{}, []netip.Prefix{public}, "http://app.example:1/", false},
+		{"public, TLS", ClientConfig{}, nil, "https://app.example:1/", false},
+		{"inside", ClientConfig{}, Loopback(), "http://127.0.0.1:" + inner.port, false},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond) // nobody has to answer
+		c.config.Dialer = &Dialer{Allow: c.allow, Resolver: fakeDNS(t, "93.184.216.34")}
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := NewClient(c.config).Do(r)
+		if err == nil {
+			_ = answer.Body.Close()
+		}
+		cancel()
+		if _, refused := errors.AsType[*PlainError](err); refused != c.refused {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	if inner.hits.Load() != 1 {
+		t.Errorf("%d requests inside", inner.hits.Load())
+	}
+}
+
+// TestWhy: the reasons that connections fail for are told in words of our own.
+func TestWhy(t *testing.T) {
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	defer secure.Close()
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	plain := newCounter(t)
+	for url, want := range map[string]string{
+		secure.URL:                             "its certificate is signed by an authority that is not trusted here",
+		gone.URL:                               "it refused the connection",
+		"https://127.0.0.1:" + plain.port:      "it does not speak TLS there",
+		"http://127.0.0.1:" + port(secure.URL): "",
+	} {
+		answer, err := NewClient(ClientConfig{Dialer: &Dialer{Allow: Loopback()}}).Get(url)
+		if err == nil {
+			_ = answer.Body.Close()
+		}
+		if got := Why(err); got != want {
+			t.Errorf("%s: %q of %v", url, got, err)
+		}
+	}
+}
+
+func port(url string) string { return url[strings.LastIndexByte(url, ':')+1:] }
+
 func TestDialOnlyTCP(t *testing.T) {
 	d := &Dialer{Allow: Loopback()}
 	for _, network := range []string{"unix", "udp", "ip"} {
@@ -126,12 +210,14 @@ func newCounter(t *testing.T) *counter {
 }
 
 // fakeDNS answers questions for A records with the addresses, one after another, the last one for ever, and all other
-// questions with an empty answer.
+// questions with an empty answer. "" says that there is no such name.
 func fakeDNS(t *testing.T, addrs ...string) *net.Resolver {
 	var asked atomic.Int64
-	next := func() netip.Addr {
-		i := min(int(asked.Add(1)), len(addrs)) - 1
-		return netip.MustParseAddr(addrs[i])
+	next := func() (a netip.Addr) {
+		if i := min(int(asked.Add(1)), len(addrs)) - 1; addrs[i] != "" {
+			a = netip.MustParseAddr(addrs[i])
+		}
+		return a
 	}
 	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		client, server := net.Pipe() // not a packet connection, so each message has its length before it (RFC 1035 §4.2.2)
@@ -167,9 +253,14 @@ func answerDNS(query []byte, next func() netip.Addr) []byte {
 	}
 	question := query[header : end+5] // the name's final zero, type, class
 	var record []byte
+	code := byte(0)
 	if binary.BigEndian.Uint16(query[end+1:]) == typeA {
-		record = append([]byte{0xC0, header, 0, typeA, 0, 1, 0, 0, 0, 0, 0, 4}, next().AsSlice()...)
+		if a := next(); a.IsValid() {
+			record = append([]byte{0xC0, header, 0, typeA, 0, 1, 0, 0, 0, 0, 0, 4}, a.AsSlice()...)
+		} else {
+			code = 3 // NXDOMAIN
+		}
 	}
-	message := append([]byte{query[0], query[1], 0x81, 0x80, 0, 1, 0, byte(min(len(record), 1)), 0, 0, 0, 0}, question...)
+	message := append([]byte{query[0], query[1], 0x81, 0x80 | code, 0, 1, 0, byte(min(len(record), 1)), 0, 0, 0, 0}, question...)
 	return append(message, record...)
 }

@@ -32,7 +32,7 @@ func (f *Reader) Test(ctx context.Context, report func(connection.Check)) error 
 		}
 		check := connection.Check{Name: "read " + name, OK: err == nil, Code: lockstep.CodeOf(err), Detail: detail, Took: time.Since(began)}
 		if err != nil {
-			check.Detail = err.Error()
+			check.Detail = lockstep.Said(err)
 		}
 		report(check)
 		if err != nil {

@@ -128,7 +128,11 @@ func (f *Reader) tooLarge(name string, n int64) error {
 }
 
 func (f *Reader) unopened(name string, err error) error {
-	return &lockstep.Error{Code: lockstep.CodeSourceUnreachable, Detail: fmt.Sprintf("The file %s cannot be opened.", name), Err: err}
+	detail := fmt.Sprintf("The file %s cannot be opened.", name)
+	if errors.Is(err, fs.ErrPermission) {
+		detail = fmt.Sprintf("The file %s may not be read by the account that Lockstep runs as.", name)
+	}
+	return &lockstep.Error{Code: lockstep.CodeSourceUnreachable, Detail: detail, Err: err}
 }
 
 func (f *Reader) unreadable(name string, err error) error {

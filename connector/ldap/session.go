@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -364,7 +365,23 @@ func (c *session) translate(what string, err error) error {
 	case ldap.LDAPResultBusy, ldap.LDAPResultUnavailable, ldap.ErrorNetwork, ldap.LDAPResultConnectError, ldap.LDAPResultServerDown, ldap.LDAPResultTimeout:
 		code, detail = lockstep.CodeSourceUnreachable, "it cannot be reached"
 	}
-	return c.fault(code, what+": "+detail, err)
+	return c.fault(code, what+": "+detail+resultOf(e), err)
+}
+
+// resultOf returns the result of an operation by number and name (RFC 4511 §4.1.9), and the reason that Active Directory gives for a
+// refused bind. The rest of what a server says is for the operator.
+func resultOf(e *ldap.Error) string {
+	if e.ResultCode >= ldap.ErrorNetwork { // of the library
+		return ""
+	}
+	text := fmt.Sprintf(" (LDAP %d %s", e.ResultCode, ldap.LDAPResultCodeMap[e.ResultCode])
+	if _, rest, ok := strings.Cut(fmt.Sprint(e.Err), ", data "); ok {
+		reason, _, _ := strings.Cut(rest, ",")
+		if number, err := strconv.ParseUint(reason, 16, 32); err == nil {
+			text += fmt.Sprintf(", data %x", number)
+		}
+	}
+	return text + ")"
 }
 
 // referralOf returns where a referral points to, as far as the answer says.
@@ -395,6 +412,9 @@ func (s *server) unreachable(err error) error {
 	detail := "it cannot be reached"
 	if web.IsTimeout(err) {
 		detail = "it did not answer in time"
+	}
+	if why := web.Why(err); why != "" {
+		detail += ": " + why
 	}
 	return s.fault(lockstep.CodeSourceUnreachable, detail, err)
 }

@@ -174,7 +174,7 @@ func (r *Reader) Test(ctx context.Context, report func(connection.Check)) error 
 		detail, err := step.run()
 		check := connection.Check{Name: step.name, OK: err == nil, Code: lockstep.CodeOf(err), Detail: detail, Took: time.Since(began)}
 		if err != nil {
-			check.Detail = err.Error()
+			check.Detail = lockstep.Said(err)
 		}
 		report(check)
 		if err != nil {

@@ -6,8 +6,17 @@ import (
 	"strings"
 )
 
-// Destination names where the token goes by these settings: scheme, host and port.
-func Destination(settings map[string]string) string { return Origin(settings["url"]) }
+// Destination names where the token goes by these settings: scheme, host and port, and whether it may go without TLS.
+func Destination(settings map[string]string) string {
+	c, err := ParseConfig(settings)
+	if err != nil {
+		return "" // such settings reach nothing
+	}
+	if c.Insecure {
+		return Origin(c.BaseURL) + " insecure"
+	}
+	return Origin(c.BaseURL)
+}
 
 // Origin returns scheme, host and port of an address (RFC 6454 §4). What is no address stands for itself.
 func Origin(address string) string {

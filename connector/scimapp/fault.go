@@ -29,11 +29,12 @@ type fault struct {
 
 // error makes an error of it: "create ada@example.com in Webex: it refused the value: …".
 func (f *fault) error(what, where string) *lockstep.Error {
-	err := f.err
+	err, detail := f.err, f.detail
 	if f.retryAfter > 0 {
-		err = &connection.Later{After: f.retryAfter, Err: cmp.Or(err, errors.New("it asked to wait "+f.retryAfter.String()))}
+		wait := "it asked to wait " + f.retryAfter.String()
+		err, detail = &connection.Later{After: f.retryAfter, Err: cmp.Or(err, errors.New(wait))}, detail+"; "+wait
 	}
-	return &lockstep.Error{Code: f.code, Detail: what + " " + where + ": " + f.detail, Err: err}
+	return &lockstep.Error{Code: f.code, Detail: what + " " + where + ": " + detail, Err: err}
 }
 
 // result makes the result of an operation of it.
@@ -57,6 +58,9 @@ func kindOf(a *answer) string {
 	if len(bytes.TrimSpace(a.body())) == 0 {
 		return "nothing"
 	}
+	if a.inside {
+		return "something else"
+	}
 	media, _, _ := strings.Cut(a.header.Get("Content-Type"), ";")
 	switch {
 	case strings.Contains(media, "html"), bytes.HasPrefix(bytes.TrimSpace(a.body()), []byte("<")):
@@ -77,6 +81,10 @@ func (t *Target) statusFault(a *answer) *fault {
 		body = nil
 	}
 	said := scim.ParseError(a.status, a.body())
+	mute := a.inside && !isError(body)
+	if mute { // who asks may not be who that server answers
+		said = &scim.Error{Status: a.status}
+	}
 	f.scimType = said.Type
 	f.code, f.detail = meaning(a, said.Type, body != nil)
 	switch a.status {
@@ -85,7 +93,7 @@ func (t *Target) statusFault(a *answer) *fault {
 	}
 	f.maybeSent = a.status >= 500 && a.status != http.StatusNotImplemented || a.status == http.StatusRequestTimeout
 	words := said.Detail
-	if t.config.Explain != nil {
+	if t.config.Explain != nil && !mute {
 		if code, detail := t.config.Explain(a.status, body); code != "" || detail != "" {
 			f.code, words = or(code, f.code), or(detail, words)
 		}
@@ -99,6 +107,17 @@ func (t *Target) statusFault(a *answer) *fault {
 	}
 	f.detail += ")"
 	return f
+}
+
+// isError reports whether the body is an error of a SCIM service (RFC 7644 §3.12), which is meant for its clients.
+func isError(body scim.Object) bool {
+	list, _ := body.Get("schemas").(scim.List)
+	for _, v := range list {
+		if urn, ok := v.(string); ok && strings.EqualFold(urn, scim.ErrorURN) {
+			return true
+		}
+	}
+	return false
 }
 
 // meaning returns the code and a clause for a status.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync"
@@ -27,6 +28,7 @@ const (
 // answer is what the target said. Its body is good until free is called.
 type answer struct {
 	status int
+	inside bool // it comes from an address that is not public
 	header http.Header
 	buffer *bytes.Buffer
 }
@@ -160,11 +162,17 @@ func (t *Target) send(ctx context.Context, method, path string, body *bytes.Buff
 		r.Header = r.Header.Clone()
 		r.Header.Set("If-Match", ifMatch)
 	}
+	var inside atomic.Bool
+	if t.config.Inside != nil {
+		r = r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
+			inside.Store(t.config.Inside(c.Conn.RemoteAddr()))
+		}}))
+	}
 	response, err := t.config.HTTP.Do(r) //nolint:bodyclose // web.Discard closes it
 	if err != nil {
 		return nil, transportFault(err, shared == nil || shared.read.Load())
 	}
-	a := &answer{status: response.StatusCode, header: response.Header, buffer: newBuffer()}
+	a := &answer{status: response.StatusCode, inside: inside.Load(), header: response.Header, buffer: newBuffer()}
 	n, err := a.buffer.ReadFrom(io.LimitReader(response.Body, limit+1))
 	web.Discard(response.Body)
 	switch {
@@ -209,10 +217,17 @@ func transportFault(err error, sent bool) *fault {
 		f.code, f.detail, f.err, f.maybeSent = lockstep.CodeBlocked, "the "+blocked.Error(), nil, false
 		return f
 	}
+	if plain, ok := errors.AsType[*web.PlainError](err); ok {
+		f.code, f.detail, f.err, f.maybeSent = lockstep.CodeUnencrypted, "the "+plain.Error(), nil, false
+		return f
+	}
 	if web.IsTimeout(err) {
 		f.code, f.detail = lockstep.CodeTargetTimeout, "it did not answer in time"
 	} else if sent {
 		f.detail = "the connection broke before the answer was there"
+	}
+	if why := web.Why(err); why != "" {
+		f.detail += ": " + why
 	}
 	return f
 }

@@ -17,6 +17,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -38,12 +39,15 @@ type Config struct {
 	Key     string // of the shared budget; "" is BaseURL
 	// Token returns the bearer token to send. It is asked for each request; nil sends none.
 	Token     func(context.Context) (string, error)
+	Insecure  bool         // plain http:// to a public address is meant; HTTP has to allow it
 	HTTP      *http.Client // nil is one that reaches public addresses only
 	UserAgent string       // "" is Lockstep
 	Profile   Profile
 	// Explain may know better what an answer of status 400 or more means. It returns "" when it does not. The body is nil when
 	// it is not a JSON object.
-	Explain       func(status int, body scim.Object) (code lockstep.Code, detail string)
+	Explain func(status int, body scim.Object) (code lockstep.Code, detail string)
+	// Inside reports whether an address is one that not everybody reaches. Of what answers there only SCIM is told. Nil is nowhere.
+	Inside        func(net.Addr) bool
 	MaxRetryAfter time.Duration    // 0 is an hour
 	Now           func() time.Time // nil is time.Now
 }
@@ -158,7 +162,7 @@ func (t *Target) TestSteps(ctx context.Context, report func(connection.Check), s
 		detail, err := s.Run(ctx)
 		check := connection.Check{Name: s.Name, OK: err == nil, Code: lockstep.CodeOf(err), Detail: detail, Took: t.config.Now().Sub(began)}
 		if err != nil {
-			check.Detail = err.Error()
+			check.Detail = lockstep.Said(err)
 		}
 		report(check)
 		if err != nil {

@@ -10,14 +10,14 @@ import (
 )
 
 // ParseConfig reads a connection's settings: url; what of Profile an administrator may have to say: nesting, hard_delete, put,
-// etags, remove_list, overwrite_hidden (true or false), page_size, max_page, max_objects, max_members, find_batch (numbers), listing_delay (a duration); and unique,
+// etags, remove_list, overwrite_hidden, insecure (true or false), page_size, max_page, max_objects, max_members, find_batch (numbers), listing_delay (a duration); and unique,
 // whose names the application keeps unique: users (the default), all or none. A setting that is empty has its default.
 func ParseConfig(settings map[string]string) (Config, error) {
 	var c Config
 	p := &c.Profile
 	switches := map[string]*bool{
 		"nesting": &p.Nesting, "hard_delete": &p.HardDelete, "put": &p.Put, "etags": &p.ETags, "remove_list": &p.RemoveList,
-		"overwrite_hidden": &p.Overwrite,
+		"overwrite_hidden": &p.Overwrite, "insecure": &c.Insecure,
 	}
 	numbers := map[string]*int{"page_size": &p.PageSize, "max_members": &p.MaxMembers, "find_batch": &p.FindBatch, "max_page": &p.MaxPage, "max_objects": &p.MaxObjects}
 	for name, value := range settings {

@@ -9,6 +9,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -31,6 +32,7 @@ type Config struct {
 	Name     string                                // for people; "" is Webex
 	Token    func(context.Context) (string, error) // bearer token with the scope identity:people_rw
 	HTTP     *http.Client                          // nil is one that reaches public addresses only
+	Inside   func(net.Addr) bool                   // see scimapp.Config
 	Now      func() time.Time                      // nil is time.Now
 }
 
@@ -114,7 +116,7 @@ func New(c Config) (*Target, error) {
 		name = "Webex"
 	}
 	app, err := scimapp.New(scimapp.Config{
-		BaseURL: endpoint, Name: name, Token: c.Token, HTTP: c.HTTP, Now: c.Now, Explain: explain, MaxRetryAfter: retryAfter,
+		BaseURL: endpoint, Name: name, Token: c.Token, HTTP: c.HTTP, Inside: c.Inside, Now: c.Now, Explain: explain, MaxRetryAfter: retryAfter,
 		Profile: scimapp.Profile{
 			Types: types,
 			FindBy: map[string][]string{
