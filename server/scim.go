@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"lockstep"
 	"lockstep/audit"
 	"lockstep/directory"
@@ -34,7 +32,7 @@ const (
 // SCIM is how the SCIM endpoints behave.
 type SCIM struct {
 	PublicURL string  // address by which others know the server, such as https://id.example.com behind a proxy; "" is the request's own
-	Rate      float64 // requests a second that a token may send; 0 is as many as it likes
+	Rate      float64 // requests a second that a token may send, each operation of a Bulk request counted; 0 is as many as it likes
 }
 
 // scimServer serves the directory of each tenant as a SCIM endpoint, to whoever has a token of kind scim for that tenant.
@@ -53,7 +51,7 @@ type scimServer struct {
 
 	mu      sync.Mutex
 	clients map[token.Hash]*scimClient
-	limits  map[lockstep.TokenID]*rate.Limiter // of those tokens: both secrets of one share its limit
+	limits  map[lockstep.TokenID]*budget // of those tokens: both secrets of one share its limit
 }
 
 // scimClient is a token that has been seen, with what it may do.
@@ -61,7 +59,7 @@ type scimClient struct {
 	token   store.Token
 	tenant  directory.Tenant
 	until   time.Time // when it is looked up again
-	limit   *rate.Limiter
+	limit   *budget
 	secrets atomic.Pointer[secretNames]
 }
 
@@ -72,7 +70,7 @@ const clientLife = time.Second
 const maxClients = 10_000
 
 func newSCIM(db *store.DB, c Config) *scimServer {
-	s := &scimServer{db: db, config: c, now: time.Now, reports: scimReports{db: db}, clients: map[token.Hash]*scimClient{}, limits: map[lockstep.TokenID]*rate.Limiter{}}
+	s := &scimServer{db: db, config: c, now: time.Now, reports: scimReports{db: db}, clients: map[token.Hash]*scimClient{}, limits: map[lockstep.TokenID]*budget{}}
 	s.scim = &directory.SCIM{Store: db, Search: db, Pages: &directory.Pages{}}
 	s.http = &scimhttp.Handler{Tenant: s.endpoint, ChangePassword: true}
 	if !c.Key.Zero() {
@@ -126,16 +124,16 @@ func (s *scimServer) endpoint(r *http.Request) (scimhttp.Backend, error) {
 	if ended != nil {
 		return nil, ended
 	}
-	if wait := c.delay(s.now()); wait > 0 {
+	if wait := c.limit.delay(s.now()); wait > 0 {
 		return nil, scimhttp.Throttled{After: wait}
 	}
 	if !c.token.Scopes.Allow(scopeSCIMRead) {
 		return nil, &scim.Error{Status: http.StatusForbidden, Detail: "The token lacks the scope " + string(scopeSCIMRead) + "."}
 	}
-	return directory.Endpoint{
+	return metered{budget: c.limit, now: s.now, Endpoint: directory.Endpoint{
 		SCIM: s.scim, Schemas: schemas, Tenant: c.tenant.ID, By: audit.Actor{Kind: audit.Token, ID: string(c.token.ID), Name: c.token.Name},
 		Client: string(c.token.ID), Base: s.base(r, slug), ReadOnly: !c.token.Scopes.Allow(scopeSCIMWrite), Tolerant: c.token.Profile.Tolerates(),
-	}, nil
+	}}, nil
 }
 
 // base is the address of the endpoint as the client sees it.
@@ -148,19 +146,6 @@ func (s *scimServer) base(r *http.Request, slug string) string {
 		scheme = "https://"
 	}
 	return scheme + r.Host + scimPrefix + slug + "/v2"
-}
-
-// delay takes one request from the client's budget, or says how long it has to wait for the next.
-func (c *scimClient) delay(now time.Time) time.Duration {
-	if c.limit == nil {
-		return 0
-	}
-	r := c.limit.ReserveN(now, 1)
-	wait := r.DelayFrom(now)
-	if wait > 0 {
-		r.CancelAt(now)
-	}
-	return wait
 }
 
 // client finds whose token the text is. With the error of a token that has expired or was revoked it returns the client, so that
@@ -188,7 +173,7 @@ func (s *scimServer) client(ctx context.Context, text string) (*scimClient, erro
 	}
 	c.limit = s.limits[c.token.ID]
 	if c.limit == nil && s.config.SCIM.Rate > 0 {
-		c.limit = rate.NewLimiter(rate.Limit(s.config.SCIM.Rate), max(1, int(2*s.config.SCIM.Rate)))
+		c.limit = newBudget(s.config.SCIM.Rate)
 		s.limits[c.token.ID] = c.limit
 	}
 	s.clients[hash] = c

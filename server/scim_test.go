@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -221,6 +223,50 @@ func TestSCIMRate(t *testing.T) {
 	b.status(200, calm, "acme", "GET", "/Users", "")
 	b.now = b.now.Add(time.Second)
 	b.status(200, eager, "acme", "GET", "/Users", "")
+}
+
+// TestSCIMBulkRate: each operation of a Bulk request counts. One that holds more than the client has left is paid by waiting, and of
+// several that come at once only one is let through.
+func TestSCIMBulkRate(t *testing.T) {
+	b := newSCIMBench(t, SCIM{Rate: 10}) // 20 at once
+	_, eager := b.token(token.KindSCIM, "acme", "scim:write", time.Time{})
+	_, calm := b.token(token.KindSCIM, "acme", "scim:write", time.Time{})
+	begin := b.now
+	bulk := func(name string, n int) string {
+		var ops []string
+		for i := range n {
+			ops = append(ops, fmt.Sprintf(`{"method":"POST","path":"/Users","bulkId":"b%d","data":{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"%s%d"}}`, i, name, i))
+		}
+		return `{"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"Operations":[` + strings.Join(ops, ",") + `]}`
+	}
+	b.status(200, eager, "acme", "POST", "/Bulk", bulk("a", 20))
+	b.status(429, eager, "acme", "GET", "/Users", "")
+	b.now = begin.Add(2 * time.Second)
+	b.status(200, eager, "acme", "POST", "/Bulk", bulk("b", 100))
+	res, _ := b.call(eager, "acme", "GET", "/Users", "")
+	if res.StatusCode != 429 || res.Header.Get("Retry-After") != "9" { // 80 that it did not have, and one for this
+		t.Errorf("status %d, Retry-After %q", res.StatusCode, res.Header.Get("Retry-After"))
+	}
+	b.status(200, calm, "acme", "GET", "/Users", "")
+	b.now = begin.Add(9 * time.Second)
+	b.status(429, eager, "acme", "GET", "/Users", "")
+	b.now = begin.Add(11 * time.Second)
+	b.status(200, eager, "acme", "GET", "/Users", "")
+
+	b.now = begin.Add(time.Hour)
+	var all sync.WaitGroup
+	var through atomic.Int32
+	for i := range 10 {
+		all.Go(func() {
+			if res, _ := b.call(eager, "acme", "POST", "/Bulk", bulk(fmt.Sprintf("c%d-", i), 30)); res.StatusCode == 200 {
+				through.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if through.Load() != 1 {
+		t.Errorf("%d Bulk requests at once", through.Load())
+	}
 }
 
 // TestSCIMPassword: a password is kept as a hash alone. What was sent is in no answer, no exchange that is kept, no file of the database and no log.

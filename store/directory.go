@@ -29,7 +29,7 @@ type change struct {
 
 // Commit applies changes in one transaction. It satisfies directory.Writer.
 func (db *DB) Commit(ctx context.Context, tenant lockstep.TenantID, by audit.Actor, action lockstep.ActionID, changes ...directory.Change) (directory.Receipt, error) {
-	changes, err := db.withSecretsHashed(ctx, changes)
+	changes, err := db.withSecretsHashed(ctx, tenant, changes)
 	if err != nil {
 		return directory.Receipt{}, err
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -16,19 +17,44 @@ import (
 // object is checked on the object before and the object after, so that no path and no door leads past a rule. What belongs to a
 // client's dialect has been understood before, and is not forgiven here.
 
-// hasher hashes passwords, a few at a time: each takes 19 MiB.
-func hasher(n int) func(string) (string, error) {
-	free := make(chan struct{}, n)
-	return func(password string) (string, error) {
-		free <- struct{}{}
-		defer func() { <-free }()
-		return token.HashPassword(password)
+// hashing bounds how many passwords are hashed at a time, as each takes a processor for 20 ms and 19 MiB: one of a tenant, and of all
+// tenants together one less than there are processors.
+type hashing struct {
+	hash  func(password string) (string, error)
+	turns turns
+	all   chan struct{} // holds a value for each that runs
+}
+
+func newHashing(hash func(string) (string, error)) *hashing {
+	if hash == nil {
+		hash = token.HashPassword
 	}
+	return &hashing{hash: hash, all: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))}
+}
+
+// of hashes a password of a tenant when its turn has come.
+func (h *hashing) of(ctx context.Context, tenant lockstep.TenantID, password string) (string, error) {
+	done, err := h.turns.take(ctx, tenant)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	select {
+	case h.all <- struct{}{}:
+		defer func() { <-h.all }()
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	hash, err := h.hash(password)
+	if err != nil {
+		return "", fmt.Errorf("hash a password: %w", err)
+	}
+	return hash, nil
 }
 
 // withSecretsHashed returns the changes with passwords hashed, before anything is written and outside the writer, which others wait
 // for. A password among the attributes of a user becomes a change of its own.
-func (db *DB) withSecretsHashed(ctx context.Context, changes []directory.Change) ([]directory.Change, error) {
+func (db *DB) withSecretsHashed(ctx context.Context, tenant lockstep.TenantID, changes []directory.Change) ([]directory.Change, error) {
 	var out []directory.Change // nil as long as nothing differs
 	for i, one := range changes {
 		kept, id, password, err := withoutSecret(unbound(one))
@@ -50,7 +76,7 @@ func (db *DB) withSecretsHashed(ctx context.Context, changes []directory.Change)
 			done = append(done, kept)
 		}
 		if password != "" {
-			hash, err := db.hashed(ctx, password)
+			hash, err := db.passwords.of(ctx, tenant, password)
 			if err != nil {
 				return nil, err
 			}
@@ -67,17 +93,6 @@ func (db *DB) withSecretsHashed(ctx context.Context, changes []directory.Change)
 		return changes, nil
 	}
 	return out, nil
-}
-
-func (db *DB) hashed(ctx context.Context, password string) (string, error) {
-	if err := ctx.Err(); err != nil {
-		return "", err
-	}
-	hash, err := db.hash(password)
-	if err != nil {
-		return "", fmt.Errorf("hash a password: %w", err)
-	}
-	return hash, nil
 }
 
 // withoutSecret takes the password out of a change: kept is what is left of it, nil when it had none, or when nothing is left.

@@ -17,15 +17,16 @@ import (
 	"lockstep/scim"
 )
 
-// turns lets one scan of a tenant run at a time, so that no tenant takes more than one processor with searches.
+// turns lets one piece of work of a tenant run at a time, so that no tenant takes more than one processor with it: searches that read
+// everybody, and hashes of passwords.
 type turns struct {
 	mu sync.Mutex
 	m  map[lockstep.TenantID]*turn
 }
 
 type turn struct {
-	free  chan struct{} // holds one value while nobody scans
-	users int           // who scans or waits
+	free  chan struct{} // holds one value while nobody works
+	users int           // who works or waits
 }
 
 // take waits for the tenant's turn and returns how to give it back.
@@ -54,7 +55,7 @@ func (t *turns) take(ctx context.Context, tenant lockstep.TenantID) (done func()
 		return func() { x.free <- struct{}{}; leave() }, nil
 	case <-ctx.Done():
 		leave()
-		return nil, fmt.Errorf("%w: %w", errScanBusy, ctx.Err())
+		return nil, ctx.Err()
 	}
 }
 
@@ -75,7 +76,7 @@ type candidate struct {
 func (q *search) scan(ctx context.Context, cond condition) (f directory.Found, err error) {
 	done, err := q.db.scans.take(ctx, q.tenant)
 	if err != nil {
-		return f, err
+		return f, fmt.Errorf("%w: %w", errScanBusy, err)
 	}
 	defer done()
 	if q.SortBy.Attr != "" {

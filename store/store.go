@@ -25,7 +25,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,7 +50,7 @@ type Config struct {
 	Postgres string           // connection string, as libpq understands it
 	Key      Key              // seals secrets; without one no secret can be kept
 	Now      func() time.Time // nil is time.Now
-	// Hash returns what is kept of a password, in the PHC string format. Nil is token.HashPassword, a few at a time.
+	// Hash returns what is kept of a password, in the PHC string format. Nil is token.HashPassword. Few run at a time.
 	Hash        func(password string) (string, error)
 	Connections int // readers on SQLite, all connections on PostgreSQL; 0 is 4 and 16
 }
@@ -76,17 +75,14 @@ type DB struct {
 	schemas   schemaCache
 	numbers   idNumbers
 	touched   touched // tenants whose index of people has to follow
-	hash      func(password string) (string, error)
+	passwords *hashing
 }
 
 // Open connects to the database and brings its schema up to date, under a lock. A schema newer than this program is refused
 // with lockstep.CodeSchemaNewer, a key that did not seal what is in the database with lockstep.CodeSealed, and no key where
 // there was one with lockstep.CodeKeyMissing. Whoever opens a SQLite file sees to it that no other process does.
 func Open(ctx context.Context, c Config) (*DB, error) {
-	db := &DB{now: c.Now, seal: sealer{key: c.Key}, position: (*tx).advance, hash: c.Hash}
-	if db.hash == nil {
-		db.hash = hasher(runtime.GOMAXPROCS(0))
-	}
+	db := &DB{now: c.Now, seal: sealer{key: c.Key}, position: (*tx).advance, passwords: newHashing(c.Hash)}
 	if db.now == nil {
 		db.now = time.Now
 	}

@@ -26,7 +26,7 @@ type serveCmd struct {
 // scimFlags are the flags of server.SCIM.
 type scimFlags struct {
 	PublicURL string  `name:"public-url" placeholder:"URL" env-also:"1" help:"Address by which others know the server, such as https://id.example.com behind a proxy ($$LOCKSTEP_PUBLIC_URL)."`
-	Rate      float64 `name:"scim-rate" default:"1000" help:"Requests a second that a SCIM token may send; 0 is as many as it likes."`
+	Rate      float64 `name:"scim-rate" default:"1000" help:"Requests a second that a SCIM token may send, each operation of a Bulk request counted; 0 is as many as it likes."`
 }
 
 // keepFlags are the flags of server.Keep.

@@ -29,6 +29,12 @@ type Backend interface {
 	Delete(ctx context.Context, ref scim.Ref, ifMatch string) error
 }
 
+// Metered is a Backend whose client has a budget. That a request came has been counted when the Backend was given out.
+type Metered interface {
+	// Spend counts what a request does beyond that, such as the operations of a Bulk request, or refuses it with Throttled.
+	Spend(operations int) error
+}
+
 // Throttled is the error of a Backend or a Tenant function that wants the client to slow down: 429 (RFC 6585 §4).
 type Throttled struct { //nolint:errname // what it says of the client reads as a word
 	After time.Duration // Retry-After, rounded up to whole seconds, at least one

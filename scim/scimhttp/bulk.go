@@ -16,7 +16,7 @@ const maxParallel = 64
 
 // bulk runs a Bulk request (RFC 7644 §3.7): operations that do not depend on each other at the same time, references by
 // bulkId in any direction, circles by adding the references once everything in the circle exists. It stops when there have
-// been failOnErrors errors, never after more; the answer lists what was processed.
+// been failOnErrors errors, never after more; the answer lists what was processed. Each operation counts against the client's budget.
 func (c *call) bulk() (answer, error) {
 	body, err := c.body(c.limits.BulkBody)
 	if err != nil {
@@ -28,6 +28,11 @@ func (c *call) bulk() (answer, error) {
 	}
 	if err != nil {
 		return answer{}, err
+	}
+	if m, ok := c.backend.(Metered); ok {
+		if err := m.Spend(len(req.Operations) - 1); err != nil {
+			return answer{}, err
+		}
 	}
 	run := bulkRun{call: c, req: req, ids: map[string]string{}, results: make([]*scim.BulkResult, len(req.Operations))}
 	run.all()
