@@ -175,7 +175,7 @@ func (n *Server) Handler() http.Handler {
 	}
 	mux.Handle("/", n.console.Handler())
 	mux.Handle(scimPrefix, n.scim.handler())
-	return mux
+	return web.Strict(n.config.SCIM.PublicURL, mux)
 }
 
 // Listen takes an address of this machine, such as 127.0.0.1:8420. Run answers there. Call it once, before Run.
