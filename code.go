@@ -190,6 +190,7 @@ const (
 	CodeUsage        Code = "cli.usage"
 	CodeBusy         Code = "cli.data_folder_busy"
 	CodeUnreachable  Code = "cli.server_unreachable"
+	CodeNoData       Code = "cli.no_data"
 	CodeUnauthorized Code = "api.unauthorized"
 	CodeKeyMissing   Code = "store.key_missing"
 	CodeSchemaNewer  Code = "store.schema_newer"
@@ -274,6 +275,7 @@ var Catalogue = []Entry{
 	{CodeUsage, NeedsYou, "The command was not understood.", "Run it with --help."},
 	{CodeBusy, NeedsYou, "Another process uses the data folder.", "Stop it, or give --server its address."},
 	{CodeUnreachable, NeedsYou, "The server does not answer.", "Check that it runs and that --server is right."},
+	{CodeNoData, NeedsYou, "There are no data in the folder.", "Start with lockstep serve or lockstep source add, or name the folder with --data or LOCKSTEP_DATA."},
 	{CodeUnauthorized, NeedsYou, "The token is missing, wrong or expired.", "Create one with `lockstep token create`."},
 	{CodeKeyMissing, NeedsYou, "The key that the database was sealed with is missing.", "Restore the key file or set LOCKSTEP_KEY_FILE."},
 	{CodeSchemaNewer, NeedsYou, "The database was written by a newer version of Lockstep.", "Run that version or a newer one."},

@@ -61,9 +61,12 @@ type Card struct {
 
 const cardFile = "server.json"
 
+// CardOf is the file of a server's card in a data folder.
+func CardOf(folder string) string { return filepath.Join(folder, cardFile) }
+
 // ReadCard reads the card of the server that runs on the folder. Without one the error wraps fs.ErrNotExist.
 func ReadCard(folder string) (k Card, err error) {
-	text, err := os.ReadFile(filepath.Join(folder, cardFile))
+	text, err := os.ReadFile(CardOf(folder))
 	if err != nil {
 		return k, err
 	}
@@ -76,7 +79,7 @@ func (k Card) Write(folder string) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(folder, cardFile)
+	path := CardOf(folder)
 	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
 		return err
 	}
@@ -85,7 +88,7 @@ func (k Card) Write(folder string) error {
 
 // RemoveCard takes the card away, if there is one.
 func RemoveCard(folder string) error {
-	err := os.Remove(filepath.Join(folder, cardFile))
+	err := os.Remove(CardOf(folder))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

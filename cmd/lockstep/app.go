@@ -23,7 +23,7 @@ type galleryCmd struct{}
 
 // Run lists the templates.
 func (galleryCmd) Run(c *cli) error {
-	client, err := c.client()
+	client, err := c.anywhere()
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ type appAddCmd struct {
 
 // Run adds an app.
 func (a *appAddCmd) Run(c *cli) error {
-	client, err := c.client()
+	client, err := c.found()
 	if err != nil {
 		return err
 	}

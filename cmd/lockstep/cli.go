@@ -53,6 +53,7 @@ type cli struct {
 	terminal       bool // standard error is one
 	colour         bool // of standard output
 	reached        *reached
+	founds         bool // the command may make a database
 	log            *slog.Logger
 }
 

@@ -34,7 +34,7 @@ func exitCode(err error) int {
 		return exitDone
 	case lockstep.CodeUsage:
 		return exitUsage
-	case lockstep.CodeUnreachable:
+	case lockstep.CodeUnreachable, lockstep.CodeNoData:
 		return exitUnreachable
 	case lockstep.CodeTimeout, lockstep.CodeBusy:
 		return exitTimeout

@@ -88,7 +88,7 @@ func (g *groupAddCmd) Run(c *cli) error {
 			return err
 		}
 	}
-	client, err := c.client()
+	client, err := c.found()
 	if err != nil {
 		return err
 	}

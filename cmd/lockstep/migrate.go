@@ -47,6 +47,7 @@ func (migrateUpCmd) Run(c *cli) error {
 		return err
 	}
 	defer lock.Close()
+	c.founds = true
 	config, err := c.config(folder)
 	if err != nil {
 		return err

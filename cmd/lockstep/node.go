@@ -54,6 +54,10 @@ func (c *cli) key(n *server.Config) (err error) {
 		return err
 	}
 	n.Private = append(n.Private, path)
+	if !c.founds && n.Postgres != "" { // whose data are sealed with the key of another machine, if there are any
+		n.Key, err = server.LoadKey(path, c.log)
+		return err
+	}
 	made := false
 	if n.Key, made, err = server.Key(path, n.SQLite, c.log); made && err == nil {
 		c.say("Made a key that seals secrets: %s. Keep a copy of it apart from the data.", path)

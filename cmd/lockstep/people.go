@@ -163,7 +163,7 @@ func (p *peopleAddCmd) Run(c *cli) error {
 			return err
 		}
 	}
-	client, err := c.client()
+	client, err := c.found()
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,43 @@ func (c *cli) client() (*api.Client, error) {
 	return c.reached.client, nil
 }
 
+// found returns a client for a command that may be the first on a data folder: it makes what is not there yet. Every other command looks
+// for data that are there, so that a folder which was misspelt does not become an empty one.
+func (c *cli) found() (*api.Client, error) {
+	c.founds = true
+	return c.client()
+}
+
+// anywhere returns a client for a command that asks for nothing that is kept: without data, of a server on a folder that goes with it.
+func (c *cli) anywhere() (*api.Client, error) {
+	client, err := c.client()
+	if lockstep.CodeOf(err) != lockstep.CodeNoData {
+		return client, err
+	}
+	folder, err := os.MkdirTemp("", "lockstep-")
+	if err != nil {
+		return nil, err
+	}
+	config := server.Config{SQLite: server.Database(folder), Key: server.NewKey(), Version: version(), Log: c.log}
+	if c.reached, err = c.process(config, func() error { return os.RemoveAll(folder) }); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(folder))
+	}
+	return c.reached.client, nil
+}
+
+// there fails when there are neither data nor a server in the folder.
+func (c *cli) there(folder string) error {
+	if c.founds || isPostgres(c.Store) {
+		return nil
+	}
+	for _, path := range []string{server.Database(folder), server.CardOf(folder)} {
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			return nil // what is wrong with it, its use tells
+		}
+	}
+	return &lockstep.Error{Code: lockstep.CodeNoData, Detail: "There are no data in " + folder + " yet."}
+}
+
 func (c *cli) remote() (*reached, error) {
 	token := c.env.get("LOCKSTEP_TOKEN")
 	if c.TokenFile != "" {
@@ -72,6 +109,9 @@ const (
 func (c *cli) local() (*reached, error) {
 	folder, err := c.dataFolder()
 	if err != nil {
+		return nil, err
+	}
+	if err := c.there(folder); err != nil {
 		return nil, err
 	}
 	for began := time.Now(); ; {
@@ -106,17 +146,21 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// inside runs the server in this process, without a network.
+// inside runs the server of a data folder in this process, without a network.
 func (c *cli) inside(folder string, lock *os.File) (_ *reached, err error) {
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, lock.Close())
-		}
-	}()
 	config, err := c.config(folder)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, lock.Close())
 	}
+	r, err := c.process(config, lock.Close)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return r, nil
+}
+
+// process runs a server in this process, without a network. after is called when it has ended.
+func (c *cli) process(config server.Config, after func() error) (*reached, error) {
 	config.Local = rand.Text()
 	n, err := c.start(config)
 	if err != nil {
@@ -129,7 +173,7 @@ func (c *cli) inside(folder string, lock *os.File) (_ *reached, err error) {
 		work:   sync.OnceFunc(func() { working.Go(func() error { return n.Run(ctx) }) }),
 		close: func() error {
 			stop()
-			return errors.Join(working.Wait(), n.Close(), lock.Close())
+			return errors.Join(working.Wait(), n.Close(), after())
 		},
 	}, nil
 }

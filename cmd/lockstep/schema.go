@@ -117,7 +117,7 @@ func (s *schemaPutCmd) Run(c *cli) error {
 	if o.Text("id") == "" {
 		return usage("%s has no id, which is the URN of the schema.", s.File)
 	}
-	client, err := c.client()
+	client, err := c.found()
 	if err != nil {
 		return err
 	}

@@ -56,6 +56,7 @@ func (s *serveCmd) Run(c *cli) error {
 		return err
 	}
 	defer lock.Close()
+	c.founds = true
 	config, err := c.config(folder)
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ type sourceAddCmd struct {
 
 // Run adds a source.
 func (s *sourceAddCmd) Run(c *cli) error {
-	client, err := c.client()
+	client, err := c.found()
 	if err != nil {
 		return err
 	}

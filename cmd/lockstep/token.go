@@ -30,7 +30,7 @@ type tokenCreateCmd struct {
 
 // Run creates a token. Its text is the only thing on standard output.
 func (t *tokenCreateCmd) Run(c *cli) error {
-	client, err := c.client()
+	client, err := c.found()
 	if err != nil {
 		return err
 	}
