@@ -122,6 +122,7 @@ func SplitNames(refers string) (from, to string, ok bool) { return strings.Cut(r
 type Renamed struct {
 	ID       lockstep.ActionID
 	From, To string // as in Link.Key
+	Decided  bool   // somebody has approved the row
 }
 
 // RowReference is a reference that a row writes or takes away.
@@ -196,7 +197,7 @@ type LinkQuery struct {
 	Keys      []string
 	After     string
 	DueBefore time.Time        // Due is set and not later
-	Unseen    lockstep.CycleID // linked, and Seen is another cycle
+	Unseen    lockstep.CycleID // Seen is another cycle
 	Limit     int              // 0 is 1,000
 }
 

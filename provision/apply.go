@@ -170,7 +170,7 @@ func (a *applier) load(ctx context.Context, work chan<- []*item) (done bool, err
 		if rows, err = a.upToDate(ctx, rows); err != nil {
 			return false, err
 		}
-		if len(rows) == 0 {
+		if begun = true; len(rows) == 0 {
 			continue
 		}
 		a.drain(ctx, window-len(rows))
@@ -180,7 +180,6 @@ func (a *applier) load(ctx context.Context, work chan<- []*item) (done bool, err
 		if err := a.hand(ctx, rows, nil, work); err != nil {
 			return false, err
 		}
-		begun = true
 	}
 }
 
@@ -201,8 +200,12 @@ func stageOf(a plan.Action) int {
 	if a.Kind == rule.Refer { // what refers to an object that is deleted lets go of it before
 		return -1
 	}
-	if a.Source.Type == connection.GroupType && a.Lane == plan.LaneCreate {
+	switch {
+	case a.Lane != plan.LaneCreate:
+	case a.Source.Type == connection.GroupType:
 		return 1
+	case a.Rank >= heirs:
+		return -2
 	}
 	return 0
 }

@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -216,6 +217,7 @@ type run struct {
 	lookup   lookup                  // how unlinked objects are matched
 	blind    bool                    // the target will not be asked for those whom a read of it did not show
 	waits    map[waitKey]plan.Action // rows of earlier cycles that are held or were approved since
+	broken   map[connection.Ref]bool // who is held for a circle that is another one now
 	alarmed  bool                    // the guard has held something in this slice
 	fresh    int                     // unlinked objects matched by Find so far
 	byType   map[string]int          // linked objects by source type
@@ -237,7 +239,15 @@ type program struct {
 	targetType string
 	references map[string]bool
 	paths      []filter.Path // of the target attributes that are ours, references left out
+	match      []matching    // by which objects are found, in order of priority
 	disables   bool          // the target can disable objects of this type, and the rules say so
+}
+
+// matching is a target attribute by which objects are found.
+type matching struct {
+	name     string
+	path     filter.Path
+	priority int
 }
 
 // own parses the paths of the target attributes that the mapping feeds.
@@ -247,12 +257,43 @@ func (p *program) own() error {
 		if err != nil {
 			return &lockstep.Error{Code: lockstep.CodeMapSyntax, Detail: fmt.Sprintf("target attribute %q: %v", m.Target, err), Err: err}
 		}
+		if m.Match > 0 {
+			p.match = append(p.match, matching{path.String(), path, m.Match})
+		}
 		if name := referenceName(m.Target); !p.references[name] {
 			p.paths = append(p.paths, path)
 		}
 	}
+	slices.SortStableFunc(p.match, func(a, b matching) int { return cmp.Compare(a.priority, b.priority) })
 	return nil
 }
+
+// key returns the first matching value of a target object, as in Link.Key: that by which others find it there, whatever its source
+// object is called by now. It is "" when the object has none.
+func (p *program) key(values scim.Object) string {
+	for _, m := range p.match {
+		for _, v := range scim.Values(values, m.path) {
+			if s, ok := v.(string); ok && s != "" {
+				return keyOf(m.name, s)
+			}
+		}
+	}
+	return ""
+}
+
+// withKeys returns the values with the matching values of others.
+func (p *program) withKeys(values, others scim.Object) scim.Object {
+	o := values.Clone()
+	for _, m := range p.match {
+		if v := scim.First(others, m.path); v != nil {
+			_ = scim.Assign(&o, m.path, v) // it fits where it came from
+		}
+	}
+	return o
+}
+
+// keyOf is a matching value as in Link.Key.
+func keyOf(attribute, value string) string { return attribute + "=" + fold(value) }
 
 // ours returns the part of a target object that the mapping feeds.
 func (p *program) ours(values scim.Object) scim.Object {

@@ -86,3 +86,51 @@ func TestCircleIsHeld(t *testing.T) {
 		t.Errorf("held: %+v", rows)
 	}
 }
+
+// TestDisableWaitsForNoName is for leavers who stayed enabled because they had been renamed at the same time, to a name that was in use
+// at the target: they are disabled at once, and get the name when it is free.
+func TestDisableWaitsForNoName(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.person("a"), w.person("b")
+	w.person("c")
+	w.run(w.out)
+	s := script(w)
+	s.uniqueNames()
+	w.called(string(a), "tmp")
+	w.called(string(b), "a")
+	w.called(string(a), "b")
+	w.set(a, "active", false)
+	w.run(w.out)
+	for _, r := range w.waiting(plan.Failed) {
+		if r.Kind == rule.Disable {
+			t.Errorf("%s is not disabled: %s", r.Source.Name, r.Detail)
+		}
+	}
+	w.wantTarget("user a@acme.example inactive\nuser b@acme.example\nuser c@acme.example\n")
+}
+
+// TestWhoWasDisabledGivesUpTheName is for people who could not come to the target since the account of somebody who had left had a name
+// there that they had given up.
+func TestWhoWasDisabledGivesUpTheName(t *testing.T) {
+	w := newWorld(t)
+	w.assigned(unguarded())
+	a, b := w.person("a"), w.person("b")
+	w.assign(directory.UserKind, string(b))
+	given := w.assign(directory.UserKind, string(a))
+	w.set(a, "title", "Chief")
+	w.run(w.out)
+	s := script(w)
+	s.uniqueNames()
+	w.change(directory.DeleteAssignment{ID: given})
+	w.set(a, "title", "Secret")
+	w.called(string(a), "z")
+	w.called(string(b), "a")
+	w.untilDone(w.out)
+	w.assign(directory.UserKind, string(w.person("b")))
+	w.untilDone(w.out)
+	w.wantTarget("user a@acme.example\nuser b@acme.example\nuser z@acme.example inactive title=Secret\n")
+	w.set(a, "title", "More Secret")
+	w.called(string(a), "y")
+	w.untilDone(w.out)
+	w.wantTarget("user a@acme.example\nuser b@acme.example\nuser y@acme.example inactive title=Secret\n")
+}

@@ -3,7 +3,10 @@ package provision_test
 import (
 	"testing"
 
+	"lockstep/audit"
 	"lockstep/directory"
+	"lockstep/plan"
+	"lockstep/provision"
 	"lockstep/rule"
 )
 
@@ -38,4 +41,101 @@ func TestHeirsOfAMatchingValue(t *testing.T) {
 		w.wantTarget("group team: \n")
 		w.consistent()
 	})
+	t.Run("of somebody who never came", func(t *testing.T) { // a plan with them was discarded, and a whole read does not list them
+		w := newWorld(t)
+		policy := unguarded()
+		policy.Everyone = true
+		w.assigned(policy)
+		w.run(w.out)
+		old := w.person("ada")
+		w.discardPlan()
+		w.change(directory.DeleteUser{ID: old, Purge: true})
+		w.person("ada")
+		w.edit(func(j *provision.Job) { j.Policy.Nested = false }) // so that everything is read
+		w.untilDone(w.out)
+		w.wantTarget("user ada@acme.example\n")
+		w.consistent()
+		links, err := w.db.Provision().Links(w.ctx, w.tenant, w.out, plan.LinkQuery{Type: "User"})
+		w.must(err)
+		if len(links) != 1 {
+			t.Errorf("%d people are remembered", len(links))
+		}
+	})
+	t.Run("of a name that the target still has", func(t *testing.T) { // whoever has left is not renamed there
+		w := newWorld(t)
+		policy := unguarded()
+		policy.Everyone = true
+		w.assigned(policy)
+		old := w.person("ada")
+		w.run(w.out)
+		w.change(directory.DeleteUser{ID: old})
+		w.run(w.out)
+		w.change(directory.RestoreUser{ID: old})
+		w.set(old, "active", false)
+		w.called(string(old), "ada.old")
+		w.edit(func(j *provision.Job) { // what is known of who is disabled goes on being written: not now
+			j.Rules.Objects[0].Flow = "Add,Delete"
+		})
+		w.untilDone(w.out)
+		w.person("ada")
+		w.untilDone(w.out)
+		w.wantTarget("user ada@acme.example inactive\n")
+		w.change(directory.DeleteUser{ID: old, Purge: true})
+		w.untilDone(w.out)
+		w.wantTarget("user ada@acme.example\n")
+	})
+	t.Run("after a plan was discarded", func(t *testing.T) { // the target has what was written, not what was planned
+		w := newWorld(t)
+		policy := unguarded()
+		policy.Everyone = true
+		w.assigned(policy)
+		old := w.person("ada")
+		w.run(w.out)
+		w.called(string(old), "ada.old")
+		w.discardPlan()
+		w.person("ada")
+		w.untilDone(w.out)
+		w.wantTarget("user ada.old@acme.example\nuser ada@acme.example\n")
+	})
+	for _, whole := range []bool{false, true} {
+		t.Run("in one plan", func(t *testing.T) { // who leaves is deleted before anybody gets their name, so that nothing fails
+			w := newWorld(t)
+			policy := unguarded()
+			policy.Everyone = true
+			w.assigned(policy)
+			for range 20 { // they would be sent at the same time
+				w.run(w.out)
+				old, other := w.person("ada"), w.person("ben")
+				w.run(w.out)
+				w.change(directory.DeleteUser{ID: old, Purge: true})
+				w.called(string(other), "ada")
+				w.person("ben")
+				if whole {
+					w.edit(func(j *provision.Job) { j.Policy.Nested = !j.Policy.Nested })
+				}
+				w.untilDone(w.out)
+				w.wantTarget("user ada@acme.example\nuser ben@acme.example\n")
+				for _, u := range []string{"ada", "ben"} {
+					w.change(directory.DeleteUser{ID: w.user(u), Purge: true})
+				}
+			}
+			rows, err := w.db.Provision().Actions(w.ctx, w.tenant, w.out, plan.ActionQuery{States: []plan.ActionState{plan.Failed}})
+			w.must(err)
+			for _, r := range rows {
+				t.Errorf("%s %s failed: %s", r.Kind, r.Source.Name, r.Detail)
+			}
+		})
+	}
+}
+
+// discardPlan has a plan made by hand and discards it.
+func (w *world) discardPlan() {
+	w.Helper()
+	w.edit(func(j *provision.Job) { j.Manual, j.NextRun = true, w.engine.Now() })
+	c := w.run(w.out)
+	if c.Phase != provision.Review {
+		w.Fatalf("the plan is in phase %s", c.Phase)
+	}
+	w.must(w.db.Provision().Decide(w.ctx, audit.Actor{}, w.tenant, w.out, provision.Verdict{Cycle: c.ID, Discard: true}))
+	w.edit(func(j *provision.Job) { j.Manual = false })
 }

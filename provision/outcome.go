@@ -83,6 +83,9 @@ func (a *applier) success(it *item, b *Batch) {
 		a.cycle.Counts.Linked++
 	case rule.Disable:
 		a.tally(it, &a.cycle.Counts.Disabled)
+		if has := a.programs[it.Source.Type].key(row.After); has != "" && l.Key != "" && has != l.Key {
+			l.Due = a.now() // what may be in use comes afterwards
+		}
 	case rule.Update:
 		a.tally(it, &a.cycle.Counts.Updated)
 	}
@@ -103,23 +106,48 @@ func (a *applier) tally(it *item, done *int) {
 	*done++
 }
 
-// bequeath makes those due who were refused for the matching value of an object that is deleted now, or has another one.
+// bequeath makes those due who were refused, or are held, for the matching value of an object that has left the target or has another
+// one now.
 func (a *applier) bequeath(ctx context.Context, items []*item, b *Batch) error {
 	given := map[string][]string{}
 	for _, it := range items {
-		if it.Kind == rule.Delete && it.link.Key != "" {
-			given[it.Source.Type] = append(given[it.Source.Type], it.link.Key)
-		}
-		if from, _, renamed := plan.SplitNames(it.Refers); renamed && it.Kind == rule.Update && it.result.Err == nil {
-			given[it.Source.Type] = append(given[it.Source.Type], from)
-		}
+		given[it.Source.Type] = append(given[it.Source.Type], a.given(it)...)
 	}
+	ctx = context.WithoutCancel(ctx)
 	for typ, keys := range given {
-		heirs, err := a.heirs(context.WithoutCancel(ctx), typ, keys)
+		if len(keys) == 0 {
+			continue
+		}
+		heirs, err := a.heirs(ctx, typ, keys)
 		if err != nil {
 			return err
 		}
-		b.Links = append(b.Links, heirs...)
+		for _, l := range heirs {
+			b.Due = append(b.Due, l.Source)
+		}
+		held, err := a.Store.Actions(ctx, a.job.Tenant, a.job.ID, plan.ActionQuery{States: []plan.ActionState{plan.Held}, Codes: []lockstep.Code{lockstep.CodeUniqueCircle}, Limit: 1 << 20})
+		if err != nil {
+			return err
+		}
+		for _, row := range held {
+			if _, wants, _ := plan.SplitNames(row.Refers); row.Source.Type == typ && slices.Contains(keys, wants) {
+				b.Due = append(b.Due, row.Source.Ref)
+			}
+		}
+	}
+	return nil
+}
+
+// given returns the matching values that others may have at the target after the item's call.
+func (a *applier) given(it *item) []string {
+	has := a.programs[it.Source.Type].key(it.link.Image) // what the target has, whatever the source says by now
+	switch {
+	case it.Kind == rule.Delete && it.result.Err == nil, lockstep.CodeOf(it.result.Err) == lockstep.CodeTargetGone:
+		return slices.DeleteFunc([]string{has, it.link.Key}, func(k string) bool { return k == "" })
+	case it.Kind == rule.Update && it.result.Err == nil && it.end <= pointless:
+		if from, _, renamed := plan.SplitNames(it.Refers); renamed {
+			return []string{from}
+		}
 	}
 	return nil
 }
@@ -154,7 +182,7 @@ func (a *applier) failure(it *item, row *plan.Transition, now time.Time, b *Batc
 		row.To = plan.Failed
 		a.vanished(it, &l, now, b)
 	case lockstep.Describe(code).Class == lockstep.Heals || code == lockstep.CodeInternal,
-		code == lockstep.CodeTargetConflict && it.op.Kind != rule.Create: // the value may be about to be given up
+		code == lockstep.CodeTargetConflict && it.op.Kind != rule.Create, code == lockstep.CodeMatchTaken: // the value may be about to be given up
 		row.To = plan.Failed
 		l.Due = now.Add(backOff(l.Attempts))
 	case code == lockstep.CodeTargetHides: // who is created meanwhile may let it show more

@@ -33,7 +33,8 @@ type candidate struct {
 	taken    bool              // the hit is linked to another object
 	twin     bool              // another object of the source has the same matching value
 	replaces lockstep.ActionID // a row that there is for it already
-	decided  plan.Decision     // of that row
+	decided  plan.Decision     // of that row, if it does the same
+	anew     bool              // somebody had to decide on a row that did something else
 }
 
 // planned is what planning a page comes to.
@@ -128,7 +129,7 @@ func (r *run) evaluate(ctx context.Context, c *candidate) {
 	r.mapValues(ctx, c, c.link.Target == "", c.link.Image)
 	c.next.Recheck = earliest(c.next.Recheck, c.out.Recheck)
 	if len(c.out.Match) > 0 {
-		c.next.Key = c.out.Match[0].Attribute + "=" + fold(c.out.Match[0].Value)
+		c.next.Key = keyOf(c.out.Match[0].Attribute, c.out.Match[0].Value)
 	}
 }
 
@@ -230,6 +231,9 @@ func (r *run) release(ctx context.Context, cs []*candidate) (p planned, err erro
 		here[c.Ref] = c
 		if c.gives() {
 			given[c.Type] = append(given[c.Type], c.link.Key)
+		}
+		if has := c.program.key(c.link.Image); c.gone && has != "" { // the object may be nobody's from now on
+			given[c.Type] = append(given[c.Type], has)
 		}
 	}
 	for typ, keys := range given {
@@ -372,22 +376,26 @@ func (r *run) settleOn(ctx context.Context, c *candidate, whole bool, p *planned
 	}
 	d := rule.Decide(r.situation(c, before))
 	c.decision = d
+	c.restrict(d)
 	if c.known && c.link.Seen == r.cycle.ID {
-		if err := r.reuse(ctx, c, d, p); err != nil {
+		if err := r.reuse(ctx, c, d, before, p); err != nil {
 			return err
 		}
 	}
 	if whole {
 		c.next.Seen = r.cycle.ID
 	}
-	if r.stillWaits(c, d, p) {
+	if r.stillWaits(c, d, before, p) {
 		return nil
 	}
 	switch {
 	case d.Kind == rule.Skip && d.Code != "":
-		if c.unasked != nil {
+		switch {
+		case c.unasked != nil:
 			c.next.Attempts++
 			c.next.Due = r.now().Add(backOff(c.next.Attempts))
+		case d.Code == lockstep.CodeMatchTaken, d.Code == lockstep.CodeMatchAmbiguous: // somebody may have mended it at the target by then
+			c.next.Due = earliest(c.next.Due, r.now().Add(backOff(slowest)))
 		}
 		r.refuse(c, d, p)
 	case d.Kind == rule.Skip:
@@ -397,8 +405,7 @@ func (r *run) settleOn(ctx context.Context, c *candidate, whole bool, p *planned
 	default:
 		c.next.Code, c.next.Detail = "", ""
 		c.next.Seen = r.cycle.ID // tells reuse that there is a row
-		p.actions = append(p.actions, r.action(c, d, before))
-		r.cycle.Counts.Planned++
+		p.actions = append(p.actions, r.row(c, d, before))
 	}
 	if c.gone && d.Kind == rule.Skip && c.link.Former == "" {
 		p.unlink = append(p.unlink, c.Ref)
@@ -408,25 +415,76 @@ func (r *run) settleOn(ctx context.Context, c *candidate, whole bool, p *planned
 	return nil
 }
 
-// stillWaits deals with the row of an earlier cycle that waits for a decision on the object. When the decision would be the
-// same it waits on, or takes part in this cycle if it was approved; otherwise it is left out.
-func (r *run) stillWaits(c *candidate, d rule.Decision, p *planned) bool {
+// restrict leaves matching values as they are at the target when the object is disabled, and everything else when nothing but they
+// are to change. A value that is in use must not keep anybody enabled; it is written afterwards.
+func (c *candidate) restrict(d rule.Decision) {
+	switch {
+	case d.Kind == rule.Disable && c.link.Target != "":
+		c.out.Want = c.program.withKeys(c.out.Want, c.link.Image)
+	case d.Keys:
+		c.out.Want = c.program.withKeys(c.link.Image, c.out.Want)
+	}
+}
+
+// stillWaits deals with the row of an earlier cycle that waits for a decision on the object. When it does exactly what is to be done
+// now, it waits on, or takes part in this cycle if it was approved. Otherwise it is left out: nobody has decided on what is to
+// be done now.
+func (r *run) stillWaits(c *candidate, d rule.Decision, before scim.Object, p *planned) bool {
 	key := waitKey{c.Ref, false}
 	old, waits := r.waits[key]
-	switch {
-	case !waits:
+	if !waits {
 		return false
-	case old.Kind == d.Kind && old.State == plan.Held:
+	}
+	same, broken := r.does(c, d, before, &old), r.broken[c.Ref]
+	if same && !broken && old.State == plan.Held {
 		r.cycle.Counts.Held++
 		p.link(c)
 		return true
-	case old.Kind == d.Kind:
-		c.replaces, c.decided = old.ID, old.Decided
-	default:
-		p.left = append(p.left, plan.Transition{ID: old.ID, From: old.State, To: plan.LeftOut, Detail: "no longer needed", At: r.now()})
 	}
 	delete(r.waits, key)
+	out := plan.Transition{ID: old.ID, From: old.State, To: plan.LeftOut, Detail: "no longer needed", At: r.now()}
+	switch {
+	case same && old.State == plan.Planned:
+		c.replaces, c.decided = old.ID, old.Decided
+		out = plan.Transition{ID: old.ID, From: plan.Planned, To: plan.Planned} // nobody has rejected it meanwhile
+	case same:
+		out.Detail = "the circle that it belonged to is another one now"
+	case changes(d):
+		out.Detail = "something else is to be done now"
+		c.anew = old.Code == lockstep.CodeGuardHeld
+	}
+	p.left = append(p.left, out)
 	return false
+}
+
+// changes reports whether the decision makes a row that is carried out.
+func changes(d rule.Decision) bool { return d.Kind != rule.Skip && d.Kind != rule.Refer }
+
+// does reports whether the row does what the decision would do: to the same object, from the same values to the same values, with
+// the same references.
+func (r *run) does(c *candidate, d rule.Decision, before scim.Object, row *plan.Action) bool {
+	if !changes(d) {
+		return false
+	}
+	now := r.action(c, d, before)
+	return now.Kind == row.Kind && now.Target.Ref == row.Target.Ref && scim.Equal(now.Before, row.Before) && scim.Equal(now.After, row.After) &&
+		sameReferences(now.References, row.References)
+}
+
+// row makes the row of a decision. One that does harm and follows a row on which somebody had to decide waits for a decision, too,
+// however little is planned beside it.
+func (r *run) row(c *candidate, d rule.Decision, before scim.Object) plan.Action {
+	row := r.action(c, d, before)
+	h, harm := harmOf(row)
+	if !c.anew || !harm {
+		r.cycle.Counts.Planned++
+		return row
+	}
+	r.hold(&row, h)
+	r.alarmed = r.alarmed || h != rule.Clear
+	r.cycle.Counts.Held++
+	r.waits[waitKey{c.Ref, false}] = row
+	return row
 }
 
 // situation gathers what the decision depends on.
@@ -445,22 +503,31 @@ func (r *run) situation(c *candidate, before scim.Object) rule.Situation {
 		s.Problem = lockstep.CodeOf(c.out.Problems[0])
 	}
 	s.Differs = !scim.Equal(c.program.Known(before), c.out.Want)
+	if has := c.program.key(c.link.Image); c.link.Target != "" {
+		s.Renamed = has != "" && c.next.Key != "" && has != c.next.Key
+	}
 	return s
 }
 
-// reuse takes over the id of the row that this cycle has planned for the object already, when a page is read again.
-func (r *run) reuse(ctx context.Context, c *candidate, d rule.Decision, p *planned) error {
+// reuse takes over the id of the row that this cycle has planned for the object already, when a page is read again, and the approval if
+// it does the same still.
+func (r *run) reuse(ctx context.Context, c *candidate, d rule.Decision, before scim.Object, p *planned) error {
 	rows, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, plan.ActionQuery{Cycle: r.cycle.ID, Source: c.Ref, States: []plan.ActionState{plan.Planned}, Limit: 1})
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	if d.Kind == rule.Skip || d.Kind == rule.Refer {
-		p.left = append(p.left, plan.Transition{ID: rows[0].ID, From: plan.Planned, To: plan.LeftOut, Detail: "changed again before it was applied", At: r.now()})
-		r.cycle.Counts.Planned--
+	old := &rows[0]
+	r.cycle.Counts.Planned--
+	if !changes(d) {
+		p.left = append(p.left, plan.Transition{ID: old.ID, From: plan.Planned, To: plan.LeftOut, Detail: "changed again before it was applied", At: r.now()})
 		return nil
 	}
-	c.replaces = rows[0].ID
-	r.cycle.Counts.Planned--
+	c.replaces = old.ID
+	if r.does(c, d, before, old) {
+		c.decided = old.Decided
+	} else {
+		c.anew = !old.Decided.At.IsZero()
+	}
 	return nil
 }
 
@@ -496,8 +563,8 @@ func (r *run) action(c *candidate, d rule.Decision, before scim.Object) plan.Act
 	if a.Kind == rule.Update && len(c.program.Clears(a.Before, a.After)) > 0 {
 		a.Code = lockstep.CodeClears
 	}
-	if a.Kind == rule.Update && c.known && c.link.Key != "" && c.next.Key != c.link.Key {
-		a.Refers = plan.Names(c.link.Key, c.next.Key)
+	if has := c.program.key(c.link.Image); a.Kind == rule.Update && has != "" && c.next.Key != has {
+		a.Refers = plan.Names(has, c.next.Key)
 	}
 	if c.Type == connection.GroupType && a.Lane == plan.LaneCreate {
 		a.Rank = groupRank

@@ -35,6 +35,12 @@ func (r *run) read(ctx context.Context) error {
 	if err := r.approved(ctx); err != nil {
 		return err
 	}
+	if err := r.brokenCircles(ctx); err != nil {
+		return err
+	}
+	if err := r.unbrought(ctx); err != nil {
+		return err
+	}
 	r.cycle.Phase = Ranking
 	return nil // committed with the ranks
 }
@@ -100,10 +106,30 @@ func (r *run) loadWaitsOf(ctx context.Context, ref connection.Ref) error {
 func (r *run) approved(ctx context.Context) error {
 	var refs []connection.Ref
 	for k, a := range r.waits {
-		if !k.refer && a.State == plan.Planned {
+		if !k.refer && a.State == plan.Planned && r.programs[k.source.Type] != nil {
 			refs = append(refs, k.source)
 		}
 	}
+	return r.planAgain(ctx, refs)
+}
+
+// unbrought leaves out the rows that wait for a decision on objects which no rule brings any more.
+func (r *run) unbrought(ctx context.Context) error {
+	var out []plan.Transition
+	for k, a := range r.waits {
+		if r.programs[k.source.Type] == nil {
+			out = append(out, plan.Transition{ID: a.ID, From: a.State, To: plan.LeftOut, Detail: "no rule brings it any more", At: r.now()})
+			delete(r.waits, k)
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return r.commit(ctx, Batch{Cycle: r.cycle, Moved: out})
+}
+
+// planAgain plans for objects that the source has not named in this cycle.
+func (r *run) planAgain(ctx context.Context, refs []connection.Ref) error {
 	for chunk := range slices.Chunk(refs, pageSize) {
 		objects, err := r.source.Get(ctx, chunk...)
 		if err != nil {
@@ -190,7 +216,8 @@ func (r *run) badSeen(ctx context.Context, rows []connection.Bad) []plan.Link {
 	return links
 }
 
-// unseen plans for the linked objects that a whole read did not list: they are gone.
+// unseen plans for the objects that a whole read did not list: they are gone. Those that never came to the target are forgotten, so
+// that nobody waits for what they had.
 func (r *run) unseen(ctx context.Context) error {
 	for typ := range r.programs {
 		after := ""
@@ -300,7 +327,7 @@ func (r *run) rank(ctx context.Context) error {
 		if m, err = r.order(ctx, &b); err != nil {
 			return err
 		}
-		if err := r.renames(ctx, &b); err != nil {
+		if err := r.renames(ctx, m, &b); err != nil {
 			return err
 		}
 		if err := r.commit(ctx, b); err != nil {

@@ -12,8 +12,12 @@ import (
 )
 
 // moreRefers plans rows for references whose ends have come together since the plan was made, although the row that should have
-// carried them did not: a create that was found at the target after a lost answer.
+// carried them did not: a create that was found at the target after a lost answer. By rules that have changed since nothing more is
+// planned: a manual job would leave it out at once, and plan it again.
 func (a *applier) moreRefers(ctx context.Context) (bool, error) {
+	if a.cycle.Config != a.job.Config {
+		return false, nil
+	}
 	before := a.cycle.Counts.Planned
 	if err := a.references(ctx, nil, true); err != nil {
 		return false, err
@@ -39,6 +43,7 @@ type referencePlan struct {
 	made    made
 	deleted map[connection.Ref]bool // objects that this cycle deletes
 	busy    map[connection.Ref]bool // objects whose references this cycle has planned already
+	met     map[connection.Ref]bool // objects of whose waiting rows it is known whether they still hold
 	hold    bool                    // removals of members go too far
 	batch   Batch
 	size    int // references in the batch
@@ -55,7 +60,7 @@ func (r *run) references(ctx context.Context, m made, tried bool) error {
 	if err != nil {
 		return err
 	}
-	p := &referencePlan{run: r, made: m, busy: busy}
+	p := &referencePlan{run: r, made: m, busy: busy, met: map[connection.Ref]bool{}}
 	if p.deleted, err = r.deletions(ctx); err != nil {
 		return err
 	}
@@ -77,7 +82,23 @@ func (r *run) references(ctx context.Context, m made, tried bool) error {
 			return err
 		}
 	}
+	p.needless()
 	return p.flush(ctx)
+}
+
+// needless leaves out the rows that wait for a decision on references which are not to be removed any more.
+func (p *referencePlan) needless() {
+	for key, old := range p.waits {
+		if key.refer && !p.met[key.source] && !p.busy[key.source] {
+			p.leaveOut(key, &old, "no longer needed")
+		}
+	}
+}
+
+// leaveOut ends a row that waits for a decision.
+func (p *referencePlan) leaveOut(key waitKey, old *plan.Action, why string) {
+	p.batch.Moved = append(p.batch.Moved, plan.Transition{ID: old.ID, From: old.State, To: plan.LeftOut, Detail: why, At: p.now()})
+	delete(p.waits, key)
 }
 
 // removals counts the memberships that are to be taken away, of groups and members that stay.
@@ -337,7 +358,7 @@ func (r *run) memberLimit() int {
 }
 
 func (p *referencePlan) flush(ctx context.Context) error {
-	if len(p.batch.Actions)+len(p.batch.Carried) == 0 {
+	if len(p.batch.Actions)+len(p.batch.Carried)+len(p.batch.Moved) == 0 {
 		return nil
 	}
 	p.batch.Cycle = p.cycle
@@ -380,7 +401,7 @@ func (r *run) tooMany(ctx context.Context, removals int) (bool, error) {
 		return false, err
 	}
 	for k, n := range tally.Actions { // held in an earlier slice of the cycle
-		if k.State == plan.Held && k.Type == connection.UserType && n > 0 {
+		if k.State == plan.Held && k.Type == connection.UserType && (k.Kind == rule.Disable || k.Kind == rule.Delete) && n > 0 {
 			r.alarmed = true
 			return true, nil
 		}
@@ -393,42 +414,58 @@ func (r *run) tooMany(ctx context.Context, removals int) (bool, error) {
 }
 
 // referRows makes the rows of one object: one, or one for what is added and one, held, for what is removed. Removals that
-// are held already, or were approved, keep their row as long as they are the same.
+// are held already, or were approved, keep their row as long as they are the same. Others than those that somebody had to decide on
+// need a decision of their own, however few they are.
 func (p *referencePlan) referRows(w *referrer) []plan.Action {
-	old, decided := p.waits[waitKey{w.from, true}]
+	key := waitKey{w.from, true}
+	old, waits := p.waits[key]
+	p.met[w.from] = true
 	held := p.hold && w.from.Type == connection.GroupType
-	if decided && !slices.EqualFunc(old.References, w.removes, sameReference) {
-		p.batch.Moved = append(p.batch.Moved, plan.Transition{ID: old.ID, From: old.State, To: plan.LeftOut, Detail: "other references are to be removed now", At: p.now()})
-		delete(p.waits, waitKey{w.from, true})
-		decided = false
+	if waits && !sameReferences(old.References, w.removes) {
+		p.leaveOut(key, &old, "other references are to be removed now")
+		waits, held = false, held || old.State == plan.Held || !old.Decided.At.IsZero()
 	}
 	if len(w.adds)+len(w.removes) == 0 {
 		return nil
 	}
-	if len(w.removes) == 0 || !held && !decided {
+	if len(w.removes) == 0 || !held && !waits {
 		return []plan.Action{p.referRow(w, append(w.adds, w.removes...))}
 	}
 	var rows []plan.Action
 	if len(w.adds) > 0 {
 		rows = append(rows, p.referRow(w, w.adds))
 	}
-	if decided && old.State == plan.Held {
+	if waits && old.State == plan.Held {
 		return rows // it waits on
 	}
 	removal := p.referRow(w, w.removes)
-	if decided {
+	if waits {
 		removal.ID, removal.Decided = old.ID, old.Decided
-		delete(p.waits, waitKey{w.from, true})
+		p.batch.Moved = append(p.batch.Moved, plan.Transition{ID: old.ID, From: plan.Planned, To: plan.Planned}) // nobody has rejected it meanwhile
+		delete(p.waits, key)
 		return append(rows, removal)
 	}
 	hold(&removal, rule.MemberRemove)
 	p.cycle.Counts.Held++
-	p.waits[waitKey{w.from, true}] = removal
+	p.waits[key] = removal
 	return append(rows, removal)
 }
 
-func sameReference(a, b plan.RowReference) bool {
-	return a.Attribute == b.Attribute && a.To.Ref == b.To.Ref && a.Gone == b.Gone
+// sameReferences reports whether two rows name the same references, in whatever order.
+func sameReferences(a, b []plan.RowReference) bool {
+	type reference struct {
+		attribute string
+		to        connection.Ref
+		gone      bool
+	}
+	if len(a) != len(b) {
+		return false
+	}
+	all := make(map[reference]bool, len(a))
+	for _, r := range a {
+		all[reference{r.Attribute, r.To.Ref, r.Gone}] = true
+	}
+	return !slices.ContainsFunc(b, func(r plan.RowReference) bool { return !all[reference{r.Attribute, r.To.Ref, r.Gone}] })
 }
 
 func (p *referencePlan) referRow(w *referrer, refs []plan.RowReference) plan.Action {

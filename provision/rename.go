@@ -3,9 +3,11 @@ package provision
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"lockstep"
+	"lockstep/connection"
 	"lockstep/plan"
 	"lockstep/rule"
 )
@@ -16,13 +18,21 @@ const circles = groupRank
 
 // renames orders the planned updates that give up a value which another of them takes: whoever gives up comes first. Where people
 // exchange values in a circle no order works. A target that changes a circle together gets its rows with one rank; elsewhere
-// they are held, together, with a sentence that says why.
-func (r *run) renames(ctx context.Context, b *Batch) error {
+// they are held, together, with a sentence that says why. A row of a circle that was approved is sent as it is.
+func (r *run) renames(ctx context.Context, m made, b *Batch) error {
 	rows, err := r.Store.Renamed(ctx, r.job.Tenant, r.job.ID, r.cycle.ID)
-	if err != nil || len(rows) < 2 {
+	if err != nil || len(rows)+len(m) == 0 {
 		return err
 	}
-	rank, rings := renameRanks(rows)
+	leavers, err := r.leavers(ctx)
+	if err != nil || len(rows)+len(leavers) == 0 {
+		return err
+	}
+	all := append(rows, leavers...)
+	if err := r.newcomers(ctx, all, m, b); err != nil {
+		return err
+	}
+	rank, rings := renameRanks(all)
 	for _, row := range rows {
 		if d := rank[row.ID]; d > 0 {
 			b.Ranks = append(b.Ranks, Rank{row.ID, d})
@@ -30,20 +40,116 @@ func (r *run) renames(ctx context.Context, b *Batch) error {
 	}
 	for i, ring := range rings {
 		for _, row := range ring {
-			if r.to.Exchange {
+			switch {
+			case r.to.Exchange:
 				b.Ranks = append(b.Ranks, Rank{row.ID, circles + i})
-				continue
+			case !row.Decided:
+				r.holdInCircle(row, len(ring), b)
 			}
-			_, value, _ := strings.Cut(row.To, "=")
-			b.Moved = append(b.Moved, plan.Transition{
-				ID: row.ID, From: plan.Planned, To: plan.Held, Code: lockstep.CodeUniqueCircle,
-				Detail: fmt.Sprintf("%d of %s exchange values with each other (%s among them): whoever is written first would take a value that is in use", len(ring), r.to.Name, value),
-			})
-			r.cycle.Counts.Held++
-			r.cycle.Counts.Planned--
 		}
 	}
 	return nil
+}
+
+// leavers returns the planned deletions, with the values that they give up.
+func (r *run) leavers(ctx context.Context) ([]plan.Renamed, error) {
+	rows, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, plan.ActionQuery{Cycle: r.cycle.ID, States: []plan.ActionState{plan.Planned}, Kinds: []rule.Kind{rule.Delete}, Limit: 1 << 20})
+	var all []plan.Renamed
+	for i := range rows {
+		p := r.programs[rows[i].Source.Type]
+		if p == nil {
+			continue
+		}
+		if has := p.key(rows[i].Before); has != "" {
+			all = append(all, plan.Renamed{ID: rows[i].ID, From: has})
+		}
+	}
+	return all, err
+}
+
+// heirs is added to the rank of people who are created with a value that another row gives up: they come when all rows before theirs
+// have ended. Groups always do.
+const heirs = groupRank / 2
+
+// newcomers puts those who are created with a value that one of the rows gives up behind all others.
+func (r *run) newcomers(ctx context.Context, rows []plan.Renamed, m made, b *Batch) error {
+	if len(m) == 0 || r.programs[connection.UserType] == nil {
+		return nil
+	}
+	given := make([]string, len(rows))
+	for i, row := range rows {
+		given[i] = row.From
+	}
+	links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, plan.LinkQuery{Type: connection.UserType, Keys: given})
+	if err != nil {
+		return err
+	}
+	rank := make(map[lockstep.ActionID]int, len(b.Ranks))
+	for _, d := range b.Ranks {
+		rank[d.Action] = d.Rank
+	}
+	for _, l := range links {
+		if row, comes := m[l.Source]; comes {
+			b.Ranks = append(b.Ranks, Rank{row.ID, min(heirs+rank[row.ID], ring)})
+		}
+	}
+	return nil
+}
+
+// holdInCircle holds a row of a circle, whether the guard holds it or not.
+func (r *run) holdInCircle(row plan.Renamed, n int, b *Batch) {
+	_, value, _ := strings.Cut(row.To, "=")
+	held := plan.Transition{
+		ID: row.ID, From: plan.Planned, To: plan.Held, Code: lockstep.CodeUniqueCircle,
+		Detail: fmt.Sprintf("%d of %s exchange values with each other (%s among them): whoever is written first would take a value that is in use", n, r.to.Name, value),
+	}
+	if i := slices.IndexFunc(b.Moved, func(t plan.Transition) bool { return t.ID == row.ID }); i >= 0 {
+		b.Moved[i] = held
+		return
+	}
+	b.Moved = append(b.Moved, held)
+	r.cycle.Counts.Held++
+	r.cycle.Counts.Planned--
+}
+
+// brokenCircles plans again for those who are held because they exchange values in a circle that is another one now: somebody of it
+// wants another value, has left, was approved or was rejected. Whoever can be written then is.
+func (r *run) brokenCircles(ctx context.Context) error {
+	for {
+		refs := r.bereft()
+		if len(refs) == 0 {
+			return nil
+		}
+		r.broken = map[connection.Ref]bool{}
+		for _, ref := range refs {
+			r.broken[ref] = true
+		}
+		err := r.planAgain(ctx, refs)
+		r.broken = nil
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// bereft returns who is held in a circle while nobody of it is held any more who would give up the value that they are to take.
+func (r *run) bereft() (refs []connection.Ref) {
+	type value struct{ typ, key string }
+	given := map[value]bool{}
+	circled := func(k waitKey, a *plan.Action) bool {
+		return a.State == plan.Held && a.Code == lockstep.CodeUniqueCircle && r.programs[k.source.Type] != nil
+	}
+	for k, a := range r.waits {
+		if from, _, ok := plan.SplitNames(a.Refers); ok && circled(k, &a) {
+			given[value{k.source.Type, from}] = true
+		}
+	}
+	for k, a := range r.waits {
+		if _, to, _ := plan.SplitNames(a.Refers); circled(k, &a) && !given[value{k.source.Type, to}] {
+			refs = append(refs, k.source)
+		}
+	}
+	return refs
 }
 
 // renameRanks returns how many others must have given up a value before each row can be written, and the circles.

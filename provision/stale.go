@@ -4,16 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"lockstep"
 	"lockstep/connection"
 	"lockstep/plan"
 )
 
-// upToDate leaves those rows out of a manual job's plan that do not hold any more: the rules or the object have changed while it
-// waited for review. The next plan looks at them again. Plans that nobody reviews are carried out at once.
+// upToDate leaves those rows out that waited for somebody, in a manual job's plan or because they were held, and that do not hold any
+// more: the rules or the object have changed meanwhile. The next plan looks at them again; what was held is held until then. What
+// nobody decides on is carried out at once.
 func (a *applier) upToDate(ctx context.Context, rows []plan.Action) ([]plan.Action, error) {
-	if !a.job.Manual {
+	waited := func(row plan.Action) bool { return a.job.Manual || !row.Decided.At.IsZero() }
+	if !slices.ContainsFunc(rows, waited) {
 		return rows, nil
 	}
 	versions, err := a.versions(ctx, rows)
@@ -24,6 +28,10 @@ func (a *applier) upToDate(ctx context.Context, rows []plan.Action) ([]plan.Acti
 	var stale []plan.Transition
 	var due []connection.Ref
 	for _, row := range rows {
+		if !waited(row) {
+			fresh = append(fresh, row)
+			continue
+		}
 		why := ""
 		switch version, there := versions[row.Source.Ref]; {
 		case a.cycle.Config != a.job.Config:
@@ -36,7 +44,11 @@ func (a *applier) upToDate(ctx context.Context, rows []plan.Action) ([]plan.Acti
 			fresh = append(fresh, row)
 			continue
 		}
-		stale = append(stale, plan.Transition{ID: row.ID, From: plan.Planned, To: plan.LeftOut, Code: lockstep.CodePlanStale, Detail: why, At: a.now()})
+		left := plan.Transition{ID: row.ID, From: plan.Planned, To: plan.LeftOut, Code: lockstep.CodePlanStale, Detail: why, At: a.now()}
+		if !row.Decided.At.IsZero() { // it was held, and needs another decision
+			left.To, left.Code, left.Detail, left.At = plan.Held, lockstep.CodeGuardHeld, why+", and approved before that", time.Time{}
+		}
+		stale = append(stale, left)
 		due = append(due, row.Source.Ref)
 	}
 	if len(stale) == 0 {

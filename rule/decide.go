@@ -32,6 +32,7 @@ type Situation struct {
 	// What Map says.
 	Problem lockstep.Code // of the first of Output.Problems
 	Differs bool          // what should be differs from Program.Known of what was last written
+	Renamed bool          // the linked object has another matching value at the target than it should have
 	Refers  bool          // references with both ends linked wait to be added or removed
 	Blocks  bool          // Program.Blocks: a mapping writes whether the person is disabled
 
@@ -50,6 +51,7 @@ type Decision struct {
 	Rule   string // which rule decided, in words
 	Adopt  bool   // the object that matches is joined first (Link, Update)
 	Unlink bool   // the link is dropped; with Kind Create, Link or Update a new one follows
+	Keys   bool   // of an Update: nothing but the matching values is written
 }
 
 // The rules of Decide, as an action's reason shows them.
@@ -67,6 +69,7 @@ const (
 	ruleDeleted         = "deleted at source"
 	ruleGone            = "deleted for good at source"
 	ruleAlreadyDisabled = "already disabled"
+	ruleRenamed         = "renamed, and still disabled"
 	ruleUnmapped        = "no mapping carries disabling"
 	ruleNotAllowed      = "action switched off"
 	ruleVanished        = "vanished at the target"
@@ -234,9 +237,12 @@ func (s Situation) gone() Decision {
 	return Decision{Kind: Skip, Rule: ruleNotAllowed}
 }
 
-// disable is rows 8, 9, 11, 12 and 15. Nothing differs where the object was made disabled, with ProvisionDisabled.
+// disable is rows 8, 9, 11, 12 and 15. Nothing differs where the object was made disabled, with ProvisionDisabled. Who was disabled and
+// is called otherwise since gives up the old name, which somebody else may have by now.
 func (s Situation) disable(r string) Decision {
 	switch {
+	case s.Disabled && s.Renamed && s.Problem == "" && !s.Gone && !s.SoftDeleted && s.Flow.Allows(Update):
+		return Decision{Kind: Update, Rule: ruleRenamed, Keys: true}
 	case s.Disabled:
 		return Decision{Kind: Skip, Rule: ruleAlreadyDisabled}
 	case !s.SoftDelete:

@@ -24,6 +24,7 @@ func blocked(s *Situation)     { s.Enabled, s.Differs = false, true }
 func softDeleted(s *Situation) { s.SoftDeleted, s.Enabled, s.Differs = true, false, true }
 func gone(s *Situation)        { s.Gone, s.Enabled, s.Differs = true, false, true }
 func differs(s *Situation)     { s.Differs = true }
+func renamed(s *Situation)     { s.Renamed = true }
 func disabled(s *Situation)    { s.Disabled, s.Differs = true, false }
 func vanished(s *Situation)    { s.Vanished = true }
 func hardOnly(s *Situation)    { s.SoftDelete = false }
@@ -82,6 +83,9 @@ func TestDecide(t *testing.T) {
 		{"8 left, kept", changes{out, leave(LeaveKeep)}, Decision{Kind: Skip, Rule: ruleKept}},
 		{"8 ours: left, deleted", changes{out, leave(LeaveDelete)}, Decision{Kind: Delete, Rule: ruleLeft}},
 		{"8 already disabled", changes{out, disabled, differs}, Decision{Kind: Skip, Rule: ruleAlreadyDisabled}},
+		{"8 renamed since", changes{out, disabled, differs, renamed}, Decision{Kind: Update, Rule: ruleRenamed, Keys: true}},
+		{"8 renamed since, Update not ticked", changes{out, disabled, differs, renamed, noUpdate}, Decision{Kind: Skip, Rule: ruleAlreadyDisabled}},
+		{"8 disabled and renamed at once", changes{out, differs, renamed}, Decision{Kind: Disable, Rule: ruleLeft}},
 		{"8 ours: disabled, then the policy is to delete", changes{out, disabled, leave(LeaveDelete)}, Decision{Kind: Delete, Rule: ruleLeft}},
 		{"8 the filter cannot be evaluated", changes{undecided}, Decision{Kind: Skip, Rule: ruleUndecided, Code: lockstep.CodeMapExpression}},
 		{"9 disabled", changes{blocked, differs}, Decision{Kind: Disable, Rule: ruleDisabled}},

@@ -323,11 +323,11 @@ func (db *DB) Made(ctx context.Context, tenant lockstep.TenantID, job lockstep.J
 
 // Renamed returns the planned updates of the cycle that change the first matching value. It satisfies provision.Store.
 func (db *DB) Renamed(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID) ([]plan.Renamed, error) {
-	rows, err := db.query(ctx, "SELECT id, refers FROM action WHERE "+ofJob+" AND cycle = $3 AND state = 'planned' AND kind = 'update' AND refers <> ''",
+	rows, err := db.query(ctx, "SELECT id, refers, decided <> '' FROM action WHERE "+ofJob+" AND cycle = $3 AND state = 'planned' AND kind = 'update' AND refers <> ''",
 		string(tenant), string(job), string(cycle))
 	all, err := collect(rows, err, func(s scanner) (r plan.Renamed, err error) {
 		var refers string
-		err = s.Scan(&r.ID, &refers)
+		err = s.Scan(&r.ID, &refers, &r.Decided)
 		r.From, r.To, _ = plan.SplitNames(refers)
 		return r, err
 	})

@@ -55,9 +55,9 @@ func (w batch) write(b *provision.Batch) error {
 	}{
 		{"links", func() error { return w.links(links, b.Unlink) }},
 		{"references", func() error { return w.edges(b, links) }},
+		{"moved actions", func() error { return w.move(b.Moved) }},
 		{"actions", func() error { return w.actions(b.Actions) }},
 		{"opened actions", func() error { return w.open(b.Opened) }},
-		{"moved actions", func() error { return w.move(b.Moved) }},
 		{"ranks", func() error { return w.rank(b.Ranks) }},
 		{"due objects", func() error { return w.due(b.Due) }},
 		{"carried references", func() error { return w.carry(b.Carried) }},

@@ -128,7 +128,7 @@ func linkPage(q plan.LinkQuery) (where string, args []any) {
 	}
 	if q.Unseen != "" {
 		args = append(args, string(q.Unseen))
-		where += fmt.Sprintf(" AND target <> '' AND seen <> $%d", len(args)+3)
+		where += fmt.Sprintf(" AND seen <> $%d", len(args)+3)
 	}
 	return where + " ORDER BY source_id LIMIT $5", args
 }

@@ -207,8 +207,8 @@ func testLinks(t *testing.T, open Open) {
 		{"page", plan.LinkQuery{After: "a", Limit: 2}, "bc"},
 		{"due", plan.LinkQuery{DueBefore: noon}, "ac"},
 		{"due, page", plan.LinkQuery{DueBefore: noon, After: "a"}, "c"},
-		{"unseen", plan.LinkQuery{Unseen: "c1"}, "b"},
-		{"unseen and due", plan.LinkQuery{Unseen: "c2", DueBefore: noon}, "a"},
+		{"unseen", plan.LinkQuery{Unseen: "c1"}, "bcd"},
+		{"unseen and due", plan.LinkQuery{Unseen: "c2", DueBefore: noon}, "ac"},
 	} {
 		q.q.Type = "User"
 		got, err := s.db.Links(t.Context(), s.tenant, s.job.ID, q.q)
