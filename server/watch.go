@@ -92,8 +92,7 @@ func (n *Server) watchJob(ctx context.Context, j provision.Job) {
 	}
 }
 
-// watchOnce watches until the source gives up. What happened before it began to look concerns only a source that was read
-// before: an administrator starts the first read.
+// watchOnce watches until the source gives up.
 func (n *Server) watchOnce(ctx context.Context, j provision.Job) error {
 	o, err := n.systems.get(ctx, j)
 	if err != nil {
@@ -105,13 +104,22 @@ func (n *Server) watchOnce(ctx context.Context, j provision.Job) error {
 	return o.watcher.Watch(ctx, func() { n.changed(ctx, j) })
 }
 
-// changed has the source read. What a read finds makes the job due.
+// changed has the source read. What a read finds makes the job due. An administrator starts the first read; from then on every change is
+// read, also one that comes while the first read or its cycle runs, which may have gone past the place.
 func (n *Server) changed(ctx context.Context, j provision.Job) {
+	id := mirror.ID{Tenant: j.Tenant, Connection: j.ID}
 	now, err := n.engine.Store.Job(ctx, j.Tenant, j.ID)
-	if err != nil || now.Cursor == "" || now.State == provision.Paused {
+	if err != nil || now.State == provision.Paused {
 		return
 	}
-	if _, err := n.engine.Mirrors.Request(ctx, mirror.ID{Tenant: j.Tenant, Connection: j.ID}, mirror.Request{}); err != nil && ctx.Err() == nil {
+	head, err := n.engine.Mirrors.Head(ctx, id)
+	if err == nil && head.Requests == 0 {
+		return
+	}
+	if err == nil {
+		_, err = n.engine.Mirrors.Request(ctx, id, mirror.Request{})
+	}
+	if err != nil && ctx.Err() == nil {
 		n.config.Log.Warn("a read of a changed source could not be asked for", "source", j.Slug, "error", err)
 	}
 }
