@@ -1,23 +1,16 @@
 package provision_test
 
 import (
-	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"regexp"
 	"slices"
-	"strings"
-	"testing"
 	"time"
 
 	"lockstep"
 	"lockstep/audit"
-	"lockstep/connection"
 	"lockstep/directory"
-	"lockstep/plan"
 	"lockstep/provision"
-	"lockstep/rule"
 	"lockstep/scim"
 )
 
@@ -29,7 +22,10 @@ type history struct {
 	groups map[lockstep.GroupID]directory.Group
 	given  map[string]lockstep.AssignmentID // by principal
 	spare  []string                         // userNames of people who were purged
+	free   []string                         // userNames that somebody has given up
 	circle map[lockstep.UserID]bool         // who has exchanged names
+	gone   bool                             // the app was removed
+	made   int                              // changes
 	n      int
 	log    []string
 }
@@ -210,6 +206,9 @@ func (h *history) changeMember() {
 }
 
 func (h *history) changeAssignment() {
+	if h.gone {
+		return
+	}
 	to, kind := string(pick(h, h.groups)), directory.GroupKind
 	if h.rand.IntN(3) == 0 {
 		to, kind = string(pick(h, h.users)), directory.UserKind
@@ -252,6 +251,23 @@ func (h *history) rename(id lockstep.UserID, name string) {
 	h.user(u, a)
 }
 
+// renamed gives somebody a name that nobody had, or one that somebody has given up.
+func (h *history) renamed() {
+	id := h.living()
+	if id == "" {
+		return
+	}
+	h.n++
+	name, old := fmt.Sprintf("u%d@acme.example", h.n), h.name(string(id))
+	if len(h.free) > 0 && h.rand.IntN(2) == 0 {
+		name, h.free = h.free[0], h.free[1:]
+	}
+	h.rename(id, name)
+	if !h.circle[id] {
+		h.free = append(h.free, old)
+	}
+}
+
 // exchange has two people exchange their user names, so that whoever looks only at the end sees a circle.
 func (h *history) exchange() {
 	one, other := h.living(), h.living()
@@ -279,66 +295,6 @@ func (h *history) handOn() {
 	h.rename(heir, name)
 }
 
-// mapping changes what the target's titles are made of.
-func (h *history) mapping() {
-	of := []string{"[title]", `Append([title], "!")`, "[displayName]"}[h.rand.IntN(3)]
-	h.log = append(h.log, "title is "+of)
-	h.edit(func(j *provision.Job) {
-		for i, m := range j.Rules.Objects[0].Attributes {
-			if m.Target == "title" {
-				j.Rules.Objects[0].Attributes[i].Source = &rule.MappingSource{Type: rule.FromFunction, Expression: of}
-			}
-		}
-	})
-}
-
-// scope leaves out people by their titles, or nobody.
-func (h *history) scope() {
-	var f rule.Filter
-	if h.rand.IntN(2) == 0 {
-		f.Groups = []rule.FilterGroup{{Clauses: []rule.Clause{{Attribute: "title", Operator: "REGEX MATCH", Operand: rule.Operand{Values: []string{[]string{"New", "[0-4]$"}[h.rand.IntN(2)]}}}}}}
-	}
-	h.log = append(h.log, fmt.Sprintf("scope is %v", f))
-	h.edit(func(j *provision.Job) { j.Rules.Objects[0].Scope = f })
-}
-
-// byHand has a plan made by hand, and discards or applies it.
-func (h *history) byHand() {
-	h.edit(func(j *provision.Job) { j.Manual, j.NextRun = true, h.engine.Now() })
-	h.slices(200)
-	job, err := h.db.Provision().Job(h.ctx, h.tenant, h.out)
-	h.must(err)
-	if c := job.Cycle; c != nil && c.Phase == provision.Review {
-		apply := h.rand.IntN(2) == 0 && c.Config == job.Config
-		h.log = append(h.log, fmt.Sprintf("a plan by hand; applied: %v", apply))
-		h.must(h.db.Provision().Decide(h.ctx, audit.Actor{}, h.tenant, h.out, provision.Verdict{Cycle: c.ID, Apply: apply, Discard: !apply}))
-	}
-	h.edit(func(j *provision.Job) { j.Manual = false })
-}
-
-// last logs the newest rows, and the links of who should be at the target and is not, with their rows.
-func (h *history) last(n int) {
-	h.Helper()
-	rows := func(q plan.ActionQuery) {
-		rows, err := h.db.Provision().Actions(h.ctx, h.tenant, h.out, q)
-		h.must(err)
-		for _, r := range rows {
-			h.Logf("%s %s %s: %s %s %s %s", r.Cycle[24:], r.Kind, r.Source.Name, r.State, r.Reason.Rule, r.Code, r.Detail)
-		}
-	}
-	rows(plan.ActionQuery{Newest: true, Limit: n})
-	for _, typ := range []string{connection.UserType, connection.GroupType} {
-		links, err := h.db.Provision().Links(h.ctx, h.tenant, h.out, plan.LinkQuery{Type: typ})
-		h.must(err)
-		for _, l := range links {
-			if l.Code != "" || l.Verdict.In && l.Target == "" {
-				h.Logf("%s is not as it should be: key %s, due %v, %s %s", l.Name, l.Key, l.Due, l.Code, l.Detail)
-				rows(plan.ActionQuery{Source: l.Source, Newest: true, Limit: n})
-			}
-		}
-	}
-}
-
 // apart ends circles of names, which no target can be brought to.
 func (h *history) apart() {
 	for _, id := range slices.Sorted(maps.Keys(h.circle)) {
@@ -348,137 +304,3 @@ func (h *history) apart() {
 		}
 	}
 }
-
-// step makes one change, some kinds more often than others.
-func (h *history) step() {
-	switch n := h.rand.IntN(24); {
-	case n == 20:
-		h.exchange()
-	case n == 21:
-		h.handOn()
-	case n == 22 && h.rand.IntN(2) == 0:
-		h.mapping()
-	case n == 22:
-		h.scope()
-	case n == 23:
-		h.byHand()
-	case n < 2:
-		h.newUser()
-	case n < 3:
-		h.newGroup()
-	case n < 8:
-		h.changeUser()
-	case n < 10:
-		h.changeGroup()
-	case n < 16:
-		h.changeMember()
-	default:
-		h.changeAssignment()
-	}
-}
-
-// slices turns up to n slices; each is cut as soon as it can be.
-func (h *history) slices(n int) {
-	for range n {
-		turn, err := h.engine.Slice(h.ctx, h.tenant, h.out)
-		h.must(err)
-		if !turn.More {
-			return
-		}
-	}
-}
-
-var (
-	blockedUser = regexp.MustCompile(`(?m)^user (\S+) inactive.*\n`)
-	managerWord = regexp.MustCompile(` manager=(\S*)`)
-)
-
-// living is the organisation's dump without people who may not sign in: a fresh organisation never has them.
-func living(dump string) string {
-	blocked := map[string]bool{}
-	for _, m := range blockedUser.FindAllStringSubmatch(dump, -1) {
-		blocked[m[1]] = true
-	}
-	dump = blockedUser.ReplaceAllString(dump, "")
-	dump = managerWord.ReplaceAllStringFunc(dump, func(s string) string {
-		if name := strings.TrimPrefix(s, " manager="); name == "" || blocked[name] {
-			return ""
-		}
-		return s
-	})
-	var out []string
-	for line := range strings.Lines(dump) {
-		if group, members, is := strings.Cut(strings.TrimSuffix(line, "\n"), ":"); is && strings.HasPrefix(group, "group ") {
-			names := slices.DeleteFunc(strings.Fields(members), func(m string) bool { return blocked[m] })
-			line = strings.TrimSuffix(group+": "+strings.Join(names, " "), " ") + "\n"
-		}
-		out = append(out, line)
-	}
-	return strings.Join(out, "")
-}
-
-// fresh provisions the directory into an organisation that has nothing, and returns its dump.
-func (w *world) fresh() string {
-	w.Helper()
-	universe, org, job, id := w.webex, w.org, w.out, lockstep.NewID[lockstep.JobID]()
-	url, token, target, slice := w.url, w.token, w.scim, w.engine.SliceFor
-	defer func() {
-		w.webex, w.org, w.out, w.url, w.token, w.scim, w.engine.SliceFor = universe, org, job, url, token, target, slice
-	}()
-	w.organisation()
-	w.scim, w.engine.SliceFor = nil, 0
-	var err error
-	old, err := w.db.Provision().Job(w.ctx, w.tenant, job)
-	w.must(err)
-	old.ID, old.Slug, old.Config = id, "fresh", 0
-	w.must(w.db.Provision().PutJob(w.ctx, audit.Actor{}, old))
-	w.out = id
-	w.untilDone(id)
-	return w.target()
-}
-
-// TestIncrementalEqualsFull makes random histories and follows them in slices that are cut wherever they can be. In the end
-// the organisation must have what one has that is provisioned from nothing, and a full evaluation must find nothing to do.
-func TestIncrementalEqualsFull(t *testing.T) {
-	for seed := range uint64(*histories) {
-		for _, policy := range []provision.Policy{
-			{Groups: true, Nested: true, Guard: rule.GuardLimit{Off: true}},
-			{Groups: true, Everyone: true, Guard: rule.GuardLimit{Off: true}, OnLeave: rule.LeaveDelete},
-		} {
-			t.Run(fmt.Sprintf("%d everyone=%v", seed, policy.Everyone), func(t *testing.T) {
-				w := newWorld(t)
-				w.assigned(policy)
-				w.engine.SliceFor = 1
-				h := newHistory(w, seed, 1)
-				defer func() {
-					if t.Failed() {
-						t.Log(strings.Join(h.log, "\n"))
-					}
-				}()
-				for range 10 {
-					h.newUser()
-				}
-				for range 5 {
-					h.newGroup()
-				}
-				for range 30 {
-					for range h.rand.IntN(8) {
-						h.step()
-					}
-					h.log = append(h.log, "-- slices")
-					h.slices(h.rand.IntN(12))
-				}
-				h.apart()
-				w.untilDone(w.out)
-				got := living(w.target())
-				if want := living(w.fresh()); strings.TrimSpace(got) != strings.TrimSpace(want) { // nobody is a blank line
-					t.Errorf("after its history the organisation has\n%s\nprovisioned from nothing\n%s", got, want)
-					h.last(40)
-				}
-				w.consistent()
-			})
-		}
-	}
-}
-
-var histories = flag.Int("histories", 6, "random histories of TestIncrementalEqualsFull")

@@ -54,11 +54,17 @@ type world struct {
 	ahead  time.Duration
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newWorldOn(t, store.Config{}) }
+
+// newWorldOn is a world on a database; without one it is on SQLite.
+func newWorldOn(t testing.TB, config store.Config) *world {
 	w := &world{TB: t, ctx: t.Context(), folder: t.TempDir(), files: map[lockstep.JobID]*csvfile.Reader{}}
 	clock := func() time.Time { return time.Now().Add(w.ahead) }
 	var err error
-	w.db, err = store.Open(w.ctx, store.Config{SQLite: filepath.Join(t.TempDir(), "lockstep.db"), Now: clock})
+	if config.Now = clock; config.Postgres == "" {
+		config.SQLite = filepath.Join(t.TempDir(), "lockstep.db")
+	}
+	w.db, err = store.Open(w.ctx, config)
 	w.must(err)
 	t.Cleanup(func() { w.must(w.db.Close()) })
 	w.tenant = lockstep.NewID[lockstep.TenantID]()
