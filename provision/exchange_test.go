@@ -8,6 +8,7 @@ import (
 	"lockstep/connection"
 	"lockstep/directory"
 	"lockstep/plan"
+	"lockstep/provision"
 	"lockstep/rule"
 )
 
@@ -133,4 +134,52 @@ func TestWhoWasDisabledGivesUpTheName(t *testing.T) {
 	w.called(string(a), "y")
 	w.untilDone(w.out)
 	w.wantTarget("user a@acme.example\nuser b@acme.example\nuser y@acme.example inactive title=Secret\n")
+}
+
+// TestDeletedGivesUpTheName: the same for somebody who was renamed and deleted at once; their name may be somebody else's by then.
+func TestDeletedGivesUpTheName(t *testing.T) {
+	w := newWorld(t)
+	w.edit(func(j *provision.Job) { j.Policy.Guard = unguarded().Guard })
+	a, b := w.person("a"), w.person("b")
+	w.run(w.out)
+	s := script(w)
+	s.uniqueNames()
+	w.called(string(a), "z")
+	w.change(directory.DeleteUser{ID: a})
+	w.called(string(b), "a")
+	w.untilDone(w.out)
+	w.wantTarget("user a@acme.example\nuser z@acme.example inactive\n")
+	w.called(string(b), "y")
+	w.change(directory.DeleteUser{ID: b})
+	w.person("y")
+	w.untilDone(w.out) // b keeps the old name: the new one is another's
+	w.wantTarget("user a@acme.example inactive\nuser y@acme.example\nuser z@acme.example inactive\n")
+	for _, r := range w.waiting(plan.Failed) {
+		if r.Kind == rule.Update && r.Source.ID == string(b) && r.Reason.Rule == "renamed, and still disabled" {
+			t.Errorf("%s takes a name that is another's: %s", r.Source.Name, r.Detail)
+		}
+	}
+}
+
+// TestCreateNamesNoLeaver is for people who were refused since they came with a reference to a manager whom the same plan deleted.
+func TestCreateNamesNoLeaver(t *testing.T) {
+	w := newWorld(t)
+	policy := unguarded()
+	policy.OnLeave = rule.LeaveDelete
+	w.assigned(policy)
+	boss := w.person("boss")
+	given := w.assign(directory.UserKind, string(boss))
+	w.run(w.out)
+	ada := w.person("ada")
+	w.manager(ada, boss)
+	w.change(directory.DeleteAssignment{ID: given})
+	w.assign(directory.UserKind, string(ada))
+	s := script(w)
+	w.untilDone(w.out)
+	w.wantTarget("user ada@acme.example\n")
+	for _, op := range s.calls {
+		if op.Kind == rule.Create && len(op.Add) > 0 {
+			t.Errorf("the create refers to %v", op.Add)
+		}
+	}
 }

@@ -46,12 +46,10 @@ func TestHeirsOfAMatchingValue(t *testing.T) {
 		policy := unguarded()
 		policy.Everyone = true
 		w.assigned(policy)
-		w.run(w.out)
 		old := w.person("ada")
 		w.discardPlan()
 		w.change(directory.DeleteUser{ID: old, Purge: true})
 		w.person("ada")
-		w.edit(func(j *provision.Job) { j.Policy.Nested = false }) // so that everything is read
 		w.untilDone(w.out)
 		w.wantTarget("user ada@acme.example\n")
 		w.consistent()

@@ -111,13 +111,18 @@ func (h *history) approveAll() bool {
 	h.must(err)
 	var ids []lockstep.ActionID
 	for _, row := range held {
+		if u, ok := h.users[lockstep.UserID(row.Source.ID)]; ok && row.Code == lockstep.CodeUniqueCircle && u.Deleted.IsZero() {
+			h.n++
+			h.rename(u.ID, fmt.Sprintf("apart%d@acme.example", h.n)) // no target can be brought there
+			continue
+		}
 		h.log = append(h.log, fmt.Sprintf("at the end approve %s %s", row.Kind, row.Source.Name))
 		ids = append(ids, row.ID)
 	}
 	if len(ids) > 0 {
 		h.decide(provision.Verdict{Approve: ids})
 	}
-	return len(ids) > 0
+	return len(held) > 0
 }
 
 // untilIdle turns slices until nothing can be done at once.

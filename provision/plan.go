@@ -374,7 +374,14 @@ func (r *run) settleOn(ctx context.Context, c *candidate, whole bool, p *planned
 			before = nil // all of it is written, which restores it
 		}
 	}
-	d := rule.Decide(r.situation(c, before))
+	s := r.situation(c, before)
+	if s.Renamed && c.Deleted { // others may have the name of somebody who is deleted
+		var err error
+		if s.Renamed, err = r.ownName(ctx, c); err != nil {
+			return err
+		}
+	}
+	d := rule.Decide(s)
 	c.decision = d
 	c.restrict(d)
 	if c.known && c.link.Seen == r.cycle.ID {
@@ -413,6 +420,12 @@ func (r *run) settleOn(ctx context.Context, c *candidate, whole bool, p *planned
 	}
 	p.link(c)
 	return nil
+}
+
+// ownName reports whether nobody else is to have the object's matching value at the target.
+func (r *run) ownName(ctx context.Context, c *candidate) (bool, error) {
+	links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, plan.LinkQuery{Type: c.Type, Keys: []string{c.next.Key}})
+	return !slices.ContainsFunc(links, func(l plan.Link) bool { return l.Source != c.Ref && (l.Verdict.In || l.Target != "") }), err
 }
 
 // restrict leaves matching values as they are at the target when the object is disabled, and everything else when nothing but they

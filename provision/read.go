@@ -324,10 +324,14 @@ func (r *run) rank(ctx context.Context) error {
 		if b.Moved, err = r.guard(ctx); err != nil {
 			return err
 		}
-		if m, err = r.order(ctx, &b); err != nil {
+		leavers, err := r.leavers(ctx)
+		if err != nil {
 			return err
 		}
-		if err := r.renames(ctx, m, &b); err != nil {
+		if m, err = r.order(ctx, leavers, &b); err != nil {
+			return err
+		}
+		if err := r.renames(ctx, m, leavers, &b); err != nil {
 			return err
 		}
 		if err := r.commit(ctx, b); err != nil {
@@ -443,9 +447,9 @@ func harmOf(a plan.Action) (rule.Harm, bool) {
 const ring = groupRank - 1
 
 // order puts the planned creates into the order in which a manager comes before their people, and returns all that the cycle
-// brings to the target. A create keeps the reference to its manager when that is there by then; otherwise the reference
+// brings to the target. A create keeps the reference to its manager when that is there by then and stays; otherwise the reference
 // gets a row of its own, or waits.
-func (r *run) order(ctx context.Context, b *Batch) (made, error) {
+func (r *run) order(ctx context.Context, leavers []leaver, b *Batch) (made, error) {
 	m := made{}
 	if err := r.Store.Made(ctx, r.job.Tenant, r.job.ID, r.cycle.ID, func(row plan.Made) { m[row.Source] = row }); err != nil {
 		return nil, err
@@ -454,6 +458,11 @@ func (r *run) order(ctx context.Context, b *Batch) (made, error) {
 	linked, err := r.managers(ctx, m)
 	if err != nil {
 		return nil, err
+	}
+	for _, l := range leavers {
+		if l.source.Type == connection.UserType {
+			delete(linked, l.source.ID)
+		}
 	}
 	for ref, row := range m {
 		if d := depth[ref]; d > 0 {

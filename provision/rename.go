@@ -19,16 +19,20 @@ const circles = groupRank
 // renames orders the planned updates that give up a value which another of them takes: whoever gives up comes first. Where people
 // exchange values in a circle no order works. A target that changes a circle together gets its rows with one rank; elsewhere
 // they are held, together, with a sentence that says why. A row of a circle that was approved is sent as it is.
-func (r *run) renames(ctx context.Context, m made, b *Batch) error {
+func (r *run) renames(ctx context.Context, m made, leavers []leaver, b *Batch) error {
 	rows, err := r.Store.Renamed(ctx, r.job.Tenant, r.job.ID, r.cycle.ID)
 	if err != nil || len(rows)+len(m) == 0 {
 		return err
 	}
-	leavers, err := r.leavers(ctx)
-	if err != nil || len(rows)+len(leavers) == 0 {
-		return err
+	all := slices.Clone(rows)
+	for _, l := range leavers {
+		if l.has != "" {
+			all = append(all, plan.Renamed{ID: l.row, From: l.has})
+		}
 	}
-	all := append(rows, leavers...)
+	if len(all) == 0 {
+		return nil
+	}
 	if err := r.newcomers(ctx, all, m, b); err != nil {
 		return err
 	}
@@ -51,17 +55,21 @@ func (r *run) renames(ctx context.Context, m made, b *Batch) error {
 	return nil
 }
 
-// leavers returns the planned deletions, with the values that they give up.
-func (r *run) leavers(ctx context.Context) ([]plan.Renamed, error) {
+// leaver is an object that the cycle deletes, with the matching value that it gives up.
+type leaver struct {
+	row    lockstep.ActionID
+	source connection.Ref
+	has    string // as in Link.Key; "" when there is none
+}
+
+// leavers returns the planned deletions.
+func (r *run) leavers(ctx context.Context) ([]leaver, error) {
 	rows, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, plan.ActionQuery{Cycle: r.cycle.ID, States: []plan.ActionState{plan.Planned}, Kinds: []rule.Kind{rule.Delete}, Limit: 1 << 20})
-	var all []plan.Renamed
+	all := make([]leaver, len(rows))
 	for i := range rows {
-		p := r.programs[rows[i].Source.Type]
-		if p == nil {
-			continue
-		}
-		if has := p.key(rows[i].Before); has != "" {
-			all = append(all, plan.Renamed{ID: rows[i].ID, From: has})
+		all[i] = leaver{row: rows[i].ID, source: rows[i].Source.Ref}
+		if p := r.programs[rows[i].Source.Type]; p != nil {
+			all[i].has = p.key(rows[i].Before)
 		}
 	}
 	return all, err

@@ -241,7 +241,7 @@ func (s Situation) gone() Decision {
 // is called otherwise since gives up the old name, which somebody else may have by now.
 func (s Situation) disable(r string) Decision {
 	switch {
-	case s.Disabled && s.Renamed && s.Problem == "" && !s.Gone && !s.SoftDeleted && s.Flow.Allows(Update):
+	case s.Disabled && s.Renamed && s.Problem == "" && !s.Gone && s.Flow.Allows(Update):
 		return Decision{Kind: Update, Rule: ruleRenamed, Keys: true}
 	case s.Disabled:
 		return Decision{Kind: Skip, Rule: ruleAlreadyDisabled}
