@@ -67,7 +67,7 @@ func newWorld(t *testing.T) *world {
 	var template api.Template
 	w.must(json.Unmarshal(csvfile.Template(), &template))
 	w.operator = &operate.Operator{
-		Directory: w.db, People: w.db, Jobs: jobs, Settings: jobs, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db, Engine: w.engine, Schemas: w.db.Schemas,
+		Directory: w.db, People: w.db, Jobs: jobs, Settings: jobs, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db, Reads: w.db.Mirrors(), Engine: w.engine, Schemas: w.db.Schemas,
 		SCIM: seen{db: w.db}, Local: localToken,
 		Gallery: []operate.Template{template.Domain(), {
 			Kind: "nowhere", Name: "Nowhere", Direction: provision.Outbound, Rules: rule.Rules(template.Rules),
@@ -440,6 +440,25 @@ func TestConfiguration(t *testing.T) {
 	}
 	_, err = w.admin.Run(ctx, "app")
 	wantCode(t, err, lockstep.CodeConflict)
+	_, err = w.admin.RunWhole(ctx, "app") // paused: not even a read is asked for
+	wantCode(t, err, lockstep.CodeConflict)
+	tenant, err := w.db.TenantBySlug(ctx, api.DefaultTenant)
+	w.must(err)
+	asked := func() mirror.Head {
+		head, err := w.db.Mirrors().Head(ctx, mirror.ID{Tenant: tenant.ID, Connection: j.ID})
+		w.must(err)
+		return head
+	}
+	if h := asked(); h.Requests != 0 {
+		t.Errorf("a paused job asked for %d reads", h.Requests)
+	}
+	_, err = w.admin.PatchJob(ctx, "app", api.JobPatch{State: "active"})
+	w.must(err)
+	_, err = w.admin.RunWhole(ctx, "app")
+	w.must(err)
+	if h := asked(); h.Whole == 0 || h.Whole > h.Requests {
+		t.Errorf("a whole read was not asked for: %+v", h)
+	}
 }
 
 // A watched job tells what happens to it, over a stream that ends with its reader; the log that it left exports whole.

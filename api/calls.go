@@ -291,6 +291,11 @@ func (c *Client) Run(ctx context.Context, job string) (Job, error) {
 	return call[Job](ctx, c, http.MethodPost, at("jobs", job, "run"), nil, nil)
 }
 
+// RunWhole begins a cycle now that reads the outside system from the beginning.
+func (c *Client) RunWhole(ctx context.Context, job string) (Job, error) {
+	return call[Job](ctx, c, http.MethodPost, at("jobs", job, "run"), url.Values{"whole": {"true"}}, nil)
+}
+
 // DecideHeld approves or rejects held actions.
 func (c *Client) DecideHeld(ctx context.Context, job string, d HeldDecision) (Decided, error) {
 	return call[Decided](ctx, c, http.MethodPost, at("jobs", job, "held"), nil, d)

@@ -87,8 +87,12 @@ func (s *Server) discard(ctx context.Context, p operate.Principal, in *struct {
 	return cycleOf(c), err
 }
 
-func (s *Server) run(ctx context.Context, p operate.Principal, in *JobPath) (Job, error) {
-	j, err := s.Operator.Run(ctx, p, in.Job)
+func (s *Server) run(ctx context.Context, p operate.Principal, in *struct {
+	JobPath
+	Whole bool `query:"whole" doc:"Read the outside system from the beginning, also where it could say what has changed, or where nothing seems to have."`
+},
+) (Job, error) {
+	j, err := s.Operator.Run(ctx, p, in.Job, in.Whole)
 	return s.standing(ctx, p, j, err)
 }
 

@@ -11,7 +11,7 @@ import (
 // runNow makes the job due at once, also when it waits after a failure.
 func (s *Server) runNow(w http.ResponseWriter, r *http.Request, v visit) error {
 	slug := r.PathValue("slug")
-	if _, err := s.Operator.Run(r.Context(), v.who, slug); err != nil {
+	if _, err := s.Operator.Run(r.Context(), v.who, slug, false); err != nil {
 		return err
 	}
 	return seeOther(w, r, jobHref(slug))

@@ -87,7 +87,7 @@ func newWorld(t testing.TB, more int) *world {
 		Kind: "webex", Settings: map[string]string{"region": "commercial"},
 	}}, webex.Template())
 	w.operator = &operate.Operator{
-		Directory: w.db, Jobs: w.db.Provision(), Settings: w.db, Engine: w.engine, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db,
+		Directory: w.db, Jobs: w.db.Provision(), Settings: w.db, Engine: w.engine, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db, Reads: w.db.Mirrors(),
 		Sessions: &session.Gate{Surface: console.Surface, Store: &session.Memory{}, Now: w.now}, Schemas: w.db.Schemas, SCIM: inbound{w: w}, Now: w.now,
 		Address: func() string { return w.server.URL },
 	}

@@ -270,16 +270,16 @@ func (i *importBench) first(ctx context.Context) error {
 
 // unchanged measures what the server does when the source looks as if it had changed, and has not.
 func (i *importBench) unchanged(ctx context.Context) error {
-	return i.again(ctx, &i.report.Unchanged, i.source.touch)
+	return i.again(ctx, &i.report.Unchanged, i.bench.client.Run, i.source.touch)
 }
 
 // unchangedFull measures a run that somebody asks for, of a source that is the same.
 func (i *importBench) unchangedFull(ctx context.Context) error {
-	return i.again(ctx, &i.report.UnchangedFull, func() error { return nil })
+	return i.again(ctx, &i.report.UnchangedFull, i.bench.client.RunWhole, func() error { return nil })
 }
 
 // again measures a run after which nothing is different.
-func (i *importBench) again(ctx context.Context, p *ImportPhase, before func() error) error {
+func (i *importBench) again(ctx context.Context, p *ImportPhase, run func(context.Context, string) (api.Job, error), before func() error) error {
 	last, err := i.quiet(ctx)
 	if err != nil {
 		return err
@@ -288,7 +288,7 @@ func (i *importBench) again(ctx context.Context, p *ImportPhase, before func() e
 		return err
 	}
 	return i.phase(p, func() error {
-		if _, err := i.bench.client.Run(ctx, sourceSlug); err != nil {
+		if _, err := run(ctx, sourceSlug); err != nil {
 			return err
 		}
 		c, err := await(ctx, i.bench.client, sourceSlug, last.ID, nil)

@@ -8,6 +8,7 @@ import (
 	"lockstep"
 	"lockstep/connection"
 	"lockstep/directory"
+	"lockstep/mirror"
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
@@ -42,18 +43,12 @@ func (o *Operator) job(ctx context.Context, t lockstep.TenantID, name string) (p
 			return j, err
 		}
 	}
-	all, err := o.Settings.ListJobs(ctx, t)
-	if err != nil {
-		return provision.Job{}, err
+	j, err := o.Jobs.JobNamed(ctx, t, name)
+	if lockstep.CodeOf(err) == lockstep.CodeNotFound {
+		return provision.Job{}, notFound("app or source", name)
 	}
-	for _, j := range all {
-		if j.Slug == name {
-			j, err := o.Jobs.Job(ctx, t, j.ID) // with its open cycle
-			o.freshen(&j)
-			return j, err
-		}
-	}
-	return provision.Job{}, notFound("app or source", name)
+	o.freshen(&j)
+	return j, err
 }
 
 // freshen replaces the job's open cycle by that of a turn that runs in this process, which is fresher than what is stored.
@@ -123,15 +118,35 @@ func (o *Operator) ChangeJob(ctx context.Context, p Principal, name string, c Jo
 	})
 }
 
-// Run makes a job due at once, also when it waits after a failure.
-func (o *Operator) Run(ctx context.Context, p Principal, name string) (provision.Job, error) {
+// Run makes a job due at once, also when it waits after a failure. whole has its outside system read from the beginning, also
+// where it could say what has changed, or nothing seems to have.
+func (o *Operator) Run(ctx context.Context, p Principal, name string, whole bool) (provision.Job, error) {
+	if err := p.may(ScopeWrite); err != nil {
+		return provision.Job{}, err
+	}
+	if whole {
+		j, err := o.job(ctx, p.Tenant, name)
+		if err != nil {
+			return provision.Job{}, err
+		}
+		if j.State == provision.Paused {
+			return provision.Job{}, errPaused()
+		}
+		if _, err := o.Reads.Request(ctx, mirror.ID{Tenant: j.Tenant, Connection: j.ID}, mirror.Request{Whole: true, Now: true}); err != nil {
+			return provision.Job{}, err
+		}
+	}
 	return o.change(ctx, p, name, func(j *provision.Job) error {
 		if j.State == provision.Paused {
-			return &lockstep.Error{Code: lockstep.CodeConflict, Detail: "The job is paused; resume it first."}
+			return errPaused()
 		}
 		j.State, j.NextRun, j.NotBefore = provision.Active, o.now(), time.Time{}
 		return nil
 	})
+}
+
+func errPaused() error {
+	return &lockstep.Error{Code: lockstep.CodeConflict, Detail: "The job is paused; resume it first."}
 }
 
 // testFor bounds a connection test.

@@ -20,6 +20,7 @@ import (
 	"lockstep/audit"
 	"lockstep/connection"
 	"lockstep/directory"
+	"lockstep/mirror"
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/scim/conform"
@@ -39,6 +40,7 @@ type Operator struct {
 	Tokens    Tokens
 	Notes     Notes
 	Standings Standings
+	Reads     Reads                                                                      // nil tells of none
 	Sessions  *session.Gate                                                              // of the console; nil is no console
 	Schemas   func(ctx context.Context, t lockstep.TenantID) (*directory.Schemas, error) // those of a tenant's own; nil is none
 	SCIM      SCIM                                                                       // nil is no SCIM endpoint
@@ -58,6 +60,13 @@ type Engine interface {
 	Explain(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, ref connection.Ref) (provision.Explanation, error)
 	Test(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, report func(connection.Check)) error
 	Progress(job lockstep.JobID) (provision.Cycle, bool)
+}
+
+// Reads is what an Operator asks of the reads of outside systems, and asks for.
+type Reads interface {
+	Head(ctx context.Context, id mirror.ID) (mirror.Head, error)
+	// Request asks for a pass over every type of the system, and returns the number of the request.
+	Request(ctx context.Context, id mirror.ID, r mirror.Request) (int64, error)
 }
 
 // Tenants keeps the tenants.

@@ -97,7 +97,7 @@ func (o *Operator) newReview(ctx context.Context, p Principal, j provision.Job) 
 		}
 	}
 	began := o.now()
-	if _, err := o.Run(ctx, p, string(j.ID)); err != nil {
+	if _, err := o.Run(ctx, p, string(j.ID), false); err != nil {
 		return nil, err
 	}
 	var cycle *provision.Cycle

@@ -50,7 +50,7 @@ func newWorld(t *testing.T, c store.Config) *world {
 	jobs := w.db.Provision()
 	w.engine = &provision.Engine{Store: jobs, Log: slog.New(slog.DiscardHandler)}
 	w.Operator = &operate.Operator{
-		Directory: w.db, Jobs: jobs, Settings: jobs, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db, Engine: w.engine, Schemas: w.db.Schemas,
+		Directory: w.db, Jobs: jobs, Settings: jobs, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db, Reads: w.db.Mirrors(), Engine: w.engine, Schemas: w.db.Schemas,
 		Sessions: &session.Gate{Surface: "console", Store: &session.Memory{}, Now: func() time.Time { return w.at }},
 		Address:  func() string { return "http://localhost" }, Local: "local", Now: func() time.Time { return w.at },
 	}

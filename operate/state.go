@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/mirror"
 	"lockstep/provision"
 	"lockstep/words"
 )
@@ -62,7 +63,8 @@ type State struct {
 type Facts struct {
 	Job provision.Job // with its open cycle
 	provision.Standing
-	Now time.Time
+	Outside mirror.Head // where the reads of its outside system stand
+	Now     time.Time
 }
 
 // Standings counts what stands in the way of jobs.
@@ -79,7 +81,13 @@ func (o *Operator) State(ctx context.Context, p Principal, j provision.Job) (Sta
 	if err != nil {
 		return State{}, err
 	}
-	return StateOf(Facts{Job: j, Standing: s, Now: o.now()}), nil
+	f := Facts{Job: j, Standing: s, Now: o.now()}
+	if o.Reads != nil {
+		if f.Outside, err = o.Reads.Head(ctx, mirror.ID{Tenant: j.Tenant, Connection: j.ID}); err != nil {
+			return State{}, err
+		}
+	}
+	return StateOf(f), nil
 }
 
 // StateOf says how a job stands. It is the one place where that is decided: every surface shows its sentence. In step is said
@@ -88,6 +96,7 @@ func StateOf(f Facts) State {
 	var s State
 	add := func(v Value, exit int, says string) { s.All = append(s.All, Finding{v, says, exit}) }
 	f.stopped(add)
+	f.reading(add)
 	f.moving(add)
 	f.inTheWay(add)
 	f.toDo(add)
@@ -127,10 +136,62 @@ func (f Facts) stopped(add addFinding) {
 	}
 }
 
+// shortLook is how long a read may last that nobody waits for before it is spoken of: most find nothing new within that time.
+const shortLook = 5 * time.Second
+
+// waits reports whether the job goes on when a read of its outside system has ended.
+func (f Facts) waits() bool { return f.Job.Request > f.Outside.Answered }
+
+// reading adds the read of the outside system that the job waits for. Of a source it also tells when nobody waits for it: what it
+// finds is not in the directory yet.
+func (f Facts) reading(add addFinding) {
+	h := f.Outside
+	what := "the application"
+	if f.Job.Direction == provision.Inbound {
+		what = "the source"
+	}
+	for _, p := range h.Passes {
+		long := f.Job.Direction == provision.Inbound && f.Now.Sub(p.Asked) > shortLook
+		if p.Stage != mirror.Idle && h.Code == "" && (f.waits() || long) {
+			add(Working, ExitLater, readOf(h.Watch(p, f.Now), what))
+			return
+		}
+	}
+	switch {
+	case h.Code != "" && f.Job.Code == "" && (f.waits() || f.Job.Direction == provision.Inbound):
+		says := "Reading " + what + " failed: " + why(h.Code, h.Detail)
+		if h.NotBefore.After(f.Now) {
+			says += " It is tried again at " + clockAt(h.NotBefore) + "."
+		}
+		add(Retrying, ExitSome, says)
+	case f.waits() && f.Job.Code == "":
+		add(Working, ExitLater, "Waits until "+what+" has been read.")
+	}
+}
+
+// readOf tells how far a read is.
+func readOf(p mirror.Progress, what string) string {
+	if p.Stage == mirror.Judging {
+		return "Finding out who has left " + what + ", read since " + clockAt(p.Asked) + "."
+	}
+	says := "Reading " + what + " since " + clockAt(p.Asked)
+	if n := int(p.Counts.Objects); n > 0 {
+		says += ": " + words.Number(n)
+		if total := int(p.Counts.Total); total > 0 {
+			says += " of " + words.Number(total)
+		}
+		says += " " + strings.ToLower(p.Type) + words.Plural(n, "", "s")
+	}
+	if p.Left >= time.Second {
+		says += ", about " + p.Left.Round(time.Second).String() + " left"
+	}
+	return says + "."
+}
+
 // moving adds what is under way.
 func (f Facts) moving(add addFinding) {
 	c := f.Job.Cycle
-	if c == nil || c.Phase == provision.Review {
+	if c == nil || c.Phase == provision.Review || c.Phase == provision.Listing && f.waits() {
 		return
 	}
 	since := " since " + clockAt(c.Began)
@@ -265,6 +326,9 @@ func (v Value) word(f Facts) string {
 	case Retrying:
 		return "Waiting to try again"
 	case Working:
+		if f.Job.Cycle == nil {
+			return "Reading"
+		}
 		switch f.Job.Cycle.Phase {
 		case provision.Listing:
 			return "Reading the application"

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/mirror"
 	"lockstep/provision"
+	"lockstep/words"
 )
 
 // TestStateOf: the weightiest thing comes first, in its sentence, with its exit code.
@@ -53,6 +55,31 @@ func TestStateOf(t *testing.T) {
 		{"behind", []func(*Facts){func(f *Facts) { f.Head = 9 }}, Behind, 75, "The directory has changed; a cycle begins by itself."},
 		{"behind, in mode manual", []func(*Facts){func(f *Facts) { f.Head, f.Job.Manual = 9, true }}, Behind, 5, "The directory has changed since the last plan."},
 		{"rules", []func(*Facts){func(f *Facts) { f.Job.Config, f.Job.Manual = 4, true }}, Behind, 5, "The rules have changed since the last plan."},
+		{"a read it waits for", []func(*Facts){cycle(provision.Listing, provision.Counts{}), func(f *Facts) {
+			f.Job.Request = 2
+			f.Outside = mirror.Head{Answered: 1, Passes: []mirror.Pass{{Type: "User", Stage: mirror.Reading, Asked: now.Add(-10 * time.Second),
+				Resumed: now.Add(-10 * time.Second), Progress: now, Counts: mirror.Counts{Objects: 4000, Total: 30000}}}}
+		}}, Working, 75, "Reading the application since 2026-03-02 10:06:50 UTC: " + words.Number(4000) + " of " + words.Number(30000) + " users, about 1m5s left."},
+		{"a read it waits for, not begun", []func(*Facts){func(f *Facts) { f.Job.Request, f.Outside.Answered = 2, 1 }}, Working, 75, "Waits until the application has been read."},
+		{"judging", []func(*Facts){func(f *Facts) {
+			f.Job.Direction, f.Job.Request = provision.Inbound, 2
+			f.Outside.Passes = []mirror.Pass{{Type: "User", Stage: mirror.Judging, Asked: now.Add(-time.Minute)}}
+		}}, Working, 75, "Finding out who has left the source, read since 2026-03-02 10:06:00 UTC."},
+		{"a long read of a source that nobody waits for", []func(*Facts){func(f *Facts) {
+			f.Job.Direction = provision.Inbound
+			f.Outside.Passes = []mirror.Pass{{Type: "Group", Stage: mirror.Reading, Asked: now.Add(-time.Minute), Counts: mirror.Counts{Objects: 1}}}
+		}}, Working, 75, "Reading the source since 2026-03-02 10:06:00 UTC: 1 group."},
+		{"a short one", []func(*Facts){func(f *Facts) {
+			f.Job.Direction = provision.Inbound
+			f.Outside.Passes = []mirror.Pass{{Type: "Group", Stage: mirror.Reading, Asked: now.Add(-time.Second)}}
+		}}, InStep, 0, "In step."},
+		{"one of an application that nobody waits for", []func(*Facts){func(f *Facts) {
+			f.Outside.Passes = []mirror.Pass{{Type: "User", Stage: mirror.Reading, Asked: now.Add(-time.Minute)}}
+		}}, InStep, 0, "In step."},
+		{"a source that cannot be read", []func(*Facts){func(f *Facts) {
+			f.Job.Direction = provision.Inbound
+			f.Outside.Code, f.Outside.Detail, f.Outside.NotBefore = lockstep.CodeSourceUnreachable, "connection refused", now.Add(time.Minute)
+		}}, Retrying, 3, "Reading the source failed: Connection refused. It is tried again at 2026-03-02 10:08:00 UTC."},
 		{"references", []func(*Facts){func(f *Facts) { f.Waiting = 1 }}, Pending, 75, "1 reference waits to be written."},
 	} {
 		f := Facts{Now: now, Job: provision.Job{State: provision.Active, Direction: provision.Outbound, Cursor: "8", Position: 8, Config: 3, Applied: 3}}

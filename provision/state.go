@@ -205,6 +205,8 @@ type Rows interface {
 // Jobs keeps the jobs themselves.
 type Jobs interface {
 	Job(ctx context.Context, t lockstep.TenantID, id lockstep.JobID) (Job, error)
+	// JobNamed returns the job with this slug and its open cycle, or lockstep.ErrNotFound.
+	JobNamed(ctx context.Context, t lockstep.TenantID, slug string) (Job, error)
 	// Claim raises the job's epoch, sets its deadline and returns it with its open cycle.
 	Claim(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, deadline time.Time) (Job, error)
 	// Due returns the jobs that are not paused, whose NotBefore has passed and that have work at now: an open cycle that does

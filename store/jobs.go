@@ -94,6 +94,18 @@ func (db *DB) Job(ctx context.Context, tenant lockstep.TenantID, id lockstep.Job
 	return j.Job, err
 }
 
+// JobNamed returns the job with a slug and its open cycle. It satisfies provision.Jobs.
+func (db *DB) JobNamed(ctx context.Context, tenant lockstep.TenantID, slug string) (provision.Job, error) {
+	all, err := jobs(db.asks(ctx), "WHERE j.tenant = $1 AND j.slug = $2", string(tenant), slug)
+	if err == nil && len(all) == 0 {
+		err = sql.ErrNoRows
+	}
+	if err != nil {
+		return provision.Job{}, fmt.Errorf("read job: %w", absent(err, "job", slug))
+	}
+	return all[0].Job, nil
+}
+
 // ListJobs returns a tenant's jobs by slug. It satisfies provision.Settings.
 func (db *DB) ListJobs(ctx context.Context, tenant lockstep.TenantID) ([]provision.Job, error) {
 	all, err := jobs(db.asks(ctx), "WHERE j.tenant = $1 ORDER BY j.slug", string(tenant))

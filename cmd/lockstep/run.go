@@ -13,6 +13,7 @@ import (
 type runCmd struct {
 	Job    string `arg:"" optional:"" help:"The app or source; the only app when absent."`
 	Detach bool   `help:"Do not wait for the end."`
+	Whole  bool   `help:"Read the outside system from the beginning, even if nothing seems to have changed."`
 }
 
 // Run begins a cycle and waits for its end. For a job in mode manual it applies what was planned, after asking.
@@ -37,7 +38,11 @@ func (r *runCmd) Run(c *cli) error {
 		return err
 	}
 	c.work() // not earlier: what is due already is part of this run
-	if _, err := client.Run(c.ctx, job); err != nil {
+	begin := client.Run
+	if r.Whole {
+		begin = client.RunWhole
+	}
+	if _, err := begin(c.ctx, job); err != nil {
 		return err
 	}
 	if r.Detach {

@@ -92,6 +92,13 @@ func jobSettings(c company) {
 		c.Errorf("changed job: %+v", got)
 	}
 	c.job("abc", nil)
+	named, err := c.db.JobNamed(c.Context(), c.tenant, j.Slug)
+	if err != nil || named.ID != j.ID {
+		c.Errorf("the job named %s: %s, %v", j.Slug, named.ID, err)
+	}
+	if _, err := c.db.JobNamed(c.Context(), lockstep.NewID[lockstep.TenantID](), j.Slug); lockstep.CodeOf(err) != lockstep.CodeNotFound {
+		c.Errorf("another tenant's job: %v", err)
+	}
 	all, err := c.db.ListJobs(c.Context(), c.tenant)
 	c.ok(err)
 	if len(all) != 2 || all[0].Slug != "abc" || all[1].Name != "Cisco" {
