@@ -175,7 +175,7 @@ func errorsPage() string {
 		"has to change something first; *bug* means that we want to hear of it.\n\n" +
 		"| code | what happened | what to do | |\n| --- | --- | --- | --- |\n")
 	for _, e := range lockstep.Catalogue {
-		fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", e.Code, e.Title, e.Help, e.Class)
+		fmt.Fprintf(&page, "| <a id=\"%s\"></a>`%s` | %s | %s | %s |\n", e.Code, e.Code, e.Title, e.Help, e.Class)
 	}
 	return page.String()
 }

@@ -211,6 +211,12 @@ func (c *Client) DeleteSource(ctx context.Context, source string) error {
 	return err
 }
 
+// Jobs lists the jobs of apps and sources.
+func (c *Client) Jobs(ctx context.Context) ([]Job, error) {
+	l, err := call[list[Job]](ctx, c, http.MethodGet, at("jobs"), nil, nil)
+	return l.Items, err
+}
+
 // Job shows the job of an app or a source.
 func (c *Client) Job(ctx context.Context, job string) (Job, error) {
 	return call[Job](ctx, c, http.MethodGet, at("jobs", job), nil, nil)

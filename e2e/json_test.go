@@ -13,6 +13,7 @@ import (
 
 // apart are commands that do not end by themselves or are tested elsewhere with -o json, each with its test.
 var apart = map[string]string{
+	"help":            "cmd/lockstep, testdata/script/usage.txtar: it is for people",
 	"serve":           "TestProcessesSayNothing",
 	"work":            "TestProcessesSayNothing",
 	"webexorg serve":  "cmd/lockstep, testdata/script",
@@ -47,6 +48,7 @@ func TestJSON(t *testing.T) {
 		code int
 	}{
 		{"version", 0},
+		{"status", 0},
 		{"console", 0},
 		{"migrate status", 0},
 		{"token create robot", 0},

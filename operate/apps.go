@@ -21,12 +21,14 @@ func (o *Operator) App(ctx context.Context, p Principal, name string) (directory
 	if err != nil {
 		return directory.App{}, err
 	}
+	var slugs []string
 	for _, a := range all {
 		if a.Slug == name || string(a.ID) == name {
 			return a, nil
 		}
+		slugs = append(slugs, a.Slug)
 	}
-	return directory.App{}, notFound("app", name)
+	return directory.App{}, notFound("app", name, slugs...)
 }
 
 // DeleteApp removes an app, its assignments and its job; nothing changes at the application.

@@ -52,12 +52,16 @@ func (o *Operator) Template(p Principal, kind string) (Template, error) {
 
 // template finds a template; direction "" is any.
 func (o *Operator) template(kind string, direction provision.Direction) (Template, error) {
+	var kinds []string
 	for _, t := range o.Gallery {
-		if t.Kind == kind && (direction == "" || t.Direction == direction) {
-			return t, nil
+		if direction == "" || t.Direction == direction {
+			if t.Kind == kind {
+				return t, nil
+			}
+			kinds = append(kinds, t.Kind)
 		}
 	}
-	return Template{}, notFound("template", kind)
+	return Template{}, notFound("template", kind, kinds...)
 }
 
 // check refuses settings and secrets that the template does not know.

@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 
 	"lockstep"
@@ -20,6 +21,9 @@ func (o *Operator) Groups(ctx context.Context, p Principal, s Search) (found []d
 		return []string{filter.Fold(g.Attributes.Text("displayName")), filter.Fold(g.Attributes.Text("externalId"))}
 	})
 }
+
+// suggested is among how many groups one is looked for that a wrong name may have meant.
+const suggested = 500
 
 // Group finds the one group that a text names: id, display name or external id.
 func (o *Operator) Group(ctx context.Context, p Principal, name string, deleted bool) (directory.Group, error) {
@@ -44,7 +48,12 @@ func (o *Operator) Group(ctx context.Context, p Principal, name string, deleted 
 			return directory.Group{}, &lockstep.Error{Code: lockstep.CodeConflict, Detail: "Several groups are called “" + clip(name) + "”: give the id."}
 		}
 	}
-	return directory.Group{}, notFound("group", name)
+	some, err := o.Directory.Groups(ctx, p.Tenant, directory.GroupQuery{Deleted: deleted, Limit: suggested})
+	var names []string
+	for _, g := range some {
+		names = append(names, g.Attributes.Text("displayName"))
+	}
+	return directory.Group{}, cmp.Or(err, notFound("group", name, names...))
 }
 
 // CreateGroup creates a group.

@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -45,7 +46,12 @@ func (o *Operator) job(ctx context.Context, t lockstep.TenantID, name string) (p
 	}
 	j, err := o.Jobs.JobNamed(ctx, t, name)
 	if lockstep.CodeOf(err) == lockstep.CodeNotFound {
-		return provision.Job{}, notFound("app or source", name)
+		all, err := o.Settings.ListJobs(ctx, t)
+		var slugs []string
+		for _, j := range all {
+			slugs = append(slugs, j.Slug)
+		}
+		return provision.Job{}, cmp.Or(err, notFound("app or source", name, slugs...))
 	}
 	o.freshen(&j)
 	return j, err

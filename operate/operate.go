@@ -23,6 +23,7 @@ import (
 	"lockstep/mirror"
 	"lockstep/plan"
 	"lockstep/provision"
+	"lockstep/rule"
 	"lockstep/scim/conform"
 	"lockstep/session"
 	"lockstep/web"
@@ -119,8 +120,12 @@ func (o *Operator) commit(ctx context.Context, p Principal, changes ...directory
 	return err
 }
 
-func notFound(what, name string) error {
-	return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no " + what + " “" + clip(name) + "”."}
+func notFound(what, name string, among ...string) error {
+	detail := "There is no " + what + " “" + clip(name) + "”"
+	if near := rule.Nearest(name, among); near != "" {
+		return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: detail + "; did you mean “" + clip(near) + "”?"}
+	}
+	return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: detail + "."}
 }
 
 func invalid(detail string) error { return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: detail} }

@@ -5,9 +5,17 @@ import (
 	"strings"
 )
 
-// didYouMean returns a hint to add to an error about an unknown name, or "" when none of the names is near: one that ends with
-// it (familyName for name.familyName), or one that few letters tell apart: one in a short name, a third and one more in others.
+// didYouMean returns a hint to add to an error about an unknown name, or "" when none of the names is near.
 func didYouMean(name string, names []string) string {
+	if near := Nearest(name, names); near != "" {
+		return "; did you mean " + strconv.Quote(near) + "?"
+	}
+	return ""
+}
+
+// Nearest returns which of the names an unknown one was meant to be, and "" when none is near: one that ends with it (familyName
+// for name.familyName), or one that few letters tell apart: one in a short name, a third and one more in others.
+func Nearest(name string, names []string) string {
 	name = strings.ToLower(name)
 	best, nearest := "", 2
 	if len(name) > 3 {
@@ -16,19 +24,14 @@ func didYouMean(name string, names []string) string {
 	for _, n := range names {
 		lower := strings.ToLower(n)
 		if strings.HasSuffix(lower, "."+name) || strings.HasSuffix(lower, ":"+name) {
-			return hint(n)
+			return n
 		}
 		if d := distance(name, lower, nearest); d < nearest {
 			best, nearest = n, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return hint(best)
+	return best
 }
-
-func hint(name string) string { return "; did you mean " + strconv.Quote(name) + "?" }
 
 // distance is the Levenshtein distance of two texts in bytes, or at least limit when it is not below that.
 func distance(a, b string, limit int) int {

@@ -128,14 +128,14 @@ func TestKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(dir, "config", "key")
-	if _, _, err := Key(file, Database(dir), slog.New(slog.DiscardHandler)); lockstep.CodeOf(err) != lockstep.CodeKeyMissing {
+	if _, _, err := Key(t.Context(), file, Config{Log: slog.New(slog.DiscardHandler), SQLite: Database(dir)}); lockstep.CodeOf(err) != lockstep.CodeKeyMissing {
 		t.Errorf("a database without its key: %v", err)
 	}
-	key, made, err := Key(file, filepath.Join(dir, "none.db"), slog.New(slog.DiscardHandler))
+	key, made, err := Key(t.Context(), file, Config{Log: slog.New(slog.DiscardHandler), SQLite: filepath.Join(dir, "none.db")})
 	if err != nil || !made {
 		t.Fatalf("made %v, %v", made, err)
 	}
-	if same, made, err := Key(file, Database(dir), slog.New(slog.DiscardHandler)); err != nil || made || !reflect.DeepEqual(same, key) {
+	if same, made, err := Key(t.Context(), file, Config{Log: slog.New(slog.DiscardHandler), SQLite: Database(dir)}); err != nil || made || !reflect.DeepEqual(same, key) {
 		t.Errorf("loaded: made %v, %v", made, err)
 	}
 }

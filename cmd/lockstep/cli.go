@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 
 	"lockstep"
@@ -21,15 +22,16 @@ import (
 
 // globals are the flags of every command. Those marked env-also can be given as LOCKSTEP_<NAME> as well.
 type globals struct {
-	Server    string        `placeholder:"URL" env-also:"1" help:"Talk to this server. Without it: to the one on the data folder ($$LOCKSTEP_SERVER)."`
-	TokenFile string        `placeholder:"FILE" env-also:"1" help:"File with the API token for --server ($$LOCKSTEP_TOKEN_FILE, or the token itself in $$LOCKSTEP_TOKEN)."`
-	Tenant    string        `placeholder:"SLUG" env-also:"1" help:"Tenant to speak of, for tokens that belong to none ($$LOCKSTEP_TENANT)."`
-	Output    string        `short:"o" enum:"table,json,jsonl" default:"table" env-also:"1" help:"Form of the result: table, json or jsonl ($$LOCKSTEP_OUTPUT)."`
-	Yes       bool          `short:"y" help:"Do not ask before a change."`
-	Quiet     bool          `short:"q" help:"Say nothing beside the result."`
-	Verbose   bool          `short:"v" help:"Say more."`
-	NoColor   bool          `help:"No colours ($$NO_COLOR)."`
-	Timeout   time.Duration `placeholder:"DURATION" help:"Give up after this, such as 30s."`
+	ShowVersion kong.VersionFlag `name:"version" help:"Show the version and end."`
+	Server      string           `placeholder:"URL" env-also:"1" help:"Talk to this server. Without it: to the one on the data folder ($$LOCKSTEP_SERVER)."`
+	TokenFile   string           `placeholder:"FILE" env-also:"1" help:"File with the API token for --server ($$LOCKSTEP_TOKEN_FILE, or the token itself in $$LOCKSTEP_TOKEN)."`
+	Tenant      string           `placeholder:"SLUG" env-also:"1" help:"Tenant to speak of, for tokens that belong to none ($$LOCKSTEP_TENANT)."`
+	Output      string           `short:"o" enum:"table,json,jsonl" default:"table" env-also:"1" help:"Form of the result: table, json or jsonl ($$LOCKSTEP_OUTPUT)."`
+	Yes         bool             `short:"y" help:"Do not ask before a change."`
+	Quiet       bool             `short:"q" help:"Say nothing beside the result."`
+	Verbose     bool             `short:"v" help:"Say more."`
+	NoColor     bool             `help:"No colours ($$NO_COLOR)."`
+	Timeout     time.Duration    `placeholder:"DURATION" help:"Give up after this, such as 30s."`
 	hosting
 }
 
@@ -53,7 +55,8 @@ type cli struct {
 	terminal       bool // standard error is one
 	colour         bool // of standard output
 	reached        *reached
-	founds         bool // the command may make a database
+	founds         bool   // the command may make a database
+	command        string // that runs, as it is typed: "app add"
 	log            *slog.Logger
 }
 
@@ -122,13 +125,13 @@ func (c *cli) fail(err error) int {
 	if c.Output != "table" {
 		c.stderr.json = true
 		_ = json.NewEncoder(c.stderr).Encode(map[string]string{ // nobody is left to tell
-			"code": string(code), "message": message, "hint": entry.Help, "doc": "docs/errors.md#" + string(code),
+			"code": string(code), "message": message, "hint": hintFor(err, entry, c.command), "doc": "docs/errors.md#" + string(code),
 		})
 		return exitCode(err)
 	}
 	fmt.Fprintf(c.stderr, "lockstep: %s [%s]\n", words.Clean(message), code)
-	if entry.Help != "" && code != lockstep.CodeInternal {
-		fmt.Fprintf(c.stderr, "  %s\n", entry.Help)
+	if hint := hintFor(err, entry, c.command); hint != "" {
+		fmt.Fprintf(c.stderr, "  %s\n", hint)
 	}
 	return exitCode(err)
 }

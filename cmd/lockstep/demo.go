@@ -89,13 +89,13 @@ func (d *demoCmd) place() (p demoPlace, err error) {
 }
 
 // config is what the demo's server runs on. Its key stays in memory, unless the demo is to be kept.
-func (p demoPlace) config() (n server.Config, err error) {
+func (p demoPlace) config(ctx context.Context) (n server.Config, err error) {
 	n = server.Config{
 		SQLite: server.Database(p.data()), Key: server.NewKey(), Files: p.files(), Local: rand.Text(), Notice: "Demo data", Version: version(),
 		Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 	}
 	if p.kept {
-		n.Key, _, err = server.Key(filepath.Join(p.dir, "key"), n.SQLite, slog.Default())
+		n.Key, _, err = server.Key(ctx, filepath.Join(p.dir, "key"), n)
 	}
 	return n, err
 }
@@ -106,7 +106,7 @@ func (d *demoCmd) play(c *cli, p demoPlace) (demo.Report, error) {
 	if c.Verbose {
 		log = c.log
 	}
-	config, err := p.config()
+	config, err := p.config(c.ctx)
 	if err != nil {
 		return demo.Report{}, err
 	}

@@ -12,7 +12,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -23,7 +22,6 @@ import (
 	"github.com/alecthomas/kong"
 
 	"lockstep"
-	"lockstep/words"
 )
 
 func main() {
@@ -37,14 +35,6 @@ func main() {
 // commands is the grammar: a few verbs for the main job, noun and verb for the rest.
 type commands struct {
 	globals
-
-	Serve   serveCmd   `cmd:"" group:"server" help:"Run the server: API, queue and engine."`
-	Work    workCmd    `cmd:"" group:"server" help:"Run only the queue and the engine, beside a server on PostgreSQL."`
-	Migrate migrateCmd `cmd:"" group:"server" help:"Bring the database's schema up to date."`
-	Token   tokenCmd   `cmd:"" group:"server" help:"Tokens for the API and for SCIM clients."`
-	SCIM    scimCmd    `cmd:"" name:"scim" group:"server" help:"What SCIM clients send, and where they depart from the RFCs."`
-	Console consoleCmd `cmd:"" group:"server" help:"Make a one-time link into the web console of the running server."`
-	Version versionCmd `cmd:"" group:"server" help:"Show the version."`
 
 	Demo     demoCmd     `cmd:"" group:"try" help:"See the main job at work on this machine: a sample company and a Webex organisation."`
 	Webexorg webexorgCmd `cmd:"" group:"try" help:"A Webex organisation on this machine."`
@@ -67,6 +57,16 @@ type commands struct {
 	People peopleCmd `cmd:"" group:"directory" help:"People of the directory."`
 	Group  groupCmd  `cmd:"" group:"directory" help:"Groups of the directory."`
 	Schema schemaCmd `cmd:"" group:"directory" help:"Attributes that the tenant adds to users and groups."`
+
+	Status  statusCmd  `cmd:"" group:"server" help:"Where the server is, and how every source and app stands."`
+	Serve   serveCmd   `cmd:"" group:"server" help:"Run the server: API, queue and engine."`
+	Work    workCmd    `cmd:"" group:"server" help:"Run only the queue and the engine, beside a server on PostgreSQL."`
+	Migrate migrateCmd `cmd:"" group:"server" help:"Bring the database's schema up to date."`
+	Token   tokenCmd   `cmd:"" group:"server" help:"Tokens for the API and for SCIM clients."`
+	SCIM    scimCmd    `cmd:"" name:"scim" group:"server" help:"What SCIM clients send, and where they depart from the RFCs."`
+	Console consoleCmd `cmd:"" group:"server" help:"Make a one-time link into the web console of the running server."`
+	Version versionCmd `cmd:"" group:"server" help:"Show the version."`
+	Help    helpCmd    `cmd:"" group:"server" help:"Show help for a command, or for the flags of every command: help globals."`
 }
 
 // exited carries kong's wish to end the program, after --help say.
@@ -86,10 +86,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}()
 	var all commands
 	parser := kong.Must(&all,
-		kong.Name("lockstep"),
+		kong.Name("lockstep"), kong.Vars{"version": version()},
 		kong.Description("Keeps applications in step with a company's directory."),
 		kong.Writers(c.stdout, c.stderr), kong.Exit(func(code int) { panic(exited(code)) }), //nolint:forbidigo // kong goes on after Exit unless it is stopped
-		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Help(help), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
 		kong.Resolvers(c.env), kong.ExplicitGroups([]kong.Group{
 			{Key: "try", Title: "Trying it:"},
 			{Key: "main", Title: "The main job:"},
@@ -98,6 +98,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			{Key: "server", Title: "The server:"},
 		}),
 	)
+	args = wanted(args)
+	if slices.Equal(args, []string{"globals", "--help"}) {
+		return c.fail(globalHelp(parser))
+	}
 	parsed, err := parser.Parse(args)
 	c.globals = all.globals
 	if err != nil {
@@ -105,11 +109,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	c.open()
 	if err != nil {
-		if failed, ok := errors.AsType[*kong.ParseError](err); ok {
-			err = &lockstep.Error{Code: lockstep.CodeUsage, Detail: words.Sentence(failed.Error())}
-		}
-		return c.fail(err)
+		return c.fail(misunderstood(err))
 	}
+	c.command = commandOf(parsed)
 	if c.Timeout > 0 {
 		var cancel func()
 		c.ctx, cancel = context.WithTimeoutCause(ctx, c.Timeout, &lockstep.Error{Code: lockstep.CodeTimeout, Detail: "The command took longer than --timeout."})

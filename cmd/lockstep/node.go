@@ -59,7 +59,7 @@ func (c *cli) key(n *server.Config) (err error) {
 		return err
 	}
 	made := false
-	if n.Key, made, err = server.Key(path, n.SQLite, c.log); made && err == nil {
+	if n.Key, made, err = server.Key(c.ctx, path, *n); made && err == nil {
 		c.say("Made a key that seals secrets: %s. Keep a copy of it apart from the data.", path)
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 // reached is the server that a command talks to.
 type reached struct {
 	client *api.Client
+	where  string // it is, for people
 	work   func() // begins to run jobs; nil when the server does so by itself
 	close  func() error
 }
@@ -97,7 +99,7 @@ func (c *cli) remote() (*reached, error) {
 	if token == "" {
 		return nil, &lockstep.Error{Code: lockstep.CodeUnauthorized, Detail: "No token: give --token-file or LOCKSTEP_TOKEN."}
 	}
-	return &reached{client: &api.Client{Base: c.Server, Token: token}, close: func() error { return nil }}, nil
+	return &reached{where: c.Server, client: &api.Client{Base: c.Server, Token: token}, close: func() error { return nil }}, nil
 }
 
 const (
@@ -124,7 +126,7 @@ func (c *cli) local() (*reached, error) {
 		}
 		running, err := server.ReadCard(folder)
 		if err == nil {
-			return &reached{client: &api.Client{Base: running.Address, Token: running.Token}, close: func() error { return nil }}, nil
+			return &reached{where: running.Address, client: &api.Client{Base: running.Address, Token: running.Token}, close: func() error { return nil }}, nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) || time.Since(began) > lockWait {
 			return nil, &lockstep.Error{Code: lockstep.CodeBusy, Detail: "Another command works on the data folder " + folder + ".", Err: err}
@@ -161,6 +163,10 @@ func (c *cli) inside(folder string, lock *os.File) (_ *reached, err error) {
 
 // process runs a server in this process, without a network. after is called when it has ended.
 func (c *cli) process(config server.Config, after func() error) (*reached, error) {
+	where := "this process, on PostgreSQL"
+	if config.SQLite != "" {
+		where = "this process, on the data folder " + filepath.Dir(config.SQLite)
+	}
 	config.Local = rand.Text()
 	n, err := c.start(config)
 	if err != nil {
@@ -169,6 +175,7 @@ func (c *cli) process(config server.Config, after func() error) (*reached, error
 	ctx, stop := context.WithCancel(context.WithoutCancel(c.ctx)) // the end of the command drains the queue
 	var working errgroup.Group
 	return &reached{
+		where:  where,
 		client: &api.Client{Base: "http://lockstep.local", Token: config.Local, HTTP: api.Local(n.Handler())},
 		work:   sync.OnceFunc(func() { working.Go(func() error { return n.Run(ctx) }) }),
 		close: func() error {
