@@ -13,6 +13,8 @@ import (
 
 // apart are commands that do not end by themselves or are tested elsewhere with -o json, each with its test.
 var apart = map[string]string{
+	"completion":      "cmd/lockstep, testdata/script/usage.txtar: what it writes is a shell's",
+	"complete":        "cmd/lockstep, testdata/script/usage.txtar: a shell reads it",
 	"help":            "cmd/lockstep, testdata/script/usage.txtar: it is for people",
 	"serve":           "TestProcessesSayNothing",
 	"work":            "TestProcessesSayNothing",
@@ -77,6 +79,7 @@ func TestJSON(t *testing.T) {
 		{"source add csvfile", 0},
 		{"source list", 0},
 		{"source show csvfile", 0},
+		{"source set csvfile --interval 1h", 0},
 		{"source run csvfile", 0},
 		{"app gallery", 0},
 		{"app add webex --set endpoint=" + org.endpoint(), 0},

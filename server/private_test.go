@@ -97,7 +97,7 @@ func TestFilesArePrivate(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer lock.Close()
-		k, _, err := Key(key, Database(folder), log)
+		k, _, err := Key(t.Context(), key, Config{SQLite: Database(folder), Log: log})
 		if err != nil {
 			t.Fatal(err)
 		}

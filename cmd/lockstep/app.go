@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"lockstep/api"
 )
@@ -154,6 +157,7 @@ func showJob(w io.Writer, j *api.Job) {
 	if j.Code != "" {
 		printf(w, "trouble\t%s — %s\n", j.Code, either(j.Detail, j.Hint))
 	}
+	showPolicy(w, j)
 	for _, name := range slices.Sorted(maps.Keys(j.Connection.Settings)) {
 		printf(w, "setting\t%s = %s\n", name, j.Connection.Settings[name])
 	}
@@ -162,19 +166,57 @@ func showJob(w io.Writer, j *api.Job) {
 	}
 }
 
-type appSetCmd struct {
-	App      string   `arg:"" optional:"" help:"The app; the only one when absent."`
+// showPolicy writes whom a job concerns and when it runs, in words.
+func showPolicy(w io.Writer, j *api.Job) {
+	p := j.Policy
+	if j.Direction != "inbound" {
+		who := "who is assigned"
+		if p.Everyone {
+			who = "everybody"
+		}
+		if p.Nested {
+			who += ", with members of assigned groups' groups"
+		}
+		if p.Groups {
+			who += "; group objects as well"
+		}
+		printf(w, "scope\t%s\n", who)
+	}
+	leave := map[string]string{"": "disabled", "disable": "disabled", "delete": "deleted", "keep": "kept as they are"}[p.OnLeave]
+	printf(w, "leavers\tare %s\n", leave)
+	guard := fmt.Sprintf("more than %d harmful changes of a kind, and more than %g %% of who is linked, wait for a decision", cmp.Or(p.GuardCount, 5), cmp.Or(p.GuardPercent, 10))
+	if p.GuardOff {
+		guard = "off: nothing is ever held"
+	}
+	printf(w, "guard\t%s\n", guard)
+	runs := "on change"
+	if p.Interval > 0 {
+		runs += ", and every " + (time.Duration(p.Interval) * time.Second).String()
+	}
+	if j.NextRun != nil {
+		runs += ", next at " + j.NextRun.Local().Format("2006-01-02 15:04:05")
+	}
+	printf(w, "runs\t%s\n", runs)
+}
+
+// jobSet are the flags of an app and of a source that change its job.
+type jobSet struct {
 	Name     string   `help:"Name for people."`
 	Mode     string   `enum:",auto,manual" default:"" help:"auto: changes go as they come. manual: they wait for apply."`
 	State    string   `enum:",active,paused" default:"" help:"paused: nothing happens until active."`
-	Everyone *bool    `negatable:"" help:"All people are in scope, not only assigned ones."`
-	Nested   *bool    `negatable:"" help:"An assigned group brings members of its groups, too."`
-	Groups   *bool    `negatable:"" help:"Group objects are provisioned."`
 	OnLeave  *string  `placeholder:"disable|delete|keep" help:"What happens to who leaves scope."`
 	Guard    *int     `placeholder:"N" help:"Harmful changes of a kind that go without a decision."`
 	Percent  *float64 `placeholder:"P" help:"The same as a share of linked objects; more than both is held."`
-	Rate     *float64 `placeholder:"N" help:"Requests a second at most; 0 is as many as the application takes."`
+	Rate     *float64 `placeholder:"N" help:"Requests a second at most; 0 is as many as it takes."`
 	Interval *string  `placeholder:"DURATION" help:"A cycle at least this often, such as 1h; 0 is only on change."`
+}
+
+type appSetCmd struct {
+	App string `arg:"" optional:"" help:"The app; the only one when absent."`
+	jobSet
+	Everyone *bool `negatable:"" help:"All people are in scope, not only assigned ones."`
+	Nested   *bool `negatable:"" help:"An assigned group brings members of its groups, too."`
+	Groups   *bool `negatable:"" help:"Group objects are provisioned."`
 }
 
 // Run changes an app's job.
@@ -187,41 +229,41 @@ func (a *appSetCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
+	return a.change(c, client, slug, func(p *api.Policy) {
+		set(&p.Everyone, a.Everyone)
+		set(&p.Nested, a.Nested)
+		set(&p.Groups, a.Groups)
+	})
+}
+
+// change sets what was given, and shows the job as it is then.
+func (s *jobSet) change(c *cli, client *api.Client, slug string, more func(*api.Policy)) error {
 	j, err := client.Job(c.ctx, slug)
 	if err != nil {
 		return err
 	}
 	p := j.Policy
-	if err := a.policy(&p); err != nil {
-		return err
+	more(&p)
+	set(&p.OnLeave, s.OnLeave)
+	set(&p.GuardCount, s.Guard)
+	set(&p.GuardPercent, s.Percent)
+	set(&p.Rate, s.Rate)
+	if s.Interval != nil {
+		if p.Interval, err = seconds(*s.Interval); err != nil {
+			return err
+		}
 	}
 	if p != j.Policy {
 		if j, err = client.PutPolicy(c.ctx, slug, p); err != nil {
 			return err
 		}
 	}
-	if patch := (api.JobPatch{Name: a.Name, Mode: a.Mode, State: a.State}); patch != (api.JobPatch{}) {
+	if patch := (api.JobPatch{Name: s.Name, Mode: s.Mode, State: s.State}); patch != (api.JobPatch{}) {
 		if j, err = client.PatchJob(c.ctx, slug, patch); err != nil {
 			return err
 		}
 	}
 	return c.show(j, func(w io.Writer) { showJob(w, &j) })
-}
-
-func (a *appSetCmd) policy(p *api.Policy) error {
-	set(&p.Everyone, a.Everyone)
-	set(&p.Nested, a.Nested)
-	set(&p.Groups, a.Groups)
-	set(&p.OnLeave, a.OnLeave)
-	set(&p.GuardCount, a.Guard)
-	set(&p.GuardPercent, a.Percent)
-	set(&p.Rate, a.Rate)
-	if a.Interval == nil {
-		return nil
-	}
-	seconds, err := seconds(*a.Interval)
-	p.Interval = seconds
-	return err
 }
 
 func set[T any](into, from *T) {

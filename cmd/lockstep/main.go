@@ -58,15 +58,17 @@ type commands struct {
 	Group  groupCmd  `cmd:"" group:"directory" help:"Groups of the directory."`
 	Schema schemaCmd `cmd:"" group:"directory" help:"Attributes that the tenant adds to users and groups."`
 
-	Status  statusCmd  `cmd:"" group:"server" help:"Where the server is, and how every source and app stands."`
-	Serve   serveCmd   `cmd:"" group:"server" help:"Run the server: API, queue and engine."`
-	Work    workCmd    `cmd:"" group:"server" help:"Run only the queue and the engine, beside a server on PostgreSQL."`
-	Migrate migrateCmd `cmd:"" group:"server" help:"Bring the database's schema up to date."`
-	Token   tokenCmd   `cmd:"" group:"server" help:"Tokens for the API and for SCIM clients."`
-	SCIM    scimCmd    `cmd:"" name:"scim" group:"server" help:"What SCIM clients send, and where they depart from the RFCs."`
-	Console consoleCmd `cmd:"" group:"server" help:"Make a one-time link into the web console of the running server."`
-	Version versionCmd `cmd:"" group:"server" help:"Show the version."`
-	Help    helpCmd    `cmd:"" group:"server" help:"Show help for a command, or for the flags of every command: help globals."`
+	Status     statusCmd     `cmd:"" group:"server" help:"Where the server is, and how every source and app stands."`
+	Serve      serveCmd      `cmd:"" group:"server" help:"Run the server: API, queue and engine."`
+	Work       workCmd       `cmd:"" group:"server" help:"Run only the queue and the engine, beside a server on PostgreSQL."`
+	Migrate    migrateCmd    `cmd:"" group:"server" help:"Bring the database's schema up to date."`
+	Token      tokenCmd      `cmd:"" group:"server" help:"Tokens for the API and for SCIM clients."`
+	SCIM       scimCmd       `cmd:"" name:"scim" group:"server" help:"What SCIM clients send, and where they depart from the RFCs."`
+	Console    consoleCmd    `cmd:"" group:"server" help:"Make a one-time link into the web console of the running server."`
+	Version    versionCmd    `cmd:"" group:"server" help:"Show the version."`
+	Completion completionCmd `cmd:"" group:"server" help:"Print what teaches a shell to complete commands: source <(lockstep completion bash)."`
+	Complete   completeCmd   `cmd:"" hidden:"" help:"Print what may come next, for a shell."`
+	Help       helpCmd       `cmd:"" group:"server" help:"Show help for a command, or for the flags of every command: help globals."`
 }
 
 // exited carries kong's wish to end the program, after --help say.
@@ -117,7 +119,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		c.ctx, cancel = context.WithTimeoutCause(ctx, c.Timeout, &lockstep.Error{Code: lockstep.CodeTimeout, Detail: "The command took longer than --timeout."})
 		defer cancel()
 	}
-	err = parsed.Run(c)
+	err = parsed.Run(c, parser)
 	if closed := c.close(); err == nil {
 		err = closed
 	}

@@ -12,6 +12,7 @@ type sourceCmd struct {
 	List sourceListCmd `cmd:"" default:"withargs" help:"List the sources."`
 	Show sourceShowCmd `cmd:"" help:"Show a source."`
 	Run  runCmd        `cmd:"" help:"Read a source now and wait for the end."`
+	Set  sourceSetCmd  `cmd:"" help:"Change name, mode, state or policy."`
 	Rm   sourceRmCmd   `cmd:"" help:"Remove a source; the people whom it brought stay."`
 }
 
@@ -93,6 +94,20 @@ func (s *sourceShowCmd) Run(c *cli) error {
 		printf(w, "kind\t%s\n", j.Connection.Kind)
 		showJob(w, &j)
 	})
+}
+
+type sourceSetCmd struct {
+	Source string `arg:"" help:"The source."`
+	jobSet
+}
+
+// Run changes a source's job.
+func (s *sourceSetCmd) Run(c *cli) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	return s.change(c, client, s.Source, func(*api.Policy) {})
 }
 
 type sourceRmCmd struct {
