@@ -155,7 +155,7 @@ func showJob(w io.Writer, j *api.Job) {
 		}
 	}
 	if j.Code != "" {
-		printf(w, "trouble\t%s — %s\n", j.Code, either(j.Detail, j.Hint))
+		printf(w, "trouble\t%s — %s\n", j.Code, either(j.Hint, j.Detail))
 	}
 	showPolicy(w, j)
 	for _, name := range slices.Sorted(maps.Keys(j.Connection.Settings)) {

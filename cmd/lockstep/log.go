@@ -95,10 +95,13 @@ func stateOf(a api.Action) string {
 	return a.State
 }
 
-// whyOf is the reason in words, or what went wrong.
+// whyOf is what went wrong, or what was changed, or the reason in words.
 func whyOf(a api.Action) string {
 	if a.Code != "" {
 		return either(a.Detail, a.Hint)
+	}
+	if (a.Kind == "update" || a.Kind == "refer") && len(a.Changes) > 0 {
+		return changesOf(a.Changes)
 	}
 	return dash(a.Why)
 }

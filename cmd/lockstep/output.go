@@ -4,8 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
+
+	"golang.org/x/term"
 
 	"lockstep/words"
 )
@@ -72,11 +76,73 @@ func showList[T any](c *cli, items []T, empty, head string, row func(T) []string
 		return nil
 	}
 	return c.show(items, func(w io.Writer) {
-		fmt.Fprintln(w, strings.ReplaceAll(head, " ", "\t"))
+		lines := [][]string{strings.Fields(head)}
 		for _, item := range items {
-			fmt.Fprintln(w, strings.Join(cells(row(item)), "\t"))
+			lines = append(lines, cells(row(item)))
+		}
+		if f, ok := c.stdout.out.(*os.File); ok {
+			if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+				lines = fit(lines, width)
+			}
+		}
+		for _, line := range lines {
+			fmt.Fprintln(w, strings.Join(line, "\t"))
 		}
 	})
+}
+
+// The least that a column of a table is narrowed to, and what stands between two columns.
+const (
+	narrowest = 10
+	gap       = 2
+)
+
+// fit makes a table no wider than a terminal: a column of ids goes first, since whoever needs them asks for JSON; then the widest
+// columns are cut, each cut cell with a mark of it.
+func fit(lines [][]string, width int) [][]string {
+	widths := widthsOf(lines)
+	if last := len(widths) - 1; last > 0 && lines[0][last] == "ID" && total(widths) > width {
+		for i := range lines {
+			lines[i] = lines[i][:last]
+		}
+		widths = widths[:last]
+	}
+	for total(widths) > width {
+		widest := 0
+		for i, w := range widths {
+			if w > widths[widest] {
+				widest = i
+			}
+		}
+		if widths[widest] <= narrowest {
+			break
+		}
+		widths[widest]--
+	}
+	for _, line := range lines {
+		for i := range line {
+			line[i] = words.Clip(line[i], widths[i])
+		}
+	}
+	return lines
+}
+
+func widthsOf(lines [][]string) []int {
+	widths := make([]int, len(lines[0]))
+	for _, line := range lines {
+		for i, cell := range line {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	return widths
+}
+
+func total(widths []int) int {
+	n := gap * (len(widths) - 1)
+	for _, w := range widths {
+		n += w
+	}
+	return n
 }
 
 // cells are the cells of a line, none of which ends it.

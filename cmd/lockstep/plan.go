@@ -301,13 +301,21 @@ func (e *explainCmd) Run(c *cli) error {
 		if x.Summary != "" {
 			printf(w, "  %s\n", x.Summary)
 		}
+		stopped := false
 		for _, s := range x.Steps {
 			mark := c.paint(green, "✓")
-			if !s.OK {
-				mark = c.paint(red, "✗")
+			switch {
+			case stopped: // what would come after the step where it ends
+				mark = c.paint(faint, "–")
+			case !s.OK:
+				mark, stopped = c.paint(red, "✗"), true
 			}
 			printf(w, "  %s %-7s %s\n", mark, s.Name, s.Summary)
 			for _, d := range s.Details {
+				name, value, is := strings.Cut(d, " = ")
+				if is {
+					d = words.Attribute(name) + " = " + value
+				}
 				printf(w, "            %s\n", c.paint(faint, d))
 			}
 		}

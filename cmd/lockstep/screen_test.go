@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"lockstep/api"
 )
@@ -76,5 +77,20 @@ func TestLinesAreOneLine(t *testing.T) {
 	}
 	if n := strings.Count(said.String(), "\n"); n != 1 {
 		t.Errorf("%d lines said:\n%s", n, said.String())
+	}
+}
+
+// TestFit: a table is as wide as the terminal and no wider; ids go first, then the widest column is cut, and a narrow one is left.
+func TestFit(t *testing.T) {
+	lines := func() [][]string {
+		return [][]string{{"WHO", "WHY", "ID"}, {"ada", strings.Repeat("w", 50), "01a228f1"}, {"bo", "ö", "01a228f2"}}
+	}
+	for _, c := range []struct {
+		width, columns, last int
+	}{{80, 3, 8}, {60, 2, 50}, {40, 2, 35}, {5, 2, narrowest}} {
+		got := fit(lines(), c.width)
+		if len(got[0]) != c.columns || utf8.RuneCountInString(got[1][c.columns-1]) != c.last || got[1][0] != "ada" {
+			t.Errorf("width %d: %q", c.width, got)
+		}
 	}
 }
