@@ -127,7 +127,7 @@ type applier struct {
 	open   int
 	fatal  error                    // ends the slice: every further call would fail the same way
 	paused time.Time                // ends the slice: the target wants to be left alone until then
-	given  map[connection.Ref]*item // objects of the target, by whom this slice has given them to
+	taken  map[connection.Ref]*item // objects of the target, by whom this slice has given them to
 	row    int                      // failures in a row for which the system is to blame
 }
 

@@ -15,13 +15,13 @@ import (
 func (a *applier) owner(ctx context.Context, it *item, id string) (name string, taken bool, err error) {
 	key := connection.Ref{Type: it.Target.Type, ID: id}
 	a.idle.L.Lock()
-	first := a.given[key]
+	first := a.taken[key]
 	if first == nil {
-		if a.given == nil {
-			a.given = map[connection.Ref]*item{}
+		if a.taken == nil {
+			a.taken = map[connection.Ref]*item{}
 		}
 		first = it
-		a.given[key] = it
+		a.taken[key] = it
 	}
 	a.idle.L.Unlock()
 	if first.Source.Ref != it.Source.Ref {
