@@ -42,9 +42,10 @@ bench: ## one provisioning cycle measured (PEOPLE, GROUPS, LATENCY)
 docs: ## the generated pages of docs/
 	go test . -run '^TestErrorsPage$$' -update
 	go test ./webexorg -run '^TestOperationsPage$$' -update
+	go test ./upstream -run '^TestFormPage$$' -update
 
 screenshots: ## the console's pages as pictures in docs/screenshots (needs chromium)
 	SCREENSHOTS=$(CURDIR)/docs/screenshots go test ./e2e -count=1 -run '^TestScreenshots$$' -v
 
 clean: ## what build and test leave behind
-	rm -rf $(OUT) e2e/node/node_modules e2e/webex/node_modules
+	rm -rf $(OUT) e2e/node/node_modules e2e/webex/node_modules e2e/idp/node_modules

@@ -115,7 +115,8 @@ func Describe(c Code) Entry {
 	return Entry{Code: c, Class: Report, Title: "An error without a description happened.", Help: "Please report it with the code and the log line."}
 }
 
-// The codes. The first part names the place: directory, source, target, match, map, scope, guard, job, auth, schema, store, cli.
+// The codes. The first part names the place: directory, source, target, match, map, scope, guard, job, auth, schema, idp (an
+// identity provider), store, cli.
 const (
 	CodeInternal      Code = "internal"
 	CodeNotFound      Code = "not_found"
@@ -186,6 +187,60 @@ const (
 	CodeReferenceWaits Code = "reference.waiting"
 
 	CodeSchemaInUse Code = "schema.in_use"
+
+	CodeIdPSettingMissing  Code = "idp.setting_missing"
+	CodeIdPSettingUnknown  Code = "idp.setting_unknown"
+	CodeIdPSettingInvalid  Code = "idp.setting_invalid"
+	CodeIdPNotHTTPS        Code = "idp.not_https"
+	CodeIdPUnreachable     Code = "idp.unreachable"
+	CodeIdPTimeout         Code = "idp.timeout"
+	CodeIdPBlocked         Code = "idp.blocked"
+	CodeIdPCAUnknown       Code = "idp.ca_unknown"
+	CodeIdPCertificate     Code = "idp.certificate"
+	CodeIdPNotTLS          Code = "idp.not_tls"
+	CodeIdPMalformed       Code = "idp.answer_malformed"
+	CodeIdPTooLarge        Code = "idp.answer_too_large"
+	CodeIdPRefused         Code = "idp.refused"
+	CodeIdPRedirects       Code = "idp.redirects"
+	CodeIdPDiscovery       Code = "idp.discovery_issuer"
+	CodeIdPUnsupported     Code = "idp.unsupported"
+	CodeIdPCallback        Code = "idp.callback"
+	CodeIdPDenied          Code = "idp.denied"
+	CodeIdPLoginRequired   Code = "idp.login_required"
+	CodeIdPReturned        Code = "idp.error_returned"
+	CodeIdPMixedUp         Code = "idp.mixed_up"
+	CodeIdPClient          Code = "idp.client_rejected"
+	CodeIdPCode            Code = "idp.code_rejected"
+	CodeIdPRedirectURI     Code = "idp.redirect_mismatch"
+	CodeIdPScope           Code = "idp.scope_rejected"
+	CodeIdPNoIDToken       Code = "idp.no_id_token"
+	CodeIdPTokenMalformed  Code = "idp.token_malformed"
+	CodeIdPAlgorithm       Code = "idp.algorithm"
+	CodeIdPKeyUnknown      Code = "idp.key_unknown"
+	CodeIdPSignature       Code = "idp.signature"
+	CodeIdPIssuer          Code = "idp.issuer"
+	CodeIdPAudience        Code = "idp.audience"
+	CodeIdPExpired         Code = "idp.expired"
+	CodeIdPClock           Code = "idp.clock"
+	CodeIdPClaimMissing    Code = "idp.claim_missing"
+	CodeIdPNonce           Code = "idp.nonce"
+	CodeIdPAtHash          Code = "idp.at_hash"
+	CodeIdPTooOld          Code = "idp.too_old"
+	CodeIdPACR             Code = "idp.acr"
+	CodeIdPSubjectDiffers  Code = "idp.subject_differs"
+	CodeIdPTenant          Code = "idp.tenant"
+	CodeIdPFiltered        Code = "idp.filtered"
+	CodeIdPCredentials     Code = "idp.credentials"
+	CodeIdPAmbiguous       Code = "idp.ambiguous"
+	CodeIdPSearchUser      Code = "idp.search_refused"
+	CodeIdPInTheClear      Code = "idp.in_the_clear"
+	CodeIdPSAMLMalformed   Code = "idp.saml_malformed"
+	CodeIdPSAMLSignature   Code = "idp.saml_signature"
+	CodeIdPSAMLUnsolicited Code = "idp.saml_unsolicited"
+	CodeIdPSAMLReplayed    Code = "idp.saml_replayed"
+	CodeIdPSAMLConditions  Code = "idp.saml_conditions"
+	CodeIdPSAMLStatus      Code = "idp.saml_status"
+	CodeIdPSAMLEncrypted   Code = "idp.saml_encrypted"
 
 	CodeUsage        Code = "cli.usage"
 	CodeBusy         Code = "cli.data_folder_busy"
@@ -271,6 +326,60 @@ var Catalogue = []Entry{
 	{CodeReferenceWaits, Heals, "A reference waits until the other object exists in the application.", "It is written as soon as that object is linked."},
 
 	{CodeSchemaInUse, NeedsYou, "Somebody has values that the change of the schema does not allow.", "Change or remove those values first; the message names one who has them."},
+
+	{CodeIdPSettingMissing, NeedsYou, "A field of the identity provider that is needed is empty.", "Fill in the field that the message names."},
+	{CodeIdPSettingUnknown, NeedsYou, "Identity providers of this kind have no such field.", "Correct the name; the message says which is meant, if it is near."},
+	{CodeIdPSettingInvalid, NeedsYou, "A field of the identity provider has a value that cannot be used.", "The message names the field and what it takes."},
+	{CodeIdPNotHTTPS, NeedsYou, "An address of the identity provider is not https.", "Enter the https address. Plain http is for this machine alone: localhost and 127.0.0.1."},
+	{CodeIdPUnreachable, Heals, "The identity provider cannot be reached.", "Check the address, the network and the name server; signing in works again once it answers."},
+	{CodeIdPTimeout, Heals, "The identity provider did not answer in time.", "Try again. If it is always so, look at the network between Lockstep and the provider."},
+	{CodeIdPBlocked, NeedsYou, "The identity provider's address is not public, and the operator has not allowed its range.", "If it is meant to be reached, start the server with --allow-network and the range."},
+	{CodeIdPCAUnknown, NeedsYou, "The identity provider's certificate comes from a certification authority that is not trusted here.", "Add the certificate of the authority that the message names to the provider's trusted certificates."},
+	{CodeIdPCertificate, NeedsYou, "The identity provider's certificate is not valid for its address or for today.", "Have the certificate renewed, or enter the address that it is made for."},
+	{CodeIdPNotTLS, NeedsYou, "The identity provider does not speak TLS at this address.", "Check scheme and port of the address."},
+	{CodeIdPMalformed, NeedsYou, "The identity provider's answer is not what the protocol says.", "Check that the address is the one that the field asks for; a page for people is no answer for programs."},
+	{CodeIdPTooLarge, NeedsYou, "The identity provider's answer is larger than is accepted.", "Check the address. If it is right, let the provider put fewer claims or groups in."},
+	{CodeIdPRefused, NeedsYou, "The identity provider refused a request.", "The message has the provider's status and words."},
+	{CodeIdPRedirects, NeedsYou, "The identity provider answers with a redirect to another address.", "Enter the address that the message names, if it is the provider's."},
+	{CodeIdPDiscovery, NeedsYou, "A discovery document names another issuer than the one at whose address it was found.", "Enter the address of the issuer that the message names, or paste the document if you trust it."},
+	{CodeIdPUnsupported, NeedsYou, "The identity provider can do nothing that Lockstep can use, too.", "The message says what is missing on which side."},
+	{CodeIdPCallback, NeedsYou, "What came back from the identity provider is incomplete or there twice.", "Begin the sign-in again. If it is always so, something between browser and Lockstep changes addresses."},
+	{CodeIdPDenied, NeedsYou, "The identity provider did not let the person in, or they declined.", "Ask the provider's administrator whether the person may use this application."},
+	{CodeIdPLoginRequired, NeedsYou, "The identity provider wants the person to act, and was asked not to show anything.", "Begin the sign-in again without prompt=none."},
+	{CodeIdPReturned, NeedsYou, "The identity provider sent the browser back with an error.", "The message has the provider's own words and what they mostly mean."},
+	{CodeIdPMixedUp, NeedsYou, "The answer comes from another issuer than the one that was asked.", "Compare the issuer in the message with the form. If it is none of yours, somebody may be mixing providers up: do not add it."},
+	{CodeIdPClient, NeedsYou, "The identity provider does not accept the client ID or its secret.", "Enter the client secret again; it may have expired. Check how the provider wants it to be sent."},
+	{CodeIdPCode, NeedsYou, "The identity provider did not accept the code that it had given out.", "Begin the sign-in again: a code serves once and for a minute. If it is always so, compare the redirect URI and the clocks."},
+	{CodeIdPRedirectURI, NeedsYou, "The redirect URI is not registered at the identity provider.", "Register there, letter for letter, the redirect URI that the form shows."},
+	{CodeIdPScope, NeedsYou, "The identity provider does not give out a scope that was asked for.", "Allow the scope at the provider or take it out of the form."},
+	{CodeIdPNoIDToken, NeedsYou, "The identity provider gave no ID token.", "Put openid among the scopes; a provider that knows no ID token is of the kind OAuth 2.0."},
+	{CodeIdPTokenMalformed, NeedsYou, "The ID token cannot be read.", "Ask the provider's maker; the flight recorder shows what can be shown of it."},
+	{CodeIdPAlgorithm, NeedsYou, "The ID token is signed in a way that is not accepted.", "Let the provider sign with RS256 or ES256; tokens without a signature, or signed with the client secret, are never accepted."},
+	{CodeIdPKeyUnknown, NeedsYou, "The key that signed the ID token is not among those that the identity provider publishes.", "Check the address of the keys. After a change of keys the new one is found within ten seconds."},
+	{CodeIdPSignature, NeedsYou, "The signature of the ID token is wrong.", "Check the address of the keys and the issuer. If both are right, somebody may have changed the token on its way."},
+	{CodeIdPIssuer, NeedsYou, "The ID token comes from an issuer that is not one of this provider's.", "If the issuer in the message is the provider's, add it to the further issuers; Webex has one for each region."},
+	{CodeIdPAudience, NeedsYou, "The ID token is meant for another application.", "Compare the client ID with the one that the provider shows."},
+	{CodeIdPExpired, NeedsYou, "The ID token has expired.", "Compare the clocks: the flight recorder shows how far they are apart."},
+	{CodeIdPClock, NeedsYou, "The ID token was issued in the future.", "Set the clock of this machine or of the provider: the flight recorder shows how far they are apart."},
+	{CodeIdPClaimMissing, NeedsYou, "A claim that must be there is missing from what the identity provider says.", "The message names the claim. Mostly a scope is missing, or the provider has to be told to send the claim."},
+	{CodeIdPNonce, NeedsYou, "The ID token was not made for this sign-in.", "Begin the sign-in again. If it is always so, the provider does not send the nonce back."},
+	{CodeIdPAtHash, NeedsYou, "The ID token does not belong to the access token that came with it.", "Ask the provider's maker: the two were not issued together."},
+	{CodeIdPTooOld, NeedsYou, "The person signed in at the identity provider too long ago.", "Begin the sign-in again; the provider must ask for the password again when it is asked to."},
+	{CodeIdPACR, NeedsYou, "The person signed in at the identity provider in a way that is not strong enough.", "Let the provider ask for the second factor; the message names what came and what is required."},
+	{CodeIdPSubjectDiffers, NeedsYou, "The user-info answer is about somebody else than the ID token.", "Check the address of the user-info; both must be of one provider."},
+	{CodeIdPTenant, NeedsYou, "The person belongs to a Microsoft Entra tenant that is not allowed here.", "Add the tenant's ID to the form if its people are to sign in."},
+	{CodeIdPFiltered, NeedsYou, "The identity provider's answer does not have the value that is required of people who sign in.", "If the person should get in, give them the value at the provider, or change the required claim."},
+	{CodeIdPCredentials, NeedsYou, "The user name or the password is wrong.", "Try again, or ask for a new password."},
+	{CodeIdPAmbiguous, NeedsYou, "More than one entry of the LDAP directory has this user name.", "Narrow the base or the filter so that each name fits one person."},
+	{CodeIdPSearchUser, NeedsYou, "The LDAP directory does not accept the search user or its password.", "Enter the search user's DN and password again."},
+	{CodeIdPInTheClear, NeedsYou, "A password would go to the LDAP directory without encryption.", "Use ldaps:// or StartTLS."},
+	{CodeIdPSAMLMalformed, NeedsYou, "The SAML response is not one that can be accepted.", "The message names what is wrong with its form; documents with a DOCTYPE or with several assertions are never read."},
+	{CodeIdPSAMLSignature, NeedsYou, "The SAML response is not signed by a certificate of this provider.", "Import the provider's metadata again if its certificate has changed; let it sign the assertion with SHA-256."},
+	{CodeIdPSAMLUnsolicited, NeedsYou, "The SAML response does not answer the request of this sign-in.", "Begin at Lockstep, not at the provider's portal, and finish in the same browser."},
+	{CodeIdPSAMLReplayed, NeedsYou, "The SAML assertion was used before.", "Begin the sign-in again. If nobody did, somebody may have copied it."},
+	{CodeIdPSAMLConditions, NeedsYou, "The SAML assertion is not meant for this time or this application.", "Compare the clocks, the entity ID and the address of the assertion consumer service; the message says which."},
+	{CodeIdPSAMLStatus, NeedsYou, "The SAML identity provider answered with an error.", "The message has the provider's status."},
+	{CodeIdPSAMLEncrypted, NeedsYou, "The SAML assertion is encrypted, which is not supported.", "Switch the encryption of assertions off for this application; TLS protects them on their way."},
 
 	{CodeUsage, NeedsYou, "The command was not understood.", "Run it with --help."},
 	{CodeBusy, NeedsYou, "Another process uses the data folder.", "Stop it, or give --server its address."},

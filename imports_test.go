@@ -72,12 +72,17 @@ var charters = map[string]charter{
 
 // modules says where each module of others may be imported, tests apart. The test fails for a module that is not in it.
 var modules = map[string]string{
+	"github.com/beevik/etree":                             "upstream",
+	"github.com/coreos/go-oidc/v3":                        "upstream",
+	"github.com/crewjam/saml":                             "upstream",
+	"github.com/russellhaering/goxmldsig":                 "upstream",
+	"golang.org/x/oauth2":                                 "upstream",
 	"github.com/a-h/templ":                                "console",
 	"github.com/alecthomas/kong":                          "cmd/lockstep",
 	"github.com/danielgtaylor/huma/v2":                    "api",
 	"github.com/dlclark/regexp2":                          "expr",
 	"github.com/go-json-experiment/json":                  "scim",
-	"github.com/go-jose/go-jose/v4":                       "token",
+	"github.com/go-jose/go-jose/v4":                       "token upstream",
 	"github.com/go-ldap/ldap/v3":                          "connector/ldap upstream",
 	"github.com/google/uuid":                              "*",
 	"github.com/jackc/pgx/v5":                             "store queue",

@@ -65,7 +65,7 @@ install_parts() {
 
 install_node_parts() {
   local folder
-  for folder in e2e/node e2e/webex; do
+  for folder in e2e/node e2e/webex e2e/idp; do
     [ -f $folder/package.json ] || continue
     if [ $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]; then continue; fi
     say "Installing the npm packages of $folder (tests only; the program needs no Node)"
