@@ -94,7 +94,7 @@ func (w *watch) RoundTrip(r *http.Request) (*http.Response, error) {
 		skew := date.Sub(w.now()).Round(time.Second)
 		w.hop.fact("their clock", skewText(skew))
 	}
-	answer.Body = &bounded{body: answer.Body, left: w.limit}
+	answer.Body = &bounded{body: answer.Body, left: w.limit, hop: w.hop}
 	return answer, nil
 }
 
@@ -146,6 +146,7 @@ func issuerOf(c *x509.Certificate) string {
 type bounded struct {
 	body io.ReadCloser
 	left int64
+	hop  *hop
 }
 
 // Read reads what is left.
@@ -158,6 +159,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 	}
 	n, err := b.body.Read(p)
 	if b.left -= int64(n); b.left < 0 {
+		b.hop.tooLarge = true // whoever reads may not wrap the error
 		return n, web.ErrTooLarge
 	}
 	return n, err
@@ -236,7 +238,7 @@ func transport(h *hop, host string, err error) *finding {
 	switch {
 	case errors.Is(err, errLDAP):
 		return found(lockstep.CodeIdPMalformed, "", "%s does not answer as an LDAP directory does", host)
-	case errors.Is(err, web.ErrTooLarge):
+	case h.tooLarge, errors.Is(err, web.ErrTooLarge):
 		return found(lockstep.CodeIdPTooLarge, "", "%s answers with more than is accepted", host)
 	case errors.As(err, &header), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return found(lockstep.CodeIdPNotTLS, "Check scheme and port; the port of https is 443.", "%s does not speak TLS", host)

@@ -18,6 +18,8 @@ type hop struct {
 	now   func() time.Time
 	begin time.Time
 	facts map[string]string
+
+	tooLarge bool // an answer was cut at its bound
 }
 
 func startHop(rec sso.Recorder, now func() time.Time, name string) *hop {
