@@ -62,6 +62,7 @@ type xmlScan struct {
 	assertions int
 	encrypted  int
 	responses  int
+	signatures int
 	ids        map[string]bool
 	depth      int
 }
@@ -80,6 +81,8 @@ func judgeDocument(h *hop, text []byte) *finding {
 		return found(lockstep.CodeIdPSAMLEncrypted, "", "the assertion is encrypted")
 	case scan.assertions > 1:
 		return found(lockstep.CodeIdPSAMLMalformed, "", "the SAML response has %d assertions, and one is allowed", scan.assertions)
+	case scan.assertions > 0 && scan.signatures == 0:
+		return found(lockstep.CodeIdPSAMLSignature, "Let the provider sign the assertion with SHA-256.", "nothing in the SAML response is signed")
 	}
 	return nil
 }
@@ -143,6 +146,8 @@ func (s *xmlScan) element(e xml.StartElement) error {
 		s.encrypted++
 	case "Response":
 		s.responses++
+	case "Signature":
+		s.signatures++
 	}
 	for _, a := range e.Attr {
 		if a.Name.Space == "" && strings.EqualFold(a.Name.Local, "ID") { // what signatures refer to

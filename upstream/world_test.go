@@ -104,10 +104,10 @@ func encode(v any) string {
 func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	out.Header().Set("Content-Type", "application/json")
 	if w.handle != nil && w.handle(out, r) {
 		return
 	}
-	out.Header().Set("Content-Type", "application/json")
 	switch r.URL.Path {
 	case "/token":
 		w.token(out, r)
