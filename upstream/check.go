@@ -77,6 +77,9 @@ func check(p sso.Provider, whole bool) error {
 	if whole {
 		problems = append(problems, together(s)...)
 	}
+	if problem := rootsProblem(p.Roots); problem != "" {
+		problems = append(problems, Problem{"roots", lockstep.CodeIdPSettingInvalid, "Trusted certificates: " + problem})
+	}
 	if len(problems) == 0 {
 		return nil
 	}

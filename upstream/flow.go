@@ -296,7 +296,8 @@ func (f *flow) logoutKept(got tokens) []byte {
 }
 
 // EndSession returns the address at which the browser ends the provider's session: OpenID Connect RP-Initiated Logout 1.0 §2, or
-// Webex's own way.
+// Webex's own way. A parameter state within returnTo is sent beside it, so that the address itself is the one that is registered;
+// Webex knows no state and gets the address alone.
 func (f *flow) EndSession(_ context.Context, kept []byte, returnTo string) (string, error) {
 	u, err := url.Parse(f.set.text(fieldLogout))
 	if err != nil || u.Host == "" {
@@ -307,6 +308,7 @@ func (f *flow) EndSession(_ context.Context, kept []byte, returnTo string) (stri
 		return "", nil
 	}
 	q := u.Query()
+	returnTo, state := splitState(returnTo)
 	switch style := f.set.text(fieldLogoutStyle); {
 	case style == logoutHint && k.IDToken != "":
 		q.Set("id_token_hint", k.IDToken)
@@ -324,8 +326,23 @@ func (f *flow) EndSession(_ context.Context, kept []byte, returnTo string) (stri
 		q.Del("post_logout_redirect_uri")
 		q.Del("goto")
 	}
+	if state != "" && q.Has("post_logout_redirect_uri") {
+		q.Set("state", state)
+	}
 	u.RawQuery = q.Encode()
 	return u.String(), nil
+}
+
+func splitState(address string) (rest, state string) {
+	u, err := url.Parse(address)
+	if err != nil || !u.Query().Has("state") {
+		return address, ""
+	}
+	q := u.Query()
+	state = q.Get("state")
+	q.Del("state")
+	u.RawQuery = q.Encode()
+	return u.String(), state
 }
 
 func asIs(claims map[string]any) map[string]any { return claims }

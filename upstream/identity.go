@@ -77,6 +77,12 @@ func (f *flow) identify(h *hop, claims map[string]any) (sso.Identity, *finding) 
 	who := personOf(f.set, claims)
 	who.Subject = subject
 	who.Issuer, _ = claims["iss"].(string)
+	if _, says := claims["email_verified"]; !says && f.provider.Kind == sso.KindWebexCC {
+		who.EmailVerified = f.provider.TrustEmail && who.Email != "" // a SCIM user does not say; the administrator does
+	}
+	if names, ok := claims["_claim_names"].(map[string]any); ok && names[f.set.text("claim_groups")] != nil {
+		h.fact("groups left out", "the provider sends a link instead of so many groups (OpenID Connect Core §5.6.2), which is not followed")
+	}
 	if !f.openID() {
 		who.Issuer = or(f.set.text(fieldIssuer), f.set.text(fieldToken))
 	}

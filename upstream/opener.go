@@ -77,7 +77,7 @@ func (o *Opener) kept(p sso.Provider) (sso.Upstream, bool) {
 
 // same reports whether two providers are spoken to alike.
 func same(a, b sso.Provider) bool {
-	return a.Tenant == b.Tenant && a.Kind == b.Kind && maps.Equal(a.Settings, b.Settings) && maps.Equal(a.Secrets, b.Secrets) && slices.EqualFunc(a.Roots, b.Roots, bytes.Equal)
+	return a.Tenant == b.Tenant && a.Kind == b.Kind && a.TrustEmail == b.TrustEmail && maps.Equal(a.Settings, b.Settings) && maps.Equal(a.Secrets, b.Secrets) && slices.EqualFunc(a.Roots, b.Roots, bytes.Equal)
 }
 
 func (o *Opener) keep(p sso.Provider, made opened) {

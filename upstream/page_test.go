@@ -33,7 +33,8 @@ const formPreface = `# Identity providers: kinds and fields
 An identity provider is added as a draft, gets its redirect URI at once, and lets people in after a test sign-in. These are the
 fields of each kind. Console, command line and API have the same ones; a field that is left empty has the default. Addresses are
 https; plain http is for this machine alone. Secrets are sealed in the database and never shown again. A server that has its
-certificate from a company's own authority needs that authority's certificate among the provider's trusted certificates.
+certificate from a company's own authority needs that authority's certificate among the provider's trusted certificates. LDAP, SAML and
+Webex's older addresses do not say whether an e-mail address was verified: it counts as verified if the provider's addresses are trusted.
 
 `
 

@@ -171,7 +171,9 @@ func TestWebexPresets(t *testing.T) {
 			t.Parallel()
 			site := newWebexSite(t, c.home)
 			o := &Opener{Dialer: &web.Dialer{Connect: site.dial}}
-			up, err := o.Open(t.Context(), site.provider(c.preset))
+			provider := site.provider(c.preset)
+			provider.TrustEmail = c.home == "us"
+			up, err := o.Open(t.Context(), provider)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -193,7 +195,7 @@ func TestWebexPresets(t *testing.T) {
 			if who.Issuer != c.issuer || who.Email != "agent@acme.example" || who.UserName != "agent@acme.example" || who.Subject == "" || who.AuthTime.IsZero() {
 				t.Errorf("got %+v", who)
 			}
-			if want := c.preset == "global" || c.preset == "gov"; who.EmailVerified != want { // SCIM users do not say
+			if want := c.preset == "global" || c.preset == "gov" || c.home == "us"; who.EmailVerified != want { // SCIM users do not say
 				t.Errorf("verified is %v", who.EmailVerified)
 			}
 			if text := encode(told); !strings.Contains(text, "Lockstep, for tests on this machine") || strings.Contains(text, site.secret) || strings.Contains(text, values.Get("code")) {

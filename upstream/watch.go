@@ -1,0 +1,153 @@
+package upstream
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"lockstep"
+	"lockstep/sso"
+)
+
+// Certificate is one certificate, for people.
+type Certificate struct {
+	Name   string // its common name, else its first host
+	Issuer string
+	Until  time.Time
+	CA     bool // it may sign others
+}
+
+func describe(c *x509.Certificate) Certificate {
+	return Certificate{Name: cleanText(nameOf(c), 120), Issuer: cleanText(issuerOf(c), 120), Until: c.NotAfter, CA: c.IsCA}
+}
+
+// maxRoots bounds the trusted certificates of one provider.
+const maxRoots = 20
+
+// ParseRoots reads certificates for Provider.Roots from a file: one or several in PEM form, or one in DER form.
+func ParseRoots(file []byte) ([][]byte, error) {
+	if c, err := x509.ParseCertificate(file); err == nil {
+		return [][]byte{c.Raw}, nil
+	}
+	all, err := parseCertificates(string(file))
+	if err != nil {
+		return nil, &lockstep.Error{Code: lockstep.CodeIdPSettingInvalid, Detail: "Trusted certificates: " + err.Error()}
+	}
+	var roots [][]byte
+	for _, c := range all {
+		roots = append(roots, c.Raw)
+	}
+	if problem := rootsProblem(roots); problem != "" {
+		return nil, &lockstep.Error{Code: lockstep.CodeIdPSettingInvalid, Detail: "Trusted certificates: " + problem}
+	}
+	return roots, nil
+}
+
+// rootsProblem says what is wrong with trusted certificates, "" for nothing.
+func rootsProblem(roots [][]byte) string {
+	if len(roots) > maxRoots {
+		return fmt.Sprintf("there are more than %d", maxRoots)
+	}
+	for i, der := range roots {
+		if _, err := x509.ParseCertificate(der); err != nil {
+			return fmt.Sprintf("certificate %d cannot be read", i+1)
+		}
+	}
+	return ""
+}
+
+// Trusted describes the trusted certificates of a provider. One that cannot be read is left out.
+func Trusted(p sso.Provider) []Certificate {
+	var all []Certificate
+	for _, der := range p.Roots {
+		if c, err := x509.ParseCertificate(der); err == nil {
+			all = append(all, describe(c))
+		}
+	}
+	return all
+}
+
+// Expiry is something of a provider that ends.
+type Expiry struct {
+	What  string // such as "trusted certificate “Acme Root CA”"
+	Until time.Time
+}
+
+// Expiries lists what of a provider ends, the earliest first: its trusted certificates, and those of a SAML provider's signatures.
+// When a client secret ends only the provider knows.
+func Expiries(p sso.Provider) []Expiry {
+	var all []Expiry
+	for _, c := range Trusted(p) {
+		all = append(all, Expiry{"trusted certificate “" + c.Name + "”", c.Until})
+	}
+	for _, f := range Form(p.Kind) {
+		if f.Type != PEM || f.Secret {
+			continue
+		}
+		certificates, err := parseCertificates(p.Settings[f.Name])
+		if err != nil {
+			continue
+		}
+		for _, c := range certificates {
+			all = append(all, Expiry{strings.ToLower(f.Title) + ": “" + describe(c).Name + "”", c.NotAfter})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Expiry) int { return a.Until.Compare(b.Until) })
+	return all
+}
+
+// Change is a field of which the provider's own document says something else than the settings.
+type Change struct{ Field, Title, Ours, Theirs string }
+
+// Drift fetches the document that a provider was imported from, and tells what it says otherwise than the settings. A provider without
+// such an address has none. Nothing is changed: an address that moves by itself could lead anywhere.
+func (o *Opener) Drift(ctx context.Context, p sso.Provider, rec sso.Recorder) ([]Change, error) {
+	set := settingsOf(p)
+	from := or(set.text("discovery_url"), set.text("metadata_url"))
+	if from == "" {
+		return nil, nil
+	}
+	imported, err := o.Import(ctx, p.Kind, from, p.Roots, rec)
+	if err != nil {
+		return nil, err
+	}
+	var changes []Change
+	for _, f := range Form(p.Kind) {
+		theirs, ok := imported.Settings[f.Name]
+		if ours := set.text(f.Name); ok && f.Section != Request && ours != theirs && !within(f, ours, theirs) {
+			changes = append(changes, Change{f.Name, f.Title, ours, theirs})
+		}
+	}
+	return changes, nil
+}
+
+// within reports whether what the administrator chose is among what the provider offers, which is no drift.
+func within(f Field, ours, theirs string) bool {
+	switch f.Name {
+	case "discovery_url", "metadata_url", fieldClientAuth, fieldLogoutStyle, fieldIssParam:
+		return true
+	case fieldAlgorithms:
+		offered := strings.Fields(theirs)
+		return !slices.ContainsFunc(strings.Fields(ours), func(a string) bool { return !slices.Contains(offered, a) })
+	case "certificates":
+		return strings.Join(pemBlocks(ours), "") == strings.Join(pemBlocks(theirs), "")
+	}
+	return false
+}
+
+// pemBlocks returns the contents of the blocks, in an order of their own.
+func pemBlocks(text string) []string {
+	var all []string
+	for rest := []byte(text); ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			slices.Sort(all)
+			return all
+		}
+		all = append(all, string(block.Bytes))
+	}
+}
