@@ -177,7 +177,10 @@ func (f *flow) Finish(ctx context.Context, a sso.Attempt, c sso.Callback, rec ss
 	var claims map[string]any
 	if f.openID() {
 		h = startHop(rec, f.client.now, "id_token")
-		if claims, bad = f.verify(ctx, h, a, got); bad != nil {
+		if claims, bad = f.verify(ctx, h, a, got); bad == nil {
+			bad = f.sameIssuer(c.Values, claims)
+		}
+		if bad != nil {
 			return sso.Identity{}, h.fail(bad)
 		}
 		h.done("the ID token is in order")
@@ -232,6 +235,15 @@ func (f *flow) judgeIss(values url.Values) *finding {
 		return found(lockstep.CodeIdPMixedUp, "If the provider does not send iss, set “iss in the callback” to compared if there.", "the callback does not say which issuer it is from")
 	case there && len(f.issuers) > 0 && !slices.Contains(f.issuers, iss):
 		return found(lockstep.CodeIdPMixedUp, "", "the callback is from the issuer %s, and %s was asked", cleanText(iss, 150), f.issuers[0])
+	}
+	return nil
+}
+
+// sameIssuer: of a provider with several issuers, the one that the callback names gave the ID token, too. Webex's and Microsoft's
+// front doors serve all of theirs.
+func (f *flow) sameIssuer(values url.Values, claims map[string]any) *finding {
+	if iss := values.Get("iss"); iss != "" && f.provider.Kind == sso.KindOIDC && claims["iss"] != iss {
+		return found(lockstep.CodeIdPMixedUp, "", "the callback is from the issuer %s, and the ID token from %s", cleanText(iss, 150), cleanText(show(claims["iss"]), 150))
 	}
 	return nil
 }

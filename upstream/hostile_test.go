@@ -246,6 +246,11 @@ func exchangeCases() []hostileCase {
 		{"iss twice", func(w *world) { w.callback["iss"] = []string{w.URL, "https://evil.example"} }, lockstep.CodeIdPCallback},
 		{"iss required, missing", setting("iss_parameter", "required"), lockstep.CodeIdPMixedUp},
 		{"error from another issuer", both(back("error", "access_denied"), back("iss", "https://evil.example")), lockstep.CodeIdPMixedUp},
+		{"iss of one issuer, ID token of another", func(w *world) {
+			w.provider.Settings["more_issuers"] = "https://b.example"
+			w.callback["iss"], w.claims["iss"] = []string{w.URL}, "https://b.example"
+		}, lockstep.CodeIdPMixedUp},
+		{"ID token of the second issuer", both(setting("more_issuers", "https://b.example"), claim("iss", "https://b.example")), ""},
 		{"access_denied", back("error", "access_denied"), lockstep.CodeIdPDenied},
 		{"error beside a code", back("error", "server_error"), lockstep.CodeIdPReturned},
 		{"login_required", back("error", "login_required"), lockstep.CodeIdPLoginRequired},
