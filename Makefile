@@ -43,6 +43,7 @@ docs: ## the generated pages of docs/
 	go test . -run '^TestErrorsPage$$' -update
 	go test ./webexorg -run '^TestOperationsPage$$' -update
 	go test ./upstream -run '^TestFormPage$$' -update
+	go test ./upstream -run 'Page$$' -update
 
 screenshots: ## the console's pages as pictures in docs/screenshots (needs chromium)
 	SCREENSHOTS=$(CURDIR)/docs/screenshots go test ./e2e -count=1 -run '^TestScreenshots$$' -v
