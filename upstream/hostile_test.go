@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -419,6 +420,32 @@ func TestKeysChange(t *testing.T) {
 	w.now = w.now.Add(keysStale)
 	if _, _, err := w.signIn(); lockstep.CodeOf(err) != lockstep.CodeIdPRefused {
 		t.Errorf("the keys could not be fetched for a day: got %v", err)
+	}
+}
+
+// TestKeysAreFetchedOnce: logins that begin at once share one fetch.
+func TestKeysAreFetchedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	up, err := w.opener.Open(t.Context(), w.provider)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if _, err := up.Finish(t.Context(), w.attempt, sso.Callback{Values: w.callback}, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if w.fetched != 1 {
+		t.Errorf("fetched %d times", w.fetched)
+	}
+	w.header["kid"] = "k9"
+	if _, told, _ := w.signIn(); told.last().Facts["known kids"] != "k1" || told.last().Facts["kid"] != "k9" {
+		t.Errorf("told %+v", told.last())
 	}
 }
 

@@ -77,7 +77,22 @@ func (k *keySet) candidates(ctx context.Context, h *hop, kid, algorithm string, 
 	if k.fetched.IsZero() && k.address != "" {
 		return nil, false, found(lockstep.CodeIdPUnreachable, "", "the keys could not be fetched a moment ago, and are not tried again yet")
 	}
-	return choose(k.keys, kid, algorithm), fetched, nil
+	if keys = choose(k.keys, kid, algorithm); len(keys) == 0 {
+		k.note(h)
+	}
+	return keys, fetched, nil
+}
+
+// note tells which keys there are when none fits.
+func (k *keySet) note(h *hop) {
+	var ids []string
+	for _, key := range k.keys {
+		ids = append(ids, or(key.KeyID, "(without an id)"))
+	}
+	h.fact("known kids", or(strings.Join(ids, ", "), "none"))
+	if k.passed > 0 {
+		h.fact("keys left out", fmt.Sprintf("%d: symmetric, for encryption, too short, or of a type that is not known", k.passed))
+	}
 }
 
 // fetch gets the set. The stage in which it is needed notes how that went.
