@@ -106,6 +106,10 @@ type keptFlow struct {
 
 // Begin returns the authorization request (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1, RFC 7636 §4.3).
 func (f *flow) Begin(_ context.Context, a sso.Attempt, rec sso.Recorder) (sso.Redirect, error) {
+	pkce := f.set.text(fieldPKCE) != "off"
+	if a.State == "" || pkce && len(a.Verifier) < 43 { // RFC 7636 §4.1
+		return sso.Redirect{}, &lockstep.Error{Code: lockstep.CodeInternal, Detail: "a login began without state or code verifier"}
+	}
 	h := startHop(rec, f.client.now, "authorize")
 	u, err := url.Parse(f.set.text(fieldAuthorize))
 	if err != nil {
@@ -123,7 +127,7 @@ func (f *flow) Begin(_ context.Context, a sso.Attempt, rec sso.Recorder) (sso.Re
 	put("scope", strings.Join(strings.Fields(f.set.text(fieldScopes)), " "))
 	put("state", a.State)
 	put("prompt", or(a.Prompt, f.set.text("prompt")))
-	if f.set.text(fieldPKCE) != "off" {
+	if pkce {
 		put("code_challenge", challenge(a.Verifier))
 		put("code_challenge_method", "S256")
 	}

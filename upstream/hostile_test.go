@@ -476,6 +476,11 @@ func TestBegin(t *testing.T) {
 	if u.Query().Encode() != want.Encode() {
 		t.Errorf("got  %s\nwant %s", u.Query().Encode(), want.Encode())
 	}
+	for _, bare := range []sso.Attempt{{State: "s"}, {Verifier: w.attempt.Verifier}, {State: "s", Verifier: "short"}} {
+		if to, err := up.Begin(t.Context(), bare, nil); lockstep.CodeOf(err) != lockstep.CodeInternal || to.URL != "" {
+			t.Errorf("%+v: got %+v, %v", bare, to, err)
+		}
+	}
 	// RFC 7636 appendix B.
 	if got := challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"); got != "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM" {
 		t.Errorf("got %s", got)
