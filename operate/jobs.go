@@ -125,7 +125,7 @@ func (o *Operator) ChangeJob(ctx context.Context, p Principal, name string, c Jo
 }
 
 // Run makes a job due at once, also when it waits after a failure. whole has its outside system read from the beginning, also
-// where it could say what has changed, or nothing seems to have.
+// where it could say what has changed, or nothing seems to have. It turns a draft on.
 func (o *Operator) Run(ctx context.Context, p Principal, name string, whole bool) (provision.Job, error) {
 	if err := p.may(ScopeWrite); err != nil {
 		return provision.Job{}, err
@@ -135,7 +135,7 @@ func (o *Operator) Run(ctx context.Context, p Principal, name string, whole bool
 		if err != nil {
 			return provision.Job{}, err
 		}
-		if j.State == provision.Paused {
+		if j.State == provision.Paused && !j.Draft() {
 			return provision.Job{}, errPaused()
 		}
 		if _, err := o.Reads.Request(ctx, mirror.ID{Tenant: j.Tenant, Connection: j.ID}, mirror.Request{Whole: true, Now: true}); err != nil {
@@ -143,7 +143,7 @@ func (o *Operator) Run(ctx context.Context, p Principal, name string, whole bool
 		}
 	}
 	return o.change(ctx, p, name, func(j *provision.Job) error {
-		if j.State == provision.Paused {
+		if j.State == provision.Paused && !j.Draft() {
 			return errPaused()
 		}
 		j.State, j.NextRun, j.NotBefore = provision.Active, o.now(), time.Time{}
