@@ -114,6 +114,9 @@ func (c *change) setPassword(p directory.SetPassword) error {
 	if n == 0 {
 		return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no user " + string(p.ID) + "."}
 	}
+	if err := c.signedOut(string(p.ID), "password changed"); err != nil {
+		return err
+	}
 	_, err = c.exec(`INSERT INTO user_password (tenant, user_id, hash, at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (tenant, user_id) DO UPDATE SET hash = excluded.hash, at = excluded.at`, string(c.tenant), string(p.ID), p.Hash, millis(c.at))
 	c.record("set the password of", "user", string(p.ID), "", "")

@@ -343,6 +343,11 @@ func (c *change) rewriteUser(old directory.User, f func(directory.User) (userWri
 	if err := c.refind(&old, u); err != nil {
 		return false, err
 	}
+	if why := leaves(&old, u); why != "" {
+		if err := c.signedOut(string(u.ID), why); err != nil {
+			return false, err
+		}
+	}
 	d := alive(u.Deleted) - alive(old.Deleted)
 	c.work.users, c.work.moved = c.work.users+d, c.work.moved || d != 0
 	if w.shown {
@@ -372,12 +377,23 @@ func (c *change) refind(old, next *directory.User) error {
 	return c.replaceValues(next.ID, valuesOf(old.Attributes), valuesOf(next.Attributes))
 }
 
+// leaves says how a change ends whatever the user is signed in to; "" is not at all.
+func leaves(old, next *directory.User) string {
+	switch {
+	case old.Deleted.IsZero() && !next.Deleted.IsZero():
+		return "deleted"
+	case old.Active && !next.Active:
+		return "disabled"
+	}
+	return ""
+}
+
 // userUpdate returns the statement that makes old into next.
 func (c *change) userUpdate(old *directory.User, w *userWrite, doc string) (text string, args []any) {
 	next := &w.user
 	a, was := next.Attributes, old.Attributes
 	raise := int64(0)
-	if old.Active && !next.Active || old.Deleted.IsZero() && !next.Deleted.IsZero() {
+	if leaves(old, next) != "" {
 		raise = 1
 	}
 	args = []any{string(c.tenant), string(old.ID), old.Version, raise, millis(c.at), doc, displayOf(a)}
@@ -473,6 +489,12 @@ func (c *change) purgeUser(d directory.DeleteUser) error {
 		return err
 	}
 	if _, err := c.exec("DELETE FROM user_password WHERE tenant = $1 AND user_id = $2", string(c.tenant), string(d.ID)); err != nil {
+		return err
+	}
+	if err := c.signedOut(string(d.ID), "removed"); err != nil {
+		return err
+	}
+	if _, err := c.exec("DELETE FROM sso_link WHERE tenant = $1 AND user_id = $2", string(c.tenant), string(d.ID)); err != nil {
 		return err
 	}
 	gone := alive(u.Deleted)

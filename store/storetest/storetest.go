@@ -64,6 +64,16 @@ func Run(t *testing.T, open Open) {
 		{"purge", testPurge},
 		{"claims", testClaims},
 		{"mirror", testMirror},
+		{"identity providers", testProviders},
+		{"clients", testClients},
+		{"logins", testLogins},
+		{"leavers", testLeavers},
+		{"nobody signed in", testNobodySignedIn},
+		{"ends of sessions", testEnds},
+		{"one winner", testOneWinner},
+		{"grants", testGrants},
+		{"links of sign-in", testSignInLinks},
+		{"signing keys", testSigningKeys},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()

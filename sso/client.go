@@ -1,0 +1,253 @@
+package sso
+
+import (
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"lockstep"
+	"lockstep/token"
+)
+
+// ClientID names a client, as the application itself sends it.
+type ClientID string
+
+// ClientAuth is how a client shows at the token endpoint who it is (OpenID Connect Core §9).
+type ClientAuth string
+
+// The ways in which a client authenticates.
+const (
+	AuthNone       ClientAuth = "none" // a public client: PKCE is all that binds it
+	AuthBasic      ClientAuth = "client_secret_basic"
+	AuthPost       ClientAuth = "client_secret_post"
+	AuthPrivateKey ClientAuth = "private_key_jwt" // RFC 7523
+)
+
+// GrantType is what a client may ask tokens for (RFC 6749). Implicit and password are none of them.
+type GrantType string
+
+// The grant types.
+const (
+	GrantCode        GrantType = "authorization_code"
+	GrantRefresh     GrantType = "refresh_token"
+	GrantCredentials GrantType = "client_credentials"
+)
+
+// TokenFormat is what the access tokens of a client look like.
+type TokenFormat string
+
+// The formats. What is opaque ends at once with the person; a JWT lives until it expires, five minutes at most.
+const (
+	Opaque    TokenFormat = "opaque"
+	SignedJWT TokenFormat = "jwt" // RFC 9068
+)
+
+// Hash is the SHA-256 of a secret that is random enough to need nothing slower.
+type Hash = token.Hash
+
+// Client is an application that signs people in through us.
+type Client struct {
+	Tenant lockstep.TenantID
+	ID     ClientID
+	Name   string
+
+	Redirects   []string // compared byte for byte; of a public client loopback addresses with any port (RFC 8252 §7.3)
+	AfterLogout []string // where people are sent after they signed out, byte for byte
+	LogoutURI   string   // takes logout tokens (OpenID Connect Back-Channel Logout 1.0); "" is none
+
+	Auth      ClientAuth
+	Grants    []GrantType
+	Scopes    []string    // what it may ask for with client credentials
+	Keys      string      // JWK Set, for AuthPrivateKey
+	Assertion token.Alg   // the one algorithm of its assertions
+	Token     TokenFormat // "" is Opaque
+	IDToken   token.Alg   // "" is RS256, which every client understands
+	Audience  []string    // of its access tokens, beside itself
+
+	Provider ProviderID   // pinned: its people go there without a choice
+	Allowed  []ProviderID // empty is every provider
+	Disabled bool
+
+	Secret  Hash // zero is none
+	Former  token.Former
+	Created time.Time
+	Updated time.Time
+	Version int64 // 0 is new
+}
+
+// May reports whether the client may use the grant type.
+func (c *Client) May(g GrantType) bool { return slices.Contains(c.Grants, g) }
+
+// Public reports whether the client cannot keep a secret.
+func (c *Client) Public() bool { return c.Auth == AuthNone }
+
+// allows reports whether people may sign in to the client through the provider.
+func (c *Client) allows(p ProviderID) bool {
+	if c.Provider != "" {
+		return c.Provider == p
+	}
+	return len(c.Allowed) == 0 || slices.Contains(c.Allowed, p)
+}
+
+// knows reports whether the redirect URI is one of the client's (RFC 9700 §4.1.3). It was decoded once, as a form value.
+func (c *Client) knows(redirect string) bool {
+	if redirect == "" {
+		return false
+	}
+	if slices.Contains(c.Redirects, redirect) {
+		return true
+	}
+	if !c.Public() {
+		return false
+	}
+	return slices.ContainsFunc(c.Redirects, func(own string) bool { return sameLoopback(own, redirect) })
+}
+
+// sameLoopback reports whether two URIs are of http on a loopback address and differ at most in the port (RFC 8252 §7.3).
+func sameLoopback(own, asked string) bool {
+	rest, host, ok := withoutPort(own)
+	if !ok {
+		return false
+	}
+	rest2, host2, ok := withoutPort(asked)
+	return ok && host == host2 && rest == rest2
+}
+
+// withoutPort cuts http://127.0.0.1:port/rest, without giving the rest another spelling.
+func withoutPort(uri string) (rest, host string, ok bool) {
+	after, ok := strings.CutPrefix(uri, "http://")
+	if !ok {
+		return "", "", false
+	}
+	at := strings.IndexAny(after, "/?#")
+	if at < 0 {
+		at = len(after)
+	}
+	authority, rest := after[:at], after[at:]
+	host = authority
+	if strings.HasPrefix(authority, "[") {
+		end := strings.IndexByte(authority, ']')
+		if end < 0 {
+			return "", "", false
+		}
+		host, authority = authority[1:end], authority[end+1:]
+	} else if colon := strings.IndexByte(authority, ':'); colon >= 0 {
+		host, authority = authority[:colon], authority[colon:]
+	} else {
+		authority = ""
+	}
+	if port := strings.TrimPrefix(authority, ":"); strings.Trim(port, "0123456789") != "" || len(port) > 5 {
+		return "", "", false
+	}
+	ip, err := netip.ParseAddr(host)
+	return rest, host, err == nil && ip.IsLoopback()
+}
+
+// The limits of a client's settings.
+const (
+	maxURIs = 50
+	maxURI  = 2000
+)
+
+// Check says what is wrong with the settings of a client, in a sentence.
+func (c *Client) Check() error {
+	if c.ID == "" || len(c.ID) > 200 || strings.ContainsFunc(string(c.ID), notVSCHAR) {
+		return invalid("A client ID has 1 to 200 printable ASCII characters.")
+	}
+	if c.Name == "" || len(c.Name) > 200 {
+		return invalid("A client has a name of at most 200 bytes.")
+	}
+	if len(c.Redirects) > maxURIs || len(c.AfterLogout) > maxURIs || len(c.Audience) > maxURIs || len(c.Scopes) > maxURIs {
+		return invalid("A client has at most 50 of each kind of address.")
+	}
+	switch c.Auth {
+	case AuthNone, AuthBasic, AuthPost, AuthPrivateKey:
+	default:
+		return invalid("A client authenticates by none, client_secret_basic, client_secret_post or private_key_jwt.")
+	}
+	for _, g := range c.Grants {
+		if g != GrantCode && g != GrantRefresh && g != GrantCredentials {
+			return invalid("The grant types are authorization_code, refresh_token and client_credentials.")
+		}
+	}
+	if c.Public() && c.May(GrantCredentials) {
+		return invalid("A client that does not authenticate cannot use client_credentials.")
+	}
+	if c.May(GrantCode) && len(c.Redirects) == 0 {
+		return invalid("A client that signs people in needs a redirect URI.")
+	}
+	if err := c.checkURIs(); err != nil {
+		return err
+	}
+	return c.checkCrypto()
+}
+
+func (c *Client) checkURIs() error {
+	for _, list := range [][]string{c.Redirects, c.AfterLogout} {
+		for _, u := range list {
+			if err := checkURI(u); err != nil {
+				return err
+			}
+		}
+	}
+	if c.LogoutURI != "" {
+		return checkURI(c.LogoutURI)
+	}
+	return nil
+}
+
+func (c *Client) checkCrypto() error {
+	if c.Token != "" && c.Token != Opaque && c.Token != SignedJWT {
+		return invalid("Access tokens are opaque or jwt.")
+	}
+	if c.IDToken != "" && !c.IDToken.Known() {
+		return invalid("ID tokens are signed with RS256 or ES256.")
+	}
+	if c.Auth != AuthPrivateKey {
+		return nil
+	}
+	if !c.Assertion.Known() {
+		return invalid("Assertions of private_key_jwt are signed with RS256 or ES256: name one.")
+	}
+	if _, err := token.ParseKeySet([]byte(c.Keys)); err != nil {
+		return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The keys of the client cannot be used: " + err.Error() + "."}
+	}
+	return nil
+}
+
+// checkURI refuses what must not be an address that browsers are sent to: one with a fragment, a wildcard or user information, of
+// http beyond this machine, or of a scheme that runs something. A private scheme has a dot, as RFC 8252 §7.1 wants.
+func checkURI(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || len(text) > maxURI || !u.IsAbs() || u.Fragment != "" || strings.Contains(text, "#") || u.User != nil ||
+		strings.ContainsAny(text, "* \\\"<>") || strings.ContainsFunc(text, notVSCHAR) {
+		return invalid("“" + clip(text) + "” is not an absolute address without a fragment, a wildcard or a password.")
+	}
+	switch {
+	case u.Scheme == "https" && u.Host != "":
+		return nil
+	case u.Scheme == "http":
+		if ip, err := netip.ParseAddr(u.Hostname()); u.Hostname() == "localhost" || err == nil && ip.IsLoopback() {
+			return nil
+		}
+		return invalid("“" + clip(text) + "” is not https. Without TLS only addresses of this machine are allowed.")
+	case strings.Contains(u.Scheme, "."):
+		return nil
+	}
+	return invalid("“" + clip(text) + "” has a scheme that is not allowed: https, or a private one such as com.example.app.")
+}
+
+// notVSCHAR reports whether a character is outside of VSCHAR (RFC 6749 appendix A).
+func notVSCHAR(r rune) bool { return r < 0x20 || r > 0x7e }
+
+func invalid(detail string) error { return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: detail} }
+
+// clip keeps what somebody sent from filling a message.
+func clip(s string) string {
+	if len(s) > 80 {
+		return strings.ToValidUTF8(s[:80], "") + "…"
+	}
+	return s
+}

@@ -1,0 +1,147 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/sso"
+)
+
+const sessionColumns = `s.id, s.hash, s.user_id, s.auth_epoch, s.provider, s.issuer, s.subject, s.upstream_sid, s.auth_time, s.acr, s.amr, s.logout,
+	s.began, s.seen, s.expires`
+
+// standing joins sessions with those of their users who may be signed in: the very transaction that disables a user ends them here.
+const standing = ` FROM sso_session s JOIN users u ON u.tenant = s.tenant AND u.id = s.user_id AND u.auth_epoch = s.auth_epoch
+	AND u.active = TRUE AND u.deleted = 0 WHERE s.tenant = $1 AND s.ended = 0 AND s.expires > $2 AND `
+
+func (s SSO) scanSession(t lockstep.TenantID) func(scanner) (sso.Session, error) {
+	return func(row scanner) (x sso.Session, err error) {
+		var hash, amr, logout string
+		var auth, began, seen, expires int64
+		err = row.Scan(&x.ID, &hash, &x.Person.User, &x.Person.Epoch, &x.Provider, &x.Issuer, &x.Subject, &x.UpstreamSID, &auth, &x.ACR, &amr, &logout,
+			&began, &seen, &expires)
+		if err != nil {
+			return x, err
+		}
+		x.AuthTime, x.Began, x.Seen, x.Expires, x.AMR = instant(auth), instant(began), instant(seen), instant(expires), words(amr)
+		if logout != "" {
+			text, err := s.seal.open(ssoPlace(t, "sso_session", "logout", string(x.ID)), logout)
+			if err != nil {
+				return x, err
+			}
+			x.Logout = []byte(text)
+		}
+		x.Hash, err = hashed256(hash)
+		return x, err
+	}
+}
+
+// Session implements sso.Sessions.
+func (s SSO) Session(ctx context.Context, t lockstep.TenantID, h sso.Hash) (sso.Session, error) {
+	rows, err := s.query(ctx, "SELECT "+sessionColumns+standing+"s.hash = $3", string(t), millis(s.now()), hexOf(h))
+	x, err := one(rows, err, s.scanSession(t))
+	return x, absent(err, "session", "of that kind")
+}
+
+// Sessions implements sso.Sessions.
+func (s SSO) Sessions(ctx context.Context, t lockstep.TenantID, who sso.Who, limit int) ([]sso.Session, error) {
+	where, args := "TRUE", []any{string(t), millis(s.now())}
+	add := func(column, value string) {
+		if value != "" {
+			args = append(args, value)
+			where += fmt.Sprintf(" AND s.%s = $%d", column, len(args))
+		}
+	}
+	add("user_id", string(who.User))
+	add("id", string(who.Session))
+	add("provider", string(who.Provider))
+	add("upstream_sid", who.Upstream)
+	args = append(args, int64(limit))
+	rows, err := s.query(ctx, fmt.Sprintf("SELECT %s%s%s ORDER BY s.id DESC LIMIT $%d", sessionColumns, standing, where, len(args)), args...)
+	all, err := collect(rows, err, s.scanSession(t))
+	if err != nil {
+		return nil, fmt.Errorf("read sessions: %w", err)
+	}
+	return all, nil
+}
+
+// holds fails with lockstep.ErrConflict unless the person stands as they are held.
+func (t *tx) holds(tenant lockstep.TenantID, p sso.Person) error {
+	rows, err := t.query("SELECT auth_epoch FROM users WHERE tenant = $1 AND id = $2 AND auth_epoch = $3 AND active = TRUE AND deleted = 0"+t.db.dialect.hold(),
+		string(tenant), string(p.User), p.Epoch)
+	found, err := collect(rows, err, scanInt)
+	if err == nil && len(found) == 0 {
+		err = taken("The person was disabled meanwhile.")
+	}
+	return err
+}
+
+func (t *tx) putSession(tenant lockstep.TenantID, x sso.Session, logout string) error {
+	if err := t.holds(tenant, x.Person); err != nil {
+		return err
+	}
+	_, err := t.exec(`INSERT INTO sso_session (tenant, id, hash, user_id, auth_epoch, provider, issuer, subject, upstream_sid, auth_time, acr, amr, logout,
+		began, seen, expires, ended) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15, 0)`,
+		string(tenant), string(x.ID), hexOf(x.Hash), string(x.Person.User), x.Person.Epoch, string(x.Provider), x.Issuer, x.Subject, x.UpstreamSID,
+		millis(x.AuthTime), x.ACR, strings.Join(x.AMR, " "), logout, millis(t.at), millis(x.Expires))
+	return err
+}
+
+func scanSignInLink(row scanner) (l sso.Link, err error) {
+	var created, used int64
+	err = row.Scan(&l.Provider, &l.Issuer, &l.Subject, &l.User, &l.Made, &l.Verified, &created, &used)
+	l.Created, l.Used = instant(created), instant(used)
+	return l, err
+}
+
+const linkOfSignIn = "SELECT provider, issuer, subject, user_id, made, verified, created, used FROM sso_link WHERE tenant = $1 AND "
+
+// Link implements sso.Sessions.
+func (s SSO) Link(ctx context.Context, t lockstep.TenantID, p sso.ProviderID, issuer, subject string) (sso.Link, error) {
+	rows, err := s.query(ctx, linkOfSignIn+"provider = $2 AND issuer = $3 AND subject = $4", string(t), string(p), issuer, subject)
+	l, err := one(rows, err, scanSignInLink)
+	return l, absent(err, "link", "of that kind")
+}
+
+// LinksOf implements sso.Sessions.
+func (s SSO) LinksOf(ctx context.Context, t lockstep.TenantID, u lockstep.UserID) ([]sso.Link, error) {
+	rows, err := s.query(ctx, linkOfSignIn+"user_id = $2 ORDER BY provider, issuer, subject", string(t), string(u))
+	return collect(rows, err, scanSignInLink)
+}
+
+// putLink adds a link, or notes that it was used. One that is somebody else's is never taken over.
+func (t *tx) putLink(tenant lockstep.TenantID, l sso.Link) error {
+	n, err := t.exec(`INSERT INTO sso_link (tenant, provider, issuer, subject, user_id, made, verified, created, used) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+		ON CONFLICT (tenant, provider, issuer, subject) DO UPDATE SET used = excluded.used WHERE sso_link.user_id = excluded.user_id`,
+		string(tenant), string(l.Provider), l.Issuer, l.Subject, string(l.User), l.Made, l.Verified, millis(t.at))
+	if err == nil && n == 0 {
+		err = taken("The identity belongs to somebody else.")
+	}
+	return err
+}
+
+// PasswordHash implements sso.Sessions.
+func (s SSO) PasswordHash(ctx context.Context, t lockstep.TenantID, u lockstep.UserID) (string, error) {
+	rows, err := s.query(ctx, "SELECT hash FROM user_password WHERE tenant = $1 AND user_id = $2", string(t), string(u))
+	hash, err := one(rows, err, scanText)
+	return hash, absent(err, "password of user", string(u))
+}
+
+// End implements sso.Sessions.
+func (s SSO) End(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, who sso.Who, why string) (int, error) {
+	n := 0
+	err := s.write(ctx, &work{tenant: tenant, rows: gatherRows + 1, run: func(t *tx) (err error) {
+		if n, err = t.endSSO(tenant, who, why); err != nil || n == 0 {
+			return err
+		}
+		t.note(audit.Event{Actor: by, Verb: "ended", Object: "session", ID: string(who.Session) + string(who.Grant), Name: string(who.User), Detail: why})
+		return nil
+	}})
+	if err != nil {
+		return 0, fmt.Errorf("end sessions: %w", err)
+	}
+	return n, nil
+}

@@ -1,0 +1,576 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/directory"
+	"lockstep/sso"
+	"lockstep/store"
+	"lockstep/token"
+)
+
+// signing is a company with what is needed to sign people in.
+type signing struct {
+	company
+	sso store.SSO
+	now atomic.Int64
+}
+
+func signIns(t *testing.T, open Open) *signing {
+	t.Helper()
+	s := &signing{}
+	s.now.Store(noon.UnixMilli())
+	s.company = found(t, open, store.Config{Key: store.NewKey(), Now: func() time.Time { return time.UnixMilli(s.now.Load()).UTC() }})
+	s.sso = s.db.SSO()
+	return s
+}
+
+func (s *signing) at() time.Time         { return time.UnixMilli(s.now.Load()).UTC() }
+func (s *signing) later(d time.Duration) { s.now.Add(d.Milliseconds()) }
+func secretHash(text string) sso.Hash    { return token.HashOf(text) }
+func (s *signing) person(id lockstep.UserID) sso.Person {
+	s.Helper()
+	return sso.Person{User: id, Epoch: s.get(id).AuthEpoch}
+}
+
+func (s *signing) client(id string, logout string) sso.Client {
+	s.Helper()
+	c, err := s.sso.PutClient(s.Context(), admin, "created", sso.Client{
+		Tenant: s.tenant, ID: sso.ClientID(id), Name: id, Redirects: []string{"https://app.example/cb"}, LogoutURI: logout,
+		Auth: sso.AuthBasic, Grants: []sso.GrantType{sso.GrantCode, sso.GrantRefresh}, Secret: secretHash("secret of " + id),
+	})
+	s.ok(err)
+	return c
+}
+
+// login begins a login of a browser.
+func (s *signing) login(browser string) sso.Login {
+	s.Helper()
+	l, err := s.sso.SaveLogin(s.Context(), sso.Login{
+		Tenant: s.tenant, ID: lockstep.NewID[sso.LoginID](), Browser: secretHash(browser), Expires: s.at().Add(15 * time.Minute), Step: sso.StepStart,
+		Request: sso.Request{Client: "app", State: "xyz"},
+	}, sso.Finish{})
+	s.ok(err)
+	return l
+}
+
+// signIn signs a person in to a client and redeems nothing.
+func (s *signing) signIn(p sso.Person, client sso.ClientID, cookie, code string) (sso.Session, sso.Grant) {
+	s.Helper()
+	x, g := s.made(p, client, cookie, code)
+	_, err := s.sso.SaveLogin(s.Context(), s.login("b"), sso.Finish{Session: &x, Grant: &g})
+	s.ok(err)
+	return x, g
+}
+
+func (s *signing) made(p sso.Person, client sso.ClientID, cookie, code string) (sso.Session, sso.Grant) {
+	x := sso.Session{
+		ID: lockstep.NewID[sso.SessionID](), Hash: secretHash(cookie), Person: p, Provider: "p", Issuer: "i", Subject: "s", UpstreamSID: "u1", AuthTime: s.at(),
+		ACR: "2", AMR: []string{"pwd", "otp"}, Logout: []byte("an ID token"), Expires: s.at().Add(12 * time.Hour),
+	}
+	g := sso.Grant{
+		ID: lockstep.NewID[sso.GrantID](), Client: client, Person: p, Session: x.ID, Scopes: []string{"openid", "email"}, AuthTime: s.at(), ACR: "2",
+		AMR: []string{"pwd"}, Nonce: "n", Redirect: "https://app.example/cb", Challenge: "c", Code: secretHash(code), CodeEnds: s.at().Add(time.Minute),
+		Expires: s.at().Add(24 * time.Hour),
+	}
+	return x, g
+}
+
+func (s *signing) refresh(g sso.Grant, text string) *sso.Refresh {
+	return &sso.Refresh{Hash: secretHash(text), Grant: g.ID, Ends: s.at().Add(time.Hour)}
+}
+
+func testProviders(t *testing.T, open Open) {
+	s := signIns(t, open)
+	ctx := t.Context()
+	p := sso.Provider{
+		ID: "p1", Tenant: s.tenant, Alias: "webex-cc", Kind: sso.KindWebexCC, Name: "Webex CC", State: sso.Draft, Order: 2,
+		Settings: map[string]string{"client_id": "C1"}, Secrets: map[string]string{"client_secret": "sesame"}, Roots: [][]byte{{1, 2}}, Domains: []string{"acme.example"},
+	}
+	kept, err := s.sso.PutProvider(ctx, admin, p)
+	s.ok(err)
+	got, err := s.sso.ProviderByAlias(ctx, s.tenant, "webex-cc")
+	s.ok(err)
+	if kept.Version != 1 || got.Version != 1 || got.ID != "p1" || got.Secrets["client_secret"] != "sesame" || got.Settings["client_id"] != "C1" ||
+		len(got.Roots) != 1 || got.Order != 2 || got.Domains[0] != "acme.example" || !got.Updated.Equal(noon) {
+		t.Errorf("kept %+v", got)
+	}
+	again := p
+	again.ID = "p2"
+	_, err = s.sso.PutProvider(ctx, admin, again)
+	s.fails(err, lockstep.CodeConflict)
+	got.State = sso.Enabled
+	got, err = s.sso.PutProvider(ctx, admin, got)
+	s.ok(err)
+	kept.State = sso.Disabled
+	_, err = s.sso.PutProvider(ctx, admin, kept)
+	s.fails(err, lockstep.CodeVersion)
+	again.Alias, again.Order = "first", 1
+	_, err = s.sso.PutProvider(ctx, admin, again)
+	s.ok(err)
+	all, err := s.sso.Providers(ctx, s.tenant)
+	if err != nil || len(all) != 2 || all[0].Alias != "first" || all[1].State != sso.Enabled {
+		t.Errorf("%+v, %v", all, err)
+	}
+	other := s.add("other")
+	_, err = s.sso.Provider(ctx, other, "p1")
+	s.fails(err, lockstep.CodeNotFound)
+	s.fails(s.sso.DeleteProvider(ctx, admin, other, "p1"), lockstep.CodeNotFound)
+
+	// What is sealed opens at its place only, and stands nowhere else.
+	_, err = s.db.WriterDB().ExecContext(ctx, "UPDATE sso_provider SET secrets = (SELECT p.secrets FROM sso_provider p WHERE p.id = 'p1') WHERE id = 'p2'")
+	s.ok(err)
+	_, err = s.sso.Provider(ctx, s.tenant, "p2")
+	s.fails(err, lockstep.CodeSealed)
+	log, err := s.db.Audit(ctx, s.tenant, store.AuditQuery{})
+	s.ok(err)
+	for _, l := range log {
+		if strings.Contains(l.String(), "sesame") {
+			t.Errorf("the audit log tells the secret: %s", l)
+		}
+	}
+
+	// A provider goes with its links and sessions; another one of the same alias inherits nobody.
+	ada := s.user("ada@acme.example")
+	x, g := s.made(s.person(ada), "app", "cookie", "code")
+	x.Provider = "p1"
+	_, err = s.sso.SaveLogin(ctx, s.login("b"), sso.Finish{Session: &x, Grant: &g, Link: &sso.Link{Provider: "p1", Issuer: "i", Subject: "s", User: ada}})
+	s.ok(err)
+	s.ok(s.sso.DeleteProvider(ctx, admin, s.tenant, "p1"))
+	_, err = s.sso.Link(ctx, s.tenant, "p1", "i", "s")
+	s.fails(err, lockstep.CodeNotFound)
+	_, err = s.sso.Session(ctx, s.tenant, x.Hash)
+	s.fails(err, lockstep.CodeNotFound)
+	keyless := found(t, open, store.Config{})
+	_, err = keyless.db.SSO().PutProvider(ctx, admin, sso.Provider{ID: "p", Tenant: keyless.tenant, Alias: "a"})
+	s.fails(err, lockstep.CodeKeyMissing)
+}
+
+func testClients(t *testing.T, open Open) {
+	s := signIns(t, open)
+	ctx := t.Context()
+	c := s.client("app", "https://app.example/logout")
+	got, err := s.sso.Client(ctx, s.tenant, "app")
+	s.ok(err)
+	if got.Version != 1 || got.Name != "app" || got.Secret != c.Secret || got.Former != (token.Former{}) || !got.May(sso.GrantRefresh) || !got.Created.Equal(noon) {
+		t.Errorf("kept %+v", got)
+	}
+	_, err = s.sso.PutClient(ctx, admin, "created", sso.Client{Tenant: s.tenant, ID: "app"})
+	s.fails(err, lockstep.CodeConflict)
+	got.Former = token.Former{Hash: got.Secret, Ends: noon.Add(time.Hour)}
+	got.Secret = secretHash("new")
+	_, err = s.sso.PutClient(ctx, admin, "rotated", got)
+	s.ok(err)
+	_, err = s.sso.PutClient(ctx, admin, "rotated", got)
+	s.fails(err, lockstep.CodeVersion)
+	rotated, err := s.sso.Client(ctx, s.tenant, "app")
+	if err != nil || rotated.Secret != secretHash("new") || rotated.Former.Hash != c.Secret || !rotated.Former.Ends.Equal(noon.Add(time.Hour)) {
+		t.Errorf("rotated %+v, %v", rotated, err)
+	}
+	other := s.add("other")
+	_, err = s.sso.Client(ctx, other, "app")
+	s.fails(err, lockstep.CodeNotFound)
+	_, g := s.signIn(s.person(s.user("ada@acme.example")), "app", "cookie", "code")
+	s.fails(s.sso.DeleteClient(ctx, admin, other, "app"), lockstep.CodeNotFound)
+	s.ok(s.sso.DeleteClient(ctx, admin, s.tenant, "app"))
+	if g, err := s.sso.Grant(ctx, s.tenant, g.ID); err != nil || g.Live {
+		t.Errorf("a grant to a client that was removed: %+v, %v", g, err)
+	}
+	if all, err := s.sso.Clients(ctx, s.tenant); err != nil || len(all) != 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+func testLogins(t *testing.T, open Open) {
+	s := signIns(t, open)
+	ctx := t.Context()
+	l := s.login("browser")
+	l.State, l.Step, l.Attempt = secretHash("state"), sso.StepAway, sso.Attempt{Verifier: "v", State: "state"}
+	next, err := s.sso.SaveLogin(ctx, l, sso.Finish{})
+	s.ok(err)
+	_, err = s.sso.SaveLogin(ctx, l, sso.Finish{Trace: &sso.Trace{ID: l.ID}}) // a second request with the same row
+	s.fails(err, lockstep.CodeVersion)
+	_, err = s.sso.Trace(ctx, s.tenant, l.ID)
+	s.fails(err, lockstep.CodeNotFound)
+	got, err := s.sso.LoginByState(ctx, s.tenant, secretHash("state"))
+	s.ok(err)
+	if got.ID != l.ID || got.Version != 2 || got.Step != sso.StepAway || got.Attempt.Verifier != "v" || got.Browser != secretHash("browser") || got.Request.State != "xyz" {
+		t.Errorf("kept %+v", got)
+	}
+	other := s.add("other")
+	_, err = s.sso.LoginByState(ctx, other, secretHash("state"))
+	s.fails(err, lockstep.CodeNotFound)
+	_, err = s.sso.Login(ctx, other, l.ID)
+	s.fails(err, lockstep.CodeNotFound)
+	_, err = s.sso.LoginByState(ctx, s.tenant, sso.Hash{})
+	s.fails(err, lockstep.CodeNotFound)
+	next.State = sso.Hash{}
+	next, err = s.sso.SaveLogin(ctx, next, sso.Finish{Trace: &sso.Trace{ID: l.ID, Outcome: sso.OutcomeRefused, Stages: []sso.Stage{{Name: "callback"}}}})
+	s.ok(err)
+	_, err = s.sso.LoginByState(ctx, s.tenant, secretHash("state"))
+	s.fails(err, lockstep.CodeNotFound)
+	if tr, err := s.sso.Trace(ctx, s.tenant, l.ID); err != nil || tr.Outcome != sso.OutcomeRefused || len(tr.Stages) != 1 {
+		t.Errorf("trace %+v, %v", tr, err)
+	}
+	if raw := s.column("SELECT doc FROM sso_login"); strings.Contains(raw, "xyz") || strings.Contains(raw, "Verifier") {
+		t.Errorf("a login is readable: %s", raw)
+	}
+	next.Step = sso.StepLeaving
+	_, err = s.sso.SaveLogin(ctx, next, sso.Finish{})
+	s.ok(err)
+	if got, err := s.sso.Leaving(ctx, s.tenant, secretHash("browser")); err != nil || got.ID != l.ID {
+		t.Errorf("leaving %+v, %v", got, err)
+	}
+	_, err = s.sso.Leaving(ctx, s.tenant, secretHash("another"))
+	s.fails(err, lockstep.CodeNotFound)
+	s.later(16 * time.Minute)
+	_, err = s.sso.Login(ctx, s.tenant, l.ID)
+	s.fails(err, lockstep.CodeNotFound)
+	s.ok(s.sso.Tidy(ctx))
+	if n := s.column("SELECT COUNT(*) FROM sso_login"); n != "0" {
+		t.Errorf("%s logins are left", n)
+	}
+
+	h := secretHash("pushed")
+	s.ok(s.sso.PutPushed(ctx, s.tenant, h, "app", s.at().Add(time.Minute), map[string][]string{"scope": {"openid email"}}))
+	for _, c := range []sso.ClientID{"other", "app", "app"} {
+		v, err := s.sso.TakePushed(ctx, s.tenant, h, c)
+		if first := c == "app" && err == nil; first && v.Get("scope") != "openid email" {
+			t.Errorf("pushed %v", v)
+		} else if !first {
+			s.fails(err, lockstep.CodeNotFound)
+		}
+	}
+	if n := s.column("SELECT COUNT(*) FROM sso_pushed"); n != "0" {
+		t.Errorf("%s pushed requests are left", n)
+	}
+}
+
+// column reads one value as text.
+func (s *signing) column(query string) string {
+	s.Helper()
+	var v any
+	s.ok(s.db.WriterDB().QueryRowContext(s.Context(), query).Scan(&v))
+	if b, is := v.([]byte); is {
+		return string(b)
+	}
+	return fmt.Sprint(v)
+}
+
+// testLeavers: whoever is disabled, deleted, purged or gets another password has nothing any more, in the very transaction.
+func testLeavers(t *testing.T, open Open) {
+	s := signIns(t, open)
+	ctx := t.Context()
+	s.client("app", "https://app.example/logout")
+	s.client("quiet", "")
+	for _, c := range []struct {
+		name, why string
+		change    func(lockstep.UserID) directory.Change
+	}{
+		{"ada", "disabled", func(id lockstep.UserID) directory.Change {
+			u := s.get(id)
+			u.Attributes.Set("active", false)
+			return directory.PutUser{User: u}
+		}},
+		{"ben", "deleted", func(id lockstep.UserID) directory.Change { return directory.DeleteUser{ID: id} }},
+		{"cy", "removed", func(id lockstep.UserID) directory.Change { return directory.DeleteUser{ID: id, Purge: true} }},
+		{"dee", "password changed", func(id lockstep.UserID) directory.Change { return directory.SetPassword{ID: id, Hash: "h"} }},
+	} {
+		id := s.user(c.name + "@acme.example")
+		p := s.person(id)
+		x, g := s.signIn(p, "app", "cookie of "+c.name, "code of "+c.name)
+		_, quiet := s.signIn(p, "quiet", "second cookie of "+c.name, "second code of "+c.name)
+		s.ok(s.sso.Redeem(ctx, s.tenant, g.ID, s.refresh(g, "refresh of "+c.name)))
+		unredeemed, _ := s.made(p, "app", "third of "+c.name, "third code of "+c.name)
+		started := s.login("b")
+		s.commit(c.change(id))
+		if _, err := s.sso.Session(ctx, s.tenant, x.Hash); lockstep.CodeOf(err) != lockstep.CodeNotFound {
+			t.Errorf("%s: the session stands: %v", c.name, err)
+		}
+		if all, err := s.sso.Sessions(ctx, s.tenant, sso.Who{User: id}, 10); err != nil || len(all) != 0 {
+			t.Errorf("%s: sessions %+v, %v", c.name, all, err)
+		}
+		if g, err := s.sso.Grant(ctx, s.tenant, g.ID); err != nil || g.Live {
+			t.Errorf("%s: the grant stands: %+v, %v", c.name, g, err)
+		}
+		s.fails(s.sso.Rotate(ctx, s.tenant, secretHash("refresh of "+c.name), sso.Refresh{Hash: secretHash("next"), Grant: g.ID, Ends: s.at().Add(time.Hour)}), lockstep.CodeConflict)
+		s.fails(s.sso.Redeem(ctx, s.tenant, quiet.ID, nil), lockstep.CodeConflict)
+		_, err := s.sso.SaveLogin(ctx, started, sso.Finish{Session: &unredeemed}) // who was on the way comes too late
+		s.fails(err, lockstep.CodeConflict)
+		if c.name == "ada" { // coming back gives nothing back
+			u := s.get(id)
+			u.Attributes.Set("active", true)
+			s.commit(directory.PutUser{User: u})
+			if _, err := s.sso.Session(ctx, s.tenant, x.Hash); lockstep.CodeOf(err) != lockstep.CodeNotFound {
+				t.Errorf("an old session of who came back stands: %v", err)
+			}
+		}
+		all, err := s.sso.Notices(ctx, time.Minute, 10)
+		s.ok(err)
+		if len(all) != 1 || all[0].Client != "app" || all[0].Session != x.ID || all[0].User != id || all[0].Tries != 1 || !all[0].At.Equal(s.at()) {
+			t.Fatalf("%s: notices %+v", c.name, all)
+		}
+		if more, err := s.sso.Notices(ctx, time.Minute, 10); err != nil || len(more) != 0 {
+			t.Errorf("%s: taken twice %+v, %v", c.name, more, err)
+		}
+		s.later(2 * time.Minute)
+		if more, err := s.sso.Notices(ctx, time.Minute, 10); err != nil || len(more) != 1 || more[0].Tries != 2 { // of a node that died
+			t.Errorf("%s: not given again %+v, %v", c.name, more, err)
+		}
+		all[0].Told = s.at()
+		s.ok(s.sso.SettleNotice(ctx, all[0]))
+		endings, err := s.sso.Endings(ctx, s.tenant, 1)
+		if err != nil || len(endings) != 1 || endings[0].Why != c.why || endings[0].Settled.IsZero() || len(endings[0].Notices) != 1 {
+			t.Errorf("%s: %+v, %v", c.name, endings, err)
+		}
+	}
+	log, err := s.db.Audit(ctx, s.tenant, store.AuditQuery{Limit: 100})
+	s.ok(err)
+	reports := 0
+	for _, l := range log {
+		if l.Verb == "told applications of" {
+			reports++
+			if l.Detail != "1 application to be told, 1 told, the slowest after 2m0s" {
+				t.Errorf("report: %s", l.Detail)
+			}
+		}
+	}
+	if reports != 4 {
+		t.Errorf("%d reports", reports)
+	}
+}
+
+// testNobodySignedIn: disabling somebody who is signed in nowhere leaves nothing to do.
+func testNobodySignedIn(t *testing.T, open Open) {
+	s := signIns(t, open)
+	id := s.user("ada@acme.example")
+	s.commit(directory.DeleteUser{ID: id})
+	if all, err := s.sso.Endings(t.Context(), s.tenant, 10); err != nil || len(all) != 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// testEnds: ways to end sessions, and what each of them leaves alone.
+func testEnds(t *testing.T, open Open) {
+	s := signIns(t, open)
+	ctx := t.Context()
+	s.client("app", "https://app.example/logout")
+	ada, ben := s.person(s.user("ada@acme.example")), s.person(s.user("ben@acme.example"))
+	begin := func(p sso.Person, name string) (sso.Session, sso.Grant) {
+		x, g := s.signIn(p, "app", name, "code "+name)
+		s.ok(s.sso.Redeem(ctx, s.tenant, g.ID, s.refresh(g, "r "+name)))
+		return x, g
+	}
+	for name, who := range map[string]func(sso.Session, sso.Grant) sso.Who{
+		"session":  func(x sso.Session, _ sso.Grant) sso.Who { return sso.Who{Session: x.ID} },
+		"grant":    func(_ sso.Session, g sso.Grant) sso.Who { return sso.Who{Grant: g.ID} },
+		"user":     func(x sso.Session, _ sso.Grant) sso.Who { return sso.Who{User: x.Person.User} },
+		"upstream": func(x sso.Session, _ sso.Grant) sso.Who { return sso.Who{Provider: x.Provider, Upstream: "u1"} },
+	} {
+		x, g := begin(ada, name)
+		y, h := begin(ben, name+" of ben")
+		n, err := s.sso.End(ctx, admin, s.tenant, who(x, g), "test")
+		s.ok(err)
+		_, err = s.sso.Session(ctx, s.tenant, x.Hash)
+		if stands := err == nil; stands != (name == "grant") || n == 0 {
+			t.Errorf("%s: the session stands: %v, %d ended", name, err, n)
+		}
+		if g, err := s.sso.Grant(ctx, s.tenant, g.ID); err != nil || g.Live {
+			t.Errorf("%s: the grant stands: %+v, %v", name, g, err)
+		}
+		if h, err := s.sso.Grant(ctx, s.tenant, h.ID); err != nil || h.Live != (name != "upstream") {
+			t.Errorf("%s: the other's grant: %+v, %v", name, h, err)
+		}
+		if n, err := s.sso.End(ctx, admin, s.tenant, who(x, g), "again"); err != nil || name != "upstream" && name != "user" && n != 0 {
+			t.Errorf("%s: ended twice: %d, %v", name, n, err)
+		}
+		_, err = s.sso.End(ctx, admin, s.tenant, sso.Who{Session: y.ID}, "test")
+		s.ok(err)
+		_, err = s.sso.End(ctx, admin, s.tenant, sso.Who{Session: x.ID}, "test")
+		s.ok(err)
+	}
+	if _, err := s.sso.End(ctx, admin, s.tenant, sso.Who{}, "x"); lockstep.CodeOf(err) != lockstep.CodeInvalid {
+		t.Errorf("nobody in particular: %v", err)
+	}
+}
+
+// testOneWinner: of many who use a code, or a refresh token, at once, one succeeds.
+func testOneWinner(t *testing.T, open Open) {
+	s := signIns(t, open)
+	ctx := t.Context()
+	p := s.person(s.user("ada@acme.example"))
+	race := func(f func(i int) error) (won int) {
+		var n atomic.Int64
+		var all sync.WaitGroup
+		for i := range 20 {
+			all.Go(func() {
+				switch err := f(i); {
+				case err == nil:
+					n.Add(1)
+				case !errors.Is(err, lockstep.ErrConflict):
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		return int(n.Load())
+	}
+	for round := range 5 {
+		name := fmt.Sprint(round)
+		_, g := s.signIn(p, "app", name, "code "+name)
+		if n := race(func(i int) error {
+			return s.sso.Redeem(ctx, s.tenant, g.ID, s.refresh(g, fmt.Sprint("r", name, " ", i)))
+		}); n != 1 {
+			t.Errorf("%d redeemed one code", n)
+		}
+		if n := s.column("SELECT COUNT(*) FROM sso_refresh WHERE grant_id = '" + string(g.ID) + "'"); n != "1" {
+			t.Errorf("%s refresh tokens of one code", n)
+		}
+		first := s.column("SELECT hash FROM sso_refresh WHERE grant_id = '" + string(g.ID) + "'")
+		var used sso.Hash
+		for i := range 20 {
+			if h := secretHash(fmt.Sprint("r", name, " ", i)); fmt.Sprintf("%x", h) == first {
+				used = h
+			}
+		}
+		if n := race(func(i int) error {
+			return s.sso.Rotate(ctx, s.tenant, used, sso.Refresh{Hash: secretHash(fmt.Sprint("n", name, " ", i)), Former: used, Grant: g.ID, Ends: s.at().Add(time.Hour)})
+		}); n != 1 {
+			t.Errorf("%d used one refresh token", n)
+		}
+		_, r, err := s.sso.GrantByRefresh(ctx, s.tenant, used)
+		if err != nil || r.Used.IsZero() {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
+}
+
+// testGrants: what a grant remembers, when it ends, and that nobody uses another's.
+func testGrants(t *testing.T, open Open) {
+	s := signIns(t, open)
+	ctx := t.Context()
+	p := s.person(s.user("ada@acme.example"))
+	x, g := s.signIn(p, "app", "cookie", "code")
+	got, err := s.sso.Session(ctx, s.tenant, x.Hash)
+	s.ok(err)
+	if got.ID != x.ID || got.Person != p || string(got.Logout) != "an ID token" || got.ACR != "2" || strings.Join(got.AMR, " ") != "pwd otp" || !got.AuthTime.Equal(noon) || got.UpstreamSID != "u1" {
+		t.Errorf("session %+v", got)
+	}
+	if raw := s.column("SELECT logout FROM sso_session"); strings.Contains(raw, "ID token") {
+		t.Errorf("readable: %s", raw)
+	}
+	byCode, err := s.sso.GrantByCode(ctx, s.tenant, secretHash("code"))
+	s.ok(err)
+	if !byCode.Live || byCode.ID != g.ID || byCode.Nonce != "n" || byCode.Redirect != g.Redirect || byCode.Challenge != "c" || strings.Join(byCode.Scopes, " ") != "openid email" || byCode.Session != x.ID {
+		t.Errorf("grant %+v", byCode)
+	}
+	other := s.add("other")
+	_, err = s.sso.GrantByCode(ctx, other, secretHash("code"))
+	s.fails(err, lockstep.CodeNotFound)
+	_, err = s.sso.Session(ctx, other, x.Hash)
+	s.fails(err, lockstep.CodeNotFound)
+	s.fails(s.sso.Redeem(ctx, other, g.ID, nil), lockstep.CodeConflict)
+	s.later(time.Minute)
+	s.fails(s.sso.Redeem(ctx, s.tenant, g.ID, nil), lockstep.CodeConflict) // a code lives a minute
+
+	_, h := s.signIn(p, "app", "cookie 2", "code 2")
+	s.ok(s.sso.Redeem(ctx, s.tenant, h.ID, s.refresh(h, "r")))
+	s.fails(s.sso.Rotate(ctx, s.tenant, secretHash("r"), sso.Refresh{Hash: secretHash("n"), Grant: g.ID, Ends: s.at().Add(time.Hour)}), lockstep.CodeConflict)
+	s.later(61 * time.Minute)
+	s.fails(s.sso.Rotate(ctx, s.tenant, secretHash("r"), sso.Refresh{Hash: secretHash("n"), Grant: h.ID, Ends: s.at().Add(time.Hour)}), lockstep.CodeConflict)
+	s.later(12 * time.Hour)
+	_, err = s.sso.Session(ctx, s.tenant, x.Hash)
+	s.fails(err, lockstep.CodeNotFound)
+
+	// A session that has ended gives nothing any more, and neither does one of somebody else.
+	y, k := s.made(p, "app", "cookie 3", "code 3")
+	_, err = s.sso.SaveLogin(ctx, s.login("b"), sso.Finish{Session: &y})
+	s.ok(err)
+	_, err = s.sso.End(ctx, audit.Actor{}, s.tenant, sso.Who{Session: y.ID}, "signed out")
+	s.ok(err)
+	_, err = s.sso.SaveLogin(ctx, s.login("b"), sso.Finish{Grant: &k})
+	s.fails(err, lockstep.CodeConflict)
+
+	h1 := secretHash("jti")
+	s.ok(s.sso.Once(ctx, s.tenant, "assertion", h1, s.at().Add(time.Minute)))
+	s.fails(s.sso.Once(ctx, s.tenant, "assertion", h1, s.at().Add(time.Minute)), lockstep.CodeConflict)
+	s.ok(s.sso.Once(ctx, s.tenant, "else", h1, s.at().Add(time.Minute)))
+	if is, err := s.sso.Noted(ctx, s.tenant, "assertion", h1); !is || err != nil {
+		t.Errorf("%v, %v", is, err)
+	}
+	if is, err := s.sso.Noted(ctx, other, "assertion", h1); is || err != nil {
+		t.Errorf("%v, %v", is, err)
+	}
+	s.later(40 * 24 * time.Hour)
+	s.ok(s.sso.Tidy(ctx))
+	for _, table := range []string{"sso_once", "sso_grant", "sso_refresh", "sso_session", "sso_login"} {
+		if n := s.column("SELECT COUNT(*) FROM " + table); n != "0" {
+			t.Errorf("%s rows of %s are left", n, table)
+		}
+	}
+}
+
+// testSignInLinks: a link is of one person, and nobody takes it over.
+func testSignInLinks(t *testing.T, open Open) {
+	s := signIns(t, open)
+	ctx := t.Context()
+	ada, ben := s.user("ada@acme.example"), s.user("ben@acme.example")
+	put := func(u lockstep.UserID) error {
+		_, err := s.sso.SaveLogin(ctx, s.login("b"), sso.Finish{Link: &sso.Link{Provider: "p", Issuer: "i", Subject: "1", User: u, Made: true, Verified: true}})
+		return err
+	}
+	s.ok(put(ada))
+	s.later(time.Hour)
+	s.ok(put(ada))
+	s.fails(put(ben), lockstep.CodeConflict)
+	l, err := s.sso.Link(ctx, s.tenant, "p", "i", "1")
+	if err != nil || l.User != ada || !l.Made || !l.Verified || !l.Created.Equal(noon) || !l.Used.Equal(noon.Add(time.Hour)) {
+		t.Errorf("%+v, %v", l, err)
+	}
+	for _, c := range [][3]string{{"q", "i", "1"}, {"p", "j", "1"}, {"p", "i", "2"}} {
+		_, err := s.sso.Link(ctx, s.tenant, sso.ProviderID(c[0]), c[1], c[2])
+		s.fails(err, lockstep.CodeNotFound)
+	}
+	s.commit(directory.DeleteUser{ID: ada, Purge: true})
+	if all, err := s.sso.LinksOf(ctx, s.tenant, ada); err != nil || len(all) != 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	s.commit(directory.SetPassword{ID: ben, Hash: "h"})
+	if h, err := s.sso.PasswordHash(ctx, s.tenant, ben); err != nil || h != "h" {
+		t.Errorf("%q, %v", h, err)
+	}
+	_, err = s.sso.PasswordHash(ctx, s.add("other"), ben)
+	s.fails(err, lockstep.CodeNotFound)
+}
+
+func testSigningKeys(t *testing.T, open Open) {
+	s := signIns(t, open)
+	ctx := t.Context()
+	k := sso.SigningKey{Alg: token.ES256, Serial: 1, KeyID: "k1", Secret: []byte("private"), Made: noon, Begins: noon}
+	s.ok(s.sso.PutKey(ctx, s.tenant, k, time.Time{}))
+	s.fails(s.sso.PutKey(ctx, s.tenant, sso.SigningKey{Alg: token.ES256, Serial: 1, KeyID: "k2"}, time.Time{}), lockstep.CodeConflict)
+	s.ok(s.sso.PutKey(ctx, s.tenant, sso.SigningKey{Alg: token.ES256, Serial: 2, KeyID: "k2", Secret: []byte("next"), Made: noon, Begins: noon.Add(time.Hour)}, noon.Add(2*time.Hour)))
+	all, err := s.sso.Keys(ctx, s.tenant)
+	if err != nil || len(all) != 2 || string(all[0].Secret) != "private" || !all[0].Ends.Equal(noon.Add(2*time.Hour)) || !all[1].Ends.IsZero() || !all[1].Begins.Equal(noon.Add(time.Hour)) {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	if raw := s.column("SELECT secret FROM sso_key WHERE key_id = 'k1'"); strings.Contains(raw, "private") {
+		t.Errorf("readable: %s", raw)
+	}
+	if all, err := s.sso.Keys(ctx, s.add("other")); err != nil || len(all) != 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	s.later(3 * time.Hour)
+	s.ok(s.sso.Tidy(ctx))
+	if all, err := s.sso.Keys(ctx, s.tenant); err != nil || len(all) != 1 || all[0].KeyID != "k2" {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
