@@ -115,7 +115,7 @@ func Describe(c Code) Entry {
 	return Entry{Code: c, Class: Report, Title: "An error without a description happened.", Help: "Please report it with the code and the log line."}
 }
 
-// The codes. The first part names the place: directory, source, target, match, map, scope, guard, job, auth, schema, idp (an
+// The codes. The first part names the place: directory, source, target, match, map, scope, guard, job, auth, schema, sso, idp (an
 // identity provider), store, cli.
 const (
 	CodeInternal      Code = "internal"
@@ -241,6 +241,20 @@ const (
 	CodeIdPSAMLConditions  Code = "idp.saml_conditions"
 	CodeIdPSAMLStatus      Code = "idp.saml_status"
 	CodeIdPSAMLEncrypted   Code = "idp.saml_encrypted"
+	CodeSSOClient          Code = "sso.client_unknown"
+	CodeSSORedirect        Code = "sso.redirect_mismatch"
+	CodeSSORequest         Code = "sso.request_invalid"
+	CodeSSOProvider        Code = "sso.provider_unusable"
+	CodeSSONoProvider      Code = "sso.no_provider"
+	CodeSSOExpired         Code = "sso.login_expired"
+	CodeSSOBrowser         Code = "sso.other_browser"
+	CodeSSOUnknown         Code = "sso.person_unknown"
+	CodeSSOAmbiguous       Code = "sso.person_ambiguous"
+	CodeSSODisabled        Code = "sso.person_disabled"
+	CodeSSORefused         Code = "sso.refused"
+	CodeSSOConfirm         Code = "sso.confirm"
+	CodeSSOTooMany         Code = "sso.too_many"
+	CodeSSOBack            Code = "sso.came_back"
 
 	CodeUsage        Code = "cli.usage"
 	CodeBusy         Code = "cli.data_folder_busy"
@@ -380,6 +394,20 @@ var Catalogue = []Entry{
 	{CodeIdPSAMLConditions, NeedsYou, "The SAML assertion is not meant for this time or this application.", "Compare the clocks, the entity ID and the address of the assertion consumer service; the message says which."},
 	{CodeIdPSAMLStatus, NeedsYou, "The SAML identity provider answered with an error.", "The message has the provider's status."},
 	{CodeIdPSAMLEncrypted, NeedsYou, "The SAML assertion is encrypted, which is not supported.", "Switch the encryption of assertions off for this application; TLS protects them on their way."},
+	{CodeSSOClient, NeedsYou, "An application that is not known here wants people signed in.", "Add it as a client, or correct its client ID."},
+	{CodeSSORedirect, NeedsYou, "An application wants people sent to an address that is not registered for it.", "Compare the address in the message with those of the client, byte for byte."},
+	{CodeSSORequest, NeedsYou, "A request to sign somebody in cannot be used.", "The message says what is wrong; the application's maker has to mend it."},
+	{CodeSSOProvider, NeedsYou, "An identity provider cannot be used for this sign-in.", "Enable it, and allow it for the application."},
+	{CodeSSONoProvider, NeedsYou, "No identity provider is enabled for an application.", "Enable one with `lockstep idp enable`, or allow another one for the application."},
+	{CodeSSOExpired, NeedsYou, "A sign-in took too long, or was finished already.", "Begin again at the application."},
+	{CodeSSOBrowser, NeedsYou, "A sign-in was finished in another browser than it was begun in.", "Begin again at the application, in one browser."},
+	{CodeSSOUnknown, NeedsYou, "Who has signed in at the identity provider is nobody in the directory.", "Import or add the person, or let the provider add people (its policy)."},
+	{CodeSSOAmbiguous, NeedsYou, "Who has signed in at the identity provider may be more than one person in the directory.", "Give the people different addresses and user names."},
+	{CodeSSODisabled, NeedsYou, "The person is disabled in the directory.", "Enable them, if they may sign in."},
+	{CodeSSORefused, NeedsYou, "Who has signed in at the identity provider cannot be linked to the person.", "Look at the login by its reference: the stage that failed says why."},
+	{CodeSSOConfirm, NeedsYou, "A person has to sign in as before, so that another way to sign in can be linked.", "They choose the way that they used before, once."},
+	{CodeSSOTooMany, Heals, "Too many tries to sign in.", "Wait a quarter of an hour."},
+	{CodeSSOBack, Heals, "Somebody came back before the sign-in was finished.", "They choose again."},
 
 	{CodeUsage, NeedsYou, "The command was not understood.", "Run it with --help."},
 	{CodeBusy, NeedsYou, "Another process uses the data folder.", "Stop it, or give --server its address."},

@@ -69,6 +69,8 @@ type Client struct {
 	Provider ProviderID   // pinned: its people go there without a choice
 	Allowed  []ProviderID // empty is every provider
 	Disabled bool
+	NoPKCE   bool // a confidential client that knows no PKCE may leave it out
+	Pushed   bool // it pushes its requests (RFC 9126), and others are refused
 
 	Secret  Hash // zero is none
 	Former  token.Former

@@ -245,7 +245,7 @@ type Notice struct {
 
 // Finish is what is written together with the step of a login, or not at all.
 type Finish struct {
-	Link    *Link    // new, or used again
+	Links   []Link   // new, or used again
 	Session *Session // new
 	Seen    SessionID
 	End     Hash // the session that the browser had before

@@ -29,13 +29,17 @@ func (t *tx) endSSO(tenant lockstep.TenantID, who sso.Who, why string) (int, err
 	if err != nil {
 		return 0, err
 	}
-	ending := lockstep.NewID[string]()
 	rows, err := t.query("SELECT user_id FROM sso_session s WHERE s.tenant = $1 AND s.ended = 0 AND "+sessions+
 		" UNION SELECT user_id FROM sso_grant g WHERE g.tenant = $1 AND g.ended = 0 AND "+grants, args...)
 	users, err := collect(rows, err, scanText)
 	if err != nil || len(users) == 0 {
 		return 0, err
 	}
+	if who.Grant != "" || who.Client != "" { // the session goes on, so there is nothing to be told
+		n, err := t.exec(fmt.Sprintf("UPDATE sso_grant AS g SET ended = $%d WHERE g.tenant = $1 AND g.ended = 0 AND %s", len(args)+1, grants), append(args, millis(t.at))...)
+		return int(n), err
+	}
+	ending := lockstep.NewID[string]()
 	_, err = t.exec("INSERT INTO sso_ending (tenant, id, user_id, why, at, spread, settled) VALUES ($1, $2, $3, $4, $5, TRUE, 0)",
 		string(tenant), ending, users[0], why, millis(t.at))
 	if err != nil {

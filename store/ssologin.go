@@ -98,8 +98,8 @@ func (s SSO) SaveLogin(ctx context.Context, l sso.Login, f sso.Finish) (sso.Logi
 
 // finishLogin writes what goes with a step of a login. logout is the sealed one of a new session.
 func (t *tx) finishLogin(tenant lockstep.TenantID, f sso.Finish, logout string) error {
-	if f.Link != nil {
-		if err := t.putLink(tenant, *f.Link); err != nil {
+	for _, l := range f.Links {
+		if err := t.putLink(tenant, l); err != nil {
 			return err
 		}
 	}

@@ -83,10 +83,18 @@ func (t *tx) putSession(tenant lockstep.TenantID, x sso.Session, logout string) 
 	if err := t.holds(tenant, x.Person); err != nil {
 		return err
 	}
-	_, err := t.exec(`INSERT INTO sso_session (tenant, id, hash, user_id, auth_epoch, provider, issuer, subject, upstream_sid, auth_time, acr, amr, logout,
-		began, seen, expires, ended) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15, 0)`,
+	// The same person who signs in again in the same browser goes on with their session, under another cookie.
+	n, err := t.exec(`INSERT INTO sso_session (tenant, id, hash, user_id, auth_epoch, provider, issuer, subject, upstream_sid, auth_time, acr, amr, logout,
+		began, seen, expires, ended) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15, 0)
+		ON CONFLICT (tenant, id) DO UPDATE SET hash = excluded.hash, provider = excluded.provider, issuer = excluded.issuer, subject = excluded.subject,
+		upstream_sid = excluded.upstream_sid, auth_time = excluded.auth_time, acr = excluded.acr, amr = excluded.amr, logout = excluded.logout,
+		seen = excluded.seen, expires = excluded.expires
+		WHERE sso_session.user_id = excluded.user_id AND sso_session.auth_epoch = excluded.auth_epoch AND sso_session.ended = 0`,
 		string(tenant), string(x.ID), hexOf(x.Hash), string(x.Person.User), x.Person.Epoch, string(x.Provider), x.Issuer, x.Subject, x.UpstreamSID,
 		millis(x.AuthTime), x.ACR, strings.Join(x.AMR, " "), logout, millis(t.at), millis(x.Expires))
+	if err == nil && n == 0 {
+		err = taken("The session was ended meanwhile.")
+	}
 	return err
 }
 

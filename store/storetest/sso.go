@@ -142,7 +142,7 @@ func testProviders(t *testing.T, open Open) {
 	ada := s.user("ada@acme.example")
 	x, g := s.made(s.person(ada), "app", "cookie", "code")
 	x.Provider = "p1"
-	_, err = s.sso.SaveLogin(ctx, s.login("b"), sso.Finish{Session: &x, Grant: &g, Link: &sso.Link{Provider: "p1", Issuer: "i", Subject: "s", User: ada}})
+	_, err = s.sso.SaveLogin(ctx, s.login("b"), sso.Finish{Session: &x, Grant: &g, Links: []sso.Link{{Provider: "p1", Issuer: "i", Subject: "s", User: ada}}})
 	s.ok(err)
 	s.ok(s.sso.DeleteProvider(ctx, admin, s.tenant, "p1"))
 	_, err = s.sso.Link(ctx, s.tenant, "p1", "i", "s")
@@ -472,6 +472,18 @@ func testGrants(t *testing.T, open Open) {
 	if !byCode.Live || byCode.ID != g.ID || byCode.Nonce != "n" || byCode.Redirect != g.Redirect || byCode.Challenge != "c" || strings.Join(byCode.Scopes, " ") != "openid email" || byCode.Session != x.ID {
 		t.Errorf("grant %+v", byCode)
 	}
+	again := x
+	again.Hash, again.ACR = secretHash("new cookie"), "3"
+	_, err = s.sso.SaveLogin(ctx, s.login("b"), sso.Finish{Session: &again}) // the same person in the same browser
+	s.ok(err)
+	_, err = s.sso.Session(ctx, s.tenant, x.Hash)
+	s.fails(err, lockstep.CodeNotFound)
+	if got, err := s.sso.Session(ctx, s.tenant, again.Hash); err != nil || got.ID != x.ID || got.ACR != "3" || string(got.Logout) != "an ID token" {
+		t.Errorf("session %+v, %v", got, err)
+	}
+	again.Person = s.person(s.user("ben@acme.example"))
+	_, err = s.sso.SaveLogin(ctx, s.login("b"), sso.Finish{Session: &again})
+	s.fails(err, lockstep.CodeConflict)
 	other := s.add("other")
 	_, err = s.sso.GrantByCode(ctx, other, secretHash("code"))
 	s.fails(err, lockstep.CodeNotFound)
@@ -524,7 +536,7 @@ func testSignInLinks(t *testing.T, open Open) {
 	ctx := t.Context()
 	ada, ben := s.user("ada@acme.example"), s.user("ben@acme.example")
 	put := func(u lockstep.UserID) error {
-		_, err := s.sso.SaveLogin(ctx, s.login("b"), sso.Finish{Link: &sso.Link{Provider: "p", Issuer: "i", Subject: "1", User: u, Made: true, Verified: true}})
+		_, err := s.sso.SaveLogin(ctx, s.login("b"), sso.Finish{Links: []sso.Link{{Provider: "p", Issuer: "i", Subject: "1", User: u, Made: true, Verified: true}}})
 		return err
 	}
 	s.ok(put(ada))

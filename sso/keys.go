@@ -1,0 +1,201 @@
+package sso
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"lockstep"
+	"lockstep/token"
+)
+
+// Signing keys. A tenant has a line of keys for each algorithm, begun when the first is needed. The next key is published a day before it
+// signs, and the one before stays published until nothing that it signed is valid, so that whoever keeps a copy of the key set for some
+// hours is never surprised.
+const (
+	keyTurn    = 90 * 24 * time.Hour // how long a key signs
+	keyAhead   = 24 * time.Hour      // how long it is published before
+	keyBehind  = time.Hour           // how long it is published after; longer than any token, and clocks that differ
+	keysFor    = 30 * time.Second    // how long the keys are believed without a look at the store
+	keySetLife = "max-age=300"
+)
+
+// keyring keeps the opened keys of tenants.
+type keyring struct {
+	mu   sync.Mutex
+	kept map[lockstep.TenantID]keysAt
+}
+
+type keysAt struct {
+	all   []openKey
+	until time.Time
+}
+
+type openKey struct {
+	SigningKey
+	signer token.Signer
+}
+
+func (s *Server) openKeys(ctx context.Context, t lockstep.TenantID) ([]openKey, error) {
+	s.kept.mu.Lock()
+	kept := s.kept.kept[t]
+	s.kept.mu.Unlock()
+	if s.now().Before(kept.until) {
+		return kept.all, nil
+	}
+	return s.readKeys(ctx, t)
+}
+
+func (s *Server) readKeys(ctx context.Context, t lockstep.TenantID) ([]openKey, error) {
+	stored, err := s.Store.Keys(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]openKey, 0, len(stored))
+	for _, k := range stored {
+		signer, err := token.ParseSigner(k.KeyID, k.Alg, k.Secret)
+		if err != nil {
+			return nil, fmt.Errorf("signing key %s: %w", k.KeyID, err)
+		}
+		k.Secret = nil
+		all = append(all, openKey{k, signer})
+	}
+	s.kept.mu.Lock()
+	defer s.kept.mu.Unlock()
+	if s.kept.kept == nil {
+		s.kept.kept = map[lockstep.TenantID]keysAt{}
+	}
+	s.kept.kept[t] = keysAt{all, s.now().Add(keysFor)}
+	return all, nil
+}
+
+// signer returns the key that signs now. It makes the first one, and in time the next.
+func (s *Server) signer(ctx context.Context, t lockstep.TenantID, alg token.Alg) (token.Signer, error) {
+	all, err := s.openKeys(ctx, t)
+	if err != nil {
+		return token.Signer{}, err
+	}
+	now := s.now()
+	current, last := pickKey(all, alg, now)
+	switch {
+	case current == nil:
+		return s.addKey(ctx, t, alg, last, now)
+	case last == current && now.Sub(current.Begins) > keyTurn-keyAhead:
+		if _, err := s.addKey(ctx, t, alg, last, current.Begins.Add(keyTurn)); err != nil {
+			s.log().WarnContext(ctx, "the next signing key was not made; tried again", "error", err)
+		}
+	}
+	return current.signer, nil
+}
+
+// pickKey returns the newest key of the algorithm that has begun, and the newest of all; nil is none.
+func pickKey(all []openKey, alg token.Alg, now time.Time) (current, last *openKey) {
+	for i := range all {
+		k := &all[i]
+		if k.Alg != alg {
+			continue
+		}
+		last = k
+		if !now.Before(k.Begins) {
+			current = k
+		}
+	}
+	return current, last
+}
+
+// addKey makes the key that follows last and signs from begins, or from now. When another node is faster its key is taken.
+func (s *Server) addKey(ctx context.Context, t lockstep.TenantID, alg token.Alg, last *openKey, begins time.Time) (token.Signer, error) {
+	now := s.now()
+	made, err := token.NewSigner(alg)
+	if err != nil {
+		return made, err
+	}
+	der, err := made.Bytes()
+	if err != nil {
+		return made, fmt.Errorf("make a signing key: %w", err)
+	}
+	k := SigningKey{Alg: alg, Serial: 1, KeyID: made.ID, Secret: der, Made: now, Begins: begins}
+	if last != nil {
+		k.Serial = last.Serial + 1
+		if k.Begins.Before(now.Add(keyAhead)) && now.Before(last.Begins.Add(keyTurn+keyAhead)) {
+			k.Begins = now.Add(keyAhead)
+		}
+	}
+	err = s.Store.PutKey(ctx, t, k, k.Begins.Add(keyBehind))
+	if err != nil && !errors.Is(err, lockstep.ErrConflict) {
+		return made, err
+	}
+	all, err := s.readKeys(ctx, t)
+	if err != nil {
+		return made, err
+	}
+	current, last := pickKey(all, alg, now)
+	if current == nil {
+		current = last
+	}
+	if current == nil {
+		return made, errors.New("a signing key is not there although it was kept")
+	}
+	return current.signer, nil
+}
+
+// RotateKeys makes the next key of each algorithm that a tenant uses now. It signs after a day, when everybody has seen it.
+func (s *Server) RotateKeys(ctx context.Context, t lockstep.TenantID) error {
+	all, err := s.readKeys(ctx, t)
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	for _, alg := range []token.Alg{token.RS256, token.ES256} {
+		if _, last := pickKey(all, alg, now); last != nil && !last.Begins.After(now) {
+			if _, err := s.addKey(ctx, t, alg, last, now.Add(keyAhead)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// published are the keys of a tenant that somebody may need.
+func (s *Server) published(ctx context.Context, t lockstep.TenantID) (token.KeySet, error) {
+	all, err := s.openKeys(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	var set token.KeySet
+	for _, k := range all {
+		if k.Ends.IsZero() || s.now().Before(k.Ends) {
+			set = append(set, k.signer.Key())
+		}
+	}
+	return set, nil
+}
+
+// jwks answers with the key set. The keys of both algorithms are made if they are not there: clients fetch the set before the first
+// token, and must find what that will be signed with.
+func (s *Server) jwks(w http.ResponseWriter, r *http.Request) error {
+	if err := methods(r, http.MethodGet); err != nil {
+		return err
+	}
+	x, err := s.site(r)
+	if err != nil {
+		return err
+	}
+	for _, alg := range []token.Alg{token.RS256, token.ES256} {
+		if _, err := s.signer(r.Context(), x.tenant.ID, alg); err != nil {
+			return err
+		}
+	}
+	set, err := s.published(r.Context(), x.tenant.ID)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", keySetLife)
+	writeJSON(w, http.StatusOK, struct {
+		Keys token.KeySet `json:"keys"`
+	}{set})
+	return nil
+}
