@@ -58,7 +58,7 @@ var charters = map[string]charter{
 	"store/*":             {ours: domain + " store store/*"},
 	"demo":                {ours: "api server words rule webexorg directory scim token web", must: "database/sql"}, // rule for its values: the client speaks of rules in them
 	"server":              {ours: "*"},
-	"cmd/lockstep":        {ours: "server api operate words demo webexorg rule scim scim/filter token web", must: "database/sql"},
+	"cmd/lockstep":        {ours: "server api operate words demo webexorg sso rule scim scim/filter token web", must: "database/sql"},
 	"e2e/parts":           {},
 
 	"webexorg/state": {ours: "scim scim/filter token"},

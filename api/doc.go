@@ -57,5 +57,6 @@ func (s *Server) Handler() http.Handler {
 	s.logRoutes(a)
 	s.eventRoutes(a)
 	s.scimRoutes(a)
+	s.signInRoutes(a)
 	return s.authenticate(mux)
 }

@@ -108,6 +108,24 @@ func TestJSON(t *testing.T) {
 		{"log list", 0},
 		{"log export", 0},
 		{"log tail --timeout 1s", 75},
+		{"idp add company --kind local", 0},
+		{"idp list", 0},
+		{"idp show company", 0},
+		{"idp set company --name Company", 0},
+		{"idp test company", 0},
+		{"idp enable company", 0},
+		{"idp disable company", 0},
+		{"idp attempt none", 1},
+		{"idp rm company -y", 0},
+		{"client add wiki --id wiki --redirect https://wiki.example/cb", 0},
+		{"client list", 0},
+		{"client show wiki", 0},
+		{"client set wiki --name Wiki", 0},
+		{"client rotate wiki", 0},
+		{"client rm wiki -y", 0},
+		{"session list", 0},
+		{"session end none", 1},
+		{"session told", 0},
 		{"group rm Painters -y", 0},
 		{"app rm webex -y", 0},
 		{"source rm csvfile -y", 0},
@@ -164,7 +182,7 @@ func wantJSON(t *testing.T, command, text string) {
 		}
 	}
 	streams := strings.HasPrefix(command, "log export") || strings.HasPrefix(command, "log tail")
-	if n != 1 && !streams && !strings.HasPrefix(command, "held ") { // an error has no result
+	if n != 1 && !streams && !strings.HasPrefix(command, "held ") && !strings.HasSuffix(command, " none") { // an error has no result
 		t.Errorf("%s: %d JSON values on standard output:\n%s", command, n, text)
 	}
 }

@@ -45,6 +45,7 @@ type Operator struct {
 	Sessions  *session.Gate                                                              // of the console; nil is no console
 	Schemas   func(ctx context.Context, t lockstep.TenantID) (*directory.Schemas, error) // those of a tenant's own; nil is none
 	SCIM      SCIM                                                                       // nil is no SCIM endpoint
+	SignIn    *SignIn                                                                    // nil signs nobody in
 	Gallery   []Template
 
 	Address func() string    // where browsers reach the console; nil or "" is nowhere

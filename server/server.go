@@ -34,6 +34,7 @@ import (
 	"lockstep/operate"
 	"lockstep/provision"
 	"lockstep/queue"
+	"lockstep/sso"
 	"lockstep/store"
 	"lockstep/web"
 )
@@ -70,6 +71,7 @@ type Server struct {
 
 	operator *operate.Operator
 	scim     *scimServer
+	sso      *sso.Server
 	console  *console.Server
 	listener net.Listener // nil before Listen
 }
@@ -104,7 +106,11 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	if n.queue, err = newQueue(n, jobs); err != nil {
 		return nil, err
 	}
-	n.db.OnCommit(func(lockstep.TenantID) { n.queue.Wake() })
+	n.sso = newSignIn(n)
+	n.db.OnCommit(func(lockstep.TenantID) {
+		n.queue.Wake()
+		n.sso.Wake()
+	})
 	if err := n.queue.Migrate(ctx); err != nil {
 		return nil, err
 	}
@@ -115,7 +121,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	n.scim = newSCIM(n.db, c)
 	n.operator = &operate.Operator{
 		Directory: n.db, People: n.db, Jobs: jobs, Settings: jobs, Engine: n.engine, Tenants: n.db, Tokens: Tokens{n.db}, Notes: n.db, Standings: n.db, Reads: asking{n.db.Mirrors(), n.reads.Wake}, Sessions: n.sessions(),
-		Schemas: n.db.Schemas, SCIM: n.scim, Gallery: gallery, Address: n.browsed, Wake: n.queue.Wake, Local: c.Local,
+		Schemas: n.db.Schemas, SCIM: n.scim, SignIn: signIn(n.db, n.sso), Gallery: gallery, Address: n.browsed, Wake: n.queue.Wake, Local: c.Local,
 	}
 	n.api = &api.Server{Operator: n.operator, Ready: n.ready, Version: c.Version, Log: c.Log}
 	n.console = &console.Server{Operator: n.operator, Notice: c.Notice, Version: c.Version, Log: c.Log}
@@ -175,6 +181,9 @@ func (n *Server) Handler() http.Handler {
 	}
 	mux.Handle("/", n.console.Handler())
 	mux.Handle(scimPrefix, n.scim.handler())
+	people := n.sso.Handler()
+	mux.Handle(sso.Prefix, people)
+	mux.Handle("/.well-known/oauth-authorization-server"+sso.Prefix, people) // RFC 8414 §3.1
 	return web.Strict(n.config.SCIM.PublicURL, mux)
 }
 
@@ -221,6 +230,7 @@ func (n *Server) work(ctx context.Context) error {
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return n.reads.Run(ctx) })
 	all.Go(func() error { return n.queue.Run(ctx) })
+	all.Go(func() error { return n.sso.Run(ctx) })
 	return all.Wait()
 }
 

@@ -54,6 +54,10 @@ type commands struct {
 	Mapping    mappingCmd    `cmd:"" group:"config" help:"Attribute mappings."`
 	Scope      scopeCmd      `cmd:"" group:"config" help:"Scoping filters."`
 
+	IDP     idpCmd     `cmd:"" name:"idp" group:"config" help:"Identity providers, where people sign in."`
+	Client  clientCmd  `cmd:"" group:"config" help:"Applications that sign people in here."`
+	Session sessionCmd `cmd:"" group:"config" help:"Sessions of people who are signed in."`
+
 	People peopleCmd `cmd:"" group:"directory" help:"People of the directory."`
 	Group  groupCmd  `cmd:"" group:"directory" help:"Groups of the directory."`
 	Schema schemaCmd `cmd:"" group:"directory" help:"Attributes that the tenant adds to users and groups."`

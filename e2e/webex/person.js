@@ -45,15 +45,15 @@ export class Person {
     this.page = await response.text()
   }
 
-  // go opens an address and returns where the application was told its answer.
-  async go (address) {
+  // go opens an address and returns where the application was told its answer: on another site, or below a prefix.
+  async go (address, prefix) {
     const here = new URL(address).origin
     let response = await this.#fetch(address)
     for (let steps = 0; steps < 12; steps++) {
       const to = response.headers.get('location')
       if (to) {
         address = new URL(to, address)
-        if (address.origin !== here) return address
+        if (prefix ? String(address).startsWith(prefix) : address.origin !== here) return address
         response = await this.#fetch(address)
         continue
       }
@@ -67,12 +67,13 @@ export class Person {
   }
 
   #fill (page) {
-    const [form, action] = /<form method="post" action="([^"]*)"[\s\S]*?<\/form>/.exec(page) ?? []
+    const [form, action] = /<form[^>]* method="post" action="([^"]*)"[\s\S]*?<\/form>/.exec(page) ?? []
     if (!form) return null
     const values = {}
     for (const [, name, value] of form.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)"/g)) values[name] = plain(value)
     if (page.includes('<h1>Sign in</h1>') && !page.includes('role="alert"')) values.login = this.login
     else if (page.includes('value="allow"')) values.decision = 'allow'
+    else if (page.includes('name="logout"')) values.logout = 'yes' // oidc-provider asks
     else return null
     return { action: plain(action), values }
   }

@@ -1,0 +1,445 @@
+package api
+
+import (
+	"context"
+	"encoding/pem"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"lockstep"
+	"lockstep/operate"
+	"lockstep/sso"
+	"lockstep/token"
+)
+
+func (s *Server) signInRoutes(a huma.API) {
+	route(s, a, http.MethodGet, "/identity-providers", "list-identity-providers", "List the identity providers", s.listProviders)
+	route(s, a, http.MethodPost, "/identity-providers", "add-identity-provider", "Add an identity provider as a draft; its redirect URI stands at once", s.addProvider)
+	route(s, a, http.MethodGet, "/identity-providers/{provider}", "get-identity-provider", "Get an identity provider", s.getProvider)
+	route(s, a, http.MethodPatch, "/identity-providers/{provider}", "set-identity-provider", "Change an identity provider", s.setProvider)
+	route(s, a, http.MethodPost, "/identity-providers/{provider}/enable", "enable-identity-provider", "Let people sign in through an identity provider", s.enableProvider)
+	route(s, a, http.MethodPost, "/identity-providers/{provider}/disable", "disable-identity-provider", "Let nobody sign in through an identity provider", s.disableProvider)
+	route(s, a, http.MethodPost, "/identity-providers/{provider}/test", "test-identity-provider", "Begin a test sign-in", s.testProvider)
+	command(s, a, http.MethodDelete, "/identity-providers/{provider}", "delete-identity-provider", "Remove an identity provider with its links", s.deleteProvider)
+	route(s, a, http.MethodGet, "/clients", "list-clients", "List the applications that sign people in", s.listClients)
+	route(s, a, http.MethodPost, "/clients", "add-client", "Add an application; its secret is shown this once", s.addClient)
+	route(s, a, http.MethodGet, "/clients/{client}", "get-client", "Get an application", s.getClient)
+	route(s, a, http.MethodPatch, "/clients/{client}", "set-client", "Change an application", s.setClient)
+	route(s, a, http.MethodPost, "/clients/{client}/rotate", "rotate-client", "Give an application a new secret; it is shown this once, the old one works for a while", s.rotateClient)
+	command(s, a, http.MethodDelete, "/clients/{client}", "delete-client", "Remove an application", s.deleteClient)
+	route(s, a, http.MethodGet, "/sessions", "list-sessions", "List the sessions of people", s.listSessions)
+	route(s, a, http.MethodPost, "/sessions/end", "end-sessions", "End a session, or all of a person; the applications are told", s.endSessions)
+	route(s, a, http.MethodGet, "/sign-outs", "list-sign-outs", "List the newest ends of sessions and what became of telling the applications", s.listSignOuts)
+	route(s, a, http.MethodGet, "/sign-ins/{reference}", "get-sign-in", "Get what happened in a sign-in, by the reference that its page showed", s.getSignIn)
+}
+
+// IdentityProvider is where people sign in.
+type IdentityProvider struct {
+	ID          sso.ProviderID    `json:"id"`
+	Alias       string            `json:"alias"`
+	Kind        sso.ProviderKind  `json:"kind"`
+	Name        string            `json:"name" doc:"What its button says."`
+	State       sso.ProviderState `json:"state" enum:"draft,enabled,disabled"`
+	Hidden      bool              `json:"hidden,omitempty" doc:"It has no button."`
+	LinkOnly    bool              `json:"link_only,omitempty" doc:"It signs in only who is linked."`
+	TrustEmail  bool              `json:"trust_email,omitempty" doc:"Its names and addresses are believed."`
+	Order       int               `json:"order,omitempty"`
+	Policy      sso.LinkPolicy    `json:"policy" enum:"imported,create,confirm,verified,linked"`
+	Domains     []string          `json:"domains,omitempty"`
+	Settings    map[string]string `json:"settings"`
+	Secrets     []string          `json:"secrets" doc:"Names of those that are set."`
+	Roots       int               `json:"certificates,omitempty" doc:"How many further certificates its servers may be signed by."`
+	RedirectURI string            `json:"redirect_uri" doc:"To be registered at the provider, exactly so."`
+	Tested      *time.Time        `json:"tested,omitempty" doc:"The last good test sign-in with these settings."`
+	Updated     time.Time         `json:"updated"`
+}
+
+func providerOf(p operate.IdentityProvider) IdentityProvider {
+	v := IdentityProvider{
+		ID: p.ID, Alias: p.Alias, Kind: p.Kind, Name: p.Name, State: p.State, Hidden: p.Hidden, LinkOnly: p.LinkOnly, TrustEmail: p.TrustEmail, Order: p.Order,
+		Policy: p.Policy, Domains: p.Domains, Settings: p.Settings, Secrets: p.Given, Roots: len(p.Roots), RedirectURI: p.RedirectURI, Tested: instant(p.Tested), Updated: p.Updated,
+	}
+	if v.Settings == nil {
+		v.Settings = map[string]string{}
+	}
+	if v.Secrets == nil {
+		v.Secrets = []string{}
+	}
+	return v
+}
+
+// SetProvider is what can be changed of an identity provider; what is absent stays as it is.
+type SetProvider struct {
+	Name       *string           `json:"name,omitempty" minLength:"1" maxLength:"100"`
+	Hidden     *bool             `json:"hidden,omitempty"`
+	LinkOnly   *bool             `json:"link_only,omitempty"`
+	TrustEmail *bool             `json:"trust_email,omitempty"`
+	Order      *int              `json:"order,omitempty"`
+	Policy     *sso.LinkPolicy   `json:"policy,omitempty" enum:"imported,create,confirm,verified,linked"`
+	Domains    *[]string         `json:"domains,omitempty" maxItems:"100"`
+	Settings   map[string]string `json:"settings,omitempty" doc:"Those that are named change; an empty one is taken away."`
+	Secrets    map[string]string `json:"secrets,omitempty" doc:"Those that are named change; an empty one is taken away."`
+	Roots      *string           `json:"certificates,omitempty" maxLength:"200000" doc:"Further certificates (PEM) that its servers may be signed by, in place of those that are there."`
+}
+
+func (b SetProvider) change() (operate.ProviderChange, error) {
+	c := operate.ProviderChange{
+		Name: b.Name, Hidden: b.Hidden, LinkOnly: b.LinkOnly, TrustEmail: b.TrustEmail, Order: b.Order, Policy: b.Policy, Domains: b.Domains, Settings: b.Settings, Secrets: b.Secrets,
+	}
+	if b.Roots == nil {
+		return c, nil
+	}
+	roots := [][]byte{}
+	rest := []byte(*b.Roots)
+	for len(rest) > 0 {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil || block.Type != "CERTIFICATE" {
+			break
+		}
+		roots = append(roots, block.Bytes)
+	}
+	if len(roots) == 0 && *b.Roots != "" {
+		return c, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The certificates are not PEM: they begin with -----BEGIN CERTIFICATE-----."}
+	}
+	c.Roots = &roots
+	return c, nil
+}
+
+// AddProvider is what adds an identity provider.
+type AddProvider struct {
+	Alias string           `json:"alias" pattern:"^[a-z0-9][a-z0-9-]{0,39}$" doc:"Part of the redirect URI; it never changes."`
+	Kind  sso.ProviderKind `json:"kind" enum:"webexcc,oidc,oauth2,entra,saml,ldap,local"`
+	SetProvider
+}
+
+func (s *Server) listProviders(ctx context.Context, p operate.Principal, _ *struct{}) (list[IdentityProvider], error) {
+	all, err := s.Operator.IdentityProviders(ctx, p)
+	return mapped(all, "", providerOf), err
+}
+
+func (s *Server) addProvider(ctx context.Context, p operate.Principal, in *struct{ Body AddProvider }) (IdentityProvider, error) {
+	c, err := in.Body.change()
+	if err != nil {
+		return IdentityProvider{}, err
+	}
+	one, err := s.Operator.AddIdentityProvider(ctx, p, in.Body.Kind, in.Body.Alias, c)
+	return providerOf(one), err
+}
+
+type providerPath struct {
+	Provider string `path:"provider" maxLength:"100" doc:"Alias or id."`
+}
+
+func (s *Server) getProvider(ctx context.Context, p operate.Principal, in *providerPath) (IdentityProvider, error) {
+	one, err := s.Operator.IdentityProvider(ctx, p, in.Provider)
+	return providerOf(one), err
+}
+
+func (s *Server) setProvider(ctx context.Context, p operate.Principal, in *struct {
+	Provider string `path:"provider" maxLength:"100" doc:"Alias or id."`
+	Body     SetProvider
+},
+) (IdentityProvider, error) {
+	c, err := in.Body.change()
+	if err != nil {
+		return IdentityProvider{}, err
+	}
+	one, err := s.Operator.SetIdentityProvider(ctx, p, in.Provider, c)
+	return providerOf(one), err
+}
+
+func (s *Server) enableProvider(ctx context.Context, p operate.Principal, in *struct {
+	Provider string `path:"provider" maxLength:"100" doc:"Alias or id."`
+	Body     struct {
+		Untested bool `json:"untested,omitempty" doc:"Without a good test sign-in, on purpose."`
+	}
+},
+) (IdentityProvider, error) {
+	one, err := s.Operator.EnableIdentityProvider(ctx, p, in.Provider, true, in.Body.Untested)
+	return providerOf(one), err
+}
+
+func (s *Server) disableProvider(ctx context.Context, p operate.Principal, in *providerPath) (IdentityProvider, error) {
+	one, err := s.Operator.EnableIdentityProvider(ctx, p, in.Provider, false, false)
+	return providerOf(one), err
+}
+
+// TestSignIn is a test sign-in that was begun.
+type TestSignIn struct {
+	Reference sso.LoginID `json:"reference"`
+	URL       string      `json:"url" doc:"To be opened in a browser, once, within a quarter of an hour."`
+}
+
+func (s *Server) testProvider(ctx context.Context, p operate.Principal, in *providerPath) (TestSignIn, error) {
+	id, address, err := s.Operator.TestIdentityProvider(ctx, p, in.Provider)
+	return TestSignIn{id, address}, err
+}
+
+func (s *Server) deleteProvider(ctx context.Context, p operate.Principal, in *providerPath) error {
+	return s.Operator.DeleteIdentityProvider(ctx, p, in.Provider)
+}
+
+// SSOClient is an application that signs people in here.
+type SSOClient struct {
+	ID          sso.ClientID     `json:"id"`
+	Name        string           `json:"name"`
+	Redirects   []string         `json:"redirect_uris"`
+	AfterLogout []string         `json:"post_logout_redirect_uris,omitempty"`
+	LogoutURI   string           `json:"backchannel_logout_uri,omitempty"`
+	Auth        sso.ClientAuth   `json:"token_endpoint_auth_method"`
+	Grants      []sso.GrantType  `json:"grant_types"`
+	Scopes      []string         `json:"scopes,omitempty"`
+	Token       sso.TokenFormat  `json:"access_token_format"`
+	IDToken     token.Alg        `json:"id_token_signed_response_alg"`
+	Audience    []string         `json:"audience,omitempty"`
+	Provider    sso.ProviderID   `json:"provider,omitempty" doc:"Its people go to this identity provider without a choice."`
+	Allowed     []sso.ProviderID `json:"allowed_providers,omitempty"`
+	Disabled    bool             `json:"disabled,omitempty"`
+	FormerEnds  *time.Time       `json:"former_secret_ends,omitempty"`
+	Issuer      string           `json:"issuer" doc:"What the application is given, beside its id and secret."`
+	Created     time.Time        `json:"created"`
+	Updated     time.Time        `json:"updated"`
+}
+
+// CreatedClient is an application with its secret, which is shown this once.
+type CreatedClient struct {
+	SSOClient
+	Secret string `json:"client_secret,omitempty"`
+}
+
+func clientOf(c sso.Client, issuer string) SSOClient {
+	v := SSOClient{
+		ID: c.ID, Name: c.Name, Redirects: c.Redirects, AfterLogout: c.AfterLogout, LogoutURI: c.LogoutURI, Auth: c.Auth, Grants: c.Grants, Scopes: c.Scopes, Token: c.Token,
+		IDToken: c.IDToken, Audience: c.Audience, Provider: c.Provider, Allowed: c.Allowed, Disabled: c.Disabled, FormerEnds: instant(c.Former.Ends), Issuer: issuer,
+		Created: c.Created, Updated: c.Updated,
+	}
+	if v.Token == "" {
+		v.Token = sso.Opaque
+	}
+	if v.IDToken == "" {
+		v.IDToken = token.RS256
+	}
+	if v.Redirects == nil {
+		v.Redirects = []string{}
+	}
+	return v
+}
+
+// NewClient is what adds an application.
+type NewClient struct {
+	ID          string           `json:"id,omitempty" maxLength:"200" doc:"Made up when absent."`
+	Name        string           `json:"name" minLength:"1" maxLength:"200"`
+	Redirects   []string         `json:"redirect_uris,omitempty" maxItems:"50" doc:"Compared byte for byte."`
+	AfterLogout []string         `json:"post_logout_redirect_uris,omitempty" maxItems:"50"`
+	LogoutURI   string           `json:"backchannel_logout_uri,omitempty" maxLength:"2000"`
+	Auth        sso.ClientAuth   `json:"token_endpoint_auth_method,omitempty" enum:"none,client_secret_basic,client_secret_post,private_key_jwt"`
+	Grants      []sso.GrantType  `json:"grant_types,omitempty" maxItems:"3"`
+	Scopes      []string         `json:"scopes,omitempty" maxItems:"50"`
+	Keys        string           `json:"jwks,omitempty" maxLength:"50000" doc:"JWK Set as text, for private_key_jwt."`
+	Assertion   token.Alg        `json:"token_endpoint_auth_signing_alg,omitempty" enum:"RS256,ES256"`
+	Token       sso.TokenFormat  `json:"access_token_format,omitempty" enum:"opaque,jwt"`
+	IDToken     token.Alg        `json:"id_token_signed_response_alg,omitempty" enum:"RS256,ES256"`
+	Audience    []string         `json:"audience,omitempty" maxItems:"50"`
+	Provider    sso.ProviderID   `json:"provider,omitempty" maxLength:"100" doc:"Alias or id."`
+	Allowed     []sso.ProviderID `json:"allowed_providers,omitempty" maxItems:"50"`
+	NoPKCE      bool             `json:"without_pkce,omitempty" doc:"It knows no PKCE. Not for an application without a secret."`
+	Pushed      bool             `json:"require_pushed_authorization_requests,omitempty"`
+}
+
+func (s *Server) listClients(ctx context.Context, p operate.Principal, _ *struct{}) (list[SSOClient], error) {
+	all, err := s.Operator.Clients(ctx, p)
+	if err != nil {
+		return list[SSOClient]{}, err
+	}
+	issuer, err := s.Operator.Issuer(ctx, p)
+	return mapped(all, "", func(c sso.Client) SSOClient { return clientOf(c, issuer) }), err
+}
+
+func (s *Server) addClient(ctx context.Context, p operate.Principal, in *struct{ Body NewClient }) (CreatedClient, error) {
+	b := in.Body
+	c, secret, err := s.Operator.AddClient(ctx, p, sso.Client{
+		ID: sso.ClientID(b.ID), Name: b.Name, Redirects: b.Redirects, AfterLogout: b.AfterLogout, LogoutURI: b.LogoutURI, Auth: b.Auth, Grants: b.Grants, Scopes: b.Scopes,
+		Keys: b.Keys, Assertion: b.Assertion, Token: b.Token, IDToken: b.IDToken, Audience: b.Audience, Provider: b.Provider, Allowed: b.Allowed, NoPKCE: b.NoPKCE, Pushed: b.Pushed,
+	})
+	if err != nil {
+		return CreatedClient{}, err
+	}
+	return s.created(ctx, p, c, secret)
+}
+
+func (s *Server) created(ctx context.Context, p operate.Principal, c sso.Client, secret string) (CreatedClient, error) {
+	issuer, err := s.Operator.Issuer(ctx, p)
+	return CreatedClient{clientOf(c, issuer), secret}, err
+}
+
+type clientPath struct {
+	Client string `path:"client" maxLength:"200"`
+}
+
+func (s *Server) getClient(ctx context.Context, p operate.Principal, in *clientPath) (SSOClient, error) {
+	c, err := s.Operator.Client(ctx, p, in.Client)
+	if err != nil {
+		return SSOClient{}, err
+	}
+	out, err := s.created(ctx, p, c, "")
+	return out.SSOClient, err
+}
+
+// SetClient is what can be changed of an application; what is absent stays as it is.
+type SetClient struct {
+	Name        *string           `json:"name,omitempty" minLength:"1" maxLength:"200"`
+	Redirects   *[]string         `json:"redirect_uris,omitempty" maxItems:"50"`
+	AfterLogout *[]string         `json:"post_logout_redirect_uris,omitempty" maxItems:"50"`
+	LogoutURI   *string           `json:"backchannel_logout_uri,omitempty" maxLength:"2000"`
+	Provider    *sso.ProviderID   `json:"provider,omitempty" maxLength:"100"`
+	Allowed     *[]sso.ProviderID `json:"allowed_providers,omitempty" maxItems:"50"`
+	Disabled    *bool             `json:"disabled,omitempty"`
+}
+
+func (s *Server) setClient(ctx context.Context, p operate.Principal, in *struct {
+	Client string `path:"client" maxLength:"200"`
+	Body   SetClient
+},
+) (SSOClient, error) {
+	b := in.Body
+	c, err := s.Operator.SetClient(ctx, p, in.Client, func(c *sso.Client) {
+		change(&c.Name, b.Name)
+		change(&c.Redirects, b.Redirects)
+		change(&c.AfterLogout, b.AfterLogout)
+		change(&c.LogoutURI, b.LogoutURI)
+		change(&c.Provider, b.Provider)
+		change(&c.Allowed, b.Allowed)
+		change(&c.Disabled, b.Disabled)
+	})
+	if err != nil {
+		return SSOClient{}, err
+	}
+	out, err := s.created(ctx, p, c, "")
+	return out.SSOClient, err
+}
+
+func change[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+func (s *Server) rotateClient(ctx context.Context, p operate.Principal, in *struct {
+	Client string `path:"client" maxLength:"200"`
+	Body   struct {
+		Overlap *int `json:"overlap_seconds,omitempty" minimum:"0" maximum:"7776000" doc:"How long the secret of before goes on working; a day when absent."`
+	}
+},
+) (CreatedClient, error) {
+	stays := overlap
+	if in.Body.Overlap != nil {
+		stays = time.Duration(*in.Body.Overlap) * time.Second
+	}
+	c, secret, err := s.Operator.RotateClient(ctx, p, in.Client, stays)
+	if err != nil {
+		return CreatedClient{}, err
+	}
+	return s.created(ctx, p, c, secret)
+}
+
+func (s *Server) deleteClient(ctx context.Context, p operate.Principal, in *clientPath) error {
+	return s.Operator.DeleteClient(ctx, p, in.Client)
+}
+
+// PersonSession is a browser in which somebody is signed in.
+type PersonSession struct {
+	ID       sso.SessionID   `json:"id"`
+	User     lockstep.UserID `json:"user"`
+	Provider sso.ProviderID  `json:"provider"`
+	AuthTime time.Time       `json:"auth_time"`
+	Began    time.Time       `json:"began"`
+	Seen     time.Time       `json:"seen"`
+	Expires  time.Time       `json:"expires"`
+}
+
+func (s *Server) listSessions(ctx context.Context, p operate.Principal, in *struct {
+	User string `query:"user" maxLength:"40" doc:"Of this person only."`
+},
+) (list[PersonSession], error) {
+	all, err := s.Operator.PersonSessions(ctx, p, lockstep.UserID(in.User))
+	return mapped(all, "", func(x sso.Session) PersonSession {
+		return PersonSession{ID: x.ID, User: x.Person.User, Provider: x.Provider, AuthTime: x.AuthTime, Began: x.Began, Seen: x.Seen, Expires: x.Expires}
+	}), err
+}
+
+// EndSessions says whose sessions are to end.
+type EndSessions struct {
+	User    lockstep.UserID `json:"user,omitempty" maxLength:"40"`
+	Session sso.SessionID   `json:"session,omitempty" maxLength:"40"`
+}
+
+// EndedSessions is how many sessions and grants have ended.
+type EndedSessions struct {
+	Ended int `json:"ended"`
+}
+
+func (s *Server) endSessions(ctx context.Context, p operate.Principal, in *struct{ Body EndSessions }) (EndedSessions, error) {
+	n, err := s.Operator.EndSessions(ctx, p, in.Body.User, in.Body.Session)
+	return EndedSessions{n}, err
+}
+
+// SignOut is the end of somebody's sessions.
+type SignOut struct {
+	ID      sso.EndingID    `json:"id"`
+	User    lockstep.UserID `json:"user"`
+	Why     string          `json:"why"`
+	At      time.Time       `json:"at"`
+	Settled *time.Time      `json:"settled,omitempty" doc:"Absent while an application is still to be told."`
+	Report  string          `json:"report"`
+}
+
+func (s *Server) listSignOuts(ctx context.Context, p operate.Principal, _ *struct{}) (list[SignOut], error) {
+	all, err := s.Operator.SignOuts(ctx, p)
+	return mapped(all, "", func(e sso.Ending) SignOut {
+		return SignOut{ID: e.ID, User: e.User, Why: e.Why, At: e.At, Settled: instant(e.Settled), Report: e.Report()}
+	}), err
+}
+
+// SignInTrace is what happened in a sign-in.
+type SignInTrace struct {
+	Reference sso.LoginID     `json:"reference"`
+	At        time.Time       `json:"at"`
+	Outcome   sso.Outcome     `json:"outcome"`
+	Code      lockstep.Code   `json:"code,omitempty"`
+	Detail    string          `json:"detail,omitempty"`
+	Help      string          `json:"help,omitempty"`
+	Client    sso.ClientID    `json:"client,omitempty"`
+	Provider  sso.ProviderID  `json:"provider,omitempty"`
+	User      lockstep.UserID `json:"user,omitempty"`
+	Stages    []SignInStage   `json:"stages"`
+}
+
+// SignInStage is one step of a sign-in.
+type SignInStage struct {
+	Name   string            `json:"name"`
+	OK     bool              `json:"ok"`
+	Code   lockstep.Code     `json:"code,omitempty"`
+	Detail string            `json:"detail,omitempty"`
+	Fix    string            `json:"fix,omitempty"`
+	Facts  map[string]string `json:"facts,omitempty"`
+	Millis int64             `json:"milliseconds,omitempty"`
+}
+
+func (s *Server) getSignIn(ctx context.Context, p operate.Principal, in *struct {
+	Reference string `path:"reference" maxLength:"100"`
+},
+) (SignInTrace, error) {
+	t, err := s.Operator.Attempt(ctx, p, in.Reference)
+	v := SignInTrace{
+		Reference: t.ID, At: t.At, Outcome: t.Outcome, Code: t.Code, Detail: t.Detail, Client: t.Client, Provider: t.Provider, User: t.User, Stages: []SignInStage{},
+	}
+	if t.Code != "" {
+		v.Help = lockstep.Describe(t.Code).Help
+	}
+	for _, g := range t.Stages {
+		v.Stages = append(v.Stages, SignInStage{g.Name, g.OK, g.Code, g.Detail, g.Fix, g.Facts, g.Took.Milliseconds()})
+	}
+	return v, err
+}

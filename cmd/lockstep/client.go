@@ -1,0 +1,279 @@
+package main
+
+import (
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"lockstep"
+	"lockstep/api"
+	"lockstep/sso"
+	"lockstep/token"
+)
+
+func policyNamed(s string) *sso.LinkPolicy {
+	p := sso.LinkPolicy(s)
+	return &p
+}
+
+func kindNamed(s string) sso.ProviderKind { return sso.ProviderKind(s) }
+func loginNamed(s string) sso.LoginID     { return sso.LoginID(s) }
+func userNamed(s string) lockstep.UserID  { return lockstep.UserID(s) }
+
+type clientCmd struct {
+	List   clientListCmd   `cmd:"" default:"withargs" help:"List the applications that sign people in here."`
+	Show   clientShowCmd   `cmd:"" help:"Show an application."`
+	Add    clientAddCmd    `cmd:"" help:"Add an application; its secret is shown this once."`
+	Set    clientSetCmd    `cmd:"" help:"Change an application."`
+	Rotate clientRotateCmd `cmd:"" help:"Give an application a new secret; the old one works for a while."`
+	RM     clientRMCmd     `cmd:"" name:"rm" help:"Remove an application."`
+}
+
+type clientListCmd struct{}
+
+// Run lists the applications.
+func (clientListCmd) Run(c *cli) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	all, err := client.SSOClients(c.ctx)
+	if err != nil {
+		return err
+	}
+	return showList(c, all, "No applications sign people in here.", "ID NAME AUTHENTICATION REDIRECT LOGOUT", func(a api.SSOClient) []string {
+		return []string{string(a.ID), a.Name, string(a.Auth), either(strings.Join(a.Redirects, " "), "–"), either(a.LogoutURI, "–")}
+	})
+}
+
+func showClient(c *cli, a api.SSOClient) func(io.Writer) {
+	return func(w io.Writer) {
+		printf(w, "client ID\t%s\nname\t%s\nissuer\t%s\nauthentication\t%s\n", a.ID, a.Name, either(a.Issuer, "– (the server has no public address)"), a.Auth)
+		for _, u := range a.Redirects {
+			printf(w, "redirect URI\t%s\n", u)
+		}
+		for _, u := range a.AfterLogout {
+			printf(w, "after sign-out\t%s\n", u)
+		}
+		printf(w, "told of sign-outs\t%s\naccess tokens\t%s\nID tokens\t%s\n", either(a.LogoutURI, "–"), a.Token, a.IDToken)
+		if a.Disabled {
+			c.say("The application is disabled.")
+		}
+		if a.LogoutURI == "" {
+			c.say("The application is not told when a session ends: give it --logout-uri.")
+		}
+	}
+}
+
+type clientShowCmd struct {
+	Client string `arg:"" help:"Client ID."`
+}
+
+// Run shows an application.
+func (s *clientShowCmd) Run(c *cli) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	a, err := client.SSOClient(c.ctx, s.Client)
+	if err != nil {
+		return err
+	}
+	return c.show(a, showClient(c, a))
+}
+
+type clientAddCmd struct {
+	Name        string   `arg:"" help:"What it is called."`
+	ID          string   `placeholder:"ID" help:"Client ID; made up when absent."`
+	Redirect    []string `placeholder:"URI" help:"Where people are sent back to, byte for byte."`
+	AfterLogout []string `placeholder:"URI" help:"Where people may be sent after they signed out."`
+	LogoutURI   string   `placeholder:"URI" help:"Is told when a session ends (back-channel logout)."`
+	Auth        string   `enum:"none,client_secret_basic,client_secret_post,private_key_jwt" default:"client_secret_basic" help:"none (an application without a secret), client_secret_basic, client_secret_post or private_key_jwt."`
+	KeysFile    string   `placeholder:"FILE" help:"Its JWK Set, for private_key_jwt."`
+	Assertion   string   `enum:",RS256,ES256" default:"" help:"How its assertions are signed: RS256 or ES256."`
+	Grant       []string `placeholder:"TYPE" help:"authorization_code, refresh_token, client_credentials; the first two when absent."`
+	Scope       []string `placeholder:"SCOPE" help:"What it may ask for with client_credentials."`
+	Format      string   `enum:"opaque,jwt" default:"opaque" help:"Its access tokens: opaque ones end at once with the person, a jwt after five minutes."`
+	Alg         string   `enum:"RS256,ES256" default:"RS256" help:"How its ID tokens are signed."`
+	Provider    string   `placeholder:"ALIAS" help:"Its people go to this identity provider without a choice."`
+	Allow       []string `placeholder:"ALIAS" help:"Identity providers that it accepts; all when absent."`
+	WithoutPKCE bool     `name:"without-pkce" help:"It knows no PKCE."`
+}
+
+// Run adds an application. Its secret is the only thing on standard output, beside what a script reads with -o json.
+func (a *clientAddCmd) Run(c *cli) error {
+	n := api.NewClient{
+		ID: a.ID, Name: a.Name, Redirects: a.Redirect, AfterLogout: a.AfterLogout, LogoutURI: a.LogoutURI, Auth: sso.ClientAuth(a.Auth), Scopes: a.Scope,
+		Assertion: token.Alg(a.Assertion), Token: sso.TokenFormat(a.Format), IDToken: token.Alg(a.Alg), Provider: sso.ProviderID(a.Provider), NoPKCE: a.WithoutPKCE,
+	}
+	for _, g := range a.Grant {
+		n.Grants = append(n.Grants, sso.GrantType(g))
+	}
+	for _, p := range a.Allow {
+		n.Allowed = append(n.Allowed, sso.ProviderID(p))
+	}
+	if a.KeysFile != "" {
+		text, err := os.ReadFile(a.KeysFile)
+		if err != nil {
+			return usage("The keys cannot be read: %v", err)
+		}
+		n.Keys = string(text)
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	made, err := client.AddSSOClient(c.ctx, n)
+	if err != nil {
+		return err
+	}
+	return c.show(made, func(w io.Writer) {
+		showClient(c, made.SSOClient)(w)
+		if made.Secret != "" {
+			printf(w, "client secret\t%s\n", made.Secret)
+			c.say("The secret is shown this once.")
+		}
+	})
+}
+
+type clientSetCmd struct {
+	Client      string   `arg:"" help:"Client ID."`
+	Name        *string  `placeholder:"TEXT" help:"What it is called."`
+	Redirect    []string `placeholder:"URI" help:"Where people are sent back to, in place of what is there."`
+	AfterLogout []string `placeholder:"URI" help:"Where people may be sent after they signed out, in place of what is there."`
+	LogoutURI   *string  `placeholder:"URI" help:"Is told when a session ends."`
+	Provider    *string  `placeholder:"ALIAS" help:"Its people go to this identity provider without a choice."`
+	Disabled    *bool    `negatable:"" help:"It signs nobody in."`
+}
+
+// Run changes an application.
+func (s *clientSetCmd) Run(c *cli) error {
+	change := api.SetClient{Name: s.Name, LogoutURI: s.LogoutURI, Disabled: s.Disabled}
+	if len(s.Redirect) > 0 {
+		change.Redirects = &s.Redirect
+	}
+	if len(s.AfterLogout) > 0 {
+		change.AfterLogout = &s.AfterLogout
+	}
+	if s.Provider != nil {
+		p := sso.ProviderID(*s.Provider)
+		change.Provider = &p
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	a, err := client.SetSSOClient(c.ctx, s.Client, change)
+	if err != nil {
+		return err
+	}
+	return c.show(a, showClient(c, a))
+}
+
+type clientRotateCmd struct {
+	Client  string        `arg:"" help:"Client ID."`
+	Overlap time.Duration `default:"24h" help:"How long the old secret goes on working."`
+}
+
+// Run gives an application a new secret, the only thing on standard output.
+func (r *clientRotateCmd) Run(c *cli) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	made, err := client.RotateSSOClient(c.ctx, r.Client, int(r.Overlap/time.Second))
+	if err != nil {
+		return err
+	}
+	return c.show(made, func(w io.Writer) {
+		printf(w, "%s\n", made.Secret)
+		c.say("The secret is shown this once. The old one ends %s.", orTime(made.FormerEnds, "now"))
+	})
+}
+
+type clientRMCmd struct {
+	Client string `arg:"" help:"Client ID."`
+}
+
+// Run removes an application.
+func (r *clientRMCmd) Run(c *cli) error {
+	if err := c.confirm("Remove the application " + r.Client + "? It signs nobody in any more."); err != nil {
+		return err
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	if err := client.DeleteSSOClient(c.ctx, r.Client); err != nil {
+		return err
+	}
+	return c.did("removed", r.Client, "Removed.")
+}
+
+type sessionCmd struct {
+	List sessionListCmd `cmd:"" default:"withargs" help:"List the sessions of people."`
+	End  sessionEndCmd  `cmd:"" help:"End a session, or all of a person; the applications are told."`
+	Told sessionToldCmd `cmd:"" help:"List the newest sign-outs, and whether the applications were told."`
+}
+
+type sessionListCmd struct {
+	User string `placeholder:"ID" help:"Of this person only."`
+}
+
+// Run lists sessions.
+func (s *sessionListCmd) Run(c *cli) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	all, err := client.PersonSessions(c.ctx, s.User)
+	if err != nil {
+		return err
+	}
+	return showList(c, all, "Nobody is signed in.", "ID PERSON SIGNED-IN SEEN ENDS", func(x api.PersonSession) []string {
+		return []string{string(x.ID), string(x.User), orTime(&x.AuthTime, "–"), orTime(&x.Seen, "–"), orTime(&x.Expires, "–")}
+	})
+}
+
+type sessionEndCmd struct {
+	Session string `arg:"" optional:"" help:"Id of the session."`
+	User    string `placeholder:"ID" help:"All of this person."`
+}
+
+// Run ends sessions.
+func (s *sessionEndCmd) Run(c *cli) error {
+	if (s.Session == "") == (s.User == "") {
+		return usage("Give the id of a session, or --user.")
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	e := api.EndSessions{Session: sso.SessionID(s.Session)}
+	if s.User != "" {
+		e.User = userNamed(s.User)
+	}
+	n, err := client.EndSessions(c.ctx, e)
+	if err != nil {
+		return err
+	}
+	return c.show(n, func(io.Writer) { c.say("Ended. The applications are being told: lockstep session told") })
+}
+
+type sessionToldCmd struct{}
+
+// Run lists sign-outs.
+func (sessionToldCmd) Run(c *cli) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	all, err := client.SignOuts(c.ctx)
+	if err != nil {
+		return err
+	}
+	return showList(c, all, "Nobody has signed out lately.", "AT PERSON WHY APPLICATIONS", func(e api.SignOut) []string {
+		return []string{orTime(&e.At, "–"), string(e.User), e.Why, e.Report}
+	})
+}

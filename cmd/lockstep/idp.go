@@ -1,0 +1,278 @@
+package main
+
+import (
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"lockstep"
+	"lockstep/api"
+)
+
+type idpCmd struct {
+	List    idpListCmd    `cmd:"" default:"withargs" help:"List the identity providers."`
+	Show    idpShowCmd    `cmd:"" help:"Show an identity provider and its redirect URI."`
+	Add     idpAddCmd     `cmd:"" help:"Add an identity provider as a draft; its redirect URI stands at once."`
+	Set     idpSetCmd     `cmd:"" help:"Change an identity provider."`
+	Test    idpTestCmd    `cmd:"" help:"Begin a test sign-in, which lets nobody in."`
+	Enable  idpEnableCmd  `cmd:"" help:"Let people sign in through it."`
+	Disable idpDisableCmd `cmd:"" help:"Let nobody sign in through it."`
+	RM      idpRMCmd      `cmd:"" name:"rm" help:"Remove it with its links."`
+	Attempt idpAttemptCmd `cmd:"" help:"Show what happened in a sign-in, by the reference that its page showed."`
+}
+
+// idpFlags are what can be said of an identity provider.
+type idpFlags struct {
+	Name       *string           `placeholder:"TEXT" help:"What its button says."`
+	Set        map[string]string `placeholder:"NAME=VALUE" help:"Setting; an empty value removes it."`
+	SecretFile map[string]string `placeholder:"NAME=FILE" help:"Read a secret, such as client_secret, from a file."`
+	Policy     string            `enum:",imported,create,confirm,verified,linked" default:"" help:"Whom somebody who is not linked may become: imported (people who are in the directory), create, confirm (who matches signs in as before once), verified (by a verified address) or linked (nobody)."`
+	TrustEmail *bool             `negatable:"" help:"Believe its names and addresses."`
+	Hidden     *bool             `negatable:"" help:"No button."`
+	LinkOnly   *bool             `negatable:"" help:"Sign in only who is linked."`
+	Order      *int              `placeholder:"N" help:"Place of its button."`
+	Domain     []string          `placeholder:"DOMAIN" help:"People with addresses of this e-mail domain are sent there at once."`
+	CAFile     string            `placeholder:"FILE" help:"Certificates (PEM) that its servers may be signed by."`
+}
+
+// change reads the files that the flags name.
+func (f *idpFlags) change() (api.SetProvider, error) {
+	s := api.SetProvider{Name: f.Name, Hidden: f.Hidden, LinkOnly: f.LinkOnly, TrustEmail: f.TrustEmail, Order: f.Order, Settings: f.Set}
+	if f.Policy != "" {
+		s.Policy = policyNamed(f.Policy)
+	}
+	if len(f.Domain) > 0 {
+		domains := slices.DeleteFunc(f.Domain, func(d string) bool { return d == "" })
+		s.Domains = &domains
+	}
+	for name, file := range f.SecretFile {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return s, usage("The secret %s cannot be read: %v", name, err)
+		}
+		if s.Secrets == nil {
+			s.Secrets = map[string]string{}
+		}
+		s.Secrets[name] = strings.TrimRight(string(text), "\r\n")
+	}
+	if f.CAFile != "" {
+		text, err := os.ReadFile(f.CAFile)
+		if err != nil {
+			return s, usage("The certificates cannot be read: %v", err)
+		}
+		pem := string(text)
+		s.Roots = &pem
+	}
+	return s, nil
+}
+
+type idpListCmd struct{}
+
+// Run lists the identity providers.
+func (idpListCmd) Run(c *cli) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	all, err := client.IdentityProviders(c.ctx)
+	if err != nil {
+		return err
+	}
+	return showList(c, all, "No identity providers.", "ALIAS NAME KIND STATE POLICY TESTED", func(p api.IdentityProvider) []string {
+		return []string{p.Alias, p.Name, string(p.Kind), string(p.State), string(p.Policy), orTime(p.Tested, "never")}
+	})
+}
+
+func showProvider(c *cli, p api.IdentityProvider) error {
+	return c.show(p, func(w io.Writer) {
+		printf(w, "alias\t%s\nname\t%s\nkind\t%s\nstate\t%s\npolicy\t%s\nredirect URI\t%s\ntested\t%s\n", p.Alias, p.Name, p.Kind, p.State, p.Policy, either(p.RedirectURI, "– (the server has no public address)"), orTime(p.Tested, "never"))
+		for _, name := range sortedNames(p.Settings) {
+			printf(w, "%s\t%s\n", name, p.Settings[name])
+		}
+		for _, name := range p.Secrets {
+			printf(w, "%s\t(set)\n", name)
+		}
+	})
+}
+
+func sortedNames(m map[string]string) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+type idpShowCmd struct {
+	Provider string `arg:"" help:"Alias or id."`
+}
+
+// Run shows an identity provider.
+func (s *idpShowCmd) Run(c *cli) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	p, err := client.IdentityProvider(c.ctx, s.Provider)
+	if err != nil {
+		return err
+	}
+	return showProvider(c, p)
+}
+
+type idpAddCmd struct {
+	Alias string `arg:"" help:"Part of its redirect URI, such as webex; it never changes."`
+	Kind  string `enum:"webexcc,oidc,oauth2,entra,saml,ldap,local" default:"oidc" help:"webexcc, oidc, oauth2, entra, saml, ldap or local."`
+	idpFlags
+}
+
+// Run adds an identity provider.
+func (a *idpAddCmd) Run(c *cli) error {
+	change, err := a.change()
+	if err != nil {
+		return err
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	p, err := client.AddIdentityProvider(c.ctx, api.AddProvider{Alias: a.Alias, Kind: kindNamed(a.Kind), SetProvider: change})
+	if err != nil {
+		return err
+	}
+	if p.RedirectURI != "" && p.Kind != "ldap" && p.Kind != "local" {
+		c.say("Register this redirect URI at the provider, exactly so: %s", p.RedirectURI)
+	}
+	return showProvider(c, p)
+}
+
+type idpSetCmd struct {
+	Provider string `arg:"" help:"Alias or id."`
+	idpFlags
+}
+
+// Run changes an identity provider.
+func (s *idpSetCmd) Run(c *cli) error {
+	change, err := s.change()
+	if err != nil {
+		return err
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	p, err := client.SetIdentityProvider(c.ctx, s.Provider, change)
+	if err != nil {
+		return err
+	}
+	return showProvider(c, p)
+}
+
+type idpTestCmd struct {
+	Provider string `arg:"" help:"Alias or id."`
+}
+
+// Run begins a test sign-in.
+func (t *idpTestCmd) Run(c *cli) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	made, err := client.TestIdentityProvider(c.ctx, t.Provider)
+	if err != nil {
+		return err
+	}
+	return c.show(made, func(w io.Writer) {
+		printf(w, "%s\n", made.URL)
+		c.say("Open this address in a browser, once, within a quarter of an hour. What happened there shows lockstep idp attempt %s", made.Reference)
+	})
+}
+
+type idpEnableCmd struct {
+	Provider string `arg:"" help:"Alias or id."`
+	Untested bool   `help:"Without a good test sign-in, on purpose."`
+}
+
+// Run enables an identity provider.
+func (e *idpEnableCmd) Run(c *cli) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	p, err := client.EnableIdentityProvider(c.ctx, e.Provider, e.Untested)
+	if err != nil {
+		return err
+	}
+	return showProvider(c, p)
+}
+
+type idpDisableCmd struct {
+	Provider string `arg:"" help:"Alias or id."`
+}
+
+// Run disables an identity provider.
+func (d *idpDisableCmd) Run(c *cli) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	p, err := client.DisableIdentityProvider(c.ctx, d.Provider)
+	if err != nil {
+		return err
+	}
+	return showProvider(c, p)
+}
+
+type idpRMCmd struct {
+	Provider string `arg:"" help:"Alias or id."`
+}
+
+// Run removes an identity provider.
+func (r *idpRMCmd) Run(c *cli) error {
+	if err := c.confirm("Remove the identity provider " + r.Provider + " with all its links? Whoever signs in through it no longer can."); err != nil {
+		return err
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	if err := client.DeleteIdentityProvider(c.ctx, r.Provider); err != nil {
+		return err
+	}
+	return c.did("removed", r.Provider, "Removed.")
+}
+
+type idpAttemptCmd struct {
+	Reference string `arg:"" help:"As the page of the sign-in showed it."`
+}
+
+// Run shows what happened in a sign-in.
+func (a *idpAttemptCmd) Run(c *cli) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	t, err := client.SignIn(c.ctx, loginNamed(a.Reference))
+	if err != nil {
+		return err
+	}
+	return c.show(t, func(w io.Writer) {
+		printf(w, "%s\t%s\n", t.At.Local().Format("2006-01-02 15:04:05"), t.Outcome)
+		for _, s := range t.Stages {
+			mark := c.paint(green, "✓")
+			if !s.OK {
+				mark = c.paint(red, "✗")
+			}
+			printf(w, "%s %s\t%s\n", mark, s.Name, s.Detail)
+			if s.Fix != "" {
+				printf(w, "\t%s\n", s.Fix)
+			}
+		}
+		if t.Code != "" {
+			printf(w, "%s\t%s [%s]\n", c.paint(red, "✗"), t.Detail, t.Code)
+			c.say("  %s", lockstep.Describe(t.Code).Help)
+		}
+	})
+}
