@@ -438,6 +438,12 @@ func TestConfiguration(t *testing.T) {
 	if err != nil || j.Mode != "auto" || j.State != "paused" {
 		t.Errorf("job %+v, %v", j, err)
 	}
+	j, err = w.admin.Run(ctx, "app") // it never ran: this turns it on
+	if err != nil || j.State != "active" {
+		t.Errorf("the first run of a draft: %s, %v", j.State, err)
+	}
+	_, err = w.admin.PatchJob(ctx, "app", api.JobPatch{State: "paused"})
+	w.must(err)
 	_, err = w.admin.Run(ctx, "app")
 	wantCode(t, err, lockstep.CodeConflict)
 	_, err = w.admin.RunWhole(ctx, "app") // paused: not even a read is asked for

@@ -215,6 +215,7 @@ const lookSeldom = 250 * time.Millisecond
 
 // patiently waits for a cycle like awaitOne, asking for the job, which tells of failures, only now and then.
 func (i *importBench) patiently(ctx context.Context, progress func(api.Cycle), done func(api.Cycle) bool) (api.Cycle, error) {
+	stuck := 0 // looks in a row at which the job was stopped; it may still show what ended before this phase began
 	for n := 1; ; n++ {
 		all, err := i.bench.client.Cycles(ctx, sourceSlug, 5)
 		if err != nil {
@@ -226,7 +227,11 @@ func (i *importBench) patiently(ctx context.Context, progress func(api.Cycle), d
 			}
 		}
 		if n%20 == 0 {
-			if j, err := i.bench.client.Job(ctx, sourceSlug); err != nil || j.Code != "" && lockstep.Describe(j.Code).Class != lockstep.Heals {
+			j, err := i.bench.client.Job(ctx, sourceSlug)
+			if stuck++; j.Code == "" || lockstep.Describe(j.Code).Class == lockstep.Heals {
+				stuck = 0
+			}
+			if err != nil || stuck == 3 {
 				return api.Cycle{}, errors.Join(err, fmt.Errorf("the source stopped: %s [%s]", j.Detail, j.Code))
 			}
 		}
