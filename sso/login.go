@@ -95,7 +95,7 @@ func (v *visit) away(ctx context.Context, id ProviderID) (answerer, error) {
 		return nil, err
 	}
 	l := &v.login
-	if _, is := up.(Passwords); is && l.Test {
+	if byPassword(p.Kind) { // of a test: the page offers no such button
 		l.Step = StepChoose
 		return func() error { return v.choicePage([]Provider{p}, l.Notice) }, nil
 	}

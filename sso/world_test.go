@@ -131,10 +131,12 @@ func (w *world) person(name, given, family string) lockstep.UserID {
 	u := directory.User{ID: lockstep.NewID[lockstep.UserID]()}
 	u.Attributes.Set("userName", name)
 	u.Attributes.Set("name", scim.Object{{Name: "givenName", Value: given}, {Name: "familyName", Value: family}})
-	u.Attributes.Set("emails", scim.List{scim.Object{{Name: "value", Value: name}}})
+	u.Attributes.Set("emails", mails(name))
 	w.commit(directory.PutUser{User: u})
 	return u.ID
 }
+
+func mails(address string) scim.List { return scim.List{scim.Object{{Name: "value", Value: address}}} }
 
 func (w *world) commit(changes ...directory.Change) {
 	w.Helper()
