@@ -1,0 +1,174 @@
+package operate_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/operate"
+	"lockstep/sso"
+	"lockstep/store"
+	"lockstep/token"
+)
+
+// stage is a sign-in server whose address a test decides.
+type stage struct {
+	base  string
+	woken int
+}
+
+func (s *stage) Issuer(tenant string) string { return s.base + "/sso/" + tenant }
+func (s *stage) RedirectURI(tenant, alias string) string {
+	if s.base == "" {
+		return ""
+	}
+	return s.Issuer(tenant) + "/idp/" + alias + "/callback"
+}
+
+func (s *stage) NewTest(context.Context, string, sso.Provider) (sso.LoginID, string, error) {
+	return "reference", s.base + "/try", nil
+}
+func (s *stage) RotateKeys(context.Context, lockstep.TenantID) error { return nil }
+func (s *stage) Wake()                                               { s.woken++ }
+
+func (w *world) signIns() *stage {
+	s, rows := &stage{base: "https://id.example"}, w.db.SSO()
+	whole := func(p sso.Provider) error {
+		if p.Settings["client_id"] == "" {
+			return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "client_id is missing"}
+		}
+		return nil
+	}
+	w.Operator.SignIn = &operate.SignIn{
+		Providers: rows, Clients: rows, Sessions: rows, Records: rows, Server: s, Check: whole, CheckDraft: func(sso.Provider) error { return nil },
+	}
+	return s
+}
+
+// TestIdentityProviders: from the draft to where people sign in; what is secret is shown to nobody, and sent nowhere else.
+func TestIdentityProviders(t *testing.T) {
+	onBoth(t, func(w *world) {
+		ctx, s, admin := w.Context(), w.signIns(), w.admin()
+		_, err := w.AddIdentityProvider(ctx, admin, sso.KindOIDC, "Not An Alias", operate.ProviderChange{})
+		w.want("an alias", err, lockstep.CodeInvalid)
+		_, err = w.AddIdentityProvider(ctx, admin, "fax", "fax", operate.ProviderChange{})
+		w.want("a kind", err, lockstep.CodeInvalid)
+		p, err := w.AddIdentityProvider(ctx, admin, sso.KindWebexCC, "webex", operate.ProviderChange{})
+		w.must(err)
+		if p.State != sso.Draft || p.RedirectURI != "https://id.example/sso/default/idp/webex/callback" || p.Name != "Webex CC" || p.Policy != sso.PolicyImported {
+			w.Errorf("added %+v", p)
+		}
+		_, err = w.AddIdentityProvider(ctx, admin, sso.KindOIDC, "webex", operate.ProviderChange{})
+		w.want("the alias again", err, lockstep.CodeConflict)
+		_, err = w.EnableIdentityProvider(ctx, admin, "webex", true, true)
+		w.want("enabled without its settings", err, lockstep.CodeInvalid)
+		_, err = w.SetIdentityProvider(ctx, admin, "webex", operate.ProviderChange{
+			Settings: map[string]string{"client_id": "C1", "token_url": "https://webex.example/token"}, Secrets: map[string]string{"client_secret": "sesame"},
+		})
+		w.must(err)
+		_, err = w.SetIdentityProvider(ctx, admin, "webex", operate.ProviderChange{Settings: map[string]string{"token_url": "https://evil.example/token"}})
+		w.want("another address without the secret", err, lockstep.CodeInvalid)
+		if text, err := json.Marshal(must1(w.IdentityProviders(ctx, admin))); err != nil || strings.Contains(string(text), "sesame") || !strings.Contains(string(text), "client_secret") {
+			w.Errorf("shown: %s, %v", text, err)
+		}
+		_, err = w.EnableIdentityProvider(ctx, admin, "webex", true, false)
+		w.want("enabled without a test", err, lockstep.CodeInvalid)
+		s.base = "http://id.example"
+		_, err = w.EnableIdentityProvider(ctx, admin, "webex", true, true)
+		w.want("enabled without https", err, lockstep.CodeInvalid)
+		s.base = "https://id.example"
+		kept, err := w.db.SSO().Provider(ctx, w.ids["default"], p.ID)
+		w.must(err)
+		kept.Tested = w.at
+		_, err = w.db.SSO().PutProvider(ctx, audit.Actor{}, kept)
+		w.must(err)
+		p, err = w.EnableIdentityProvider(ctx, admin, "webex", true, false)
+		w.must(err)
+		if p.State != sso.Enabled {
+			w.Errorf("%+v", p)
+		}
+		name := "Agents"
+		p, err = w.SetIdentityProvider(ctx, admin, "webex", operate.ProviderChange{Name: &name})
+		if err != nil || p.Name != name || p.Tested.IsZero() {
+			w.Errorf("a name is no setting: %+v, %v", p, err)
+		}
+		_, err = w.SetIdentityProvider(ctx, admin, "webex", operate.ProviderChange{Settings: map[string]string{"client_id": ""}})
+		w.want("an enabled one that is no longer complete", err, lockstep.CodeInvalid)
+		p, err = w.SetIdentityProvider(ctx, admin, "webex", operate.ProviderChange{Settings: map[string]string{"client_id": "C2"}})
+		if err != nil || !p.Tested.IsZero() {
+			w.Errorf("tested with other settings: %+v, %v", p, err)
+		}
+		_, err = w.IdentityProvider(ctx, operate.Machine(w.ids["other"]), "webex")
+		w.want("of another tenant", err, lockstep.CodeNotFound)
+		w.must(w.DeleteIdentityProvider(ctx, admin, "webex"))
+		if s.woken == 0 {
+			w.Error("nobody is told")
+		}
+		_, err = w.IdentityProvider(ctx, admin, "webex")
+		w.want("removed", err, lockstep.CodeNotFound)
+		lines, err := w.db.Audit(ctx, w.ids["default"], store.AuditQuery{Limit: 50})
+		w.must(err)
+		for _, l := range lines {
+			if strings.Contains(l.String(), "sesame") {
+				w.Errorf("the audit log tells: %s", l)
+			}
+		}
+	})
+}
+
+func must1[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// TestClients: an application's secret is told once, two work during a rotation, and how it authenticates stays.
+func TestClients(t *testing.T) {
+	onBoth(t, func(w *world) {
+		ctx, admin := w.Context(), w.admin()
+		w.signIns()
+		_, _, err := w.AddClient(ctx, admin, sso.Client{Name: "x", Redirects: []string{"http://app.example/cb"}})
+		w.want("without https", err, lockstep.CodeInvalid)
+		_, _, err = w.AddClient(ctx, admin, sso.Client{Name: "x", Redirects: []string{"https://app.example/cb"}, Provider: "nobody"})
+		w.want("pinned to nobody", err, lockstep.CodeNotFound)
+		c, first, err := w.AddClient(ctx, admin, sso.Client{Name: "Wiki", Redirects: []string{"https://app.example/cb"}})
+		w.must(err)
+		if len(first) != 43 || c.Secret != token.HashOf(first) || c.Auth != sso.AuthBasic || !c.May(sso.GrantCode) || c.May(sso.GrantCredentials) {
+			w.Errorf("added %+v", c)
+		}
+		r, second, err := w.RotateClient(ctx, admin, string(c.ID), time.Hour)
+		w.must(err)
+		if r.Secret != token.HashOf(second) || r.Former.Hash != c.Secret || !r.Former.Ends.Equal(w.at.Add(time.Hour)) {
+			w.Errorf("rotated %+v", r)
+		}
+		r, _, err = w.RotateClient(ctx, admin, string(c.ID), 0)
+		if err != nil || r.Former != (token.Former{}) {
+			w.Errorf("rotated at once %+v, %v", r, err)
+		}
+		set, err := w.SetClient(ctx, admin, string(c.ID), func(c *sso.Client) { c.Name, c.Secret = "New", sso.Hash{} })
+		if err != nil || set.Name != "New" || set.Secret != r.Secret {
+			w.Errorf("set %+v, %v", set, err)
+		}
+		_, err = w.SetClient(ctx, admin, string(c.ID), func(c *sso.Client) { c.Auth = sso.AuthNone })
+		w.want("another way to authenticate", err, lockstep.CodeInvalid)
+		public, text, err := w.AddClient(ctx, admin, sso.Client{ID: "spa", Name: "SPA", Auth: sso.AuthNone, Redirects: []string{"https://spa.example/cb"}})
+		if err != nil || text != "" || public.Secret != (sso.Hash{}) {
+			w.Errorf("a public client %+v, %q, %v", public, text, err)
+		}
+		_, _, err = w.RotateClient(ctx, admin, "spa", 0)
+		w.want("the secret of who has none", err, lockstep.CodeInvalid)
+		_, err = w.Client(ctx, operate.Machine(w.ids["other"]), "spa")
+		w.want("of another tenant", err, lockstep.CodeNotFound)
+		w.must(w.DeleteClient(ctx, admin, "spa"))
+		w.want("twice", w.DeleteClient(ctx, admin, "spa"), lockstep.CodeNotFound)
+		_, err = w.EndSessions(ctx, admin, "", "none")
+		w.want("a session that is not there", err, lockstep.CodeNotFound)
+		_, err = w.Attempt(ctx, admin, "none")
+		w.want("a sign-in that is not there", err, lockstep.CodeNotFound)
+	})
+}
