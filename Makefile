@@ -42,7 +42,6 @@ bench: ## one provisioning cycle measured (PEOPLE, GROUPS, LATENCY)
 docs: ## the generated pages of docs/
 	go test . -run '^TestErrorsPage$$' -update
 	go test ./webexorg -run '^TestOperationsPage$$' -update
-	go test ./upstream -run '^TestFormPage$$' -update
 	go test ./upstream -run 'Page$$' -update
 
 screenshots: ## the console's pages as pictures in docs/screenshots (needs chromium)
