@@ -217,6 +217,7 @@ type run struct {
 	lookup   lookup                  // how unlinked objects are matched
 	blind    bool                    // the target will not be asked for those whom a read of it did not show
 	waits    map[waitKey]plan.Action // rows of earlier cycles that are held or were approved since
+	rejected map[waitKey]plan.Action // the newest row of each object that an administrator has rejected
 	broken   map[connection.Ref]bool // who is held for a circle that is another one now
 	alarmed  bool                    // the guard has held something in this slice
 	fresh    int                     // unlinked objects matched by Find so far

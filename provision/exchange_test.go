@@ -159,6 +159,10 @@ func TestDeletedGivesUpTheName(t *testing.T) {
 			t.Errorf("%s takes a name that is another's: %s", r.Source.Name, r.Detail)
 		}
 	}
+	w.change(directory.DeleteUser{ID: w.user("y"), Purge: true})
+	w.untilDone(w.out)
+	w.wantTarget("user y@acme.example inactive\nuser z@acme.example inactive\n")
+	w.consistent()
 }
 
 // TestCreateNamesNoLeaver is for people who were refused since they came with a reference to a manager whom the same plan deleted.

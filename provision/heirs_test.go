@@ -2,8 +2,10 @@ package provision_test
 
 import (
 	"testing"
+	"time"
 
 	"lockstep/audit"
+	"lockstep/connection"
 	"lockstep/directory"
 	"lockstep/plan"
 	"lockstep/provision"
@@ -82,6 +84,20 @@ func TestHeirsOfAMatchingValue(t *testing.T) {
 		w.untilDone(w.out)
 		w.wantTarget("user ada@acme.example\n")
 	})
+	t.Run("of somebody who was renamed and left at once", func(t *testing.T) { // they are deleted with the name that they had
+		w := newWorld(t)
+		policy := unguarded()
+		policy.OnLeave = rule.LeaveDelete
+		w.assigned(policy)
+		old := w.person("ada")
+		given := w.assign(directory.UserKind, string(old))
+		w.run(w.out)
+		w.change(directory.DeleteAssignment{ID: given})
+		w.called(string(old), "ada.old")
+		w.assign(directory.UserKind, string(w.person("ada")))
+		w.untilDone(w.out)
+		w.wantTarget("user ada@acme.example\n")
+	})
 	t.Run("after a plan was discarded", func(t *testing.T) { // the target has what was written, not what was planned
 		w := newWorld(t)
 		policy := unguarded()
@@ -101,7 +117,14 @@ func TestHeirsOfAMatchingValue(t *testing.T) {
 			policy := unguarded()
 			policy.Everyone = true
 			w.assigned(policy)
-			for range 20 { // they would be sent at the same time
+			s := script(w)
+			s.apply = func(op connection.Operation) *connection.Result {
+				if op.Kind == rule.Delete {
+					time.Sleep(50 * time.Millisecond) // whatever does not wait for it comes first
+				}
+				return nil
+			}
+			for range 2 {
 				w.run(w.out)
 				old, other := w.person("ada"), w.person("ben")
 				w.run(w.out)

@@ -26,7 +26,7 @@ var (
 )
 
 // shortHistories is how many histories a short run makes on a database, and length how many changes each has at least.
-var shortHistories = map[string]int{"sqlite": 9, "postgres": 2}
+var shortHistories = map[string]int{"sqlite": 6, "postgres": 1}
 
 const length = 100
 

@@ -118,7 +118,7 @@ func (a *applier) bequeath(ctx context.Context, items []*item, b *Batch) error {
 		if len(keys) == 0 {
 			continue
 		}
-		heirs, err := a.heirs(ctx, typ, keys)
+		heirs, err := a.heirs(ctx, typ, keys, waitsForKey)
 		if err != nil {
 			return err
 		}

@@ -237,7 +237,7 @@ func (r *run) release(ctx context.Context, cs []*candidate) (p planned, err erro
 		}
 	}
 	for typ, keys := range given {
-		heirs, err := r.heirs(ctx, typ, keys)
+		heirs, err := r.heirs(ctx, typ, keys, refusedForKey)
 		if err != nil {
 			return p, err
 		}
@@ -252,12 +252,20 @@ func (r *run) release(ctx context.Context, cs []*candidate) (p planned, err erro
 	return p, nil
 }
 
-// heirs returns the links, made due, of objects that were refused because another had one of the matching values.
-func (r *run) heirs(ctx context.Context, typ string, keys []string) ([]plan.Link, error) {
+// refusedForKey reports whether an object was refused because another had its matching value.
+func refusedForKey(l *plan.Link) bool {
+	return l.Code == lockstep.CodeMatchDuplicate || l.Code == lockstep.CodeMatchTaken
+}
+
+// waitsForKey reports the same at the target, where an object that is disabled may have an older value for that reason.
+func waitsForKey(l *plan.Link) bool { return refusedForKey(l) || l.Disabled && l.Target != "" }
+
+// heirs returns the links, made due, of those objects with one of the matching values that wait for it.
+func (r *run) heirs(ctx context.Context, typ string, keys []string, wait func(*plan.Link) bool) ([]plan.Link, error) {
 	links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, plan.LinkQuery{Type: typ, Keys: keys})
 	var heirs []plan.Link
 	for _, l := range links {
-		if l.Code == lockstep.CodeMatchDuplicate || l.Code == lockstep.CodeMatchTaken {
+		if wait(&l) {
 			l.Due = r.now()
 			heirs = append(heirs, l)
 		}
@@ -395,6 +403,9 @@ func (r *run) settleOn(ctx context.Context, c *candidate, whole bool, p *planned
 	if r.stillWaits(c, d, before, p) {
 		return nil
 	}
+	if stands, err := r.staysRejected(ctx, c, d, before, p); stands || err != nil {
+		return err
+	}
 	switch {
 	case d.Kind == rule.Skip && d.Code != "":
 		switch {
@@ -422,10 +433,19 @@ func (r *run) settleOn(ctx context.Context, c *candidate, whole bool, p *planned
 	return nil
 }
 
-// ownName reports whether nobody else is to have the object's matching value at the target.
+// ownName reports whether nobody else has the object's matching value at the target, or is to have it.
 func (r *run) ownName(ctx context.Context, c *candidate) (bool, error) {
 	links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, plan.LinkQuery{Type: c.Type, Keys: []string{c.next.Key}})
-	return !slices.ContainsFunc(links, func(l plan.Link) bool { return l.Source != c.Ref && (l.Verdict.In || l.Target != "") }), err
+	if err != nil || slices.ContainsFunc(links, func(l plan.Link) bool { return l.Source != c.Ref && l.Verdict.In }) {
+		return false, err
+	}
+	for i, m := range c.out.Match {
+		if k := matchKey(c, i); keyOf(k.Attribute, k.Value) == c.next.Key {
+			a, err := r.find(ctx, c.program.targetType, []question{{k, m.Value}})
+			return err == nil && len(a.failed) == 0 && len(a.found[k]) == 0, err
+		}
+	}
+	return false, nil
 }
 
 // restrict leaves matching values as they are at the target when the object is disabled, and everything else when nothing but they
@@ -468,6 +488,25 @@ func (r *run) stillWaits(c *candidate, d rule.Decision, before scim.Object, p *p
 	}
 	p.left = append(p.left, out)
 	return false
+}
+
+// staysRejected deals with a row of the object that an administrator has rejected. As long as the same is to be done, nothing is; something
+// else that does harm needs a decision, too.
+func (r *run) staysRejected(ctx context.Context, c *candidate, d rule.Decision, before scim.Object, p *planned) (bool, error) {
+	old, was := r.rejected[waitKey{c.Ref, false}]
+	if !was || !changes(d) || c.replaces != "" {
+		return false, nil
+	}
+	stands, err := r.standsRejected(ctx, &old)
+	if err != nil {
+		return false, err
+	}
+	if stands && r.does(c, d, before, &old) {
+		p.link(c)
+		return true, nil
+	}
+	c.anew = true
+	return false, nil
 }
 
 // changes reports whether the decision makes a row that is carried out.

@@ -241,7 +241,7 @@ func (e *Engine) Explain(ctx context.Context, t lockstep.TenantID, id lockstep.J
 func (r *run) explanation(ctx context.Context, c *candidate) (Explanation, error) {
 	var p planned
 	waits := r.waits
-	r.waits = nil // the decision itself is asked for
+	r.waits, r.rejected = nil, nil // the decision itself is asked for
 	if err := r.settleOn(ctx, c, false, &p); err != nil {
 		return Explanation{}, err
 	}

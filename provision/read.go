@@ -99,7 +99,33 @@ func (r *run) loadWaitsOf(ctx context.Context, ref connection.Ref) error {
 			r.waits[waitKey{a.Source.Ref, a.Kind == rule.Refer}] = a
 		}
 	}
-	return nil
+	return r.loadRejected(ctx, ref)
+}
+
+// loadRejected loads the rows that were rejected, the newest of each object.
+func (r *run) loadRejected(ctx context.Context, ref connection.Ref) error {
+	r.rejected = map[waitKey]plan.Action{}
+	rows, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, plan.ActionQuery{States: []plan.ActionState{plan.Rejected}, Source: ref, Newest: true, Limit: 1 << 20})
+	for _, a := range rows {
+		key := waitKey{a.Source.Ref, a.Kind == rule.Refer}
+		if _, newer := r.rejected[key]; !newer {
+			r.rejected[key] = a
+		}
+	}
+	return err
+}
+
+// standsRejected reports whether a row was rejected and nothing has been done about the object since, and the rules are those of then.
+func (r *run) standsRejected(ctx context.Context, old *plan.Action) (bool, error) {
+	if old.Seen.Config != r.job.Config {
+		return false, nil
+	}
+	kinds := []rule.Kind{rule.Refer}
+	if old.Kind != rule.Refer {
+		kinds = []rule.Kind{rule.Create, rule.Link, rule.Update, rule.Disable, rule.Delete, rule.Skip}
+	}
+	rows, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, plan.ActionQuery{Source: old.Source.Ref, Kinds: kinds, Newest: true, Limit: 1})
+	return err == nil && len(rows) == 1 && rows[0].ID == old.ID, err
 }
 
 // approved plans for the objects whose rows were approved and that the source has not named in this cycle.

@@ -35,6 +35,7 @@ type referrer struct {
 	adds      []plan.RowReference
 	removes   []plan.RowReference
 	withdraws []plan.RowReference // of objects that this cycle deletes: they go before the deletion
+	anew      bool                // somebody has rejected some of the removals before
 }
 
 // referencePlan plans the rows that write references, in pieces.
@@ -312,6 +313,9 @@ func (p *referencePlan) plan(ctx context.Context, w *referrer) error {
 		row.Lane, row.Rank = plan.LaneDelete, -1
 		p.add(row)
 	}
+	if stands, err := p.staysRejected(ctx, w); stands || err != nil {
+		return err
+	}
 	for _, row := range p.referRows(w) {
 		p.add(row)
 	}
@@ -320,6 +324,27 @@ func (p *referencePlan) plan(ctx context.Context, w *referrer) error {
 		return nil
 	}
 	return p.flush(ctx)
+}
+
+// staysRejected deals with a row of the object's references that an administrator has rejected. As long as it would be the same, there is
+// none; other removals of what was rejected need a decision, too.
+func (p *referencePlan) staysRejected(ctx context.Context, w *referrer) (bool, error) {
+	old, was := p.rejected[waitKey{w.from, true}]
+	if !was || len(w.adds)+len(w.removes) == 0 {
+		return false, nil
+	}
+	stands, err := p.standsRejected(ctx, &old)
+	if err != nil {
+		return false, err
+	}
+	if stands && sameReferences(old.References, slices.Concat(w.adds, w.removes)) {
+		p.met[w.from] = true
+		return true, nil
+	}
+	w.anew = slices.ContainsFunc(w.removes, func(r plan.RowReference) bool {
+		return slices.ContainsFunc(old.References, func(o plan.RowReference) bool { return o.Gone && o.Attribute == r.Attribute && o.To.Ref == r.To.Ref })
+	})
+	return false, nil
 }
 
 func (p *referencePlan) add(row plan.Action) {
@@ -420,7 +445,7 @@ func (p *referencePlan) referRows(w *referrer) []plan.Action {
 	key := waitKey{w.from, true}
 	old, waits := p.waits[key]
 	p.met[w.from] = true
-	held := p.hold && w.from.Type == connection.GroupType
+	held := w.anew || p.hold && w.from.Type == connection.GroupType
 	if waits && !sameReferences(old.References, w.removes) {
 		p.leaveOut(key, &old, "other references are to be removed now")
 		waits, held = false, held || old.State == plan.Held || !old.Decided.At.IsZero()

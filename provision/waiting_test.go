@@ -381,3 +381,61 @@ func TestPlanByHandWhoseRulesHaveChanged(t *testing.T) {
 		w.must(err)
 	}
 }
+
+// TestRejected is for changes that were carried out although somebody had rejected them: by the next plan of everybody, with the next change
+// of the object, or, of members, by the very next cycle. What is the same stays rejected; something else needs a decision.
+func TestRejected(t *testing.T) {
+	rejected := func(t *testing.T) (*world, lockstep.UserID) {
+		w, ada, _ := blocked(t)
+		held := w.waiting(plan.Held)
+		w.decide(provision.Verdict{Reject: []lockstep.ActionID{held["ada@acme.example"].ID}, Approve: []lockstep.ActionID{held["ben@acme.example"].ID}})
+		w.untilDone(w.out)
+		w.wantWaiting()
+		return w, ada
+	}
+	const want = "user ada@acme.example\nuser ben@acme.example inactive\nuser cleo@acme.example\n"
+	t.Run("the same", func(t *testing.T) {
+		w, ada := rejected(t)
+		w.set(ada, "nickName", "A")
+		w.untilDone(w.out)
+		w.wantWaiting()
+		w.wantTarget(want)
+	})
+	t.Run("another value", func(t *testing.T) {
+		w, ada := rejected(t)
+		w.set(ada, "displayName", "Ada L.")
+		w.untilDone(w.out)
+		w.wantWaiting("ada@acme.example")
+		w.wantTarget(want)
+	})
+	t.Run("other rules", func(t *testing.T) {
+		w, _ := rejected(t)
+		w.edit(func(j *provision.Job) { j.Policy.Nested = true })
+		w.untilDone(w.out)
+		w.wantWaiting("ada@acme.example")
+		w.wantTarget(want)
+	})
+	t.Run("members", func(t *testing.T) {
+		w := newWorld(t)
+		w.edit(func(j *provision.Job) { j.Policy.Guard = rule.GuardLimit{Count: 1, Percent: 1} })
+		people := []string{string(w.person("ada")), string(w.person("ben")), string(w.person("cleo"))}
+		team := w.group("Team", people...)
+		w.run(w.out)
+		w.leave(team, people[:2]...)
+		w.run(w.out)
+		w.decide(provision.Verdict{Reject: []lockstep.ActionID{w.wantWaiting("Team")["Team"].ID}})
+		w.untilDone(w.out)
+		w.wantWaiting()
+		w.person("dan")
+		w.untilDone(w.out)
+		w.wantWaiting()
+		w.join(team, directory.UserKind, people[0]) // now one is to be removed
+		w.untilDone(w.out)
+		if row := w.wantWaiting("Team")["Team"]; len(row.References) != 1 || row.References[0].To.ID != people[1] {
+			t.Errorf("held: %v", row.References)
+		}
+		if got := w.target(); !strings.HasPrefix(got, "group Team: ada@acme.example ben@acme.example cleo@acme.example\n") {
+			t.Errorf("the organisation has\n%s", got)
+		}
+	})
+}
