@@ -31,7 +31,7 @@ func TestTestsTellNothingInner(t *testing.T) {
 		{"webex", map[string]string{"endpoint": inner.URL}, "does not allow this"},
 		{"ldap", map[string]string{"url": strings.Replace(gone.URL, "http", "ldap", 1), "base": "dc=x"}, "refused the connection"},
 		{"ldap", map[string]string{"url": strings.Replace(inner.URL, "http", "ldap", 1), "base": "dc=x"}, ""},
-		{"csvfile", map[string]string{"people": "../people.csv"}, "cannot be opened"},
+		{"csvfile", map[string]string{"people": "nothing/people.csv"}, "There is no file nothing/people.csv"},
 		{"csvfile", map[string]string{"people": "people.csv"}, "There is no file people.csv"},
 	} {
 		in := api.NewSystem{Kind: one.kind, Slug: "x" + string(rune('a'+i)), Settings: one.settings}

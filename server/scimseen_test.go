@@ -9,11 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"lockstep/api"
 	"lockstep/audit"
-	"lockstep/console"
-	"lockstep/operate"
-	"lockstep/session"
 	"lockstep/token"
 	"lockstep/web"
 )
@@ -102,9 +98,12 @@ func TestSCIMExchangesSecrets(t *testing.T) {
 
 // TestSCIMPageIsReached: the console's page about SCIM clients is not taken for an endpoint.
 func TestSCIMPageIsReached(t *testing.T) {
-	b := newSCIMBench(t, SCIM{})
-	o := &operate.Operator{SCIM: b.server, Tokens: Tokens{b.server.db}, Sessions: &session.Gate{Surface: console.Surface, Store: &session.Memory{}}}
-	n := &Server{config: b.server.config, db: b.server.db, scim: b.server, api: &api.Server{Operator: o}, console: &console.Server{Operator: o}}
+	n, _ := open(t)
+	defer func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest("GET", "http://localhost/inbound", nil)
 	r.RemoteAddr = "127.0.0.1:1"
