@@ -33,20 +33,17 @@ func TestBadInput(t *testing.T) {
 	h.run("source", "add", "csvfile", "csv")
 	h.run("source", "add", "csvfile", "nofile", "--set", "people=nowhere.csv")
 	h.run("source", "add", "csvfile", "noid", "--set", "people=noid.csv")
-	h.run("source", "add", "csvfile", "delimiter", "--set", "delimiter=#")
 	h.run("app", "add", "webex", "--set", "endpoint="+org.endpoint())
-	h.run("app", "add", "webex", "organization", "--set", "organization=acme")
 	h.run("app", "add", "scimapp", "away", "--set", "url=http://127.0.0.1:1/scim")
 	h.run("app", "add", "scimapp", "forbidden", "--set", "url=http://10.255.255.1/scim")
 	h.run("app", "add", "scimapp", "html", "--set", "url="+html.URL)
 	h.run("app", "add", "webex", "unknown", "--set", "endpoint="+org.endpoint())
-	h.run("mapping", "set", "--app", "unknown", "nonsense", "[userName]")
 	for _, c := range []struct {
 		args string
 		code int
 		want lockstep.Code
 	}{
-		{"plan unknown", 1, lockstep.CodeMapUnknown},
+		{"mapping set --app unknown nonsense [userName]", 1, lockstep.CodeMapUnknown},
 		{"nonsense", 64, lockstep.CodeUsage},
 		{"plan", 64, lockstep.CodeUsage}, // which app?
 		{"plan webex --nonsense", 64, lockstep.CodeUsage},
@@ -60,8 +57,8 @@ func TestBadInput(t *testing.T) {
 		{"people show nobody@acme.example", 1, lockstep.CodeNotFound},
 		{"plan nothing", 1, lockstep.CodeNotFound},
 		{"assign add --app webex --user nobody@acme.example", 1, lockstep.CodeNotFound},
-		{"connection test delimiter", 1, lockstep.CodeInvalid},
-		{"connection test organization", 1, lockstep.CodeInvalid},
+		{"source add csvfile delimiter --set delimiter=#", 1, lockstep.CodeInvalid},
+		{"app add webex organization --set organization=acme", 1, lockstep.CodeInvalid},
 		{"source add csvfile x --set nonsense=1", 1, lockstep.CodeInvalid},
 		{"app add nonsense", 1, lockstep.CodeNotFound},
 		{"app add webex", 1, lockstep.CodeConflict},

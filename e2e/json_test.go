@@ -19,6 +19,7 @@ var apart = map[string]string{
 	"serve":           "TestProcessesSayNothing",
 	"work":            "TestProcessesSayNothing",
 	"webexorg serve":  "cmd/lockstep, testdata/script",
+	"webexorg fault":  "cmd/lockstep, testdata/script/webexorg.txtar",
 	"webexorg export": "cmd/lockstep, testdata/script/webexorg.txtar: what it writes is JSON lines in every mode",
 	"demo":            "cmd/lockstep, testdata/script/demo.txtar",
 	"bench cycle":     "cmd/lockstep, testdata/script/bench.txtar",
@@ -154,11 +155,22 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// commandNames returns the commands that the help lists.
+// commandNames returns the commands that the help lists, and those below them.
 func commandNames(h *home) []string {
+	listed := regexp.MustCompile(`(?m)^  ([a-z]+(?: [a-z]+)?)(?: \([a-z]+\))?   +\S`)
+	commands := func(args ...string) (names []string) {
+		for _, m := range listed.FindAllStringSubmatch(h.run(append([]string{"help"}, args...)...), -1) {
+			names = append(names, m[1])
+		}
+		return names
+	}
 	var names []string
-	for _, m := range regexp.MustCompile(`(?m)^  ([a-z]+(?: [a-z]+)?)   +\S`).FindAllStringSubmatch(h.run("--help"), -1) {
-		names = append(names, m[1])
+	for _, noun := range commands() {
+		below := slices.DeleteFunc(commands(noun), func(name string) bool { return !strings.HasPrefix(name, noun+" ") })
+		if len(below) == 0 {
+			below = []string{noun}
+		}
+		names = append(names, below...)
 	}
 	if len(names) < 30 || !slices.Contains(names, "mapping set") {
 		h.t.Fatalf("the help lists %q", names)

@@ -49,7 +49,8 @@ func TestKill(t *testing.T) {
 type trap struct {
 	http.Handler
 	mu     sync.Mutex
-	left   int // writes until it goes off; 0 is never
+	stops  bool // once it has gone off, it holds all other writes as well, so that the client gets no further until it dies
+	left   int  // writes until it goes off; 0 is never
 	after  bool
 	sprung chan struct{} // closed when it goes off
 	dead   chan struct{} // closed when the client is
@@ -80,6 +81,14 @@ func (tr *trap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	tr.left = max(tr.left-1, 0)
 	after, sprung, dead := tr.after, tr.sprung, tr.dead
 	tr.mu.Unlock()
+	if tr.stops && !caught && isClosed(sprung) && !isClosed(dead) {
+		<-dead
+		select {
+		case <-r.Context().Done(): // the dead client's
+			panic(http.ErrAbortHandler)
+		case <-time.After(2 * time.Second):
+		}
+	}
 	if caught && !after {
 		close(sprung)
 		<-dead
@@ -89,6 +98,16 @@ func (tr *trap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if caught && after {
 		close(sprung)
 		<-dead
+	}
+}
+
+// isClosed reports whether a channel was made and is closed.
+func isClosed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -21,7 +21,7 @@ const takeover = 2 * time.Minute
 func TestTwoWorkers(t *testing.T) {
 	t.Parallel()
 	company := demo.Company{People: 300, Groups: 20}
-	tr := &trap{}
+	tr := &trap{stops: true}
 	org := newOrganisation(t, func(next http.Handler) http.Handler { tr.Handler = next; return tr })
 	if err := org.SetKnobs(webexorg.Knobs{LateListing: 5 * time.Second, Latency: 3 * time.Millisecond}); err != nil {
 		t.Fatal(err)
