@@ -89,9 +89,10 @@ func openStored(t *testing.T, engine string) {
 			return len(problems) == 0, strings.Join(problems, "\n")
 		}, func() string { return w.try("plan", "scim").stdout })
 	})
-	t.Run("rejected in a plan", func(t *testing.T) {
-		stillWrong(t, "what was rejected in a plan that was never applied is asked for again when it is planned anew",
-			w.rejectedAgain(w.targets["scim"], "scim"))
+	t.Run("rejected in a plan", func(t *testing.T) { // also in one that was never applied
+		if problems := w.rejectedAgain(w.targets["scim"], "scim"); len(problems) > 0 {
+			t.Error(strings.Join(problems, "\n"))
+		}
 	})
 	t.Run("approved rows of an ended cycle", func(t *testing.T) {
 		for i := range approved {

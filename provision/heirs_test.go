@@ -10,6 +10,7 @@ import (
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
+	"lockstep/webexorg"
 )
 
 // TestHeirsOfAMatchingValue is for people who were refused because another had their matching value, and who were not looked
@@ -111,42 +112,53 @@ func TestHeirsOfAMatchingValue(t *testing.T) {
 		w.untilDone(w.out)
 		w.wantTarget("user ada.old@acme.example\nuser ada@acme.example\n")
 	})
-	for _, whole := range []bool{false, true} {
-		t.Run("in one plan", func(t *testing.T) { // who leaves is deleted before anybody gets their name, so that nothing fails
-			w := newWorld(t)
-			policy := unguarded()
-			policy.Everyone = true
-			w.assigned(policy)
-			s := script(w)
-			s.apply = func(op connection.Operation) *connection.Result {
-				if op.Kind == rule.Delete {
-					time.Sleep(50 * time.Millisecond) // whatever does not wait for it comes first
-				}
-				return nil
+	late := func(w *world) *scripted { // nobody sees in time who has a name, and whatever does not wait for a deletion comes first
+		w.must(w.org.SetKnobs(webexorg.Knobs{LateListing: time.Hour}))
+		s := script(w)
+		s.apply = func(op connection.Operation) *connection.Result {
+			if op.Kind == rule.Delete {
+				time.Sleep(50 * time.Millisecond)
 			}
-			for range 2 {
-				w.run(w.out)
-				old, other := w.person("ada"), w.person("ben")
-				w.run(w.out)
-				w.change(directory.DeleteUser{ID: old, Purge: true})
-				w.called(string(other), "ada")
-				w.person("ben")
-				if whole {
-					w.edit(func(j *provision.Job) { j.Policy.Nested = !j.Policy.Nested })
-				}
-				w.untilDone(w.out)
-				w.wantTarget("user ada@acme.example\nuser ben@acme.example\n")
-				for _, u := range []string{"ada", "ben"} {
-					w.change(directory.DeleteUser{ID: w.user(u), Purge: true})
-				}
-			}
-			rows, err := w.db.Provision().Actions(w.ctx, w.tenant, w.out, plan.ActionQuery{States: []plan.ActionState{plan.Failed}})
-			w.must(err)
-			for _, r := range rows {
-				t.Errorf("%s %s failed: %s", r.Kind, r.Source.Name, r.Detail)
-			}
-		})
+			return nil
+		}
+		return s
 	}
+	failed := func(w *world) {
+		w.Helper()
+		for _, r := range w.waiting(plan.Failed) {
+			w.Errorf("%s %s failed: %s", r.Kind, r.Source.Name, r.Detail)
+		}
+	}
+	// Who leaves is deleted before anybody gets their name, so that nothing fails.
+	t.Run("created in one plan", func(t *testing.T) {
+		w := newWorld(t)
+		policy := unguarded()
+		policy.OnLeave = rule.LeaveDelete
+		w.assigned(policy)
+		late(w)
+		old := w.person("ada")
+		given := w.assign(directory.UserKind, string(old))
+		w.run(w.out)
+		w.change(directory.DeleteAssignment{ID: given})
+		w.called(string(old), "ada.old")
+		w.assign(directory.UserKind, string(w.person("ada")))
+		w.run(w.out)
+		w.wantTarget("user ada@acme.example\n")
+		failed(w)
+	})
+	t.Run("renamed in one plan", func(t *testing.T) {
+		w := newWorld(t)
+		w.edit(func(j *provision.Job) { j.Policy.Guard = unguarded().Guard })
+		late(w)
+		old, other := w.person("ada"), w.person("ben")
+		w.run(w.out)
+		w.change(directory.DeleteUser{ID: old, Purge: true})
+		w.called(string(other), "ada")
+		w.person("ben")
+		w.run(w.out)
+		w.wantTarget("user ada@acme.example\nuser ben@acme.example\n")
+		failed(w)
+	})
 }
 
 // discardPlan has a plan made by hand and discards it.

@@ -1,7 +1,6 @@
 package provision_test
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -353,33 +352,27 @@ func (w *world) user(name string) lockstep.UserID {
 // TestPlanByHandWhoseRulesHaveChanged is for a cycle that planned references and left them out, for ever, since the rules had changed.
 func TestPlanByHandWhoseRulesHaveChanged(t *testing.T) {
 	w := newWorld(t)
-	w.group("Team", string(w.person("ada")))
+	ada, boss := w.person("ada"), w.person("boss")
+	w.run(w.out)
 	s := script(w)
-	s.apply = func(op connection.Operation) *connection.Result {
-		if op.Ref.Type == "Group" {
-			return &connection.Result{Err: &lockstep.Error{Code: lockstep.CodeBlocked, Detail: "not now"}}
-		}
-		return nil
+	w.engine.SliceFor = 200 * time.Millisecond
+	w.manager(ada, boss)
+	s.apply = func(connection.Operation) *connection.Result {
+		return &connection.Result{Err: &lockstep.Error{Code: lockstep.CodeBlocked, Detail: "not now"}}
 	}
-	for range 5 {
-		_, err := w.engine.Slice(w.ctx, w.tenant, w.out)
-		w.must(err)
-		w.awaitRead(w.out)
+	turn, err := w.engine.Slice(w.ctx, w.tenant, w.out)
+	w.must(err)
+	if turn.Cycle.Phase != provision.Applying {
+		t.Fatalf("the cycle is in phase %s", turn.Cycle.Phase)
 	}
 	s.apply = nil
-	job, err := w.db.Provision().Job(w.ctx, w.tenant, w.out)
-	w.must(err)
-	if job.Cycle == nil || job.Cycle.Phase != provision.Applying {
-		t.Fatalf("the cycle is %+v", job.Cycle)
+	w.edit(func(j *provision.Job) { j.Manual, j.Policy.Nested = true, true })
+	if turn, err = w.engine.Slice(w.ctx, w.tenant, w.out); err != nil || turn.Cycle.Phase != provision.Ended {
+		t.Errorf("the cycle is in phase %s, %v", turn.Cycle.Phase, err)
 	}
-	w.edit(func(j *provision.Job) { j.Manual, j.Policy.Interval = true, time.Hour })
-	ctx, cancel := context.WithTimeout(w.ctx, 20*time.Second)
-	defer cancel()
-	w.ctx = ctx
-	for range 5 {
-		_, err := w.engine.Slice(w.ctx, w.tenant, w.out)
-		w.must(err)
-	}
+	w.edit(func(j *provision.Job) { j.Manual = false })
+	w.untilDone(w.out)
+	w.wantTarget("user ada@acme.example manager=boss@acme.example\nuser boss@acme.example\n")
 }
 
 // TestRejected is for changes that were carried out although somebody had rejected them: by the next plan of everybody, with the next change
