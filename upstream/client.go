@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -227,14 +226,24 @@ func errorWords(answer map[string]any) string {
 func transport(h *hop, host string, err error) *finding {
 	host = cleanText(host, 100)
 	if blocked, ok := errors.AsType[*web.BlockedError](err); ok {
-		return found(lockstep.CodeIdPBlocked, "If it is meant to be reached, the operator starts the server with --allow-network "+blocked.Addr.String()+".", "%s: the %s", host, blocked.Error())
+		network := "its network" // where a name leads is not told
+		if blocked.Name == "" {
+			network = blocked.Addr.String()
+		}
+		return found(lockstep.CodeIdPBlocked, "Check the address for a slip of the pen. If it is right and meant to be reached, the operator starts the server with --allow-network and "+network+".",
+			"%s: the %s", host, blocked.Error())
+	}
+	if _, ok := errors.AsType[*web.PlainError](err); ok {
+		return found(lockstep.CodeIdPNotHTTPS, "", "%s is not on this machine, and would be reached without TLS", host)
 	}
 	if f := untrusted(h, host, err); f != nil {
 		return f
 	}
 	var header tls.RecordHeaderError
-	dns, isDNS := errors.AsType[*net.DNSError](err)
-	f := &finding{code: lockstep.CodeIdPUnreachable, detail: host + " cannot be reached", err: err}
+	f := &finding{code: lockstep.CodeIdPUnreachable, detail: host + " cannot be reached"} // in our words: those beneath tell of the network here
+	if why := web.Why(err); why != "" {
+		f.detail += ": " + why
+	}
 	switch {
 	case errors.Is(err, errLDAP):
 		return found(lockstep.CodeIdPMalformed, "", "%s does not answer as an LDAP directory does", host)
@@ -246,8 +255,6 @@ func transport(h *hop, host string, err error) *finding {
 		f.code, f.detail = lockstep.CodeIdPTimeout, host+" did not answer in time"
 	case errors.Is(err, context.Canceled):
 		f.code, f.detail = lockstep.CodeIdPTimeout, "the browser went away before "+host+" answered"
-	case isDNS && dns.IsNotFound:
-		f.detail, f.fix = "no machine has the name "+host, "Check the name for a slip of the pen; if it is right, ask who runs the name server."
 	}
 	return f
 }

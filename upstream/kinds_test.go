@@ -314,6 +314,9 @@ func TestTLSFaults(t *testing.T) {
 		if lockstep.CodeOf(err) != c.code || !strings.Contains(encode(told), c.says) || told.last().Fix == "" {
 			t.Errorf("%s: got %v, told %+v", c.name, err, told.last())
 		}
+		if missing := told.last().Facts["missing authority"]; c.code == lockstep.CodeIdPCAUnknown && missing != c.says {
+			t.Errorf("%s: %q is named as missing, and %q is", c.name, missing, c.says)
+		}
 		server.Close()
 	}
 }
@@ -353,7 +356,19 @@ func TestUnreachable(t *testing.T) {
 	if _, err := o.Import(t.Context(), sso.KindOIDC, gone.URL, nil, &told); lockstep.CodeOf(err) != lockstep.CodeIdPUnreachable {
 		t.Errorf("nobody listens: got %v", err)
 	}
-	if _, err := o.Import(t.Context(), sso.KindOIDC, "https://no-such-host.invalid", nil, &told); lockstep.CodeOf(err) != lockstep.CodeIdPUnreachable && lockstep.CodeOf(err) != lockstep.CodeIdPTimeout {
-		t.Errorf("no such host: got %v", err)
+	if _, err := o.Import(t.Context(), sso.KindOIDC, "https://no-such-host.invalid", nil, &told); lockstep.CodeOf(err) != lockstep.CodeIdPBlocked && lockstep.CodeOf(err) != lockstep.CodeIdPTimeout && lockstep.CodeOf(err) != lockstep.CodeIdPUnreachable ||
+		strings.Contains(told.last().Fix, "invalid IP") || strings.Contains(err.Error(), "lookup") {
+		t.Errorf("no such host: got %v, told %+v", err, told.last())
+	}
+}
+
+func TestNameToMatch(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"ada": true, "Ada Lovelace": true, "ädä": true, "CORP\\ada": true, " ada": false, "ada ": false, "ada\u00a0": false, "a\u200bda": false, "a\u202eda": false, "ada\x00": false,
+		"\ufeffada": false, "a\ufffdda": false, strings.Repeat("x", 513): false,
+	} {
+		if got := nameToMatch(name); ok && got != name || !ok && got != "" {
+			t.Errorf("%q: got %q", name, got)
+		}
 	}
 }

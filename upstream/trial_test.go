@@ -16,7 +16,7 @@ func TestTrial(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.provider.State, w.provider.TrustEmail = sso.Draft, true
-	w.user = map[string]any{"sub": "u-1", "email": "ada@example.com", "preferred_username": "ada\u202e", "refresh_token": "eyJh.secret", "note": "eyJhbGciOiJub25lIn0.e30.", "groups": []string{"a"}}
+	w.user = map[string]any{"sub": "u-1", "email": "ada@example.com", "preferred_username": "ada\u202e", "refresh_token": "opaque-r3fresh", "note": "eyJhbGciOiJub25lIn0.e30.", "groups": []string{"a"}}
 	trial, to, err := w.opener.BeginTrial(t.Context(), w.provider, w.attempt)
 	if err != nil || to.URL == "" {
 		t.Fatalf("got %v", err)
@@ -32,7 +32,7 @@ func TestTrial(t *testing.T) {
 	}
 	text := encode(trial)
 	w.leaks(stages(trial.Hops), nil)
-	if !trial.OK || trial.Match.Person != "ada" || asked.Subject != "u-1" || len(trial.Hops) != 6 || strings.Contains(text, "eyJ") || strings.Contains(text, "h.secret") {
+	if !trial.OK || trial.Match.Person != "ada" || asked.Subject != "u-1" || len(trial.Hops) != 6 || strings.Contains(text, "eyJ") || strings.Contains(text, "r3fresh") {
 		t.Errorf("got %s", text)
 	}
 	byField := map[string]Mapped{}
