@@ -150,9 +150,8 @@ func killed(t *testing.T, seed uint64, plain bool) {
 		}
 	}
 	awake()
-	h.apart()
 	w.ahead += time.Minute
-	w.untilDone(w.out)
+	h.settled()
 	if asked := w.requests(); plain && regexp.MustCompile(`POST \S+ 409`).MatchString(asked) {
 		t.Errorf("a target that does not keep names unique would have something twice: %s", asked)
 	}
