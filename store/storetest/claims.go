@@ -111,6 +111,8 @@ func (c claimants) twoJobs() {
 		c.Errorf("a.csv has disabled them, b.csv not: active is %v, title %s", u.Active, u.Attributes.Text("title"))
 	}
 	c.want(c.as(c.a, directory.PutUser{User: c.user(id), Claim: directory.ClaimUnchanged}), "")
+	c.want(c.as(c.b, directory.PutUser{User: c.user(id), Claim: directory.ClaimUnchanged}), "")
+	c.want(c.as(c.a, c.inactive(id)), "left enabled: it is claimed by the source b.csv, too")
 	c.want(c.as(c.b, c.inactive(id)), "")
 	if c.user(id).Active {
 		c.Error("both have disabled them, and they are active")
