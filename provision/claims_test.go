@@ -304,3 +304,13 @@ func TestReferencesOfTwoSources(t *testing.T) {
 	crm.has()
 	w.wantDirectory()
 }
+
+// TestManagerByHand: a source that has no manager any more takes away the one that it gave, and no other.
+func TestManagerByHand(t *testing.T) {
+	w := newWorld(t)
+	hr := w.source("hr")
+	hr.has("ada", "ben manager=ada", "cleo")
+	w.manager(w.userID("ben"), w.userID("cleo"))
+	hr.has("ada", "ben", "cleo")
+	w.wantDirectory("ada", "ben manager=cleo", "cleo")
+}
