@@ -182,9 +182,15 @@ var known = map[string]string{
 	// Whom a list hides and a filter would find is created once more where the target does not mind.
 	"names not unique + 409 for whom lists hide":          "created twice",
 	"lost, late and not unique + 409 for whom lists hide": "created twice",
+	// Newcomers of a later change wait for a read of everybody, page by slow page.
+	"slow pages + no filters": "no account",
 	// A target that ignores filters answers each question with pages of everybody, and these take longer than a call may.
 	"slow pages + filters ignored": "target.timeout",
 }
+
+// sometimes are pairs that are too much in some runs, by what happens first. An id of a create whose answer was lost is nobody's yet, so
+// whoever gets it as the answer to their own create is believed.
+var sometimes = map[string]string{"one id twice + lost, late and not unique": "created twice"}
 
 // allPairs has TestPairs drive the company through every pair of quirks, which takes a quarter of an hour.
 var allPairs = flag.Bool("all-pairs", false, "TestPairs: every pair of quirks, not forty")
@@ -237,6 +243,10 @@ func judge(t *testing.T, name string, problems []string) {
 	t.Helper()
 	observed, is := known[name]
 	text := strings.Join(problems, "\n")
+	if at, is := sometimes[name]; is && (text == "" || strings.Contains(text, at)) {
+		t.Logf("known to happen:\n%s", text)
+		return
+	}
 	switch {
 	case is && text == "":
 		t.Errorf("mended: strike %q from known", name)
