@@ -71,13 +71,13 @@ func (s *Server) getApp(ctx context.Context, p operate.Principal, in *AppPath) (
 type NewSystem struct {
 	Kind     string            `json:"kind" minLength:"1" maxLength:"40" doc:"Of the gallery's template."`
 	Slug     string            `json:"slug" minLength:"1" maxLength:"40" pattern:"^[a-z0-9][a-z0-9-]*$"`
-	Name     string            `json:"name,omitempty" maxLength:"200" doc:"The template's name when absent."`
+	Name     string            `json:"name,omitempty" maxLength:"200" doc:"The slug when absent."`
 	Settings map[string]string `json:"settings,omitempty" maxProperties:"50"`
 	Auto     bool              `json:"auto,omitempty" doc:"Mode auto from the start; an app begins in mode manual, a source in mode auto."`
 }
 
 func (s *Server) createApp(ctx context.Context, p operate.Principal, in *struct{ Body NewSystem }) (App, error) {
-	a, err := s.Operator.AddApp(ctx, p, operate.NewSystem(in.Body))
+	a, err := s.Operator.AddApp(ctx, p, operate.NewSystem{Kind: in.Body.Kind, Slug: in.Body.Slug, Name: in.Body.Name, Settings: in.Body.Settings, Auto: in.Body.Auto})
 	if err != nil {
 		return App{}, err
 	}
@@ -100,7 +100,7 @@ func (s *Server) listSources(ctx context.Context, p operate.Principal, _ *struct
 }
 
 func (s *Server) createSource(ctx context.Context, p operate.Principal, in *struct{ Body NewSystem }) (Job, error) {
-	j, err := s.Operator.AddSource(ctx, p, operate.NewSystem(in.Body))
+	j, err := s.Operator.AddSource(ctx, p, operate.NewSystem{Kind: in.Body.Kind, Slug: in.Body.Slug, Name: in.Body.Name, Settings: in.Body.Settings, Auto: in.Body.Auto})
 	return s.standing(ctx, p, j, err)
 }
 

@@ -2,19 +2,23 @@ package console
 
 import (
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 
 	"lockstep"
 	"lockstep/operate"
 	"lockstep/provision"
+	"lockstep/words"
 )
 
 // runNow makes the job due at once, also when it waits after a failure.
 func (s *Server) runNow(w http.ResponseWriter, r *http.Request, v visit) error {
-	slug := r.PathValue("slug")
-	if _, err := s.Operator.Run(r.Context(), v.who, slug); err != nil {
+	j, err := s.Operator.Run(r.Context(), v.who, r.PathValue("slug"))
+	if err != nil {
 		return err
 	}
-	return seeOther(w, r, jobHref(slug))
+	return seeOther(w, r, jobHref(j))
 }
 
 // setState pauses a job or lets it go on. A quarantine ends with it: the job is tried at once.
@@ -23,10 +27,11 @@ func (s *Server) setState(w http.ResponseWriter, r *http.Request, v visit) error
 	if state != provision.Active && state != provision.Paused {
 		return unreadable()
 	}
-	if _, err := s.Operator.ChangeJob(r.Context(), v.who, slug, operate.JobChange{State: state}); err != nil {
+	j, err := s.Operator.ChangeJob(r.Context(), v.who, slug, operate.JobChange{State: state})
+	if err != nil {
 		return err
 	}
-	return seeOther(w, r, jobHref(slug))
+	return seeOther(w, r, jobHref(j))
 }
 
 // decidePlan applies or drops the very plan that was shown.
@@ -46,7 +51,7 @@ func (s *Server) decidePlan(w http.ResponseWriter, r *http.Request, v visit) (er
 	if err != nil {
 		return err
 	}
-	return seeOther(w, r, jobHref(slug))
+	return seeOther(w, r, "/apps/"+url.PathEscape(slug))
 }
 
 // decideHeld approves or rejects the held changes that were ticked, and no others that may have come since.
@@ -59,11 +64,18 @@ func (s *Server) decideHeld(w http.ResponseWriter, r *http.Request, v visit) err
 		}
 		ids = append(ids, lockstep.ActionID(id))
 	}
+	if len(ids) > heldRows || do != "approve" && do != "reject" {
+		return unreadable()
+	}
+	j, err := s.Operator.Job(r.Context(), v.who, slug)
+	if err != nil {
+		return err
+	}
 	switch {
 	case len(ids) == 0:
-		return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "Tick at least one held change."}
-	case len(ids) > heldRows || do != "approve" && do != "reject":
-		return unreadable()
+		return s.undecided(w, r, v, j, "Tick at least one held change.")
+	case do == "approve" && len(ids) > severe && strings.TrimSpace(r.PostFormValue("sure")) != j.Slug:
+		return s.undecided(w, r, v, j, "To approve "+words.Many(len(ids), "change", "changes")+" at once, type "+j.Slug+" in the dialog.")
 	}
 	approve, reject := ids, []lockstep.ActionID(nil)
 	if do == "reject" {
@@ -72,7 +84,24 @@ func (s *Server) decideHeld(w http.ResponseWriter, r *http.Request, v visit) err
 	if _, err := s.Operator.DecideHeld(r.Context(), v.who, slug, approve, reject); err != nil {
 		return err
 	}
-	return seeOther(w, r, jobHref(slug))
+	return seeOther(w, r, jobHref(j))
+}
+
+// undecided shows the page again as it was sent, with what is ticked, and why nothing was done.
+func (s *Server) undecided(w http.ResponseWriter, r *http.Request, v visit, j provision.Job, why string) error {
+	view, err := s.overviewView(r.Context(), v.who, j, logFilter{})
+	if err != nil {
+		return err
+	}
+	view.Held.Wrong = why
+	for g := range view.Held.Groups {
+		for i := range view.Held.Groups[g].Rows {
+			one := &view.Held.Groups[g].Rows[i]
+			one.Ticked = slices.Contains(r.PostForm["id"], one.ID)
+		}
+	}
+	v.page.Title, v.page.Nav, v.page.Path = view.Job.Name, view.head().parent().Href, view.Href
+	return s.render(w, r, http.StatusUnprocessableEntity, overviewPage(v.page, view))
 }
 
 func unreadable() error {

@@ -28,7 +28,7 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request, v visit) error {
 	if err != nil {
 		return err
 	}
-	v.page.Title, v.page.Nav, v.page.Live = "Home", "home", "/live"
+	v.page.Title, v.page.Nav, v.page.Live = "Home", "/", "/live"
 	return s.render(w, r, http.StatusOK, homePage(v.page, view))
 }
 
@@ -54,7 +54,7 @@ func (s *Server) homeView(ctx context.Context, v visit) (homeView, error) {
 
 func (s *Server) homeRow(ctx context.Context, p operate.Principal, j provision.Job) (homeRow, error) {
 	view, err := s.jobView(ctx, p, j)
-	r := homeRow{job: view, Href: jobHref(j.Slug)}
+	r := homeRow{job: view, Href: jobHref(j)}
 	if err != nil {
 		return r, err
 	}
@@ -69,7 +69,7 @@ func (s *Server) homeRow(ctx context.Context, p operate.Principal, j provision.J
 		}
 	}
 	if last != nil {
-		at := progressOf(j.Slug, *last)
+		at := progressOf(jobHref(j), *last)
 		r.Last = &at
 	}
 	h, err := s.held(ctx, p, j)
@@ -94,6 +94,52 @@ func (s *Server) homeLive(w http.ResponseWriter, r *http.Request, v visit) error
 			return nil, err
 		}
 		first, last = false, view
+		switch r.URL.Query().Get("of") {
+		case "apps":
+			return []event{{body: systemsLive(s.now(), appsView(view))}}, nil
+		case "sources":
+			return []event{{body: systemsLive(s.now(), sourcesView(view))}}, nil
+		}
 		return []event{{body: homeLive(s.now(), view)}}, nil
 	})
+}
+
+// systemsView is the list of apps, or of sources.
+type systemsView struct {
+	Title, Text, Add, AddWord string
+	EmptyTitle, EmptyText     string
+	Rows                      []homeRow
+}
+
+func appsView(v homeView) systemsView {
+	return systemsView{
+		Title: "Apps", Text: "The directory brings people into these.", Add: "/add/apps", AddWord: "Add an app", Rows: v.Apps,
+		EmptyTitle: "There is no app yet.", EmptyText: "An app is what people are provisioned to, such as a Webex organisation.",
+	}
+}
+
+func sourcesView(v homeView) systemsView {
+	return systemsView{
+		Title: "Sources", Text: "These bring people into the directory.", Add: "/add/sources", AddWord: "Add a source", Rows: v.Sources,
+		EmptyTitle: "There is no source yet.", EmptyText: "A source brings people and groups in: CSV files, an LDAP directory. SCIM clients push them by themselves.",
+	}
+}
+
+func (s *Server) apps(w http.ResponseWriter, r *http.Request, v visit) error {
+	return s.systems(w, r, v, "/apps", appsView)
+}
+
+func (s *Server) sources(w http.ResponseWriter, r *http.Request, v visit) error {
+	return s.systems(w, r, v, "/sources", sourcesView)
+}
+
+// systems shows one of the two lists, live with the stream of the home page.
+func (s *Server) systems(w http.ResponseWriter, r *http.Request, v visit, path string, of func(homeView) systemsView) error {
+	all, err := s.homeView(r.Context(), v)
+	if err != nil {
+		return err
+	}
+	view := of(all)
+	v.page.Title, v.page.Nav, v.page.Live = view.Title, path, "/live?of="+path[1:]
+	return s.render(w, r, http.StatusOK, systemsPage(v.page, view))
 }

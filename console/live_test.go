@@ -83,15 +83,15 @@ func TestHomeLive(t *testing.T) {
 	b := w.signedIn(w.tenant)
 	l := b.listen("/live")
 	l.until("", "Has not run yet")
-	b.post("/apps/hr/state", "state", "paused").is(http.StatusSeeOther)
-	l.until("", "Paused")
+	b.post("/sources/hr/state", "state", "paused").is(http.StatusSeeOther)
+	l.until("", "Draft")
 }
 
 // TestSignOutEndsStreams: nothing more is told to a browser that is out.
 func TestSignOutEndsStreams(t *testing.T) {
 	w := newWorld(t, 0)
 	b := w.signedIn(w.tenant)
-	l := b.listen("/apps/hr/live")
+	l := b.listen("/sources/hr/live")
 	l.next()
 	b.post("/signout").is(http.StatusSeeOther)
 	l.until("ended", "")

@@ -89,8 +89,8 @@ func (f logFilter) query() url.Values {
 }
 
 // logHref is the address of the log of a job.
-func logHref(slug string, f logFilter) string {
-	path := jobHref(slug)
+func logHref(base string, f logFilter) string {
+	path := base
 	if q := f.query().Encode(); q != "" {
 		path += "?" + q
 	}
@@ -102,7 +102,7 @@ func (f logFilter) filtered() bool { return f.Show != "" || f.Text != "" || f.Cy
 
 // logView is the log of a job, or the part that the filter lets through.
 type logView struct {
-	Slug   string
+	Base   string // address of the app or source
 	Filter logFilter
 	Rows   []row
 	Older  string // address of the next page; "" at the end
@@ -118,9 +118,11 @@ type row struct {
 	Person  string // address of the person's page; "" for a group
 	Target  string
 	Says    string // what happened, in half a sentence
+	Cause   string // why, in words that rows of one cause share
 	Why     string
 	Failure *failure
 	Changes []words.Change
+	Updates bool   // the changes are what it is about
 	By      string // who decided
 	ByAt    time.Time
 	Attempt int
@@ -130,7 +132,7 @@ type row struct {
 }
 
 // logRows is how many lines a page has.
-const logRows = 50
+const logRows = 25
 
 func (s *Server) log(ctx context.Context, p operate.Principal, j provision.Job, f logFilter) (logView, error) {
 	v, _ := findView(f.Show)
@@ -138,7 +140,7 @@ func (s *Server) log(ctx context.Context, p operate.Principal, j provision.Job, 
 		Cycle: lockstep.CycleID(f.Cycle), States: v.States, Kinds: v.Kinds, Text: f.Text, After: lockstep.ActionID(f.After),
 		Newest: true, Limit: logRows + 1,
 	}
-	out := logView{Slug: j.Slug, Filter: f}
+	out := logView{Base: jobHref(j), Filter: f}
 	found, err := s.Operator.Actions(ctx, p, j, q)
 	if err != nil {
 		return out, err
@@ -147,7 +149,7 @@ func (s *Server) log(ctx context.Context, p operate.Principal, j provision.Job, 
 		found = found[:logRows]
 		older := f
 		older.After, older.Row = string(found[logRows-1].ID), ""
-		out.Older = logHref(j.Slug, older)
+		out.Older = logHref(jobHref(j), older)
 	}
 	for _, a := range found {
 		out.Rows = append(out.Rows, rowOf(j, a, f))
@@ -159,8 +161,8 @@ func rowOf(j provision.Job, a plan.Action, f logFilter) row {
 	f.Row = string(a.ID)
 	r := row{
 		ID: string(a.ID), At: a.Planned, Outcome: words.OutcomeOf(a.Kind, a.State), Type: a.Source.Type, Name: a.Source.Name, Person: personHref(j, a.Source.Ref, a.Target.Ref),
-		Target: a.Target.ID, Why: words.Sentence(a.Reason.Sentence()), Changes: a.Changes(), Attempt: a.Attempt,
-		Cycle: logHref(j.Slug, logFilter{Cycle: string(a.Cycle)}), Href: logHref(j.Slug, f),
+		Target: a.Target.ID, Why: words.Sentence(a.Reason.Sentence()), Changes: a.Changes(), Updates: a.Kind == rule.Update || a.Kind == rule.Refer, Attempt: a.Attempt,
+		Cycle: logHref(jobHref(j), logFilter{Cycle: string(a.Cycle)}), Href: logHref(jobHref(j), f),
 	}
 	if !a.Ended.IsZero() {
 		r.At = a.Ended
@@ -175,7 +177,7 @@ func rowOf(j provision.Job, a plan.Action, f logFilter) row {
 		fail := failureOf(a.Code, a.Detail)
 		r.Failure = &fail
 	}
-	r.Says = says(a, r.Changes)
+	r.Says, r.Cause = says(a, r.Changes), causeOf(a)
 	return r
 }
 
@@ -190,6 +192,14 @@ func says(a plan.Action, changes []words.Change) string {
 		return words.Names(changes, 3)
 	}
 	return a.Reason.Sentence()
+}
+
+// causeOf is the reason of a row without what it saw of this object: rows of one cause are one thing to decide.
+func causeOf(a plan.Action) string {
+	if a.Kind == rule.Update {
+		return words.Names(a.Changes(), 3)
+	}
+	return a.Reason.Rule
 }
 
 // personHref is where the person of an action stands: he is the source of an outbound job and the target of an inbound one.

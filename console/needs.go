@@ -1,8 +1,11 @@
 package console
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
+	"strconv"
 
 	"lockstep"
 	"lockstep/connection"
@@ -97,7 +100,7 @@ func addTo(all []group, j provision.Job, a plan.Action) []group {
 	i := slices.IndexFunc(all, func(g group) bool { return g.Code == a.Code })
 	if i < 0 {
 		i = len(all)
-		all = append(all, group{failure: failureOf(a.Code, ""), Href: jobHref(j.Slug) + "/people?show=failing"})
+		all = append(all, group{failure: failureOf(a.Code, ""), Href: jobHref(j) + "/people?show=failing"})
 	}
 	all[i].N++
 	all[i].Things = all[i].Things || a.Source.Type != "User"
@@ -114,42 +117,115 @@ func addTo(all []group, j provision.Job, a plan.Action) []group {
 
 // held is what the guard holds, ready to be decided on.
 type held struct {
-	Rows  []heldRow
-	More  bool // there are more than are shown: they come when these are decided
-	Why   string
-	Deeds []string // "Disable 6 people"
+	Rows   []heldRow
+	Groups []heldGroup
+	More   bool // there are more than are shown: they come when these are decided
+	Why    string
+	Deeds  []string // "disable 6 people"
+	Effect string   // what approving does, in a sentence
+	Sure   string   // what is typed before many are approved
+	Wrong  string   // why nothing was decided
 }
 
 type heldRow struct {
 	row
-	ID string
+	ID     string
+	Ticked bool
 }
 
-// heldRows is how many held changes are decided at a time.
-const heldRows = 200
+// heldGroup is rows that are held for one reason.
+type heldGroup struct {
+	Title string
+	Rows  []heldRow
+}
+
+const (
+	heldRows = 200 // how many held changes are decided at a time
+	severe   = 20  // more than so many at once are approved by typing the name
+)
 
 func (s *Server) held(ctx context.Context, p operate.Principal, j provision.Job) (held, error) {
 	rows, err := s.Operator.Actions(ctx, p, j, plan.ActionQuery{States: []plan.ActionState{plan.Held}, Limit: heldRows + 1})
 	if err != nil || len(rows) == 0 {
 		return held{}, err
 	}
-	h := held{More: len(rows) > heldRows}
-	counts, things := map[rule.Kind]int{}, false
+	tally, err := s.Operator.Tally(ctx, p, j, "")
+	if err != nil {
+		return held{}, err
+	}
+	h := held{More: len(rows) > heldRows, Sure: j.Slug}
+	counts := map[rule.Kind]map[string]int{}
+	at := map[string]int{}
 	for _, a := range rows[:min(len(rows), heldRows)] {
-		h.Rows = append(h.Rows, heldRow{row: rowOf(j, a, logFilter{Show: "held"}), ID: string(a.ID)})
-		counts[a.Kind]++
-		things = things || a.Source.Type != "User"
-		if h.Why == "" {
-			h.Why = a.Detail
+		r := heldRow{row: rowOf(j, a, logFilter{Show: "held"}), ID: string(a.ID)}
+		h.Rows = append(h.Rows, r)
+		if counts[a.Kind] == nil {
+			counts[a.Kind] = map[string]int{}
 		}
-	}
-	for _, kind := range []rule.Kind{rule.Disable, rule.Delete, rule.Update, rule.Create} {
-		if n := counts[kind]; n > 0 {
-			h.Deeds = append(h.Deeds, words.DeedOf(kind).Will+" "+group{N: n, Things: things}.noun())
+		counts[a.Kind][a.Source.Type]++
+		title := words.Upper(words.DeedOf(a.Kind).Will) + ", " + causeOf(a)
+		i, there := at[title]
+		if !there {
+			i = len(h.Groups)
+			at[title] = i
+			h.Groups = append(h.Groups, heldGroup{Title: title})
 		}
+		h.Groups[i].Rows = append(h.Groups[i].Rows, r)
 	}
-	if h.Why == "" {
-		h.Why = lockstep.Describe(lockstep.CodeGuardHeld).Title
+	for i := range h.Groups {
+		h.Groups[i].Title += ": " + words.Number(len(h.Groups[i].Rows))
 	}
+	h.Deeds = deeds(counts)
+	h.Why = heldBecause(rows[0], counts, tally.Linked, j.Policy.Guard)
+	h.Effect = effectOf(j, counts)
 	return h, nil
+}
+
+// deeds tells what would be done, to how many of what.
+func deeds(counts map[rule.Kind]map[string]int) []string {
+	var all []string
+	for _, kind := range rule.Kinds() {
+		for _, typ := range sortedKeys(counts[kind]) {
+			n := counts[kind][typ]
+			noun := words.People(n)
+			if typ != "User" {
+				noun = words.Many(n, "group", "groups")
+			}
+			if kind == rule.Refer {
+				noun = "of " + noun
+			}
+			all = append(all, words.DeedOf(kind).Will+" "+noun)
+		}
+	}
+	return all
+}
+
+// heldBecause says why: how many of how many, and what the guard lets through.
+func heldBecause(first plan.Action, counts map[rule.Kind]map[string]int, linked map[string]int, limit rule.GuardLimit) string {
+	why := words.Sentence(first.Detail)
+	if why == "" {
+		why = lockstep.Describe(lockstep.CodeGuardHeld).Title
+	}
+	lost := counts[rule.Disable]["User"] + counts[rule.Delete]["User"]
+	if lost == 0 || first.Code != lockstep.CodeGuardHeld {
+		return why
+	}
+	count, percent := cmp.Or(limit.Count, 5), cmp.Or(limit.Percent, 10)
+	return fmt.Sprintf("%s of %s linked would lose their access. The guard lets %d through without asking, or %s %%.",
+		words.People(lost), words.Number(max(linked["User"], lost)), count, strconv.FormatFloat(percent, 'f', -1, 64))
+}
+
+// effectOf says what approving does.
+func effectOf(j provision.Job, counts map[rule.Kind]map[string]int) string {
+	at := "there"
+	if j.Direction == provision.Inbound {
+		at = "anywhere that follows this directory"
+	}
+	switch {
+	case len(counts[rule.Delete]) > 0:
+		return "Whoever is deleted loses their access " + at + "."
+	case len(counts[rule.Disable]) > 0:
+		return "Whoever is disabled can no longer sign in " + at + "."
+	}
+	return ""
 }

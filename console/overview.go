@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"strings"
 	"time"
 
 	"lockstep"
@@ -28,14 +29,44 @@ type overviewView struct {
 	Log    logView
 }
 
+// head is the head of the page.
+func (v overviewView) head() head { return head{Job: v.Job, Href: v.Href, Plan: v.Plan != nil} }
+
 // openPlan is a plan in review.
 type openPlan struct {
 	Cycle   string
 	Counts  []count
 	Changes int
-	Rows    []row
+	Rows    int
+	Groups  []rowGroup
 	More    int
 	Href    string // of all its lines
+}
+
+// rowGroup is rows of one deed and one cause.
+type rowGroup struct {
+	Title string
+	Rows  []row
+}
+
+// grouped puts rows of the same deed for the same reason together, in the order in which they first appear.
+func grouped(all []row) []rowGroup {
+	var groups []rowGroup
+	at := map[string]int{}
+	for _, r := range all {
+		title := words.Upper(strings.TrimPrefix(r.Outcome.Word, "will "))
+		if r.Cause != "" {
+			title += ": " + r.Cause
+		}
+		i, there := at[title]
+		if !there {
+			i = len(groups)
+			at[title] = i
+			groups = append(groups, rowGroup{Title: title})
+		}
+		groups[i].Rows = append(groups[i].Rows, r)
+	}
+	return groups
 }
 
 // funnelStep is how many people get this far.
@@ -57,18 +88,21 @@ func (s *Server) overview(w http.ResponseWriter, r *http.Request, v visit) error
 	if err != nil {
 		return err
 	}
+	if to := misplaced(r, j); to != "" {
+		return seeOther(w, r, to)
+	}
 	view, err := s.overviewView(r.Context(), v.who, j, f)
 	if err != nil {
 		return err
 	}
-	v.page.Title, v.page.Nav = view.Job.Name, "home"
-	v.page.Live = jobHref(j.Slug) + "/live?" + f.query().Encode()
+	v.page.Title, v.page.Nav = view.Job.Name, view.head().parent().Href
+	v.page.Live = jobHref(j) + "/live?" + f.query().Encode()
 	return s.render(w, r, http.StatusOK, overviewPage(v.page, view))
 }
 
 // overviewView reads everything of the page.
 func (s *Server) overviewView(ctx context.Context, p operate.Principal, j provision.Job, f logFilter) (v overviewView, err error) {
-	v.Href = jobHref(j.Slug)
+	v.Href = jobHref(j)
 	if v.Job, err = s.jobView(ctx, p, j); err != nil {
 		return v, err
 	}
@@ -105,12 +139,12 @@ func (s *Server) cycles(ctx context.Context, p operate.Principal, j provision.Jo
 		if j.Cycle != nil && c.ID == j.Cycle.ID {
 			continue
 		}
-		v.Cycles = append(v.Cycles, progressOf(j.Slug, c))
+		v.Cycles = append(v.Cycles, progressOf(jobHref(j), c))
 	}
 	v.Cycles = v.Cycles[:min(len(v.Cycles), recentCycles)]
 	switch {
 	case j.Cycle != nil:
-		at := progressOf(j.Slug, *j.Cycle)
+		at := progressOf(jobHref(j), *j.Cycle)
 		v.Cycle = &at
 	case len(v.Cycles) > 0:
 		v.Cycle = &v.Cycles[0]
@@ -140,7 +174,7 @@ func (s *Server) openRow(ctx context.Context, p operate.Principal, j provision.J
 }
 
 // planRows is how many lines of a plan the page shows; the log has the rest.
-const planRows = 12
+const planRows = 25
 
 func (s *Server) plan(ctx context.Context, p operate.Principal, j provision.Job) (*openPlan, error) {
 	if j.Cycle == nil || j.Cycle.Phase != provision.Review {
@@ -151,7 +185,7 @@ func (s *Server) plan(ctx context.Context, p operate.Principal, j provision.Job)
 		return nil, err
 	}
 	id := string(made.Cycle.ID)
-	v := &openPlan{Cycle: id, Href: logHref(j.Slug, logFilter{Show: "planned", Cycle: id})}
+	v := &openPlan{Cycle: id, Href: logHref(jobHref(j), logFilter{Show: "planned", Cycle: id})}
 	for _, k := range rule.Kinds() {
 		if n := made.Kinds[k]; n > 0 && k != rule.Skip {
 			v.Changes += n
@@ -159,12 +193,14 @@ func (s *Server) plan(ctx context.Context, p operate.Principal, j provision.Job)
 		}
 	}
 	if n := made.Problems; n > 0 {
-		v.Counts = append(v.Counts, count{"cannot", "▲", "failed", n, logHref(j.Slug, logFilter{Show: "failed", Cycle: id})})
+		v.Counts = append(v.Counts, count{"cannot", "▲", "failed", n, logHref(jobHref(j), logFilter{Show: "failed", Cycle: id})})
 	}
+	var rows []row
 	for _, a := range made.Rows {
-		v.Rows = append(v.Rows, rowOf(j, a, logFilter{Show: "planned"}))
+		rows = append(rows, rowOf(j, a, logFilter{Show: "planned"}))
 	}
-	v.More = v.Changes - len(v.Rows)
+	v.Groups, v.Rows = grouped(rows), len(rows)
+	v.More = v.Changes - v.Rows
 	return v, nil
 }
 
@@ -200,7 +236,7 @@ func (s *Server) funnel(ctx context.Context, p operate.Principal, j provision.Jo
 	if known == 0 {
 		return nil, nil
 	}
-	people := jobHref(j.Slug) + "/people"
+	people := jobHref(j) + "/people"
 	return []funnelStep{
 		{"Known", known, known, people, "read", more},
 		{"In scope", in, known, people + "?show=in", "create", more},
@@ -270,7 +306,7 @@ func (o *overviewStream) progress(j provision.Job, moved bool, now time.Time) ([
 		return nil, nil
 	}
 	view := o.last
-	p := progressOf(j.Slug, *j.Cycle)
+	p := progressOf(jobHref(j), *j.Cycle)
 	view.Cycle, view.Job = &p, jobOf(j, now)
 	at := operate.StateOf(operate.Facts{Job: j, Now: now})
 	view.Job.State, view.Job.Says = badge(at), at.Says

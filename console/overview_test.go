@@ -78,7 +78,7 @@ func TestHeld(t *testing.T) {
 	if len(ids) != 8 {
 		t.Fatalf("%d changes can be decided on", len(ids))
 	}
-	b.post("/apps/webex/held", "do", "approve").is(http.StatusBadRequest)
+	b.post("/apps/webex/held", "do", "approve").is(http.StatusUnprocessableEntity).has("p", "Tick at least one")
 	b.post("/apps/webex/held", "do", "approve", "id", "x").is(http.StatusBadRequest)
 	b.post("/apps/webex/held", "do", "reject", "id", ids[0]).to("/apps/webex")
 	b.post("/apps/webex/held", "do", "approve", "id", ids[1], "id", ids[2]).to("/apps/webex")
@@ -91,6 +91,77 @@ func TestHeld(t *testing.T) {
 	} else if rows[1].Decided.By.ID != "machine" || !strings.Contains(rows[1].Decided.By.Name, "(mia)") {
 		t.Errorf("decided by %+v", rows[1].Decided)
 	}
+}
+
+// TestHeldMany: nothing is ticked before somebody ticks it, the numbers and the limit are told, and more than twenty are approved
+// only by typing the name; what was ticked is still ticked when it was not.
+func TestHeldMany(t *testing.T) {
+	w := newWorld(t, 30).filled()
+	b := w.signedIn(w.tenant)
+	w.applied(b)
+	j := w.state(w.out)
+	j.Manual = false
+	w.must(w.db.PutJob(t.Context(), nobody, j))
+	w.disable(25)
+	w.run(w.out)
+	a := b.get("/apps/webex")
+	a.has("p", "25 people of 32 linked would lose their access. The guard lets 5 through")
+	a.has("h3", "Disable, disabled at source: 25")
+	fields := []string{"do", "approve"}
+	ids := 0
+	for _, e := range a.find("input", "") {
+		if e.attr["name"] != "id" {
+			continue
+		}
+		if _, ticked := e.attr["checked"]; ticked {
+			t.Error("a change is ticked from the start")
+		}
+		if ids++; ids <= 21 {
+			fields = append(fields, "id", e.attr["value"])
+		}
+	}
+	refused := b.post("/apps/webex/held", fields...).is(http.StatusUnprocessableEntity)
+	refused.has("p", "type webex")
+	still := 0
+	for _, e := range refused.find("input", "") {
+		if _, ticked := e.attr["checked"]; ticked && e.attr["name"] == "id" {
+			still++
+		}
+	}
+	if ids != 25 || still != 21 {
+		t.Errorf("%d changes, %d still ticked", ids, still)
+	}
+	checkPage(t, refused)
+	b.post("/apps/webex/held", append(fields, "sure", "webex")...).to("/apps/webex")
+	if left := b.get("/apps/webex"); len(left.find("h2", "Held: disable 4 people")) != 1 {
+		t.Errorf("left: %s", left.says())
+	}
+}
+
+// TestPlanSaysValues: a plan's rows are grouped by what they do and why, and say the values.
+func TestPlanSaysValues(t *testing.T) {
+	w := newWorld(t, 3).filled()
+	b := w.signedIn(w.tenant)
+	w.applied(b)
+	w.company(3, "Director")
+	w.run(w.hr)
+	w.run(w.out)
+	a := b.get("/apps/webex")
+	a.has("h3", "Update: title")
+	if row := a.has("summary", "m0@acme.example"); !strings.Contains(row.text, "Engineer") || !strings.Contains(row.text, "Director") {
+		t.Errorf("the row says %q", row.text)
+	}
+	a.has("a", "A plan of 3 changes waits for your decision")
+}
+
+// TestReplacedPlan: a plan that was dropped is no cycle that had nothing to change.
+func TestReplacedPlan(t *testing.T) {
+	w := newWorld(t, 3).filled()
+	b := w.signedIn(w.tenant)
+	b.post("/apps/webex/plan", "do", "discard", "cycle", string(w.state(w.out).Cycle.ID)).to("/apps/webex")
+	a := b.get("/apps/webex")
+	a.has("span", "plan of 6 discarded or replaced")
+	a.hasNot("td", "nothing to change")
 }
 
 // states prints the states in the order of ids.
@@ -124,18 +195,18 @@ func TestRunAndPause(t *testing.T) {
 	b := w.signedIn(w.tenant)
 	woken := 0
 	w.operator.Wake = func() { woken++ }
-	b.post("/apps/hr/run").to("/apps/hr")
+	b.post("/sources/hr/run").to("/sources/hr")
 	if j := w.state(w.hr); j.NextRun.IsZero() || woken != 1 {
 		t.Errorf("next run %v, woken %d times", j.NextRun, woken)
 	}
-	b.get("/apps/hr").has("span", "Starting")
-	b.post("/apps/hr/state", "state", "paused").to("/apps/hr")
-	a := b.get("/apps/hr")
+	b.get("/sources/hr").has("span", "Starting")
+	b.post("/sources/hr/state", "state", "paused").to("/sources/hr")
+	a := b.get("/sources/hr")
 	a.has("button", "Resume job")
 	a.hasNot("button", "Run now")
-	b.post("/apps/hr/run").is(http.StatusConflict).has("p", "resume it first")
-	b.post("/apps/hr/state", "state", "asleep").is(http.StatusBadRequest)
-	b.post("/apps/hr/state", "state", "active").to("/apps/hr")
+	b.post("/sources/hr/run").is(http.StatusConflict).has("p", "resume it first")
+	b.post("/sources/hr/state", "state", "asleep").is(http.StatusBadRequest)
+	b.post("/sources/hr/state", "state", "active").to("/sources/hr")
 	b.post("/apps/nothing/run").is(http.StatusNotFound)
 }
 
@@ -144,7 +215,7 @@ func TestLog(t *testing.T) {
 	b := w.signedIn(w.tenant)
 	w.applied(b)
 	a := b.get("/apps/webex")
-	if n := len(a.find("summary", "")); n != 50 {
+	if n := len(a.find("summary", "")); n != 25 {
 		t.Errorf("the first page has %d lines", n)
 	}
 	older := a.has("a", "Older lines")

@@ -14,13 +14,13 @@ import (
 func TestEveryPage(t *testing.T) {
 	w := newWorld(t, 3).filled()
 	b := w.signedIn(w.tenant)
-	planned := []string{"/apps/webex"}
+	planned := []string{"/apps/webex", "/kit"}
 	for _, path := range planned {
 		checkPage(t, b.get(path).is(http.StatusOK))
 	}
 	w.applied(b)
 	for _, path := range []string{
-		"/", "/apps/webex", "/apps/hr", "/apps/webex?show=failed&q=bob", "/apps/webex?q=nobody", "/apps/webex/people", "/apps/webex/people?show=out",
+		"/", "/apps", "/sources", "/apps/webex", "/sources/hr", "/apps/webex?show=failed&q=bob", "/apps/webex?q=nobody", "/apps/webex/people", "/apps/webex/people?show=out",
 		"/people", "/people?q=nobody@acme.example", "/people/" + string(w.user("ada@acme.example")), "/people/" + string(w.user("bob@old.example")),
 	} {
 		checkPage(t, b.get(path).is(http.StatusOK))
@@ -76,7 +76,7 @@ func checkElement(t *testing.T, a *answer, e *element, ids, labelled map[string]
 			bad("the policy forbids it")
 		case (name == "href" || name == "src" || name == "action") && !strings.HasPrefix(v, "/") && !strings.HasPrefix(v, "#"):
 			bad("it leads elsewhere")
-		case (name == "aria-labelledby" || name == "popovertarget") && !ids[v]:
+		case (name == "aria-labelledby" || name == "commandfor") && !ids[v]:
 			bad("it refers to nothing")
 		case name == "href" && strings.HasPrefix(v, "#") && !ids[v[1:]]:
 			bad("it leads nowhere")
@@ -211,4 +211,29 @@ func TestStoppedJobSaysWhy(t *testing.T) {
 	if row := b.get("/").has("li", "Cisco Webex"); !strings.Contains(row.text, "Stopped, needs you") {
 		t.Errorf("the app's row says %q", row.text)
 	}
+}
+
+// TestAddress: an app and a source each have one address, and the other kind's leads there.
+func TestAddress(t *testing.T) {
+	w := newWorld(t, 0)
+	b := w.signedIn(w.tenant)
+	b.get("/apps/hr?show=done").to("/sources/hr?show=done")
+	b.get("/sources/webex/people").to("/apps/webex/people")
+	b.get("/apps").has("a", "Cisco Webex")
+	b.get("/apps").hasNot("h3", "People")
+	b.get("/sources").has("a", "People")
+	for _, path := range []string{"/apps", "/sources", "/people", "/inbound"} {
+		if here := b.get(path).find("a", ""); !hasCurrent(here, path) {
+			t.Errorf("%s is not current in the menu", path)
+		}
+	}
+}
+
+func hasCurrent(all []*element, path string) bool {
+	for _, e := range all {
+		if e.attr["href"] == path && e.attr["aria-current"] == "page" {
+			return true
+		}
+	}
+	return false
 }

@@ -34,7 +34,7 @@ const peopleRows = 100
 func (s *Server) people(w http.ResponseWriter, r *http.Request, v visit) error {
 	q := r.URL.Query()
 	view := peopleView{Search: strings.TrimSpace(q.Get("q")), Paged: q.Get("after") != ""}
-	v.page.Title, v.page.Nav = "People", "people"
+	v.page.Title, v.page.Nav = "People", "/people"
 	if view.Search != "" {
 		found, err := s.Operator.FindUsers(r.Context(), v.who, view.Search, peopleRows)
 		if err != nil {
@@ -74,7 +74,7 @@ func personRows(users []directory.User) []personRow {
 
 // jobPeopleView is the people that a job has met, and what it makes of them.
 type jobPeopleView struct {
-	Job    job
+	Head   head
 	Href   string
 	Show   string
 	People []linkRow
@@ -95,15 +95,14 @@ var shows = []struct{ Name, Word string }{{"", "Everybody"}, {"in", "In scope"},
 // wanted it can be short, and the next goes on from there.
 func (s *Server) jobPeople(w http.ResponseWriter, r *http.Request, v visit) error {
 	q := r.URL.Query()
-	j, err := s.Operator.Job(r.Context(), v.who, r.PathValue("slug"))
+	j, h, err := s.open(r, &v, "/people", "people")
 	if err != nil {
 		return err
 	}
-	job, err := s.jobView(r.Context(), v.who, j)
-	if err != nil {
-		return err
+	if to := misplaced(r, j); to != "" {
+		return seeOther(w, r, to)
 	}
-	view := jobPeopleView{Job: job, Href: jobHref(j.Slug), Show: q.Get("show"), Paged: q.Get("after") != ""}
+	view := jobPeopleView{Head: h, Href: h.Href, Show: q.Get("show"), Paged: q.Get("after") != ""}
 	known := false
 	for _, c := range shows {
 		known = known || c.Name == view.Show
@@ -122,7 +121,6 @@ func (s *Server) jobPeople(w http.ResponseWriter, r *http.Request, v visit) erro
 		}
 		view.Next = view.Href + "/people?" + next.Encode()
 	}
-	v.page.Title, v.page.Nav = view.Job.Name+": people", "home"
 	return s.render(w, r, http.StatusOK, jobPeoplePage(v.page, view))
 }
 

@@ -92,7 +92,7 @@ func (s *Server) person(w http.ResponseWriter, r *http.Request, v visit) error {
 		}
 	}
 	view.Apps = s.explainAll(r.Context(), v.who, outbound, id)
-	v.page.Title, v.page.Nav = view.Name, "people"
+	v.page.Title, v.page.Nav = view.Name, "/people"
 	return s.render(w, r, http.StatusOK, personPage(v.page, view))
 }
 
@@ -172,7 +172,7 @@ func (s *Server) origin(ctx context.Context, p operate.Principal, j provision.Jo
 	if err != nil || len(links) == 0 {
 		return nil, err
 	}
-	return &who{Name: jobOf(j, s.now()).Name, Href: jobHref(j.Slug), Detail: links[0].Source.ID}, nil
+	return &who{Name: jobOf(j, s.now()).Name, Href: jobHref(j), Detail: links[0].Source.ID}, nil
 }
 
 // explainFor bounds how long the page waits for an application.
@@ -192,7 +192,7 @@ func (s *Server) explainAll(ctx context.Context, p operate.Principal, jobs []pro
 }
 
 func (s *Server) explain(ctx context.Context, p operate.Principal, j provision.Job, ref connection.Ref) personApp {
-	app := personApp{Job: jobOf(j, s.now()), Href: jobHref(j.Slug)}
+	app := personApp{Job: jobOf(j, s.now()), Href: jobHref(j)}
 	rows, err := s.Operator.Actions(ctx, p, j, plan.ActionQuery{Source: ref, Newest: true, Limit: 10})
 	for _, a := range rows {
 		app.Log = append(app.Log, rowOf(j, a, logFilter{}))

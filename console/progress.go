@@ -27,6 +27,8 @@ type progress struct {
 	Requests int
 	Waits    int // answers that asked to slow down
 	Failure  *failure
+	Held     int
+	Dropped  int // changes of a plan that was discarded or replaced
 }
 
 // segment is a part of the bar, in per cent.
@@ -44,17 +46,20 @@ type count struct {
 	Href  string
 }
 
-func progressOf(slug string, c provision.Cycle) progress {
+func progressOf(base string, c provision.Cycle) progress {
 	n := c.Counts
 	p := progress{
 		ID: string(c.ID), Review: c.Phase == provision.Review, Running: c.EndedAt.IsZero() && c.Phase != provision.Review, Title: cycleTitle(c.Kind), Began: c.Began, Ended: c.EndedAt,
-		Read: n.Read, Requests: n.TargetRequests, Waits: n.Throttled,
+		Read: n.Read, Requests: n.TargetRequests, Waits: n.Throttled, Held: n.Held,
 	}
 	if c.Code != "" {
 		f := failureOf(c.Code, c.Detail)
 		p.Failure = &f
 	}
 	done := n.Created + n.Linked + n.Updated + n.Disabled + n.Deleted + n.Referred
+	if !c.EndedAt.IsZero() && done == 0 && c.Code == "" && n.Failed == 0 {
+		p.Dropped = n.Planned
+	}
 	switch c.Phase {
 	case provision.Listing, provision.Reading, provision.Sweeping, provision.Ranking:
 		p.Done, p.Total = n.Read, c.Total
@@ -70,6 +75,10 @@ func progressOf(slug string, c provision.Cycle) progress {
 			p.Word = words.Many(p.Done, "change", "changes")
 			if p.Review {
 				p.Word = words.Many(p.Total, "change", "changes") + " planned, none sent"
+			} else if p.Dropped > 0 {
+				p.Word = "Plan of " + words.Many(p.Dropped, "change", "changes") + " discarded or replaced"
+			} else if p.Done == 0 && n.Held > 0 {
+				p.Word = words.Many(n.Held, "change", "changes") + " held, none sent"
 			} else if p.Done == 0 {
 				p.Word = "Nothing to change"
 			}
@@ -78,7 +87,7 @@ func progressOf(slug string, c provision.Cycle) progress {
 			part{"disable", n.Disabled}, part{"delete", n.Deleted}, part{"failed", n.Failed})
 	}
 	p.Done = p.most()
-	p.Counts = countsOf(slug, c)
+	p.Counts = countsOf(base, c)
 	return p
 }
 
@@ -119,7 +128,7 @@ func segments(total int, parts ...part) (all []segment) {
 func (s segment) x() string     { return fmt.Sprintf("%.2f%%", s.From) }
 func (s segment) width() string { return fmt.Sprintf("%.2f%%", s.To-s.From) }
 
-func countsOf(slug string, c provision.Cycle) []count {
+func countsOf(base string, c provision.Cycle) []count {
 	n := c.Counts
 	all := []count{
 		{"created", "+", "create", n.Created, "created"},
@@ -136,16 +145,22 @@ func countsOf(slug string, c provision.Cycle) []count {
 		if e.N == 0 {
 			continue
 		}
-		e.Href = logHref(slug, logFilter{Show: e.Href, Cycle: string(c.ID)})
+		e.Href = logHref(base, logFilter{Show: e.Href, Cycle: string(c.ID)})
 		shown = append(shown, e)
 	}
 	return append(shown,
-		count{"read", "", "", n.Read, jobHref(slug) + "/people"},
-		count{"unchanged", "=", "", n.Unchanged, jobHref(slug) + "/people?show=linked"},
-		count{"left out", "○", "", n.Skipped, jobHref(slug) + "/people?show=out"})
+		count{"read", "", "", n.Read, base + "/people"},
+		count{"unchanged", "=", "", n.Unchanged, base + "/people?show=linked"},
+		count{"left out", "○", "", n.Skipped, base + "/people?show=out"})
 }
 
-func jobHref(slug string) string { return "/apps/" + url.PathEscape(slug) }
+// jobHref is where an app or a source stands.
+func jobHref(j provision.Job) string {
+	if j.Direction == provision.Inbound {
+		return "/sources/" + url.PathEscape(j.Slug)
+	}
+	return "/apps/" + url.PathEscape(j.Slug)
+}
 
 // pace measures how fast a cycle goes, over the last ten seconds.
 type pace struct {

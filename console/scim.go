@@ -118,7 +118,7 @@ func (s *Server) scim(w http.ResponseWriter, r *http.Request, v visit) error {
 	if err := s.exchanges(r.Context(), v.who, &view); err != nil {
 		return err
 	}
-	v.page.Title, v.page.Nav = "SCIM", "scim"
+	v.page.Title, v.page.Nav = "SCIM clients", "/inbound"
 	return s.render(w, r, http.StatusOK, scimPage(v.page, view))
 }
 
@@ -292,7 +292,7 @@ func (s *Server) rotateToken(w http.ResponseWriter, r *http.Request, v visit) er
 	if err != nil {
 		return err
 	}
-	v.page.Title, v.page.Nav, v.page.Path = "New secret of "+e.Name, "scim", "/inbound"
+	v.page.Title, v.page.Nav, v.page.Path = "New secret of "+e.Name, "/inbound", "/inbound"
 	return s.render(w, r, http.StatusOK, rotatedPage(v.page, e.Name, text, next.Former.Ends))
 }
 

@@ -44,13 +44,17 @@ func (s *Server) Handler() http.Handler {
 	handle("POST /signout", s.signOut)
 	handle("GET /{$}", s.in(s.home))
 	handle("GET /live", s.in(s.homeLive))
-	handle("GET /apps/{slug}", s.in(s.overview))
-	handle("GET /apps/{slug}/live", s.in(s.overviewLive))
-	handle("GET /apps/{slug}/people", s.in(s.jobPeople))
-	handle("POST /apps/{slug}/run", s.in(s.runNow))
-	handle("POST /apps/{slug}/state", s.in(s.setState))
-	handle("POST /apps/{slug}/plan", s.in(s.decidePlan))
-	handle("POST /apps/{slug}/held", s.in(s.decideHeld))
+	handle("GET /apps", s.in(s.apps))
+	handle("GET /sources", s.in(s.sources))
+	for _, base := range []string{"/apps/{slug}", "/sources/{slug}"} {
+		handle("GET "+base, s.in(s.overview))
+		handle("GET "+base+"/live", s.in(s.overviewLive))
+		handle("GET "+base+"/people", s.in(s.jobPeople))
+		handle("POST "+base+"/run", s.in(s.runNow))
+		handle("POST "+base+"/state", s.in(s.setState))
+		handle("POST "+base+"/plan", s.in(s.decidePlan))
+		handle("POST "+base+"/held", s.in(s.decideHeld))
+	}
 	handle("GET /people", s.in(s.people))
 	handle("GET /people/{id}", s.in(s.person))
 	if s.Operator.HasSCIM() {
@@ -98,7 +102,7 @@ func (s *Server) in(h func(http.ResponseWriter, *http.Request, visit) error) web
 // page is what every page has.
 type page struct {
 	Title    string
-	Nav      string // the entry of the navigation that is current
+	Nav      string // address of the entry of the navigation that is current
 	Path     string // of the page, with its query
 	Theme    theme
 	SignedIn bool
@@ -108,6 +112,19 @@ type page struct {
 	SCIM     bool   // there is a page about SCIM clients
 	Live     string // where its stream of events is; "" is none
 	Files    assets
+}
+
+// menu is the navigation.
+func (p page) menu() []tab {
+	all := []tab{{Word: "Home", Href: "/"}, {Word: "Apps", Href: "/apps"}, {Word: "Sources", Href: "/sources"}, {Word: "People", Href: "/people"}, {Word: "Groups", Href: "/groups"}}
+	if p.SCIM {
+		all = append(all, tab{Word: "SCIM clients", Href: "/inbound"})
+	}
+	all = append(all, tab{Word: "Activity", Href: "/activity"}, tab{Word: "Settings", Href: "/settings"})
+	for i := range all {
+		all[i].Here = all[i].Href == p.Nav
+	}
+	return all
 }
 
 func (s *Server) page(r *http.Request) page {

@@ -41,6 +41,7 @@ type job struct {
 	Retry    time.Time
 	Manual   bool
 	Paused   bool
+	Draft    bool // it has never run, and does not before it is turned on
 	Open     bool // a cycle is under way
 	Review   bool // its plan waits
 	NextRun  time.Time
@@ -56,7 +57,7 @@ func jobOf(j provision.Job, now time.Time) job {
 	v := job{
 		Slug: j.Slug, Name: cmp.Or(j.Name, j.Slug), Inbound: j.Direction == provision.Inbound,
 		Kind: cmp.Or(kindNames[j.Connection.Kind], j.Connection.Kind), Secrets: j.Connection.Secrets,
-		Manual: j.Manual, Paused: j.State == provision.Paused, NextRun: j.NextRun, Interval: j.Policy.Interval,
+		Manual: j.Manual, Paused: j.State == provision.Paused, Draft: j.Draft(), NextRun: j.NextRun, Interval: j.Policy.Interval,
 	}
 	if j.Cycle != nil {
 		v.Review = j.Cycle.Phase == provision.Review
@@ -77,6 +78,8 @@ func badge(v operate.State) state {
 	switch v.Value {
 	case operate.Paused:
 		return state{v.Word, "pause", calm}
+	case operate.Draft:
+		return state{v.Word, "pencil", calm}
 	case operate.Quarantined:
 		return state{v.Word, "alert", bad}
 	case operate.InReview, operate.HeldBack:

@@ -92,7 +92,7 @@ func newWorld(t testing.TB, more int) *world {
 		Address: func() string { return w.server.URL },
 	}
 	w.console = &console.Server{Operator: w.operator, Notice: "Demo data", Version: "test", Now: w.now, Log: slog.New(slog.DiscardHandler)}
-	w.server = httptest.NewServer(w.console.Handler())
+	w.server = httptest.NewServer(console.WithKit(w.console))
 	t.Cleanup(w.server.Close)
 	return w
 }

@@ -208,7 +208,7 @@ const webexSlug, sourceSlug = "webex", "people"
 
 // addWebex adds the app Webex and connects it with the organisation.
 func addWebex(ctx context.Context, c *api.Client, o *org) error {
-	if _, err := c.CreateApp(ctx, api.NewSystem{Kind: "webex", Slug: webexSlug, Settings: map[string]string{"endpoint": o.scim()}}); err != nil {
+	if _, err := c.CreateApp(ctx, api.NewSystem{Kind: "webex", Slug: webexSlug, Name: "Cisco Webex", Settings: map[string]string{"endpoint": o.scim()}}); err != nil {
 		return err
 	}
 	_, err := c.SetConnection(ctx, webexSlug, api.ConnectionChange{Secrets: map[string]string{"token": o.bearer}})

@@ -3,6 +3,7 @@ package operate
 import (
 	"context"
 	"maps"
+	"regexp"
 
 	"lockstep"
 	"lockstep/directory"
@@ -102,8 +103,9 @@ func namesOf(in []Setting) string {
 type NewSystem struct {
 	Kind     string // of the gallery's template
 	Slug     string
-	Name     string // the template's name when ""
+	Name     string // the slug when ""
 	Settings map[string]string
+	Draft    bool // nothing runs before it is turned on
 	Auto     bool // mode auto from the start; an app begins in mode manual, a source in mode auto
 }
 
@@ -135,6 +137,9 @@ func (o *Operator) AddSource(ctx context.Context, p Principal, in NewSystem) (pr
 	return o.job(ctx, p.Tenant, job.Slug)
 }
 
+// slugs are the short names that apps and sources can have: they stand in addresses and commands.
+var slugs = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
+
 // newSystem checks what a new app or source is made of.
 func (o *Operator) newSystem(ctx context.Context, p Principal, in *NewSystem, d provision.Direction) (Template, error) {
 	if err := p.may(ScopeWrite); err != nil {
@@ -147,8 +152,11 @@ func (o *Operator) newSystem(ctx context.Context, p Principal, in *NewSystem, d 
 	if err := (ConnectionChange{Settings: in.Settings}).check(t); err != nil {
 		return Template{}, err
 	}
+	if !slugs.MatchString(in.Slug) {
+		return Template{}, &Faulty{[]Fault{{"slug", "The short name has small letters, digits and hyphens, at most 40, and begins with a letter or digit."}}}
+	}
 	if in.Name == "" {
-		in.Name = t.Name
+		in.Name = in.Slug
 	}
 	return t, o.free(ctx, p, in.Slug)
 }
@@ -174,12 +182,28 @@ func (o *Operator) newJob(p Principal, t Template, in NewSystem) provision.Job {
 		}
 	}
 	maps.Copy(all, in.Settings)
+	state := provision.Active
+	if in.Draft {
+		state = provision.Paused
+	}
 	return provision.Job{
 		Tenant: p.Tenant, ID: lockstep.NewID[lockstep.JobID](), Slug: in.Slug, Name: in.Name, Direction: t.Direction,
 		Connection: provision.Connection{Kind: t.Kind, Settings: all}, Rules: t.Rules, Policy: t.Policy,
-		State: provision.Active, Created: o.now(),
+		State: state, Created: o.now(),
 	}
 }
+
+// Fault is one thing that is wrong with what was given.
+type Fault struct{ Field, Detail string }
+
+// Faulty says everything that is wrong with what was given, each with the name under which it was given.
+type Faulty struct{ Faults []Fault }
+
+// Error implements error.
+func (f *Faulty) Error() string { return f.Faults[0].Detail }
+
+// Unwrap returns the first thing that is wrong, with the code invalid_value.
+func (f *Faulty) Unwrap() error { return invalid(f.Faults[0].Detail) }
 
 // DeleteSource removes a source; the people whom it brought stay.
 func (o *Operator) DeleteSource(ctx context.Context, p Principal, name string) error {

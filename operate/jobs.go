@@ -123,10 +123,10 @@ func (o *Operator) ChangeJob(ctx context.Context, p Principal, name string, c Jo
 	})
 }
 
-// Run makes a job due at once, also when it waits after a failure.
+// Run makes a job due at once, also when it waits after a failure. It turns a draft on.
 func (o *Operator) Run(ctx context.Context, p Principal, name string) (provision.Job, error) {
 	return o.change(ctx, p, name, func(j *provision.Job) error {
-		if j.State == provision.Paused {
+		if j.State == provision.Paused && !j.Draft() {
 			return &lockstep.Error{Code: lockstep.CodeConflict, Detail: "The job is paused; resume it first."}
 		}
 		j.State, j.NextRun, j.NotBefore = provision.Active, o.now(), time.Time{}

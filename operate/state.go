@@ -17,6 +17,7 @@ type Value string
 
 // The values of a state, the weightiest first.
 const (
+	Draft       Value = "draft" // it was added and nobody has turned it on
 	Paused      Value = "paused"
 	Quarantined Value = "quarantined" // stopped, and somebody is needed
 	InReview    Value = "review"      // a plan waits for Apply
@@ -33,7 +34,7 @@ const (
 
 // Values are all values of a state.
 func Values() []Value {
-	return []Value{Paused, Quarantined, InReview, Retrying, Working, HeldBack, Unread, Failing, Partial, Behind, Pending, InStep}
+	return []Value{Draft, Paused, Quarantined, InReview, Retrying, Working, HeldBack, Unread, Failing, Partial, Behind, Pending, InStep}
 }
 
 // The exit codes that a state leads to.
@@ -108,7 +109,9 @@ type addFinding func(v Value, exit int, says string)
 // stopped adds what keeps the job from working.
 func (f Facts) stopped(add addFinding) {
 	j := f.Job
-	if j.State == provision.Paused {
+	if j.Draft() {
+		add(Draft, ExitSome, "A draft: nothing runs until it is turned on.")
+	} else if j.State == provision.Paused {
 		add(Paused, ExitHeld, "Paused: nothing happens until it is set active.")
 	}
 	if j.State == provision.Quarantined {
@@ -256,6 +259,8 @@ func clockAt(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") 
 // word is the value in two or three words.
 func (v Value) word(f Facts) string {
 	switch v {
+	case Draft:
+		return "Draft"
 	case Paused:
 		return "Paused"
 	case Quarantined:

@@ -42,6 +42,11 @@ type Job struct {
 	Cycle     *Cycle            // the open one
 }
 
+// Draft reports whether the job was added and never turned on: nothing runs, and nothing is wrong.
+func (j Job) Draft() bool {
+	return j.State == Paused && j.Cursor == "" && j.Applied == 0 && j.Cycle == nil && j.Code == "" && j.NextRun.IsZero()
+}
+
 // Direction is which way a job brings objects.
 type Direction string
 

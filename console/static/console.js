@@ -51,6 +51,55 @@
   })
   addEventListener('pageshow', () => document.querySelectorAll('form[data-sent]').forEach((f) => delete f.dataset.sent))
 
+  // Dialogs open by an attribute; a browser that does not know it yet is told how.
+  if (!('commandForElement' in HTMLButtonElement.prototype)) {
+    document.addEventListener('click', (e) => {
+      const b = e.target.closest?.('button[commandfor]')
+      const d = b && byId(b.getAttribute('commandfor'))
+      if (d) b.getAttribute('command') === 'close' ? d.close() : d.showModal()
+    })
+  }
+
+  // All or none of a list, and how many are ticked.
+  const count = (form) => {
+    const boxes = [...form.querySelectorAll('input[type=checkbox][name=id]')]
+    const n = boxes.filter((b) => b.checked).length
+    for (const e of form.querySelectorAll('[data-ticked]')) e.textContent = `${n} of ${boxes.length} ticked`
+  }
+  const ticks = () => {
+    for (const form of document.querySelectorAll('form[data-ticks]')) {
+      for (const p of form.querySelectorAll('.tickall')) p.hidden = false
+      count(form)
+    }
+  }
+  ticks()
+  document.addEventListener('click', (e) => {
+    const b = e.target.closest?.('[data-tick]')
+    if (!b) return
+    for (const box of b.form.querySelectorAll('input[type=checkbox][name=id]')) box.checked = b.dataset.tick === 'all'
+    count(b.form)
+  })
+  document.addEventListener('change', (e) => {
+    const form = e.target.closest?.('form[data-ticks]')
+    if (form) count(form)
+  })
+
+  // What is found follows the letters; without a script the button searches.
+  let asked = 0
+  document.addEventListener('input', (e) => {
+    const id = e.target.dataset?.pick
+    if (!id) return
+    clearTimeout(asked)
+    asked = setTimeout(async () => {
+      const form = e.target.form
+      const q = new URLSearchParams(new FormData(form))
+      const answer = await fetch(`${form.getAttribute('action')}?${q}`)
+      if (!answer.ok || answer.redirected) return
+      const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
+      byId(id)?.replaceWith(page.getElementById(id))
+    }, 200)
+  })
+
   const stream = byId('stream')
   if (!stream) return
 
@@ -115,6 +164,7 @@
     show()
     times()
     speak()
+    ticks()
   })
   stream.addEventListener('htmx:sse:after:connection', (e) => {
     connected = e.detail.connection.status === 200

@@ -1,0 +1,176 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"lockstep"
+	"lockstep/operate"
+	"lockstep/web"
+	"lockstep/words"
+)
+
+// tab is one page of a thing that has several.
+type tab struct {
+	Word, Href string
+	Here       bool
+	N          int // shown beside the word; 0 is nothing
+}
+
+// fieldKind is how a field is filled in. "" is a line of text.
+type fieldKind string
+
+const (
+	secretField fieldKind = "secret" // never shown again
+	textField   fieldKind = "text"   // several lines
+	numberField fieldKind = "number"
+	dateField   fieldKind = "date"
+	choiceField fieldKind = "choice" // one of few, all of them seen
+	selectField fieldKind = "select" // one of many
+	tickField   fieldKind = "tick"   // yes or no
+)
+
+// field is one thing to fill in, with what is wrong with it.
+type field struct {
+	Name, Label, Help string
+	Kind              fieldKind
+	Value             string
+	Error             string // a sentence; "" is nothing wrong
+	Choices           []choice
+	Suggest           []choice // what can be meant by a part of it; anything else can be written, too
+	Required          bool
+	Code              bool   // in letters of one width
+	Set               bool   // of a secret: there is one, and an empty field keeps it
+	Hint              string // shown while it is empty
+	Short             bool
+}
+
+// choice is one of several.
+type choice struct{ Value, Word, Help string }
+
+func (f field) id() string { return "f-" + f.Name }
+
+// described is the ids of what says more of the field.
+func (f field) described() string {
+	var ids []string
+	if f.Error != "" {
+		ids = append(ids, f.id()+"-error")
+	}
+	if f.Help != "" || f.Kind == secretField {
+		ids = append(ids, f.id()+"-help")
+	}
+	return strings.Join(ids, " ")
+}
+
+// form is fields with what is wrong with them. A form that is refused is shown again as it was sent, with the reasons beside the
+// fields, and status 422: nothing that somebody has written is lost.
+type form struct {
+	Fields []field
+	Wrong  []string // of no field in particular
+}
+
+// get is the field of a name, which must be there.
+func (f *form) get(name string) *field {
+	for i := range f.Fields {
+		if f.Fields[i].Name == name {
+			return &f.Fields[i]
+		}
+	}
+	panic("console: a form has no field " + name) //nolint:forbidigo // a mistake of ours, seen by the first test of the page
+}
+
+// value is what the field of the name has, "" when there is none.
+func (f *form) value(name string) string {
+	for i := range f.Fields {
+		if f.Fields[i].Name == name {
+			return f.Fields[i].Value
+		}
+	}
+	return ""
+}
+
+// sent fills the fields with what was sent.
+func (f *form) sent(r *http.Request) {
+	for i := range f.Fields {
+		e := &f.Fields[i]
+		e.Value = strings.ReplaceAll(r.PostFormValue(e.Name), "\r\n", "\n")
+		if e.Kind != secretField && e.Kind != textField {
+			e.Value = strings.TrimSpace(e.Value)
+		}
+	}
+}
+
+// faulty reports whether anything is wrong.
+func (f *form) faulty() bool { return len(f.Wrong) > 0 || len(f.faults()) > 0 }
+
+// faults are the fields with which something is wrong.
+func (f *form) faults() []field {
+	var all []field
+	for _, e := range f.Fields {
+		if e.Error != "" {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// wrong puts an error where it belongs: a refusal beside the field that it names, or above all fields. It returns the error when it
+// is none that somebody who fills in a form can mend.
+func (f *form) wrong(err error) error {
+	var faulty *operate.Faulty
+	if errors.As(err, &faulty) {
+		for _, one := range faulty.Faults {
+			f.blame(one.Field, one.Detail)
+		}
+		return nil
+	}
+	var rules *operate.RulesFaulty
+	if errors.As(err, &rules) {
+		for _, one := range rules.Faults {
+			f.Wrong = append(f.Wrong, sentenceOf(one.Err))
+		}
+		return nil
+	}
+	if status := web.StatusOf(err); status < 400 || status >= 500 || lockstep.CodeOf(err) == lockstep.CodeAuthForbidden {
+		return err
+	}
+	f.Wrong = append(f.Wrong, sentenceOf(err))
+	return nil
+}
+
+// blame says what is wrong with the field of a name, or with the form when it has no such field.
+func (f *form) blame(name, detail string) {
+	for i := range f.Fields {
+		if f.Fields[i].Name == name {
+			f.Fields[i].Error = words.Sentence(detail)
+			return
+		}
+	}
+	f.Wrong = append(f.Wrong, words.Sentence(detail))
+}
+
+// sentenceOf is an error in the words of whoever refused.
+func sentenceOf(err error) string {
+	if e, ok := errors.AsType[*lockstep.Error](err); ok && e.Detail != "" {
+		return words.Sentence(e.Detail)
+	}
+	return lockstep.Describe(lockstep.CodeOf(err)).Title
+}
+
+// ticked is the value of a ticked box.
+const ticked = "on"
+
+func tickOf(is bool) string {
+	if is {
+		return ticked
+	}
+	return ""
+}
+
+// picked is a search for one of many.
+type picked struct {
+	ID, Label, Hint string
+	Text            string // what was searched for
+	Keep            []setting
+}
