@@ -33,6 +33,19 @@ type Event struct {
 	Detail string    `json:"detail,omitempty"` // names of what changed, never secret values
 }
 
+// Query selects lines of the audit log, newest first.
+type Query struct {
+	ID     string // of the object; "" is any
+	Before string // the Row of the last line seen; "" begins with the newest
+	Limit  int    // 0 is 100
+}
+
+// Line is a line of the audit log with what names it in Query.Before.
+type Line struct {
+	Row string
+	Event
+}
+
 // String returns the event as one English sentence without a full stop.
 func (e Event) String() string {
 	who := e.Actor.Name

@@ -108,6 +108,7 @@ func (s *Server) homeLive(w http.ResponseWriter, r *http.Request, v visit) error
 type systemsView struct {
 	Title, Text, Add, AddWord string
 	EmptyTitle, EmptyText     string
+	Said                      string
 	Rows                      []homeRow
 }
 
@@ -140,6 +141,7 @@ func (s *Server) systems(w http.ResponseWriter, r *http.Request, v visit, path s
 		return err
 	}
 	view := of(all)
+	view.Said = said(r)
 	v.page.Title, v.page.Nav, v.page.Live = view.Title, path, "/live?of="+path[1:]
 	return s.render(w, r, http.StatusOK, systemsPage(v.page, view))
 }

@@ -19,7 +19,9 @@ import (
 type overviewView struct {
 	Job    job
 	Href   string
-	Cycle  *progress // the open one, or else the last
+	Said   string
+	Setup  []setupStep // of a draft
+	Cycle  *progress   // the open one, or else the last
 	Plan   *openPlan
 	Held   held
 	Needs  []group
@@ -95,6 +97,7 @@ func (s *Server) overview(w http.ResponseWriter, r *http.Request, v visit) error
 	if err != nil {
 		return err
 	}
+	view.Said = said(r)
 	v.page.Title, v.page.Nav = view.Job.Name, view.head().parent().Href
 	v.page.Live = jobHref(j) + "/live?" + f.query().Encode()
 	return s.render(w, r, http.StatusOK, overviewPage(v.page, view))
@@ -105,6 +108,11 @@ func (s *Server) overviewView(ctx context.Context, p operate.Principal, j provis
 	v.Href = jobHref(j)
 	if v.Job, err = s.jobView(ctx, p, j); err != nil {
 		return v, err
+	}
+	if v.Job.Draft {
+		if v.Setup, err = s.setup(ctx, p, j); err != nil {
+			return v, err
+		}
 	}
 	if err := s.cycles(ctx, p, j, &v); err != nil {
 		return v, err
@@ -326,6 +334,6 @@ func (o *overviewStream) timed(v *overviewView, now time.Time) {
 
 // moving is the view without the log, which is sent apart.
 func moving(v overviewView) overviewView {
-	v.Log = logView{}
+	v.Log, v.Said = logView{}, ""
 	return v
 }

@@ -21,6 +21,7 @@ type peopleView struct {
 	People []personRow
 	Next   string // address of the next page; "" at the end
 	Paged  bool   // this is not the first page
+	Notice string // what the search lacks
 }
 
 type personRow struct {
@@ -30,34 +31,32 @@ type personRow struct {
 
 const peopleRows = 100
 
-// people lists the directory's people, or leads to the one whose user name or address was searched for.
+// people lists the directory's people, or those in whose names or addresses a text is. A whole user name leads to the person.
 func (s *Server) people(w http.ResponseWriter, r *http.Request, v visit) error {
 	q := r.URL.Query()
 	view := peopleView{Search: strings.TrimSpace(q.Get("q")), Paged: q.Get("after") != ""}
 	v.page.Title, v.page.Nav = "People", "/people"
-	if view.Search != "" {
-		found, err := s.Operator.FindUsers(r.Context(), v.who, view.Search, peopleRows)
-		if err != nil {
-			return err
-		}
-		if len(found) == 1 {
-			return seeOther(w, r, "/people/"+url.PathEscape(string(found[0].ID)))
-		}
-		view.People = personRows(found)
-		return s.render(w, r, http.StatusOK, peoplePage(v.page, view))
-	}
 	after := q.Get("after")
-	if after != "" && !lockstep.ValidID(after) {
+	if len(after) > 1000 || view.Search == "" && after != "" && !lockstep.ValidID(after) {
 		return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The address of this page holds an id that is none."}
 	}
-	page, err := s.Operator.Users(r.Context(), v.who, operate.Search{After: after, Limit: peopleRows})
+	if len(view.Search) > 320 { // nobody has so long a name
+		return s.render(w, r, http.StatusOK, peoplePage(v.page, view))
+	}
+	page, err := s.Operator.Users(r.Context(), v.who, operate.Search{Text: view.Search, After: after, Limit: peopleRows})
 	if err != nil {
 		return err
 	}
 	if page.Next != "" {
-		view.Next = "/people?after=" + url.QueryEscape(page.Next)
+		more := url.Values{"after": {page.Next}}
+		if view.Search != "" {
+			more.Set("q", view.Search)
+		}
+		view.Next = "/people?" + more.Encode()
 	}
-	view.People = personRows(page.Users)
+	if view.People, view.Notice = personRows(page.Users), page.Notice; view.Search != "" && after == "" && page.Next == "" && len(page.Users) == 1 && strings.EqualFold(page.Users[0].Attributes.Text("userName"), view.Search) {
+		return seeOther(w, r, view.People[0].Href)
+	}
 	return s.render(w, r, http.StatusOK, peoplePage(v.page, view))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,7 +26,7 @@ type personView struct {
 	Deleted time.Time
 	Facts   []setting
 	Manager *who
-	Groups  []string
+	Groups  []who
 	Origins []who // the sources he comes from
 	Apps    []personApp
 }
@@ -156,13 +157,13 @@ func (s *Server) managerOf(ctx context.Context, p operate.Principal, u directory
 	return &who{Name: displayName(manager), Href: "/people/" + string(manager.ID)}, nil
 }
 
-func (s *Server) groupsOf(ctx context.Context, p operate.Principal, id lockstep.UserID) ([]string, error) {
+func (s *Server) groupsOf(ctx context.Context, p operate.Principal, id lockstep.UserID) ([]who, error) {
 	groups, err := s.Operator.GroupsOf(ctx, p, id, 200)
-	var names []string
+	var names []who
 	for _, g := range groups {
-		names = append(names, g.Attributes.Text("displayName"))
+		names = append(names, who{Name: g.Attributes.Text("displayName"), Href: "/groups/" + string(g.ID)})
 	}
-	slices.Sort(names)
+	slices.SortFunc(names, func(a, b who) int { return strings.Compare(a.Name, b.Name) })
 	return names, err
 }
 

@@ -35,7 +35,7 @@ func TestFindPerson(t *testing.T) {
 	w := newWorld(t, 0).filled()
 	b := w.signedIn(w.tenant)
 	b.get("/people?q=ADA@acme.example").to("/people/" + string(w.user("ada@acme.example")))
-	b.get("/people?q="+strings.Repeat("a", 400)).is(http.StatusOK).has("strong", "Nobody has this user name")
+	b.get("/people?q="+strings.Repeat("a", 400)).is(http.StatusOK).has("strong", "Nobody is called that")
 	b.get("/people?after=x").is(http.StatusBadRequest)
 }
 

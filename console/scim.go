@@ -28,6 +28,7 @@ type scimView struct {
 	Clients   []string // names, for the filter
 	Exchanges []scimLine
 	Kept      bool // there are exchanges, if not of this filter
+	Said      string
 }
 
 type scimToken struct {
@@ -104,7 +105,7 @@ func scimHref(f scimFilter) string {
 // scim shows the endpoint, its tokens, where clients depart from the RFCs, and their last exchanges.
 func (s *Server) scim(w http.ResponseWriter, r *http.Request, v visit) error {
 	q := r.URL.Query()
-	view := scimView{Filter: scimFilter{Status: q.Get("status"), Client: q.Get("client"), Row: q.Get("row")}}
+	view := scimView{Said: said(r), Filter: scimFilter{Status: q.Get("status"), Client: q.Get("client"), Row: q.Get("row")}}
 	if f := view.Filter; len(f.Client) > 100 || len(f.Row) > 20 || len(f.Status) > 1 {
 		return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The exchanges have no such view."}
 	}

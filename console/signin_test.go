@@ -113,7 +113,7 @@ func TestTenants(t *testing.T) {
 	stranger.post(post[3], "do", "reject", "id", string(lockstep.NewID[lockstep.ActionID]())).is(http.StatusNotFound)
 	stranger.get("/").hasNot("a", "Cisco Webex")
 	stranger.get("/people").hasNot("a", "Ada")
-	stranger.get("/people?q=ada@acme.example").is(http.StatusOK).has("strong", "Nobody has this user name")
+	stranger.get("/people?q=ada@acme.example").is(http.StatusOK).has("strong", "Nobody is called that")
 	if j := w.state(w.out); j.State != provision.Active || j.Cycle.Phase != provision.Review {
 		t.Errorf("a stranger changed %+v", j)
 	}

@@ -20,7 +20,8 @@ var systemTabs = []struct {
 	Path, Word string
 	Apps       bool // apps only
 }{
-	{"", "Overview", false}, {"/people", "People", false},
+	{"", "Overview", false}, {"/people", "People", false}, {"/assignments", "Users and groups", true}, {"/connection", "Connection", false},
+	{"/mappings", "Mappings", false}, {"/scope", "Scope", false}, {"/settings", "Settings", false},
 }
 
 func (h head) tabs() []tab {

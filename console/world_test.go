@@ -72,7 +72,7 @@ p4,eve@acme.example,Eve Outside,Guest,
 func newWorld(t testing.TB, more int) *world {
 	w := &world{TB: t, folder: t.TempDir(), tenant: lockstep.NewID[lockstep.TenantID](), app: lockstep.NewID[lockstep.AppID]()}
 	var err error
-	w.db, err = store.Open(t.Context(), store.Config{SQLite: filepath.Join(t.TempDir(), "lockstep.db"), Now: w.now})
+	w.db, err = store.Open(t.Context(), store.Config{SQLite: filepath.Join(t.TempDir(), "lockstep.db"), Key: store.NewKey(), Now: w.now})
 	w.must(err)
 	t.Cleanup(func() { w.must(w.db.Close()) })
 	w.must(w.db.CreateTenant(t.Context(), nobody, directory.Tenant{ID: w.tenant, Slug: "acme", Name: "Acme"}))
@@ -86,10 +86,12 @@ func newWorld(t testing.TB, more int) *world {
 	w.out = w.job(w.tenant, provision.Job{Slug: "webex", Name: "Cisco Webex", Direction: provision.Outbound, App: w.app, Manual: true, Connection: provision.Connection{
 		Kind: "webex", Settings: map[string]string{"region": "commercial"},
 	}}, webex.Template())
+	gallery, err := server.Gallery()
+	w.must(err)
 	w.operator = &operate.Operator{
 		Directory: w.db, Jobs: w.db.Provision(), Settings: w.db, Engine: w.engine, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db,
 		Sessions: &session.Gate{Surface: console.Surface, Store: &session.Memory{}, Now: w.now}, Schemas: w.db.Schemas, SCIM: inbound{w: w}, Now: w.now,
-		Address: func() string { return w.server.URL },
+		Address: func() string { return w.server.URL }, Gallery: gallery,
 	}
 	w.console = &console.Server{Operator: w.operator, Notice: "Demo data", Version: "test", Now: w.now, Log: slog.New(slog.DiscardHandler)}
 	w.server = httptest.NewServer(console.WithKit(w.console))

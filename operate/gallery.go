@@ -2,13 +2,17 @@ package operate
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"regexp"
+	"slices"
+	"time"
 
 	"lockstep"
 	"lockstep/directory"
 	"lockstep/provision"
 	"lockstep/rule"
+	"lockstep/words"
 )
 
 // Template is one kind of outside system in the gallery: what it needs to be reached, and the rules to begin with.
@@ -27,6 +31,17 @@ type Template struct {
 	Destination func(settings map[string]string) string
 	// System names the system that settings lead to: host, organisation, base, file, id attribute. Nil: any setting may change it.
 	System func(settings map[string]string) string
+
+	// Check returns what is wrong with settings, by name; what is missing is not wrong yet. Nil finds nothing wrong.
+	Check func(settings map[string]string) map[string]error
+	// Address is where settings lead to, as people know it. Nil: there is none to show.
+	Address func(settings map[string]string) (string, error)
+	// ParseAddress is the inverse: the settings that an address which somebody pastes stands for.
+	ParseAddress func(text string) (map[string]string, error)
+	// TokenPage is where an administrator gets a secret token by signing in; "" is nowhere. ParseToken takes it out of the address at
+	// which that ends, and until when it is good.
+	TokenPage  string
+	ParseToken func(text string, now time.Time) (token string, ends time.Time, err error)
 }
 
 // Setting is one thing to fill in.
@@ -61,7 +76,7 @@ func (o *Operator) template(kind string, direction provision.Direction) (Templat
 	return Template{}, notFound("template", kind)
 }
 
-// check refuses settings and secrets that the template does not know.
+// check refuses settings and secrets that the template does not know, and values that cannot be.
 func (t Template) check(settings map[string]string, secrets []string) error {
 	for name := range settings {
 		if !known(t.Settings, name) {
@@ -73,7 +88,22 @@ func (t Template) check(settings map[string]string, secrets []string) error {
 			return invalid("“" + clip(name) + "” is no secret of " + t.Kind + "; there are: " + namesOf(t.Secrets) + ".")
 		}
 	}
-	return nil
+	if t.Check == nil {
+		return nil
+	}
+	wrong := t.Check(settings)
+	if len(wrong) == 0 {
+		return nil
+	}
+	faulty := &Faulty{}
+	for _, name := range slices.Sorted(maps.Keys(wrong)) {
+		detail := wrong[name].Error()
+		if e, ok := errors.AsType[*lockstep.Error](wrong[name]); ok {
+			detail = e.Detail
+		}
+		faulty.Faults = append(faulty.Faults, Fault{name, words.Sentence(detail)})
+	}
+	return faulty
 }
 
 func known(in []Setting, name string) bool {

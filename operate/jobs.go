@@ -179,7 +179,7 @@ func (o *Operator) SetRules(ctx context.Context, p Principal, name string, versi
 	}
 	job, err := o.Job(ctx, p, name)
 	if err == nil {
-		err = o.checkRules(ctx, p, job.Direction, r)
+		err = o.checkRules(ctx, p, job, r)
 	}
 	if err != nil {
 		return provision.Job{}, err
@@ -193,9 +193,9 @@ func (o *Operator) SetRules(ctx context.Context, p Principal, name string, versi
 	})
 }
 
-// checkRules finds out what is wrong with rules as far as that is known before they run: the directory's types, but not those of the
-// outside system. The error is a RulesFaulty with everything.
-func (o *Operator) checkRules(ctx context.Context, p Principal, d provision.Direction, r rule.Rules) error {
+// checkRules finds out what is wrong with rules as far as that is known before they run: the directory's types, and those of the
+// application, if it says. The error is a RulesFaulty with everything.
+func (o *Operator) checkRules(ctx context.Context, p Principal, j provision.Job, r rule.Rules) error {
 	if len(r.Objects) == 0 || len(r.Objects) > 20 {
 		return invalid("Rules have one to twenty object mappings.")
 	}
@@ -208,8 +208,13 @@ func (o *Operator) checkRules(ctx context.Context, p Principal, d provision.Dire
 	}
 	here := map[string]*scim.Type{string(directory.UserKind): own.Type(directory.UserKind), string(directory.GroupKind): own.Type(directory.GroupKind)}
 	known := rule.Systems{Target: here}
-	if d == provision.Outbound {
+	if j.Direction == provision.Outbound {
 		known = rule.Systems{Source: here}
+		short, cancel := context.WithTimeout(ctx, describeFor)
+		defer cancel()
+		if there, err := o.Engine.Outside(short, p.Tenant, j.ID); err == nil { // what cannot be asked is checked when it runs
+			known.Target, known.Searchable = there.Types, there.FindBy
+		}
 	}
 	if faults := rule.Validate(r, known); len(faults) > 0 {
 		return &RulesFaulty{faults}

@@ -57,6 +57,8 @@ type Engine interface {
 	Preview(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, f func(plan.Action) error) (provision.Counts, error)
 	Explain(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, ref connection.Ref) (provision.Explanation, error)
 	Test(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, report func(connection.Check)) error
+	Outside(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) (connection.System, error)
+	TryRules(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, a provision.Attempt, f func(provision.Trial) error) error
 	Progress(job lockstep.JobID) (provision.Cycle, bool)
 }
 
@@ -69,9 +71,18 @@ type Tenants interface {
 	CreateTenant(ctx context.Context, by audit.Actor, t directory.Tenant) error
 }
 
-// Notes keeps events of the audit log that belong to no other change.
+// Notes reads the audit log, and keeps those of its events that belong to no other change.
 type Notes interface {
 	Note(ctx context.Context, t lockstep.TenantID, e audit.Event) error
+	Audit(ctx context.Context, t lockstep.TenantID, q audit.Query) ([]audit.Line, error)
+}
+
+// AuditLog reads who did what, newest first.
+func (o *Operator) AuditLog(ctx context.Context, p Principal, q audit.Query) ([]audit.Line, error) {
+	if err := p.may(ScopeRead); err != nil {
+		return nil, err
+	}
+	return o.Notes.Audit(ctx, p.Tenant, q)
 }
 
 // SCIM is what the SCIM endpoint of a tenant knows of its clients.

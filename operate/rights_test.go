@@ -255,9 +255,9 @@ var open = []string{"Again", "For", "SignedIn", "SignedOut"}
 
 // readers are methods that need the right to read only.
 var readers = []string{
-	"Actions", "App", "Apps", "Assignments", "Claims", "Cycle", "Cycles", "Endpoint", "Examine", "Exchanges", "Explain", "ExplainRef", "Extension", "Extensions",
+	"Actions", "App", "Apps", "Assignments", "Attributes", "AuditLog", "Claims", "Cycle", "Cycles", "Endpoint", "Examine", "Exchanges", "Explain", "ExplainRef", "Extension", "Extensions",
 	"FindUsers", "Group", "Groups", "GroupsOf", "HeldIDs", "Job", "Link", "Links", "ListJobs", "ListTenants", "ListTokens", "Members", "Report", "Review",
-	"State", "Stream", "Tally", "Template", "Templates", "Token", "User", "UserByID", "Users",
+	"ScopeImpact", "State", "Stream", "Tally", "Template", "Templates", "Token", "TryRules", "User", "UserByID", "Users",
 }
 
 // TestEveryUseCaseAsksFirst: no function of an Operator does anything for who has no right, and none that is not a reader's for

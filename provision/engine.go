@@ -329,7 +329,7 @@ func (r *run) open(ctx context.Context) (err error) {
 		if r.source, err = r.Connect.Source(ctx, r.job); err != nil {
 			return err
 		}
-		r.target = r.Directory.Target(r.job.Tenant, audit.Actor{Kind: audit.Job, ID: string(r.job.ID), Name: r.job.Name})
+		r.target = r.Directory.Target(r.job.Tenant, r.actor())
 	} else {
 		if r.target, err = r.Connect.Target(ctx, r.job); err != nil {
 			return err
@@ -347,6 +347,11 @@ func (r *run) open(ctx context.Context) (err error) {
 	r.connections = cmp.Or(r.job.Policy.Connections, r.to.Connections, connection.DefaultConnections)
 	r.limit = r.budgets.Get(r.to.Key, r.job.Policy.Rate, r.connections)
 	return r.compile()
+}
+
+// actor is the job as the audit log names it.
+func (r *run) actor() audit.Actor {
+	return audit.Actor{Kind: audit.Job, ID: string(r.job.ID), Name: r.job.Name}
 }
 
 // compile makes the rules' programs. A rule that does not compile stops the job: planning with a part of the rules would

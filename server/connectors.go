@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"lockstep"
 	"lockstep/api"
@@ -30,20 +31,29 @@ type connector struct {
 	open        func(*systems, context.Context, provision.Job) (opened, error)
 	destination func(settings map[string]string) string // where its secrets go
 	names       func(settings map[string]string) string // which system it is
+	check       func(settings map[string]string) map[string]error
+
+	address      func(settings map[string]string) (string, error)
+	parseAddress func(text string) (map[string]string, error)
+	tokenPage    string
+	parseToken   func(text string, now time.Time) (string, time.Time, error)
 }
 
 // connectors are all kinds of outside system that there are.
 func connectors() map[string]connector {
 	return map[string]connector{
-		"csvfile": {template: csvfile.Template, inbound: true, open: (*systems).csvfile, destination: csvfile.Destination, names: csvfile.System},
-		"ldap":    {template: ldap.Template, inbound: true, open: (*systems).ldap, destination: ldap.Destination, names: ldap.System},
-		"scimapp": {template: scimapp.Template, open: (*systems).scimapp, destination: scimapp.Destination, names: scimapp.System},
-		"webex":   {template: webex.Template, open: (*systems).webex, destination: webex.Destination, names: webex.System},
+		"csvfile": {template: csvfile.Template, inbound: true, open: (*systems).csvfile, destination: csvfile.Destination, names: csvfile.System, check: csvfile.CheckSettings},
+		"ldap":    {template: ldap.Template, inbound: true, open: (*systems).ldap, destination: ldap.Destination, names: ldap.System, check: ldap.CheckSettings},
+		"scimapp": {template: scimapp.Template, open: (*systems).scimapp, destination: scimapp.Destination, names: scimapp.System, check: scimapp.CheckSettings},
+		"webex": {
+			template: webex.Template, open: (*systems).webex, destination: webex.Destination, names: webex.System, check: webex.CheckSettings,
+			address: webex.Address, parseAddress: webex.ParseAddress, tokenPage: webex.TokenPage, parseToken: webexToken,
+		},
 	}
 }
 
-// gallery returns the connectors' templates in the order in which they are shown.
-func gallery() ([]operate.Template, error) {
+// Gallery returns the connectors' templates in the order in which they are shown.
+func Gallery() ([]operate.Template, error) {
 	var all []operate.Template
 	for _, kind := range []string{"webex", "scimapp", "csvfile", "ldap"} {
 		c, ok := connectors()[kind]
@@ -54,11 +64,23 @@ func gallery() ([]operate.Template, error) {
 		if err := json.Unmarshal(c.template(), &t); err != nil {
 			return nil, fmt.Errorf("template of %s: %w", kind, err)
 		}
-		one := t.Domain()
-		one.Destination, one.System = c.destination, c.names
-		all = append(all, one)
+		all = append(all, c.helped(t.Domain()))
 	}
 	return all, nil
+}
+
+// helped adds to a template what its connector knows beyond JSON.
+func (c connector) helped(t operate.Template) operate.Template {
+	t.Destination, t.System = c.destination, c.names
+	t.Check, t.Address, t.ParseAddress, t.TokenPage = c.check, c.address, c.parseAddress, c.tokenPage
+	t.ParseToken = c.parseToken
+	return t
+}
+
+// webexToken takes a token out of the address to which Webex has sent a browser.
+func webexToken(text string, now time.Time) (string, time.Time, error) {
+	t, err := webex.ParseRedirect(text, now)
+	return t.Text, t.Expires, err
 }
 
 // systems opens the outside systems of jobs. It implements provision.Connect, and opens them for mirror.Runner.

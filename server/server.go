@@ -108,7 +108,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	if err := n.queue.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	gallery, err := gallery()
+	gallery, err := Gallery()
 	if err != nil {
 		return nil, err
 	}

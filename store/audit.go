@@ -33,7 +33,7 @@ func (t *tx) putAudits(ran []*work) error {
 			if rows[lead] == nil {
 				leads = append(leads, lead)
 			}
-			rows[lead] = append(rows[lead], AuditLine{lockstep.NewID[string](), e}) // the ids order the log
+			rows[lead] = append(rows[lead], AuditLine{Row: lockstep.NewID[string](), Event: e}) // the ids order the log
 		}
 	}
 	for _, l := range leads {
@@ -62,18 +62,11 @@ func (db *DB) Note(ctx context.Context, tenant lockstep.TenantID, e audit.Event)
 	return nil
 }
 
-// AuditQuery selects lines of the audit log, newest first.
-type AuditQuery struct {
-	ID     string // of the object; "" is any
-	Before string // the Row of the last line seen; "" begins with the newest
-	Limit  int    // 0 is 100
-}
+// AuditQuery selects lines of the audit log.
+type AuditQuery = audit.Query
 
-// AuditLine is a line of the audit log with what names it in AuditQuery.Before.
-type AuditLine struct {
-	Row string
-	audit.Event
-}
+// AuditLine is a line of the audit log.
+type AuditLine = audit.Line
 
 // Audit reads the audit log of a tenant; tenant "" is the installation's own.
 func (db *DB) Audit(ctx context.Context, tenant lockstep.TenantID, q AuditQuery) ([]AuditLine, error) {

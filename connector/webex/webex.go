@@ -34,7 +34,7 @@ type Config struct {
 	Now      func() time.Time                      // nil is time.Now
 }
 
-// ParseConfig reads a connection's settings: organization, region, endpoint.
+// ParseConfig reads a connection's settings: organization, region, endpoint; and token_expires, which is for people.
 func ParseConfig(settings map[string]string) (Config, error) {
 	var c Config
 	for name, value := range settings {
@@ -45,6 +45,7 @@ func ParseConfig(settings map[string]string) (Config, error) {
 			c.Region = value
 		case "endpoint":
 			c.Endpoint = strings.TrimSpace(value)
+		case "token_expires": // for people, who want to know in time
 		default:
 			return c, invalid("Webex has no setting %q; it has organization, region and endpoint", name)
 		}

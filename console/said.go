@@ -1,0 +1,21 @@
+package console
+
+import "net/http"
+
+// sayings are what a page can say was done, by the word in its address. A word that is not here says nothing, so that nobody can make
+// a page of ours say theirs.
+var sayings = map[string]string{
+	"added":     "Added, as a draft. Nothing runs before you turn it on.",
+	"saved":     "Saved.",
+	"assigned":  "Assigned.",
+	"withdrawn": "The assignment is withdrawn.",
+	"role":      "The role is changed.",
+	"mapped":    "Saved. The mappings below are in force from the next plan on.",
+	"unmapped":  "The mapping is removed.",
+	"restored":  "The mappings are those of the template again.",
+	"scoped":    "Saved. The scope below is in force from the next plan on.",
+	"revoked":   "The token is revoked: whoever has it is refused from now on.",
+	"deleted":   "Deleted. Nothing was changed outside.",
+}
+
+func said(r *http.Request) string { return sayings[r.URL.Query().Get("said")] }

@@ -1,0 +1,180 @@
+package console
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"lockstep"
+	"lockstep/operate"
+	"lockstep/provision"
+	"lockstep/rule"
+)
+
+// settingsView is what is decided about an app or a source beside its rules.
+type settingsView struct {
+	Head head
+	Said string
+	Form form
+	Sure string // what is typed to delete it
+	Gone string // what deleting does
+}
+
+// settingsForm is the form with the values of the job.
+func settingsForm(j provision.Job) form {
+	p := j.Policy
+	mode := "auto"
+	if j.Manual {
+		mode = "manual"
+	}
+	scope := "assigned"
+	if p.Everyone {
+		scope = "everyone"
+	}
+	count, percent, interval, rate, calls := "", "", "", "", ""
+	if p.Guard.Count != 0 {
+		count = strconv.Itoa(p.Guard.Count)
+	}
+	if p.Guard.Percent != 0 {
+		percent = strconv.FormatFloat(p.Guard.Percent, 'f', -1, 64)
+	}
+	if p.Interval != 0 {
+		interval = strconv.FormatFloat(p.Interval.Minutes(), 'f', -1, 64)
+	}
+	if p.Rate != 0 {
+		rate = strconv.FormatFloat(p.Rate, 'f', -1, 64)
+	}
+	if p.Connections != 0 {
+		calls = strconv.Itoa(p.Connections)
+	}
+	f := form{Fields: []field{
+		{Name: "name", Label: "Name", Value: jobOf(j, time.Time{}).Name, Required: true, Help: "As people call it. The short name, " + j.Slug + ", stays."},
+		{Name: "mode", Label: "Provisioning mode", Kind: choiceField, Value: mode, Choices: []choice{
+			{"auto", "Automatic", "Changes go out as they come; what would do harm is held for you."},
+			{"manual", "Manual", "Each plan waits until you have seen and applied it."},
+		}},
+	}}
+	add := func(fields ...field) { f.Fields = append(f.Fields, fields...) }
+	if j.Direction == provision.Outbound {
+		add(field{Name: "scope", Label: "Who is in scope", Kind: choiceField, Value: scope, Choices: []choice{
+			{"assigned", "Only assigned users and groups", ""}, {"everyone", "All users and groups of the directory", "Assignments then only give roles."},
+		}}, field{Name: "nested", Label: "Members of groups within an assigned group are assigned, too", Kind: tickField, Value: tickOf(p.Nested)})
+	}
+	add(field{Name: "groups", Label: "Send group objects", Kind: tickField, Value: tickOf(p.Groups), Help: "The groups themselves, with their members. Without it only people go over."},
+		field{Name: "leave", Label: "Who leaves scope is", Kind: selectField, Value: string(p.OnLeave), Choices: []choice{{"", "disabled", ""}, {"delete", "deleted", ""}, {"keep", "kept as they are", ""}}},
+		field{Name: "missing", Label: "An account that has vanished there is", Kind: selectField, Value: string(p.OnMissing), Choices: []choice{{"", "made again", ""}, {"detach", "forgotten", ""}, {"fail", "reported", ""}}},
+		field{Name: "count", Label: "The guard lets through without asking: people", Kind: numberField, Short: true, Value: count, Hint: "5"},
+		field{Name: "percent", Label: "The guard lets through without asking: per cent of the linked", Kind: numberField, Short: true, Value: percent, Hint: "10", Help: "What takes access from more people than both is held until you decide."},
+		field{Name: "off", Label: "No guard: nothing is ever held", Kind: tickField, Value: tickOf(p.Guard.Off)},
+		field{Name: "interval", Label: "Runs at least every so many minutes", Kind: numberField, Short: true, Value: interval, Help: "Changes are noticed at once in any case. Empty: only on change, and when asked."},
+		field{Name: "rate", Label: "Requests a second, at most", Kind: numberField, Short: true, Value: rate, Help: "Empty: as many as the other side takes."},
+		field{Name: "connections", Label: "Maximum connections", Kind: numberField, Short: true, Value: calls, Help: "Calls at the same time. Empty: what is known to be good."})
+	return f
+}
+
+func (s *Server) showSettings(w http.ResponseWriter, r *http.Request, v visit) error {
+	view, j, err := s.settingsView(r, &v)
+	if err != nil {
+		return err
+	}
+	if to := misplaced(r, j); to != "" {
+		return seeOther(w, r, to)
+	}
+	view.Said = said(r)
+	return s.render(w, r, http.StatusOK, settingsPage(v.page, view))
+}
+
+func (s *Server) settingsView(r *http.Request, v *visit) (settingsView, provision.Job, error) {
+	j, h, err := s.open(r, v, "/settings", "settings")
+	view := settingsView{Head: h, Form: settingsForm(j), Sure: j.Slug, Gone: "Its job, its links and its assignments go with it. Nothing changes at the application: the accounts stay as they are."}
+	if j.Direction == provision.Inbound {
+		view.Gone = "Its job and its links go with it. The people whom it brought stay in the directory."
+	}
+	return view, j, err
+}
+
+func (s *Server) saveSettings(w http.ResponseWriter, r *http.Request, v visit) error {
+	view, j, err := s.settingsView(r, &v)
+	if err != nil {
+		return err
+	}
+	view.Form.sent(r)
+	change, policy := settingsOf(&view.Form, j)
+	if view.Form.faulty() {
+		return s.render(w, r, http.StatusUnprocessableEntity, settingsPage(v.page, view))
+	}
+	_, err = s.Operator.SetPolicy(r.Context(), v.who, j.Slug, policy)
+	if err == nil {
+		_, err = s.Operator.ChangeJob(r.Context(), v.who, j.Slug, change)
+	}
+	if err != nil {
+		if err := view.Form.wrong(err); err != nil {
+			return err
+		}
+		return s.render(w, r, http.StatusUnprocessableEntity, settingsPage(v.page, view))
+	}
+	return seeOther(w, r, view.Head.Href+"/settings?said=saved")
+}
+
+// settingsOf reads the form.
+func settingsOf(f *form, j provision.Job) (operate.JobChange, provision.Policy) {
+	manual := f.value("mode") == "manual"
+	change := operate.JobChange{Name: f.value("name"), Manual: &manual}
+	if change.Name == "" {
+		f.get("name").Error = "Give it a name."
+	}
+	if m := f.get("mode"); m.Value != "auto" && m.Value != "manual" {
+		m.Error = "Choose one."
+	}
+	p := j.Policy
+	p.Groups = f.value("groups") != ""
+	if j.Direction == provision.Outbound {
+		p.Everyone, p.Nested = f.value("scope") == "everyone", f.value("nested") != ""
+	}
+	p.OnLeave, p.OnMissing = rule.Leave(f.value("leave")), rule.Missing(f.value("missing"))
+	if l := p.OnLeave; l != "" && l != rule.LeaveDisable && l != rule.LeaveDelete && l != rule.LeaveKeep {
+		f.get("leave").Error = "Choose one."
+	}
+	if m := p.OnMissing; m != "" && m != rule.MissingRecreate && m != rule.MissingDetach && m != rule.MissingFail {
+		f.get("missing").Error = "Choose one."
+	}
+	p.Guard = rule.GuardLimit{Count: int(f.number("count", 1e6, true)), Percent: f.number("percent", 100, false), Off: f.value("off") != ""}
+	p.Interval = time.Duration(f.number("interval", 525_600, false) * float64(time.Minute))
+	p.Rate, p.Connections = f.number("rate", 10_000, false), int(f.number("connections", 256, true))
+	return change, p
+}
+
+// number reads a number between 0 and most, 0 when the field is empty.
+func (f *form) number(name string, most float64, whole bool) float64 {
+	e := f.get(name)
+	if e.Value == "" {
+		return 0
+	}
+	n, err := strconv.ParseFloat(e.Value, 64)
+	if err != nil || n < 0 || n > most || whole && n != float64(int(n)) {
+		e.Error = "This is a number from 0 to " + strconv.FormatFloat(most, 'f', -1, 64) + ", or nothing."
+		return 0
+	}
+	return n
+}
+
+// deleteSystem deletes an app or a source, once its short name was typed.
+func (s *Server) deleteSystem(w http.ResponseWriter, r *http.Request, v visit) error {
+	view, j, err := s.settingsView(r, &v)
+	if err != nil {
+		return err
+	}
+	if r.PostFormValue("sure") != j.Slug {
+		view.Form.Wrong = append(view.Form.Wrong, "It was not deleted: what was typed is not “"+j.Slug+"”.")
+		return s.render(w, r, http.StatusUnprocessableEntity, settingsPage(v.page, view))
+	}
+	if j.Direction == provision.Inbound {
+		err = s.Operator.DeleteSource(r.Context(), v.who, j.Slug)
+	} else {
+		err = s.Operator.DeleteApp(r.Context(), v.who, j.Slug)
+	}
+	if err != nil && lockstep.CodeOf(err) != lockstep.CodeNotFound {
+		return err
+	}
+	return seeOther(w, r, view.Head.parent().Href+"?said=deleted")
+}

@@ -1,0 +1,371 @@
+package console_test
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"lockstep/operate"
+	"lockstep/provision"
+	"lockstep/rule"
+)
+
+// job finds a job by its slug.
+func (w *world) jobOf(slug string) provision.Job {
+	w.Helper()
+	all, err := w.db.ListJobs(w.Context(), w.tenant)
+	w.must(err)
+	i := slices.IndexFunc(all, func(j provision.Job) bool { return j.Slug == slug })
+	if i < 0 {
+		w.Fatalf("there is no job %s", slug)
+	}
+	return all[i]
+}
+
+// value is what a field of the page holds.
+func (a *answer) value(name string) string {
+	a.Helper()
+	all := a.elements()
+	for _, e := range all {
+		switch {
+		case e.attr["name"] != name:
+		case e.tag == "textarea":
+			return e.text
+		case e.attr["type"] == "radio", e.attr["type"] == "checkbox":
+			if _, is := e.attr["checked"]; is {
+				return e.attr["value"]
+			}
+		case e.tag == "select":
+			for _, o := range all {
+				if _, is := o.attr["selected"]; is && o.tag == "option" && slices.Contains(o.within, e) {
+					return o.attr["value"]
+				}
+			}
+		default:
+			return e.attr["value"]
+		}
+	}
+	return ""
+}
+
+// TestAdd: an app is found in the gallery by a part of its name, offered beside the one that is there, and is a draft.
+func TestAdd(t *testing.T) {
+	w := newWorld(t, 0)
+	b := w.signedIn(w.tenant)
+	b.get("/apps").has("a", "Add an app")
+	b.get("/add/apps").has("a", "SCIM 2.0 application")
+	found := b.get("/add/apps?q=cisco")
+	found.has("a", "Cisco Webex")
+	found.hasNot("a", "SCIM 2.0 application")
+	b.get("/add/apps?q=csv").has("strong", "Nothing in the gallery is called that.")
+	form := b.get("/add/apps/webex")
+	form.has("a", "Cisco Webex") // the one that is there
+	if name, slug := form.value("name"), form.value("slug"); name != "Cisco Webex 2" || slug != "webex-2" {
+		t.Errorf("offered as %q, %q", name, slug)
+	}
+	b.get("/add/apps/csvfile").is(http.StatusNotFound)
+	b.get("/add/things").is(http.StatusNotFound)
+
+	wrong := b.post("/add/apps/webex", "name", "Globex", "slug", "Glo bex").is(http.StatusUnprocessableEntity)
+	if wrong.value("name") != "Globex" || wrong.value("slug") != "Glo bex" {
+		t.Error("what was written is lost")
+	}
+	slug := wrong.has("input", "")
+	for _, e := range wrong.elements() {
+		if e.attr["name"] == "slug" {
+			slug = e
+		}
+	}
+	if slug.attr["aria-invalid"] != "true" || !strings.Contains(slug.attr["aria-describedby"], "f-slug-error") {
+		t.Errorf("the field is %v", slug.attr)
+	}
+	checkPage(t, wrong)
+	b.post("/add/apps/webex", "name", "Globex", "slug", "webex").is(http.StatusUnprocessableEntity).has("p", "exists already")
+	b.post("/add/apps/webex", "name", "Globex", "slug", "globex").to("/apps/globex?said=added")
+	page := b.get("/apps/globex?said=added")
+	page.has("p", "Added, as a draft.")
+	page.has("span", "Draft")
+	page.has("a", "Assign one person to test with")
+	page.hasNot("section", "Why it is stopped")
+	if j := w.jobOf("globex"); !j.Draft() || j.Name != "Globex" || !j.Manual {
+		t.Errorf("got %+v", j)
+	}
+	due, err := w.db.Provision().Due(t.Context(), w.now())
+	w.must(err)
+	for _, j := range due {
+		if j.Slug == "globex" {
+			t.Error("a draft is due")
+		}
+	}
+	b.post("/apps/globex/state", "state", "active").to("/apps/globex")
+	if w.jobOf("globex").Draft() {
+		t.Error("it is still a draft")
+	}
+	b.post("/add/sources/csvfile", "name", "Payroll", "slug", "payroll").to("/sources/payroll?said=added")
+}
+
+const globexID = "a35bfbc6-ccbd-4a17-a488-72af46c5420c"
+
+// TestConnection: what the instructions print is taken apart, wrong ids are named, a secret is never shown, and saving is reloading.
+func TestConnection(t *testing.T) {
+	w := newWorld(t, 0)
+	b := w.signedIn(w.tenant)
+	b.post("/add/apps/webex", "name", "Globex", "slug", "globex").is(http.StatusSeeOther)
+	const at = "/apps/globex/connection"
+	taken := b.post(at, "paste", "https://api.ciscospark.com/v1/scim/"+globexID, "set-region", "government", "do", "take").is(http.StatusOK)
+	if taken.value("set-organization") != globexID || taken.value("set-region") != "commercial" {
+		t.Errorf("taken apart: %q, %q", taken.value("set-organization"), taken.value("set-region"))
+	}
+	taken.has("code", "https://webexapis.com/identity/scim/"+globexID+"/v2")
+	if w.jobOf("globex").Connection.Settings["organization"] != "" {
+		t.Error("taking apart saves")
+	}
+	person := base64.StdEncoding.EncodeToString([]byte("ciscospark://us/PEOPLE/" + globexID))
+	b.post(at, "paste", person, "do", "take").is(http.StatusUnprocessableEntity).has("p", "not of an organisation")
+	refused := b.post(at, "set-organization", "acme", "set-region", "commercial", "secret-token", "hidden-secret", "do", "save").is(http.StatusUnprocessableEntity)
+	refused.has("p", "is no organisation id")
+	if refused.value("set-organization") != "acme" || strings.Contains(refused.body, "hidden-secret") {
+		t.Error("the organisation is lost, or the secret is shown")
+	}
+	checkPage(t, refused)
+
+	redirect := "http://localhost:3000/auth/code#access_token=sesame-token&token_type=Bearer&expires_in=31536000&state=x"
+	b.post(at, "set-organization", globexID, "set-region", "government", "redirect", redirect, "do", "save").to(at + "?said=saved")
+	j := w.jobOf("globex")
+	if s, err := w.db.Provision().Secret(t.Context(), w.tenant, j.ID, "token"); err != nil || s != "sesame-token" {
+		t.Errorf("the token is %q, %v", s, err)
+	}
+	saved := b.get(at + "?said=saved")
+	saved.has("p", "Saved.")
+	saved.has("p", "A value is kept and never shown")
+	if strings.Contains(saved.body, "sesame") {
+		t.Error("the secret is shown")
+	}
+	if saved.value("set-organization") != globexID || saved.value("set-region") != "government" || saved.value("set-token_expires") == "" {
+		t.Errorf("after loading again: %q, %q, %q", saved.value("set-organization"), saved.value("set-region"), saved.value("set-token_expires"))
+	}
+	b.post(at, "set-organization", globexID, "set-region", "government", "redirect", "http://localhost:3000/auth/code?code=abc", "do", "save").
+		is(http.StatusUnprocessableEntity).has("p", "holds a code, no token")
+
+	tested := b.post("/apps/webex/connection", "set-region", "commercial", "do", "test").is(http.StatusOK)
+	tested.has("h2", "Test of the connection")
+	tested.has("span", "what is kept is authorised")
+	checkPage(t, tested)
+	w.org.ExpireTokens()
+	failed := b.post("/apps/webex/connection", "set-region", "commercial", "do", "test").is(http.StatusOK)
+	failed.has("span", "It does not work yet")
+}
+
+// TestAssignments: somebody is found by a part of a name, assigned with a role, and withdrawn.
+func TestAssignments(t *testing.T) {
+	w := newWorld(t, 3)
+	w.run(w.hr)
+	b := w.signedIn(w.tenant)
+	a := b.get("/apps/webex/assignments?q=lindq").is(http.StatusOK)
+	a.has("strong", "Nobody is assigned yet.")
+	a.has("label", "Ada Lindqvist")
+	a.hasNot("label", "Eve Outside")
+	to := ""
+	for _, e := range a.elements() {
+		if e.attr["name"] == "to" {
+			to = e.attr["value"]
+		}
+	}
+	b.post("/apps/webex/assignments").is(http.StatusUnprocessableEntity).has("p", "Choose a person or a group")
+	b.post("/apps/webex/assignments", "to", to, "role", "king").is(http.StatusUnprocessableEntity).has("p", "has no role")
+	b.post("/apps/webex/assignments", "to", to, "role", "user").to("/apps/webex/assignments?said=assigned")
+	a = b.get("/apps/webex/assignments?said=assigned&q=lindq")
+	a.has("td", "ada@acme.example")
+	a.has("strong", "Nobody else is called that.")
+	checkPage(t, a)
+	all, err := w.operator.Assignments(t.Context(), operate.Machine(w.tenant), "webex")
+	w.must(err)
+	b.post("/apps/webex/assignments/" + string(all[0].ID) + "/remove").to("/apps/webex/assignments?said=withdrawn")
+	b.get("/apps/webex/assignments").has("strong", "Nobody is assigned yet.")
+	b.get("/apps/webex/assignments?q=every").has("label", "Everybody")
+}
+
+// TestMappings: the table shows a real person's values, a mapping is tried before it is saved, what cannot be is named beside its
+// field, and the defaults come back.
+func TestMappings(t *testing.T) {
+	w := newWorld(t, 3).filled()
+	b := w.signedIn(w.tenant)
+	ada := string(w.user("ada@acme.example"))
+	table := b.get("/apps/webex/mappings?person=" + ada)
+	if row := table.has("tr", "title"); !strings.Contains(row.text, "Engineer") {
+		t.Errorf("the row says %q", row.text)
+	}
+	table.has("th", "ada@acme.example gets")
+	if row := table.has("tr", "userName"); !strings.Contains(row.text, "first") {
+		t.Errorf("the row says %q", row.text)
+	}
+	table.hasNot("button", "Restore defaults")
+	edit := "/apps/webex/mappings/edit?" + url.Values{"type": {"User"}, "target": {"title"}}.Encode()
+	form := b.get(edit)
+	if form.value("target") != "title" || form.value("kind") != "attribute" || form.value("attribute") != "title" || form.value("empty") != "clear" {
+		t.Errorf("the form has %q %q %q %q", form.value("target"), form.value("kind"), form.value("attribute"), form.value("empty"))
+	}
+	sent := func(do string, more ...string) []string {
+		return append(more, "type", "User", "version", form.value("version"), "target", "title", "kind", "expression", "empty", "keep", "when", "always", "do", do)
+	}
+	tried := b.post(edit, sent("try", "expression", `ToUpper([title])`)...).is(http.StatusOK)
+	tried.has("dd", "ENGINEER")
+	if tried.value("expression") != "ToUpper([title])" || w.state(w.out).Config != 1 {
+		t.Errorf("trying loses the expression %q, or saves it", tried.value("expression"))
+	}
+	checkPage(t, tried)
+	b.post(edit, sent("save", "expression", `ToUpper(`)...).is(http.StatusUnprocessableEntity)
+	unknown := b.post(edit, sent("save", "expression", `ToUpper([titel])`)...).is(http.StatusUnprocessableEntity)
+	if e := unknown.has("p", "did you mean"); e.attr["id"] != "f-expression-error" {
+		t.Errorf("it stands at %v", e.attr)
+	}
+	b.post(edit, sent("save", "expression", `ToUpper([title])`)...).to("/apps/webex/mappings?said=mapped")
+	if again := b.get(edit); again.value("expression") != "ToUpper([title])" || again.value("kind") != "expression" || again.value("empty") != "keep" {
+		t.Errorf("after loading again: %q %q %q", again.value("kind"), again.value("expression"), again.value("empty"))
+	}
+	b.post(edit, sent("save", "expression", `ToLower([title])`)...).is(http.StatusUnprocessableEntity).has("li", "somebody else")
+	nowhere := b.post("/apps/webex/mappings/edit?type=User", "type", "User", "version", "2", "target", "titel", "kind", "attribute", "attribute", "title", "empty", "clear", "when", "always", "do", "save").is(http.StatusUnprocessableEntity)
+	nowhere.has("p", "titel")
+
+	changed := b.get("/apps/webex/mappings")
+	changed.has("li", "title is changed")
+	b.post("/apps/webex/mappings/restore", "type", "User").to("/apps/webex/mappings?said=restored")
+	b.get("/apps/webex/mappings").hasNot("button", "Restore defaults")
+}
+
+// TestScope: who falls out is shown before anything is saved, and a condition that cannot be is named at its place.
+func TestScope(t *testing.T) {
+	w := newWorld(t, 3).filled()
+	b := w.signedIn(w.tenant)
+	const at = "/apps/webex/scope"
+	fields := func(do, attribute, operator, value string) []string {
+		return []string{"version", "1", "g0-name", "Engineers", "g0-c0-attribute", attribute, "g0-c0-operator", operator, "g0-c0-value", value, "do", do}
+	}
+	b.get(at).has("h2", "Scoping filter")
+	checked := b.post(at, fields("check", "title", "EQUALS", "Engineer")...).is(http.StatusOK)
+	checked.has("strong", "6 → become 4 in scope")
+	checked.has("h3", "Falls out: 2")
+	checked.has("li", "grace@acme.example")
+	if checked.value("g0-c0-value") != "Engineer" || clausesOf(w.state(w.out)) != 0 {
+		t.Error("checking loses the condition, or saves it")
+	}
+	checkPage(t, checked)
+	wrong := b.post(at, fields("save", "titel", "EQUALS", "Engineer")...).is(http.StatusUnprocessableEntity)
+	if e := wrong.has("p", "did you mean"); e.attr["id"] != "g0-c0-error" {
+		t.Errorf("it stands at %v", e.attr)
+	}
+	checkPage(t, wrong)
+	more := b.post(at, fields("add-0", "title", "EQUALS", "Engineer")...).is(http.StatusOK)
+	if more.value("g0-c0-value") != "Engineer" || len(more.find("label", "and attribute")) != 1 {
+		t.Error("a further condition loses the first")
+	}
+	b.post(at, fields("save", "title", "EQUALS", "Engineer")...).to(at + "?said=scoped")
+	if again := b.get(at); again.value("g0-c0-attribute") != "title" || again.value("g0-c0-operator") != "EQUALS" || again.value("g0-c0-value") != "Engineer" || again.value("g0-name") != "Engineers" {
+		t.Errorf("after loading again: %s", again.says())
+	}
+	j := w.state(w.out)
+	j.Manual = false
+	w.must(w.db.PutJob(t.Context(), nobody, j))
+	auto := fields("save", "title", "EQUALS", "Chief")
+	auto[1] = "2"
+	b.post(at, auto...).is(http.StatusOK).has("button", "Save: 4 leave scope")
+	if got := w.state(w.out).Rules.Objects[0].Scope.Groups[0].Clauses[0].Operand.Values[0]; got != "Engineer" {
+		t.Errorf("it was saved unasked: %s", got)
+	}
+	b.post(at, append(auto, "sure", "4")...).to(at + "?said=scoped")
+}
+
+func clausesOf(j provision.Job) int {
+	n := 0
+	for _, g := range j.Rules.Objects[0].Scope.Groups {
+		n += len(g.Clauses)
+	}
+	return n
+}
+
+// TestSettings: every form that is saved reads the same when it is loaded again, and deleting asks for the name.
+func TestSettings(t *testing.T) {
+	w := newWorld(t, 0)
+	b := w.signedIn(w.tenant)
+	const at = "/apps/webex/settings"
+	values := []string{
+		"name", "Webex of Acme", "mode", "auto", "scope", "everyone", "nested", "on", "groups", "on", "leave", "delete", "missing", "detach",
+		"count", "7", "percent", "12.5", "interval", "40", "rate", "5", "connections", "3",
+	}
+	b.post(at, values...).to(at + "?said=saved")
+	again := b.get(at)
+	for i := 0; i < len(values); i += 2 {
+		if got := again.value(values[i]); got != values[i+1] {
+			t.Errorf("%s is %q after saving %q", values[i], got, values[i+1])
+		}
+	}
+	j := w.state(w.out)
+	if j.Manual || !j.Policy.Everyone || j.Policy.OnLeave != rule.LeaveDelete || j.Policy.Guard.Percent != 12.5 || j.Policy.Interval.Minutes() != 40 {
+		t.Errorf("got %+v", j.Policy)
+	}
+	wrong := b.post(at, append(values, "count", "many")...) // the first value of a name counts
+	wrong.is(http.StatusSeeOther)
+	bad := slices.Clone(values)
+	bad[15], bad[1] = "many", ""
+	refused := b.post(at, bad...).is(http.StatusUnprocessableEntity)
+	refused.has("a", "Name")
+	if refused.value("count") != "many" {
+		t.Error("what was written is lost")
+	}
+	checkPage(t, refused)
+	b.post("/apps/webex/delete", "sure", "yes").is(http.StatusUnprocessableEntity)
+	b.post("/apps/webex/delete", "sure", "webex").to("/apps?said=deleted")
+	b.get("/apps/webex").is(http.StatusNotFound)
+	b.post("/sources/hr/delete", "sure", "hr").to("/sources?said=deleted")
+}
+
+// TestGroups: a group's page says who is in it and where it brings them.
+func TestGroups(t *testing.T) {
+	w := newWorld(t, 3).filled()
+	b := w.signedIn(w.tenant)
+	b.get("/groups?q=EVERY").has("a", "Everybody")
+	b.get("/groups?q=nobody").has("strong", "No group is called that.")
+	g := b.get(b.get("/groups").has("a", "Everybody").attr["href"]).is(http.StatusOK)
+	g.has("a", "ada@acme.example")
+	if brings := g.has("section", "Brings its members into"); !strings.Contains(brings.text, "Cisco Webex") || !strings.Contains(brings.text, "direct members only") {
+		t.Errorf("it says %q", brings.text)
+	}
+	checkPage(t, g)
+	b.get("/groups/x").is(http.StatusNotFound)
+	b.get("/people?q=lindq").has("a", "Ada Lindqvist")
+}
+
+// TestActivity: what has happened everywhere, and who did it.
+func TestActivity(t *testing.T) {
+	w := newWorld(t, 3).filled()
+	b := w.signedIn(w.tenant)
+	w.applied(b)
+	b.get("/activity").has("summary", "ada@acme.example")
+	b.get("/activity?show=failed").has("summary", "bob@old.example")
+	b.get("/activity?q=nobody").has("strong", "No line matches.")
+	b.get("/activity?show=x").is(http.StatusBadRequest)
+	b.get("/activity/audit").has("td", "signed in to console")
+	for _, path := range []string{"/activity", "/activity/audit", "/settings"} {
+		checkPage(t, b.get(path))
+	}
+}
+
+// TestNewClient: a SCIM client gets a token of its own, shown once with what its product calls it.
+func TestNewClient(t *testing.T) {
+	w := newWorld(t, 0)
+	b := w.signedIn(w.tenant)
+	b.post("/inbound/add", "name", "", "kind", "entra", "days", "365").is(http.StatusUnprocessableEntity).has("a", "Name")
+	made := b.post("/inbound/add", "name", "entra", "kind", "entra", "days", "365").is(http.StatusOK)
+	made.has("p", "Tenant URL")
+	made.has("p", "Secret Token")
+	checkPage(t, made)
+	b.post("/inbound/add", "name", "entra", "kind", "entra", "days", "365").is(http.StatusUnprocessableEntity).has("p", "of this name already")
+	tokens, err := w.operator.ListTokens(t.Context(), operate.Machine(w.tenant))
+	w.must(err)
+	b.get("/inbound").has("strong", "entra")
+	b.post("/tokens/" + string(tokens[0].ID) + "/revoke").to("/inbound?said=revoked")
+	b.get("/inbound").hasNot("strong", "entra")
+}
