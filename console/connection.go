@@ -77,8 +77,13 @@ func (v *connectionView) fill(j provision.Job) {
 			Help: "As instructions print it, such as https://api.ciscospark.com/v1/scim/YOUR-ORGANISATION-ID; or the ID alone, plain or encoded.",
 		})
 	}
+	var last []field // what is about the secret comes after it
 	for _, one := range v.Kind.Settings {
 		f := settingField(v.Kind.Kind, one, j.Connection.Settings[one.Name])
+		if one.Name == "token_expires" {
+			last = append(last, f)
+			continue
+		}
 		if rarely[v.Kind.Kind+" "+one.Name] || one.Default != "" && f.Kind != choiceField && one.Name != "people" {
 			v.More = append(v.More, f)
 		} else {
@@ -97,10 +102,11 @@ func (v *connectionView) fill(j provision.Job) {
 	}
 	if v.Kind.TokenPage != "" {
 		v.Form.Fields = append(v.Form.Fields, field{
-			Name: "redirect", Label: "Or the whole address at which the sign-in ended", Code: true, Hint: "http://localhost:3000/auth/code#access_token=…",
+			Name: "redirect", Label: "The whole address at which the sign-in ended", Code: true, Hint: "http://localhost:3000/auth/code#access_token=…",
 			Help: "Token and expiry are taken out of it; nothing else is kept.",
 		})
 	}
+	v.Form.Fields = append(v.Form.Fields, last...)
 	v.addressed(j.Connection.Settings)
 	v.Ends, _ = time.Parse(time.DateOnly, j.Connection.Settings["token_expires"])
 }

@@ -78,6 +78,27 @@ func TestLive(t *testing.T) {
 	}
 }
 
+// TestLiveTellsWhatCameBetween: lines that came after the page was made and before its stream began are told at once, and only those.
+func TestLiveTellsWhatCameBetween(t *testing.T) {
+	w := newWorld(t, 3).filled()
+	b := w.signedIn(w.tenant)
+	var stream string
+	for _, e := range b.get("/apps/webex").elements() {
+		if at := e.attr["hx-sse:connect"]; at != "" {
+			stream = at
+		}
+	}
+	l := b.listen(stream)
+	l.next()
+	w.applied(b)
+	l.until("log", "created")
+	late := b.listen(stream)
+	late.next()
+	if name, data := late.next(); name != "log" || !strings.Contains(data, "created") {
+		t.Errorf("first comes %q: %.200s", name, data)
+	}
+}
+
 func TestHomeLive(t *testing.T) {
 	w := newWorld(t, 0)
 	b := w.signedIn(w.tenant)

@@ -104,19 +104,22 @@ func (s *Server) showMappings(w http.ResponseWriter, r *http.Request, v visit) e
 	return s.render(w, r, http.StatusOK, mappingsPage(v.page, view))
 }
 
+// likelyPeople is among how many somebody in scope is looked for whose values are shown.
+const likelyPeople = 50
+
 // mappingValues fills in the rows, with the values of one real person.
 func (s *Server) mappingValues(r *http.Request, v visit, j provision.Job, m rule.ObjectMapping, view *mappingsView) error {
 	var of []string
 	if id := r.URL.Query().Get("person"); id != "" {
 		of = []string{id}
 	}
-	tries, err := s.Operator.TryRules(r.Context(), v.who, j.Slug, m, of, 1)
+	tries, err := s.Operator.TryRules(r.Context(), v.who, j.Slug, m, of, likelyPeople)
 	var one *operate.Try
 	switch {
 	case err != nil:
 		view.Trouble = sentenceOf(err)
-	case len(tries) > 0:
-		one = &tries[0]
+	case len(tries) > 0: // the first who is in scope, or else anybody
+		one = &tries[max(0, slices.IndexFunc(tries, func(t operate.Try) bool { return t.Verdict.In }))]
 		view.Person = &who{Name: one.Name}
 	}
 	for _, a := range m.Attributes {

@@ -99,7 +99,9 @@ func (s *Server) overview(w http.ResponseWriter, r *http.Request, v visit) error
 	}
 	view.Said = said(r)
 	v.page.Title, v.page.Nav = view.Job.Name, view.head().parent().Href
-	v.page.Live = jobHref(j) + "/live?" + f.query().Encode()
+	live := f.query()
+	live.Set("seen", newest(view.Log))
+	v.page.Live = jobHref(j) + "/live?" + live.Encode()
 	return s.render(w, r, http.StatusOK, overviewPage(v.page, view))
 }
 
@@ -263,7 +265,7 @@ func (s *Server) overviewLive(w http.ResponseWriter, r *http.Request, v visit) e
 		return err
 	}
 	f.Row = "" // what is open on the page stays open by itself
-	o := overviewStream{server: s, visit: v, slug: r.PathValue("slug"), filter: f}
+	o := overviewStream{server: s, visit: v, slug: r.PathValue("slug"), filter: f, seen: r.URL.Query().Get("seen")}
 	return s.stream(w, r, v, o.look)
 }
 
@@ -273,6 +275,7 @@ type overviewStream struct {
 	visit  visit
 	slug   string
 	filter logFilter
+	seen   string        // the newest line that the page has
 	stored provision.Job // as it was when the view was read
 	last   overviewView
 	read   time.Time
@@ -301,11 +304,21 @@ func (o *overviewStream) look(ctx context.Context) ([]event, error) {
 	if first || !reflect.DeepEqual(moving(view), moving(o.last)) {
 		events = append(events, event{body: overviewLive(now, view)})
 	}
-	if !first && !reflect.DeepEqual(view.Log, o.last.Log) {
+	if first && newest(view.Log) != o.seen || !first && !reflect.DeepEqual(view.Log, o.last.Log) {
 		events = append(events, event{name: "log", body: logSection(now, view.Log)})
 	}
 	o.last = view
 	return events, nil
+}
+
+// newest is the newest line of a log. What comes between a page and its stream is not lost: the stream tells by it.
+func newest(l logView) string {
+	for _, r := range l.Rows {
+		if !r.Open {
+			return r.ID
+		}
+	}
+	return ""
 }
 
 // progress sends the bar of a cycle between two full looks.

@@ -165,7 +165,7 @@ func jobButtons(h head) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if h.Here == "" {
+		if h.Here == "" && !h.Job.Draft {
 			templ_7745c5c3_Err = liveControl().Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
