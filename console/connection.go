@@ -215,7 +215,7 @@ func (s *Server) saveConnection(w http.ResponseWriter, r *http.Request, v visit)
 func (s *Server) test(w http.ResponseWriter, r *http.Request, v visit, view connectionView, j provision.Job) error {
 	view.Tested = true
 	err := s.Operator.TestConnection(r.Context(), v.who, j.Slug, func(c connection.Check) {
-		view.Checks = append(view.Checks, check{Name: words.Upper(c.Name), Detail: words.Sentence(c.Detail), OK: c.OK, Took: words.Lasted(c.Took)})
+		view.Checks = append(view.Checks, check{Name: words.Upper(c.Name), Detail: c.Detail, OK: c.OK, Took: words.Lasted(c.Took)})
 	})
 	if _, failed := errors.AsType[*operate.TestFailed](err); err != nil && !failed {
 		return err

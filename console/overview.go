@@ -2,8 +2,11 @@ package console
 
 import (
 	"context"
+	"hash/fnv"
+	"io"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -100,7 +103,9 @@ func (s *Server) overview(w http.ResponseWriter, r *http.Request, v visit) error
 	view.Said = said(r)
 	v.page.Title, v.page.Nav = view.Job.Name, view.head().parent().Href
 	live := f.query()
-	live.Set("seen", newest(view.Log))
+	if f.Row == "" { // a line that was asked for may stand before the others
+		live.Set("seen", markOf(view.Log))
+	}
 	v.page.Live = jobHref(j) + "/live?" + live.Encode()
 	return s.render(w, r, http.StatusOK, overviewPage(v.page, view))
 }
@@ -275,7 +280,7 @@ type overviewStream struct {
 	visit  visit
 	slug   string
 	filter logFilter
-	seen   string        // the newest line that the page has
+	seen   string        // markOf the log that the page has
 	stored provision.Job // as it was when the view was read
 	last   overviewView
 	read   time.Time
@@ -304,21 +309,20 @@ func (o *overviewStream) look(ctx context.Context) ([]event, error) {
 	if first || !reflect.DeepEqual(moving(view), moving(o.last)) {
 		events = append(events, event{body: overviewLive(now, view)})
 	}
-	if first && newest(view.Log) != o.seen || !first && !reflect.DeepEqual(view.Log, o.last.Log) {
+	if first && o.seen != "" && o.seen != markOf(view.Log) || !first && !reflect.DeepEqual(view.Log, o.last.Log) {
 		events = append(events, event{name: "log", body: logSection(now, view.Log)})
 	}
 	o.last = view
 	return events, nil
 }
 
-// newest is the newest line of a log. What comes between a page and its stream is not lost: the stream tells by it.
-func newest(l logView) string {
+// markOf tells one state of a log from another. What changes between a page and its stream is not lost: the stream tells by it.
+func markOf(l logView) string {
+	h := fnv.New64a()
 	for _, r := range l.Rows {
-		if !r.Open {
-			return r.ID
-		}
+		_, _ = io.WriteString(h, r.ID+" "+r.Outcome.Word+"\n") // a hash takes everything
 	}
-	return ""
+	return strconv.FormatUint(h.Sum64(), 36)
 }
 
 // progress sends the bar of a cycle between two full looks.

@@ -3,10 +3,12 @@ package console
 import (
 	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"lockstep/operate"
 	"lockstep/provision"
+	"lockstep/words"
 )
 
 // tone is how a state or an outcome is coloured. It never stands alone: a word and a sign go with it.
@@ -64,7 +66,7 @@ func jobOf(j provision.Job, now time.Time) job {
 		v.Open = !v.Review
 	}
 	for _, name := range sortedKeys(j.Connection.Settings) {
-		v.Settings = append(v.Settings, setting{name, j.Connection.Settings[name]})
+		v.Settings = append(v.Settings, setting{words.Upper(strings.ReplaceAll(name, "_", " ")), j.Connection.Settings[name]})
 	}
 	if j.Code != "" && (j.State == provision.Quarantined || j.NotBefore.After(now)) {
 		f := failureOf(j.Code, j.Detail)
