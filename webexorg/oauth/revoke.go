@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -174,7 +175,8 @@ func (s *Server) listAuthorizations(w http.ResponseWriter, r *http.Request, _ do
 			uses[t.Grant] = string(t.Use)
 		}
 	}
-	for _, g := range s.grants {
+	grants := slices.SortedFunc(maps.Values(s.grants), func(x, y *grant) int { return strings.Compare(x.ID, y.ID) }) // by time: RFC 9562 §5.7
+	for _, g := range grants {
 		c := s.clients[g.Client]
 		if g.Person != of || of == "" || c == nil || uses[g.ID] == "" {
 			continue
@@ -185,7 +187,6 @@ func (s *Server) listAuthorizations(w http.ResponseWriter, r *http.Request, _ do
 		})
 	}
 	s.mu.RUnlock()
-	slices.SortFunc(list, func(x, y authorization) int { return strings.Compare(x.Created+x.ID, y.Created+y.ID) })
 	return writeJSON(w, http.StatusOK, map[string][]authorization{"items": list})
 }
 
