@@ -207,7 +207,14 @@ func (c *company) quiet(q quirk) (problems []string) {
 
 // known are quirks, and pairs of them, that are known to be too much, with a part of what is observed. Who mends one strikes it
 // from here; the test asks for it.
-var known = map[string]string{}
+var known = map[string]string{
+	// Each says that what it hides may be lost, and nothing says which of the two is meant.
+	"no PATCH, attributes hidden + no PATCH, members hidden and not needed": `emails[home] is ""`,
+}
+
+// sometimes are pairs that are too much in some runs, by what happens first. An id of a create whose answer was lost is nobody's yet, so
+// whoever gets it as the answer to their own create is believed.
+var sometimes = map[string]string{"one id twice + lost, late and not unique": "created twice"}
 
 // allPairs has TestPairs drive the company through every pair of quirks, which takes a quarter of an hour.
 var allPairs = flag.Bool("all-pairs", false, "TestPairs: every pair of quirks, not forty")
@@ -260,6 +267,10 @@ func judge(t *testing.T, name string, problems []string) {
 	t.Helper()
 	observed, is := known[name]
 	text := strings.Join(problems, "\n")
+	if at, is := sometimes[name]; is && (text == "" || strings.Contains(text, at)) {
+		t.Logf("known to happen:\n%s", text)
+		return
+	}
 	switch {
 	case is && text == "":
 		t.Errorf("mended: strike %q from known", name)
