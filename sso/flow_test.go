@@ -1,6 +1,7 @@
 package sso_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -202,6 +203,34 @@ func TestApplicationThatDoesNotAnswer(t *testing.T) {
 	w.is("report", e[0].Report(), "1 application to be told, 0 told, not told: app")
 	w.must(w.sso.Tell(t.Context()))
 	w.is("calls afterwards", calls, 10)
+}
+
+// TestOneSlowApplication: an application that does not answer keeps nobody else from being told.
+func TestOneSlowApplication(t *testing.T) {
+	w := newWorld(t)
+	release, told := make(chan struct{}), make(chan struct{}, 10)
+	slow := newReceiver(t, func(string) int { <-release; return 200 })
+	quick := newReceiver(t, func(string) int { told <- struct{}{}; return 200 })
+	w.client("quick", func(c *sso.Client) { c.LogoutURI = quick })
+	w.setClient("app", func(c *sso.Client) { c.LogoutURI = slow })
+	ben := w.person("ben@acme.example", "Ben", "Ito")
+	w.token(redeeming(w.browser().signIn()))
+	w.up.becomes(sso.Identity{Issuer: "https://idp.example", Subject: "2", Email: "ben@acme.example", EmailVerified: true})
+	w.token(redeeming(w.browser().signIn("client_id", "quick")), "Authorization", basic("quick", secretText))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- w.sso.Run(ctx) }()
+	w.disable(w.ada)
+	time.Sleep(1500 * time.Millisecond) // the slow one has been asked
+	w.disable(ben)
+	select {
+	case <-told:
+	case <-time.After(8 * time.Second):
+		t.Error("the quick one waits for the slow one")
+	}
+	close(release)
+	stop()
+	w.must(<-ended)
 }
 
 func newReceiver(t *testing.T, f func(logout string) int) string {

@@ -21,7 +21,7 @@ const (
 	noticeAtOne = 50
 	noticeTime  = 10 * time.Second // for one application to answer
 	noticeTries = 10
-	noticeWait  = 12 // applications that are told at once
+	noticeWait  = 32 // applications that are told at once
 	lookEvery   = time.Second
 	tidyEvery   = 10 * time.Minute
 	logoutLife  = 2 * time.Minute
@@ -52,8 +52,10 @@ func (s *Server) Run(ctx context.Context) error {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	tidied := s.now()
+	t := teller{Server: s, slots: make(chan struct{}, noticeWait)}
+	defer t.busy.Wait()
 	for {
-		if err := s.Tell(ctx); err != nil && ctx.Err() == nil {
+		if err := t.take(ctx); err != nil && ctx.Err() == nil {
 			s.log().WarnContext(ctx, "applications were not told that sessions have ended; tried again", "error", err)
 		}
 		if s.now().Sub(tidied) >= tidyEvery {
@@ -71,27 +73,41 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
-// Tell tells applications of what has ended, as far as it is due.
+// Tell tells applications of what has ended, as far as it is due, and returns when all of them were asked.
 func (s *Server) Tell(ctx context.Context) error {
-	for {
-		all, err := s.Store.Notices(ctx, noticeHold, noticeAtOne)
+	t := teller{Server: s, slots: make(chan struct{}, noticeWait)}
+	defer t.busy.Wait()
+	return t.take(ctx)
+}
+
+// teller has some applications told at once. One that does not answer takes a slot until its time is over, and keeps nobody else from
+// being told meanwhile.
+type teller struct {
+	*Server
+	slots chan struct{}
+	busy  sync.WaitGroup
+}
+
+// take takes what is due and has it sent.
+func (t *teller) take(ctx context.Context) error {
+	for ctx.Err() == nil {
+		all, err := t.Store.Notices(ctx, noticeHold, noticeAtOne)
 		if err != nil || len(all) == 0 {
 			return err
 		}
-		var busy sync.WaitGroup
-		slots := make(chan struct{}, noticeWait)
 		for _, n := range all {
-			busy.Go(func() {
-				slots <- struct{}{}
-				defer func() { <-slots }()
-				s.tell(ctx, n)
+			select {
+			case t.slots <- struct{}{}:
+			case <-ctx.Done():
+				return nil // the rest is given out again
+			}
+			t.busy.Go(func() {
+				defer func() { <-t.slots }()
+				t.tell(ctx, n)
 			})
 		}
-		busy.Wait()
-		if ctx.Err() != nil {
-			return nil
-		}
 	}
+	return nil
 }
 
 // tell tells one application and keeps how it went.
