@@ -177,6 +177,7 @@ func (a *applier) lookAmong(ctx context.Context, rows []*plan.Action, early map[
 	case head.Answered < a.job.Request:
 		return a.giveUp(ctx, rows, head)
 	}
+	b := Batch{Cycle: a.cycle, Job: &a.job}
 	err = a.eachType(rows, func(p *program, mine map[lockstep.ActionID][]question, all []question) error {
 		found, err := a.fromMirror(ctx, p.targetType, all)
 		if err != nil {
@@ -189,7 +190,13 @@ func (a *applier) lookAmong(ctx context.Context, rows []*plan.Action, early map[
 					break
 				}
 			}
-			if mine[row.ID] != nil && (len(hits[row.ID]) > 0 || shows(head.Pass(p.targetType), a.visibleFrom(*row))) {
+			switch shown := shows(head.Pass(p.targetType), a.visibleFrom(*row)); {
+			case mine[row.ID] == nil, len(hits[row.ID]) == 0 && !shown:
+			case len(hits[row.ID]) == 0 && row.Detail != missedOnce && row.Code != lockstep.CodeTargetContradicts && !a.unique(&item{Action: *row}):
+				b.Moved = append(b.Moved, plan.Transition{
+					ID: row.ID, From: plan.Open, To: plan.Open, Code: row.Code, Detail: missedOnce, At: row.Ended,
+				})
+			default:
 				delete(early, row.ID)
 			}
 		}
@@ -199,8 +206,12 @@ func (a *applier) lookAmong(ctx context.Context, rows []*plan.Action, early map[
 		return err
 	}
 	a.job.Request = 0
-	return a.commit(ctx, Batch{Cycle: a.cycle, Job: &a.job})
+	return a.commit(ctx, b)
 }
+
+// missedOnce is the detail of an open create whose object a read did not show. It may have slipped between two pages; where the target
+// would not refuse a second one, another read has to miss it, too.
+const missedOnce = "a read did not show it; another one has to miss it, too, before it is created again"
 
 // giveUp ends the rows of creates whose objects cannot be looked for, since the target cannot be read either. Their people are
 // matched again later, which nobody can be without a search or a read: nothing is created a second time meanwhile.
@@ -230,7 +241,7 @@ func (a *applier) lapse(ctx context.Context, row *plan.Action, to plan.ActionSta
 	}
 	a.cycle.Counts.Failed++
 	return a.commit(ctx, Batch{Cycle: a.cycle, Job: &a.job, Links: []plan.Link{l}, Moved: []plan.Transition{
-		{ID: row.ID, From: plan.Open, To: to, Attempt: row.Attempt, Code: code, Detail: detail, At: now},
+		{ID: row.ID, From: plan.Open, To: to, Code: code, Detail: detail, At: now}, // whichever turn has opened it
 	}})
 }
 

@@ -45,6 +45,7 @@ var quirks = []quirk{
 	{name: "no PATCH, attributes hidden and not needed", set: withoutPatch("title", "emails"), settings: overwrite, lacks: shortfall{extras: true}},
 	{name: "one id twice", set: func(q *hostile.Quirks) { q.SameID = 5 }},
 	{name: "another's answer", set: func(q *hostile.Quirks) { q.WrongBody = 5 }},
+	{name: "another's answer, and nobody made", set: func(q *hostile.Quirks) { q.Liar = 5 }, says: "target.contradicts"},
 	{name: "answers show what was before", set: func(q *hostile.Quirks) { q.OldAnswers = true }},
 	{name: "deaf to titles", set: func(q *hostile.Quirks) { q.Deaf = append(q.Deaf, "title") }, lacks: shortfall{titles: true}, says: "target.contradicts"},
 	{name: "empty answers to writes", set: func(q *hostile.Quirks) { q.EmptyWrite = true }},

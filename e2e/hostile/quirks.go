@@ -39,6 +39,7 @@ type Quirks struct {
 	Trim       []string // attributes that are stored without blanks at their ends, and with one for several in between
 	EmptyWrite bool     // writes are answered with no body
 	WrongBody  int      // the n-th user that is created is answered with all that the first has
+	Liar       int      // the n-th user that is created is not, and answered with all that the first has
 	OldAnswers bool     // updates are answered with what the object was before
 	Deaf       []string // attributes that updates do not change, whatever they are answered with
 
