@@ -136,8 +136,10 @@ func drive(t *testing.T, with ...quirk) (problems []string) {
 	return problems
 }
 
+// and is what must not be expected of a target with both. Where it was said that things may be lost, nothing stays as it is.
 func (l shortfall) and(o shortfall) shortfall {
-	return shortfall{l.people || o.people, l.team || o.team, l.extras || o.extras, l.titles || o.titles}
+	extras := l.extras || o.extras
+	return shortfall{people: (l.people || o.people) && !extras, team: (l.team || o.team) && !extras, extras: extras, titles: l.titles || o.titles}
 }
 
 // says reports whether a row of the job has the code.
