@@ -74,10 +74,11 @@ type NewSystem struct {
 	Name     string            `json:"name,omitempty" maxLength:"200" doc:"The slug when absent."`
 	Settings map[string]string `json:"settings,omitempty" maxProperties:"50"`
 	Auto     bool              `json:"auto,omitempty" doc:"Mode auto from the start; an app begins in mode manual, a source in mode auto."`
+	Draft    bool              `json:"draft,omitempty" doc:"Nothing runs before the first run, or before it is set active."`
 }
 
 func (s *Server) createApp(ctx context.Context, p operate.Principal, in *struct{ Body NewSystem }) (App, error) {
-	a, err := s.Operator.AddApp(ctx, p, operate.NewSystem{Kind: in.Body.Kind, Slug: in.Body.Slug, Name: in.Body.Name, Settings: in.Body.Settings, Auto: in.Body.Auto})
+	a, err := s.Operator.AddApp(ctx, p, operate.NewSystem{Kind: in.Body.Kind, Slug: in.Body.Slug, Name: in.Body.Name, Settings: in.Body.Settings, Auto: in.Body.Auto, Draft: in.Body.Draft})
 	if err != nil {
 		return App{}, err
 	}
@@ -100,7 +101,7 @@ func (s *Server) listSources(ctx context.Context, p operate.Principal, _ *struct
 }
 
 func (s *Server) createSource(ctx context.Context, p operate.Principal, in *struct{ Body NewSystem }) (Job, error) {
-	j, err := s.Operator.AddSource(ctx, p, operate.NewSystem{Kind: in.Body.Kind, Slug: in.Body.Slug, Name: in.Body.Name, Settings: in.Body.Settings, Auto: in.Body.Auto})
+	j, err := s.Operator.AddSource(ctx, p, operate.NewSystem{Kind: in.Body.Kind, Slug: in.Body.Slug, Name: in.Body.Name, Settings: in.Body.Settings, Auto: in.Body.Auto, Draft: in.Body.Draft})
 	return s.standing(ctx, p, j, err)
 }
 

@@ -276,7 +276,7 @@ func (r *benchRun) fill(ctx context.Context) error {
 	if err := os.MkdirAll(files, 0o700); err != nil {
 		return err
 	}
-	if _, err := r.client.CreateSource(ctx, api.NewSystem{Kind: "csvfile", Slug: sourceSlug}); err != nil {
+	if _, err := r.client.CreateSource(ctx, api.NewSystem{Kind: "csvfile", Slug: sourceSlug, Draft: true}); err != nil {
 		return err
 	}
 	rules := plainRules(personColumns)

@@ -30,7 +30,7 @@ func (s *csvSource) add(ctx context.Context, c *api.Client) error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return err
 	}
-	if _, err := c.CreateSource(ctx, api.NewSystem{Kind: "csvfile", Slug: sourceSlug}); err != nil {
+	if _, err := c.CreateSource(ctx, api.NewSystem{Kind: "csvfile", Slug: sourceSlug, Draft: true}); err != nil {
 		return err
 	}
 	if _, err := c.PatchJob(ctx, sourceSlug, api.JobPatch{State: "paused"}); err != nil {

@@ -194,7 +194,7 @@ func (c Company) writeLDIF(w io.Writer) error {
 func (s *ldapSource) stop() { s.server.stop() }
 
 func (s *ldapSource) add(ctx context.Context, c *api.Client) error {
-	_, err := c.CreateSource(ctx, api.NewSystem{Kind: "ldap", Slug: sourceSlug, Settings: map[string]string{
+	_, err := c.CreateSource(ctx, api.NewSystem{Kind: "ldap", Slug: sourceSlug, Draft: true, Settings: map[string]string{
 		"url": s.url, "base": ldapBase, "bind_dn": ldapReader, "insecure": "true",
 	}})
 	if err != nil {
