@@ -59,3 +59,36 @@ func TestMovedRemovesNobody(t *testing.T) {
 		}
 	}
 }
+
+// TestMovedTarget: an app whose connection leads to another organisation is provisioned there from the beginning, also when a cycle of
+// the old one was under way and when some are there already; at the old organisation nothing more happens.
+func TestMovedTarget(t *testing.T) {
+	for _, open := range []bool{false, true} {
+		w := newWorld(t)
+		w.assigned(provision.Policy{Groups: true, Everyone: true, Guard: unguarded().Guard})
+		w.person("ada")
+		w.person("ben")
+		w.run(w.out)
+		w.person("eve")
+		if open {
+			w.engine.SliceFor = 1
+			_, err := w.engine.Slice(w.ctx, w.tenant, w.out)
+			w.must(err)
+			w.engine.SliceFor = 0
+		}
+		old := w.target()
+		universe, org, url, token := w.webex, w.org, w.url, w.token
+		w.organisation()
+		w.scim = nil
+		w.must(w.db.Provision().ChangeConnection(w.ctx, audit.Actor{}, w.tenant, w.out, func(c provision.Connection) (provision.NewConnection, error) {
+			return provision.NewConnection{Settings: map[string]string{"url": w.url}, Moved: true}, nil
+		}))
+		w.untilDone(w.out)
+		w.wantTarget("user ada@acme.example\nuser ben@acme.example\nuser eve@acme.example\n")
+		w.consistent()
+		w.webex, w.org, w.url, w.token, w.scim = universe, org, url, token, nil
+		if now := w.target(); now != old {
+			t.Errorf("the old organisation had\n%s\nand has\n%s", old, now)
+		}
+	}
+}

@@ -37,6 +37,11 @@ func (db *DB) ChangeConnection(ctx context.Context, by audit.Actor, tenant locks
 			return err
 		}
 		if next.Moved {
+			if j.Direction == provision.Outbound {
+				if err := t.unlinkAll(j.no); err != nil {
+					return err
+				}
+			}
 			return t.forgetMirror(mirror.ID{Tenant: tenant, Connection: id})
 		}
 		return t.readAgain(j.no)
@@ -45,6 +50,21 @@ func (db *DB) ChangeConnection(ctx context.Context, by audit.Actor, tenant locks
 		return fmt.Errorf("change the connection of job %s: %w", id, err)
 	}
 	return nil
+}
+
+// unlinkAll makes a job forget which objects of its target belong to whom, and what was written to them: the target is another one,
+// which has none of it. The next cycle looks for everybody there as the first one did, so whoever is there already is found by the
+// matching attributes. Who has left is linked no more; nobody is removed.
+func (t *tx) unlinkAll(job int64) error {
+	_, err := t.exec(`UPDATE link SET target = '', matched = '', match_key = '', version = '', disabled = FALSE, code = '', detail = '', attempts = 0,
+		due = 0, image = $2, recheck = 0, former = '' WHERE job = $1`, job, document(nil))
+	if err == nil {
+		_, err = t.exec("UPDATE edge SET written = FALSE, ready = FALSE WHERE job = $1 AND (written OR ready)", job)
+	}
+	if err == nil {
+		_, err = t.exec("DELETE FROM edge WHERE job = $1 AND NOT wanted AND NOT written", job)
+	}
+	return err
 }
 
 // setSecret keeps a secret of a job, or removes it when it is empty.
