@@ -392,13 +392,14 @@ type SignOut struct {
 	Why     string          `json:"why"`
 	At      time.Time       `json:"at"`
 	Settled *time.Time      `json:"settled,omitempty" doc:"Absent while an application is still to be told."`
+	Untold  int             `json:"untold" doc:"Applications that could not be told and were given up on: they may still let the person in."`
 	Report  string          `json:"report"`
 }
 
 func (s *Server) listSignOuts(ctx context.Context, p operate.Principal, _ *struct{}) (list[SignOut], error) {
 	all, err := s.Operator.SignOuts(ctx, p)
 	return mapped(all, "", func(e sso.Ending) SignOut {
-		return SignOut{ID: e.ID, User: e.User, Why: e.Why, At: e.At, Settled: instant(e.Settled), Report: e.Report()}
+		return SignOut{ID: e.ID, User: e.User, Why: e.Why, At: e.At, Settled: instant(e.Settled), Untold: e.Untold(), Report: e.Report()}
 	}), err
 }
 

@@ -15,6 +15,16 @@ func SortProviders(all []Provider) {
 	})
 }
 
+// Untold returns how many applications were given up on: they may still let the person in.
+func (e Ending) Untold() (n int) {
+	for _, notice := range e.Notices {
+		if notice.GivenUp && notice.Told.IsZero() {
+			n++
+		}
+	}
+	return n
+}
+
 // Report says in one line how many applications were to be told of an ending, how many have confirmed, and how long it took. Those
 // that were not told are named: nobody is counted as told who did not say so.
 func (e Ending) Report() string {

@@ -273,7 +273,26 @@ func (sessionToldCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	return showList(c, all, "Nobody has signed out lately.", "AT PERSON WHY APPLICATIONS", func(e api.SignOut) []string {
+	err = showList(c, all, "Nobody has signed out lately.", "AT PERSON WHY APPLICATIONS", func(e api.SignOut) []string {
 		return []string{orTime(&e.At, "–"), string(e.User), e.Why, e.Report}
 	})
+	if err != nil {
+		return err
+	}
+	return untold(all)
+}
+
+// untold ends with 3 when an application was given up on, and with 75 while one is still to be told.
+func untold(all []api.SignOut) error {
+	for _, e := range all {
+		if e.Untold > 0 {
+			return &outcome{code: exitSome, text: e.Report}
+		}
+	}
+	for _, e := range all {
+		if e.Settled == nil {
+			return &outcome{code: exitTimeout, text: e.Report}
+		}
+	}
+	return nil
 }

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"lockstep/api"
@@ -91,6 +93,28 @@ func TestFit(t *testing.T) {
 		got := fit(lines(), c.width)
 		if len(got[0]) != c.columns || utf8.RuneCountInString(got[1][c.columns-1]) != c.last || got[1][0] != "ada" {
 			t.Errorf("width %d: %q", c.width, got)
+		}
+	}
+}
+
+// TestUntold: a list of sign-outs ends with 0 only if every application has been told.
+func TestUntold(t *testing.T) {
+	told := time.Now()
+	for _, c := range []struct {
+		all  []api.SignOut
+		code int
+	}{
+		{nil, 0},
+		{[]api.SignOut{{Settled: &told}}, 0},
+		{[]api.SignOut{{Settled: &told}, {}}, exitTimeout},
+		{[]api.SignOut{{}, {Settled: &told, Untold: 1}}, exitSome},
+	} {
+		code := 0
+		if o, ok := errors.AsType[*outcome](untold(c.all)); ok {
+			code = o.code
+		}
+		if code != c.code {
+			t.Errorf("%+v ends with %d, not %d", c.all, code, c.code)
 		}
 	}
 }
