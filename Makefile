@@ -44,8 +44,8 @@ docs: ## the generated pages of docs/
 	go test ./webexorg -run '^TestOperationsPage$$' -update
 	go test ./upstream -run 'Page$$' -update
 
-screenshots: ## the console's pages as pictures in docs/screenshots (needs chromium)
-	SCREENSHOTS=$(CURDIR)/docs/screenshots go test ./e2e -count=1 -run '^TestSetUpInBrowser$$' -v
+screenshots: ## the console's pages as pictures in docs/screens (needs chromium)
+	SCREENSHOTS=$(CURDIR)/docs/screens go test ./e2e -count=1 -run '^TestSetUpInBrowser$$' -v
 
 clean: ## what build and test leave behind
 	rm -rf $(OUT) e2e/node/node_modules e2e/webex/node_modules e2e/idp/node_modules
