@@ -87,13 +87,11 @@ func controlCentre(w http.ResponseWriter, r *http.Request, o *Org) error {
 }
 
 func controlLocation(w http.ResponseWriter, r *http.Request, o *Org) error {
-	var in struct {
-		Name string `json:"name"`
-	}
+	var in state.Location
 	if err := readJSON(w, r, &in); err != nil {
 		return err
 	}
-	l, err := o.AddLocation(in.Name)
+	l, err := o.AddLocation(in)
 	if err != nil {
 		return invalid(err)
 	}
@@ -177,7 +175,7 @@ func (u *Universe) controlCalls(w http.ResponseWriter, _ *http.Request, o *Org) 
 }
 
 func (u *Universe) controlSeed(w http.ResponseWriter, r *http.Request) error {
-	s, err := state.ReadSeed(http.MaxBytesReader(w, r.Body, 256<<20))
+	s, err := ReadSeed(http.MaxBytesReader(w, r.Body, 256<<20))
 	if err != nil {
 		return invalid(err)
 	}

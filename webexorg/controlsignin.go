@@ -3,7 +3,6 @@ package webexorg
 import (
 	"encoding/json"
 	"net/http"
-	"time"
 
 	"lockstep"
 	"lockstep/web"
@@ -17,7 +16,7 @@ import (
 //	DELETE /control/orgs/{org}/people/{id}/tokens    ends all that the person has
 func (u *Universe) controlBroker(handle func(pattern string, h web.Handler)) {
 	handle("GET /control/sign-in", func(w http.ResponseWriter, _ *http.Request) error {
-		return writeJSON(w, http.StatusOK, asSettings(u.broker.Settings()))
+		return writeJSON(w, http.StatusOK, u.broker.Settings())
 	})
 	handle("PATCH /control/sign-in", u.controlSettings)
 	handle("POST /control/orgs/{org}/clients", u.withOrg(u.controlClient))
@@ -30,57 +29,17 @@ func (u *Universe) controlBroker(handle func(pattern string, h web.Handler)) {
 	}))
 }
 
-// duration is a time that JSON has as a text such as "336h".
-type duration time.Duration
-
-// MarshalText writes the text.
-func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
-
-// UnmarshalText reads it. What is not positive would stand for Webex's own value.
-func (d *duration) UnmarshalText(text []byte) error {
-	v, err := time.ParseDuration(string(text))
-	if err == nil && v <= 0 {
-		return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "a lifetime must be positive"}
-	}
-	*d = duration(v)
-	return err
-}
-
-// signInSettings is oauth.Settings in JSON.
-type signInSettings struct {
-	Access         duration `json:"access"`
-	Refresh        duration `json:"refresh"`
-	SCIM           duration `json:"scim"`
-	Personal       duration `json:"personal"`
-	Code           duration `json:"code"`
-	Device         duration `json:"device"`
-	IDToken        duration `json:"id_token"`
-	KeepRefresh    bool     `json:"keep_refresh"`
-	OneIssuer      bool     `json:"one_issuer"`
-	ForgiveReuse   bool     `json:"forgive_reuse"`
-	SecretAlways   bool     `json:"secret_always"`
-	LogoutAnywhere bool     `json:"logout_anywhere"`
-	AgentsOnly     bool     `json:"agents_only"`
-}
-
-func asSettings(c oauth.Settings) signInSettings {
-	return signInSettings{
-		duration(c.Access), duration(c.Refresh), duration(c.SCIM), duration(c.Personal), duration(c.Code), duration(c.Device), duration(c.IDToken),
-		c.KeepRefresh, c.OneIssuer, c.ForgiveReuse, c.SecretAlways, c.LogoutAnywhere, c.AgentsOnly,
-	}
-}
-
+// controlSettings changes the settings of sign-in: what the body does not name stays.
 func (u *Universe) controlSettings(w http.ResponseWriter, r *http.Request) error {
-	in := asSettings(u.broker.Settings())
+	var in json.RawMessage
 	if err := readJSON(w, r, &in); err != nil {
 		return err
 	}
-	u.broker.SetSettings(oauth.Settings{
-		Access: time.Duration(in.Access), Refresh: time.Duration(in.Refresh), SCIM: time.Duration(in.SCIM), Personal: time.Duration(in.Personal),
-		Code: time.Duration(in.Code), Device: time.Duration(in.Device), IDToken: time.Duration(in.IDToken),
-		KeepRefresh: in.KeepRefresh, OneIssuer: in.OneIssuer, ForgiveReuse: in.ForgiveReuse, SecretAlways: in.SecretAlways, LogoutAnywhere: in.LogoutAnywhere, AgentsOnly: in.AgentsOnly,
-	})
-	return writeJSON(w, http.StatusOK, asSettings(u.broker.Settings()))
+	now, err := u.broker.ChangeSettings(func(c *oauth.Settings) error { return strictly(in, c) })
+	if err != nil {
+		return invalid(err)
+	}
+	return writeJSON(w, http.StatusOK, now)
 }
 
 func (u *Universe) controlClient(w http.ResponseWriter, r *http.Request, o *Org) error {

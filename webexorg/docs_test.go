@@ -1,13 +1,17 @@
 package webexorg
 
 import (
+	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"lockstep/webexorg/oauth"
 	"lockstep/webexorg/state"
 )
 
@@ -34,7 +38,16 @@ func TestDocs(t *testing.T) {
 			}
 		}
 	}
-	for name, switches := range map[string]reflect.Type{"webex.md": reflect.TypeFor[state.Assumed](), "webex-sign-in.md": reflect.TypeFor[signInSettings]()} {
+	var assumed []string
+	for i := range reflect.TypeFor[state.Assumed]().NumField() {
+		one, _, _ := strings.Cut(reflect.TypeFor[state.Assumed]().Field(i).Tag.Get("json"), ",")
+		assumed = append(assumed, one)
+	}
+	settings := map[string]any{}
+	if text, err := json.Marshal((&oauth.Server{}).Settings()); err != nil || json.Unmarshal(text, &settings) != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	for name, switches := range map[string][]string{"webex.md": assumed, "webex-sign-in.md": slices.Sorted(maps.Keys(settings))} {
 		page, err := os.ReadFile("../docs/" + name)
 		if err != nil {
 			t.Fatal(err)
@@ -49,9 +62,8 @@ func TestDocs(t *testing.T) {
 				t.Errorf("docs/%s names the test %s, which there is not", name, test)
 			}
 		}
-		for i := range switches.NumField() {
-			one, _, _ := strings.Cut(switches.Field(i).Tag.Get("json"), ",")
-			if !strings.Contains(text, "`"+one+"`") {
+		for _, one := range switches {
+			if !strings.Contains(text, "| `"+one+"`") && !strings.Contains(text, ", `"+one+"`") {
 				t.Errorf("docs/%s has no line for the switch %s", name, one)
 			}
 		}

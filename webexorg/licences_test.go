@@ -1,10 +1,14 @@
 package webexorg
 
 import (
+	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"lockstep/webexorg/state"
 )
 
 type assigned struct {
@@ -28,7 +32,11 @@ func (s *sample) assign(status int, person string, changes ...string) assigned {
 		if id != c {
 			op = "remove"
 		}
-		list = append(list, `{"id":"`+licenceID(id)+`","operation":"`+op+`"}`)
+		properties := ""
+		if op == "add" && (strings.HasPrefix(id, "BC_") || strings.HasPrefix(id, "BS_")) {
+			properties = `,"properties":{"extension":"77"}`
+		}
+		list = append(list, `{"id":"`+licenceID(id)+`","operation":"`+op+`"`+properties+`}`)
 	}
 	got := s.call(status, "PATCH", "/v1/licenses/users", `{"personId":"`+personID(person)+`","licenses":[`+strings.Join(list, ",")+`]}`)
 	if status >= 300 {
@@ -87,28 +95,121 @@ func TestLicences(t *testing.T) {
 	}
 }
 
-// TestLicenceRules checks the documented refusals, each with its code.
-func TestLicenceRules(t *testing.T) {
-	s := newSample(t, Config{})
-	s.assign(200, samplePlain, "BC_1")
-	location := into[struct{ ID string }](t, s.call(201, "POST", "/v1/locations", `{"name":"Denver"}`)).ID
+// TestLicenceCodes: each documented refusal, with its number, and nothing is changed by it. The request's licences are ids, with - before
+// one that is taken away, and = behind a Calling licence that has no properties.
+func TestLicenceCodes(t *testing.T) {
+	documented := readPublished(t).find("PATCH", "/licenses/users").ErrorCodes
+	seen := map[int]bool{}
 	for _, c := range []struct {
-		body string
-		code string
+		has, asks string
+		code      int // 0: allowed
 	}{
-		{`"licenses":[{"id":"` + licenceID("XX_1") + `"}]`, "400000"},
-		{`"licenses":[{"id":"` + licenceID("BS_1") + `"}]`, "400112"},
-		{`"licenses":[{"id":"` + licenceID("SS_1") + `","operation":"remove"}]`, "700006"},
-		{`"siteUrls":[{"siteUrl":"no.webex.com","accountType":"attendee"}]`, "400216"},
-		{`"siteUrls":[{"siteUrl":"site.webex.com","accountType":"host"}]`, "400216"},
-		{`"licenses":[{"id":"` + licenceID("BC_1") + `","properties":{"locationId":"` + restID("LOCATION", scimID()) + `","extension":"1"}}]`, "400"},
-		{`"licenses":[{"id":"` + licenceID("BC_1") + `","properties":{"locationId":"` + location + `"}}]`, "400406"},
+		{"", "XX", 400000},
+		{"BC", "BS", 400112}, {"BC", "-BC BS", 400112}, {"BC", "BS -BC", 400112},
+		{"", "WM", 400118}, {"WM", "-WM", 400118},
+		{"", "BC BS", 400404}, {"", "BS BC", 400404}, {"BS", "BC", 400404}, {"BS", "-BS BC", 0}, {"BS", "BC -BS", 0},
+		{"ATT", "BS", 400406}, {"BS", "ATT", 400406},
+		{"BS", "CXE", 400407}, {"", "BS CXE", 400407}, {"", "CXE BS", 400407},
+		{"", "ATT", 400408}, {"BC", "ATT", 0}, {"", "BC ATT", 0},
+		{"CXE", "BS", 400410}, {"CXE", "BS -CXE", 400410},
+		{"", "BC=", 400411}, {"", "BS=", 400411}, {"BC", "BC=", 0},
+		{"CJPPRM", "CJPSTD", 400413}, {"", "CJPSTD CJPPRM", 400413}, {"CJPPRM", "CJPSTD -CJPPRM", 0},
+		{"MCF", "MS", 700003}, {"MSF", "MS", 0}, {"", "MSF MS", 0},
+		{"MSF", "EE", 700004}, {"MCF", "EE", 700005}, {"MSF MCF", "EE", 0},
+		{"SS", "-SS", 700006},
 	} {
-		got := s.call(400, "PATCH", "/v1/licenses/users", `{"email":"plain@example.com",`+c.body+`}`)
-		if !strings.Contains(got.text, `"errorCode":`+c.code+`,`) {
-			t.Errorf("%s: want %s, got %s", c.body, c.code, got.text)
+		t.Run(c.has+" asks "+c.asks, func(t *testing.T) {
+			s, person := licensed(t, c.has)
+			before, _ := s.org.Person(person)
+			status := 400
+			if c.code == 0 {
+				status = 200
+			}
+			got := s.call(status, "PATCH", "/v1/licenses/users", `{"personId":"`+personID(person)+`","licenses":[`+licenceOps(s.org.ID(), c.asks)+`]}`)
+			if c.code == 0 {
+				return
+			}
+			seen[c.code] = true
+			if !strings.Contains(got.text, `"errorCode":`+strconv.Itoa(c.code)+`,`) {
+				t.Errorf("want %d, got %s", c.code, got.text)
+			}
+			if after, _ := s.org.Person(person); !slices.Equal(after.Account.Licences, before.Account.Licences) {
+				t.Errorf("%v after %v", after.Account.Licences, before.Account.Licences)
+			}
+		})
+	}
+	s := newSample(t, Config{})
+	for body, code := range map[string]int{
+		`"siteUrls":[{"siteUrl":"no.webex.com","accountType":"attendee"}]`: 400216, `"siteUrls":[{"siteUrl":"site.webex.com","accountType":"host"}]`: 400216,
+		`"licenses":[{"id":"` + licenceID("BC_1") + `","properties":{"locationId":"` + restID("LOCATION", scimID()) + `","extension":"1"}}]`: 400,
+	} {
+		seen[code] = true
+		if got := s.call(400, "PATCH", "/v1/licenses/users", `{"email":"plain@example.com",`+body+`}`); !strings.Contains(got.text, `"errorCode":`+strconv.Itoa(code)+`,`) {
+			t.Errorf("%s: want %d, got %s", body, code, got.text)
 		}
 	}
+	if len(documented) != 16 || len(seen) != len(documented) {
+		t.Errorf("of %v these were seen: %v", documented, seen)
+	}
+	for _, code := range documented {
+		if !seen[code] {
+			t.Errorf("the number %d is documented, and no row has it", code)
+		}
+	}
+}
+
+// licensed is an organisation with a licence of each product, whose ids are the types, and a person who has some of them.
+func licensed(t *testing.T, has string) (s *sample, person string) {
+	t.Helper()
+	s = newSample(t, Config{})
+	c := OrgConfig{Name: "Licensed"}
+	for _, of := range []struct {
+		id      string
+		product state.Product
+		site    string
+	}{
+		{"MSF", state.FreeMessaging, ""}, {"MCF", state.FreeMeetings, ""}, {"MS", state.Messaging, ""}, {"EE", state.Meetings, "s.webex.com"},
+		{"BC", state.CallingPro, ""}, {"BS", state.CallingStandard, ""}, {"ATT", state.Attendant, ""}, {"CXE", state.CustomerAssist, ""},
+		{"SS", state.ScreenShare, ""}, {"WM", state.Messenger, ""}, {"CJPPRM", state.ContactPremium, ""}, {"CJPSTD", state.ContactStandard, ""},
+	} {
+		c.Licences = append(c.Licences, state.Licence{ID: of.id, Product: of.product, Total: 9, Site: of.site})
+	}
+	const name = "held@licensed.example"
+	seed := Seed{Seed: state.Seed{Organisations: []state.SeedOrg{{OrgConfig: c, People: []state.SeedPerson{{
+		Resource: json.RawMessage(`{"userName":"` + name + `"}`), Account: &state.Account{}, Licences: strings.Fields(has),
+	}}}}}}
+	orgs, err := s.u.Plant(t.Context(), seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := s.u.Login(name)
+	other := s.in(orgs[0])
+	if other.token, err = orgs[0].IssueToken(Everything, 0); err != nil {
+		t.Fatal(err)
+	}
+	other.base = ""
+	return &sample{peer: other, published: s.published}, p.ID
+}
+
+// licenceOps writes what is asked for as JSON.
+func licenceOps(org, asks string) string {
+	var list []string
+	for word := range strings.FieldsSeq(asks) {
+		id, op, properties := strings.TrimPrefix(word, "-"), "add", ""
+		if id != word {
+			op = "remove"
+		}
+		if id == "BC" || id == "BS" {
+			properties = `,"properties":{"extension":"77"}`
+		}
+		list = append(list, `{"id":"`+restID("LICENSE", org+":"+strings.TrimSuffix(id, "="))+`","operation":"`+op+`"`+properties+`}`)
+	}
+	return strings.Join(list, ",")
+}
+
+// TestLicenceRules checks what else the call refuses, and who needs a seat.
+func TestLicenceRules(t *testing.T) {
+	s := newSample(t, Config{})
 	s.call(400, "PATCH", "/v1/licenses/users", `{"licenses":[{"id":"`+licenceID("BC_1")+`"}]}`)
 	s.call(400, "PATCH", "/v1/licenses/users", `{"email":"plain@example.com"}`)
 	s.call(404, "PATCH", "/v1/licenses/users", `{"email":"nobody@example.com","licenses":[{"id":"`+licenceID("BC_1")+`"}]}`)
@@ -128,7 +229,7 @@ func TestLicenceRules(t *testing.T) {
 // the location and leaves the membership.
 func TestCalling(t *testing.T) {
 	s := newSample(t, Config{})
-	location := into[struct{ ID string }](t, s.call(201, "POST", "/v1/locations", `{"name":"Denver"}`)).ID
+	location := into[struct{ ID string }](t, s.call(201, "POST", "/v1/locations", denver)).ID
 	groups := into[struct {
 		Groups []struct {
 			ID, DisplayName, Usage string
@@ -161,8 +262,17 @@ func TestCalling(t *testing.T) {
 	if len(left.Members) != 1 || left.Members[0].ID != personID(sampleAgent) {
 		t.Errorf("the membership stays: %+v", left)
 	}
-	s.call(200, "GET", "/v1/locations", "")
-	s.call(200, "GET", "/v1/locations/"+location, "")
+	s.call(200, "GET", "/v1/locations?name=denv", "")
+	if got := s.call(200, "GET", "/v1/locations/"+location, ""); !strings.Contains(got.text, `"timeZone":"America/Denver","preferredLanguage":"en_us"`) ||
+		!strings.Contains(got.text, `"address":{"address1":"1 Main St","city":"Denver","state":"CO","postalCode":"80014","country":"US"}`) {
+		t.Error(got.text)
+	}
+	s.call(204, "PUT", "/v1/locations/"+location, `{"notes":"Second floor"}`)
+	if got := s.call(200, "GET", "/v1/locations/"+location, ""); !strings.Contains(got.text, "Second floor") || !strings.Contains(got.text, "America/Denver") {
+		t.Error(got.text)
+	}
+	s.call(400, "POST", "/v1/locations", `{"name":"Nowhere"}`)
+	s.call(404, "PUT", "/v1/locations/"+restID("LOCATION", scimID()), `{}`)
 }
 
 func TestTemplates(t *testing.T) {

@@ -40,7 +40,7 @@ var requiredParameters = map[string][]string{
 // published, and none is taken for a mistake. What a parameter does, other tests show.
 func TestPublishedParameters(t *testing.T) {
 	s := newSample(t, Config{})
-	location := into[struct{ ID string }](t, s.call(201, "POST", "/v1/locations", `{"name":"Denver"}`)).ID
+	location := into[struct{ ID string }](t, s.call(201, "POST", "/v1/locations", denver)).ID
 	job := into[struct{ JobExecutionID, ID string }](t, s.call(202, "POST", "/identity/organizations/"+sampleOrg+"/jobs/sendActivationEmails", "{}"))
 	path := strings.NewReplacer("{orgId}", sampleOrg, "{orgid}", sampleOrg, "/groups/{groupId}", "/groups/"+restID("SCIM_GROUP", sampleGroup+":"+sampleOrg),
 		"{groupId}", sampleGroup, "{licenseId}", licenceID("BC_1"), "{personId}", personID(sampleAgent), "{jobId}", job.ID,

@@ -27,6 +27,8 @@ type publishedOperation struct {
 	Statuses  []string                   `json:"statuses"`
 	Query     []string                   `json:"query"` // parameters, of GET
 	Shapes    map[string]json.RawMessage `json:"shapes"`
+	// ErrorCodes are the numbers that refusals may have, where the description lists them.
+	ErrorCodes []int `json:"errorCodes"`
 
 	method string
 	parts  []string

@@ -5,7 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lockstep/scim"
-	"lockstep/webexorg/state"
 )
 
 const (
@@ -59,6 +61,36 @@ func TestSwitches(t *testing.T) {
 			func(r reply) bool {
 				return r.StatusCode == 201 && strings.Contains(r.text, `{"value":"other@example.com","type":"work","primary":true}`) && strings.Contains(r.text, `{"value":"own@example.com","type":"work"}`)
 			}},
+		{"scope_apart", `"scope_apart":true`, "GET", "/Users?as=SCIM", "",
+			func(r reply) bool { return r.StatusCode == 200 },
+			func(r reply) bool {
+				return r.StatusCode == 403 && strings.Contains(r.text, "identity:people_rw") && strings.Contains(r.text, "Identity:SCIM opens /v1/scim/")
+			}},
+		{"no_discovery", `"no_discovery":true`, "GET", "/ServiceProviderConfig", "", is(200), is(404)},
+		{"no_discovery of types", `"no_discovery":true`, "GET", "/ResourceTypes/User", "", is(200), is(404)},
+		{"bare_errors", `"bare_errors":true`, "POST", "/Users", `{"userName":"plain@example.com"}`,
+			func(r reply) bool {
+				return r.StatusCode == 409 && r.body.Has("detail") && r.body.Text("scimType") == "uniqueness"
+			},
+			func(r reply) bool {
+				return r.StatusCode == 409 && !r.body.Has("detail") && !r.body.Has("scimType") && strings.Contains(r.text, `"errorCode":"200016","details":"`)
+			}},
+		{"no_error_codes", `"no_error_codes":true`, "GET", "/Users/" + scimID(), "",
+			func(r reply) bool { return strings.Contains(r.text, `"errorCode":"100404"`) }, func(r reply) bool { return r.StatusCode == 404 && !strings.Contains(r.text, "errorCode") }},
+		{"groups_eq_only", `"groups_eq_only":true`, "GET", `/Groups?filter=displayName sw "Sal"`, "", is(200), is(400)},
+		{"search_contains", `"search_contains":true`, "GET", `/Users?filter=displayName co "gent"`, "", is(400),
+			func(r reply) bool { return r.StatusCode == 200 && strings.Contains(r.text, "agent@example.com") }},
+		{"large_pages", `"large_pages":true`, "GET", "/Users?count=1000", "",
+			func(r reply) bool { return r.body.Get("itemsPerPage") == int64(500) }, func(r reply) bool { return r.body.Get("itemsPerPage") == int64(1000) }},
+		{"many_members", `"many_members":true`, "POST", "/Groups", `{"displayName":"Many","members":[` + strangers(501) + `]}`,
+			func(r reply) bool { return r.StatusCode == 400 && strings.Contains(r.text, "at most 500") },
+			func(r reply) bool {
+				return r.StatusCode == 400 && strings.Contains(r.text, "there is no user or group")
+			}},
+		{"user_type_needed", `"user_type_needed":true`, "POST", "/Users", `{"userName":"typeless@example.com"}`, is(201), is(400)},
+		{"any_manager", `"any_manager":true`, "POST", "/Users", `{"userName":"led@example.com","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":"` + scimID() + `"}}}`,
+			is(400), is(201)},
+		{"foreign_unknown", `"foreign_unknown":true`, "GET", "/../../" + scimID() + "/v2/Users?as=identity:people_rw", "", is(403), is(404)},
 		{"last_admin", `"last_admin":true`, "DELETE", "/Users/" + sampleAdmin, "",
 			func(r reply) bool { return r.StatusCode == 403 }, func(r reply) bool { return r.StatusCode == 204 }},
 	} {
@@ -70,7 +102,16 @@ func TestSwitches(t *testing.T) {
 					s.assume(c.on)
 					want = c.flipped
 				}
-				got, err := s.send(c.method, scimAt+c.path, strings.ReplaceAll(c.body, "BULK", strings.ToLower(t.Name()[13:])))
+				if c.name == "large_pages" {
+					if err := s.org.SetKnobs(Knobs{Present: 1100}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				path, as, person := strings.Cut(c.path, "?as=")
+				if person {
+					s = s.as(sampleAdmin, strings.Replace(as, "SCIM", "spark:people_read spark:people_write Identity:SCIM", 1))
+				}
+				got, err := s.send(c.method, strings.Replace(scimAt+path, sampleOrg+"/v2/../../", "", 1), strings.ReplaceAll(c.body, "BULK", strings.ToLower(t.Name()[13:])))
 				if err != nil || !want(got) {
 					t.Errorf("switched on: %t: %d %s (%v)", on, got.StatusCode, got.text, err)
 				}
@@ -83,16 +124,67 @@ func TestSwitches(t *testing.T) {
 	s.assume(`"strict_userinfo":true`)
 	agent.call(403, "GET", "/identity/scim/v1/Users/me", "")
 	s.as(sampleAgent, "spark:people_read").call(200, "GET", "/identity/scim/v1/Users/me", "")
-	s.as(sampleAdmin, "Identity:SCIM").call(403, "GET", scimAt+"/Users", "")
 	if got := s.call(200, "GET", "/v1/people/"+personID(samplePlain), ""); !strings.Contains(got.text, `"loginEnabled":true`) {
 		t.Error(got.text)
 	}
+	foreign := "/v1/people?orgId=" + restID("ORGANIZATION", scimID())
+	s.call(403, "GET", foreign, "")
+	s.assume(`"foreign_unknown":true`)
+	s.call(404, "GET", foreign, "")
+	s.call(409, "POST", "/v1/people", `{"emails":["plain@example.com"],"displayName":"x"}`)
+	s.assume(`"taken_invalid":true`)
+	s.call(400, "POST", "/v1/people", `{"emails":["plain@example.com"],"displayName":"x"}`)
 	s.assume(`"flags_as_text":true`)
 	if got := s.call(200, "GET", "/v1/people/"+personID(samplePlain), ""); !strings.Contains(got.text, `"loginEnabled":"true"`) {
 		t.Error(got.text)
 	}
-	s.assume(`"legacy_scope":true`)
-	s.as(sampleAdmin, "Identity:SCIM").call(200, "GET", scimAt+"/Users", "")
+}
+
+// strangers are members whom no organisation has.
+func strangers(n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = `{"value":"` + scimID() + `"}`
+	}
+	return strings.Join(list, ",")
+}
+
+func is(status int) func(reply) bool {
+	return func(r reply) bool { return r.StatusCode == status }
+}
+
+// TestEmptyLastPage: whichever way a list ends, who follows its links sees everybody once.
+func TestEmptyLastPage(t *testing.T) {
+	s := newSample(t, Config{})
+	for _, id := range []string{sampleAdmin, sampleRead, sampleAgent, samplePlain} {
+		s.assign(200, id, "BC_1")
+	}
+	from, to := "from=2026-01-01T00:00:00.000Z", "to=2100-01-01T00:00:00.000Z"
+	for path, items := range map[string]func(reply) int{
+		"/v1/people?max=": func(r reply) int { return len(into[peopleList](t, r).Items) },
+		"/v1/licenses/" + licenceID("BC_1") + "?includeAssignedTo=user&limit=": func(r reply) int { return len(into[licenceRow](t, r).Users) },
+		"/v1/adminAudit/events?orgId=" + restID("ORGANIZATION", sampleOrg) + "&" + from + "&" + to + "&max=": func(r reply) int {
+			return len(into[struct{ Items []json.RawMessage }](t, r).Items)
+		},
+	} {
+		all := items(s.call(200, "GET", path+"200", ""))
+		var counts [2][]int
+		for i, assumed := range []string{`"empty_last_page":false`, `"empty_last_page":true`} {
+			s.assume(assumed)
+			for at := path + strconv.Itoa(all); at != ""; {
+				got := s.call(200, "GET", at, "")
+				counts[i] = append(counts[i], items(got))
+				next, _, _ := strings.Cut(strings.TrimPrefix(got.Header.Get("Link"), "<"+s.url), ">")
+				var err error
+				if at, err = url.QueryUnescape(next); err != nil { // send encodes it again
+					t.Fatal(err)
+				}
+			}
+		}
+		if usual, empty := counts[0], counts[1]; all == 0 || !slices.Equal(usual, []int{all}) || !slices.Equal(empty, []int{all, 0}) {
+			t.Errorf("%s: pages of %v, and assumed otherwise of %v", path, usual, empty)
+		}
+	}
 }
 
 // TestSCIMDialect checks what clients have found out about Webex's SCIM.
@@ -240,8 +332,8 @@ func TestConnector(t *testing.T) {
 func TestExport(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	s := newSample(t, Config{Journal: path})
-	s.call(200, "PATCH", "/v1/licenses/users", `{"email":"plain@example.com","licenses":[{"id":"`+licenceID("BC_1")+`"}]}`)
-	s.call(201, "POST", "/v1/locations", `{"name":"Denver"}`)
+	s.call(200, "PATCH", "/v1/licenses/users", `{"email":"plain@example.com","licenses":[{"id":"`+licenceID("BC_1")+`","properties":{"extension":"101"}}]}`)
+	s.call(201, "POST", "/v1/locations", denver)
 	s.call(201, "POST", "/contacts/organizations/"+sampleOrg+"/contacts", `{"source":"CH","displayName":"Con"}`)
 	s.call(200, "PATCH", "/v1/groups/"+restID("SCIM_GROUP", sampleGroup+":"+sampleOrg), `{"description":"Who sells"}`)
 	bearer := s.as(sampleAgent, "spark:people_read")
@@ -258,7 +350,7 @@ func TestExport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seed, err := state.ReadSeed(strings.NewReader(want))
+	seed, err := ReadSeed(strings.NewReader(want))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +371,7 @@ func TestExport(t *testing.T) {
 	if _, err := again.Broker().Check(bearer.token); err != nil {
 		t.Errorf("a token of a person after a restart: %v", err)
 	}
-	if _, err := state.ReadSeed(strings.NewReader(`{"organisations":[{"nmae":"x"}]}`)); err == nil {
+	if _, err := ReadSeed(strings.NewReader(`{"organisations":[{"nmae":"x"}]}`)); err == nil {
 		t.Error("a seed with a name that nobody knows was read")
 	}
 }
@@ -418,7 +510,7 @@ func FuzzREST(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	seed, err := state.ReadSeed(strings.NewReader(sampleSeed))
+	seed, err := ReadSeed(strings.NewReader(sampleSeed))
 	if err != nil {
 		f.Fatal(err)
 	}

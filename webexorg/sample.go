@@ -3,17 +3,10 @@ package webexorg
 import (
 	"context"
 	"fmt"
-	"io"
 
 	"lockstep/scim"
 	"lockstep/webexorg/state"
 )
-
-// Seed is what a universe begins with; see state.Seed.
-type Seed = state.Seed
-
-// ReadSeed reads a seed file; see state.ReadSeed.
-func ReadSeed(r io.Reader) (Seed, error) { return state.ReadSeed(r) }
 
 // AddSample adds licences, an administrator, an agent of the contact centre and a plain person to the organisation, for whoever
 // wants to sign in and has nobody yet. Their addresses are admin@, agent@ and person@ the domain.

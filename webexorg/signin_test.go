@@ -80,6 +80,16 @@ func TestAdministratorsToken(t *testing.T) {
 	admin.base = "/v1/scim/" + p.org.ID()
 	admin.do(200, "GET", "/Users", "")
 	admin.do(201, "POST", "/Users", `{"userName":"new@acme.example"}`)
+	second := *admin // the tenant URL of SCIM 2, which the product makes of the instructions'
+	second.base = "/identity/scim/" + p.org.ID() + "/v2"
+	second.do(201, "POST", "/Users", `{"userName":"second@acme.example"}`)
+	if err := p.org.Change(func(c *OrgConfig) error { c.Assume.ScopeApart = true; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if got := second.do(403, "GET", "/Users", ""); !strings.Contains(got.body.Text("detail"), "identity:people_rw") {
+		t.Errorf("the refusal does not name the scope: %s", got.text)
+	}
+	admin.do(200, "GET", "/Users", "")
 	elsewhere := *admin
 	elsewhere.base = "/v1/scim/" + other.ID()
 	elsewhere.do(403, "GET", "/Users", "")
@@ -205,11 +215,11 @@ func TestSignInOfAgents(t *testing.T) {
 func TestControlOfSignIn(t *testing.T) {
 	p := newPeer(t, Config{}, OrgConfig{Name: "Acme"})
 	ada := p.user("ada@acme.example")
-	var before, after signInSettings
+	var before, after oauth.Settings
 	control(p, 200, "GET", "/control/sign-in", "", &before)
 	control(p, 200, "PATCH", "/control/sign-in", `{"scim":"1080h","keep_refresh":true}`, &after)
 	before.SCIM, before.KeepRefresh = after.SCIM, true
-	if after != before || after.SCIM != duration(45*24*time.Hour) {
+	if after != before || after.SCIM != 45*24*time.Hour {
 		t.Errorf("got %+v, want %+v", after, before)
 	}
 	control[struct{}](p, 400, "PATCH", "/control/sign-in", `{"code":"0s"}`, nil)

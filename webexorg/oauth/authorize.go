@@ -23,7 +23,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, at door) erro
 		}
 		raw = r.PostForm.Encode()
 	}
-	q, err := parseRequest(raw, s.Client)
+	q, err := parseRequest(raw, s.Client, s.untickedScopes())
 	if err != nil {
 		return s.refuseBack(w, r, &q, err)
 	}
@@ -87,7 +87,7 @@ func (s *Server) toSignIn(w http.ResponseWriter, r *http.Request, at door, q *re
 // fits reports whether somebody may use this door.
 func (s *Server) fits(who login, at door) bool {
 	org, ok := s.config.People.Organisation(who.Org)
-	return ok && at.serves(org.Region)
+	return ok && s.serves(at, org.Region)
 }
 
 // consented reports whether the person need not be asked: Webex's own clients ask nobody, others not again for what the person

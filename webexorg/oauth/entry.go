@@ -22,6 +22,7 @@ import (
 //	spent     Hash               a token is not
 //	end       ID                 the grant is over with all its tokens
 //	key       Key                the signing key (PKCS #8)
+//	settings  Settings           the settings are these
 type entry struct {
 	Op     string      `json:"op"`
 	ID     string      `json:"id,omitempty"`
@@ -31,6 +32,8 @@ type entry struct {
 	Token  *issued     `json:"token,omitempty"`
 	Hash   *token.Hash `json:"hash,omitempty"`
 	Key    []byte      `json:"key,omitempty"`
+
+	Settings *Settings `json:"settings,omitempty"`
 }
 
 func (e entry) line() ([]byte, error) {
@@ -75,6 +78,8 @@ func (s *Server) apply(e entry) error {
 		s.endGrants(func(g *grant) bool { return g.ID == e.ID })
 	case e.Op == "key":
 		return s.putKey(e.Key)
+	case e.Op == "settings" && e.Settings != nil:
+		s.settings = *e.Settings
 	default:
 		return fmt.Errorf("sign-in entry: unknown operation %q", e.Op)
 	}
@@ -102,7 +107,7 @@ func (s *Server) sweep(now time.Time) {
 		}
 	}
 	for id, g := range s.grants {
-		if !live[id] && now.Sub(g.Created) > 24*time.Hour { // a grant is there before its first token
+		if !live[id] && !g.Kept && now.Sub(g.Created) > 24*time.Hour { // a grant is there before its first token
 			delete(s.grants, id)
 		}
 	}

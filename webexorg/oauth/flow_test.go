@@ -106,7 +106,7 @@ func TestRefresh(t *testing.T) {
 			return status
 		}, 400, true},
 		{"twice where Webex keeps it", func(_ *testing.T, w *world, b *browser, c registered, first tokensOf) int {
-			w.server.SetSettings(Settings{KeepRefresh: true})
+			try(w, w.server.SetSettings(Settings{KeepRefresh: true}))
 			b.call("/v1/access_token", c.form("grant_type", "refresh_token", "refresh_token", first.refresh))
 			w.later(89 * 24 * time.Hour)
 			b.call("/v1/access_token", c.form("grant_type", "refresh_token", "refresh_token", first.refresh))

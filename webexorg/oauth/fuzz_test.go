@@ -21,7 +21,7 @@ func FuzzRequest(f *testing.F) {
 	client := Client{ID: "c", Kind: Integration, Redirects: []string{"https://app.example/cb", "https://app.example/cb?k=1"}, Scopes: []string{"spark:people_read"}}
 	find := func(id string) (Client, bool) { return client, id == "c" }
 	f.Fuzz(func(t *testing.T, raw string) {
-		q, err := parseRequest(raw, find)
+		q, err := parseRequest(raw, find, openIDScopes())
 		if err != nil {
 			if r := asRefusal(err); r.status >= 500 {
 				t.Fatalf("%q: %v", raw, err)
@@ -42,7 +42,7 @@ func FuzzRequest(f *testing.F) {
 		if !subset(q.scopes, append(openIDScopes(), client.Scopes...)) || len(q.scopes) == 0 {
 			t.Fatalf("%q: scopes %v", raw, q.scopes)
 		}
-		again, err := parseRequest(q.without("prompt"), find)
+		again, err := parseRequest(q.without("prompt"), find, openIDScopes())
 		if err != nil || again.redirect != q.redirect || again.state != q.state || !slices.Equal(again.scopes, q.scopes) || len(again.prompt) != 0 {
 			t.Fatalf("%q: without its prompt: %+v, %v", raw, again, err)
 		}

@@ -19,6 +19,7 @@ type grant struct {
 	Scopes  []string  `json:"scopes"`
 	Epoch   int64     `json:"epoch,omitempty"` // the person's, when it was made
 	Public  bool      `json:"public,omitempty"`
+	Kept    bool      `json:"kept,omitempty"` // stays without a token: it came with a seed
 	Created time.Time `json:"created"`
 	Auth    time.Time `json:"auth"` // when the person signed in
 }

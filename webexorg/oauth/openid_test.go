@@ -135,7 +135,7 @@ func TestRegions(t *testing.T) {
 		{"", "eva", false, "/eu/idb"}, {"/eu", "eva", false, "/eu/idb"}, {"", "eva", true, "/idb"},
 		{"/gov", "gus", false, "/gov/idb"},
 	} {
-		w.server.SetSettings(Settings{OneIssuer: row.one})
+		try(w, w.server.SetSettings(Settings{OneIssuer: row.one}))
 		_, meta := b.fetch(http.MethodGet, row.door+"/idb/.well-known/openid-configuration", "")
 		want(t, "issuer of "+row.door, text(meta, "issuer"), site.URL+row.door+"/idb")
 		visitor := w.browser(site)

@@ -99,8 +99,10 @@ func (d door) issuer(of Region) string {
 	return d.host + of.prefix() + "/idb"
 }
 
-// serves reports whether somebody of the region may sign in here: Government is a cloud of its own.
-func (d door) serves(home Region) bool { return (d.region == Government) == (home == Government) }
+// serves reports whether somebody of the region may sign in at the door: Government is a cloud of its own.
+func (s *Server) serves(at door, home Region) bool {
+	return s.Settings().OneCloud || (at.region == Government) == (home == Government)
+}
 
 // local returns the path and query of an address to go on to, if it is one of this server, or of one of Webex's hosts that this
 // server stands for: the address in Microsoft's instructions has the id broker's name within it, and only the host around it

@@ -34,8 +34,8 @@ func (q *request) fragment() bool { return !q.asks("code") }
 const maxParameter = 4096
 
 // parseRequest reads an authorization request. An error that is to be told to the client has back set, and the request then has
-// what is needed for that. It has no effect and calls nothing but client.
-func parseRequest(raw string, client func(id string) (Client, bool)) (q request, err error) {
+// what is needed for that. It has no effect and calls nothing but client. unticked are the scopes that need not be registered.
+func parseRequest(raw string, client func(id string) (Client, bool), unticked []string) (q request, err error) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
 		return q, refuse("invalid_request", "The request is malformed: its parameters cannot be decoded.")
@@ -60,7 +60,9 @@ func parseRequest(raw string, client func(id string) (Client, bool)) (q request,
 		return q, refuse("redirect_uri_mismatch", "The redirection URI provided does not match a pre-registered value.")
 	}
 	q.response = strings.Fields(values.Get("response_type"))
-	for _, step := range []func(url.Values) *refusal{q.checkResponse, q.readScopes, q.readOpenID, q.readChallenge} {
+	allowed := slices.Concat(c.Scopes, unticked)
+	readScopes := func(values url.Values) *refusal { return q.readScopes(values, allowed) }
+	for _, step := range []func(url.Values) *refusal{q.checkResponse, readScopes, q.readOpenID, q.readChallenge} {
 		if r := step(values); r != nil {
 			r.back = true
 			return q, r
@@ -91,12 +93,12 @@ func (q *request) checkResponse(values url.Values) *refusal {
 	return nil
 }
 
-func (q *request) readScopes(values url.Values) *refusal {
+func (q *request) readScopes(values url.Values, allowed []string) *refusal {
 	q.scopes = splitScopes(values.Get("scope"))
 	switch {
 	case len(q.scopes) == 0:
 		return refuse("invalid_scope", "The requested scope is missing.")
-	case !subset(q.scopes, slices.Concat(q.client.Scopes, openIDScopes())):
+	case !subset(q.scopes, allowed):
 		return refuse("invalid_scope", "The requested scope is invalid, unknown, malformed, or exceeds what the client registered.")
 	}
 	return nil

@@ -58,6 +58,9 @@ type introspection struct {
 
 // introspect tells a client about a token of its own (RFC 7662). About any other token it learns that it is not active.
 func (s *Server) introspect(w http.ResponseWriter, r *http.Request, _ door) error {
+	if s.Settings().NoIntrospection {
+		return &refusal{status: http.StatusNotFound, code: "invalid_request", detail: "There is nothing at this address."}
+	}
 	c, known, err := s.authenticate(r)
 	if err != nil {
 		return err
@@ -178,6 +181,9 @@ func (s *Server) listAuthorizations(w http.ResponseWriter, r *http.Request, _ do
 	grants := slices.SortedFunc(maps.Values(s.grants), func(x, y *grant) int { return strings.Compare(x.ID, y.ID) }) // by time: RFC 9562 §5.7
 	for _, g := range grants {
 		c := s.clients[g.Client]
+		if g.Kept && uses[g.ID] == "" {
+			uses[g.ID] = string(refreshToken)
+		}
 		if g.Person != of || of == "" || c == nil || uses[g.ID] == "" {
 			continue
 		}

@@ -67,6 +67,14 @@ func Scopes() []Scope {
 // openIDScopes may be asked for by every client, ticked or not: they tell of the person alone (OpenID Connect Core §5.4).
 func openIDScopes() []string { return []string{"openid", "email", "profile", "phone", "address"} }
 
+// untickedScopes are those that a client may ask for without having registered them.
+func (s *Server) untickedScopes() []string {
+	if s.Settings().TickedOpenID {
+		return nil
+	}
+	return openIDScopes()
+}
+
 func knownScope(name string) bool {
 	return slices.ContainsFunc(Scopes(), func(s Scope) bool { return s.Name == name })
 }

@@ -5,13 +5,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"lockstep/token"
 )
-
-// sessionLife is how long a browser stays signed in.
-const sessionLife = 24 * time.Hour
 
 // secure reports whether the server is reached by HTTPS, where a cookie may have the prefix __Host- (RFC 6265bis §4.1.3.2).
 func (s *Server) secure(r *http.Request) bool {
@@ -81,19 +77,19 @@ func (s *Server) session(r *http.Request) (session, bool) {
 func (s *Server) signIn(w http.ResponseWriter, r *http.Request, p Person, epoch int64) {
 	s.signOut(w, r)
 	text := secretHex(32)
-	now := s.now()
+	now, life := s.now(), s.Settings().Session
 	s.mu.Lock()
 	if len(s.sessions) >= maxPending {
 		s.forgetExpired(now)
 	}
 	if len(s.sessions) < maxPending {
 		s.sessions[token.HashOf(text)] = &session{
-			login: login{Person: p.ID, Org: p.Org, Epoch: epoch, At: now}, csrf: secretHex(16), expires: now.Add(sessionLife),
+			login: login{Person: p.ID, Org: p.Org, Epoch: epoch, At: now}, csrf: secretHex(16), expires: now.Add(life),
 		}
 	}
 	s.mu.Unlock()
 	http.SetCookie(w, &http.Cookie{
-		Name: s.cookieName(r), Value: text, Path: "/", MaxAge: int(sessionLife.Seconds()), HttpOnly: true, Secure: s.secure(r),
+		Name: s.cookieName(r), Value: text, Path: "/", MaxAge: int(life.Seconds()), HttpOnly: true, Secure: s.secure(r),
 		SameSite: http.SameSiteLaxMode,
 	})
 }

@@ -50,7 +50,7 @@ func (s *Server) askWho(w http.ResponseWriter, r *http.Request, at door, status 
 	}
 	client := ""
 	if _, query, found := strings.Cut(to, "authorize?"); found {
-		if q, err := parseRequest(query, s.Client); err == nil && q.client.Kind != FirstParty {
+		if q, err := parseRequest(query, s.Client, s.untickedScopes()); err == nil && q.client.Kind != FirstParty {
 			client = q.client.Name
 		}
 	}
@@ -73,7 +73,7 @@ func (s *Server) choices(at door) []choices {
 	orgs := s.config.People.Organisations()
 	slices.SortFunc(orgs, func(a, b Organisation) int { return strings.Compare(a.Name+a.ID, b.Name+b.ID) })
 	for _, org := range orgs {
-		if !at.serves(org.Region) || len(all) >= offeredOrgs {
+		if !s.serves(at, org.Region) || len(all) >= offeredOrgs {
 			continue
 		}
 		c := choices{Org: org.Name}
@@ -177,7 +177,7 @@ func (s *Server) postConsent(w http.ResponseWriter, r *http.Request, at door) er
 	if err := form(r); err != nil {
 		return err
 	}
-	q, err := parseRequest(r.PostForm.Get("request"), s.Client)
+	q, err := parseRequest(r.PostForm.Get("request"), s.Client, s.untickedScopes())
 	if err != nil {
 		return s.refuseBack(w, r, &q, err)
 	}

@@ -3,6 +3,7 @@ package oauth
 import (
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 // TestSwitches flips each of the settings: what Webex does not document, as it is assumed to be and otherwise.
 func TestSwitches(t *testing.T) {
+	flipped := map[string]bool{}
 	pair := func(b *browser, c registered, name string) (access, refresh string) {
 		_, got := b.call("/v1/access_token", c.form("code", b.authorize(c.query(), name).Get("code")))
 		return text(got, "access_token"), text(got, "refresh_token")
@@ -93,6 +95,46 @@ func TestSwitches(t *testing.T) {
 			_, got := b.call("/v1/access_token", c.form("code", b.authorize(c.query("scope", "openid", "nonce", "n"), "eva").Get("code")))
 			return strings.TrimPrefix(text(b.idTokenOf("", text(got, "id_token")), "iss"), b.site.URL)
 		}, "/eu/idb", "/idb"},
+		{"one_cloud", Settings{OneCloud: true}, func(w *world, b *browser) string {
+			c := w.register(Integration, bureau, "spark:people_read")
+			a := b.signIn(b.get("/v1/authorize?"+c.query().Encode()), "gus") // of Government, at the commercial door
+			if a.elsewhere || strings.Contains(a.body, "allow") {
+				return "signs in"
+			}
+			return "is refused"
+		}, "is refused", "signs in"},
+		{"ticked_openid", Settings{TickedOpenID: true}, func(w *world, b *browser) string {
+			c := w.register(Integration, acme, "spark:people_read")
+			a := b.get("/v1/authorize?" + c.query("scope", "openid", "nonce", "n").Encode())
+			if !a.elsewhere {
+				return "asked"
+			}
+			to, err := url.Parse(a.url)
+			try(w, err)
+			return to.Query().Get("error")
+		}, "asked", "invalid_scope"},
+		{"no_introspection", Settings{NoIntrospection: true}, func(w *world, b *browser) string {
+			c := w.register(Integration, acme, "spark:people_read")
+			status, _ := b.call("/idb/oauth2/v1/introspect", c.form("token", "x"))
+			return http.StatusText(status)
+		}, "OK", "Not Found"},
+		{"session", Settings{Session: time.Hour}, func(w *world, b *browser) string {
+			c := w.register(Integration, acme, "spark:people_read")
+			b.authorize(c.query(), "ada")
+			w.later(23 * time.Hour)
+			a := b.get("/v1/authorize?" + c.query("prompt", "none").Encode())
+			to, err := url.Parse(a.url)
+			try(w, err)
+			return to.Query().Get("error")
+		}, "consent_required", "login_required"},
+		{"service", Settings{Service: time.Hour}, func(w *world, _ *browser) string {
+			c := w.register(ServiceApp, acme, "spark-admin:people_read")
+			try(w, w.server.Allow(c.ID, w.person("ada").ID))
+			made, err := w.server.ServiceTokens(c.ID, acme)
+			try(w, err)
+			w.later(2 * time.Hour)
+			return alive(w, made.AccessToken)
+		}, "alive", "ended"},
 		{"access", Settings{Access: time.Hour}, func(w *world, b *browser) string {
 			access, _ := pair(b, w.register(Integration, acme, "spark:people_read"), "ada")
 			w.later(13 * 24 * time.Hour)
@@ -144,12 +186,22 @@ func TestSwitches(t *testing.T) {
 			return (time.Duration(claims["exp"].(float64)-claims["iat"].(float64)) * time.Second).String()
 		}, "2h0m0s", "1m0s"},
 	} {
+		for i := range reflect.ValueOf(row.set).NumField() {
+			if !reflect.ValueOf(row.set).Field(i).IsZero() {
+				flipped[reflect.TypeOf(row.set).Field(i).Name] = true
+			}
+		}
 		t.Run(row.name, func(t *testing.T) {
 			for settings, wanted := range map[Settings]string{{}: row.usually, row.set: row.else_} {
 				w := newWorld(t)
-				w.server.SetSettings(settings)
+				try(w, w.server.SetSettings(settings))
 				want(t, "with "+row.name, row.do(w, w.browser(w.serve())), wanted)
 			}
 		})
+	}
+	for i := range reflect.TypeFor[Settings]().NumField() {
+		if name := reflect.TypeFor[Settings]().Field(i).Name; !flipped[name] {
+			t.Errorf("no row flips %s", name)
+		}
 	}
 }

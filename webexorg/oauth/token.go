@@ -180,6 +180,9 @@ func (k *code) fits(known bool, values url.Values) error {
 // pairOf makes an access token for the grant, and a refresh token if wanted, with the entries that make them valid.
 func (s *Server) pairOf(g *grant, withRefresh bool) (Tokens, []entry, error) {
 	life := s.Settings()
+	if g.Person == "" {
+		life.Access = life.Service
+	}
 	access, text, err := s.newToken(accessToken, g.ID, life.Access)
 	if err != nil {
 		return Tokens{}, nil, err

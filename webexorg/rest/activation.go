@@ -285,7 +285,7 @@ func auditEvents(q *request) error {
 		}
 		out.Items = append(out.Items, e)
 	}
-	if more {
+	if q.another(more, len(out.Items), most) {
 		n, _ := strconv.Atoi(orText(q.q.Get("offset"), "0")) // read above
 		q.next(map[string]string{"offset": strconv.Itoa(n + most)})
 	}

@@ -77,7 +77,7 @@ func getLicence(q *request) error {
 		p := &page[i]
 		out.Users = append(out.Users, holder{idOf(personKind, p.ID), "INTERNAL", p.Name, p.Object().Text("userName")})
 	}
-	if more {
+	if q.another(more, len(page), limit) {
 		q.next(map[string]string{"next": idOf(personKind, page[len(page)-1].ID)})
 	}
 	return send(q, http.StatusOK, out)
@@ -203,7 +203,7 @@ func (in *licenceChange) ops(org string) ([]state.LicenceOp, []state.SiteOp, err
 	var sites []state.SiteOp
 	for _, s := range in.SiteURLs {
 		if !strings.EqualFold(s.AccountType, "attendee") {
-			return nil, nil, &state.LicenceError{Code: 400216, Detail: "The accountType of a siteUrl must be attendee; hosts have a license."}
+			return nil, nil, &state.LicenceError{Code: 400216, Detail: "Request contains invalid attendee siteUrls: " + s.SiteURL + ". Hosts have a license."}
 		}
 		sites = append(sites, state.SiteOp{URL: s.SiteURL, Remove: strings.EqualFold(s.Operation, "remove")})
 	}

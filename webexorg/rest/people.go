@@ -230,7 +230,7 @@ func listPeople(q *request) error {
 	for i := range page {
 		out.Items = append(out.Items, q.withoutStatus(q.show(&page[i])))
 	}
-	if more {
+	if q.another(more, len(page), query.Limit) {
 		q.next(map[string]string{"after": idOf(personKind, page[len(page)-1].ID)})
 	}
 	return send(q, http.StatusOK, out)

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -67,6 +68,9 @@ func createPerson(q *request) error {
 		return err
 	}
 	res, err := access.Create(q.r.Context(), "User", checked)
+	if e, ok := errors.AsType[*scim.Error](err); ok && e.Type == scim.TypeUniqueness && q.org.Settings().Assume.TakenInvalid {
+		return fail(http.StatusBadRequest, e.Detail)
+	}
 	if err != nil {
 		return err
 	}

@@ -101,6 +101,9 @@ func (q *request) whose() (*state.Org, error) {
 func (q *request) manages(id string) (*state.Org, error) {
 	o := q.f.u.Org(uuidOf(id, orgKind))
 	if o == nil || !q.call.By.Manages(o) {
+		if q.call.By.Org.Settings().Assume.ForeignUnknown {
+			return nil, fail(http.StatusNotFound, "The organisation could not be found.")
+		}
 		return nil, fail(http.StatusForbidden, "The caller does not belong to the organisation, nor manages it.")
 	}
 	return o, nil
@@ -175,6 +178,11 @@ func (q *request) next(change map[string]string) {
 		values.Set(name, value)
 	}
 	q.w.Header().Set("Link", "<"+q.f.base(q.r)+q.r.URL.Path+"?"+values.Encode()+`>; rel="next"`)
+}
+
+// another reports whether a page leads to a next one: when there is more, or, if lists are assumed to end with an empty page, when it is full.
+func (q *request) another(more bool, items, limit int) bool {
+	return more || items > 0 && items == limit && q.org.Settings().Assume.EmptyLastPage
 }
 
 // size reads how many items a page is to have.

@@ -67,6 +67,7 @@ func peopleRoutes() []route {
 		{"GET", "/locations", []string{"spark-admin:locations_read", "spark-admin:locations_write"}, readers, true, listLocations},
 		{"POST", "/locations", []string{"spark-admin:locations_write"}, fullAdmins, false, createLocation},
 		{"GET", "/locations/{id}", []string{"spark-admin:locations_read", "spark-admin:locations_write"}, readers, false, getLocation},
+		{"PUT", "/locations/{id}", []string{"spark-admin:locations_write"}, fullAdmins, false, updateLocation},
 	}
 }
 

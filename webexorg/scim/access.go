@@ -33,15 +33,19 @@ func authorize(r *http.Request, c Call) (*backend, error) {
 		return nil, c.Denied
 	}
 	if c.Org == nil || !c.By.Manages(c.Org) {
-		return nil, &scim.Error{Status: http.StatusForbidden, Detail: "The token is not for this organisation."}
+		status := http.StatusForbidden
+		if c.By.Org != nil && c.By.Org.Settings().Assume.ForeignUnknown {
+			status = http.StatusNotFound
+		}
+		return nil, &scim.Error{Status: status, Detail: "The token is not for this organisation."}
 	}
-	legacy := c.By.Allows(scopeLegacy) && (c.To.Legacy || c.Org.Settings().Assume.LegacyScope)
+	legacy := c.By.Allows(scopeLegacy) && (c.To.Legacy || !c.Org.Settings().Assume.ScopeApart)
 	b := &backend{
 		Access: &state.Access{Org: c.Org, Strict: !c.To.Legacy, By: actor(r, c.By)},
 		by:     c.By, write: legacy || c.By.Allows(scopeWrite),
 	}
 	if !b.write && !c.By.Allows(scopeRead) {
-		return nil, &scim.Error{Status: http.StatusForbidden, Detail: "The token has none of the scopes " + scopeWrite + " and " + scopeRead + "."}
+		return nil, errScopes(c)
 	}
 	if r.URL.RawQuery != "" {
 		q := r.URL.Query()
@@ -52,6 +56,15 @@ func authorize(r *http.Request, c Call) (*backend, error) {
 		b.Groups = c.Org.Settings().Assume.GroupsById
 	}
 	return b, nil
+}
+
+// errScopes names the scopes that are missing.
+func errScopes(c Call) error {
+	detail := "The token has none of the scopes " + scopeWrite + " and " + scopeRead
+	if c.By.Allows(scopeLegacy) {
+		detail += "; " + scopeLegacy + " opens /v1/scim/" + c.Org.ID() + " alone"
+	}
+	return &scim.Error{Status: http.StatusForbidden, Detail: detail + "."}
 }
 
 // actor tells the audit who calls.
@@ -101,7 +114,7 @@ func (b *backend) List(ctx context.Context, q scim.Query) (scim.Page, error) {
 	if err := b.mayRead(q.Type); err != nil {
 		return scim.Page{}, err
 	}
-	if err := supported(q.Type, q.Filter); err != nil {
+	if err := (table{q.Type, b.Settings().Assume}).supported(q.Filter); err != nil {
 		return scim.Page{}, err
 	}
 	if err := sortable(q.Type, q.SortBy); err != nil {

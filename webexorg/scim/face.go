@@ -106,6 +106,11 @@ func (f *Face) Serve(w http.ResponseWriter, r *http.Request, c Call) {
 		}
 		return
 	}
+	if first, _, _ := strings.Cut(strings.Trim(c.To.Rest, "/"), "/"); (first == "ServiceProviderConfig" || first == "ResourceTypes") &&
+		c.Org != nil && c.Org.Settings().Assume.NoDiscovery {
+		h.WriteError(w, r, scim.ErrNotFound("There is nothing at this address."))
+		return
+	}
 	if strings.Trim(c.To.Rest, "/") == "Bulk" && r.Method == http.MethodPost {
 		f.bulk(w, &inner, h, c)
 		return
@@ -138,14 +143,20 @@ func closeUp(query string) string {
 
 // handler returns the SCIM handler with Webex's limits. The organisation may be nil.
 func (f *Face) handler(o *state.Org) scimhttp.Handler {
-	status := http.StatusBadRequest
-	if o != nil && o.Settings().Assume.BulkTooLarge {
-		status = http.StatusRequestEntityTooLarge
+	var assume state.Assumed
+	if o != nil {
+		assume = o.Settings().Assume
+	}
+	limits := scimhttp.Limits{BulkOps: maxBulk, BulkStatus: http.StatusBadRequest, PageSize: 100, MaxPageSize: maxPage}
+	if assume.BulkTooLarge {
+		limits.BulkStatus = http.StatusRequestEntityTooLarge
+	}
+	if assume.LargePages {
+		limits.MaxPageSize = 2 * maxPage
 	}
 	return scimhttp.Handler{
-		Decorate: decorate,
-		HideETag: true,
-		Limits:   scimhttp.Limits{BulkOps: maxBulk, BulkStatus: status, PageSize: 100, MaxPageSize: maxPage},
+		Decorate: func(r *http.Request, e *scim.Error, body *scim.Object) { decorate(r, e, body, assume) },
+		HideETag: true, Limits: limits,
 	}
 }
 
@@ -174,15 +185,22 @@ const errorURN = "urn:scim:schemas:extension:cisco:webexidentity:api:messages:2.
 var errorCodes = map[string]string{scim.TypeUniqueness: "200016"}
 
 // decorate gives an error the form it has in Webex, on top of that of RFC 7644 §3.12.
-func decorate(r *http.Request, e *scim.Error, body *scim.Object) {
+func decorate(r *http.Request, e *scim.Error, body *scim.Object, assume state.Assumed) {
 	code := errorCodes[e.Type]
-	if code == "" {
+	if code == "" && !assume.NoErrorCodes {
 		code = "100" + statusText(e.Status)
 	}
 	body.Set("schemas", scim.List{scim.ErrorURN, errorURN})
-	ext := scim.Object{{Name: "trackingId", Value: r.Header.Get(TrackingHeader)}, {Name: "errorCode", Value: code}}
+	ext := scim.Object{{Name: "trackingId", Value: r.Header.Get(TrackingHeader)}}
+	if code != "" {
+		ext.Set("errorCode", code)
+	}
 	if e.Detail != "" {
 		ext.Set("details", e.Detail)
+	}
+	if assume.BareErrors {
+		body.Delete("detail")
+		body.Delete("scimType")
 	}
 	body.Set(errorURN, ext)
 }

@@ -6,6 +6,7 @@ import (
 
 	"lockstep/scim"
 	"lockstep/scim/filter"
+	"lockstep/webexorg/state"
 )
 
 var (
@@ -14,13 +15,25 @@ var (
 	eqSwEw = []filter.Op{filter.Eq, filter.Sw, filter.Ew}
 )
 
-// searchable lists what filters may compare, by canonical path, and how. It is the table of Webex's "Search users" and
-// "Search groups".
-func searchable(typ string) map[string][]filter.Op {
-	if typ == "Group" {
-		return groupFilters
+// table is what filters of a resource type may compare, by canonical path, and how: that of Webex's "Search users" and "Search
+// groups", and what is assumed.
+type table struct {
+	typ    string
+	assume state.Assumed
+}
+
+// searchable reports whether the path can be compared so.
+func (t table) searchable(path string, op filter.Op) bool {
+	ops := userFilters[path]
+	if t.typ == "Group" {
+		if ops = groupFilters[path]; t.assume.GroupsEqOnly {
+			return op == filter.Eq && len(ops) > 0
+		}
 	}
-	return userFilters
+	if op == filter.Co {
+		return t.assume.SearchContains && slices.Contains(ops, filter.Sw)
+	}
+	return slices.Contains(ops, op)
 }
 
 var groupFilters = map[string][]filter.Op{"displayName": eqSw}
@@ -49,31 +62,31 @@ var userFilters = map[string][]filter.Op{
 }
 
 // supported refuses a filter that Webex does not serve: 400 invalidFilter. Paths are canonical.
-func supported(typ string, e filter.Expr) error {
+func (t table) supported(e filter.Expr) error {
 	switch e := e.(type) {
 	case nil:
 		return nil
 	case filter.And:
-		if typ == "User" {
-			return allSupported(typ, e)
+		if t.typ == "User" {
+			return t.allSupported(e)
 		}
 	case filter.Or:
-		return allSupported(typ, e)
+		return t.allSupported(e)
 	case filter.Compare:
-		if e.Path.Filter == nil && slices.Contains(searchable(typ)[e.Path.String()], e.Op) {
+		if e.Path.Filter == nil && t.searchable(e.Path.String(), e.Op) {
 			return nil
 		}
 	case filter.ValuePath:
-		if typ == "User" && e.Path.Attr == "phoneNumbers" && onlyPhones(e.Path.Filter) {
+		if t.typ == "User" && e.Path.Attr == "phoneNumbers" && onlyPhones(e.Path.Filter) {
 			return nil
 		}
 	}
 	return unsupported(e)
 }
 
-func allSupported(typ string, list []filter.Expr) error {
+func (t table) allSupported(list []filter.Expr) error {
 	for _, e := range list {
-		if err := supported(typ, e); err != nil {
+		if err := t.supported(e); err != nil {
 			return err
 		}
 	}

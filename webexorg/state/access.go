@@ -21,6 +21,7 @@ type Access struct {
 	// Explicit creates users whose licences somebody names afterwards: templates give them none.
 	Explicit bool
 	id       string // of what is created; "" makes one
+	at       int64  // when it is created, milliseconds of the Unix epoch; 0 is now
 	Strict   bool   // replace with a filter that nothing matches is an error, as Webex documents; its legacy base adds
 }
 
@@ -97,7 +98,7 @@ func (b *Access) Create(_ context.Context, typ string, o scim.Object) (scim.Reso
 	if err != nil {
 		return scim.Resource{}, err
 	}
-	if c.id = b.id; b.Explicit {
+	if c.id, c.at = b.id, b.at; b.Explicit {
 		c.account = noAccount
 	}
 	return b.commit(c)
@@ -119,7 +120,7 @@ func (b *Access) whole(k kind, o, before scim.Object, signedIn bool) (change, er
 	if len(ids) > 0 || before != nil {
 		c.members = []memberOp{{replaceMembers, ids}}
 	}
-	return c, checkMembers(c.members)
+	return c, b.checkMembers(c.members)
 }
 
 func (b *Access) commit(c change) (scim.Resource, error) {

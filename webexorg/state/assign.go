@@ -78,43 +78,32 @@ type plan struct {
 	quits   bool       // no Calling licence is left
 }
 
-// plan decides on a change of licences. The lock must be held.
+// plan decides on a change of licences. What is taken away is taken away first, in whatever order the request names it. The lock must
+// be held.
 func (o *Org) plan(r *record, ops []LicenceOp, sites []SiteOp) (plan, error) {
 	p := plan{account: r.account.clone()}
 	a := p.account
 	for i := range ops {
-		op := &ops[i]
-		l := o.config.licence(op.Licence)
+		l := o.config.licence(ops[i].Licence)
 		if l == nil {
-			return p, &LicenceError{400000, "License not recognized " + op.Licence}
+			return p, &LicenceError{400000, "License not recognized " + ops[i].Licence}
 		}
-		if op.Remove {
+		if ops[i].Remove {
 			if err := o.take(a, l); err != nil {
 				return p, err
 			}
-			continue
 		}
-		if err := o.allowed(a, l, op); err != nil {
-			return p, err
-		}
-		if l.Product.calling() {
-			p.calling = op
-		}
-		if slices.Contains(a.Licences, l.ID) {
-			continue
-		}
-		if !o.give(a, l) {
-			p.partial = true
-			if p.calling == op {
-				p.calling = nil
+	}
+	for i := range ops {
+		if !ops[i].Remove {
+			if err := o.assign(&p, r.account.Licences, &ops[i]); err != nil {
+				return p, err
 			}
-			continue
 		}
-		a.ByHand = append(a.ByHand, l.ID)
 	}
 	for _, s := range sites {
 		if !slices.ContainsFunc(o.config.Licences, func(l Licence) bool { return l.Site == s.URL }) {
-			return p, &LicenceError{400216, "Invalid siteUrl " + s.URL}
+			return p, &LicenceError{400216, "Request contains invalid attendee siteUrls: " + s.URL}
 		}
 		if s.Remove {
 			a.setSite(s.URL, "")
@@ -123,6 +112,28 @@ func (o *Org) plan(r *record, ops []LicenceOp, sites []SiteOp) (plan, error) {
 		}
 	}
 	return p, o.settleCalling(&p)
+}
+
+// assign adds one licence to the plan. before are those that the person had.
+func (o *Org) assign(p *plan, before []string, op *LicenceOp) error {
+	l := o.config.licence(op.Licence)
+	if err := o.allowed(p.account, before, l, op); err != nil {
+		return err
+	}
+	if l.Product.calling() {
+		p.calling = op
+	}
+	switch {
+	case slices.Contains(p.account.Licences, l.ID):
+	case o.give(p.account, l):
+		p.account.ByHand = append(p.account.ByHand, l.ID)
+	default:
+		p.partial = true
+		if p.calling == op {
+			p.calling = nil
+		}
+	}
+	return nil
 }
 
 // settleCalling finds the location of a Calling licence, and forgets it when there is no such licence any more.
@@ -145,48 +156,13 @@ func (o *Org) settleCalling(p *plan) error {
 	return &LicenceError{400, "Unable to find location."}
 }
 
-// allowed refuses what Webex's rules about licences forbid, with its codes. The lock must be held.
-func (o *Org) allowed(a *Account, l *Licence, op *LicenceOp) error {
-	has := func(products ...Product) bool {
-		return slices.ContainsFunc(a.Licences, func(id string) bool { return slices.Contains(products, o.config.product(id)) })
-	}
-	switch l.Product {
-	case CallingStandard:
-		if has(CallingPro) {
-			return &LicenceError{400112, "A Webex Calling Professional license cannot be changed to a Standard one."}
-		}
-	case Attendant:
-		if !has(CallingPro) {
-			return &LicenceError{400404, "Attendant Console needs a Webex Calling Professional license."}
-		}
-	case CustomerAssist:
-		if !has(CallingPro) {
-			return &LicenceError{400410, "Customer Assist needs a Webex Calling Professional license."}
-		}
-	case Messaging:
-		if !has(FreeMessaging) && o.stocks(FreeMessaging) {
-			return &LicenceError{700003, "Basic messaging is needed first."}
-		}
-	case Meetings:
-		if !has(FreeMeetings) && o.stocks(FreeMeetings) {
-			return &LicenceError{700004, "Free meetings are needed first."}
-		}
-	}
-	if l.Product.calling() && op.Location != "" && op.Number == "" && op.Extension == "" {
-		return &LicenceError{400406, "A phone number or an extension is needed."}
-	}
-	return nil
-}
-
-// stocks reports whether the organisation has a licence of the product.
-func (o *Org) stocks(p Product) bool {
-	return slices.ContainsFunc(o.config.Licences, func(l Licence) bool { return l.Product == p })
-}
-
 // take takes a licence away. The lock must be held.
 func (o *Org) take(a *Account, l *Licence) error {
-	if l.Product == ScreenShare {
-		return &LicenceError{700006, "Screen Share is implicit and cannot be removed."}
+	switch l.Product {
+	case ScreenShare:
+		return &LicenceError{700006, "Screen Share " + l.ID + " is implicitly assigned and cannot be removed"}
+	case Messenger:
+		return errMessenger(l)
 	}
 	is := func(id string) bool { return id == l.ID }
 	a.Licences, a.ByHand = slices.DeleteFunc(a.Licences, is), slices.DeleteFunc(a.ByHand, is)
@@ -240,11 +216,11 @@ func callingNumbers(u scim.Object, op *LicenceOp) scim.List {
 	return kept
 }
 
-// AddLocation adds a location of Webex Calling, and the group that it is.
-func (o *Org) AddLocation(name string) (Location, error) {
+// AddLocation adds a location of Webex Calling, and the group that it is. ID and Group are made.
+func (o *Org) AddLocation(l Location) (Location, error) {
 	by := Actor{Name: "Webex Calling", Local: true}
 	c, err := o.group(scim.Object{
-		{Name: "displayName", Value: name},
+		{Name: "displayName", Value: l.Name},
 		{Name: scim.CiscoGroupURN, Value: scim.Object{{Name: "usage", Value: "location"}}},
 	}, nil, by)
 	if err != nil {
@@ -254,7 +230,7 @@ func (o *Org) AddLocation(name string) (Location, error) {
 	if err != nil {
 		return Location{}, err
 	}
-	l := Location{ID: NewID(), Name: name, Group: v.id}
+	l.ID, l.Group = NewID(), v.id
 	return l, o.Change(func(c *OrgConfig) error {
 		c.Locations = append(c.Locations, l)
 		return nil

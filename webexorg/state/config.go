@@ -72,7 +72,7 @@ type Assumed struct {
 	BulkTooLarge    bool `json:"bulk_too_large,omitempty"`    // more than 100 operations get 413, not 400
 	DomainForbidden bool `json:"domain_forbidden,omitempty"`  // a user of an unverified domain gets 403, not 400
 	GroupsById      bool `json:"groups_by_id,omitempty"`      // GET of a user has groups without being asked
-	LegacyScope     bool `json:"legacy_scope,omitempty"`      // the scope Identity:SCIM opens the SCIM 2 base, too
+	ScopeApart      bool `json:"scope_apart,omitempty"`       // the scope Identity:SCIM opens the older base alone, not SCIM 2's
 	OldNames        bool `json:"old_names,omitempty"`         // licences have the names from before 2026-01-26
 	FlagsAsText     bool `json:"flags_as_text,omitempty"`     // invitePending and loginEnabled are "true" and "false", as published
 	NoPartial       bool `json:"no_partial,omitempty"`        // licences that cannot all be assigned get 400 and none, not 206
@@ -83,6 +83,18 @@ type Assumed struct {
 	OwnPrimary      bool `json:"own_primary,omitempty"`       // the primary work address may be another one than the user name
 	LimitsInvalid   bool `json:"limits_invalid,omitempty"`    // one user or group too many gets 400, not 403
 	StrictUserinfo  bool `json:"strict_userinfo,omitempty"`   // user-info of SCIM 1 needs a scope to read people, those of sign-in are not enough
+	NoDiscovery     bool `json:"no_discovery,omitempty"`      // there is no /ServiceProviderConfig and no /ResourceTypes
+	BareErrors      bool `json:"bare_errors,omitempty"`       // SCIM errors have Webex's part alone, without detail and scimType
+	NoErrorCodes    bool `json:"no_error_codes,omitempty"`    // of the numbers in SCIM errors there is only the one that was seen, 200016
+	GroupsEqOnly    bool `json:"groups_eq_only,omitempty"`    // SCIM groups are searched with eq alone, not with sw
+	SearchContains  bool `json:"search_contains,omitempty"`   // whatever can be searched with sw can be with co
+	LargePages      bool `json:"large_pages,omitempty"`       // a page of SCIM has up to 1,000 resources, not 500
+	ManyMembers     bool `json:"many_members,omitempty"`      // one request may name more than 500 members
+	UserTypeNeeded  bool `json:"user_type_needed,omitempty"`  // a new user needs a userType, as the reference says
+	AnyManager      bool `json:"any_manager,omitempty"`       // a manager who is none of the organisation is taken, and not shown by name
+	ForeignUnknown  bool `json:"foreign_unknown,omitempty"`   // another organisation is 404, not 403
+	TakenInvalid    bool `json:"taken_invalid,omitempty"`     // POST /people with an address that is taken gets 400, not 409
+	EmptyLastPage   bool `json:"empty_last_page,omitempty"`   // lists of REST end with an empty page that the last full one leads to
 }
 
 // Location is a place of Webex Calling. It is a group, too.
@@ -90,6 +102,24 @@ type Location struct {
 	ID    string `json:"id"`    // a UUID
 	Name  string `json:"name"`  //
 	Group string `json:"group"` // the id of its group
+
+	TimeZone     string  `json:"time_zone,omitempty"` // such as America/Chicago
+	Language     string  `json:"language,omitempty"`  // of mails, such as en_us
+	Announcement string  `json:"announcement_language,omitempty"`
+	Address      Address `json:"address,omitzero"`
+	Latitude     string  `json:"latitude,omitempty"`
+	Longitude    string  `json:"longitude,omitempty"`
+	Notes        string  `json:"notes,omitempty"`
+}
+
+// Address is a postal address, with Webex's names.
+type Address struct {
+	Address1   string `json:"address1,omitempty"`
+	Address2   string `json:"address2,omitempty"`
+	City       string `json:"city,omitempty"`
+	State      string `json:"state,omitempty"`
+	PostalCode string `json:"postalCode,omitempty"`
+	Country    string `json:"country,omitempty"` // ISO 3166, two letters
 }
 
 // Partner is an organisation that manages another.

@@ -37,6 +37,7 @@ const (
 	ContactPremium    Product = "contact-center-premium"
 	ContactStandard   Product = "contact-center-standard"
 	ContactSupervisor Product = "contact-center-supervisor"
+	Messenger         Product = "messenger" // of before; nobody can be given it, and nobody can lose it
 )
 
 // products tells the TYPE of each product's ids, and its names since and before 2026-01-26.
@@ -48,7 +49,7 @@ var products = map[Product][3]string{
 	CustomerAssist: {"CXE", "Customer Assist", "Customer Experience - Essentials"}, ScreenShare: {"SS", "Screen Share", "Screen Share"},
 	ContactPremium:    {"CJPPRM", "Contact Center Premium Agent", "Contact Center Premium Agent"},
 	ContactStandard:   {"CJPSTD", "Contact Center Standard Agent", "Contact Center Standard Agent"},
-	ContactSupervisor: {"CJPSUP", "Contact Center Supervisor", "Contact Center Supervisor"},
+	ContactSupervisor: {"CJPSUP", "Contact Center Supervisor", "Contact Center Supervisor"}, Messenger: {"WM", "Webex Messenger", "Webex Messenger"},
 }
 
 // free reports whether seats have no end.

@@ -104,13 +104,19 @@ func (o *Org) archive(r *record, at int64) {
 	if r.kind != userKind || o.config.Life.DeletedDays == 0 {
 		return
 	}
-	name := scim.Object{}
-	if doc, err := scim.DecodeObject(r.doc); err == nil {
-		name = doc
+	doc, err := scim.DecodeObject(r.doc)
+	if err != nil {
+		return // what is stored has been encoded here
 	}
-	a := &Archived{ID: r.id, Name: name.Text("userName"), Deleted: stamp(at), Doc: r.doc, key: r.key}
-	o.archived[r.id] = a
-	o.u.reserved[r.key] = a
+	o.keep(r.id, doc, at)
+}
+
+// keep keeps a user who is gone since at. The lock must be held.
+func (o *Org) keep(id string, doc scim.Object, at int64) {
+	name := doc.Text("userName")
+	a := &Archived{ID: id, Name: name, Deleted: stamp(at), Doc: scim.AppendJSON(nil, doc), key: fold(name)}
+	o.archived[id] = a
+	o.u.reserved[a.key] = a
 }
 
 // keeps reports whether the organisation still keeps the deleted user.

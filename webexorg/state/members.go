@@ -8,7 +8,7 @@ func (b *Access) patchGroup(ref scim.Ref, ifMatch string, p scim.Patch) (scim.Re
 	if !ok {
 		return b.rewrite(ref, ifMatch, func(v view, _ scim.Object) (change, error) { return b.patchAll(v, p) })
 	}
-	ops, err := deltaOps(delta)
+	ops, err := b.deltaOps(delta)
 	if err != nil {
 		return scim.Resource{}, err
 	}
@@ -28,7 +28,7 @@ func (b *Access) patchGroup(ref scim.Ref, ifMatch string, p scim.Patch) (scim.Re
 	})
 }
 
-func deltaOps(d scim.MemberDelta) ([]memberOp, error) {
+func (o *Org) deltaOps(d scim.MemberDelta) ([]memberOp, error) {
 	add := make([]string, len(d.Add))
 	for i, m := range d.Add {
 		add[i] = m.Text("value")
@@ -45,7 +45,7 @@ func deltaOps(d scim.MemberDelta) ([]memberOp, error) {
 			ops = append(ops, memberOp{addMembers, add})
 		}
 	}
-	return ops, checkMembers(ops)
+	return ops, o.checkMembers(ops)
 }
 
 // patchAll applies a patch that has to see the members to what the group has of them.
@@ -84,5 +84,5 @@ func (b *Access) patchAll(v view, p scim.Patch) (change, error) {
 		remove.ids = append(remove.ids, id)
 	}
 	c.members = []memberOp{remove, add}
-	return c, checkMembers(c.members)
+	return c, b.checkMembers(c.members)
 }

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -45,8 +46,8 @@ func (u *Universe) AddOrg(c OrgConfig) (*Org, error) {
 	if err := uuid.Validate(c.ID); err != nil {
 		return nil, fmt.Errorf("add organisation: id %q: %w", c.ID, err)
 	}
-	c.Created = u.now().UnixMilli()
-	c.Modified = c.Created
+	c.Created = cmp.Or(c.Created, u.now().UnixMilli())
+	c.Modified = cmp.Or(c.Modified, c.Created)
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("add organisation: %w", err)
 	}

@@ -110,7 +110,7 @@ var errStale = fmt.Errorf("stale version")
 // commit makes the change, or returns a *scim.Error or errStale and has changed nothing.
 func (u *Universe) commit(c change) (view, error) {
 	now := u.now()
-	c.at = now.UnixMilli()
+	c.at = cmp.Or(c.at, now.UnixMilli())
 	u.mu.Lock()
 	before := stateOf(c.rec)
 	v, op, err := u.apply(&c)
@@ -207,6 +207,9 @@ func (u *Universe) apply(c *change) (v view, op string, err error) {
 	}
 	if c.manager != "" && (r == nil || r.manager != c.manager) {
 		m := c.org.find(userKind, c.manager)
+		if m == nil && c.org.config.Assume.AnyManager {
+			m = &record{id: c.manager}
+		}
 		if m == nil {
 			return v, "", scim.ErrInvalidValue("manager: there is no user " + c.manager + " in this organisation")
 		}

@@ -18,6 +18,7 @@ import (
 //	centre   Org, Section                          its contact centre is this
 //	contacts Org, Section                          its contacts are these
 //	account  Org, ID, At, Account                  what is kept of a person beside the resource
+//	archive  Org, ID, At, Doc                      a user was deleted before, and is kept
 //	purge    Org, ID                               a deleted user, or all of them, are forgotten
 //	foreign  Section                               see AppendForeign
 //	drop     Org                                   it is gone with all it had
@@ -185,6 +186,12 @@ func (u *Universe) replay(line []byte) error {
 	case "contacts":
 		org.contacts = &Contacts{}
 		return json.Unmarshal(e.Section, org.contacts)
+	case "archive":
+		doc, err := scim.DecodeObject(e.Doc)
+		if err != nil {
+			return fmt.Errorf("archive: %w", err)
+		}
+		org.keep(e.ID, doc, e.At)
 	case "purge":
 		org.purge(e.ID)
 	default:

@@ -36,6 +36,9 @@ func (o *Org) user(u, before scim.Object, signedIn bool, by Actor) (change, erro
 		u.Set("active", true)
 	}
 	if !u.Has("userType") {
+		if before == nil && config.Assume.UserTypeNeeded && !by.Local {
+			return change{}, scim.ErrInvalidValue("userType is required")
+		}
 		u.Set("userType", "user")
 	}
 	for _, name := range []string{"id", "meta", "groups", "password", "inheritances"} {
@@ -286,7 +289,10 @@ func MemberIDs(v any) ([]string, error) {
 }
 
 // checkMembers refuses what names too many members at once.
-func checkMembers(ops []memberOp) error {
+func (o *Org) checkMembers(ops []memberOp) error {
+	if o.Settings().Assume.ManyMembers {
+		return nil
+	}
 	n := 0
 	for _, op := range ops {
 		n += len(op.ids)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -24,6 +23,8 @@ type SeedOrg struct {
 	Groups   []SeedGroup  `json:"groups,omitempty"`
 	Centre   *Centre      `json:"centre,omitempty"`
 	Contacts *Contacts    `json:"contacts,omitempty"`
+	// Archived are people who were deleted and are kept still.
+	Archived []SeedArchived `json:"archived,omitempty"`
 }
 
 // SeedPerson is a user: the SCIM resource, and what is kept beside it.
@@ -33,7 +34,8 @@ type SeedPerson struct {
 	// Licences are given in addition to those of the account, by id or name; "" of both lets the templates decide.
 	Licences []string `json:"licences,omitempty"`
 	Account  *Account `json:"account,omitempty"`
-	Local    bool     `json:"local,omitempty"` // made in Control Hub or by REST, not by a directory
+	Local    bool     `json:"local,omitempty"`   // made in Control Hub or by REST, not by a directory
+	Created  int64    `json:"created,omitempty"` // milliseconds of the Unix epoch; 0 is now
 }
 
 // SeedGroup is a group. Members are ids, or the user names of people in the same file.
@@ -41,18 +43,15 @@ type SeedGroup struct {
 	ID       string          `json:"id,omitempty"`
 	Resource json.RawMessage `json:"resource"`
 	Members  []string        `json:"members,omitempty"`
-	Local    bool            `json:"local,omitempty"` // made in Control Hub, whatever the organisation is synchronised from
+	Local    bool            `json:"local,omitempty"`   // made in Control Hub, whatever the organisation is synchronised from
+	Created  int64           `json:"created,omitempty"` // milliseconds of the Unix epoch; 0 is now
 }
 
-// ReadSeed reads a seed file. A field that it does not know is an error: what has no effect proves nothing.
-func ReadSeed(r io.Reader) (Seed, error) {
-	var s Seed
-	in := json.NewDecoder(r)
-	in.DisallowUnknownFields()
-	if err := in.Decode(&s); err != nil {
-		return s, fmt.Errorf("read the seed: %w", err)
-	}
-	return s, nil
+// SeedArchived is somebody who was deleted. The address is nobody's until Life.DeletedDays are over.
+type SeedArchived struct {
+	ID       string          `json:"id"`
+	Deleted  int64           `json:"deleted"` // milliseconds of the Unix epoch
+	Resource json.RawMessage `json:"resource"`
 }
 
 // Plant adds the organisations of the seed. After an error some of them may be there.
@@ -73,16 +72,27 @@ func (u *Universe) Plant(ctx context.Context, s Seed) ([]*Org, error) {
 
 func (o *Org) plant(ctx context.Context, s SeedOrg) error {
 	ids := map[string]string{}
+	made := make([]string, len(s.People))
 	for i, p := range s.People {
 		name, id, err := o.plantPerson(ctx, p)
 		if err != nil {
 			return fmt.Errorf("person %d: %w", i+1, err)
 		}
-		ids[fold(name)] = id
+		ids[fold(name)], made[i] = id, id
 	}
 	for i, g := range s.Groups {
 		if err := o.plantGroup(ctx, g, ids); err != nil {
 			return fmt.Errorf("group %d: %w", i+1, err)
+		}
+	}
+	for i, p := range s.People { // after the groups, whose templates give licences to those of whom nothing is said
+		if err := o.plantAccount(made[i], p); err != nil {
+			return fmt.Errorf("person %d: %w", i+1, err)
+		}
+	}
+	for _, a := range s.Archived {
+		if err := o.restoreArchived(a); err != nil {
+			return fmt.Errorf("archived %s: %w", a.ID, err)
 		}
 	}
 	if s.Contacts != nil {
@@ -109,29 +119,38 @@ func (o *Org) plantPerson(ctx context.Context, p SeedPerson) (name, id string, e
 	if err != nil {
 		return "", "", err
 	}
-	id, err = o.add(ctx, "User", strings.ToLower(p.ID), doc, p.Account != nil || len(p.Licences) > 0, p.Local)
-	if err != nil {
-		return "", "", err
+	a := &Access{Org: o, Explicit: p.Account != nil || len(p.Licences) > 0, By: seedActor(p.Local), id: strings.ToLower(p.ID), at: p.Created}
+	id, err = a.add(ctx, "User", doc)
+	return doc.Text("userName"), id, err
+}
+
+// plantAccount gives a person what the seed says beside the resource.
+func (o *Org) plantAccount(id string, p SeedPerson) error {
+	if p.Account == nil && len(p.Licences) == 0 {
+		return nil
 	}
-	if p.Account != nil {
-		if err := o.ChangeAccount(id, func(a *Account) error { *a = *p.Account; return nil }); err != nil {
-			return "", "", err
+	return o.ChangeAccount(id, func(a *Account) error {
+		if p.Account != nil {
+			*a = *p.Account.clone()
 		}
+		return o.handOut(a, p.Licences)
+	})
+}
+
+// handOut adds licences, by id or name. What a client must not ask for together a seed may have: it says how things are. The lock
+// must be held.
+func (o *Org) handOut(a *Account, names []string) error {
+	for _, name := range names {
+		l := o.config.named(name)
+		if l == nil {
+			return fmt.Errorf("there is no licence %q", name)
+		}
+		if !o.give(a, l) {
+			return fmt.Errorf("the licence %q has no seat left", name)
+		}
+		a.ByHand = append(a.ByHand, l.ID)
 	}
-	if len(p.Licences) > 0 {
-		var ops []LicenceOp
-		for _, name := range p.Licences {
-			l := o.Settings().named(name)
-			if l == nil {
-				return "", "", fmt.Errorf("there is no licence %q", name)
-			}
-			ops = append(ops, LicenceOp{Licence: l.ID})
-		}
-		if _, err := o.Assign(id, ops, nil, Actor{Name: "Seed", Local: true}); err != nil {
-			return "", "", err
-		}
-	}
-	return doc.Text("userName"), id, nil
+	return nil
 }
 
 // named returns the licence with the id, or with the new or old name, or nil.
@@ -150,7 +169,8 @@ func (o *Org) plantGroup(ctx context.Context, g SeedGroup, ids map[string]string
 	if err != nil {
 		return err
 	}
-	id, err := o.add(ctx, "Group", strings.ToLower(g.ID), doc, false, g.Local)
+	a := &Access{Org: o, By: seedActor(g.Local), id: strings.ToLower(g.ID), at: g.Created}
+	id, err := a.add(ctx, "Group", doc)
 	if err != nil {
 		return err
 	}
@@ -172,30 +192,52 @@ func (o *Org) plantGroup(ctx context.Context, g SeedGroup, ids map[string]string
 	return nil
 }
 
-// add adds a resource by the rules that hold for clients. id is "" or that which it is to have.
-func (o *Org) add(ctx context.Context, typ, id string, body scim.Object, explicit, local bool) (string, error) {
+// seedActor is who makes what a seed has.
+func seedActor(local bool) Actor { return Actor{Name: "Seed", Local: local} }
+
+// add adds a resource by the rules that hold for clients.
+func (b *Access) add(ctx context.Context, typ string, body scim.Object) (string, error) {
 	checked, err := typeOf(kindNamed(typ)).Check(body, scim.Mode{})
 	if err != nil {
 		return "", err
 	}
-	res, err := (&Access{Org: o, Explicit: explicit, By: Actor{Name: "Seed", Local: local}, id: id}).Create(ctx, typ, checked)
+	res, err := b.Create(ctx, typ, checked)
 	return res.ID, err
 }
 
 // Add adds a user or a group ("User", "Group") by the rules that hold for clients, and returns its id.
 func (o *Org) Add(ctx context.Context, typ string, body scim.Object) (string, error) {
-	return o.add(ctx, typ, "", body, false, false)
+	return (&Access{Org: o, By: seedActor(false)}).add(ctx, typ, body)
 }
 
-// Export writes everything as a seed.
-func (u *Universe) Export(w io.Writer) error {
+// restoreArchived keeps somebody who was deleted before.
+func (o *Org) restoreArchived(a SeedArchived) error {
+	doc, err := scim.DecodeObject(a.Resource)
+	if err != nil {
+		return err
+	}
+	if doc.Text("userName") == "" || a.ID == "" {
+		return fmt.Errorf("id and userName are needed")
+	}
+	o.u.mu.Lock()
+	seq, err := o.u.write(entry{Op: "archive", Org: o.id, ID: a.ID, At: a.Deleted, Doc: scim.AppendJSON(nil, doc)})
+	if err == nil {
+		o.keep(a.ID, doc, a.Deleted)
+	}
+	o.u.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return o.u.journal.flush(seq)
+}
+
+// Export returns everything as a seed, which shares with the universe what is never changed.
+func (u *Universe) Export() Seed {
 	s := Seed{Organisations: []SeedOrg{}}
 	for _, o := range u.Orgs() {
 		s.Organisations = append(s.Organisations, o.export())
 	}
-	out := json.NewEncoder(w)
-	out.SetIndent("", "  ")
-	return out.Encode(s)
+	return s
 }
 
 // local reports whether the record was made in Control Hub or by REST: nothing says what it was provisioned from.
@@ -206,14 +248,14 @@ func (o *Org) export() SeedOrg {
 	defer o.u.mu.RUnlock()
 	s := SeedOrg{OrgConfig: *o.config, Centre: o.centre, Contacts: o.contacts}
 	for _, r := range o.users {
-		s.People = append(s.People, SeedPerson{ID: r.id, Resource: r.doc, Account: r.account, Local: r.local()})
+		s.People = append(s.People, SeedPerson{ID: r.id, Resource: r.doc, Account: r.account, Local: r.local(), Created: r.created})
 	}
 	var outer []SeedGroup // groups of groups come last, when their members are there
 	for _, r := range o.groups {
 		if r.every {
 			continue
 		}
-		g := SeedGroup{ID: r.id, Resource: r.doc, Local: r.local()}
+		g := SeedGroup{ID: r.id, Resource: r.doc, Local: r.local(), Created: r.created}
 		nested := false
 		for _, m := range r.members {
 			g.Members = append(g.Members, m.id)
@@ -226,5 +268,11 @@ func (o *Org) export() SeedOrg {
 		}
 	}
 	s.Groups = append(s.Groups, outer...)
+	for _, a := range o.archived {
+		if o.keeps(a) {
+			s.Archived = append(s.Archived, SeedArchived{ID: a.ID, Deleted: a.Deleted.UnixMilli(), Resource: a.Doc})
+		}
+	}
+	slices.SortFunc(s.Archived, func(a, b SeedArchived) int { return strings.Compare(a.ID, b.ID) })
 	return s
 }
