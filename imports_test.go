@@ -53,7 +53,7 @@ var charters = map[string]charter{
 	"notify":              {ours: "provision directory web queue"},
 	"operate":             {ours: domain + " sso queue web", must: "net/http database/sql html"},
 	"api":                 {ours: domain + " operate sso web", must: "database/sql"},
-	"console":             {ours: domain + " operate web api", must: "database/sql"},
+	"console":             {ours: domain + " operate sso web api", must: "database/sql"},
 	"store":               {ours: domain + " sso notify queue store/*"},
 	"store/*":             {ours: domain + " store store/*"},
 	"demo":                {ours: "api server words rule webexorg directory scim token web", must: "database/sql"}, // rule for its values: the client speaks of rules in them

@@ -5,17 +5,22 @@ import "net/http"
 // sayings are what a page can say was done, by the word in its address. A word that is not here says nothing, so that nobody can make
 // a page of ours say theirs.
 var sayings = map[string]string{
-	"added":     "Added, as a draft. Nothing runs before you turn it on.",
-	"saved":     "Saved.",
-	"assigned":  "Assigned.",
-	"withdrawn": "The assignment is withdrawn.",
-	"role":      "The role is changed.",
-	"mapped":    "Saved. The mappings below are in force from the next plan on.",
-	"unmapped":  "The mapping is removed.",
-	"restored":  "The mappings are those of the template again.",
-	"scoped":    "Saved. The scope below is in force from the next plan on.",
-	"revoked":   "The token is revoked: whoever has it is refused from now on.",
-	"deleted":   "Deleted. Nothing was changed outside.",
+	"added":             "Added, as a draft. Nothing runs before you turn it on.",
+	"saved":             "Saved.",
+	"assigned":          "Assigned.",
+	"withdrawn":         "The assignment is withdrawn.",
+	"role":              "The role is changed.",
+	"mapped":            "Saved. The mappings below are in force from the next plan on.",
+	"unmapped":          "The mapping is removed.",
+	"restored":          "The mappings are those of the template again.",
+	"scoped":            "Saved. The scope below is in force from the next plan on.",
+	"revoked":           "The token is revoked: whoever has it is refused from now on.",
+	"provider-added":    "Added, as a draft. Its redirect URI stands from now on; you can leave and come back.",
+	"provider-enabled":  "Enabled. People can sign in through it.",
+	"provider-disabled": "Disabled. Nobody signs in through it, and its sessions answer no more.",
+	"provider-deleted":  "Deleted, with its links.",
+	"trusted":           "The certificate is trusted for this provider. Test again.",
+	"deleted":           "Deleted. Nothing was changed outside.",
 }
 
 func said(r *http.Request) string { return sayings[r.URL.Query().Get("said")] }

@@ -87,6 +87,9 @@ func (s *Server) Handler() http.Handler {
 		handle("POST /inbound/tokens/{id}/rotate", s.in(s.rotateToken))
 		handle("POST /inbound/tokens/{id}/strict", s.in(s.setStrict))
 	}
+	if s.Operator.HasSignIn() {
+		s.signInPages(handle)
+	}
 	handle("/", func(http.ResponseWriter, *http.Request) error {
 		return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such page."}
 	})
@@ -135,6 +138,7 @@ type page struct {
 	Version  string
 	Now      time.Time
 	SCIM     bool   // there is a page about SCIM clients
+	SignIn   bool   // there are pages about signing people in
 	Live     string // where its stream of events is; "" is none
 	Files    assets
 }
@@ -145,6 +149,9 @@ func (p page) menu() []tab {
 	if p.SCIM {
 		all = append(all, tab{Word: "SCIM clients", Href: "/inbound"})
 	}
+	if p.SignIn {
+		all = append(all, tab{Word: "Sign-in", Href: "/signin"})
+	}
 	all = append(all, tab{Word: "Activity", Href: "/activity"}, tab{Word: "Settings", Href: "/settings"})
 	for i := range all {
 		all[i].Here = all[i].Href == p.Nav
@@ -154,7 +161,7 @@ func (p page) menu() []tab {
 
 func (s *Server) page(r *http.Request) page {
 	return page{
-		Path: r.URL.RequestURI(), Theme: themeOf(r), Notice: s.Notice, Version: s.Version, Now: s.now(), Files: s.files, SCIM: s.Operator.HasSCIM(),
+		Path: r.URL.RequestURI(), Theme: themeOf(r), Notice: s.Notice, Version: s.Version, Now: s.now(), Files: s.files, SCIM: s.Operator.HasSCIM(), SignIn: s.Operator.HasSignIn(),
 	}
 }
 

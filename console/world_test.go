@@ -33,7 +33,9 @@ import (
 	"lockstep/rule"
 	"lockstep/server"
 	"lockstep/session"
+	"lockstep/sso"
 	"lockstep/store"
+	"lockstep/upstream"
 	"lockstep/web"
 	"lockstep/webexorg"
 )
@@ -53,6 +55,7 @@ type world struct {
 	console  *console.Server
 	operator *operate.Operator
 	server   *httptest.Server
+	public   string // the address by which people sign in; "" is that of the console
 
 	mu    sync.Mutex
 	ahead time.Duration
@@ -93,10 +96,30 @@ func newWorld(t testing.TB, more int) *world {
 		Sessions: &session.Gate{Surface: console.Surface, Store: &session.Memory{}, Now: w.now}, Schemas: w.db.Schemas, SCIM: inbound{w: w}, Now: w.now,
 		Address: func() string { return w.server.URL }, Gallery: gallery,
 	}
+	signIn := w.signIns()
 	w.console = &console.Server{Operator: w.operator, Notice: "Demo data", Version: "test", Now: w.now, Log: slog.New(slog.DiscardHandler)}
-	w.server = httptest.NewServer(console.WithKit(w.console))
+	mux := http.NewServeMux()
+	mux.Handle("/", console.WithKit(w.console))
+	mux.Handle(sso.Prefix, signIn)
+	w.server = httptest.NewServer(mux)
 	t.Cleanup(w.server.Close)
 	return w
+}
+
+// signIns has people signed in, and returns its pages.
+func (w *world) signIns() http.Handler {
+	base := func() string {
+		if w.public != "" {
+			return w.public
+		}
+		return w.server.URL
+	}
+	s := &sso.Server{
+		Store: w.db.SSO(), Directory: w.db, Tenants: w.db, Box: store.NewKey().Box("test"), Base: base, Log: slog.New(slog.DiscardHandler), Now: w.now,
+		Opener: &upstream.Opener{Dialer: &web.Dialer{Allow: web.Loopback()}, Now: w.now},
+	}
+	w.operator.SignIn = server.SignIn(w.db, s)
+	return s.Handler()
 }
 
 func (w *world) must(err error) {

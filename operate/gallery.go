@@ -187,7 +187,7 @@ func (o *Operator) newSystem(ctx context.Context, p Principal, in *NewSystem, d 
 		return Template{}, err
 	}
 	if !slugs.MatchString(in.Slug) {
-		return Template{}, &Faulty{[]Fault{{"slug", "The short name has small letters, digits and hyphens, at most 40, and begins with a letter or digit."}}}
+		return Template{}, &Faulty{Faults: []Fault{{"slug", "The short name has small letters, digits and hyphens, at most 40, and begins with a letter or digit."}}}
 	}
 	if in.Name == "" {
 		in.Name = in.Slug
@@ -231,13 +231,26 @@ func (o *Operator) newJob(p Principal, t Template, in NewSystem) provision.Job {
 type Fault struct{ Field, Detail string }
 
 // Faulty says everything that is wrong with what was given, each with the name under which it was given.
-type Faulty struct{ Faults []Fault }
+type Faulty struct {
+	Faults []Fault
+	Err    error // what found it, with codes of its own; nil has the code invalid_value
+}
 
 // Error implements error.
-func (f *Faulty) Error() string { return f.Faults[0].Detail }
+func (f *Faulty) Error() string {
+	if f.Err != nil {
+		return f.Err.Error()
+	}
+	return f.Faults[0].Detail
+}
 
-// Unwrap returns the first thing that is wrong, with the code invalid_value.
-func (f *Faulty) Unwrap() error { return invalid(f.Faults[0].Detail) }
+// Unwrap returns what found it, else the first thing that is wrong.
+func (f *Faulty) Unwrap() error {
+	if f.Err != nil {
+		return f.Err
+	}
+	return invalid(f.Faults[0].Detail)
+}
 
 // DeleteSource removes a source; the people whom it brought stay.
 func (o *Operator) DeleteSource(ctx context.Context, p Principal, name string) error {

@@ -255,10 +255,11 @@ var open = []string{"Again", "For", "SignedIn", "SignedOut"}
 
 // readers are methods that need the right to read only.
 var readers = []string{
-	"Actions", "App", "Apps", "Assignments", "Attempt", "Attributes", "AuditLog", "Claims", "Client", "Clients", "Cycle", "Cycles", "Endpoint",
+	"Actions", "App", "Apps", "Assignments", "Attempt", "Attempts", "Attributes", "AuditLog", "CheckIdentityProvider", "Claims", "Client", "Clients", "Cycle", "Cycles", "Endpoint",
 	"Examine", "Exchanges", "Explain", "ExplainRef", "Extension", "Extensions", "FindUsers", "Group", "Groups", "GroupsOf", "HeldIDs",
-	"IdentityProvider", "IdentityProviders", "Issuer", "Job", "Link", "Links", "ListJobs", "ListTenants", "ListTokens", "Members", "PersonSessions",
-	"Report", "Review", "ScopeImpact", "SignOuts", "State", "Stream", "Tally", "Template", "Templates", "Token", "TryRules", "User", "UserByID",
+	"IdentityProvider", "IdentityProviders", "Issuer", "Job", "LastTest", "Link", "Links", "ListJobs", "ListTenants", "ListTokens", "Members", "PersonSessions", "ProviderGuide", "ProviderKind",
+	"ProviderKinds", "ProviderLinks",
+	"Report", "Review", "ScopeImpact", "SeenAttempt", "SeenSessions", "SignOuts", "State", "Stream", "Tally", "Template", "Templates", "Token", "TryRules", "User", "UserByID",
 	"Users",
 }
 

@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"regexp"
@@ -19,7 +20,9 @@ type SignIn struct {
 	Sessions  sso.Sessions
 	Records   sso.Records
 	Server    SignInServer
-	// Check says what is wrong with the settings of a provider; CheckDraft does not mind fields that are empty yet.
+	Look      SignInLook
+	Forms     ProviderForms
+	// Check says what is wrong with the settings of a provider, as a *Faulty; CheckDraft does not mind fields that are empty yet.
 	Check      func(sso.Provider) error
 	CheckDraft func(sso.Provider) error
 }
@@ -61,6 +64,7 @@ type IdentityProvider struct {
 	sso.Provider
 	Given       []string // names of the secrets that it has
 	RedirectURI string   // to be registered at the provider; "" while the server has no public address
+	Trusted     []TrustedCertificate
 }
 
 func (o *Operator) shown(ctx context.Context, p Principal, all ...sso.Provider) ([]IdentityProvider, error) {
@@ -72,7 +76,7 @@ func (o *Operator) shown(ctx context.Context, p Principal, all ...sso.Provider) 
 	for i, one := range all {
 		names := slices.Sorted(maps.Keys(one.Secrets))
 		one.Secrets = nil
-		out[i] = IdentityProvider{Provider: one, Given: names, RedirectURI: o.SignIn.Server.RedirectURI(slug, one.Alias)}
+		out[i] = IdentityProvider{Provider: one, Given: names, RedirectURI: o.SignIn.Server.RedirectURI(slug, one.Alias), Trusted: o.SignIn.Forms.Trusted(one)}
 	}
 	return out, nil
 }
@@ -136,6 +140,8 @@ type ProviderChange struct {
 	Settings   map[string]string
 	Secrets    map[string]string
 	Roots      *[][]byte
+
+	Certificates *string // PEM, in the place of Roots
 }
 
 var aliasForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
@@ -153,11 +159,14 @@ func (o *Operator) AddIdentityProvider(ctx context.Context, p Principal, kind ss
 		return IdentityProvider{}, invalid("The kinds of identity providers are webexcc, oidc, oauth2, entra, saml, ldap and local.")
 	}
 	if !aliasForm.MatchString(alias) {
-		return IdentityProvider{}, invalid("An alias has 1 to 40 of a–z, 0–9 and -, and begins with none of -.")
+		return IdentityProvider{}, &Faulty{Faults: []Fault{{"alias", "An alias has 1 to 40 of a–z, 0–9 and -, and begins with none of -."}}}
 	}
 	one := sso.Provider{
 		ID: lockstep.NewID[sso.ProviderID](), Tenant: p.Tenant, Alias: alias, Kind: kind, Name: defaultName(kind, alias), State: sso.Draft, Policy: sso.PolicyImported,
 		TrustEmail: kind == sso.KindWebexCC || kind == sso.KindLDAP,
+	}
+	if err := c.certificates(s); err != nil {
+		return IdentityProvider{}, err
 	}
 	if err := c.apply(&one); err != nil {
 		return IdentityProvider{}, err
@@ -187,21 +196,13 @@ func (c ProviderChange) apply(one *sso.Provider) error {
 	set(&one.Order, c.Order)
 	set(&one.Policy, c.Policy)
 	set(&one.Domains, c.Domains)
-	if c.moves(one) {
-		for name := range one.Secrets {
-			if _, given := c.Secrets[name]; !given {
-				return invalid("An address of the provider changes. Give its secrets again, so that they are sent nowhere by mistake: " + name + ".")
-			}
-		}
+	if err := c.again(one); err != nil {
+		return err
 	}
-	if len(c.Settings)+len(c.Secrets) > 0 || c.Roots != nil {
-		one.Tested = time.Time{}
-	}
-	one.Settings, one.Secrets = merged(one.Settings, c.Settings), merged(one.Secrets, c.Secrets)
-	set(&one.Roots, c.Roots)
+	c.settle(one)
 	switch {
 	case one.Name == "" || len(one.Name) > 100:
-		return invalid("A provider has a name of at most 100 bytes.")
+		return &Faulty{Faults: []Fault{{"name", "A provider has a name of at most 100 bytes."}}}
 	case one.Policy != "" && !one.Policy.Known():
 		return invalid("The policies are imported, create, confirm, verified and linked.")
 	case len(one.Domains) > 100 || len(one.Roots) > 20:
@@ -209,10 +210,37 @@ func (c ProviderChange) apply(one *sso.Provider) error {
 	}
 	for _, d := range one.Domains {
 		if d == "" || len(d) > 253 || strings.ContainsAny(d, "@ /") {
-			return invalid("“" + clip(d) + "” is no e-mail domain, such as example.com.")
+			return &Faulty{Faults: []Fault{{"domains", "“" + clip(d) + "” is no e-mail domain, such as example.com."}}}
 		}
 	}
 	return nil
+}
+
+// again asks for the secrets once more when an address changes.
+func (c ProviderChange) again(one *sso.Provider) error {
+	if !c.moves(one) {
+		return nil
+	}
+	faulty := &Faulty{}
+	for _, name := range slices.Sorted(maps.Keys(one.Secrets)) {
+		if _, given := c.Secrets[name]; !given {
+			faulty.Faults = append(faulty.Faults, Fault{name, "An address of the provider changes. Give its secrets again, so that they are sent nowhere by mistake: " + name + "."})
+		}
+	}
+	if len(faulty.Faults) == 0 {
+		return nil
+	}
+	return faulty
+}
+
+// settle changes settings, secrets and certificates. A test that succeeded counts no more once one of them is another.
+func (c ProviderChange) settle(one *sso.Provider) {
+	settings, secrets, roots := merged(one.Settings, c.Settings), merged(one.Secrets, c.Secrets), one.Roots
+	set(&roots, c.Roots)
+	if !maps.Equal(settings, one.Settings) || !maps.Equal(secrets, one.Secrets) || !slices.EqualFunc(roots, one.Roots, bytes.Equal) {
+		one.Tested = time.Time{}
+	}
+	one.Settings, one.Secrets, one.Roots = settings, secrets, roots
 }
 
 // moves reports whether an address among the settings changes.
@@ -250,6 +278,9 @@ func merged(old, change map[string]string) map[string]string {
 func (o *Operator) SetIdentityProvider(ctx context.Context, p Principal, name string, c ProviderChange) (IdentityProvider, error) {
 	s, err := o.signIn(p, true)
 	if err != nil {
+		return IdentityProvider{}, err
+	}
+	if err := c.certificates(s); err != nil {
 		return IdentityProvider{}, err
 	}
 	for range attempts {

@@ -35,6 +35,20 @@ func (s *stage) NewTest(context.Context, string, sso.Provider) (sso.LoginID, str
 func (s *stage) RotateKeys(context.Context, lockstep.TenantID) error { return nil }
 func (s *stage) Wake()                                               { s.woken++ }
 
+// noForms knows no kinds, and one certificate.
+type noForms struct{ operate.ProviderForms }
+
+func (noForms) Trusted(sso.Provider) []operate.TrustedCertificate { return nil }
+func (noForms) Guide(sso.Provider, string) ([]operate.GuideStep, error) {
+	return []operate.GuideStep{{Text: "Register it."}}, nil
+}
+func (noForms) Certificates(text string) ([][]byte, error) {
+	if text != "certificate" {
+		return nil, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "it is none"}
+	}
+	return [][]byte{[]byte(text)}, nil
+}
+
 func (w *world) signIns() *stage {
 	s, rows := &stage{base: "https://id.example"}, w.db.SSO()
 	whole := func(p sso.Provider) error {
@@ -44,7 +58,7 @@ func (w *world) signIns() *stage {
 		return nil
 	}
 	w.Operator.SignIn = &operate.SignIn{
-		Providers: rows, Clients: rows, Sessions: rows, Records: rows, Server: s, Check: whole, CheckDraft: func(sso.Provider) error { return nil },
+		Providers: rows, Clients: rows, Sessions: rows, Records: rows, Server: s, Look: rows, Forms: noForms{}, Check: whole, CheckDraft: func(sso.Provider) error { return nil },
 	}
 	return s
 }

@@ -121,7 +121,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	n.scim = newSCIM(n.db, c)
 	n.operator = &operate.Operator{
 		Directory: n.db, People: n.db, Jobs: jobs, Settings: jobs, Engine: n.engine, Tenants: n.db, Tokens: Tokens{n.db}, Notes: n.db, Standings: n.db, Reads: asking{n.db.Mirrors(), n.reads.Wake}, Sessions: n.sessions(),
-		Schemas: n.db.Schemas, SCIM: n.scim, SignIn: signIn(n.db, n.sso), Gallery: gallery, Address: n.browsed, Wake: n.queue.Wake, Local: c.Local,
+		Schemas: n.db.Schemas, SCIM: n.scim, SignIn: SignIn(n.db, n.sso), Gallery: gallery, Address: n.browsed, Wake: n.queue.Wake, Local: c.Local,
 	}
 	n.api = &api.Server{Operator: n.operator, Ready: n.ready, Version: c.Version, Log: c.Log}
 	n.console = &console.Server{Operator: n.operator, Notice: c.Notice, Version: c.Version, Log: c.Log}

@@ -37,10 +37,14 @@ func newSignIn(n *Server) *sso.Server {
 	}
 }
 
-// signIn is what the Operator has of it.
-func signIn(db *store.DB, s *sso.Server) *operate.SignIn {
+// SignIn is what an Operator has of a sign-in server whose Opener is that of package upstream.
+func SignIn(db *store.DB, s *sso.Server) *operate.SignIn {
 	rows := db.SSO()
-	return &operate.SignIn{Providers: rows, Clients: rows, Sessions: rows, Records: rows, Server: s, Check: upstream.Check, CheckDraft: upstream.CheckDraft}
+	return &operate.SignIn{
+		Providers: rows, Clients: rows, Sessions: rows, Records: rows, Server: s, Look: rows, Forms: forms{s.Opener.(*upstream.Opener)},
+		Check:      func(p sso.Provider) error { return faulty(upstream.Check(p)) },
+		CheckDraft: func(p sso.Provider) error { return faulty(upstream.CheckDraft(p)) },
+	}
 }
 
 // decoy is the hash of no password at the cost of token.HashPassword, whose salt and hash are random bytes. Who tries a name that is not there

@@ -45,11 +45,24 @@
 
   // A form is sent once: pressing twice must not do twice.
   document.addEventListener('submit', (e) => {
-    if (e.target.method !== 'post') return
+    if (e.target.method !== 'post' || e.target.target === '_blank') return
     if (e.target.dataset.sent) return e.preventDefault()
     e.target.dataset.sent = '1'
   })
   addEventListener('pageshow', () => document.querySelectorAll('form[data-sent]').forEach((f) => delete f.dataset.sent))
+
+  // What a region stands for is shown where nothing else is written.
+  const presets = document.querySelector('[data-presets]')
+  if (presets) {
+    const all = JSON.parse(presets.dataset.presets)
+    document.addEventListener('change', (e) => {
+      if (e.target.name !== 'set-region') return
+      for (const [name, value] of Object.entries(all[e.target.value] ?? {})) {
+        const to = byId(`f-set-${name}`)
+        if (to && to.tagName !== 'SELECT') to.placeholder = value
+      }
+    })
+  }
 
   // Dialogs open by an attribute; a browser that does not know it yet is told how.
   if (!('commandForElement' in HTMLButtonElement.prototype)) {

@@ -73,6 +73,7 @@ func Run(t *testing.T, open Open) {
 		{"one winner", testOneWinner},
 		{"grants", testGrants},
 		{"links of sign-in", testSignInLinks},
+		{"looking at sign-in", testSignInLook},
 		{"signing keys", testSigningKeys},
 	} {
 		t.Run(part.name, func(t *testing.T) {

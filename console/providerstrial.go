@@ -1,0 +1,142 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"lockstep"
+	"lockstep/operate"
+	"lockstep/sso"
+)
+
+// trialView is the test sign-in of a provider: how the last one went, and what to do about it.
+type trialView struct {
+	Head   providerHead
+	Said   string
+	Lacks  form // what is missing before it can be tried
+	Last   *attempt
+	Trust  form // for the certificate that was missing
+	Good   bool // the last one was good, and nothing has changed since
+	Ending string
+}
+
+func (s *Server) trialView(r *http.Request, v *visit) (trialView, error) {
+	h, err := s.openProvider(r, v, "/test")
+	if err != nil {
+		return trialView{}, err
+	}
+	if h.Kind.Kind == sso.KindLocal {
+		return trialView{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such page."}
+	}
+	view := trialView{Head: h, Said: said(r), Trust: trustForm()}
+	if err := s.Operator.CheckIdentityProvider(r.Context(), v.who, h.Provider.Alias); err != nil {
+		if err := view.Lacks.wrong(err); err != nil {
+			return view, err
+		}
+	}
+	return view, s.lastTrial(r.Context(), v.who, &view)
+}
+
+// lastTrial reads how the last test went.
+func (s *Server) lastTrial(ctx context.Context, who operate.Principal, view *trialView) error {
+	t, found, err := s.Operator.LastTest(ctx, who, view.Head.Provider.Alias)
+	if err != nil || !found {
+		return err
+	}
+	a := attemptOf(operate.SeenAttempt{Trace: t})
+	view.Last, view.Good = &a, !view.Head.Provider.Tested.IsZero() && t.Outcome == sso.OutcomeTested
+	return nil
+}
+
+func trustForm() form {
+	return form{Fields: []field{{
+		Name: "certificate", Label: "Certificate of the authority (PEM)", Kind: textField, Code: true, Required: true, Hint: "-----BEGIN CERTIFICATE-----",
+		Help: "Trusted for this provider only, beside those of this machine.",
+	}}}
+}
+
+func (s *Server) showTrial(w http.ResponseWriter, r *http.Request, v visit) error {
+	view, err := s.trialView(r, &v)
+	if err != nil {
+		return err
+	}
+	v.page.Live = view.Head.Provider.Href + "/test/live"
+	return s.render(w, r, http.StatusOK, trialPage(v.page, view))
+}
+
+// trialLive sends the result once a test has ended in the other tab.
+func (s *Server) trialLive(w http.ResponseWriter, r *http.Request, v visit) error {
+	view, err := s.trialView(r, &v)
+	if err != nil {
+		return err
+	}
+	var seen lockstep.Code
+	last := sso.LoginID("none")
+	return s.stream(w, r, v, func(ctx context.Context) ([]event, error) {
+		view.Last = nil
+		one, err := s.Operator.IdentityProvider(ctx, v.who, view.Head.Provider.Alias)
+		if err != nil {
+			return nil, err
+		}
+		view.Head.Provider.IdentityProvider = one
+		if err := s.lastTrial(ctx, v.who, &view); err != nil {
+			return nil, err
+		}
+		at, code := sso.LoginID(""), lockstep.Code("")
+		if view.Last != nil {
+			at, code = view.Last.ID, view.Last.Code
+		}
+		if at == last && code == seen {
+			return nil, nil
+		}
+		last, seen = at, code
+		return []event{{body: trialLivePart(s.now(), view)}}, nil
+	})
+}
+
+// beginTrial begins a test sign-in in the tab that asks. A form may lead to this site only (the page's policy says so), so the browser is
+// sent on by a header of its own, and by a link where it does not follow that.
+func (s *Server) beginTrial(w http.ResponseWriter, r *http.Request, v visit) error {
+	view, err := s.trialView(r, &v)
+	if err != nil {
+		return err
+	}
+	_, address, err := s.Operator.TestIdentityProvider(r.Context(), v.who, view.Head.Provider.Alias)
+	if err != nil {
+		if err := view.Lacks.wrong(err); err != nil {
+			return err
+		}
+		return s.render(w, r, http.StatusUnprocessableEntity, trialPage(v.page, view))
+	}
+	w.Header().Set("Refresh", "0; url="+address)
+	w.Header().Set("Cache-Control", "no-store")
+	v.page.Path = view.Head.Provider.Href + "/test"
+	return s.render(w, r, http.StatusOK, trialBeginsPage(v.page, view, address))
+}
+
+// trustAuthority adds a certificate to those that a provider trusts.
+func (s *Server) trustAuthority(w http.ResponseWriter, r *http.Request, v visit) error {
+	view, err := s.trialView(r, &v)
+	if err != nil {
+		return err
+	}
+	view.Trust.sent(r)
+	f := view.Trust.get("certificate")
+	if strings.TrimSpace(f.Value) == "" {
+		f.Error = "Paste the certificate."
+	} else {
+		all := pemOf(view.Head.Provider.Roots) + strings.TrimSpace(f.Value)
+		_, err = s.Operator.SetIdentityProvider(r.Context(), v.who, view.Head.Provider.Alias, operate.ProviderChange{Certificates: &all})
+		if err == nil {
+			return seeOther(w, r, view.Head.Provider.Href+"/test?said=trusted")
+		}
+		if status := view.Trust.wrong(err); status != nil {
+			return status
+		}
+		if len(view.Trust.Wrong) > 0 {
+			f.Error, view.Trust.Wrong = view.Trust.Wrong[0], nil
+		}
+	}
+	return s.render(w, r, http.StatusUnprocessableEntity, trialPage(v.page, view))
+}
