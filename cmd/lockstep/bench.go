@@ -38,6 +38,7 @@ type benchCycleCmd struct {
 	Seed        uint64        `default:"1" help:"Of what is random."`
 	DSN         string        `name:"dsn" placeholder:"URL" help:"Empty PostgreSQL database for --store postgres."`
 	CPUProfile  string        `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile of the engine's process."`
+	Program     string        `placeholder:"FILE" help:"Measure this program, such as an older version; this one when absent."`
 }
 
 // Run measures.
@@ -45,7 +46,7 @@ func (b *benchCycleCmd) Run(c *cli) error {
 	store, dsn := c.benchStore(b.DSN)
 	report, err := demo.Bench{
 		People: b.People, Groups: b.Groups, Latency: b.Latency, PageLatency: b.PageLatency, Present: b.Present, Limit: b.Limit,
-		Connections: b.Connections, Changes: b.Changes, Seed: b.Seed, Store: store, DSN: dsn, CPUProfile: b.CPUProfile, Say: func(text string) { c.say("%s", text) },
+		Connections: b.Connections, Changes: b.Changes, Seed: b.Seed, Store: store, DSN: dsn, CPUProfile: b.CPUProfile, Program: b.Program, Say: func(text string) { c.say("%s", text) },
 	}.Cycle(c.ctx)
 	if err != nil {
 		return err

@@ -13,13 +13,14 @@ type benchFairCmd struct {
 	Time       time.Duration `default:"5s" help:"How long each measurement takes."`
 	DSN        string        `name:"dsn" placeholder:"URL" help:"Empty PostgreSQL database for --store postgres."`
 	CPUProfile string        `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile of the server's process."`
+	Program    string        `placeholder:"FILE" help:"Measure this program, such as an older version; this one when absent."`
 }
 
 // Run measures.
 func (b *benchFairCmd) Run(c *cli) error {
 	store, dsn := c.benchStore(b.DSN)
 	report, err := demo.FairBench{
-		Users: b.Users, Loud: b.Loud, Time: b.Time, Store: store, DSN: dsn, CPUProfile: b.CPUProfile, Say: func(text string) { c.say("%s", text) },
+		Users: b.Users, Loud: b.Loud, Time: b.Time, Store: store, DSN: dsn, CPUProfile: b.CPUProfile, Program: b.Program, Say: func(text string) { c.say("%s", text) },
 	}.Run(c.ctx)
 	if err != nil {
 		return err

@@ -14,13 +14,14 @@ type benchSCIMCmd struct {
 	Only        []string      `placeholder:"OPERATION,..." help:"Measure these beside create, such as get,patch_active; all when absent."`
 	DSN         string        `name:"dsn" placeholder:"URL" help:"Empty PostgreSQL database for --store postgres."`
 	CPUProfile  string        `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile of the server's process."`
+	Program     string        `placeholder:"FILE" help:"Measure this program, such as an older version; this one when absent."`
 }
 
 // Run measures.
 func (b *benchSCIMCmd) Run(c *cli) error {
 	store, dsn := c.benchStore(b.DSN)
 	report, err := demo.SCIMBench{
-		Users: b.Users, Connections: b.Connections, Time: b.Time, Only: b.Only, Store: store, DSN: dsn, CPUProfile: b.CPUProfile,
+		Users: b.Users, Connections: b.Connections, Time: b.Time, Only: b.Only, Store: store, DSN: dsn, CPUProfile: b.CPUProfile, Program: b.Program,
 		Say: func(text string) { c.say("%s", text) },
 	}.Run(c.ctx)
 	if err != nil {

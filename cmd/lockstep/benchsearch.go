@@ -12,6 +12,7 @@ type benchSearchCmd struct {
 	Seed       uint64 `default:"1" help:"Of whom is looked for."`
 	DSN        string `name:"dsn" placeholder:"URL" help:"PostgreSQL database for --store postgres, empty or of the same --data."`
 	CPUProfile string `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile of the server's process."`
+	Program    string `placeholder:"FILE" help:"Measure this program, such as an older version; this one when absent."`
 }
 
 // Help tells of the folder, which is a flag of every command.
@@ -23,7 +24,7 @@ func (*benchSearchCmd) Help() string {
 func (b *benchSearchCmd) Run(c *cli) error {
 	store, dsn := c.benchStore(b.DSN)
 	report, err := demo.SearchBench{
-		People: b.People, Looks: b.Looks, Data: c.Data, Seed: b.Seed, Store: store, DSN: dsn, CPUProfile: b.CPUProfile,
+		People: b.People, Looks: b.Looks, Data: c.Data, Seed: b.Seed, Store: store, DSN: dsn, CPUProfile: b.CPUProfile, Program: b.Program,
 		Say: func(text string) { c.say("%s", text) },
 	}.Run(c.ctx)
 	if err != nil {

@@ -21,7 +21,7 @@ func bounded() {
 
 // profiled is the hidden flag of the processes that the benches measure.
 type profiled struct {
-	CPUProfile string `name:"cpuprofile" hidden:"" help:"Write a CPU profile to this file."`
+	CPUProfile string `name:"cpuprofile" hidden:"" help:"Write a CPU profile to this file, and a profile of what was allocated beside it, as FILE.mem."`
 }
 
 // during runs a function and profiles it meanwhile, if that is wanted.
@@ -38,5 +38,14 @@ func (p profiled) during(ctx context.Context, run func(context.Context) error) e
 	}
 	err = run(ctx)
 	pprof.StopCPUProfile()
-	return errors.Join(err, f.Close())
+	return errors.Join(err, f.Close(), writeAllocations(p.CPUProfile+".mem"))
+}
+
+// writeAllocations writes what has been allocated since the process began, and what of it is still in use.
+func writeAllocations(file string) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(pprof.Lookup("allocs").WriteTo(f, 0), f.Close())
 }
