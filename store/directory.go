@@ -20,6 +20,7 @@ type change struct {
 
 	surveys  []*survey          // for the changes of extensions that are still to come
 	rest     []directory.Change // of the commit, after this one
+	holders  map[string]string  // ids of those who have userNames that these changes give, and keep them
 	aside    map[held]bool      // keys of others among its users and groups that are free for it (setAside)
 	nameless map[string]bool    // users who have no userName of theirs until a change to come writes it
 	names    []directory.Group  // groups whose names must be nobody else's at the end of the commit
@@ -59,7 +60,16 @@ func (db *DB) commit(ctx context.Context, tenant lockstep.TenantID, by audit.Act
 		if err := c.setAside(changes); err != nil {
 			return err
 		}
-		for i, one := range changes {
+		for i := 0; i < len(changes); i++ {
+			if n := newcomers(changes[i:]); n > 1 {
+				c.rest = changes[i+n:]
+				if err := c.createUsers(action, i+1, changes[i:i+n]); err != nil {
+					return err
+				}
+				i += n - 1
+				continue
+			}
+			one := changes[i]
 			c.rest, c.action = changes[i+1:], action
 			if as, is := one.(directory.As); is {
 				one, c.action = as.Change, as.Action

@@ -220,10 +220,20 @@ func (c *change) namesAside(puts []directory.User, touched map[string]bool) erro
 						return err
 					}
 					c.unname(id)
+				} else if mine[name] != id {
+					c.holds(name, id)
 				}
 			}
 			return nil
 		})
+}
+
+// holds notes that somebody has a userName and keeps it.
+func (c *change) holds(name, id string) {
+	if c.holders == nil {
+		c.holders = map[string]string{}
+	}
+	c.holders[name] = id
 }
 
 // unname notes that the user's name in the table is not theirs.

@@ -126,11 +126,8 @@ func (c *change) user(id lockstep.UserID) (directory.User, error) {
 }
 
 func (c *change) putUser(p directory.PutUser) error {
-	if p.User.ID == "" {
-		return invalid("A user needs an id.")
-	}
-	if p.User.Attributes.Text("userName") == "" {
-		return invalid("A user needs a userName.")
+	if err := withName(p); err != nil {
+		return err
 	}
 	if p.User.Version == 0 {
 		return c.createUser(p)
@@ -139,6 +136,17 @@ func (c *change) putUser(p directory.PutUser) error {
 		return c.disable(p)
 	}
 	return c.rewritten(p)
+}
+
+// withName refuses a user without an id or a userName.
+func withName(p directory.PutUser) error {
+	if p.User.ID == "" {
+		return invalid("A user needs an id.")
+	}
+	if p.User.Attributes.Text("userName") == "" {
+		return invalid("A user needs a userName.")
+	}
+	return nil
 }
 
 // rewritten replaces a user, and gives the writer a claim to them.
@@ -190,37 +198,62 @@ func (c *change) replacedUser(p directory.PutUser, old directory.User) (w userWr
 const insertUser = `INSERT INTO users (tenant, id, version, user_name, external_id, manager, active, auth_epoch, deleted, created, modified, doc, display)
 	VALUES ($1, $2, 1, $3, $4, $5, $6, 0, 0, $7, $8, $9, $10)`
 
+// newUser is a user who is about to be inserted.
+type newUser struct {
+	directory.User
+	action lockstep.ActionID // that asks for them
+	doc    string
+	owner  string
+}
+
+// admitted returns a user as they are to be inserted.
+func (c *change) admitted(p directory.PutUser) (u newUser, err error) {
+	u = newUser{User: p.User, action: c.action, owner: ownerOf(c.by, p.Client)}
+	if u.Attributes, err = c.admit(directory.UserKind, nil, p.User.Attributes, p.Client); err != nil {
+		return u, err
+	}
+	if u.Created.IsZero() {
+		u.Created = c.at
+	}
+	u.Version, u.Active, u.Modified = 1, isActive(u.Attributes), c.at
+	u.doc, err = sized(directory.UserKind, document(u.Attributes))
+	return u, err
+}
+
 func (c *change) createUser(p directory.PutUser) error {
-	u := p.User
-	a, err := c.admit(directory.UserKind, nil, u.Attributes, p.Client)
+	u, err := c.admitted(p)
 	if err == nil && !p.FreeManager {
-		err = c.checkManager(nil, a)
+		err = c.checkManager(nil, u.Attributes)
 	}
 	if err != nil {
 		return err
 	}
-	doc, err := sized(directory.UserKind, document(a))
-	if err != nil {
-		return err
+	row := append([]any{string(c.tenant)}, u.columns()...)
+	if err := c.insertUser(u.ID, row, emailsOf(u.Attributes), valuesOf(u.Attributes), u.owner); err != nil {
+		return c.userTaken(err, p.User)
 	}
-	created := u.Created
-	if created.IsZero() {
-		created = c.at
+	return c.inserted(&u)
+}
+
+// columns are those that stand with the user, but the tenant.
+func (u *newUser) columns() []any {
+	a := u.Attributes
+	return []any{
+		string(u.ID), fold(a.Text("userName")), a.Text("externalId"), managerOf(a),
+		u.Active, millis(u.Created), millis(u.Modified), u.doc, displayOf(a),
 	}
-	row := []any{
-		string(c.tenant), string(u.ID), fold(a.Text("userName")), a.Text("externalId"), managerOf(a),
-		isActive(a), millis(created), millis(c.at), doc, displayOf(a),
-	}
-	if err := c.insertUser(u.ID, row, emailsOf(a), valuesOf(a), ownerOf(c.by, p.Client)); err != nil {
-		return c.userTaken(err, u)
-	}
-	if err := c.replaceEntries(directory.UserKind, string(u.ID), nil, a, false, true); err != nil {
+}
+
+// inserted says what has come of a user who has been inserted.
+func (c *change) inserted(u *newUser) error {
+	if err := c.replaceEntries(directory.UserKind, string(u.ID), nil, u.Attributes, false, true); err != nil {
 		return err
 	}
 	c.work.users++
 	c.work.created(string(u.ID))
-	c.written = append(c.written, directory.Record{ID: string(u.ID), Version: 1, Active: isActive(a), Created: created, Modified: c.at, Doc: []byte(doc)})
-	c.tell(directory.Event{Object: "user", Op: directory.OpPut, ID: string(u.ID)}, "created", a.Text("userName"), "")
+	c.written = append(c.written, directory.Record{ID: string(u.ID), Version: 1, Active: u.Active, Created: u.Created, Modified: u.Modified, Doc: []byte(u.doc)})
+	c.action = u.action
+	c.tell(directory.Event{Object: "user", Op: directory.OpPut, ID: string(u.ID)}, "created", u.Attributes.Text("userName"), "")
 	return nil
 }
 

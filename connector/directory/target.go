@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -102,21 +103,46 @@ func (h *target) Get(ctx context.Context, ref connection.Ref) (connection.Object
 }
 
 // Apply commits each operation by itself, with its action's id in the feed; the store's writer gathers them into few
-// transactions. Operations that belong together are one commit.
+// transactions. Operations that belong together are one commit. People who are created one after another are one, too, for the sake of
+// speed; when that is refused they are committed by themselves, so that one bad object does not hold up the rest.
 func (h *target) Apply(ctx context.Context, ops []connection.Operation) []connection.Result {
 	results := make([]connection.Result, len(ops))
 	var all sync.WaitGroup
 	for i := 0; i < len(ops); {
 		n := i + 1
-		for n < len(ops) && ops[i].Together != 0 && ops[n].Together == ops[i].Together {
+		for n < len(ops) && (ops[i].Together != 0 && ops[n].Together == ops[i].Together || newcomer(&ops[i]) && newcomer(&ops[n])) {
 			n++
 		}
 		some, theirs := ops[i:n], results[i:n]
-		all.Go(func() { h.commit(ctx, some, theirs) })
+		all.Go(func() {
+			if h.commit(ctx, some, theirs); newcomer(&some[0]) && len(some) > 1 && refused(theirs[0].Err) {
+				h.apart(ctx, some, theirs)
+			}
+		})
 		i = n
 	}
 	all.Wait()
 	return results
+}
+
+// newcomer reports whether the operation creates a person and nothing else hangs on it.
+func newcomer(op *connection.Operation) bool {
+	return op.Kind == rule.Create && op.Ref.Type == connection.UserType && op.Together == 0
+}
+
+// refused reports whether the directory has judged what was asked for: then nothing of it is done.
+func refused(err error) bool {
+	e, is := errors.AsType[*lockstep.Error](err)
+	return is && e.Code != lockstep.CodeInternal
+}
+
+// apart commits each operation by itself.
+func (h *target) apart(ctx context.Context, ops []connection.Operation, results []connection.Result) {
+	var all sync.WaitGroup
+	for i := range ops {
+		all.Go(func() { h.commit(ctx, ops[i:i+1], results[i:i+1]) })
+	}
+	all.Wait()
 }
 
 // commit writes the operations in one commit. When it fails, none is done, and each has the error.

@@ -23,7 +23,7 @@ func testDoor(t *testing.T, open Open) {
 	}{
 		{"effect", doorEffect}, {"active", doorActive}, {"password", doorPassword}, {"manager", doorManager}, {"members", doorMembers},
 		{"names", doorNames}, {"exchange", doorExchange}, {"keys", doorKeys}, {"leave", doorLeave}, {"many reports", doorReports},
-		{"large group", doorLargeGroup},
+		{"large group", doorLargeGroup}, {"newcomers", doorNewcomers},
 	} {
 		t.Run(one.name, func(t *testing.T) { one.test(found(t, open, store.Config{Hash: plainHash})) })
 	}
