@@ -198,6 +198,7 @@ type LinkQuery struct {
 	After     string
 	DueBefore time.Time        // Due is set and not later
 	Unseen    lockstep.CycleID // Seen is another cycle
+	Bare      bool             // of a link only the ends, the name and the version are wanted
 	Limit     int              // 0 is 1,000
 }
 

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -23,7 +24,7 @@ func (r *run) apply(ctx context.Context) error {
 			return err
 		}
 	}
-	a := &applier{run: r, items: map[string]*item{}, idle: sync.NewCond(new(sync.Mutex))}
+	a := &applier{run: r, items: map[string]*becoming{}, idle: sync.NewCond(new(sync.Mutex))}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	// What is open waits in the channel, so that the next rows are loaded while these are sent.
@@ -99,14 +100,30 @@ type item struct {
 	carried []plan.ReferenceRow // references that ride along
 	kept    []plan.ReferenceRow // those that went through although the call was refused
 	waiting int                 // references that the row names and whose other end is not at the target
-	manager *item               // whose create must end first
+	manager *becoming           // whose create must end first
 	resumed bool                // an earlier attempt may have been sent
 	lost    bool                // an attempt of this slice may have been done, although no answer says so
 	found   *connection.Object  // there already: adopted instead of created
 	result  connection.Result
 	end     ending
-	taken   error         // the settler's: the object that the target answered with is another's
-	done    chan struct{} // closed by the settler, when result, end and taken are final
+	taken   error // the settler's: the object that the target answered with is another's
+	made    *becoming
+}
+
+// becoming is what comes of an item, for those who refer to its object. It outlives the item, which is large.
+type becoming struct {
+	done chan struct{} // closed by the settler, when id is final
+	id   string        // of the object that it has now at the target; "" is none
+}
+
+// known returns the id, if it is settled already.
+func (m *becoming) known() string {
+	select {
+	case <-m.done:
+		return m.id
+	default:
+		return ""
+	}
 }
 
 // ending says what becomes of an item's row beside what its result says.
@@ -122,13 +139,13 @@ const (
 // applier is one run of apply.
 type applier struct {
 	*run
-	items  map[string]*item // the loader's: creates of this slice by source id, for the references to them
-	idle   *sync.Cond       // guards what follows
+	items  map[string]*becoming // the loader's: creates of this slice by source id, for the references to them
+	idle   *sync.Cond           // guards what follows
 	open   int
-	fatal  error                    // ends the slice: every further call would fail the same way
-	paused time.Time                // ends the slice: the target wants to be left alone until then
-	taken  map[connection.Ref]*item // objects of the target, by whom this slice has given them to
-	row    int                      // failures in a row for which the system is to blame
+	fatal  error                       // ends the slice: every further call would fail the same way
+	paused time.Time                   // ends the slice: the target wants to be left alone until then
+	taken  map[connection.Ref]plan.End // objects of the target, by whom this slice has given them to
+	row    int                         // failures in a row for which the system is to blame
 }
 
 // tripAfter is how many calls may fail in a row for reasons of the system, not of the object, before the slice gives up.
@@ -260,25 +277,32 @@ func together(a, b *item) bool { return inCircle(a.Action) && inCircle(b.Action)
 
 // waitsForOneOf reports whether the item needs the id that one of the batch will get.
 func waitsForOneOf(it *item, batch []*item) bool {
-	return slices.Contains(batch, it.manager)
+	return it.manager != nil && slices.ContainsFunc(batch, func(other *item) bool { return other.made == it.manager })
 }
 
 // operations makes the calls of opened rows, with the links and references that they need.
 func (a *applier) operations(ctx context.Context, rows []plan.Action) ([]*item, error) {
 	items := make([]*item, len(rows))
-	refs := map[string][]string{} // source ids whose links are needed, by type
+	refs, ends := map[string][]string{}, map[string][]string{} // source ids whose links are needed, and of whom the target's id is, by type
 	for i, row := range rows {
-		items[i] = &item{Action: row, resumed: row.State == plan.Open, done: make(chan struct{})}
+		items[i] = &item{Action: row, resumed: row.State == plan.Open, made: &becoming{done: make(chan struct{})}}
 		items[i].Attempt++ // as Opened has stored it
 		items[i].Epoch, items[i].State = a.job.Epoch, plan.Open
 		refs[row.Source.Type] = append(refs[row.Source.Type], row.Source.ID)
 		for _, ref := range row.References {
-			refs[ref.To.Type] = append(refs[ref.To.Type], ref.To.ID)
+			if a.targetOf(ref.To.Ref) == "" {
+				ends[ref.To.Type] = append(ends[ref.To.Type], ref.To.ID)
+			}
 		}
 	}
 	links := map[connection.Ref]plan.Link{}
-	for typ, ids := range refs {
-		if err := a.loadLinks(ctx, typ, ids, links); err != nil {
+	for typ, ids := range ends {
+		if err := a.loadLinks(ctx, plan.LinkQuery{Type: typ, Sources: distinct(ids), Bare: true}, links); err != nil {
+			return nil, err
+		}
+	}
+	for typ, ids := range refs { // of these all is needed
+		if err := a.loadLinks(ctx, plan.LinkQuery{Type: typ, Sources: ids}, links); err != nil {
 			return nil, err
 		}
 	}
@@ -302,8 +326,21 @@ func (a *applier) operations(ctx context.Context, rows []plan.Action) ([]*item, 
 	return items, a.whatWasWritten(ctx, items)
 }
 
-func (a *applier) loadLinks(ctx context.Context, typ string, ids []string, into map[connection.Ref]plan.Link) error {
-	found, err := a.Store.Links(ctx, a.job.Tenant, a.job.ID, plan.LinkQuery{Type: typ, Sources: ids, Limit: len(ids)})
+func distinct(ids []string) []string {
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// targetOf returns the id of whoever this slice has created.
+func (a *applier) targetOf(ref connection.Ref) string {
+	if m := a.items[ref.ID]; m != nil && ref.Type == connection.UserType {
+		return m.known()
+	}
+	return ""
+}
+
+func (a *applier) loadLinks(ctx context.Context, q plan.LinkQuery, into map[connection.Ref]plan.Link) error {
+	found, err := a.Store.Links(ctx, a.job.Tenant, a.job.ID, q)
 	for _, l := range found {
 		into[l.Source] = l
 	}
@@ -319,7 +356,7 @@ func (a *applier) carry(it *item, links map[connection.Ref]plan.Link) {
 		if p == nil {
 			continue
 		}
-		target := links[ref.To.Ref].Target
+		target := cmp.Or(a.targetOf(ref.To.Ref), links[ref.To.Ref].Target)
 		if m := a.items[ref.To.ID]; target == "" && m != nil && it.Kind == rule.Create && ref.Attribute == connection.Manager {
 			it.manager = m // handed out before this one, so waiting for it comes to an end
 			it.carried = append(it.carried, edge)
@@ -343,7 +380,7 @@ func (a *applier) carry(it *item, links map[connection.Ref]plan.Link) {
 }
 
 // register makes a create known to those who refer to it. Managers come first.
-func (a *applier) register(it *item) { a.items[it.Source.ID] = it }
+func (a *applier) register(it *item) { a.items[it.Source.ID] = it.made }
 
 // drain waits until at most n rows are open.
 func (a *applier) drain(ctx context.Context, n int) {
@@ -396,7 +433,10 @@ func (a *applier) record(ctx context.Context, items []*item) error {
 		return err
 	}
 	for _, it := range items {
-		close(it.done)
+		if it.links() && it.taken == nil {
+			it.made.id = it.result.ID
+		}
+		close(it.made.done)
 		a.outcome(it, &b)
 	}
 	if err := a.bequeath(ctx, items, &b); err != nil {

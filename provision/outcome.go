@@ -220,7 +220,7 @@ func (a *applier) owners(ctx context.Context, items []*item) error {
 	}
 	owner := map[connection.Ref]plan.End{} // by type at the source and id at the target
 	for typ, targets := range ids {
-		links, err := a.Store.Links(ctx, a.job.Tenant, a.job.ID, plan.LinkQuery{Type: typ, Targets: targets})
+		links, err := a.Store.Links(ctx, a.job.Tenant, a.job.ID, plan.LinkQuery{Type: typ, Targets: targets, Bare: true})
 		if err != nil {
 			return err
 		}

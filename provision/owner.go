@@ -15,17 +15,17 @@ import (
 func (a *applier) owner(ctx context.Context, it *item, id string) (name string, taken bool, err error) {
 	key := connection.Ref{Type: it.Target.Type, ID: id}
 	a.idle.L.Lock()
-	first := a.taken[key]
-	if first == nil {
+	first, is := a.taken[key]
+	if !is {
 		if a.taken == nil {
-			a.taken = map[connection.Ref]*item{}
+			a.taken = map[connection.Ref]plan.End{}
 		}
-		first = it
-		a.taken[key] = it
+		first = it.Source
+		a.taken[key] = first
 	}
 	a.idle.L.Unlock()
-	if first.Source.Ref != it.Source.Ref {
-		return first.Source.Name, true, nil
+	if first.Ref != it.Source.Ref {
+		return first.Name, true, nil
 	}
 	if a.job.Direction == Inbound { // the directory makes an id once
 		return "", false, nil

@@ -68,8 +68,8 @@ func (a *applier) complete(ctx context.Context, it *item) bool {
 			it.end = unsent
 			return false
 		}
-		if m := it.manager; m.links() && m.taken == nil {
-			it.op.Add = append(it.op.Add, connection.Reference{Attribute: connection.Manager, To: connection.Ref{Type: it.Target.Type, ID: m.result.ID}})
+		if m := it.manager; m.id != "" {
+			it.op.Add = append(it.op.Add, connection.Reference{Attribute: connection.Manager, To: connection.Ref{Type: it.Target.Type, ID: m.id}})
 		} else { // their create failed: the reference waits
 			it.carried = slices.DeleteFunc(it.carried, func(ref plan.ReferenceRow) bool { return ref.Attribute == connection.Manager })
 			it.waiting++

@@ -229,7 +229,7 @@ func (a *applier) giveUp(ctx context.Context, rows []*plan.Action, head mirror.H
 // lapse ends the row of a create of which nobody knows what became of it.
 func (a *applier) lapse(ctx context.Context, row *plan.Action, to plan.ActionState, code lockstep.Code, detail string) error {
 	links := map[connection.Ref]plan.Link{}
-	if err := a.loadLinks(ctx, row.Source.Type, []string{row.Source.ID}, links); err != nil {
+	if err := a.loadLinks(ctx, plan.LinkQuery{Type: row.Source.Type, Sources: []string{row.Source.ID}}, links); err != nil {
 		return err
 	}
 	l, now := links[row.Source.Ref], a.now()

@@ -60,8 +60,7 @@ func (a *applier) writtenReferences(ctx context.Context, items []*item) (map[con
 	}
 	links := map[connection.Ref]plan.Link{}
 	for typ, all := range ids {
-		slices.Sort(all)
-		if err := a.loadLinks(ctx, typ, slices.Compact(all), links); err != nil {
+		if err := a.loadLinks(ctx, plan.LinkQuery{Type: typ, Sources: distinct(all), Bare: true}, links); err != nil {
 			return nil, err
 		}
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"lockstep"
 	"lockstep/connection"
@@ -82,15 +83,26 @@ func scanLink(s scanner) (l plan.Link, err error) {
 	return l, err
 }
 
+// bareLink is the columns of plan.LinkQuery.Bare.
+const bareLink = "type, source_id, name, target, version"
+
+func scanBareLink(s scanner) (l plan.Link, err error) {
+	return l, s.Scan(&l.Source.Type, &l.Source.ID, &l.Name, &l.Target, &l.Version)
+}
+
 // Links returns links of a job. It satisfies provision.Store. The limit of 1,000 is for paging: a query that names sources,
 // targets or keys and has no limit gets all that match.
 func (db *DB) Links(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, q plan.LinkQuery) ([]plan.Link, error) {
 	text := "SELECT " + linkColumns + " FROM link WHERE " + ofJob + " AND type = $3"
 	args := []any{string(tenant), string(job), q.Type}
+	scan := scanLink
+	if q.Bare {
+		text, scan = strings.Replace(text, linkColumns, bareLink, 1), scanBareLink
+	}
 	var all []plan.Link
 	read := func(text string, args []any) error {
 		rows, err := db.query(ctx, text, args...)
-		found, err := collect(rows, err, scanLink)
+		found, err := collect(rows, err, scan)
 		all = append(all, found...)
 		return err
 	}
