@@ -245,6 +245,16 @@ func TestContacts(t *testing.T) {
 	s.call(400, "POST", at, `{"source":"elsewhere","displayName":"x"}`)
 	s.call(400, "POST", at, `{"source":"CH","displayName":"x","emails":"x"}`)
 	s.call(200, "GET", at+"/"+made.ContactID, "")
+	for body, want := range map[string]string{
+		`{"phoneNumbers":[{"value":"1","type":"work","operation":"add"},{"value":"2","type":"home"}]}`: `"phoneNumbers":[{"value":"1","type":"work"},{"value":"2","type":"home"}]`,
+		`{"phoneNumbers":[{"value":"1","type":"work","operation":"delete"}]}`:                          `"phoneNumbers":[]`,
+	} {
+		s.call(200, "PATCH", at+"/"+made.ContactID, `{"phoneNumbers":[{"value":"1","type":"work"}]}`)
+		if got := s.call(200, "PATCH", at+"/"+made.ContactID, body); !strings.Contains(got.text, want) {
+			t.Errorf("%s: %s", body, got.text)
+		}
+	}
+	s.call(400, "PATCH", at+"/"+made.ContactID, `{"phoneNumbers":[{"value":"1","operation":"move"}]}`)
 	if got := into[struct{ Title string }](t, s.call(200, "PATCH", at+"/"+made.ContactID, `{"title":"GM"}`)); got.Title != "GM" {
 		t.Errorf("%+v", got)
 	}

@@ -27,6 +27,7 @@ type publishedOperation struct {
 	Statuses  []string                   `json:"statuses"`
 	Query     []string                   `json:"query"` // parameters, of GET
 	Shapes    map[string]json.RawMessage `json:"shapes"`
+	Shown     bool                       `json:"shown"` // the description has an example of the request
 	// ErrorCodes are the numbers that refusals may have, where the description lists them.
 	ErrorCodes []int `json:"errorCodes"`
 
@@ -231,7 +232,7 @@ var differences = []difference{
 	{"", "jobExecutionStatus[].createdTime", "in the example, not in the shape"},
 	{"GET /adminAudit/events", "adminRoles[]", "the shape lists three roles of many"},
 	{"", "message[].locationId", "null in the example"}, {"PATCH /contacts", ".primary", "in the shape of the request and of GET"},
-	{"GET /contacts", ".start", "paging, in live answers"}, {"GET /contacts", ".limit", "paging, in live answers"}, {"GET /contacts", ".total", "paging, in live answers"},
+	{"GET /contacts/organizations/{orgId}/contacts/search", ".start", "paging, in live answers"}, {"GET /contacts/organizations/{orgId}/contacts/search", ".limit", "paging, in live answers"}, {"GET /contacts/organizations/{orgId}/contacts/search", ".total", "paging, in live answers"},
 	{"POST /contacts/organizations/{orgId}/contacts/bulk/delete", "status 204", "nothing to say"},
 	{"GET /organization/", ".imiUserCreated", "in the example"}, {"PUT /organization/", ".imiUserCreated", "in the example"},
 	{"GET /organization/", ".createdTime", "in the example"}, {"GET /organization/", ".lastUpdatedTime", "in the example"}, {"PUT /organization/", ".createdTime", "in the example"},

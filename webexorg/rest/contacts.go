@@ -160,6 +160,40 @@ func patchContact(q *request) error {
 	return getContact(q)
 }
 
+// contactNumber is a telephone number of a contact. In a change it may say what becomes of it.
+type contactNumber struct {
+	Value     string `json:"value,omitempty"`
+	Type      string `json:"type,omitempty"`
+	Primary   *bool  `json:"primary,omitempty"`
+	Operation string `json:"operation,omitempty"` // add, which is what nothing means, or delete
+}
+
+// mergeNumbers returns what becomes of the numbers that a contact has. Those of a change that says of none what is to be done take
+// their place; nil stands for that, too.
+func mergeNumbers(has, changes json.RawMessage) (json.RawMessage, error) {
+	var old, changed []contactNumber
+	if changes == nil || json.Unmarshal(changes, &changed) != nil || // of what is no list of numbers the check says so
+		!slices.ContainsFunc(changed, func(n contactNumber) bool { return n.Operation != "" }) {
+		return nil, nil
+	}
+	_ = json.Unmarshal(has, &old) // what a contact has was checked
+	for _, n := range changed {
+		old = slices.DeleteFunc(old, func(o contactNumber) bool { return o.Value == n.Value && o.Type == n.Type })
+		switch n.Operation {
+		case "", "add":
+			n.Operation = ""
+			old = append(old, n)
+		case "delete":
+		default:
+			return nil, fail(http.StatusBadRequest, "phoneNumbers: operation must be add or delete.")
+		}
+	}
+	if old == nil {
+		old = []contactNumber{} // a list without any, not null
+	}
+	return json.Marshal(old)
+}
+
 // changeContact replaces the fields of a contact that there are in the body.
 func (q *request) changeContact(c *state.Contacts, id string, in contact) (*state.Contact, error) {
 	i, err := q.findContact(c.List, id)
@@ -170,8 +204,15 @@ func (q *request) changeContact(c *state.Contacts, id string, in contact) (*stat
 	if err := json.Unmarshal(c.List[i].Doc, &all); err != nil {
 		return nil, err
 	}
+	numbers, err := mergeNumbers(all["phoneNumbers"], in["phoneNumbers"])
+	if err != nil {
+		return nil, err
+	}
 	for field, value := range in {
 		all[field] = value
+	}
+	if numbers != nil {
+		all["phoneNumbers"] = numbers
 	}
 	name, err := readContact(all)
 	if err != nil {

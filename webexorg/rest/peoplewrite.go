@@ -31,10 +31,21 @@ type personInput struct {
 	LoginEnabled *bool     `json:"loginEnabled"`
 }
 
+// readPerson reads the body. The published example has several ids in one text, divided by commas: they are taken so, too.
+func (q *request) readPerson() (in personInput, err error) {
+	err = read(q, &in)
+	for _, list := range []*[]string{&in.Roles, &in.Licenses} {
+		if len(*list) > 0 {
+			*list = strings.Split(strings.Join(*list, ","), ",")
+		}
+	}
+	return in, err
+}
+
 // createPerson answers POST /people. Several services stand behind it: a refusal may come when part of it is done.
 func createPerson(q *request) error {
-	var in personInput
-	if err := read(q, &in); err != nil {
+	in, err := q.readPerson()
+	if err != nil {
 		return err
 	}
 	if in.OrgID != "" {
@@ -101,8 +112,8 @@ func (q *request) finishPerson(id string, ops []state.LicenceOp, sites []state.S
 
 // updatePerson answers PUT /people/{id}, which replaces everything that the body can have.
 func updatePerson(q *request) error {
-	var in personInput
-	if err := read(q, &in); err != nil {
+	in, err := q.readPerson()
+	if err != nil {
 		return err
 	}
 	p, err := q.find("id")
@@ -283,11 +294,11 @@ func (q *request) licenceOps(in personInput, has *state.Account) ([]state.Licenc
 	return ops, nil
 }
 
-// removable reports whether a licence can be taken away: implicit ones stay whatever a body says.
+// removable reports whether a licence can be taken away: implicit ones, and Messenger's, stay whatever a body says.
 func (q *request) removable(id string) bool {
 	for _, l := range q.org.Settings().Licences {
 		if l.ID == id {
-			return l.Product != state.ScreenShare
+			return l.Product != state.ScreenShare && l.Product != state.Messenger
 		}
 	}
 	return true
