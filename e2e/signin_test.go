@@ -114,10 +114,21 @@ func (s signInSite) openID(t *testing.T, door string) []string {
 	}
 }
 
-// sdk returns the variables of sdk.cjs for an integration.
+// sdk returns the variables of sdk.cjs for an integration. Of meetings there are no seats.
 func (s signInSite) sdk(t *testing.T) []string {
 	t.Helper()
-	client, secret := s.client(t, oauth.Integration, "spark-admin:people_read", "spark:people_read", "spark:kms")
+	err := s.universe.Orgs()[0].Change(func(c *webexorg.OrgConfig) error {
+		for i := range c.Licences {
+			if c.Licences[i].Name == "Webex Meetings" {
+				c.Licences[i].Total = 0
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, secret := s.client(t, oauth.Integration, "spark-admin:people_read", "spark-admin:people_write", "spark-admin:licenses_read", "spark:people_read", "spark:kms")
 	return []string{
 		"WEBEX_CLIENT_ID=" + client.ID, "WEBEX_CLIENT_SECRET=" + secret, "REDIRECT=" + client.Redirects[0], "LOGIN=admin@acme.example",
 		"SCOPE=" + strings.Join(client.Scopes, " "), "EVERYBODY=admin@acme.example agent@acme.example person@acme.example",
@@ -161,7 +172,7 @@ func TestOpenIDClient(t *testing.T) {
 // sdkSteps is what Webex's own library exercises.
 var sdkSteps = []string{
 	"a bad code", "authorization code grant", "people.get me, by a token with fewer scopes", "people.get", "people.list, page by page",
-	"people.list by e-mail address", "an error with a message and a tracking ID", "refresh with rotation", "revocation",
+	"people.list by e-mail address", "licences, 206 without a seat", "an error with a message and a tracking ID", "refresh with rotation", "revocation",
 }
 
 // TestWebexSDK lets Webex's own library for JavaScript, unmodified, get tokens and read people.
@@ -197,6 +208,11 @@ func TestClientsNotice(t *testing.T) {
 		fails        string // the step that is not done
 	}{
 		{"sdk.cjs", "pages have Link", without("Link"), oauth.Settings{}, "people.list, page by page"},
+		{"sdk.cjs", "licences without a seat are 206", func(_ *http.Request, a *httptest.ResponseRecorder) {
+			if a.Code == http.StatusPartialContent {
+				a.Code = http.StatusOK
+			}
+		}, oauth.Settings{}, "licences, 206 without a seat"},
 		{"sdk.cjs", "errors have a message", rename("message"), oauth.Settings{}, "an error with a message and a tracking ID"},
 		{"sdk.cjs", "errors have a tracking ID", rename("trackingId"), oauth.Settings{}, "an error with a message and a tracking ID"},
 		{"sdk.cjs", "refresh tokens are rotated", nil, oauth.Settings{KeepRefresh: true}, "refresh with rotation"},
@@ -208,7 +224,9 @@ func TestClientsNotice(t *testing.T) {
 		t.Run(c.script+": "+c.rule, func(t *testing.T) {
 			t.Parallel()
 			site := changedSignInSite(t, "", c.change)
-			site.universe.Broker().SetSettings(c.settings)
+			if err := site.universe.Broker().SetSettings(c.settings); err != nil {
+				t.Fatal(err)
+			}
 			variables, steps := site.sdk(t), sdkSteps
 			if c.script == "openid.js" {
 				variables, steps = site.openID(t, ""), openIDSteps

@@ -20,6 +20,8 @@ func goSDK(t *testing.T, program string, change func(*http.Request, *httptest.Re
 	s := newSample(t, Config{})
 	s.call(200, "POST", "/v1/people", `{"emails":["fifth@example.com"],"displayName":"Fifth"}`)
 	bearer, narrow := s.as(sampleAdmin, "spark-admin:people_read"), s.as(sampleAdmin, "spark:rooms_read")
+	writer := s.as(sampleAdmin, "spark-admin:people_write")
+	s.assign(200, samplePlain, "EE_1_site.webex.com") // the only seat
 	if err := s.u.Org(sampleOrg).SetKnobs(Knobs{Faults: []Fault{
 		{Kind: Fault429, Times: 1, Path: "/v1/people"}, {Kind: Fault423, Path: personID(samplePlain), Wait: 1},
 	}}); err != nil {
@@ -29,7 +31,8 @@ func goSDK(t *testing.T, program string, change func(*http.Request, *httptest.Re
 	t.Cleanup(server.Close)
 	run := exec.CommandContext(t.Context(), program)
 	run.Env = append(os.Environ(), "WEBEX_URL="+server.URL+"/v1", "WEBEX_TOKEN="+bearer.token, "WEBEX_NARROW="+narrow.token, "WEBEX_PEOPLE=5",
-		"WEBEX_UUIDS="+samplePlain+" "+sampleAgent, "WEBEX_LOCKED="+personID(samplePlain))
+		"WEBEX_UUIDS="+samplePlain+" "+sampleAgent, "WEBEX_LOCKED="+personID(samplePlain),
+		"WEBEX_WRITER="+writer.token, "WEBEX_FULL="+licenceID("EE_1_site.webex.com"), "WEBEX_FREE="+licenceID("MS_1"))
 	out, err := run.CombinedOutput()
 	return string(out), err
 }
@@ -88,6 +91,10 @@ func TestGoSDK(t *testing.T) {
 		{"423 as 503", otherStatus(423, 503), "locked"},
 		{"people without addresses", rename("emails"), "get"},
 		{"lists under another name", rename("items"), "list"},
+		{"licences without a seat as 200", otherStatus(206, 200), "without a seat"},
+		{"licences without a seat as 400", otherStatus(206, 400), "without a seat"},
+		{"no list of what somebody holds", rename("licenses"), "without a seat"},
+		{"refusals of licences without a number", rename("errorCode"), "refused"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -41,6 +41,18 @@ async function main () {
   assert.equal((await webex.people.list({ email: process.env.LOGIN })).items[0].id, me.id)
   did('people.list by e-mail address')
 
+  const offered = (await webex.request({ service: 'hydra', resource: 'licenses' })).body.items
+  const [full, free] = ['Webex Meetings', 'Webex Messaging'].map(name => offered.find(licence => licence.name === name).id)
+  const assign = (...ids) => webex.request({
+    method: 'PATCH', service: 'hydra', resource: 'licenses/users', body: { personId: me.id, licenses: ids.map(id => ({ id, operation: 'add' })) }
+  })
+  const some = await assign(full, free)
+  assert.equal(some.statusCode, 206)
+  assert.ok(some.body.licenses.includes(free) && !some.body.licenses.includes(full))
+  assert.equal((await assign(free)).statusCode, 200)
+  assert.ok((await webex.people.get('me')).licenses.includes(free)) // the library looks others up by a list of ids, which has no licences
+  did('licences, 206 without a seat')
+
   await assert.rejects(webex.request({ service: 'hydra', resource: `people/${me.id.slice(0, -1)}` }), error => error.statusCode === 404 && error.body.message.length > 0 && error.body.trackingId.length > 0)
   did('an error with a message and a tracking ID')
 

@@ -8,6 +8,9 @@
 //	WEBEX_PEOPLE  how many people there are
 //	WEBEX_UUIDS   of some of them, divided by blanks
 //	WEBEX_LOCKED  the id of a person for whom the organisation answers 423
+//	WEBEX_WRITER  the token of an administrator who may assign licences
+//	WEBEX_FULL    the id of a licence without a seat
+//	WEBEX_FREE    the id of one with seats
 //
 // Before the first list the organisation answers 429 once.
 package main
@@ -16,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,7 +62,53 @@ func run() error {
 	if err != nil || len(several.Items) != len(ids) {
 		return fmt.Errorf("list by ids: %+v %v", several, err)
 	}
-	return refusals(api)
+	if err := refusals(api); err != nil {
+		return err
+	}
+	if err := licences(me.ID); err != nil {
+		return fmt.Errorf("licences: %w", err)
+	}
+	return nil
+}
+
+// assigned is the answer of PATCH /licenses/users.
+type assigned struct {
+	PersonID string   `json:"personId"`
+	Licenses []string `json:"licenses"`
+}
+
+// licences assigns licences: what there are no seats for is missing from a partial answer, and what is unknown is refused with a number.
+func licences(person string) error {
+	client, err := newClient(os.Getenv("WEBEX_WRITER"))
+	if err != nil {
+		return err
+	}
+	full, free := os.Getenv("WEBEX_FULL"), os.Getenv("WEBEX_FREE")
+	assign := func(ids ...string) (status int, got assigned, err error) {
+		var list []map[string]string
+		for _, id := range ids {
+			list = append(list, map[string]string{"id": id, "operation": "add"})
+		}
+		res, err := client.Request("PATCH", "licenses/users", nil, map[string]any{"personId": person, "licenses": list})
+		if err != nil {
+			return 0, got, err
+		}
+		status = res.StatusCode
+		return status, got, webexsdk.ParseResponse(res, &got)
+	}
+	status, got, err := assign(full, free)
+	if err != nil || status != 206 || !slices.Contains(got.Licenses, free) || slices.Contains(got.Licenses, full) {
+		return fmt.Errorf("without a seat: %d %+v %v", status, got, err)
+	}
+	if status, got, err = assign(free); err != nil || status != 200 || got.PersonID != person {
+		return fmt.Errorf("with a seat: %d %+v %v", status, got, err)
+	}
+	_, _, err = assign("Y2lzY29zcGFyazovL3VzL0xJQ0VOU0Uvbm9uZQ")
+	var refused *webexsdk.APIError
+	if !errors.As(err, &refused) || refused.StatusCode != 400 || !told(refused) || !strings.Contains(string(refused.RawBody), `"errorCode":400000`) {
+		return fmt.Errorf("refused: %#v", err)
+	}
+	return nil
 }
 
 func newClient(token string) (*webexsdk.Client, error) {
