@@ -491,6 +491,27 @@ func TestFaces(t *testing.T) {
 	}
 }
 
+// fuzzed is the sample's organisation without a network, and a token for everything.
+func fuzzed(f *testing.F) (handler http.Handler, token string) {
+	f.Helper()
+	u, err := New(Config{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	seed, err := ReadSeed(strings.NewReader(sampleSeed))
+	if err != nil {
+		f.Fatal(err)
+	}
+	orgs, err := u.Plant(context.Background(), seed)
+	if err != nil {
+		f.Fatal(err)
+	}
+	if token, err = orgs[0].IssueToken(Everything, 0); err != nil {
+		f.Fatal(err)
+	}
+	return u.Handler(), token
+}
+
 // FuzzREST sends bodies and queries that nobody meant: there is an answer of 2xx or 4xx, never one of 5xx.
 func FuzzREST(f *testing.F) {
 	for _, c := range [][3]string{
@@ -506,23 +527,7 @@ func FuzzREST(f *testing.F) {
 	} {
 		f.Add(c[0], c[1], c[2])
 	}
-	u, err := New(Config{})
-	if err != nil {
-		f.Fatal(err)
-	}
-	seed, err := ReadSeed(strings.NewReader(sampleSeed))
-	if err != nil {
-		f.Fatal(err)
-	}
-	orgs, err := u.Plant(context.Background(), seed)
-	if err != nil {
-		f.Fatal(err)
-	}
-	token, err := orgs[0].IssueToken(Everything, 0)
-	if err != nil {
-		f.Fatal(err)
-	}
-	handler := u.Handler()
+	handler, token := fuzzed(f)
 	f.Fuzz(func(t *testing.T, method, path, body string) {
 		r, err := http.NewRequest(method, "http://webexorg"+path, strings.NewReader(body))
 		if err != nil || !strings.HasPrefix(path, "/") || r.URL.Host != "webexorg" {

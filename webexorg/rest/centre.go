@@ -97,7 +97,10 @@ func sendPage[T any](q *request, all []T) error {
 	if err != nil || page < 0 {
 		return fail(http.StatusBadRequest, "page must be a number from 0.")
 	}
-	from := min(page*size, len(all))
+	from := len(all)
+	if page <= len(all)/size { // else the product may be too large for a number
+		from = min(page*size, len(all))
+	}
 	cut := all[from:min(from+size, len(all))]
 	if cut == nil {
 		cut = []T{}
@@ -113,7 +116,7 @@ func sendPage[T any](q *request, all []T) error {
 		return q.r.URL.Path + "?page=" + strconv.Itoa(n) + "&pageSize=" + strconv.Itoa(size)
 	}
 	m.Links = map[string]string{"self": link(page), "first": link(0), "last": link(max(0, m.TotalPages-1))}
-	if page+1 < m.TotalPages {
+	if page < m.TotalPages-1 {
 		m.Links["next"] = link(page + 1)
 	}
 	if page > 0 {
