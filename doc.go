@@ -9,8 +9,8 @@
 //	scim              SCIM 2.0 as values; scim/filter its filters and paths; scim/scimhttp SCIM over HTTP
 //	expr, rule        what should be: expressions, mappings, scope, decisions, guard; pure functions
 //	words             how things read, in every surface
-//	plan              what should happen: rows, links, references
-//	provision         the engine that makes it so: plan, guard, apply, settle
+//	plan              what should happen: matching, decision, guard, order, references; one planner, two sinks
+//	provision         the turn of a job: lets plan decide, applies, settles
 //	mirror            what outside systems looked like when last seen, read beside the engine
 //	connection        an outside system, and the contracts that connectors fulfil
 //	connector/*       one system each: csvfile and ldap are read, scimapp and webex written, directory is the tenant's own

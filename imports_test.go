@@ -42,7 +42,7 @@ var charters = map[string]charter{
 	"rule":                {ours: "scim scim/filter expr", must: "net net/http context database/sql log log/slog os", pure: true},
 	"words":               {ours: "rule scim", must: "net net/http context database/sql os", pure: true},
 	"connection":          {ours: "rule scim", must: "net net/http database/sql"},
-	"plan":                {ours: "rule words connection scim scim/filter expr audit", must: "net net/http database/sql"},
+	"plan":                {ours: "rule words connection scim scim/filter expr audit", must: "net net/http database/sql os log log/slog math/rand crypto/rand", pure: true},
 	"mirror":              {ours: "connection scim scim/filter", must: "net net/http database/sql os"},
 	"provision":           {ours: "plan mirror connection rule words scim scim/filter expr audit", must: "net net/http database/sql"},
 	"connector/directory": {ours: "connection rule directory scim scim/filter audit"},

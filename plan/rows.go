@@ -1,7 +1,3 @@
-// Package plan says what should happen: the rows of a plan, what a job knows of both ends, and how they are asked for.
-//
-// A row is plan line, intention, log line and undo image at once. The package has no effects: whoever carries rows out and
-// keeps them is package provision with the store.
 package plan
 
 import (
@@ -175,7 +171,16 @@ type Link struct {
 	Seen     lockstep.CycleID // last Whole read that listed the source object
 }
 
-// EdgeRow is a reference as a job knows it, in the source's ids. Wanted and not Written waits to be added, Written and not
+// refusedForKey reports whether the object was refused because another had its matching value.
+func (l *Link) refusedForKey() bool {
+	return l.Code == lockstep.CodeMatchDuplicate || l.Code == lockstep.CodeMatchTaken
+}
+
+// WaitsForKey reports whether the object waits for its matching value to become free at the target: it was refused for it, or is disabled
+// and may have an older value for that reason.
+func (l *Link) WaitsForKey() bool { return l.refusedForKey() || l.Disabled && l.Target != "" }
+
+// ReferenceRow is a reference as a job knows it, in the source's ids. Wanted and not Written waits to be added, Written and not
 // Wanted waits to be removed, neither is not kept.
 type ReferenceRow struct {
 	From      connection.Ref
@@ -202,7 +207,7 @@ type LinkQuery struct {
 	Limit     int              // 0 is 1,000
 }
 
-// EdgeQuery selects edges of a job. What is given is and-ed; without From and To either Ready or nothing is given. Limit 0 is
+// ReferenceQuery selects references of a job. What is given is and-ed; without From and To either Ready or nothing is given. Limit 0 is
 // no limit.
 type ReferenceQuery struct {
 	From    []connection.Ref

@@ -156,7 +156,7 @@ func (a *applier) load(ctx context.Context, work chan<- []*item) (done bool, err
 	if err := a.resume(ctx, work); err != nil {
 		return false, err
 	}
-	var stage int
+	var stage plan.Stage
 	for begun := false; ; {
 		if a.halted(ctx) || begun && a.timeUp() { // some work is done, however long the slice took to begin
 			return false, nil
@@ -171,14 +171,14 @@ func (a *applier) load(ctx context.Context, work chan<- []*item) (done bool, err
 			if a.halted(ctx) {
 				return false, nil
 			}
-			more, err := a.moreRefers(ctx)
+			more, err := a.moreReferences(ctx)
 			if err != nil || !more {
 				return err == nil, err
 			}
 			continue
 		}
 		// People are at the target before groups name them, and all objects before late references are written.
-		if s := stageOf(rows[0]); s != stage {
+		if s := plan.StageOf(&rows[0]); s != stage {
 			a.drain(ctx, 0)
 			stage = s
 			continue // what was open has an effect on the rows: read them again
@@ -207,33 +207,28 @@ func (a *applier) window() int {
 	return max(8, min(2*loadChunk, a.limit.Window(2*time.Second)))
 }
 
-func stageOf(a plan.Action) int {
-	if a.Lane == plan.LaneRefer {
-		return 2
-	}
-	if a.Kind == rule.Update && a.Rank > 0 { // it takes a value that one of a lower rank gives up
-		return 2 + a.Rank
-	}
-	if a.Kind == rule.Refer { // what refers to an object that is deleted lets go of it before
-		return -1
-	}
-	switch {
-	case a.Lane != plan.LaneCreate:
-	case a.Source.Type == connection.GroupType:
-		return 1
-	case a.Rank >= heirs:
-		return -2
-	}
-	return 0
-}
-
 func sameStage(rows []plan.Action) []plan.Action {
 	for i := range rows {
-		if stageOf(rows[i]) != stageOf(rows[0]) {
+		if plan.StageOf(&rows[i]) != plan.StageOf(&rows[0]) {
 			return rows[:i]
 		}
 	}
 	return rows
+}
+
+// wholeCircles cuts off the last rows of a full chunk when more of their circle may follow.
+func wholeCircles(rows []plan.Action, full bool) []plan.Action {
+	if !full || len(rows) == 0 || !plan.InCircle(&rows[len(rows)-1]) {
+		return rows
+	}
+	last, n := rows[len(rows)-1].Rank, len(rows)
+	for n > 0 && rows[n-1].Rank == last {
+		n--
+	}
+	if n == 0 {
+		return rows // a circle of that many is tried as far as it is here
+	}
+	return rows[:n]
 }
 
 // hand opens the rows, makes operations of them and gives them to the workers. Creates whose object is at the target already
@@ -273,7 +268,9 @@ func (a *applier) hand(ctx context.Context, rows []plan.Action, found map[lockst
 }
 
 // together reports whether two neighbours belong to one circle, which is written in one call.
-func together(a, b *item) bool { return inCircle(a.Action) && inCircle(b.Action) && a.Rank == b.Rank }
+func together(a, b *item) bool {
+	return plan.InCircle(&a.Action) && plan.InCircle(&b.Action) && a.Rank == b.Rank
+}
 
 // waitsForOneOf reports whether the item needs the id that one of the batch will get.
 func waitsForOneOf(it *item, batch []*item) bool {
@@ -315,7 +312,7 @@ func (a *applier) operations(ctx context.Context, rows []plan.Action) ([]*item, 
 		if it.Kind != rule.Create && it.link.Target != "" {
 			it.op.Ref.ID = it.link.Target
 		}
-		if inCircle(it.Action) {
+		if plan.InCircle(&it.Action) {
 			it.op.Together = it.Rank
 		}
 		a.carry(it, links)
@@ -366,7 +363,7 @@ func (a *applier) carry(it *item, links map[connection.Ref]plan.Link) {
 			it.waiting++
 			continue
 		}
-		to := connection.Reference{Attribute: ref.Attribute, To: connection.Ref{Type: p.targetType, ID: target}}
+		to := connection.Reference{Attribute: ref.Attribute, To: connection.Ref{Type: p.Type, ID: target}}
 		if ref.Gone {
 			it.op.Remove = append(it.op.Remove, to)
 		} else {

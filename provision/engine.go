@@ -2,8 +2,8 @@
 // object, guards against harm, applies, and records.
 //
 // Design. The directory is the hub: every job has it as its source or its target (package connector/directory), so one engine serves
-// both directions. What should be is decided by package rule, without effects; this package holds the state and has the
-// effects. A job runs in slices of a few seconds, each of which takes the job up where the last left it: everything a cycle
+// both directions. What should happen is decided by package plan, whose only effect is what it hands on; this package holds the state
+// and has the effects: it claims the job, reads, looks things up, commits what was decided, carries it out and records what happened. A job runs in slices of a few seconds, each of which takes the job up where the last left it: everything a cycle
 // knows is in the store, nothing that matters is in memory alone.
 //
 // Invariants. All of a cycle's actions are planned before the first call, so that the guard sees shares and not single rows.
@@ -21,7 +21,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,9 +29,6 @@ import (
 	"lockstep/audit"
 	"lockstep/connection"
 	"lockstep/plan"
-	"lockstep/rule"
-	"lockstep/scim"
-	"lockstep/scim/filter"
 )
 
 // Engine runs jobs. Store, Directory and Connect must be set; the rest has defaults. Its methods may be called at the same
@@ -213,107 +209,15 @@ type run struct {
 
 	requests, refusals atomic.Int64 // of the target since the last commit
 
-	programs map[string]*program     // by source type
-	lookup   lookup                  // how unlinked objects are matched
-	blind    bool                    // the target will not be asked for those whom a read of it did not show
-	waits    map[waitKey]plan.Action // rows of earlier cycles that are held or were approved since
-	rejected map[waitKey]plan.Action // the newest row of each object that an administrator has rejected
-	broken   map[connection.Ref]bool // who is held for a circle that is another one now
-	alarmed  bool                    // the guard has held something in this slice
-	fresh    int                     // unlinked objects matched by Find so far
-	byType   map[string]int          // linked objects by source type
-	linked   int                     // their sum, for the choice between Find and a listing
-	wake     time.Time               // when an open action can be looked at again
-	waiting  bool                    // for a read of the outside system
-}
-
-// waitKey names the rows that can wait for one source object: one for itself, one for the removal of references.
-type waitKey struct {
-	source connection.Ref
-	refer  bool
-}
-
-// program is an object mapping, ready to run.
-type program struct {
-	*rule.Program
-	mapping    rule.ObjectMapping
-	targetType string
-	references map[string]bool
-	paths      []filter.Path // of the target attributes that are ours, references left out
-	match      []matching    // by which objects are found, in order of priority
-	disables   bool          // the target can disable objects of this type, and the rules say so
-}
-
-// matching is a target attribute by which objects are found.
-type matching struct {
-	name     string
-	path     filter.Path
-	priority int
-}
-
-// own parses the paths of the target attributes that the mapping feeds.
-func (p *program) own() error {
-	for _, m := range p.mapping.Attributes {
-		path, err := filter.ParsePath(m.Target)
-		if err != nil {
-			return &lockstep.Error{Code: lockstep.CodeMapSyntax, Detail: fmt.Sprintf("target attribute %q: %v", m.Target, err), Err: err}
-		}
-		if m.Match > 0 {
-			p.match = append(p.match, matching{path.String(), path, m.Match})
-		}
-		if name := referenceName(m.Target); !p.references[name] {
-			p.paths = append(p.paths, path)
-		}
-	}
-	slices.SortStableFunc(p.match, func(a, b matching) int { return cmp.Compare(a.priority, b.priority) })
-	return nil
-}
-
-// key returns the first matching value of a target object, as in Link.Key: that by which others find it there, whatever its source
-// object is called by now. It is "" when the object has none.
-func (p *program) key(values scim.Object) string {
-	for _, m := range p.match {
-		for _, v := range scim.Values(values, m.path) {
-			if s, ok := v.(string); ok && s != "" {
-				return keyOf(m.name, s)
-			}
-		}
-	}
-	return ""
-}
-
-// withKeys returns the values with the matching values of others.
-func (p *program) withKeys(values, others scim.Object) scim.Object {
-	o := values.Clone()
-	for _, m := range p.match {
-		if v := scim.First(others, m.path); v != nil {
-			_ = scim.Assign(&o, m.path, v) // it fits where it came from
-		}
-	}
-	return o
-}
-
-// keyOf is a matching value as in Link.Key.
-func keyOf(attribute, value string) string { return attribute + "=" + fold(value) }
-
-// ours returns the part of a target object that the mapping feeds.
-func (p *program) ours(values scim.Object) scim.Object {
-	var o scim.Object
-	for _, path := range p.paths {
-		v := scim.First(values, path)
-		if path.Filter == nil && path.Sub == "" {
-			if list := scim.Values(values, path); len(list) > 1 {
-				v = scim.List(list)
-			}
-		}
-		if v == nil {
-			continue
-		}
-		if err := scim.Assign(&o, path, v); err != nil {
-			continue // a value of a shape that the mapping could not have written is not ours
-		}
-	}
-	return o
+	programs plan.Programs
+	decide   *plan.Planner // for the cycle, into the store
+	waits    *plan.Waits   // what decide has; nil before it was loaded
+	lookup   lookup        // how unlinked objects are matched
+	blind    bool          // the target will not be asked for those whom a read of it did not show
+	fresh    int           // unlinked objects matched by Find so far
+	linked   int           // linked objects, for the choice between Find and a listing
+	wake     time.Time     // when an open action can be looked at again
+	waiting  bool          // for a read of the outside system
 }
 
 // begin opens a cycle in memory; it reaches the store with the first commit.
@@ -397,37 +301,16 @@ func (r *run) open(ctx context.Context) (err error) {
 	}
 	r.connections = cmp.Or(r.job.Policy.Connections, r.to.Connections, connection.DefaultConnections)
 	r.limit = r.budgets.Get(r.to.Key, r.job.Policy.Rate, r.connections)
-	return r.compile()
+	if r.programs, err = plan.Compile(r.job.Rules, r.job.Direction == Inbound || r.job.Policy.Groups, r.from, r.to); err != nil {
+		return err
+	}
+	r.decide = r.planner(r.stored(), r.stored(), r)
+	return nil
 }
 
 // actor is the job as the audit log names it.
 func (r *run) actor() audit.Actor {
 	return audit.Actor{Kind: audit.Job, ID: string(r.job.ID), Name: r.job.Name}
-}
-
-// compile makes the rules' programs. A rule that does not compile stops the job: planning with a part of the rules would
-// look like people leaving scope.
-func (r *run) compile() error {
-	r.programs = map[string]*program{}
-	for _, m := range r.job.Rules.Objects {
-		if !m.Enabled || (m.Source == connection.GroupType && r.job.Direction == Outbound && !r.job.Policy.Groups) {
-			continue
-		}
-		typ := resourceType(m.Target)
-		p, problems := rule.Compile(m, r.to.Types[typ], rule.Options{Source: r.from.Types[m.Source], Searchable: r.to.FindBy[typ]})
-		if err := errors.Join(problems...); err != nil {
-			return fmt.Errorf("rules for %s: %w", m.Name, err)
-		}
-		prog := &program{Program: p, mapping: m, targetType: typ, references: map[string]bool{}, disables: r.to.SoftDelete && p.Blocks()}
-		for _, name := range p.References() {
-			prog.references[name] = true
-		}
-		if err := prog.own(); err != nil {
-			return err
-		}
-		r.programs[m.Source] = prog
-	}
-	return nil
 }
 
 // failed records what stopped the slice and when to try again. Lost epochs and a context that ended are passed on.

@@ -8,67 +8,14 @@ import (
 	"lockstep"
 	"lockstep/connection"
 	"lockstep/plan"
-	"lockstep/scim"
-	"lockstep/scim/filter"
 )
 
-// question is a matching value to look for: as it is compared, and as the target is asked for it. Many targets compare it as it
-// is, whatever the schema says.
-type question struct {
-	plan.Key
-	raw string
-}
-
-// answers is what a lookup has found. A key that several objects have comes with all of them; a key that could not be asked for
-// comes with the reason.
-type answers struct {
-	found  map[plan.Key][]connection.Object
-	failed map[plan.Key]error
-}
-
 // lookup finds the target's objects that have one of the values. An error means that nothing can be asked at all.
-type lookup func(ctx context.Context, typ string, asked []question) (answers, error)
-
-// matchPaths parses the matching attributes of a program.
-func matchPaths(p *program) (map[string]filter.Path, error) {
-	paths := map[string]filter.Path{}
-	for _, m := range p.mapping.Attributes {
-		if m.Match == 0 {
-			continue
-		}
-		path, err := filter.ParsePath(m.Target)
-		if err != nil {
-			return nil, &lockstep.Error{Code: lockstep.CodeMapSyntax, Detail: fmt.Sprintf("matching attribute %q: %v", m.Target, err), Err: err}
-		}
-		paths[m.Target] = path
-	}
-	return paths, nil
-}
-
-func keysOf(values scim.Object, paths map[string]filter.Path) []plan.Key {
-	var keys []plan.Key
-	for _, q := range questionsOf(values, paths) {
-		keys = append(keys, q.Key)
-	}
-	return keys
-}
-
-// questionsOf returns the values of the object by which it can be found.
-func questionsOf(values scim.Object, paths map[string]filter.Path) []question {
-	var all []question
-	for name, path := range paths {
-		for _, v := range scim.Values(values, path) {
-			if s, ok := v.(string); ok && s != "" {
-				all = append(all, question{plan.Key{Attribute: name, Value: fold(s)}, s})
-			}
-		}
-	}
-	return all
-}
+type lookup func(ctx context.Context, typ string, asked []plan.Question) (plan.Answers, error)
 
 // byFind asks the target, some values at a time. When more new objects turn up than are worth asking for one by one, or the
 // target cannot be asked, it is listed after all.
-func (r *run) byFind(ctx context.Context, typ string, asked []question) (answers, error) {
+func (r *run) byFind(ctx context.Context, typ string, asked []plan.Question) (plan.Answers, error) {
 	r.fresh += len(asked)
 	if r.fresh > max(100, r.linked/100) && r.cycle.Kind == Incremental && r.job.Direction == Outbound {
 		return r.byListing(ctx, typ, asked)
@@ -82,7 +29,7 @@ func (r *run) byFind(ctx context.Context, typ string, asked []question) (answers
 
 // lookUp looks up matching values. In an incremental cycle a target that cannot be asked stops only those who must be matched:
 // whoever leaves, and whoever is linked, goes on. The target is not asked again before the next slice.
-func (r *run) lookUp(ctx context.Context, typ string, asked []question) (answers, error) {
+func (r *run) lookUp(ctx context.Context, typ string, asked []plan.Question) (plan.Answers, error) {
 	a, err := r.lookup(ctx, typ, asked)
 	_, paused := errors.AsType[*connection.Pause](err)
 	code := lockstep.CodeOf(err)
@@ -90,28 +37,28 @@ func (r *run) lookUp(ctx context.Context, typ string, asked []question) (answers
 		return a, err
 	}
 	r.log().Warn("matching failed; who needs it waits", "job", r.job.ID, "error", err)
-	r.lookup = func(_ context.Context, _ string, asked []question) (answers, error) {
+	r.lookup = func(_ context.Context, _ string, asked []plan.Question) (plan.Answers, error) {
 		failed := make(map[plan.Key]error, len(asked))
 		for _, q := range asked {
 			failed[q.Key] = err
 		}
-		return answers{failed: failed}, nil
+		return plan.Answers{Failed: failed}, nil
 	}
 	return r.lookup(ctx, typ, asked)
 }
 
 // byListing reads the target's objects and looks among them, now and for the rest of the cycle.
-func (r *run) byListing(ctx context.Context, typ string, asked []question) (answers, error) {
+func (r *run) byListing(ctx context.Context, typ string, asked []plan.Question) (plan.Answers, error) {
 	if err := r.list(ctx); err != nil {
-		return answers{}, err
+		return plan.Answers{}, err
 	}
 	r.lookup = r.fromMirrorOrAsked
 	return r.lookup(ctx, typ, asked)
 }
 
 // unsearchable reports whether the target said that it cannot be searched like this.
-func unsearchable(a answers) bool {
-	for _, err := range a.failed {
+func unsearchable(a plan.Answers) bool {
+	for _, err := range a.Failed {
 		if lockstep.CodeOf(err) == lockstep.CodeTargetUnsupported {
 			return true
 		}
@@ -121,25 +68,21 @@ func unsearchable(a answers) bool {
 
 // find asks the target for each value: many in one call where it can, and where it refuses that, one by one. What it will not be
 // asked for fails alone. What stops everything (no answer, no rights, a pause) is the error.
-func (r *run) find(ctx context.Context, typ string, asked []question) (answers, error) {
-	byAttribute := map[string][]question{}
+func (r *run) find(ctx context.Context, typ string, asked []plan.Question) (plan.Answers, error) {
+	byAttribute := map[string][]plan.Question{}
 	for _, q := range asked {
 		byAttribute[q.Attribute] = append(byAttribute[q.Attribute], q)
 	}
-	a := answers{found: map[plan.Key][]connection.Object{}, failed: map[plan.Key]error{}}
+	a := plan.Answers{Found: map[plan.Key][]connection.Object{}, Failed: map[plan.Key]error{}}
 	for attribute, questions := range byAttribute {
-		path, err := filter.ParsePath(attribute)
-		if err != nil {
-			return a, err
-		}
 		for len(questions) > 0 {
 			n := min(r.findBatch(), len(questions))
-			if err := r.ask(ctx, typ, path, questions[:n], &a); err != nil {
+			if err := r.ask(ctx, typ, questions[:n], &a); err != nil {
 				return a, fmt.Errorf("find %s by %s in %s: %w", typ, attribute, r.to.Name, err)
 			}
-			if err := a.failed[questions[n-1].Key]; lockstep.CodeOf(err) == lockstep.CodeTargetUnsupported {
+			if err := a.Failed[questions[n-1].Key]; lockstep.CodeOf(err) == lockstep.CodeTargetUnsupported {
 				for _, q := range questions[n:] {
-					a.failed[q.Key] = err
+					a.Failed[q.Key] = err
 				}
 				break
 			}
@@ -160,11 +103,11 @@ func (r *run) findBatch() int {
 }
 
 // ask makes one call, or, when the target refuses that, one for each value.
-func (r *run) ask(ctx context.Context, typ string, path filter.Path, chunk []question, a *answers) error {
+func (r *run) ask(ctx context.Context, typ string, chunk []plan.Question, a *plan.Answers) error {
 	attribute := chunk[0].Attribute
 	values := make([]string, len(chunk))
 	for i, q := range chunk {
-		values[i] = q.raw
+		values[i] = q.Raw
 	}
 	objects, err := r.call(ctx, func(ctx context.Context) ([]connection.Object, error) {
 		return r.target.Find(ctx, typ, attribute, values...)
@@ -173,21 +116,21 @@ func (r *run) ask(ctx context.Context, typ string, path filter.Path, chunk []que
 	case err != nil && stopsAll(err):
 		return err
 	case err != nil && len(chunk) == 1:
-		a.failed[chunk[0].Key] = err
+		a.Failed[chunk[0].Key] = err
 		return nil
 	case err != nil:
 		for i := range chunk {
-			if err := r.ask(ctx, typ, path, chunk[i:i+1], a); err != nil {
+			if err := r.ask(ctx, typ, chunk[i:i+1], a); err != nil {
 				return err
 			}
-			if err := a.failed[chunk[i].Key]; lockstep.CodeOf(err) == lockstep.CodeTargetUnsupported { // it would say so of each
+			if err := a.Failed[chunk[i].Key]; lockstep.CodeOf(err) == lockstep.CodeTargetUnsupported { // it would say so of each
 				for _, q := range chunk[i+1:] {
-					a.failed[q.Key] = err
+					a.Failed[q.Key] = err
 				}
 				return nil
 			}
 		}
-		if len(a.failed) == 0 { // it was the number that it did not like
+		if len(a.Failed) == 0 { // it was the number that it did not like
 			r.mu.Lock()
 			if r.single == nil {
 				r.single = map[string]bool{}
@@ -197,12 +140,7 @@ func (r *run) ask(ctx context.Context, typ string, path filter.Path, chunk []que
 		}
 		return nil
 	}
-	for _, o := range objects {
-		for _, k := range keysOf(o.Values, map[string]filter.Path{attribute: path}) {
-			a.found[k] = append(a.found[k], o)
-		}
-	}
-	return nil
+	return a.Take(attribute, objects)
 }
 
 // stopsAll reports whether the error would meet every further call, too.

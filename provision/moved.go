@@ -5,8 +5,6 @@ import (
 
 	"lockstep/connection"
 	"lockstep/mirror"
-	"lockstep/plan"
-	"lockstep/rule"
 )
 
 // elsewhere is the trigger of a cycle that reads another system than the one before it: the connection was changed. The links are
@@ -40,26 +38,4 @@ func (r *run) page() connection.Cursor {
 		return ""
 	}
 	return r.cycle.Page
-}
-
-// tooMuch returns the kinds of harm that wait for an approval.
-func (r *run) tooMuch(harm map[rule.Harm]int, linked map[string]int) []rule.Harm {
-	if r.cycle.Trigger != elsewhere {
-		return r.job.Policy.Guard.Guard(tolls(harm, linked))
-	}
-	var held []rule.Harm
-	for _, t := range tolls(harm, linked) {
-		if t.Count > 0 {
-			held = append(held, t.Harm)
-		}
-	}
-	return held
-}
-
-// hold makes the row wait for an administrator.
-func (r *run) hold(a *plan.Action, h rule.Harm) {
-	hold(a, h)
-	if r.cycle.Trigger == elsewhere {
-		a.Detail = "the connection leads to another system since, and nobody is removed by the first read of it"
-	}
 }

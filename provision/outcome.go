@@ -79,11 +79,11 @@ func (a *applier) success(it *item, b *Batch) {
 		}
 		a.cycle.Counts.Created++
 	case rule.Link:
-		l.Matched = matchedBy(a.programs[it.Source.Type])
+		l.Matched = a.programs[it.Source.Type].MatchedBy()
 		a.cycle.Counts.Linked++
 	case rule.Disable:
 		a.tally(it, &a.cycle.Counts.Disabled)
-		if has := a.programs[it.Source.Type].key(row.After); has != "" && l.Key != "" && has != l.Key {
+		if has := a.programs[it.Source.Type].Key(row.After); has != "" && l.Key != "" && has != l.Key {
 			l.Due = a.now() // what may be in use comes afterwards
 		}
 	case rule.Update:
@@ -118,12 +118,14 @@ func (a *applier) bequeath(ctx context.Context, items []*item, b *Batch) error {
 		if len(keys) == 0 {
 			continue
 		}
-		heirs, err := a.heirs(ctx, typ, keys, waitsForKey)
+		heirs, err := a.Store.Links(ctx, a.job.Tenant, a.job.ID, plan.LinkQuery{Type: typ, Keys: keys})
 		if err != nil {
 			return err
 		}
 		for _, l := range heirs {
-			b.Due = append(b.Due, l.Source)
+			if l.WaitsForKey() {
+				b.Due = append(b.Due, l.Source)
+			}
 		}
 		held, err := a.Store.Actions(ctx, a.job.Tenant, a.job.ID, plan.ActionQuery{States: []plan.ActionState{plan.Held}, Codes: []lockstep.Code{lockstep.CodeUniqueCircle}, Limit: 1 << 20})
 		if err != nil {
@@ -140,7 +142,7 @@ func (a *applier) bequeath(ctx context.Context, items []*item, b *Batch) error {
 
 // given returns the matching values that others may have at the target after the item's call.
 func (a *applier) given(it *item) []string {
-	has := a.programs[it.Source.Type].key(it.link.Image) // what the target has, whatever the source says by now
+	has := a.programs[it.Source.Type].Key(it.link.Image) // what the target has, whatever the source says by now
 	switch {
 	case it.Kind == rule.Delete && it.result.Err == nil, lockstep.CodeOf(it.result.Err) == lockstep.CodeTargetGone:
 		return slices.DeleteFunc([]string{has, it.link.Key}, func(k string) bool { return k == "" })
@@ -150,17 +152,6 @@ func (a *applier) given(it *item) []string {
 		}
 	}
 	return nil
-}
-
-// matchedBy names the attributes that objects are matched by.
-func matchedBy(p *program) string {
-	var names []string
-	for _, m := range p.mapping.Attributes {
-		if m.Match > 0 {
-			names = append(names, m.Target)
-		}
-	}
-	return "matched by " + strings.Join(names, ", ")
 }
 
 // failure records a call that did not do what it should, and when the object is looked at again.
@@ -175,7 +166,7 @@ func (a *applier) failure(it *item, row *plan.Transition, now time.Time, b *Batc
 		l.Key = from // which it has still
 	}
 	if it.Kind == rule.Link && (code == lockstep.CodeTargetHides || code == lockstep.CodeTargetContradicts) {
-		l.Target, l.Image, l.Matched = it.Target.ID, it.Before, matchedBy(a.programs[it.Source.Type]) // theirs all the same: who leaves is disabled
+		l.Target, l.Image, l.Matched = it.Target.ID, it.Before, a.programs[it.Source.Type].MatchedBy() // theirs all the same: who leaves is disabled
 	}
 	switch {
 	case code == lockstep.CodeTargetGone:
@@ -184,13 +175,13 @@ func (a *applier) failure(it *item, row *plan.Transition, now time.Time, b *Batc
 	case lockstep.Describe(code).Class == lockstep.Heals || code == lockstep.CodeInternal,
 		code == lockstep.CodeTargetConflict && it.op.Kind != rule.Create, code == lockstep.CodeMatchTaken: // the value may be about to be given up
 		row.To = plan.Failed
-		l.Due = now.Add(backOff(l.Attempts))
+		l.Due = now.Add(plan.BackOff(l.Attempts))
 	case code == lockstep.CodeTargetHides: // who is created meanwhile may let it show more
 		row.To = plan.Refused
-		l.Due = now.Add(backOff(l.Attempts + 3))
+		l.Due = now.Add(plan.BackOff(l.Attempts + 3))
 	default:
 		row.To = plan.Refused
-		l.Due = now.Add(backOff(slowest)) // somebody may have mended it by then
+		l.Due = now.Add(plan.BackOff(plan.Slowest)) // somebody may have mended it by then
 	}
 	b.Links = append(b.Links, l)
 	b.Written = append(b.Written, it.kept...)
@@ -258,16 +249,8 @@ func (a *applier) foreign(it *item, row *plan.Transition, now time.Time, b *Batc
 	l := it.link
 	l.Source, l.Name, l.Code, l.Detail = it.Source.Ref, it.Source.Name, row.Code, row.Detail
 	l.Attempts++
-	l.Due = now.Add(backOff(l.Attempts))
+	l.Due = now.Add(plan.BackOff(l.Attempts))
 	b.Links = append(b.Links, l)
-}
-
-// slowest is the number of failures after which pauses grow no more.
-const slowest = 17
-
-// backOff is how long an object waits after its n-th failure in a row: from five seconds, doubling, to six hours.
-func backOff(n int) time.Duration {
-	return min(5*time.Second<<min(max(n-1, 0), 16), 6*time.Hour)
 }
 
 // text is the error in words; its code stands beside it in the row.

@@ -12,7 +12,6 @@ import (
 	"lockstep/connection"
 	"lockstep/mirror"
 	"lockstep/plan"
-	"lockstep/rule"
 )
 
 // Mirrors is what outside systems looked like when they were last read. They are read beside the engine, which asks for it and
@@ -113,20 +112,20 @@ func (r *run) listed(ctx context.Context) error {
 }
 
 // fromMirror looks among the objects that the target had when it was read for this cycle.
-func (r *run) fromMirror(ctx context.Context, typ string, asked []question) (answers, error) {
+func (r *run) fromMirror(ctx context.Context, typ string, asked []plan.Question) (plan.Answers, error) {
 	byAttribute := map[string][]string{}
 	for _, q := range asked {
-		byAttribute[q.Attribute] = append(byAttribute[q.Attribute], q.raw)
+		byAttribute[q.Attribute] = append(byAttribute[q.Attribute], q.Raw)
 	}
-	a := answers{found: map[plan.Key][]connection.Object{}}
+	a := plan.Answers{Found: map[plan.Key][]connection.Object{}}
 	for attribute, values := range byAttribute {
 		found, err := r.Mirrors.Find(ctx, r.outside(), typ, attribute, values...)
 		if err != nil {
 			return a, fmt.Errorf("look for %s among what was read of %s: %w", attribute, r.to.Name, err)
 		}
 		for _, f := range found {
-			k := plan.Key{Attribute: attribute, Value: fold(f.Key.Value)}
-			a.found[k] = append(a.found[k], f.Object)
+			k := plan.Ask(attribute, f.Key.Value).Key
+			a.Found[k] = append(a.Found[k], f.Object)
 		}
 	}
 	return a, nil
@@ -134,13 +133,13 @@ func (r *run) fromMirror(ctx context.Context, typ string, asked []question) (ans
 
 // fromMirrorOrAsked looks among the objects that the target had when it was read, and asks it for those who were not among them and
 // whom it would create once more: some lists leave out people whom a search finds.
-func (r *run) fromMirrorOrAsked(ctx context.Context, typ string, asked []question) (answers, error) {
+func (r *run) fromMirrorOrAsked(ctx context.Context, typ string, asked []plan.Question) (plan.Answers, error) {
 	a, err := r.fromMirror(ctx, typ, asked)
 	if err != nil || r.job.Direction == Inbound || r.blind {
 		return a, err
 	}
-	missed := slices.DeleteFunc(slices.Clone(asked), func(q question) bool {
-		return len(a.found[q.Key]) > 0 || r.refusesTwo(typ) || !containsFold(r.to.FindBy[typ], q.Attribute)
+	missed := slices.DeleteFunc(slices.Clone(asked), func(q plan.Question) bool {
+		return len(a.Found[q.Key]) > 0 || r.programs.RefusesTwo(r.to, typ) || !containsFold(r.to.FindBy[typ], q.Attribute)
 	})
 	if len(missed) == 0 {
 		return a, nil
@@ -149,21 +148,9 @@ func (r *run) fromMirrorOrAsked(ctx context.Context, typ string, asked []questio
 	if err != nil {
 		return a, err
 	}
-	maps.Copy(a.found, found.found)
-	r.blind = len(found.failed) == len(missed) // the list is all there is
+	maps.Copy(a.Found, found.Found)
+	r.blind = len(found.Failed) == len(missed) // the list is all there is
 	return a, nil
-}
-
-// refusesTwo reports whether the target would refuse a second object of the type with the same matching value.
-func (r *run) refusesTwo(typ string) bool {
-	for _, p := range r.programs {
-		if p.targetType == typ && slices.ContainsFunc(p.mapping.Attributes, func(m rule.Mapping) bool {
-			return m.Match > 0 && containsFold(r.to.Unique[typ], m.Target)
-		}) {
-			return true
-		}
-	}
-	return false
 }
 
 // unread is why a plan cannot be made before its outside system was read once.

@@ -30,8 +30,8 @@ func (a *applier) send(ctx context.Context, batch []*item) {
 	for _, it := range batch {
 		switch {
 		case it.end != answered || !a.complete(ctx, it):
-		case it.Kind == rule.Refer && len(it.carried) > a.memberLimit():
-			a.inPieces(ctx, it, a.memberLimit())
+		case it.Kind == rule.Refer && len(it.carried) > plan.MemberLimit(a.to):
+			a.inPieces(ctx, it, plan.MemberLimit(a.to))
 		default:
 			live = append(live, it)
 		}
@@ -96,9 +96,9 @@ func (a *applier) complete(ctx context.Context, it *item) bool {
 // would have ridden along with the create is written afterwards.
 func (a *applier) adopt(it *item) bool {
 	it.op.Kind, it.op.Ref.ID, it.op.Version = rule.Update, it.found.ID, it.found.Version
-	it.op.Before = a.programs[it.Source.Type].ours(it.found.Values)
+	it.op.Before = a.programs[it.Source.Type].Ours(it.found.Values)
 	if a.to.Replaces {
-		it.op.Written = &connection.Written{Paths: a.programs[it.Source.Type].names()}
+		it.op.Written = &connection.Written{Paths: a.programs[it.Source.Type].Names()}
 		if it.ours() {
 			it.op.Written = &connection.Written{Values: it.After, References: it.op.Add, Made: true}
 		}
@@ -303,7 +303,7 @@ func (a *applier) systemFailed(ctx context.Context, it *item, try int) bool {
 
 // unique reports whether the target would refuse a second object with the item's matching value.
 func (a *applier) unique(it *item) bool {
-	return a.refusesTwo(it.Target.Type)
+	return a.programs.RefusesTwo(a.to, it.Target.Type)
 }
 
 // conflict handles the answer that the object exists. It is looked for, since it may be ours, from a call whose answer was

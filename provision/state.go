@@ -47,13 +47,17 @@ func (j Job) Draft() bool {
 	return j.State == Paused && j.Cursor == "" && j.Applied == 0 && j.Cycle == nil && j.Code == "" && j.NextRun.IsZero()
 }
 
-// Direction is which way a job brings objects.
-type Direction string
+// What a plan depends on is a value of package plan.
+type (
+	Direction = plan.Direction
+	Policy    = plan.Policy
+	Rank      = plan.Rank
+)
 
 // The directions.
 const (
-	Inbound  Direction = "inbound"
-	Outbound Direction = "outbound"
+	Inbound  = plan.Inbound
+	Outbound = plan.Outbound
 )
 
 // JobState is what a job may do.
@@ -79,20 +83,6 @@ type NewConnection struct {
 	Settings map[string]string // all of them
 	Secrets  map[string]string // those that change; an empty value removes one
 	Moved    bool              // it leads to another system: what was read of the old one is forgotten
-}
-
-// Policy is what an administrator decides about a job beside its rules. The zero Policy is the default.
-type Policy struct {
-	Everyone    bool            `json:"everyone,omitempty"`     // all people are in scope, not only assigned ones
-	Nested      bool            `json:"nested,omitempty"`       // an assigned group brings members of its groups too
-	DefaultRole bool            `json:"default_role,omitempty"` // holders of only an excluding role are provisioned as well
-	Groups      bool            `json:"groups,omitempty"`       // group objects are provisioned
-	OnLeave     rule.Leave      `json:"on_leave,omitempty"`     // what happens to who leaves scope: disable (default), delete, keep
-	OnMissing   rule.Missing    `json:"on_missing,omitempty"`   // what happens when a linked object vanished at the target
-	Guard       rule.GuardLimit `json:"guard"`
-	Interval    time.Duration   `json:"interval,omitempty"` // at least this often, also without a change; 0 is only on change
-	Rate        float64         `json:"rate,omitempty"`     // requests a second at most; 0 is as many as the target takes
-	Connections int             `json:"connections,omitempty"`
 }
 
 // Phase is how far a cycle is. Each begins only when the one before has ended.
@@ -170,12 +160,6 @@ type Batch struct {
 	Wanted  []plan.ReferenceRow // Wanted of these edges is set as given, inserting what is new; rows neither wanted nor written go
 	Written []plan.ReferenceRow // Written of these edges is set as given; rows neither wanted nor written go
 	Unwrite []connection.Ref    // source refs whose edges, in both directions, are no longer written at the target
-}
-
-// Rank sets the rank of an action.
-type Rank struct {
-	Action lockstep.ActionID
-	Rank   int
 }
 
 // Store keeps jobs and what they know. All reads see committed data.

@@ -2,11 +2,11 @@ package provision
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"lockstep"
 	"lockstep/connection"
+	"lockstep/plan"
 	"lockstep/rule"
 )
 
@@ -81,17 +81,21 @@ func (e *Engine) TryRules(ctx context.Context, t lockstep.TenantID, id lockstep.
 	if job.Direction == Inbound && outside != nil {
 		return outside
 	}
-	target := resourceType(m.Target)
-	p, problems := rule.Compile(m, to.Types[target], rule.Options{Source: from.Types[m.Source], Searchable: to.FindBy[target]})
-	if err := errors.Join(problems...); err != nil {
+	p, err := plan.CompileObject(m, from, to)
+	if err != nil {
 		return err
 	}
+	now, random := r.now(), r.random()
 	try := func(objects []connection.Object) error {
 		for _, o := range objects {
 			if o.Type != m.Source {
 				continue
 			}
-			if err := f(r.try(p, o, a.Scope)); err != nil {
+			t := Trial{Object: o, Verdict: p.InScope(o, job.Direction, job.Policy, now)}
+			if !a.Scope {
+				t.Output = p.Try(o, t.Verdict.In, now, random)
+			}
+			if err := f(t); err != nil {
 				return err
 			}
 		}
@@ -100,7 +104,7 @@ func (e *Engine) TryRules(ctx context.Context, t lockstep.TenantID, id lockstep.
 	if a.Refs == nil {
 		return r.source.Read(ctx, "", func(page connection.Page) error { return try(page.Objects) })
 	}
-	for chunk := range slices.Chunk(a.Refs, pageSize) {
+	for chunk := range slices.Chunk(a.Refs, 500) {
 		objects, err := r.source.Get(ctx, chunk...)
 		if err != nil {
 			return err
@@ -110,21 +114,4 @@ func (e *Engine) TryRules(ctx context.Context, t lockstep.TenantID, id lockstep.
 		}
 	}
 	return nil
-}
-
-func (r *run) try(p *rule.Program, o connection.Object, scope bool) Trial {
-	now := r.now()
-	t := Trial{Object: o}
-	t.Verdict = p.Scope(rule.Subject{
-		ID: o.ID, Values: o.Values, Enabled: o.Enabled, Deleted: o.Deleted, Grants: o.Grants, Now: now,
-		Everyone: r.job.Policy.Everyone || r.job.Direction == Inbound, DefaultRole: r.job.Policy.DefaultRole,
-	})
-	if scope {
-		return t
-	}
-	t.Output = p.Map(rule.Input{
-		ID: o.ID, Values: o.Values, Enabled: o.Enabled, Deleted: o.Deleted, InScope: t.Verdict.In, Creating: true, Now: now, Random: r.random(),
-		Unique: func(string, string) (bool, error) { return true, nil },
-	})
-	return t
 }

@@ -21,19 +21,19 @@ type probed struct {
 // probe looks at the target for the objects of creates, by their matching values. An error means that nothing can be asked now.
 func (r *run) probe(ctx context.Context, rows []*plan.Action) (probed, error) {
 	seen := probed{map[lockstep.ActionID][]connection.Object{}, map[lockstep.ActionID]bool{}}
-	return seen, r.eachType(rows, func(p *program, mine map[lockstep.ActionID][]question, all []question) error {
-		a, err := r.find(ctx, p.targetType, all)
+	return seen, r.eachType(rows, func(p *plan.Program, mine map[lockstep.ActionID][]plan.Question, all []plan.Question) error {
+		a, err := r.find(ctx, p.Type, all)
 		if err != nil {
 			return err
 		}
 		for id, questions := range mine {
 			for _, q := range questions {
-				if len(a.found[q.Key]) > 0 {
-					seen.hits[id] = a.found[q.Key]
+				if len(a.Found[q.Key]) > 0 {
+					seen.hits[id] = a.Found[q.Key]
 					delete(seen.unasked, id)
 					break
 				}
-				if a.failed[q.Key] != nil {
+				if a.Failed[q.Key] != nil {
 					seen.unasked[id] = true
 				}
 			}
@@ -43,17 +43,13 @@ func (r *run) probe(ctx context.Context, rows []*plan.Action) (probed, error) {
 }
 
 // eachType calls f with the matching values of the rows of each type: by row, and all of them.
-func (r *run) eachType(rows []*plan.Action, f func(p *program, mine map[lockstep.ActionID][]question, all []question) error) error {
+func (r *run) eachType(rows []*plan.Action, f func(p *plan.Program, mine map[lockstep.ActionID][]plan.Question, all []plan.Question) error) error {
 	for typ, p := range r.programs {
-		paths, err := matchPaths(p)
-		if err != nil {
-			return err
-		}
-		var all []question
-		mine := map[lockstep.ActionID][]question{}
+		var all []plan.Question
+		mine := map[lockstep.ActionID][]plan.Question{}
 		for _, row := range rows {
 			if row.Source.Type == typ {
-				mine[row.ID] = questionsOf(row.After, paths)
+				mine[row.ID] = p.Questions(row.After)
 				all = append(all, mine[row.ID]...)
 			}
 		}
@@ -178,19 +174,19 @@ func (a *applier) lookAmong(ctx context.Context, rows []*plan.Action, early map[
 		return a.giveUp(ctx, rows, head)
 	}
 	b := Batch{Cycle: a.cycle, Job: &a.job}
-	err = a.eachType(rows, func(p *program, mine map[lockstep.ActionID][]question, all []question) error {
-		found, err := a.fromMirror(ctx, p.targetType, all)
+	err = a.eachType(rows, func(p *plan.Program, mine map[lockstep.ActionID][]plan.Question, all []plan.Question) error {
+		found, err := a.fromMirror(ctx, p.Type, all)
 		if err != nil {
 			return err
 		}
 		for _, row := range rows {
 			for _, q := range mine[row.ID] {
-				if h := found.found[q.Key]; len(h) > 0 {
+				if h := found.Found[q.Key]; len(h) > 0 {
 					hits[row.ID] = h
 					break
 				}
 			}
-			switch shown := shows(head.Pass(p.targetType), a.visibleFrom(*row)); {
+			switch shown := shows(head.Pass(p.Type), a.visibleFrom(*row)); {
 			case mine[row.ID] == nil, len(hits[row.ID]) == 0 && !shown:
 			case len(hits[row.ID]) == 0 && row.Detail != missedOnce && row.Code != lockstep.CodeTargetContradicts && !a.unique(&item{Action: *row}):
 				b.Moved = append(b.Moved, plan.Transition{
@@ -235,9 +231,9 @@ func (a *applier) lapse(ctx context.Context, row *plan.Action, to plan.ActionSta
 	l, now := links[row.Source.Ref], a.now()
 	l.Source, l.Name, l.Code, l.Detail = row.Source.Ref, row.Source.Name, code, detail
 	l.Attempts++
-	l.Due = now.Add(backOff(l.Attempts))
+	l.Due = now.Add(plan.BackOff(l.Attempts))
 	if to == plan.Refused {
-		l.Due = now.Add(backOff(slowest))
+		l.Due = now.Add(plan.BackOff(plan.Slowest))
 	}
 	a.cycle.Counts.Failed++
 	return a.commit(ctx, Batch{Cycle: a.cycle, Job: &a.job, Links: []plan.Link{l}, Moved: []plan.Transition{

@@ -35,7 +35,7 @@ func (a *applier) whatWasWritten(ctx context.Context, items []*item) error {
 				it.result.Err = &lockstep.Error{Code: it.link.Code, Detail: it.link.Detail}
 			}
 			it.op.Written = &connection.Written{
-				Values: it.link.Image, References: refs[it.Source.Ref], Paths: a.programs[it.Source.Type].names(),
+				Values: it.link.Image, References: refs[it.Source.Ref], Paths: a.programs[it.Source.Type].Names(),
 				Made: it.link.Matched == matchedCreated || it.link.Matched == matchedFound,
 			}
 		}
@@ -67,18 +67,9 @@ func (a *applier) writtenReferences(ctx context.Context, items []*item) (map[con
 	refs := map[connection.Ref][]connection.Reference{}
 	for _, e := range rows {
 		if target := links[e.To].Target; target != "" {
-			to := connection.Ref{Type: a.programs[e.To.Type].targetType, ID: target}
+			to := connection.Ref{Type: a.programs[e.To.Type].Type, ID: target}
 			refs[e.From] = append(refs[e.From], connection.Reference{Attribute: e.Attribute, To: to})
 		}
 	}
 	return refs, nil
-}
-
-// names returns the paths of the attributes that the mapping feeds, references left out.
-func (p *program) names() []string {
-	names := make([]string, len(p.paths))
-	for i, path := range p.paths {
-		names[i] = path.String()
-	}
-	return names
 }

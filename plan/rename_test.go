@@ -1,4 +1,4 @@
-package provision
+package plan
 
 import (
 	"fmt"
@@ -9,7 +9,6 @@ import (
 	"pgregory.net/rapid"
 
 	"lockstep"
-	"lockstep/plan"
 )
 
 func TestRenameRanks(t *testing.T) {
@@ -51,11 +50,11 @@ func TestRenameRanks(t *testing.T) {
 	}
 }
 
-func renamesOf(text string) []plan.Renamed {
-	var rows []plan.Renamed
+func renamesOf(text string) []Renamed {
+	var rows []Renamed
 	for i, f := range strings.Fields(text) {
 		from, to, _ := strings.Cut(f, ">")
-		rows = append(rows, plan.Renamed{ID: lockstep.ActionID(fmt.Sprint(i)), From: from, To: to})
+		rows = append(rows, Renamed{ID: lockstep.ActionID(fmt.Sprint(i)), From: from, To: to})
 	}
 	return rows
 }
@@ -67,10 +66,10 @@ func TestRenameRanksProperty(t *testing.T) {
 		n := rapid.IntRange(0, 12).Draw(t, "n")
 		values := rapid.Permutation([]string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n"}).Draw(t, "from")
 		to := rapid.Permutation([]string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n"}).Draw(t, "to")
-		var rows []plan.Renamed
+		var rows []Renamed
 		for i := range n {
 			if values[i] != to[i] {
-				rows = append(rows, plan.Renamed{ID: lockstep.ActionID(fmt.Sprint(i)), From: values[i], To: to[i]})
+				rows = append(rows, Renamed{ID: lockstep.ActionID(fmt.Sprint(i)), From: values[i], To: to[i]})
 			}
 		}
 		rank, rings := renameRanks(rows)

@@ -1,4 +1,4 @@
-package provision
+package plan
 
 import (
 	"context"
@@ -7,46 +7,33 @@ import (
 
 	"lockstep"
 	"lockstep/connection"
-	"lockstep/plan"
 	"lockstep/rule"
 )
 
-// moreRefers plans rows for references whose ends have come together since the plan was made, although the row that should have
-// carried them did not: a create that was found at the target after a lost answer. By rules that have changed since nothing more is
-// planned: a manual job would leave it out at once, and plan it again.
-func (a *applier) moreRefers(ctx context.Context) (bool, error) {
-	if a.cycle.Config != a.job.Config {
-		return false, nil
-	}
-	before := a.cycle.Counts.Planned
-	if err := a.references(ctx, nil, true); err != nil {
-		return false, err
-	}
-	return a.cycle.Counts.Planned > before, nil
-}
-
-// made is a create or a link that this cycle plans: its source object will be at the target.
-type made map[connection.Ref]plan.Made
+// MoreReferences plans rows for references whose ends have come together since the plan was made, although the row that should have
+// carried them did not: a create that was found at the target after a lost answer. Objects whose references failed in this cycle
+// are left for the next.
+func (p *Planner) MoreReferences(ctx context.Context) error { return p.references(ctx, nil, true) }
 
 // referrer is one object with the references that are to be written or taken away.
 type referrer struct {
 	from      connection.Ref
-	link      plan.Link
-	adds      []plan.RowReference
-	removes   []plan.RowReference
-	withdraws []plan.RowReference // of objects that this cycle deletes: they go before the deletion
-	anew      bool                // somebody has rejected some of the removals before
+	link      Link
+	adds      []RowReference
+	removes   []RowReference
+	withdraws []RowReference // of objects that this cycle deletes: they go before the deletion
+	anew      bool           // somebody has rejected some of the removals before
 }
 
 // referencePlan plans the rows that write references, in pieces.
 type referencePlan struct {
-	*run
+	*Planner
 	made    made
 	deleted map[connection.Ref]bool // objects that this cycle deletes
 	busy    map[connection.Ref]bool // objects whose references this cycle has planned already
 	met     map[connection.Ref]bool // objects of whose waiting rows it is known whether they still hold
 	hold    bool                    // removals of members go too far
-	batch   Batch
+	piece   Piece
 	size    int // references in the batch
 }
 
@@ -56,23 +43,31 @@ const pieceReferences = 5_000
 // references plans and commits a row for each object with references that differ from what is written, as far as their other ends
 // are at the target or will be after this plan. When tried is set, objects whose references failed in this cycle are left
 // for the next.
-func (r *run) references(ctx context.Context, m made, tried bool) error {
-	busy, err := r.referring(ctx, tried)
+func (p *Planner) references(ctx context.Context, m made, tried bool) error {
+	busy, err := p.referring(ctx, tried)
 	if err != nil {
 		return err
 	}
-	p := &referencePlan{run: r, made: m, busy: busy, met: map[connection.Ref]bool{}}
-	if p.deleted, err = r.deletions(ctx); err != nil {
+	deletions, err := p.deletions(ctx)
+	if err != nil {
 		return err
 	}
+	deleted := make(map[connection.Ref]bool, len(deletions))
+	for _, row := range deletions {
+		deleted[row.Source.Ref] = true
+	}
+	return (&referencePlan{Planner: p, made: m, deleted: deleted, busy: busy, met: map[connection.Ref]bool{}}).run(ctx)
+}
+
+func (p *referencePlan) run(ctx context.Context) (err error) {
 	removals := 0
 	for pass := range 2 { // whether removals go too far is known when all have been seen
 		if pass == 1 {
-			if p.hold, err = r.tooMany(ctx, removals); err != nil {
+			if p.hold, err = p.tooMany(ctx, removals); err != nil {
 				return err
 			}
 		}
-		err = p.each(ctx, func(rows []plan.ReferenceRow) error {
+		err = p.each(ctx, func(rows []ReferenceRow) error {
 			if pass == 0 {
 				removals += p.removals(rows)
 				return nil
@@ -89,7 +84,7 @@ func (r *run) references(ctx context.Context, m made, tried bool) error {
 
 // needless leaves out the rows that wait for a decision on references which are not to be removed any more.
 func (p *referencePlan) needless() {
-	for key, old := range p.waits {
+	for key, old := range p.Waits.rows {
 		if key.refer && !p.met[key.source] && !p.busy[key.source] {
 			p.leaveOut(key, &old, "no longer needed")
 		}
@@ -97,37 +92,27 @@ func (p *referencePlan) needless() {
 }
 
 // leaveOut ends a row that waits for a decision.
-func (p *referencePlan) leaveOut(key waitKey, old *plan.Action, why string) {
-	p.batch.Moved = append(p.batch.Moved, plan.Transition{ID: old.ID, From: old.State, To: plan.LeftOut, Detail: why, At: p.now()})
-	delete(p.waits, key)
+func (p *referencePlan) leaveOut(key waitKey, old *Action, why string) {
+	p.piece.Moved = append(p.piece.Moved, Transition{ID: old.ID, From: old.State, To: LeftOut, Detail: why, At: p.Now()})
+	delete(p.Waits.rows, key)
 }
 
 // removals counts the memberships that are to be taken away, of groups and members that stay.
-func (p *referencePlan) removals(rows []plan.ReferenceRow) (n int) {
+func (p *referencePlan) removals(rows []ReferenceRow) (n int) {
 	for _, e := range rows {
-		if !e.Wanted && e.Written && e.Attribute == connection.Members && !p.deleted[e.From] && !p.deleted[e.To] && p.brings(e.From.Type, e.Attribute, e.To.Type) {
+		if !e.Wanted && e.Written && e.Attribute == connection.Members && !p.deleted[e.From] && !p.deleted[e.To] && p.Programs.brings(e.From.Type, e.Attribute, e.To.Type) {
 			n++
 		}
 	}
 	return n
 }
 
-// deletions returns the objects that planned rows of this cycle delete.
-func (r *run) deletions(ctx context.Context) (map[connection.Ref]bool, error) {
-	rows, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, plan.ActionQuery{Cycle: r.cycle.ID, States: []plan.ActionState{plan.Planned}, Kinds: []rule.Kind{rule.Delete}, Limit: 1 << 20})
-	deleted := make(map[connection.Ref]bool, len(rows))
-	for _, row := range rows {
-		deleted[row.Source.Ref] = true
-	}
-	return deleted, err
-}
-
 // each calls f with the references of some objects at a time, all of an object together: those that wait to be written or taken
 // away, and those to objects that this cycle deletes.
-func (p *referencePlan) each(ctx context.Context, f func([]plan.ReferenceRow) error) error {
+func (p *referencePlan) each(ctx context.Context, f func([]ReferenceRow) error) error {
 	if len(p.made) > 1000 { // most of them, then
-		var piece []plan.ReferenceRow
-		err := p.Store.EachWaiting(ctx, p.job.Tenant, p.job.ID, func(e plan.ReferenceRow) error {
+		var piece []ReferenceRow
+		err := p.Known.EachWaiting(ctx, func(e ReferenceRow) error {
 			if len(piece) >= pieceReferences && piece[len(piece)-1].From != e.From {
 				if err := f(piece); err != nil {
 					return err
@@ -149,7 +134,7 @@ func (p *referencePlan) each(ctx context.Context, f func([]plan.ReferenceRow) er
 }
 
 // eachOf pages through the objects that owners names.
-func (p *referencePlan) eachOf(ctx context.Context, owners func(context.Context) (map[connection.Ref]bool, error), f func([]plan.ReferenceRow) error) error {
+func (p *referencePlan) eachOf(ctx context.Context, owners func(context.Context) (map[connection.Ref]bool, error), f func([]ReferenceRow) error) error {
 	refs, err := owners(ctx)
 	if err != nil {
 		return err
@@ -160,15 +145,15 @@ func (p *referencePlan) eachOf(ctx context.Context, owners func(context.Context)
 	}
 	slices.SortFunc(all, compareRefs)
 	for chunk := range slices.Chunk(all, 100) {
-		rows, err := p.Store.References(ctx, p.job.Tenant, p.job.ID, plan.ReferenceQuery{From: chunk})
+		rows, err := p.Known.References(ctx, ReferenceQuery{From: chunk})
 		if err != nil {
 			return err
 		}
-		rows = slices.DeleteFunc(rows, func(e plan.ReferenceRow) bool { return e.Wanted == e.Written && !p.deleted[e.To] })
+		rows = slices.DeleteFunc(rows, func(e ReferenceRow) bool { return e.Wanted == e.Written && !p.deleted[e.To] })
 		if len(rows) == 0 {
 			continue
 		}
-		slices.SortStableFunc(rows, func(a, b plan.ReferenceRow) int { return compareRefs(a.From, b.From) })
+		slices.SortStableFunc(rows, func(a, b ReferenceRow) int { return compareRefs(a.From, b.From) })
 		if err := f(rows); err != nil {
 			return err
 		}
@@ -193,14 +178,14 @@ func (p *referencePlan) some(ctx context.Context) (map[connection.Ref]bool, erro
 	if err != nil {
 		return nil, err
 	}
-	take := func(q plan.ReferenceQuery) error {
-		rows, err := p.Store.References(ctx, p.job.Tenant, p.job.ID, q)
+	take := func(q ReferenceQuery) error {
+		rows, err := p.Known.References(ctx, q)
 		for _, e := range rows {
 			owners[e.From] = true
 		}
 		return err
 	}
-	if err := take(plan.ReferenceQuery{Ready: true}); err != nil || len(p.made) == 0 {
+	if err := take(ReferenceQuery{Ready: true}); err != nil || len(p.made) == 0 {
 		return owners, err
 	}
 	to := make([]connection.Ref, 0, len(p.made))
@@ -208,7 +193,7 @@ func (p *referencePlan) some(ctx context.Context) (map[connection.Ref]bool, erro
 		owners[ref] = true
 		to = append(to, ref)
 	}
-	return owners, take(plan.ReferenceQuery{To: to, Waiting: true})
+	return owners, take(ReferenceQuery{To: to, Waiting: true})
 }
 
 // toDeleted returns the objects that refer, at the target, to what this cycle deletes.
@@ -221,7 +206,7 @@ func (p *referencePlan) toDeleted(ctx context.Context) (map[connection.Ref]bool,
 	if len(to) == 0 {
 		return owners, nil
 	}
-	rows, err := p.Store.References(ctx, p.job.Tenant, p.job.ID, plan.ReferenceQuery{To: to})
+	rows, err := p.Known.References(ctx, ReferenceQuery{To: to})
 	for _, e := range rows {
 		if e.Written {
 			owners[e.From] = true
@@ -231,26 +216,26 @@ func (p *referencePlan) toDeleted(ctx context.Context) (map[connection.Ref]bool,
 }
 
 // take plans the rows of the objects whose references these are.
-func (p *referencePlan) take(ctx context.Context, rows []plan.ReferenceRow) error {
-	links, err := p.ends(ctx, rows)
+func (p *referencePlan) take(ctx context.Context, rows []ReferenceRow) error {
+	links, err := linksOfEnds(ctx, p.Known, rows)
 	if err != nil {
 		return err
 	}
 	var w *referrer
 	for _, e := range rows {
 		if w == nil || w.from != e.From {
-			if err := p.plan(ctx, w); err != nil {
+			if err := p.one(ctx, w); err != nil {
 				return err
 			}
 			w = &referrer{from: e.From, link: links[e.From]}
 		}
 		p.sort(w, e, links[e.To])
 	}
-	return p.plan(ctx, w)
+	return p.one(ctx, w)
 }
 
-// ends returns the links of both ends of the references.
-func (p *referencePlan) ends(ctx context.Context, rows []plan.ReferenceRow) (map[connection.Ref]plan.Link, error) {
+// linksOfEnds returns the links of both ends of the references, without what was written.
+func linksOfEnds(ctx context.Context, known Known, rows []ReferenceRow) (map[connection.Ref]Link, error) {
 	ids := map[string][]string{}
 	asked := map[connection.Ref]bool{}
 	for _, e := range rows {
@@ -261,9 +246,9 @@ func (p *referencePlan) ends(ctx context.Context, rows []plan.ReferenceRow) (map
 			}
 		}
 	}
-	links := make(map[connection.Ref]plan.Link, len(asked))
+	links := make(map[connection.Ref]Link, len(asked))
 	for typ, list := range ids {
-		found, err := p.Store.Links(ctx, p.job.Tenant, p.job.ID, plan.LinkQuery{Type: typ, Sources: list, Limit: len(list)})
+		found, err := known.Links(ctx, LinkQuery{Type: typ, Sources: list, Limit: len(list)})
 		if err != nil {
 			return nil, err
 		}
@@ -276,12 +261,12 @@ func (p *referencePlan) ends(ctx context.Context, rows []plan.ReferenceRow) (map
 }
 
 // sort puts a reference where it belongs.
-func (p *referencePlan) sort(w *referrer, e plan.ReferenceRow, to plan.Link) {
-	if p.busy[e.From] || p.deleted[e.From] || !p.brings(e.From.Type, e.Attribute, e.To.Type) {
+func (p *referencePlan) sort(w *referrer, e ReferenceRow, to Link) {
+	if p.busy[e.From] || p.deleted[e.From] || !p.Programs.brings(e.From.Type, e.Attribute, e.To.Type) {
 		return
 	}
 	_, comes := p.made[e.To]
-	ref := plan.RowReference{Attribute: e.Attribute, To: plan.End{Ref: e.To, Name: to.Name}, Target: to.Target}
+	ref := RowReference{Attribute: e.Attribute, To: End{Ref: e.To, Name: to.Name}, Target: to.Target}
 	switch {
 	case p.deleted[e.To]:
 		if ref.Gone = true; e.Written && to.Target != "" {
@@ -295,9 +280,9 @@ func (p *referencePlan) sort(w *referrer, e plan.ReferenceRow, to plan.Link) {
 	}
 }
 
-// plan makes the rows of one object: the members that its create carries, one row for what else is written, held or not, and one
+// one makes the rows of one object: the members that its create carries, one row for what else is written, held or not, and one
 // for what goes before a deletion.
-func (p *referencePlan) plan(ctx context.Context, w *referrer) error {
+func (p *referencePlan) one(ctx context.Context, w *referrer) error {
 	if w == nil || len(w.adds)+len(w.removes)+len(w.withdraws) == 0 {
 		return nil
 	}
@@ -310,7 +295,7 @@ func (p *referencePlan) plan(ctx context.Context, w *referrer) error {
 	}
 	if len(w.withdraws) > 0 {
 		row := p.referRow(w, w.withdraws)
-		row.Lane, row.Rank = plan.LaneDelete, -1
+		row.Lane, row.Rank = LaneDelete, -1
 		p.add(row)
 	}
 	if stands, err := p.staysRejected(ctx, w); stands || err != nil {
@@ -329,7 +314,7 @@ func (p *referencePlan) plan(ctx context.Context, w *referrer) error {
 // staysRejected deals with a row of the object's references that an administrator has rejected. As long as it would be the same, there is
 // none; other removals of what was rejected need a decision, too.
 func (p *referencePlan) staysRejected(ctx context.Context, w *referrer) (bool, error) {
-	old, was := p.rejected[waitKey{w.from, true}]
+	old, was := p.Waits.rejected[waitKey{w.from, true}]
 	if !was || len(w.adds)+len(w.removes) == 0 {
 		return false, nil
 	}
@@ -341,25 +326,25 @@ func (p *referencePlan) staysRejected(ctx context.Context, w *referrer) (bool, e
 		p.met[w.from] = true
 		return true, nil
 	}
-	w.anew = slices.ContainsFunc(w.removes, func(r plan.RowReference) bool {
-		return slices.ContainsFunc(old.References, func(o plan.RowReference) bool { return o.Gone && o.Attribute == r.Attribute && o.To.Ref == r.To.Ref })
+	w.anew = slices.ContainsFunc(w.removes, func(r RowReference) bool {
+		return slices.ContainsFunc(old.References, func(o RowReference) bool { return o.Gone && o.Attribute == r.Attribute && o.To.Ref == r.To.Ref })
 	})
 	return false, nil
 }
 
-func (p *referencePlan) add(row plan.Action) {
-	p.batch.Actions = append(p.batch.Actions, row)
-	if row.State == plan.Planned {
-		p.cycle.Counts.Planned++
+func (p *referencePlan) add(row Action) {
+	p.piece.Actions = append(p.piece.Actions, row)
+	if row.State == Planned {
+		p.piece.Sum.Planned++
 	}
 }
 
 // carry lets the create take along what it can: a person their manager, which its row names already, and a group as many members
 // as the target takes in one call.
-func (p *referencePlan) carry(w *referrer, m plan.Made) {
+func (p *referencePlan) carry(w *referrer, m Made) {
 	if w.from.Type != connection.GroupType {
 		if m.Refers != "" {
-			w.adds = slices.DeleteFunc(w.adds, func(r plan.RowReference) bool {
+			w.adds = slices.DeleteFunc(w.adds, func(r RowReference) bool {
 				return r.Attribute == connection.Manager && r.To.ID == m.Refers
 			})
 		}
@@ -369,42 +354,34 @@ func (p *referencePlan) carry(w *referrer, m plan.Made) {
 		w.adds = nil // by an earlier slice
 		return
 	}
-	n := min(len(w.adds), p.memberLimit())
-	p.batch.Carried = append(p.batch.Carried, plan.Carried{ID: m.ID, References: slices.Clone(w.adds[:n])})
+	n := min(len(w.adds), MemberLimit(p.To))
+	p.piece.Carried = append(p.piece.Carried, Carried{ID: m.ID, References: slices.Clone(w.adds[:n])})
 	w.adds = w.adds[n:]
 }
 
-// memberLimit is how many references one call takes.
-func (r *run) memberLimit() int {
-	if r.to.MaxMembers <= 0 {
+// MemberLimit is how many references one call to the target takes.
+func MemberLimit(to connection.System) int {
+	if to.MaxMembers <= 0 {
 		return 1000
 	}
-	return r.to.MaxMembers
+	return to.MaxMembers
 }
 
 func (p *referencePlan) flush(ctx context.Context) error {
-	if len(p.batch.Actions)+len(p.batch.Carried)+len(p.batch.Moved) == 0 {
+	out := p.piece
+	if p.piece, p.size = (Piece{}), 0; len(out.Actions)+len(out.Carried)+len(out.Moved) == 0 {
 		return nil
 	}
-	p.batch.Cycle = p.cycle
-	b := p.batch
-	p.batch, p.size = Batch{}, 0
-	return p.commit(ctx, b)
-}
-
-// brings reports whether the rules bring references of the attribute between objects of these types.
-func (r *run) brings(from, attribute, to string) bool {
-	p := r.programs[from]
-	return p != nil && p.references[attribute] && r.programs[to] != nil
+	return p.Sink.Take(ctx, out)
 }
 
 // referring returns the objects whose references are being written, wait for a decision, or have failed.
-func (r *run) referring(ctx context.Context, tried bool) (map[connection.Ref]bool, error) {
-	states := []plan.ActionState{plan.Planned, plan.Open}
+func (p *Planner) referring(ctx context.Context, tried bool) (map[connection.Ref]bool, error) {
+	states := []ActionState{Planned, Open}
 	if tried {
-		states = append(states, plan.Failed, plan.Refused)
+		states = append(states, Failed, Refused)
 	}
-	rows, err := r.Store.Actions(ctx, r.job.Tenant, r.job.ID, plan.ActionQuery{Cycle: r.cycle.ID, States: states, Kinds: []rule.Kind{rule.Refer}, Limit: 1 << 20})
+	rows, err := p.Rows.Actions(ctx, ActionQuery{Cycle: p.Job.Cycle, States: states, Kinds: []rule.Kind{rule.Refer}, Limit: 1 << 20})
 	if err != nil {
 		return nil, err
 	}
@@ -417,67 +394,67 @@ func (r *run) referring(ctx context.Context, tried bool) (map[connection.Ref]boo
 
 // tooMany reports whether the guard holds back so many removals of members. It holds any while it has just held people for the
 // same cause: a source that has lost them has lost their memberships, too.
-func (r *run) tooMany(ctx context.Context, removals int) (bool, error) {
-	if removals == 0 || r.alarmed {
-		return r.alarmed, nil
+func (p *Planner) tooMany(ctx context.Context, removals int) (bool, error) {
+	if removals == 0 || p.Waits.alarmed {
+		return p.Waits.alarmed, nil
 	}
-	tally, err := r.Store.Tally(ctx, r.job.Tenant, r.job.ID, r.cycle.ID)
+	tally, err := p.Rows.Tally(ctx, p.Job.Cycle)
 	if err != nil {
 		return false, err
 	}
 	for k, n := range tally.Actions { // held in an earlier slice of the cycle
-		if k.State == plan.Held && k.Type == connection.UserType && (k.Kind == rule.Disable || k.Kind == rule.Delete) && n > 0 {
-			r.alarmed = true
+		if k.State == Held && k.Type == connection.UserType && (k.Kind == rule.Disable || k.Kind == rule.Delete) && n > 0 {
+			p.Waits.alarmed = true
 			return true, nil
 		}
 	}
 	if removals < 2 {
 		return false, nil
 	}
-	written, err := r.Store.CountReferences(ctx, r.job.Tenant, r.job.ID, connection.Members)
-	return err == nil && r.job.Policy.Guard.Holds(removals, written), err
+	written, err := p.Known.CountReferences(ctx, connection.Members)
+	return err == nil && p.Job.Policy.Guard.Holds(removals, written), err
 }
 
 // referRows makes the rows of one object: one, or one for what is added and one, held, for what is removed. Removals that
 // are held already, or were approved, keep their row as long as they are the same. Others than those that somebody had to decide on
 // need a decision of their own, however few they are.
-func (p *referencePlan) referRows(w *referrer) []plan.Action {
+func (p *referencePlan) referRows(w *referrer) []Action {
 	key := waitKey{w.from, true}
-	old, waits := p.waits[key]
+	old, waits := p.Waits.rows[key]
 	p.met[w.from] = true
 	held := w.anew || p.hold && w.from.Type == connection.GroupType
 	if waits && !sameReferences(old.References, w.removes) {
 		p.leaveOut(key, &old, "other references are to be removed now")
-		waits, held = false, held || old.State == plan.Held || !old.Decided.At.IsZero()
+		waits, held = false, held || old.State == Held || !old.Decided.At.IsZero()
 	}
 	if len(w.adds)+len(w.removes) == 0 {
 		return nil
 	}
 	if len(w.removes) == 0 || !held && !waits {
-		return []plan.Action{p.referRow(w, append(w.adds, w.removes...))}
+		return []Action{p.referRow(w, append(w.adds, w.removes...))}
 	}
-	var rows []plan.Action
+	var rows []Action
 	if len(w.adds) > 0 {
 		rows = append(rows, p.referRow(w, w.adds))
 	}
-	if waits && old.State == plan.Held {
+	if waits && old.State == Held {
 		return rows // it waits on
 	}
 	removal := p.referRow(w, w.removes)
 	if waits {
 		removal.ID, removal.Decided = old.ID, old.Decided
-		p.batch.Moved = append(p.batch.Moved, plan.Transition{ID: old.ID, From: plan.Planned, To: plan.Planned}) // nobody has rejected it meanwhile
-		delete(p.waits, key)
+		p.piece.Moved = append(p.piece.Moved, Transition{ID: old.ID, From: Planned, To: Planned}) // nobody has rejected it meanwhile
+		delete(p.Waits.rows, key)
 		return append(rows, removal)
 	}
-	hold(&removal, rule.MemberRemove)
-	p.cycle.Counts.Held++
-	p.waits[key] = removal
+	p.Job.hold(&removal, rule.MemberRemove)
+	p.piece.Sum.Held++
+	p.Waits.rows[key] = removal
 	return append(rows, removal)
 }
 
 // sameReferences reports whether two rows name the same references, in whatever order.
-func sameReferences(a, b []plan.RowReference) bool {
+func sameReferences(a, b []RowReference) bool {
 	type reference struct {
 		attribute string
 		to        connection.Ref
@@ -490,10 +467,10 @@ func sameReferences(a, b []plan.RowReference) bool {
 	for _, r := range a {
 		all[reference{r.Attribute, r.To.Ref, r.Gone}] = true
 	}
-	return !slices.ContainsFunc(b, func(r plan.RowReference) bool { return !all[reference{r.Attribute, r.To.Ref, r.Gone}] })
+	return !slices.ContainsFunc(b, func(r RowReference) bool { return !all[reference{r.Attribute, r.To.Ref, r.Gone}] })
 }
 
-func (p *referencePlan) referRow(w *referrer, refs []plan.RowReference) plan.Action {
+func (p *referencePlan) referRow(w *referrer, refs []RowReference) Action {
 	adds := 0
 	for _, r := range refs {
 		if !r.Gone {
@@ -508,10 +485,10 @@ func (p *referencePlan) referRow(w *referrer, refs []plan.RowReference) plan.Act
 		what = fmt.Sprintf("%d removed", len(refs))
 	}
 	name := w.link.Name
-	return plan.Action{
-		ID: lockstep.NewID[lockstep.ActionID](), Job: p.job.ID, Cycle: p.cycle.ID, Kind: rule.Refer, Lane: plan.LaneRefer,
-		Source: plan.End{Ref: w.from, Name: name}, Target: plan.End{Ref: connection.Ref{Type: p.programs[w.from.Type].targetType, ID: w.link.Target}, Name: name},
-		References: slices.Clone(refs), Reason: rule.Reason{Rule: "references changed", Clause: what}, Epoch: p.job.Epoch,
-		Seen: plan.Seen{Config: p.job.Config}, State: plan.Planned, Planned: p.now(),
+	return Action{
+		ID: lockstep.NewID[lockstep.ActionID](), Job: p.Job.ID, Cycle: p.Job.Cycle, Kind: rule.Refer, Lane: LaneRefer,
+		Source: End{Ref: w.from, Name: name}, Target: End{Ref: connection.Ref{Type: p.Programs[w.from.Type].Type, ID: w.link.Target}, Name: name},
+		References: slices.Clone(refs), Reason: rule.Reason{Rule: "references changed", Clause: what}, Epoch: p.Job.Epoch,
+		Seen: Seen{Config: p.Job.Config}, State: Planned, Planned: p.Now(),
 	}
 }

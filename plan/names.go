@@ -1,10 +1,17 @@
-package provision
+package plan
 
 import (
 	"strings"
 
 	"lockstep/scim"
 )
+
+// Fold makes a matching value comparable: matching ignores letter case everywhere (userName is not case-exact, RFC 7643
+// §4.1.1, and people are deleted by tools that think otherwise).
+func Fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+// keyOf is a matching value as in Link.Key.
+func keyOf(attribute, value string) string { return attribute + "=" + Fold(value) }
 
 // resourceType returns the resource type that a rule's target object name stands for: its own name, or that of a core schema
 // URN such as urn:ietf:params:scim:schemas:core:2.0:User.
@@ -15,8 +22,8 @@ func resourceType(name string) string {
 	return name
 }
 
-// referenceName returns the name under which edges of a mapped reference path go: manager for the enterprise manager and
-// its value, members for a group's.
+// referenceName returns the name under which references of a mapped path go: manager for the enterprise manager and its value,
+// members for a group's.
 func referenceName(path string) string {
 	path = strings.TrimSuffix(path, ".value")
 	if i := strings.LastIndexByte(path, ':'); i >= 0 {
@@ -24,10 +31,6 @@ func referenceName(path string) string {
 	}
 	return path
 }
-
-// fold makes a matching value comparable: matching ignores letter case everywhere (userName is not case-exact, RFC 7643
-// §4.1.1, and people are deleted by tools that think otherwise).
-func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
 // objectName is what people call the object that these target values describe.
 func objectName(values scim.Object, otherwise string) string {
@@ -38,6 +41,3 @@ func objectName(values scim.Object, otherwise string) string {
 	}
 	return otherwise
 }
-
-// pageSize is how many links or references are asked of the store at once.
-const pageSize = 500

@@ -1,4 +1,4 @@
-package provision
+package plan
 
 import (
 	"context"
@@ -6,23 +6,22 @@ import (
 	"slices"
 
 	"lockstep/connection"
-	"lockstep/plan"
 )
 
-// wantedEdges returns the references that the page adds or withdraws, as compared with what the job wants so far.
-func (r *run) wantedEdges(ctx context.Context, cs []*candidate) ([]plan.ReferenceRow, error) {
-	have, err := r.storedEdges(ctx, cs)
+// wanted returns the references that the page adds or withdraws, as compared with what the job wants so far.
+func (p *Planner) wanted(ctx context.Context, cs []*candidate) ([]ReferenceRow, error) {
+	have, err := p.storedReferences(ctx, cs)
 	if err != nil {
 		return nil, err
 	}
-	var rows []plan.ReferenceRow
+	var rows []ReferenceRow
 	for _, c := range cs {
 		if !c.refers() {
 			continue
 		}
 		for _, e := range c.References {
-			row := plan.ReferenceRow{From: c.Ref, Attribute: e.Attribute, To: e.To}
-			if !c.program.references[e.Attribute] || r.programs[e.To.Type] == nil || e.To.Type == connection.GroupType && !r.to.Nesting {
+			row := ReferenceRow{From: c.Ref, Attribute: e.Attribute, To: e.To}
+			if !c.program.references[e.Attribute] || p.Programs[e.To.Type] == nil || e.To.Type == connection.GroupType && !p.To.Nesting {
 				continue
 			}
 			had := have[row]
@@ -47,7 +46,7 @@ func (c *candidate) refers() bool {
 
 // complete reads those anew that are partial while the job has not kept their references so far: a group that comes into scope
 // brings all its members, not only those that changed with it.
-func (r *run) complete(ctx context.Context, cs []*candidate) error {
+func (p *Planner) complete(ctx context.Context, cs []*candidate) error {
 	var refs []connection.Ref
 	partial := map[connection.Ref]*candidate{}
 	for _, c := range cs {
@@ -59,9 +58,9 @@ func (r *run) complete(ctx context.Context, cs []*candidate) error {
 	if len(refs) == 0 {
 		return nil
 	}
-	objects, err := r.source.Get(ctx, refs...)
+	objects, err := p.Source.Get(ctx, refs...)
 	if err != nil {
-		return fmt.Errorf("read %s again: %w", r.from.Name, err)
+		return fmt.Errorf("read %s again: %w", p.From.Name, err)
 	}
 	for _, o := range objects {
 		c := partial[o.Ref]
@@ -70,15 +69,15 @@ func (r *run) complete(ctx context.Context, cs []*candidate) error {
 	return nil
 }
 
-// storedEdges returns the edges that are wanted so far, with Wanted and Written blank: all of an object that lists all, of a
+// storedReferences returns the references that are wanted so far, with Wanted and Written blank: all of an object that lists all, of a
 // partial one only those that it names, however many it has.
-func (r *run) storedEdges(ctx context.Context, cs []*candidate) (map[plan.ReferenceRow]bool, error) {
-	have := map[plan.ReferenceRow]bool{}
-	load := func(q plan.ReferenceQuery) error {
-		edges, err := r.Store.References(ctx, r.job.Tenant, r.job.ID, q)
+func (p *Planner) storedReferences(ctx context.Context, cs []*candidate) (map[ReferenceRow]bool, error) {
+	have := map[ReferenceRow]bool{}
+	load := func(q ReferenceQuery) error {
+		edges, err := p.Known.References(ctx, q)
 		for _, e := range edges {
 			if e.Wanted {
-				have[plan.ReferenceRow{From: e.From, Attribute: e.Attribute, To: e.To}] = true
+				have[ReferenceRow{From: e.From, Attribute: e.Attribute, To: e.To}] = true
 			}
 		}
 		return err
@@ -95,7 +94,7 @@ func (r *run) storedEdges(ctx context.Context, cs []*candidate) (map[plan.Refere
 				for i, e := range chunk {
 					to[i] = e.To
 				}
-				if err := load(plan.ReferenceQuery{From: []connection.Ref{c.Ref}, To: to}); err != nil {
+				if err := load(ReferenceQuery{From: []connection.Ref{c.Ref}, To: to}); err != nil {
 					return nil, err
 				}
 			}
@@ -104,5 +103,5 @@ func (r *run) storedEdges(ctx context.Context, cs []*candidate) (map[plan.Refere
 	if len(whole) == 0 {
 		return have, nil
 	}
-	return have, load(plan.ReferenceQuery{From: whole})
+	return have, load(ReferenceQuery{From: whole})
 }
