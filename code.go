@@ -188,6 +188,16 @@ const (
 
 	CodeSchemaInUse Code = "schema.in_use"
 
+	CodeMailUnreachable Code = "notify.mail_unreachable"
+	CodeMailDeferred    Code = "notify.mail_deferred"
+	CodeMailRefused     Code = "notify.mail_refused"
+	CodeMailAuth        Code = "notify.mail_credentials"
+	CodeMailTLS         Code = "notify.mail_tls"
+	CodeHookDeferred    Code = "notify.webhook_deferred"
+	CodeHookRefused     Code = "notify.webhook_refused"
+	CodeSecretExpires   Code = "secret.expires"
+	CodeJobSilent       Code = "job.silent"
+
 	CodeIdPSettingMissing  Code = "idp.setting_missing"
 	CodeIdPSettingUnknown  Code = "idp.setting_unknown"
 	CodeIdPSettingInvalid  Code = "idp.setting_invalid"
@@ -340,6 +350,16 @@ var Catalogue = []Entry{
 	{CodeReferenceWaits, Heals, "A reference waits until the other object exists in the application.", "It is written as soon as that object is linked."},
 
 	{CodeSchemaInUse, NeedsYou, "Somebody has values that the change of the schema does not allow.", "Change or remove those values first; the message names one who has them."},
+
+	{CodeMailUnreachable, Heals, "The mail server does not answer.", "It is tried again for two days. Check name, port and security with `lockstep notify test`."},
+	{CodeMailDeferred, Heals, "The mail server does not take the message for now.", "It is tried again for two days; the status says why, and the mail server's log says more."},
+	{CodeMailRefused, NeedsYou, "The mail server does not take the message.", "Check the recipient's address, and that the server lets this sender send: lockstep notify show."},
+	{CodeMailAuth, NeedsYou, "The mail server does not accept the user name or the password.", "Set them again with `lockstep notify set --password-file FILE`."},
+	{CodeMailTLS, NeedsYou, "The connection to the mail server cannot be made secure.", "Choose the security that it offers, or trust its authority with `lockstep notify set --mail-ca FILE`."},
+	{CodeHookDeferred, Heals, "The webhook does not take the message for now.", "It is tried again for two days. The receiver's log says why; `lockstep notify test --webhook` tries it at once."},
+	{CodeHookRefused, NeedsYou, "The webhook wants no more messages.", "Ask whoever runs the receiver for another address."},
+	{CodeSecretExpires, NeedsYou, "A secret ends soon, or has ended.", "Get a new one and set it before that: connection set, or token rotate."},
+	{CodeJobSilent, NeedsYou, "A job has not run when it should have.", "Look at lockstep status, and whether a server or a worker runs."},
 
 	{CodeIdPSettingMissing, NeedsYou, "A field of the identity provider that is needed is empty.", "Fill in the field that the message names."},
 	{CodeIdPSettingUnknown, NeedsYou, "Identity providers of this kind have no such field.", "Correct the name; the message says which is meant, if it is near."},

@@ -21,6 +21,7 @@ needed() { grep -rqE --include='*_test.go' --exclude-dir=node_modules "$1" . ; }
 missing() {
   have initdb && have createdb || echo "initdb postgresql"
   have slapd || echo "slapd slapd"
+  have smtpd || echo "smtpd opensmtpd"
   if needed 'parts\.Need\(t, "chromium"\)'; then have chromium || echo "chromium chromium"; fi
   if [ -f e2e/node/package.json ]; then
     have node || echo "node nodejs"
@@ -65,7 +66,7 @@ install_parts() {
 
 install_node_parts() {
   local folder
-  for folder in e2e/node e2e/webex e2e/idp; do
+  for folder in e2e/node e2e/webex e2e/idp e2e/mail; do
     [ -f $folder/package.json ] || continue
     if [ $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]; then continue; fi
     say "Installing the npm packages of $folder (tests only; the program needs no Node)"

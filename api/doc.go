@@ -58,5 +58,6 @@ func (s *Server) Handler() http.Handler {
 	s.eventRoutes(a)
 	s.scimRoutes(a)
 	s.signInRoutes(a)
+	s.notifyRoutes(a)
 	return s.authenticate(mux)
 }

@@ -46,6 +46,7 @@ type Operator struct {
 	Schemas   func(ctx context.Context, t lockstep.TenantID) (*directory.Schemas, error) // those of a tenant's own; nil is none
 	SCIM      SCIM                                                                       // nil is no SCIM endpoint
 	SignIn    *SignIn                                                                    // nil signs nobody in
+	Notices   *Notices                                                                   // nil tells nobody
 	Gallery   []Template
 
 	Address func() string    // where browsers reach the console; nil or "" is nowhere

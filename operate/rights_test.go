@@ -257,9 +257,9 @@ var open = []string{"Again", "For", "SignedIn", "SignedOut"}
 var readers = []string{
 	"Actions", "App", "Apps", "Assignments", "Attempt", "Attempts", "Attributes", "AuditLog", "CheckIdentityProvider", "Claims", "Client", "Clients", "Cycle", "Cycles", "Endpoint",
 	"Examine", "Exchanges", "Explain", "ExplainRef", "Extension", "Extensions", "FindUsers", "Group", "Groups", "GroupsOf", "HeldIDs",
-	"IdentityProvider", "IdentityProviders", "Issuer", "Job", "LastTest", "Link", "Links", "ListJobs", "ListTenants", "ListTokens", "Members", "PersonSessions", "ProviderGuide", "ProviderKind",
+	"IdentityProvider", "IdentityProviders", "Issuer", "Job", "LastTest", "Link", "Links", "ListJobs", "ListTenants", "ListTokens", "Members", "Notifications", "PersonSessions", "ProviderGuide", "ProviderKind",
 	"ProviderKinds", "ProviderLinks",
-	"Report", "Review", "ScopeImpact", "SeenAttempt", "SeenSessions", "SignOuts", "State", "Stream", "Tally", "Template", "Templates", "Token", "TryRules", "User", "UserByID",
+	"Report", "Review", "ScopeImpact", "SeenAttempt", "SeenSessions", "SignOuts", "State", "Stream", "Tally", "Template", "Templates", "Told", "Token", "TryRules", "User", "UserByID",
 	"Users",
 }
 

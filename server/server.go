@@ -31,6 +31,7 @@ import (
 	"lockstep/console"
 	"lockstep/directory"
 	"lockstep/mirror"
+	"lockstep/notify"
 	"lockstep/operate"
 	"lockstep/provision"
 	"lockstep/queue"
@@ -73,6 +74,7 @@ type Server struct {
 	scim     *scimServer
 	sso      *sso.Server
 	console  *console.Server
+	courier  *notify.Courier
 	listener net.Listener // nil before Listen
 }
 
@@ -103,6 +105,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 		Store: jobs, Directory: &hub.Connector{Store: n.db, Schemas: n.db.Schemas}, Log: c.Log,
 		Connect: n.systems, Mirrors: asking{n.db.Mirrors(), n.reads.Wake},
 	}
+	n.courier = newCourier(n)
 	if n.queue, err = newQueue(n, jobs); err != nil {
 		return nil, err
 	}
@@ -121,7 +124,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	n.scim = newSCIM(n.db, c)
 	n.operator = &operate.Operator{
 		Directory: n.db, People: n.db, Jobs: jobs, Settings: jobs, Engine: n.engine, Tenants: n.db, Tokens: Tokens{n.db}, Notes: n.db, Standings: n.db, Reads: asking{n.db.Mirrors(), n.reads.Wake}, Sessions: n.sessions(),
-		Schemas: n.db.Schemas, SCIM: n.scim, SignIn: SignIn(n.db, n.sso), Gallery: gallery, Address: n.browsed, Wake: n.queue.Wake, Local: c.Local,
+		Schemas: n.db.Schemas, SCIM: n.scim, SignIn: SignIn(n.db, n.sso), Notices: n.notices(), Gallery: gallery, Address: n.browsed, Wake: n.queue.Wake, Local: c.Local,
 	}
 	n.api = &api.Server{Operator: n.operator, Ready: n.ready, Version: c.Version, Log: c.Log}
 	n.console = &console.Server{Operator: n.operator, Notice: c.Notice, Version: c.Version, Log: c.Log}
@@ -154,9 +157,16 @@ func newQueue(n *Server, jobs provision.Store) (*queue.Queue, error) {
 		for i, j := range due {
 			keys[i] = queue.Key{Tenant: j.Tenant, Job: j.ID}
 		}
-		return keys, err
+		if err != nil {
+			return keys, err
+		}
+		tell, err := n.tellDue(ctx, now)
+		return append(keys, tell...), err
 	}
 	c.Work = func(ctx context.Context, k queue.Key) error {
+		if k.Job == tellJob {
+			return n.tell(ctx, k.Tenant)
+		}
 		_, err := n.engine.Slice(ctx, k.Tenant, k.Job)
 		if errors.Is(err, lockstep.ErrEpoch) || errors.Is(err, lockstep.ErrNotFound) {
 			return nil // another worker has the job, or it was removed meanwhile

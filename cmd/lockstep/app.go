@@ -134,6 +134,7 @@ func (a *appShowCmd) Run(c *cli) error {
 		printf(w, "template\t%s\n", app.Template)
 		if app.Job != nil {
 			showJob(w, app.Job)
+			showTold(w, c, client, slug)
 		}
 		for _, r := range app.Roles {
 			note := ""
@@ -209,6 +210,7 @@ type jobSet struct {
 	Percent  *float64 `placeholder:"P" help:"The same as a share of linked objects; more than both is held."`
 	Rate     *float64 `placeholder:"N" help:"Requests a second at most; 0 is as many as it takes."`
 	Interval *string  `placeholder:"DURATION" help:"A cycle at least this often, such as 1h; 0 is only on change."`
+	tellSet
 }
 
 type appSetCmd struct {
@@ -263,7 +265,13 @@ func (s *jobSet) change(c *cli, client *api.Client, slug string, more func(*api.
 			return err
 		}
 	}
-	return c.show(j, func(w io.Writer) { showJob(w, &j) })
+	if err := s.tellSet.change(c, client, slug); err != nil {
+		return err
+	}
+	return c.show(j, func(w io.Writer) {
+		showJob(w, &j)
+		showTold(w, c, client, slug)
+	})
 }
 
 func set[T any](into, from *T) {

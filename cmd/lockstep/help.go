@@ -45,7 +45,7 @@ var examples = map[string][]string{
 	"log list":        {"lockstep log list webex --state failed,refused", "lockstep log list webex --search ada"},
 	"log export":      {"lockstep log export webex --csv"},
 	"app add":         {"lockstep app add webex --set organization=1eb65fdf-9643-417f-9974-ad72cae0e10f", "lockstep app add scim crm --name CRM"},
-	"app set":         {"lockstep app set webex --mode auto", "lockstep app set webex --state paused"},
+	"app set":         {"lockstep app set webex --mode auto", "lockstep app set webex --state paused", "lockstep app set webex --notify ada@acme.example"},
 	"source add":      {"lockstep source add csvfile hr", "lockstep source add ldap staff --set url=ldaps://dc1.acme.example"},
 	"connection set":  {"lockstep connection set webex --secret-file token.txt", "lockstep connection set hr --set people=people.csv"},
 	"connection test": {"lockstep connection test webex"},
@@ -53,6 +53,8 @@ var examples = map[string][]string{
 	"mapping set":     {`lockstep mapping set --app webex displayName 'Join(" ", [name.givenName], [name.familyName])'`},
 	"scope set":       {`lockstep scope set --app webex 'department EQUALS Sales'`},
 	"people list":     {"lockstep people list lindqvist"},
+	"notify set":      {"lockstep notify set --mail-host smtp.acme.example --mail-user lockstep --mail-from lockstep@acme.example --password-file smtp.txt --to it@acme.example", "lockstep notify set --webhook https://chat.acme.example/hooks/lockstep"},
+	"notify test":     {"lockstep notify test", "lockstep notify test --webhook"},
 	"token create":    {"lockstep token create entra --kind scim", "lockstep token create ci --scope read"},
 }
 

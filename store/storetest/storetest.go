@@ -75,6 +75,7 @@ func Run(t *testing.T, open Open) {
 		{"links of sign-in", testSignInLinks},
 		{"looking at sign-in", testSignInLook},
 		{"signing keys", testSigningKeys},
+		{"notifications", testNotify},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"cmp"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"lockstep/api"
+)
+
+type notifyCmd struct {
+	Show notifyShowCmd `cmd:"" default:"withargs" help:"Show how people are told, and the last messages."`
+	Set  notifySetCmd  `cmd:"" help:"Set the mail server, the webhook and who is told."`
+	Test notifyTestCmd `cmd:"" help:"Send a test message now."`
+}
+
+type notifyShowCmd struct{}
+
+// Run shows how people are told. It ends with 3 when the last message to somebody has not gone.
+func (notifyShowCmd) Run(c *cli) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	n, err := client.Notifications(c.ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.show(n, func(w io.Writer) { showNotifications(w, n) }); err != nil {
+		return err
+	}
+	if stuck := undelivered(n.Messages); stuck > 0 {
+		return &outcome{code: exitSome, text: "Some of the last messages have not gone; the list says why."}
+	}
+	return nil
+}
+
+// undelivered counts the recipients whose newest message has not gone.
+func undelivered(newest []api.Notification) int {
+	seen := map[string]bool{}
+	n := 0
+	for _, m := range newest {
+		if !seen[m.To] && m.State != "sent" && m.Tries > 0 {
+			n++
+		}
+		seen[m.To] = true
+	}
+	return n
+}
+
+func showNotifications(w io.Writer, n api.Notifications) {
+	if n.Mail.Host == "" {
+		printf(w, "mail\tno server\n")
+	} else {
+		server := n.Mail.Host
+		if n.Mail.Port != 0 {
+			printf(w, "mail\t%s port %d, %s, from %s\n", server, n.Mail.Port, n.Mail.Security, n.Mail.From)
+		} else {
+			printf(w, "mail\t%s, %s, from %s\n", server, n.Mail.Security, n.Mail.From)
+		}
+		if n.Mail.User != "" {
+			printf(w, "\tsigns in as %s\n", n.Mail.User)
+		}
+	}
+	printf(w, "webhook\t%s\n", cmp.Or(n.Webhook, "none"))
+	printf(w, "to\t%s\n", cmp.Or(strings.Join(n.To, ", "), "nobody, where no app names anybody"))
+	printf(w, "quiet\t%s\n", time.Duration(n.Quiet)*time.Second)
+	printf(w, "silent\tafter %d intervals without a run\n", n.Silence)
+	for _, m := range n.Messages[:min(len(n.Messages), 10)] {
+		printf(w, "%s\t%s\t%s\t%s\n", m.Created.Local().Format("2006-01-02 15:04"), m.State, m.To, m.Subject)
+		if m.Detail != "" {
+			printf(w, "\t%s [%s]\n", m.Detail, m.Code)
+		}
+	}
+}
+
+type notifySetCmd struct {
+	MailHost      *string `placeholder:"HOST" help:"Mail server; empty sends no mail."`
+	MailPort      *int    `placeholder:"PORT" help:"Its port: 587, 465 or 25 by the security when absent."`
+	MailSecurity  *string `placeholder:"starttls|tls|none" help:"starttls is required, tls from the first word, none only in networks that --allow-network lists."`
+	MailUser      *string `placeholder:"NAME" help:"Sign in as this; empty does not."`
+	MailFrom      *string `placeholder:"ADDRESS" help:"The address that mail comes from."`
+	MailCA        *string `name:"mail-ca" placeholder:"FILE" help:"Certificates in PEM that are trusted for the mail server; empty is those of the machine."`
+	PasswordFile  string  `placeholder:"FILE" help:"Read the password of the mail server from a file."`
+	PasswordStdin bool    `help:"Read the password of the mail server from standard input."`
+	Webhook       *string `placeholder:"URL" help:"Address that gets every message, signed; empty is none."`
+	NewSecret     bool    `help:"Make the webhook's secret anew."`
+	To            *string `placeholder:"ADDRESS,…" help:"Who is told where no app names anybody."`
+	QuietTime     *string `placeholder:"DURATION" help:"How long a kind of cause is not told again of the same app; 0 is 1h."`
+	Silence       *int    `placeholder:"N" help:"After how many intervals without a run a job is silent; 0 is 3."`
+}
+
+// Run sets how people are told. The webhook's secret is shown when it is new, this once.
+func (s *notifySetCmd) Run(c *cli) error {
+	client, err := c.found()
+	if err != nil {
+		return err
+	}
+	was, err := client.Notifications(c.ctx)
+	if err != nil {
+		return err
+	}
+	change, err := s.change(c, was)
+	if err != nil {
+		return err
+	}
+	n, err := client.SetNotifications(c.ctx, change)
+	if err != nil {
+		return err
+	}
+	return c.show(n, func(w io.Writer) {
+		showNotifications(w, n)
+		if n.NewSecret != "" {
+			printf(w, "secret\t%s\n", n.NewSecret)
+			c.say("The webhook's secret is shown this once: the receiver checks signatures with it.")
+		}
+	})
+}
+
+// change is what the flags set.
+func (s *notifySetCmd) change(c *cli, was api.Notifications) (api.SetNotifications, error) {
+	out := api.SetNotifications{Webhook: s.Webhook, NewSecret: s.NewSecret, Silence: s.Silence}
+	m := was.Mail
+	set(&m.Host, s.MailHost)
+	set(&m.Port, s.MailPort)
+	set(&m.Security, s.MailSecurity)
+	set(&m.User, s.MailUser)
+	set(&m.From, s.MailFrom)
+	if s.MailCA != nil {
+		m.CA = ""
+		if *s.MailCA != "" {
+			text, err := os.ReadFile(*s.MailCA)
+			if err != nil {
+				return out, usage("The certificates cannot be read: %v.", err)
+			}
+			m.CA = string(text)
+		}
+	}
+	if m != was.Mail {
+		out.Mail = &m
+	}
+	if s.PasswordFile != "" || s.PasswordStdin {
+		text, err := c.secret("password", s.PasswordFile, s.PasswordStdin)
+		if err != nil {
+			return out, err
+		}
+		out.Password = &text
+	}
+	if s.To != nil {
+		to := addresses(*s.To)
+		out.To = &to
+	}
+	if s.QuietTime != nil {
+		quiet, err := seconds(*s.QuietTime)
+		if err != nil {
+			return out, err
+		}
+		out.Quiet = &quiet
+	}
+	if out == (api.SetNotifications{}) {
+		return out, usage("Nothing to set: see lockstep notify set --help.")
+	}
+	return out, nil
+}
+
+// addresses divides what was given at commas.
+func addresses(text string) []string {
+	out := []string{}
+	for one := range strings.SplitSeq(text, ",") {
+		if one = strings.TrimSpace(one); one != "" {
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+type notifyTestCmd struct {
+	To      string `placeholder:"ADDRESS" help:"Send a mail to this address; the tenant's recipients when absent."`
+	Webhook bool   `help:"Post to the webhook."`
+}
+
+// Run sends a test. It ends with 1 when the server or the receiver does not take it.
+func (t *notifyTestCmd) Run(c *cli) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	to := []string{t.To}
+	switch n, err := client.Notifications(c.ctx); {
+	case err != nil:
+		return err
+	case t.Webhook:
+		to = []string{""}
+	case t.To == "":
+		if to = n.To; len(to) == 0 {
+			return usage("Nobody is told yet: give --to ADDRESS, or --webhook.")
+		}
+	}
+	var all []testedNotification
+	failed := ""
+	for _, one := range to {
+		r, err := client.TestNotifications(c.ctx, one)
+		if err != nil {
+			return err
+		}
+		all = append(all, testedNotification{To: cmp.Or(one, "webhook"), TestResult: r})
+		if !r.OK {
+			failed = r.Detail
+		}
+	}
+	err = c.show(all, func(w io.Writer) {
+		for _, r := range all {
+			if r.OK {
+				printf(w, "%s %s\ttook the message\n", c.paint(green, "✓"), r.To)
+				continue
+			}
+			printf(w, "%s %s\t%s [%s]\n", c.paint(red, "✗"), r.To, r.Detail, r.Code)
+			c.say("  %s", r.Hint)
+		}
+	})
+	if err == nil && failed != "" {
+		return &outcome{code: exitFailed, text: failed}
+	}
+	return err
+}
+
+type testedNotification struct {
+	To string `json:"to"`
+	api.TestResult
+}
+
+// tellSet are the flags of an app and of a source that say who is told.
+type tellSet struct {
+	Notify         *string `placeholder:"ADDRESS,…" help:"Who is told by mail when a failure occurs; empty is the tenant's recipients (lockstep notify)."`
+	NotifyFailures *bool   `negatable:"" help:"Send a mail when a failure occurs; --notify turns it on."`
+}
+
+// change sets what was given.
+func (t tellSet) change(c *cli, client *api.Client, slug string) error {
+	if t.Notify == nil && t.NotifyFailures == nil {
+		return nil
+	}
+	told, err := client.Told(c.ctx, slug)
+	if err != nil {
+		return err
+	}
+	if t.Notify != nil {
+		told.Emails, told.Failures = addresses(*t.Notify), true
+	}
+	set(&told.Failures, t.NotifyFailures)
+	_, err = client.SetTold(c.ctx, slug, told)
+	return err
+}
+
+// showTold writes who is told, if the server tells anybody.
+func showTold(w io.Writer, c *cli, client *api.Client, slug string) {
+	told, err := client.Told(c.ctx, slug)
+	switch {
+	case err != nil: // a server of before
+	case !told.Failures:
+		printf(w, "told\tnobody by mail when a failure occurs\n")
+	case len(told.Emails) == 0:
+		printf(w, "told\tthe tenant's recipients, when a failure occurs\n")
+	default:
+		printf(w, "told\t%s, when a failure occurs\n", strings.Join(told.Emails, ", "))
+	}
+}

@@ -1,0 +1,114 @@
+package operate
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"lockstep"
+	"lockstep/mirror"
+	"lockstep/notify"
+	"lockstep/provision"
+	"lockstep/token"
+	"lockstep/words"
+)
+
+// healFor is how long something that heals by itself may stand before anybody is told.
+const healFor = time.Hour
+
+// causes are what of a tenant needs somebody now, the causes of one job together.
+func (o *Operator) causes(ctx context.Context, p Principal, s notify.Settings, jobs []provision.Job) ([]notify.Cause, error) {
+	tokens, err := o.Tokens.ListTokens(ctx, p.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	all := tokensEnd(tokens, o.now())
+	for _, j := range jobs {
+		if j.State == provision.Paused { // somebody wanted it so
+			continue
+		}
+		f := Facts{Job: j, Now: o.now()}
+		if f.Standing, err = o.Standings.Standing(ctx, p.Tenant, j.ID); err != nil {
+			return nil, err
+		}
+		if o.Reads != nil {
+			if f.Outside, err = o.Reads.Head(ctx, mirror.ID{Tenant: j.Tenant, Connection: j.ID}); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, CausesOf(f, s.Intervals())...)
+	}
+	return all, nil
+}
+
+// tokensEnd are the tokens that end soon. Tokens made with another one end with it, and their makers know.
+func tokensEnd(tokens []TokenEntry, now time.Time) []notify.Cause {
+	var all []notify.Cause
+	for _, e := range tokens {
+		if e.Expires.IsZero() || e.Maker != "" && e.Kind != token.KindSCIM {
+			continue
+		}
+		if c, ok := notify.Ends("", "token "+string(e.ID), "The token “"+clip(e.Name)+"”", e.Created, e.Expires, now); ok {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// CausesOf is what of a job needs somebody: where State says how it stands, this says what is to be told, one cause for each thing
+// that can begin and end on its own. Intervals is how many of them may pass without a run.
+func CausesOf(f Facts, intervals int) []notify.Cause {
+	j := f.Job
+	var all []notify.Cause
+	add := func(kind notify.Kind, name string, code lockstep.Code, n int, says string) {
+		c := notify.Cause{Job: j.ID, Kind: kind, Name: name, Code: code, Count: n, Says: says}
+		if kind == notify.Failing && lockstep.Describe(code).Class == lockstep.Heals {
+			c.Patience = healFor
+		}
+		all = append(all, c)
+	}
+	if j.State == provision.Quarantined {
+		add(notify.Quarantine, string(j.Code), j.Code, 0, "Stopped until somebody helps: "+why(j.Code, j.Detail))
+	}
+	if f.Held > 0 {
+		add(notify.HeldBack, "", lockstep.CodeGuardHeld, f.Held, words.Many(f.Held, "change is held and waits", "changes are held and wait")+" for a decision.")
+	}
+	if j.State == provision.Active && j.Code != "" {
+		add(notify.Failing, "job "+string(j.Code), j.Code, 0, why(j.Code, j.Detail))
+	}
+	if h := f.Outside; h.Code != "" && h.Code != j.Code {
+		add(notify.Failing, "read "+string(h.Code), h.Code, 0, "It cannot be read: "+why(h.Code, h.Detail))
+	}
+	for _, code := range slices.Sorted(maps.Keys(f.Codes)) {
+		n := f.Codes[code]
+		add(notify.Failing, string(code), code, n, words.Many(n, "object", "objects")+": "+lockstep.Describe(code).Title)
+	}
+	if f.Bad > 0 {
+		add(notify.Failing, string(lockstep.CodeSourceRow), lockstep.CodeSourceRow, f.Bad, words.Many(f.Bad, "row of the source", "rows of the source")+" could not be read.")
+	}
+	if every := j.Policy.Interval; every > 0 && j.State == provision.Active && !j.NextRun.IsZero() {
+		if late := f.Now.Sub(j.NextRun.Add(-every)); late > time.Duration(intervals)*every {
+			add(notify.Silent, "", lockstep.CodeJobSilent, 0, fmt.Sprintf("It was to run every %s and has not run since %s.", every, clockAt(j.NextRun.Add(-every))))
+		}
+	}
+	return append(all, connectionEnds(f)...)
+}
+
+// connectionEnds are secrets of a connection whose end is known: a setting says it, as token_expires does for token.
+func connectionEnds(f Facts) []notify.Cause {
+	var all []notify.Cause
+	for _, setting := range slices.Sorted(maps.Keys(f.Job.Connection.Settings)) {
+		name, ok := strings.CutSuffix(setting, "_expires")
+		end, err := time.Parse(time.DateOnly, f.Job.Connection.Settings[setting])
+		if !ok || err != nil {
+			continue
+		}
+		if c, ok := notify.Ends(f.Job.ID, "secret "+name, "The "+name+" of “"+clip(nameOf(f.Job))+"”", time.Time{}, end, f.Now); ok {
+			all = append(all, c)
+		}
+	}
+	return all
+}
