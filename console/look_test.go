@@ -118,5 +118,6 @@ func (w *world) pages(b *browser) []looked {
 		{Name: "person-failing", Path: "/people/" + string(w.user("bob@old.example"))},
 		{Name: "scim", Path: "/inbound"}, {Name: "scim-add", Path: "/inbound/add"}, {Name: "activity", Path: "/activity"}, {Name: "audit", Path: "/activity/audit"},
 		{Name: "settings", Path: "/settings"},
+		{Name: "notifications", Path: "/settings/notifications"},
 	}
 }

@@ -70,6 +70,7 @@ func (s *Server) Handler() http.Handler {
 		handle("POST "+base+"/scope", s.in(s.saveScope))
 		handle("GET "+base+"/settings", s.in(s.showSettings))
 		handle("POST "+base+"/settings", s.in(s.saveSettings))
+		handle("POST "+base+"/notifications", s.in(s.saveTold))
 		handle("POST "+base+"/delete", s.in(s.deleteSystem))
 	}
 	handle("GET /groups", s.in(s.groups))
@@ -77,6 +78,9 @@ func (s *Server) Handler() http.Handler {
 	handle("GET /activity", s.in(s.activity))
 	handle("GET /activity/audit", s.in(s.auditLog))
 	handle("GET /settings", s.in(s.consoleSettings))
+	handle("GET /settings/notifications", s.in(s.showNotify))
+	handle("POST /settings/notifications", s.in(s.saveNotify))
+	handle("POST /settings/notifications/test", s.in(s.tryNotify))
 	handle("POST /tokens/{id}/revoke", s.in(s.revokeToken))
 	handle("GET /people", s.in(s.people))
 	handle("GET /people/{id}", s.in(s.person))

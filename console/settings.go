@@ -16,6 +16,7 @@ type settingsView struct {
 	Head head
 	Said string
 	Form form
+	Told form   // who is told; without fields nobody can be
 	Sure string // what is typed to delete it
 	Gone string // what deleting does
 }
@@ -89,6 +90,13 @@ func (s *Server) settingsView(r *http.Request, v *visit) (settingsView, provisio
 	view := settingsView{Head: h, Form: settingsForm(j), Sure: j.Slug, Gone: "Its job, its links and its assignments go with it. Nothing changes at the application: the accounts stay as they are."}
 	if j.Direction == provision.Inbound {
 		view.Gone = "Its job and its links go with it. The people whom it brought stay in the directory."
+	}
+	if err == nil && s.Operator.Notices != nil {
+		rule, err := s.Operator.Told(r.Context(), v.who, j.Slug)
+		if err != nil {
+			return view, j, err
+		}
+		view.Told = toldForm(rule)
 	}
 	return view, j, err
 }

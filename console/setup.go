@@ -38,6 +38,13 @@ func (s *Server) setup(ctx context.Context, p operate.Principal, j provision.Job
 	if missing == "" {
 		all[len(all)-1].Help = "Test the connection there whenever you like."
 	}
+	if s.Operator.Notices != nil {
+		rule, err := s.Operator.Told(ctx, p, j.Slug)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, setupStep{Word: "Say who is told when a failure occurs", Help: "By mail; it can wait.", Href: base + "/settings#told-title", Done: rule.Failures})
+	}
 	n := 0
 	for _, o := range j.Rules.Objects {
 		n += len(o.Attributes)

@@ -187,7 +187,7 @@ func StatusOf(err error) int {
 		return http.StatusPreconditionFailed
 	case lockstep.CodeConflict, lockstep.CodePlanStale, lockstep.CodeGuardHeld, lockstep.CodeEpoch, lockstep.CodeSchemaInUse:
 		return http.StatusConflict
-	case lockstep.CodeInvalid, lockstep.CodeUsage, lockstep.CodeMapSyntax, lockstep.CodeScopeSyntax, lockstep.CodeMapUnknown:
+	case lockstep.CodeInvalid, lockstep.CodeUsage, lockstep.CodeMapSyntax, lockstep.CodeScopeSyntax, lockstep.CodeMapUnknown, lockstep.CodeSecretsAgain:
 		return http.StatusBadRequest
 	case lockstep.CodeUnauthorized:
 		return http.StatusUnauthorized
