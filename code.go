@@ -197,6 +197,7 @@ const (
 	CodeHookRefused     Code = "notify.webhook_refused"
 	CodeSecretExpires   Code = "secret.expires"
 	CodeJobSilent       Code = "job.silent"
+	CodeBackupDamaged   Code = "backup.damaged"
 
 	CodeIdPSettingMissing  Code = "idp.setting_missing"
 	CodeIdPSettingUnknown  Code = "idp.setting_unknown"
@@ -359,6 +360,7 @@ var Catalogue = []Entry{
 	{CodeHookDeferred, Heals, "The webhook does not take the message for now.", "It is tried again for two days. The receiver's log says why; `lockstep notify test --webhook` tries it at once."},
 	{CodeHookRefused, NeedsYou, "The webhook wants no more messages.", "Ask whoever runs the receiver for another address."},
 	{CodeSecretExpires, NeedsYou, "A secret ends soon, or has ended.", "Get a new one and set it before that: connection set, or token rotate."},
+	{CodeBackupDamaged, NeedsYou, "A backup is not whole.", "Take an older one; the message says what is wrong with this one. Verify backups when they are made: lockstep backup verify FILE."},
 	{CodeJobSilent, NeedsYou, "A job has not run when it should have.", "Look at lockstep status, and whether a server or a worker runs."},
 
 	{CodeIdPSettingMissing, NeedsYou, "A field of the identity provider that is needed is empty.", "Fill in the field that the message names."},

@@ -127,6 +127,9 @@ func TestJSON(t *testing.T) {
 		{"session list", 0},
 		{"session end none", 1},
 		{"session told", 0},
+		{"backup create b.tar.gz", 0},
+		{"backup verify b.tar.gz", 0},
+		{"backup restore b.tar.gz --data elsewhere", 0},
 		{"notify show", 0},
 		{"notify set --webhook https://hooks.acme.example/lockstep", 0},
 		{"notify test --webhook", 1}, // there is no such host

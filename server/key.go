@@ -53,6 +53,9 @@ func Exists(ctx context.Context, c Config) (bool, error) {
 	return s.Current > 0, err
 }
 
+// SealingKey is a key that seals secrets.
+type SealingKey = store.Key
+
 // NewKey makes a key that lasts as long as the process, unless it is saved.
 func NewKey() store.Key { return store.NewKey() }
 

@@ -89,6 +89,9 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 			err = errors.Join(err, n.Close())
 		}
 	}()
+	if err := beforeUpgrade(ctx, c); err != nil {
+		return nil, err
+	}
 	if n.db, err = store.Open(ctx, store.Config{SQLite: c.SQLite, Postgres: c.Postgres, Key: c.Key}); err != nil {
 		return nil, err
 	}

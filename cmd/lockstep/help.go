@@ -53,6 +53,8 @@ var examples = map[string][]string{
 	"mapping set":     {`lockstep mapping set --app webex displayName 'Join(" ", [name.givenName], [name.familyName])'`},
 	"scope set":       {`lockstep scope set --app webex 'department EQUALS Sales'`},
 	"people list":     {"lockstep people list lindqvist"},
+	"backup create":   {"lockstep backup create", "lockstep backup create /backup/lockstep.tar.gz --data /var/lib/lockstep"},
+	"backup restore":  {"lockstep backup restore /backup/lockstep.tar.gz --data /var/lib/lockstep --key-file /etc/lockstep/key"},
 	"notify set":      {"lockstep notify set --mail-host smtp.acme.example --mail-user lockstep --mail-from lockstep@acme.example --password-file smtp.txt --to it@acme.example", "lockstep notify set --webhook https://chat.acme.example/hooks/lockstep"},
 	"notify test":     {"lockstep notify test", "lockstep notify test --webhook"},
 	"token create":    {"lockstep token create entra --kind scim", "lockstep token create ci --scope read"},

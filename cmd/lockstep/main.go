@@ -66,6 +66,7 @@ type commands struct {
 	Serve      serveCmd      `cmd:"" group:"server" help:"Run the server: API, queue and engine."`
 	Work       workCmd       `cmd:"" group:"server" help:"Run only the queue and the engine, beside a server on PostgreSQL."`
 	Migrate    migrateCmd    `cmd:"" group:"server" help:"Bring the database's schema up to date."`
+	Backup     backupCmd     `cmd:"" group:"server" help:"Back the database up, verify a backup, restore one."`
 	Notify     notifyCmd     `cmd:"" group:"server" help:"Who is told by mail or webhook of what needs somebody."`
 	Token      tokenCmd      `cmd:"" group:"server" help:"Tokens for the API and for SCIM clients."`
 	SCIM       scimCmd       `cmd:"" name:"scim" group:"server" help:"What SCIM clients send, and where they depart from the RFCs."`

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"time"
+
+	"lockstep"
+	"lockstep/server"
+)
+
+type backupCmd struct {
+	Create  backupCreateCmd  `cmd:"" help:"Write a backup of the database, beside a running server. The key is not in it."`
+	Verify  backupVerifyCmd  `cmd:"" help:"Restore a backup to a scratch folder, with the key, and say what is in it."`
+	Restore backupRestoreCmd `cmd:"" help:"Put a backup into a data folder that has no database."`
+}
+
+// errPostgres says what is used instead.
+func errPostgres() error {
+	return usage("The data are in PostgreSQL, which has better means: pg_dump --format=custom, or continuous archiving. See docs/how-to/backup.md.")
+}
+
+type backupCreateCmd struct {
+	File string `arg:"" optional:"" help:"The file to write; lockstep-TIME.tar.gz in this folder when absent."`
+}
+
+// Run writes a backup.
+func (b *backupCreateCmd) Run(c *cli) error {
+	if c.Server != "" {
+		return usage("A backup is made on the machine that has the data: leave --server out.")
+	}
+	if isPostgres(c.Store) {
+		return errPostgres()
+	}
+	folder, err := c.dataFolder()
+	if err != nil {
+		return err
+	}
+	if there, err := server.Exists(c.ctx, server.Config{SQLite: server.Database(folder)}); err != nil || !there {
+		return errors.Join(err, unfounded(folder))
+	}
+	file := either(b.File, "lockstep-"+time.Now().UTC().Format("20060102T150405Z")+".tar.gz")
+	m, err := server.Backup(c.ctx, folder, file, version())
+	if errors.Is(err, fs.ErrExist) {
+		return usage("There is a file %s already.", file)
+	}
+	if err != nil {
+		return err
+	}
+	return c.showBackup(file, m, func() {
+		path, err := c.keyPath()
+		if c.KeyFile != "" {
+			path, err = c.KeyFile, nil
+		}
+		if err == nil {
+			c.say("The key is not in it, and without the key its secrets cannot be read: keep a copy of %s elsewhere.", path)
+		}
+		c.say("Next: lockstep backup verify %s", file)
+	})
+}
+
+// showBackup says what a backup holds.
+func (c *cli) showBackup(file string, m server.Manifest, more func()) error {
+	v := struct {
+		File string `json:"file"`
+		server.Manifest
+	}{file, m}
+	return c.show(v, func(w io.Writer) {
+		printf(w, "file\t%s\n", file)
+		printf(w, "made\t%s by %s\n", m.Created.Local().Format("2006-01-02 15:04:05"), m.Version)
+		printf(w, "holds\t%d users, %d groups, %d jobs; schema %d\n", m.Users, m.Groups, m.Jobs, m.Schema)
+		printf(w, "key\t%s\n", either(m.KeyID, "none"))
+		more()
+	})
+}
+
+func unfounded(folder string) error {
+	return &lockstep.Error{Code: lockstep.CodeNoData, Detail: "There is no database in " + folder + "."}
+}
+
+// haveKey loads the key that is here, which may be none: the zero Key.
+func (c *cli) haveKey() (server.SealingKey, error) {
+	path := c.KeyFile
+	if path == "" {
+		var err error
+		if path, err = c.keyPath(); err != nil {
+			return server.SealingKey{}, err
+		}
+	}
+	key, err := server.LoadKey(path, c.log)
+	if errors.Is(err, fs.ErrNotExist) {
+		c.say("There is no key at %s.", path)
+		return server.SealingKey{}, nil
+	}
+	return key, err
+}
+
+type backupVerifyCmd struct {
+	File string `arg:"" help:"The backup."`
+}
+
+// Run verifies a backup.
+func (b *backupVerifyCmd) Run(c *cli) error {
+	key, err := c.haveKey()
+	if err != nil {
+		return err
+	}
+	m, err := server.VerifyBackup(c.ctx, b.File, key)
+	if err != nil {
+		return err
+	}
+	return c.showBackup(b.File, m, func() { c.say("It is whole, and the key opens it.") })
+}
+
+type backupRestoreCmd struct {
+	File string `arg:"" help:"The backup."`
+}
+
+// Run restores a backup.
+func (b *backupRestoreCmd) Run(c *cli) error {
+	if isPostgres(c.Store) {
+		return errPostgres()
+	}
+	folder, lock, err := c.lockFolder()
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	key, err := c.haveKey()
+	if err != nil {
+		return err
+	}
+	m, err := server.RestoreBackup(c.ctx, b.File, folder, key)
+	if err != nil {
+		return err
+	}
+	return c.showBackup(b.File, m, func() {
+		c.say("Restored into %s. Applications may have changed since the backup: run each job once with lockstep run NAME --whole.", folder)
+	})
+}

@@ -1,0 +1,54 @@
+package store_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"lockstep/store"
+)
+
+// TestCopyBeforeUpgrade: a database of an older schema is kept as it was, once, and one that is up to date is not.
+func TestCopyBeforeUpgrade(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lockstep.db")
+	copied := func() string {
+		t.Helper()
+		name, err := store.CopyBeforeUpgrade(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	if name := copied(); name != "" {
+		t.Errorf("of no database there is a copy %s", name)
+	}
+	db, err := store.Open(t.Context(), store.Config{SQLite: path, Key: store.NewKey()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name := copied(); name != "" {
+		t.Errorf("of a database that is up to date there is a copy %s", name)
+	}
+	// As if the last migration had never been.
+	if _, err := db.WriterDB().ExecContext(t.Context(), "DELETE FROM schema_version WHERE version_id = (SELECT max(version_id) FROM schema_version)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := copied()
+	held, err := store.CheckCopy(t.Context(), name)
+	if err != nil || held.Schema == 0 || held.KeyID == "" {
+		t.Errorf("the copy %s holds %+v: %v", name, held, err)
+	}
+	info, err := os.Stat(name)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if again := copied(); again != name {
+		t.Errorf("again: %s", again)
+	}
+	if later, err := os.Stat(name); err != nil || !later.ModTime().Equal(info.ModTime()) {
+		t.Errorf("the copy was written again: %v", err)
+	}
+}
