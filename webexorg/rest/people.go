@@ -185,42 +185,12 @@ const maxIDs = 85
 
 // listPeople answers GET /people.
 func listPeople(q *request) error {
-	admin := q.call.By.Has(readers...) && q.call.By.Allows("spark-admin:people_read", "spark-admin:people_write")
 	if ids := strings.Join(q.q["id"], ","); ids != "" { // some clients repeat the parameter
 		return q.peopleByID(strings.Split(ids, ","))
 	}
-	query := state.PeopleQuery{Email: q.q.Get("email"), Name: q.q.Get("displayName")}
-	if !admin && query.Email == "" && query.Name == "" {
-		return fail(http.StatusBadRequest, "Email, displayName, or id list should be specified.")
-	}
-	if !admin && len([]rune(query.Name)) < 3 && query.Email == "" {
-		return fail(http.StatusBadRequest, "displayName must have three characters at least.")
-	}
-	most := 1000
-	switch {
-	case q.q.Get("locationId") != "":
-		most = 50
-	case q.q.Get("callingData") == "true":
-		most = 100
-	}
-	var err error
-	if query.Limit, err = q.size("max", min(100, most), most); err != nil {
+	query, err := q.peopleQuery()
+	if err != nil {
 		return err
-	}
-	for role := range strings.SplitSeq(q.q.Get("roles"), ",") {
-		if role != "" {
-			query.Role = append(query.Role, nameOf(role, roleKind))
-		}
-	}
-	if id := q.q.Get("locationId"); id != "" {
-		if query.Location = uuidOf(id, locationKind); query.Location == "" {
-			return fail(http.StatusBadRequest, "Unable to find location.")
-		}
-	}
-	if cursor := q.q.Get("after"); cursor != "" {
-		if query.After = uuidOf(cursor, personKind); query.After == "" {
-			return fail(http.StatusBadRequest, "The cursor is none of this list.")
-		}
 	}
 	page, more := q.org.People(query)
 	out := struct {
@@ -234,6 +204,45 @@ func listPeople(q *request) error {
 		q.next(map[string]string{"after": idOf(personKind, page[len(page)-1].ID)})
 	}
 	return send(q, http.StatusOK, out)
+}
+
+// peopleQuery reads who is wanted. Whoever is no administrator must name somebody.
+func (q *request) peopleQuery() (state.PeopleQuery, error) {
+	admin := q.call.By.Has(readers...) && q.call.By.Allows("spark-admin:people_read", "spark-admin:people_write")
+	query := state.PeopleQuery{Email: q.q.Get("email"), Name: q.q.Get("displayName")}
+	if !admin && query.Email == "" && query.Name == "" {
+		return query, fail(http.StatusBadRequest, "Email, displayName, or id list should be specified.")
+	}
+	if !admin && len([]rune(query.Name)) < 3 && query.Email == "" {
+		return query, fail(http.StatusBadRequest, "displayName must have three characters at least.")
+	}
+	most := 1000
+	switch {
+	case q.q.Get("locationId") != "":
+		most = 50
+	case q.q.Get("callingData") == "true":
+		most = 100
+	}
+	var err error
+	if query.Limit, err = q.size("max", min(100, most), most); err != nil {
+		return query, err
+	}
+	for role := range strings.SplitSeq(q.q.Get("roles"), ",") {
+		if role != "" {
+			query.Role = append(query.Role, nameOf(role, roleKind))
+		}
+	}
+	if id := q.q.Get("locationId"); id != "" {
+		if query.Location = uuidOf(id, locationKind); query.Location == "" {
+			return query, fail(http.StatusBadRequest, "Unable to find location.")
+		}
+	}
+	if cursor := q.q.Get("after"); cursor != "" {
+		if query.After = uuidOf(cursor, personKind); query.After == "" {
+			return query, fail(http.StatusBadRequest, "The cursor is none of this list.")
+		}
+	}
+	return query, nil
 }
 
 // withoutStatus leaves the presence out when the client does not want it (excludeStatus).

@@ -205,15 +205,8 @@ func (u *Universe) apply(c *change) (v view, op string, err error) {
 			return v, "", err
 		}
 	}
-	if c.manager != "" && (r == nil || r.manager != c.manager) {
-		m := c.org.find(userKind, c.manager)
-		if m == nil && c.org.config.Assume.AnyManager {
-			m = &record{id: c.manager}
-		}
-		if m == nil {
-			return v, "", scim.ErrInvalidValue("manager: there is no user " + c.manager + " in this organisation")
-		}
-		c.manager = m.id // one text for all
+	if err := c.resolveManager(); err != nil {
+		return v, "", err
 	}
 	moves, err := c.resolveMembers()
 	if err != nil {
@@ -350,82 +343,6 @@ func (u *Universe) delete(r *record, version int64, by Actor) error {
 	u.note(now, "delete", r, by)
 	u.mu.Unlock()
 	return u.journal.flush(seq)
-}
-
-// membersMove is a memberOp whose ids were found.
-type membersMove struct {
-	op      memberOpKind
-	members []*record
-}
-
-// resolveMembers finds the members that a change names. Adding one that the organisation does not have is an error.
-func (c *change) resolveMembers() ([]membersMove, error) {
-	moves := make([]membersMove, 0, len(c.members))
-	for _, op := range c.members {
-		move := membersMove{op: op.op, members: make([]*record, 0, len(op.ids))}
-		for _, id := range op.ids {
-			switch r := c.org.byID[id]; {
-			case r != nil && r == c.rec && op.op != removeMembers:
-				return nil, scim.ErrInvalidValue("members: a group cannot be a member of itself")
-			case r != nil:
-				move.members = append(move.members, r)
-			case op.op != removeMembers:
-				return nil, scim.ErrInvalidValue("members: there is no user or group " + id + " in this organisation")
-			}
-		}
-		moves = append(moves, move)
-	}
-	return moves, nil
-}
-
-// moveMembers makes the moves and returns the members that came or went.
-func (r *record) moveMembers(moves []membersMove) (changed []*record) {
-	for i := range moves {
-		m := &moves[i]
-		if m.op == replaceMembers {
-			changed = append(changed, r.replaceMembers(m.members)...)
-			continue
-		}
-		for _, member := range m.members {
-			if r.moveMember(member, m.op == addMembers) {
-				changed = append(changed, member)
-			}
-		}
-	}
-	return changed
-}
-
-func (r *record) moveMember(member *record, add bool) bool {
-	_, has := findByID(r.members, member.id)
-	if has == add {
-		return false
-	}
-	r.org.noteMove(r, member, add)
-	if add {
-		r.members = insertByID(r.members, member)
-		member.groups = insertByID(member.groups, r)
-	} else {
-		r.members = removeByID(r.members, member)
-		member.groups = removeByID(member.groups, r)
-	}
-	return true
-}
-
-func (r *record) replaceMembers(want []*record) (changed []*record) {
-	want = slices.Clone(want)
-	slices.SortFunc(want, compareID)
-	want = slices.Compact(want)
-	for _, old := range slices.Clone(r.members) {
-		if _, keep := findByID(want, old.id); !keep && r.moveMember(old, false) {
-			changed = append(changed, old)
-		}
-	}
-	for _, member := range want {
-		if r.moveMember(member, true) {
-			changed = append(changed, member)
-		}
-	}
-	return changed
 }
 
 // list returns the records of the kind, by id. Ids of new records rise (RFC 9562 §5.7), so pages stay as they were.
