@@ -129,6 +129,19 @@ func TestEverythingIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := fetch(t, site.URL+"/idb/oauth2/v2/keys/verificationjwk")
+	everything, err := orgs[0].IssueToken(Everything, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	consentOf(t, site.URL, "/eu") // a sign-in
+	for _, c := range []struct{ method, path, body string }{
+		{"PATCH", scimAt + "/Users/" + sampleAdmin, patchHead + `{"op":"replace","path":"title","value":"T"}]}`},
+		{"PATCH", "/v1/licenses/users", `{"email":"admin@example.com","licenses":[{"id":"` + licenceID("MS_1") + `","operation":"remove"}]}`},
+		{"DELETE", "/v1/groups/" + restID("SCIM_GROUP", sampleGroup+":"+sampleOrg), ""},
+	} {
+		(&peer{t: t, url: site.URL, token: everything}).do(map[string]int{"PATCH": 200, "DELETE": 204}[c.method], c.method, c.path, c.body, "Content-Type", "application/json")
+	}
+	audits := auditOf(t, site.URL, everything)
 	want := exportOf(t, u)
 	site.Close()
 	if err := u.Close(); err != nil {
@@ -151,6 +164,14 @@ func TestEverythingIsKept(t *testing.T) {
 	if got := fetch(t, site.URL+"/idb/oauth2/v2/keys/verificationjwk"); got != keys {
 		t.Errorf("another signing key: %s", got)
 	}
+	if diff := cmp.Diff(audits, auditOf(t, site.URL, everything)); diff != "" {
+		t.Errorf("audit after a restart:\n%s", diff)
+	}
+	for _, part := range []string{"Full Admin logged into organization Example.", "changed licenses of Full Admin.", "deleted the group Sales.", "changed the user Full Admin.", "Seed changed members"} {
+		if !strings.Contains(audits, part) {
+			t.Errorf("the audit has no %s: %s", part, audits)
+		}
+	}
 	consentOf(t, site.URL, "/eu")
 
 	// Another universe is made of the export.
@@ -169,6 +190,15 @@ func TestEverythingIsKept(t *testing.T) {
 	if _, err := other.Org(sampleOrg).Add(t.Context(), "User", scim.Object{{Name: "userName", Value: "gone@example.com"}, {Name: "userType", Value: "user"}}); err == nil {
 		t.Error("the address of somebody who was deleted yesterday is free")
 	}
+}
+
+// auditOf reads the audit of administrators and that of sign-ins.
+func auditOf(t *testing.T, site, token string) string {
+	t.Helper()
+	p := &peer{t: t, url: site, token: token}
+	org := restID("ORGANIZATION", sampleOrg)
+	return p.do(200, "GET", "/v1/adminAudit/events?max=200&orgId="+org+"&from=2020-01-01T00:00:00.000Z&to=2100-01-01T00:00:00.000Z", "").text +
+		p.do(200, "GET", "/v1/admin/securityAudit/events?orgId="+org+"&startTime=2020-01-01T00:00:00.000Z&endTime=2100-01-01T00:00:00.000Z", "").text
 }
 
 func opened(t *testing.T, journal string) (*Universe, *httptest.Server) {

@@ -115,7 +115,7 @@ func (u *Universe) noted(e oauth.SignIn) {
 	if !ok {
 		return
 	}
-	o.NoteSignIn(state.SignInEvent{
+	_ = o.NoteSignIn(state.SignInEvent{ // a journal that cannot be written fails every write that somebody waits for
 		ID: state.NewID(), At: e.At, Person: p.ID, Name: p.Name, Email: p.Object().Text("userName"), Admin: len(p.Roles) > 0,
 		Address: e.Address, Agent: e.Agent, Failed: e.Failed, Logout: e.Logout,
 	})

@@ -84,11 +84,16 @@ func (o *Org) seatLeft(l *Licence) bool { return l.Product.free() || o.seats[l.I
 
 // writeAccount replaces the account in state and journal. The lock must be held.
 func (u *Universe) writeAccount(r *record, a *Account, at int64) (seq uint64, err error) {
+	return u.writeAccountBy(r, a, at, nil)
+}
+
+// writeAccountBy is writeAccount for a change of licences that somebody made. The lock must be held.
+func (u *Universe) writeAccountBy(r *record, a *Account, at int64, by *Actor) (seq uint64, err error) {
 	text, err := json.Marshal(a)
 	if err != nil {
 		return 0, err
 	}
-	if seq, err = u.write(entry{Op: "account", Org: r.org.id, ID: r.id, At: at, Account: text}); err == nil {
+	if seq, err = u.write(entry{Op: "account", Org: r.org.id, ID: r.id, At: at, Account: text, By: by}); err == nil {
 		r.setAccount(a, at)
 	}
 	return seq, err

@@ -55,7 +55,7 @@ func (o *Org) Assign(person string, ops []LicenceOp, sites []SiteOp, by Actor) (
 		o.u.mu.Unlock()
 		return Assigned{}, err
 	}
-	seq, err := o.u.writeAccount(r, plan.account, now.UnixMilli())
+	seq, err := o.u.writeAccountBy(r, plan.account, now.UnixMilli(), &by)
 	if err == nil {
 		o.u.note(now, "licences", r, by)
 	}

@@ -1,6 +1,8 @@
 package state
 
 import (
+	"encoding/json"
+	"errors"
 	"sync"
 	"time"
 )
@@ -34,7 +36,7 @@ type SignInEvent struct {
 	Logout  bool      `json:"logout"`
 }
 
-// signIns keeps the last sign-ins of an organisation in memory.
+// signIns are the last sign-ins of an organisation.
 type signIns struct {
 	mu   sync.Mutex
 	last []SignInEvent
@@ -43,18 +45,32 @@ type signIns struct {
 const maxSignIns = 10_000
 
 // NoteSignIn remembers a sign-in for the organisation's security audit.
-func (o *Org) NoteSignIn(e SignInEvent) {
+func (o *Org) NoteSignIn(e SignInEvent) error {
 	if e.ID == "" {
 		e.ID = NewID()
 	}
 	if e.At.IsZero() {
 		e.At = o.u.now()
 	}
-	o.signIns.mu.Lock()
-	defer o.signIns.mu.Unlock()
-	o.signIns.last = append(o.signIns.last, e)
-	if n := len(o.signIns.last); n > maxSignIns {
-		o.signIns.last = append([]SignInEvent(nil), o.signIns.last[n-maxSignIns/2:]...)
+	text, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	o.u.mu.Lock()
+	seq, err := o.u.write(entry{Op: "sign-in", Org: o.id, Section: text})
+	if err == nil {
+		o.signIns.add(e)
+	}
+	o.u.mu.Unlock()
+	return errors.Join(err, o.u.journal.flush(seq))
+}
+
+func (s *signIns) add(e SignInEvent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = append(s.last, e)
+	if n := len(s.last); n > maxSignIns {
+		s.last = append([]SignInEvent(nil), s.last[n-maxSignIns/2:]...)
 	}
 }
 

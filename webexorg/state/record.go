@@ -110,7 +110,10 @@ var errStale = fmt.Errorf("stale version")
 // commit makes the change, or returns a *scim.Error or errStale and has changed nothing.
 func (u *Universe) commit(c change) (view, error) {
 	now := u.now()
-	c.at = cmp.Or(c.at, now.UnixMilli())
+	if c.at != 0 {
+		now = stamp(c.at) // a seed says when
+	}
+	c.at = now.UnixMilli()
 	u.mu.Lock()
 	before := stateOf(c.rec)
 	v, op, err := u.apply(&c)
@@ -339,7 +342,7 @@ func (u *Universe) delete(r *record, version int64, by Actor) error {
 		return err
 	}
 	u.remove(r, now.UnixMilli())
-	seq := u.journal.append(appendDelete(nil, r, now.UnixMilli()))
+	seq := u.journal.append(appendDelete(nil, r, now.UnixMilli(), by))
 	u.note(now, "delete", r, by)
 	u.mu.Unlock()
 	return u.journal.flush(seq)

@@ -17,7 +17,8 @@ import (
 //	org      Org, Config                           an organisation is there, with these settings
 //	centre   Org, Section                          its contact centre is this
 //	contacts Org, Section                          its contacts are these
-//	account  Org, ID, At, Account                  what is kept of a person beside the resource
+//	account  Org, ID, At, Account                  what is kept of a person beside the resource; with By, somebody changed licences
+//	sign-in  Org, Section                          somebody signed in, or out
 //	archive  Org, ID, At, Doc                      a user was deleted before, and is kept
 //	purge    Org, ID                               a deleted user, or all of them, are forgotten
 //	foreign  Section                               see AppendForeign
@@ -26,6 +27,8 @@ import (
 //	expire   Org, At                               all its tokens end
 //	put      Org, Kind, ID, At, Doc, members       a user or a group is as this says; without Doc only members change
 //	delete   Org, ID, At                           a user or a group is gone with its memberships
+//
+// By says who did it, for the audit.
 type entry struct {
 	Op      string          `json:"op"`
 	Org     string          `json:"org"`
@@ -50,6 +53,7 @@ type entry struct {
 	Account json.RawMessage `json:"account,omitempty"`
 	Section json.RawMessage `json:"section,omitempty"`
 	Doc     json.RawMessage `json:"doc,omitempty"`
+	By      *Actor          `json:"by,omitempty"`
 }
 
 type entryMembers struct {
@@ -82,11 +86,36 @@ func (u *Universe) entry(r *record, c *change) []byte {
 	if len(c.members) > 0 {
 		b = append(b, ']')
 	}
+	b = c.by.appendTo(b)
 	if c.doc != nil {
 		b = append(append(b, `,"doc":`...), c.doc...)
 	}
 	u.scratch = append(b, '}')
 	return u.scratch
+}
+
+// appendTo appends the actor as a field of an entry.
+func (a *Actor) appendTo(b []byte) []byte {
+	b = append(b, `,"by":{`...)
+	first := len(b)
+	for _, f := range []struct{ name, value string }{
+		{`"person":`, a.Person}, {`"name":`, a.Name}, {`"address":`, a.Address}, {`"agent":`, a.Agent}, {`"tracking":`, a.Tracking},
+	} {
+		if f.value == "" {
+			continue
+		}
+		if len(b) > first {
+			b = append(b, ',')
+		}
+		b = scim.AppendValue(append(b, f.name...), f.value)
+	}
+	if a.Local {
+		if len(b) > first {
+			b = append(b, ',')
+		}
+		b = append(b, `"local":true`...)
+	}
+	return append(b, '}')
 }
 
 // appendStanding appends what of a user most do not have.
@@ -126,10 +155,10 @@ func appendMemberOp(b []byte, op memberOp) []byte {
 	return append(b, `]}`...)
 }
 
-func appendDelete(b []byte, r *record, at int64) []byte {
+func appendDelete(b []byte, r *record, at int64, by Actor) []byte {
 	b = append(append(b, `{"op":"delete","org":"`...), r.org.id...)
 	b = append(append(append(b, `","id":"`...), r.id...), `","at":`...)
-	return append(strconv.AppendInt(b, at, 10), '}')
+	return append(by.appendTo(strconv.AppendInt(b, at, 10)), '}')
 }
 
 // write appends an entry that is not worth encoding by hand. The lock must be held.
@@ -178,6 +207,13 @@ func (u *Universe) replay(line []byte) error {
 			return fmt.Errorf("delete: there is no %s", e.ID)
 		}
 		u.remove(r, e.At)
+		u.note(stamp(e.At), "delete", r, e.actor())
+	case "sign-in":
+		var s SignInEvent
+		if err := json.Unmarshal(e.Section, &s); err != nil {
+			return fmt.Errorf("sign-in: %w", err)
+		}
+		org.signIns.add(s)
 	case "account":
 		return u.replayAccount(org, e)
 	case "centre":
@@ -223,7 +259,18 @@ func (u *Universe) replayAccount(org *Org, e entry) error {
 		return fmt.Errorf("account: %w", err)
 	}
 	r.setAccount(a, e.At)
+	if e.By != nil {
+		u.note(stamp(e.At), "licences", r, *e.By)
+	}
 	return nil
+}
+
+// actor is who made the entry; of those from before By there is nobody.
+func (e *entry) actor() Actor {
+	if e.By == nil {
+		return Actor{}
+	}
+	return *e.By
 }
 
 // AppendForeign takes an entry of another keeper of state into the order of the journal and returns its number for Flush. It does
@@ -259,6 +306,9 @@ func (u *Universe) replayPut(org *Org, e entry) error {
 	if c.rec == nil && c.doc == nil {
 		return fmt.Errorf("put: there is no %s", e.ID)
 	}
-	_, _, err := u.apply(&c)
+	v, op, err := u.apply(&c)
+	if err == nil && op != "" {
+		u.note(stamp(e.At), op, v.record, e.actor())
+	}
 	return err
 }

@@ -185,7 +185,7 @@ func (o *Org) plantGroup(ctx context.Context, g SeedGroup, ids map[string]string
 		o.u.mu.RLock()
 		r := o.find(groupKind, id)
 		o.u.mu.RUnlock()
-		if _, err := o.u.commit(change{org: o, kind: groupKind, rec: r, members: []memberOp{op}}); err != nil {
+		if _, err := o.u.commit(change{org: o, kind: groupKind, rec: r, members: []memberOp{op}, by: seedActor(g.Local)}); err != nil {
 			return err
 		}
 	}
