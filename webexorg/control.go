@@ -33,6 +33,7 @@ import (
 //	GET    /control/orgs/{org}/archived   who was deleted and is kept; DELETE …/{id}, or DELETE of all, forgets them
 //	POST   /control/orgs/{org}/sweep      does what time does to accounts
 //	POST   /control/orgs/{org}/locations  {"name": "…"}: adds a location of Webex Calling
+//	POST   /control/orgs/{org}/templates/apply  {"preserve": true}: applies licence templates to people who are there already
 //	POST   /control/orgs/{org}/people/{id}/sign-in   as if the person had signed in
 //	POST   /control/orgs/{org}/people/{id}/tokens   {"scopes": "…", "lifetime": "1h"}: the answer has an access token of theirs
 //	POST   /control/orgs/{org}/faults     a Fault: adds it; DELETE takes all away

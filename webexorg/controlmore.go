@@ -40,6 +40,7 @@ func (u *Universe) controlMore(handle func(string, web.Handler)) {
 		return writeJSON(w, http.StatusOK, map[string]int{"deleted": n})
 	}))
 	handle("POST "+org+"/locations", u.withOrg(controlLocation))
+	handle("POST "+org+"/templates/apply", u.withOrg(controlTemplates))
 	handle("POST "+org+"/people/{id}/sign-in", u.withOrg(func(w http.ResponseWriter, r *http.Request, o *Org) error {
 		if err := o.SignIn(r.PathValue("id")); err != nil {
 			return invalid(err)
@@ -96,6 +97,21 @@ func controlLocation(w http.ResponseWriter, r *http.Request, o *Org) error {
 		return invalid(err)
 	}
 	return writeJSON(w, http.StatusCreated, l)
+}
+
+// controlTemplates applies the licence templates to people who are there already.
+func controlTemplates(w http.ResponseWriter, r *http.Request, o *Org) error {
+	in := struct {
+		Preserve bool `json:"preserve"`
+	}{Preserve: true}
+	if err := readJSON(w, r, &in); err != nil {
+		return err
+	}
+	n, err := o.ApplyTemplates(in.Preserve, state.Actor{Name: "Control Hub", Local: true})
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, map[string]int{"changed": n})
 }
 
 // controlPersonToken makes an access token of a person, as if they had consented in a browser.

@@ -311,6 +311,24 @@ func TestTemplates(t *testing.T) {
 	if got := licences(); !slices.Equal(got, []string{licenceID("MSF_1")}) {
 		t.Errorf("without preserving, also what was assigned by hand is lost: %v", got)
 	}
+	// Whoever was there before gets nothing of a template until it is applied to them; by default nobody loses anything by that.
+	agent := func() []string { p, _ := s.u.Org(sampleOrg).Person(sampleAgent); return p.Account.Licences }
+	if got := agent(); !slices.Equal(got, []string{"CJ_1"}) {
+		t.Errorf("before: %v", got)
+	}
+	var applied struct{ Changed int }
+	control(s.peer, 200, "POST", "/control/orgs/"+sampleOrg+"/templates/apply", `{}`, &applied)
+	if got := agent(); applied.Changed == 0 || !slices.Equal(got, []string{"CJ_1", "MSF_1", "BC_1"}) {
+		t.Errorf("applied to %d, preserving: %v", applied.Changed, got)
+	}
+	control(s.peer, 200, "POST", "/control/orgs/"+sampleOrg+"/templates/apply", `{"preserve":false}`, &applied)
+	if got := agent(); !slices.Equal(got, []string{"MSF_1", "BC_1"}) {
+		t.Errorf("applied without preserving: %v", got)
+	}
+	control(s.peer, 200, "POST", "/control/orgs/"+sampleOrg+"/templates/apply", `{}`, &applied)
+	if applied.Changed != 0 {
+		t.Errorf("applied twice it changes %d", applied.Changed)
+	}
 	s.call(200, "GET", at, "")
 	s.call(200, "GET", at+"/"+made.ID, "")
 	s.call(200, "PUT", at+"/"+made.ID, `{"templateName":"Everybody","templateType":"ORG","licenses":[]}`)

@@ -123,14 +123,26 @@ func (o *Org) ChangeAccount(person string, change func(*Account) error) error {
 
 // grant gives the record what the templates say. fresh says that it was just created. The lock must be held.
 func (u *Universe) grant(r *record, fresh, explicit bool, at int64) (seq uint64, err error) {
-	o := r.org
-	if len(o.config.Licences) == 0 || (fresh && explicit) {
+	if fresh && explicit {
 		return 0, nil
 	}
-	recompute := slices.ContainsFunc(o.config.Templates, func(t Template) bool { return t.Recompute })
+	recompute := slices.ContainsFunc(r.org.config.Templates, func(t Template) bool { return t.Recompute })
+	a := r.org.fromTemplates(r, recompute && !fresh)
+	if a == nil {
+		return 0, nil
+	}
+	return u.writeAccount(r, a, at)
+}
+
+// fromTemplates returns the account as the templates make it, nil when that is how it is. With recompute what no template grants is lost,
+// also what was assigned by hand. The lock must be held.
+func (o *Org) fromTemplates(r *record, recompute bool) *Account {
+	if len(o.config.Licences) == 0 {
+		return nil
+	}
 	want := o.config.granted(r.groups)
 	a := r.account.clone()
-	if recompute && !fresh {
+	if recompute {
 		a.Licences = slices.DeleteFunc(a.Licences, func(id string) bool { return !slices.Contains(want, id) })
 		a.ByHand = slices.DeleteFunc(a.ByHand, func(id string) bool { return !slices.Contains(want, id) })
 	}
@@ -140,9 +152,32 @@ func (u *Universe) grant(r *record, fresh, explicit bool, at int64) (seq uint64,
 		}
 	}
 	if slices.Equal(a.Licences, r.account.Licences) && slices.Equal(a.Sites, r.account.Sites) {
-		return 0, nil
+		return nil
 	}
-	return u.writeAccount(r, a, at)
+	return a
+}
+
+// ApplyTemplates applies the templates to everybody who is there, as an administrator may do once, and returns whose licences changed.
+// Without preserve, people lose what no template grants.
+func (o *Org) ApplyTemplates(preserve bool, by Actor) (changed int, err error) {
+	now := o.u.now()
+	o.u.mu.Lock()
+	var last uint64
+	for _, r := range o.users {
+		a := o.fromTemplates(r, !preserve)
+		if a == nil {
+			continue
+		}
+		seq, err := o.u.writeAccountBy(r, a, now.UnixMilli(), &by)
+		if err != nil {
+			o.u.mu.Unlock()
+			return changed, err
+		}
+		o.u.note(now, "licences", r, by)
+		last, changed = seq, changed+1
+	}
+	o.u.mu.Unlock()
+	return changed, o.u.journal.flush(last)
 }
 
 // give adds a licence when there is a seat left. A meeting site without a seat makes an attendee of whom would be a host. The
