@@ -4,11 +4,13 @@ import (
 	"strings"
 
 	"lockstep/scim"
+	"lockstep/scim/filter"
 )
 
-// Fold makes a matching value comparable: matching ignores letter case everywhere (userName is not case-exact, RFC 7643
-// §4.1.1, and people are deleted by tools that think otherwise).
-func Fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+// Fold makes a matching value comparable, as all names are (filter.Fold), and leaves out blanks around it: matching ignores letter case
+// everywhere (userName is not case-exact, RFC 7643 §4.1.1, and people are deleted by tools that think otherwise), and how an
+// accent was typed. It must stay what it is: Link.Key and Action.Refers keep folded values.
+func Fold(s string) string { return filter.Fold(strings.TrimSpace(s)) }
 
 // keyOf is a matching value as in Link.Key.
 func keyOf(attribute, value string) string { return attribute + "=" + Fold(value) }

@@ -129,6 +129,8 @@ func TestPlanner(t *testing.T) {
 		{"a circle of managers", []string{"ada manager=ben\nben manager=ada"}, "", nil, "create ada\ncreate ben\nrefer ada +manager:ben\nrefer ben +manager:ada"},
 		{"there already", []string{"ada title=Boss"}, "ada title=Boss", nil, "link ada"},
 		{"there already, with another title", []string{"ada title=Boss"}, "ada title=Clerk", nil, "link ada"},
+		{"there already, with an accent typed another way", []string{"Éva"}, "e\u0301va", nil, "link Éva"},
+		{"twins by an accent", []string{"Éva\nbob name=E\u0301VA"}, "", nil, "create Éva\nskip bob refused match.duplicate_source"},
 		{"two are there", []string{"ada"}, "ada\nada", nil, "skip ada refused match.ambiguous"},
 		{"twins on one page", []string{"ada\nbob name=ADA"}, "", nil, "create ada\nskip bob refused match.duplicate_source"},
 		{"twins on two pages", []string{"ada", "bob name=Ada"}, "", nil, "create ada\nskip bob refused match.duplicate_source"},

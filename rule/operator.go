@@ -119,10 +119,10 @@ func truth(want string) func(Clause) (test, error) {
 	}
 }
 
-// same compares exactly, or without regard to case. True and False are the same in any case: sources write them in either.
+// same compares exactly, or without regard to case and to how an accent was typed. True and False are the same in any case: sources write them in either.
 func same(ignoreCase bool) func(a, b string) bool {
 	if ignoreCase {
-		return strings.EqualFold
+		return filter.EqualFold
 	}
 	return func(a, b string) bool { return a == b || isBool(a) && strings.EqualFold(a, b) }
 }

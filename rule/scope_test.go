@@ -42,6 +42,7 @@ func person() scim.Object {
 	return scim.Object{
 		{Name: "userName", Value: "ada@northwind.example"},
 		{Name: "country", Value: "DE"},
+		{Name: "city", Value: "Zürich"},
 		{Name: "empty", Value: ""},
 		{Name: "grade", Value: int64(7)},
 		{Name: "rate", Value: 2.5},
@@ -120,6 +121,9 @@ func TestOperators(t *testing.T) {
 		{is("userName", "Includes", "northwind"), true},
 		{is("userName", "Includes", "Northwind"), false},
 		{anyCase(is("userName", "Includes", "Northwind")), true},
+		{anyCase(is("city", "EQUALS", "ZU\u0308RICH")), true}, // an accent typed by itself
+		{anyCase(is("city", "IN", "Bern", "zu\u0308rich")), true},
+		{is("city", "EQUALS", "Zu\u0308rich"), false},
 		{is("userName", "STARTS_WITH", "ada@"), true},
 		{is("userName", "ENDS_WITH", ".example"), true},
 		{is("userName", "ENDS_WITH", ".com"), false},
