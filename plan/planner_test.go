@@ -164,6 +164,9 @@ func TestPlanner(t *testing.T) {
 			}
 			planned, failed := 0, 0
 			for _, a := range memory.Plan() {
+				if a.Kind == rule.Create && (a.Refers != "") != strings.Contains(show([]plan.Action{a}), "+manager:") {
+					t.Errorf("%s refers to %q and carries %v", a.Source.Name, a.Refers, a.References)
+				}
 				switch a.State {
 				case plan.Planned:
 					planned++
