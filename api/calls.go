@@ -307,6 +307,21 @@ func (c *Client) DecideHeld(ctx context.Context, job string, d HeldDecision) (De
 	return call[Decided](ctx, c, http.MethodPost, at("jobs", job, "held"), nil, d)
 }
 
+// Drift shows what differs from what was written, as the application was last read.
+func (c *Client) Drift(ctx context.Context, job string) (DriftView, error) {
+	return call[DriftView](ctx, c, http.MethodGet, at("jobs", job, "drift"), nil, nil)
+}
+
+// ReadForDrift has the application read once more, and shows what differs then.
+func (c *Client) ReadForDrift(ctx context.Context, job string) (DriftView, error) {
+	return call[DriftView](ctx, c, http.MethodPost, at("jobs", job, "drift", "read"), url.Values{"wait": {"600"}}, nil)
+}
+
+// RestoreDrift has objects written anew.
+func (c *Client) RestoreDrift(ctx context.Context, job string, in DriftRestore) (Restored, error) {
+	return call[Restored](ctx, c, http.MethodPost, at("jobs", job, "drift", "restore"), nil, in)
+}
+
 // Explain tells why an object is or is not at the target. Typ is User or Group.
 func (c *Client) Explain(ctx context.Context, job, typ, object string) (Explanation, error) {
 	return call[Explanation](ctx, c, http.MethodGet, at("jobs", job, "explain"), url.Values{"object": {object}, "type": {typ}}, nil)

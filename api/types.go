@@ -56,6 +56,7 @@ type Policy struct {
 	Interval     int     `json:"interval_seconds,omitempty" minimum:"0" maximum:"31536000" doc:"A cycle at least this often, also without a change; 0 is only on change."`
 	Rate         float64 `json:"rate,omitempty" minimum:"0" maximum:"10000" doc:"Requests a second at most; 0 is as many as the target takes."`
 	Connections  int     `json:"connections,omitempty" minimum:"0" maximum:"256" doc:"Calls at the same time at most; 0 is the connector's default."`
+	Drift        int     `json:"drift_seconds,omitempty" minimum:"-1" maximum:"31536000" doc:"How often the application is read to look for drift; 0 is once a day, -1 is never."`
 }
 
 func policyOf(p provision.Policy) Policy {
@@ -63,7 +64,7 @@ func policyOf(p provision.Policy) Policy {
 		Everyone: p.Everyone, Nested: p.Nested, DefaultRole: p.DefaultRole, Groups: p.Groups,
 		OnLeave: string(p.OnLeave), OnMissing: string(p.OnMissing),
 		GuardCount: p.Guard.Count, GuardPercent: p.Guard.Percent, GuardOff: p.Guard.Off,
-		Interval: int(p.Interval / time.Second), Rate: p.Rate, Connections: p.Connections,
+		Interval: int(p.Interval / time.Second), Rate: p.Rate, Connections: p.Connections, Drift: int(p.DriftEvery / time.Second),
 	}
 }
 
@@ -73,7 +74,7 @@ func (p Policy) domain() provision.Policy {
 		Everyone: p.Everyone, Nested: p.Nested, DefaultRole: p.DefaultRole, Groups: p.Groups,
 		OnLeave: rule.Leave(p.OnLeave), OnMissing: rule.Missing(p.OnMissing),
 		Guard:    rule.GuardLimit{Count: p.GuardCount, Percent: p.GuardPercent, Off: p.GuardOff},
-		Interval: time.Duration(p.Interval) * time.Second, Rate: p.Rate, Connections: p.Connections,
+		Interval: time.Duration(p.Interval) * time.Second, Rate: p.Rate, Connections: p.Connections, DriftEvery: time.Duration(p.Drift) * time.Second,
 	}
 }
 

@@ -21,6 +21,8 @@ var sayings = map[string]string{
 	"provider-deleted":  "Deleted, with its links.",
 	"trusted":           "The certificate is trusted for this provider. Test again.",
 	"deleted":           "Deleted. Nothing was changed outside.",
+	"reading":           "The application is read again. That changes nothing there.",
+	"mended":            "What differed is planned like any other change.",
 }
 
 func said(r *http.Request) string { return sayings[r.URL.Query().Get("said")] }

@@ -52,6 +52,9 @@ func (s *Server) Handler() http.Handler {
 	handle("GET /apps/{slug}/assignments", s.in(s.showAssignments))
 	handle("POST /apps/{slug}/assignments", s.in(s.assign))
 	handle("POST /apps/{slug}/assignments/{id}/remove", s.in(s.withdraw))
+	handle("GET /apps/{slug}/drift", s.in(s.showDrift))
+	handle("POST /apps/{slug}/drift/read", s.in(s.readForDrift))
+	handle("POST /apps/{slug}/drift/restore", s.in(s.restoreDrift))
 	for _, base := range []string{"/apps/{slug}", "/sources/{slug}"} {
 		handle("GET "+base, s.in(s.overview))
 		handle("GET "+base+"/live", s.in(s.overviewLive))

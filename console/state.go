@@ -86,7 +86,7 @@ func badge(v operate.State) state {
 		return state{v.Word, "alert", bad}
 	case operate.InReview, operate.HeldBack:
 		return state{v.Word, "eye", warn}
-	case operate.Retrying, operate.Failing, operate.Partial:
+	case operate.Retrying, operate.Failing, operate.Partial, operate.Drifted:
 		return state{v.Word, "retry", warn}
 	case operate.Working, operate.Behind, operate.Pending:
 		return state{v.Word, "busy", busy}

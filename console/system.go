@@ -21,7 +21,7 @@ var systemTabs = []struct {
 	Apps       bool // apps only
 }{
 	{"", "Overview", false}, {"/people", "People", false}, {"/assignments", "Users and groups", true}, {"/connection", "Connection", false},
-	{"/mappings", "Mappings", false}, {"/scope", "Scope", false}, {"/settings", "Settings", false},
+	{"/mappings", "Mappings", false}, {"/scope", "Scope", false}, {"/drift", "Drift", true}, {"/settings", "Settings", false},
 }
 
 func (h head) tabs() []tab {

@@ -65,6 +65,7 @@ type Engine interface {
 	Outside(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) (connection.System, error)
 	TryRules(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, a provision.Attempt, f func(provision.Trial) error) error
 	Progress(job lockstep.JobID) (provision.Cycle, bool)
+	Drifts
 }
 
 // Reads is what an Operator asks of the reads of outside systems, and asks for.

@@ -30,12 +30,13 @@ const (
 	Partial     Value = "partial"     // a part of the source could not be read
 	Behind      Value = "behind"      // something has changed that no cycle has looked at yet
 	Pending     Value = "pending"     // references wait to be written
+	Drifted     Value = "drifted"     // somebody else has changed objects at the application
 	InStep      Value = "in_step"
 )
 
 // Values are all values of a state.
 func Values() []Value {
-	return []Value{Draft, Paused, Quarantined, InReview, Retrying, Working, HeldBack, Unread, Failing, Partial, Behind, Pending, InStep}
+	return []Value{Draft, Paused, Quarantined, InReview, Retrying, Working, HeldBack, Unread, Failing, Partial, Behind, Pending, Drifted, InStep}
 }
 
 // The exit codes that a state leads to.
@@ -290,6 +291,9 @@ func (f Facts) toDo(add addFinding) {
 	if f.Waiting > 0 {
 		add(Pending, ExitLater, words.Many(f.Waiting, "reference waits", "references wait")+" to be written.")
 	}
+	if n := f.Drift.Changed + f.Drift.Missing; n > 0 {
+		add(Drifted, ExitSome, words.Many(n, "object differs", "objects differ")+" from what was written, as the application was read at "+clockAt(f.Drift.Read)+".")
+	}
 }
 
 // begins reports whether a cycle begins at once.
@@ -359,6 +363,8 @@ func (v Value) word(f Facts) string {
 		return "Behind"
 	case Pending:
 		return "References wait"
+	case Drifted:
+		return "Has drifted"
 	case InStep:
 		return "In step"
 	}

@@ -27,4 +27,8 @@ type Policy struct {
 	Interval    time.Duration   `json:"interval,omitempty"` // at least this often, also without a change; 0 is only on change
 	Rate        float64         `json:"rate,omitempty"`     // requests a second at most; 0 is as many as the target takes
 	Connections int             `json:"connections,omitempty"`
+	DriftEvery  time.Duration   `json:"drift_every,omitempty"` // how often the application is read to look for drift; 0 is DefaultDriftEvery, less than 0 is never
 }
+
+// DefaultDriftEvery is how often an application is read to look for drift, if the policy does not say.
+const DefaultDriftEvery = 24 * time.Hour

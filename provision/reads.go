@@ -20,6 +20,8 @@ type Mirrors interface {
 	Head(ctx context.Context, id mirror.ID) (mirror.Head, error)
 	// Find returns the objects that no link owns and that have one of the raw values.
 	Find(ctx context.Context, id mirror.ID, typ, attribute string, values ...string) ([]mirror.Found, error)
+	// Get returns the rows of these objects; unknown ones are left out, gone ones are not.
+	Get(ctx context.Context, id mirror.ID, refs ...connection.Ref) ([]mirror.Row, error)
 	// Request asks for a pass over every type of the system, and returns the number of the request.
 	Request(ctx context.Context, id mirror.ID, r mirror.Request) (int64, error)
 }

@@ -11,4 +11,5 @@ type Standing struct {
 	Codes    map[lockstep.Code]int // objects whose last attempt failed, by the code of the failure
 	Empty    bool                  // the job has met no object at all
 	Bad      int                   // rows of the source that the last cycle could not read
+	Drift    DriftLook             // what the last look for drift has come to
 }

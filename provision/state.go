@@ -167,6 +167,7 @@ type Store interface {
 	Jobs
 	Knowledge
 	Rows
+	Looks
 	// Commit writes the batch if the job's epoch is still epoch, else it writes nothing and returns lockstep.ErrEpoch.
 	Commit(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, epoch int64, b Batch) error
 }
@@ -179,6 +180,12 @@ type Knowledge interface {
 	EachWaiting(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, f func(plan.ReferenceRow) error) error
 	// CountReferences counts the references of the attribute that are written at the target.
 	CountReferences(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, attribute string) (int, error)
+}
+
+// Looks keeps what looks for drift have come to, the last one of each job.
+type Looks interface {
+	DriftLook(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) (DriftLook, error)
+	PutDriftLook(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, l DriftLook) error
 }
 
 // Rows is a job's action rows.

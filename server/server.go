@@ -240,6 +240,7 @@ func (n *Server) work(ctx context.Context) error {
 	defer watching.Wait()
 	watching.Go(func() { n.watch(ctx) })
 	watching.Go(func() { n.retain(ctx) })
+	watching.Go(func() { n.lookForDrift(ctx) })
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return n.reads.Run(ctx) })
 	all.Go(func() error { return n.queue.Run(ctx) })

@@ -64,6 +64,9 @@ func (t *tx) unlinkAll(job int64) error {
 	if err == nil {
 		_, err = t.exec("DELETE FROM edge WHERE job = $1 AND NOT wanted AND NOT written", job)
 	}
+	if err == nil {
+		err = t.forgetDrift(job)
+	}
 	return err
 }
 

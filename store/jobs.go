@@ -124,6 +124,15 @@ func (db *DB) Sources(ctx context.Context) ([]provision.Job, error) {
 	return bare(all), nil
 }
 
+// AppJobs returns the outbound jobs of all tenants that are not paused, oldest first.
+func (db *DB) AppJobs(ctx context.Context) ([]provision.Job, error) {
+	all, err := jobs(db.asks(ctx), "WHERE j.direction = 'outbound' AND j.state <> 'paused' ORDER BY j.id")
+	if err != nil {
+		return nil, fmt.Errorf("read jobs of apps: %w", err)
+	}
+	return bare(all), nil
+}
+
 func bare(rows []jobRow) []provision.Job {
 	all := make([]provision.Job, len(rows))
 	for i := range rows {

@@ -157,6 +157,9 @@ func (db *DB) DeleteJob(ctx context.Context, by audit.Actor, tenant lockstep.Ten
 		if _, err := t.exec("DELETE FROM secret WHERE job = $1", no); err != nil {
 			return err
 		}
+		if err := t.forgetDrift(no); err != nil {
+			return err
+		}
 		t.note(audit.Event{Actor: by, Verb: "deleted", Object: "job", ID: string(id), Name: cmp.Or(name, slug)})
 		if err := t.dropMirror(no); err != nil {
 			return err

@@ -58,6 +58,9 @@ func (db *DB) Standing(ctx context.Context, tenant lockstep.TenantID, id lockste
 	if s.Head, err = db.Head(ctx, tenant); err != nil {
 		return s, err
 	}
+	if s.Drift, err = db.DriftLook(ctx, tenant, id); err != nil {
+		return s, err
+	}
 	last, err := db.Cycles(ctx, tenant, id, 2)
 	if err != nil {
 		return s, err

@@ -198,6 +198,10 @@ func showPolicy(w io.Writer, j *api.Job) {
 		runs += ", next at " + j.NextRun.Local().Format("2006-01-02 15:04:05")
 	}
 	printf(w, "runs\t%s\n", runs)
+	if j.Direction == "outbound" {
+		drift := "looked for " + either(map[int]string{0: "once a day", -1: "only when asked"}[p.Drift], "every "+(time.Duration(p.Drift)*time.Second).String())
+		printf(w, "drift\t%s\n", drift)
+	}
 }
 
 // jobSet are the flags of an app and of a source that change its job.
@@ -216,9 +220,10 @@ type jobSet struct {
 type appSetCmd struct {
 	App string `arg:"" optional:"" help:"The app; the only one when absent."`
 	jobSet
-	Everyone *bool `negatable:"" help:"All people are in scope, not only assigned ones."`
-	Nested   *bool `negatable:"" help:"An assigned group brings members of its groups, too."`
-	Groups   *bool `negatable:"" help:"Group objects are provisioned."`
+	Everyone *bool   `negatable:"" help:"All people are in scope, not only assigned ones."`
+	Nested   *bool   `negatable:"" help:"An assigned group brings members of its groups, too."`
+	Groups   *bool   `negatable:"" help:"Group objects are provisioned."`
+	Drift    *string `placeholder:"DURATION" help:"How often the application is read to look for drift, such as 6h; never is never."`
 }
 
 // Run changes an app's job.
@@ -231,7 +236,18 @@ func (a *appSetCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
+	drift := 0
+	if a.Drift != nil && *a.Drift == "never" {
+		drift = -1
+	} else if a.Drift != nil {
+		if drift, err = seconds(*a.Drift); err != nil {
+			return err
+		}
+	}
 	return a.change(c, client, slug, func(p *api.Policy) {
+		if a.Drift != nil {
+			p.Drift = drift
+		}
 		set(&p.Everyone, a.Everyone)
 		set(&p.Nested, a.Nested)
 		set(&p.Groups, a.Groups)

@@ -42,6 +42,8 @@ var examples = map[string][]string{
 	"explain":         {"lockstep explain ada@acme.example", "lockstep explain ada@acme.example --app webex"},
 	"held list":       {"lockstep held list webex"},
 	"held approve":    {"lockstep held approve webex --all"},
+	"drift list":      {"lockstep drift list webex", "lockstep drift list webex --read"},
+	"drift restore":   {"lockstep drift restore --app webex --all", "lockstep drift restore --app webex ada@acme.example"},
 	"log list":        {"lockstep log list webex --state failed,refused", "lockstep log list webex --search ada"},
 	"log export":      {"lockstep log export webex --csv"},
 	"app add":         {"lockstep app add webex --set organization=1eb65fdf-9643-417f-9974-ad72cae0e10f", "lockstep app add scim crm --name CRM"},
@@ -172,7 +174,7 @@ func hintFor(err error, entry lockstep.Entry, command string) string {
 func listOf(command string) string {
 	noun, verb, _ := strings.Cut(command, " ")
 	switch noun {
-	case "plan", "apply", "run", "held", "log", "connection", "mapping", "scope", "explain":
+	case "plan", "apply", "run", "held", "drift", "log", "connection", "mapping", "scope", "explain":
 		return "lockstep app list · lockstep source list"
 	case "app", "source":
 		if verb == "add" {

@@ -48,6 +48,8 @@ func nextFor(v operate.Value, job string) string {
 		return " See them: lockstep held list " + job
 	case operate.Failing, operate.Partial:
 		return " See them: lockstep log list " + job + " --state failed,refused"
+	case operate.Drifted:
+		return " See them: lockstep drift list " + job
 	case operate.Paused:
 		return " Next: lockstep app set " + job + " --state active"
 	case operate.Quarantined, operate.Retrying:

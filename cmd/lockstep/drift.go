@@ -1,0 +1,130 @@
+package main
+
+import (
+	"io"
+	"slices"
+	"strings"
+
+	"lockstep/api"
+	"lockstep/words"
+)
+
+type driftCmd struct {
+	List    driftListCmd    `cmd:"" default:"withargs" help:"List what differs from what was written. Ends with 3 when something does."`
+	Restore driftRestoreCmd `cmd:"" help:"Write anew what somebody else has changed or removed."`
+}
+
+type driftListCmd struct {
+	App  string `arg:"" optional:"" help:"The app; the only app when absent."`
+	Read bool   `help:"Read the application first, and wait for it."`
+}
+
+// Run lists what differs.
+func (d *driftListCmd) Run(c *cli) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	app, err := onlyApp(c.ctx, client, d.App)
+	if err != nil {
+		return err
+	}
+	look := client.Drift
+	if d.Read {
+		look = client.ReadForDrift
+	}
+	view, err := look(c.ctx, app)
+	if err != nil {
+		return err
+	}
+	if err := showDrift(c, app, view); err != nil {
+		return err
+	}
+	if len(view.Items)+view.More+view.Unsure > 0 {
+		return &outcome{exitSome, "Something differs, or nobody can say."}
+	}
+	return nil
+}
+
+// showDrift shows the objects in a table, and what is to be said of all of them beneath it.
+func showDrift(c *cli, app string, view api.DriftView) error {
+	if c.Output == "json" {
+		return c.show(view, nil)
+	}
+	if len(view.Items) > 0 || c.Output == "jsonl" {
+		err := showList(c, view.Items, "", "WHO DRIFT DIFFERENCE ID", func(d api.Drifted) []string {
+			what := changesOf(d.Changes)
+			if d.Kind == "missing" {
+				what = "is no longer there"
+			}
+			return []string{either(d.Source.Name, d.Source.ID), d.Kind, what, d.Source.ID}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	c.say("%s Compared %s as read at %s.", view.Says, words.Many(view.Compared, "object", "objects"), view.Read.Local().Format("2006-01-02 15:04:05"))
+	if len(view.Silent) > 0 {
+		c.say("Never shown by the application, so not compared: %s.", strings.Join(view.Silent, ", "))
+	}
+	if view.More > 0 {
+		c.say("%s more are not listed.", words.Number(view.More))
+	}
+	if len(view.Items) > 0 {
+		c.say("Write them anew: lockstep drift restore --app %s --all", app)
+	}
+	return nil
+}
+
+type driftRestoreCmd struct {
+	App   string   `short:"a" help:"The app; the only app when absent."`
+	All   bool     `help:"All that differs."`
+	Names []string `arg:"" optional:"" name:"name" help:"People or groups, as drift list shows them."`
+}
+
+// Run has objects written anew.
+func (d *driftRestoreCmd) Run(c *cli) error {
+	if d.All == (len(d.Names) > 0) {
+		return usage("Name people as drift list shows them, or give --all.")
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	app, err := onlyApp(c.ctx, client, d.App)
+	if err != nil {
+		return err
+	}
+	view, err := client.Drift(c.ctx, app)
+	if err != nil {
+		return err
+	}
+	in := api.DriftRestore{All: d.All}
+	for _, name := range d.Names {
+		i := slices.IndexFunc(view.Items, func(i api.Drifted) bool { return i.Source.ID == name || strings.EqualFold(i.Source.Name, name) })
+		if i < 0 {
+			return usage("Nothing of %s differs at %s.", words.Clip(name, 80), app)
+		}
+		in.Sources = append(in.Sources, view.Items[i].Source)
+	}
+	if d.All {
+		if err := c.confirm("Really write " + words.Many(len(view.Items), "object", "objects") + " of " + app + " anew?"); err != nil {
+			return err
+		}
+	}
+	out, err := client.RestoreDrift(c.ctx, app, in)
+	if err != nil {
+		return err
+	}
+	job, err := client.Job(c.ctx, app)
+	if err != nil {
+		return err
+	}
+	return c.show(out, func(w io.Writer) {
+		next := "The changes go out now: lockstep log list " + app
+		if job.Mode == "manual" {
+			next = "The next plan shows them: lockstep plan " + app
+		}
+		printf(w, "%s to be written anew. %s\n", words.Many(out.Restored, "object is", "objects are"), next)
+	})
+}

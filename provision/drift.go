@@ -1,0 +1,323 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"lockstep"
+	"lockstep/connection"
+	"lockstep/mirror"
+	"lockstep/plan"
+	"lockstep/scim"
+	"lockstep/scim/filter"
+)
+
+// DriftLook is what comparing an application with what was written there has come to.
+type DriftLook struct {
+	Read     time.Time // when the read began that was compared
+	Compared int       // objects that are to be there
+	Changed  int
+	Missing  int
+	Unsure   int      // objects that were written since the read, or that it could not see for certain: the next read tells
+	Silent   []string // attributes that were written and that the application shows of nobody: they cannot be compared
+	More     int      // objects with drift beyond the ones that are kept
+}
+
+// mostDrift is how many objects with drift are kept: who has more has another problem than single accounts.
+const mostDrift = 10_000
+
+// Drift compares what an application had when it was last read with what was last written there, and returns the objects that somebody
+// else has changed or removed. It asks the application nothing and changes nothing. Members of groups are not compared: lists of
+// applications do not show them.
+func (e *Engine) Drift(ctx context.Context, t lockstep.TenantID, id lockstep.JobID) ([]plan.Drift, DriftLook, error) {
+	job, err := e.Store.Job(ctx, t, id)
+	if err != nil {
+		return nil, DriftLook{}, err
+	}
+	d, err := e.drift(ctx, job)
+	if err != nil {
+		return nil, DriftLook{}, err
+	}
+	return d.found, d.look, d.keep(ctx)
+}
+
+// keep notes what the look has come to, for whoever asks how the job stands.
+func (d *drift) keep(ctx context.Context) error {
+	was, err := d.Store.DriftLook(ctx, d.job.Tenant, d.job.ID)
+	if now := d.look; err != nil || was.Read.UnixMilli() == now.Read.UnixMilli() && was.Compared == now.Compared && was.Changed == now.Changed+now.More && was.Missing == now.Missing && was.Unsure == now.Unsure {
+		return err
+	}
+	return d.Store.PutDriftLook(ctx, d.job.Tenant, d.job.ID, d.look)
+}
+
+func (e *Engine) drift(ctx context.Context, job Job) (*drift, error) {
+	if job.Direction == Inbound {
+		return nil, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: job.Name + " is a source: what differs there is a change, and no drift."}
+	}
+	d := &drift{
+		run:     &run{Engine: e, job: job, until: e.now().Add(patience), cycle: &Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: job.ID, Trigger: "person"}},
+		written: map[string]int{}, shown: map[string]int{}, paths: map[string]filter.Path{},
+	}
+	if err := d.open(ctx); err != nil {
+		return nil, err
+	}
+	if err := d.readAt(ctx); err != nil {
+		return nil, err
+	}
+	for typ, p := range d.programs {
+		if err := d.each(ctx, typ, p); err != nil {
+			return nil, err
+		}
+	}
+	d.settle()
+	return d, nil
+}
+
+// drift is one look for drift.
+type drift struct {
+	*run
+	look    DriftLook
+	found   []plan.Drift
+	paths   map[string]filter.Path
+	written map[string]int // objects of which an attribute was written, by its path
+	shown   map[string]int // and how many of them show any value of it
+}
+
+// readAt finds out since when the application is known. It fails when it was never read, or is being read.
+func (d *drift) readAt(ctx context.Context) error {
+	if err := d.unread(ctx); err != nil {
+		return err
+	}
+	head, err := d.Mirrors.Head(ctx, d.outside())
+	if err != nil {
+		return err
+	}
+	for _, p := range d.programs {
+		pass := head.Pass(p.targetType)
+		switch {
+		case pass.Stage != mirror.Idle:
+			return &lockstep.Error{Code: lockstep.CodeConflict, Detail: fmt.Sprintf("%s is being read; look again when that has ended.", d.to.Name)}
+		case !pass.Once:
+			return &lockstep.Error{Code: lockstep.CodeUnread, Detail: fmt.Sprintf("the %ss of %s were never read to their end", p.targetType, d.to.Name)}
+		}
+		if d.look.Read.IsZero() || pass.Asked.Before(d.look.Read) {
+			d.look.Read = pass.Asked
+		}
+	}
+	return nil
+}
+
+// each compares the linked objects of one type.
+func (d *drift) each(ctx context.Context, typ string, p *program) error {
+	after := ""
+	for {
+		links, err := d.Store.Links(ctx, d.job.Tenant, d.job.ID, plan.LinkQuery{Type: typ, After: after, Limit: pageSize})
+		if err != nil {
+			return err
+		}
+		if len(links) == 0 {
+			return nil
+		}
+		after = links[len(links)-1].Source.ID
+		links = slices.DeleteFunc(links, func(l plan.Link) bool { return l.Target == "" || l.Image == nil })
+		refs := make([]connection.Ref, len(links))
+		for i, l := range links {
+			refs[i] = connection.Ref{Type: p.targetType, ID: l.Target}
+		}
+		rows, err := d.Mirrors.Get(ctx, d.outside(), refs...)
+		if err != nil {
+			return err
+		}
+		seen := make(map[string]*mirror.Row, len(rows))
+		for i := range rows {
+			seen[rows[i].Object.ID] = &rows[i]
+		}
+		for i := range links {
+			if err := d.compare(ctx, p, &links[i], seen[links[i].Target]); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// compare judges one object. row is nil when the read did not list it.
+func (d *drift) compare(ctx context.Context, p *program, l *plan.Link, row *mirror.Row) error {
+	found := plan.Drift{Kind: plan.DriftMissing, Source: plan.End{Ref: l.Source, Name: l.Name}, Target: plan.End{Ref: connection.Ref{Type: p.targetType, ID: l.Target}, Name: l.Name}}
+	there := row != nil && row.State != mirror.Gone && !row.Object.Deleted
+	if !there && !l.Verdict.In {
+		return nil // who has left need not be there
+	}
+	d.look.Compared++
+	if there {
+		seen := p.ours(row.Object.Values)
+		found.Kind, found.Target.Name = plan.DriftChanged, objectName(seen, l.Name)
+		found.Differ = plan.Differ(l.Image, seen)
+		if err := d.count(l.Image, seen); err != nil {
+			return err
+		}
+		if len(found.Differ) == 0 {
+			return nil
+		}
+	}
+	if row != nil && (row.State == mirror.Hidden || row.State == mirror.Missed) {
+		d.look.Unsure++
+		return nil
+	}
+	since, err := d.writtenSince(ctx, l.Source)
+	if err != nil {
+		return err
+	}
+	if since {
+		d.look.Unsure++
+		return nil
+	}
+	if len(d.found) == mostDrift {
+		d.look.More++
+		return nil
+	}
+	d.found = append(d.found, found)
+	return nil
+}
+
+// writtenSince reports whether we have written the object, or may have, so late that the read need not show it.
+func (d *drift) writtenSince(ctx context.Context, ref connection.Ref) (bool, error) {
+	rows, err := d.Store.Actions(ctx, d.job.Tenant, d.job.ID, plan.ActionQuery{Source: ref, States: []plan.ActionState{plan.Done, plan.Open, plan.Failed, plan.Skipped}, Newest: true, Limit: 20})
+	if err != nil {
+		return false, err
+	}
+	known := d.look.Read.Add(-d.to.Lag)
+	return slices.ContainsFunc(rows, func(a plan.Action) bool {
+		return a.State == plan.Open || !a.Opened.IsZero() && (a.Ended.After(known) || a.Opened.After(known))
+	}), nil
+}
+
+// count notes which attributes the application shows at all, by the paths of what was written.
+func (d *drift) count(written, seen scim.Object) error {
+	for _, c := range scim.Diff(nil, written) {
+		path, known := d.paths[c.Path]
+		if !known {
+			var err error
+			if path, err = filter.ParsePath(c.Path); err != nil {
+				return err
+			}
+			d.paths[c.Path] = path
+		}
+		d.written[c.Path]++
+		if scim.First(seen, path) != nil {
+			d.shown[c.Path]++
+		}
+	}
+	return nil
+}
+
+// fewest is of how many people an attribute must be missing before it is the application that does not show it.
+const fewest = 3
+
+// settle takes out what cannot be compared, and counts the rest.
+func (d *drift) settle() {
+	silent := map[string]bool{}
+	for name, n := range d.written {
+		if n >= fewest && d.shown[name] == 0 {
+			silent[name] = true
+			d.look.Silent = append(d.look.Silent, name)
+		}
+	}
+	slices.Sort(d.look.Silent)
+	kept := d.found[:0]
+	for _, f := range d.found {
+		f.Differ = slices.DeleteFunc(f.Differ, func(c scim.Change) bool { return silent[c.Path] })
+		switch {
+		case f.Kind == plan.DriftMissing:
+			d.look.Missing++
+		case len(f.Differ) > 0:
+			d.look.Changed++
+		default:
+			continue
+		}
+		kept = append(kept, f)
+	}
+	d.found = kept
+	slices.SortStableFunc(d.found, func(a, b plan.Drift) int { return compareRefs(a.Source.Ref, b.Source.Ref) })
+}
+
+// RestoreDrift has objects with drift written anew, those of the given source objects or, with none, all: from now on the job takes what
+// was seen for what is there, and the next cycle plans the difference like any other, before the guard. An object that the
+// application has no longer is created again. It returns how many objects that concerns.
+func (e *Engine) RestoreDrift(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, sources []connection.Ref) (int, error) {
+	job, err := e.Store.Job(ctx, t, id)
+	if err != nil {
+		return 0, err
+	}
+	if job.Cycle != nil {
+		return 0, &lockstep.Error{Code: lockstep.CodeConflict, Detail: "A cycle of " + job.Name + " is under way; restore when it has ended."}
+	}
+	d, err := e.drift(ctx, job)
+	if err != nil {
+		return 0, err
+	}
+	found := d.found
+	if len(sources) > 0 {
+		found = slices.DeleteFunc(found, func(f plan.Drift) bool { return !slices.Contains(sources, f.Source.Ref) })
+	}
+	if len(found) == 0 {
+		return 0, nil
+	}
+	// Whoever began a turn of the job meanwhile has lost it with this, and begins anew by what is written here.
+	if job, err = e.Store.Claim(ctx, t, id, e.now()); err != nil {
+		return 0, err
+	}
+	if job.Cycle != nil {
+		return 0, &lockstep.Error{Code: lockstep.CodeConflict, Detail: "A cycle of " + job.Name + " has just begun; restore when it has ended."}
+	}
+	d.job = job
+	for chunk := range slices.Chunk(found, pageSize) {
+		if err := d.restore(ctx, chunk); err != nil {
+			return 0, err
+		}
+	}
+	for _, f := range found {
+		if f.Kind == plan.DriftMissing {
+			d.look.Missing--
+		} else {
+			d.look.Changed--
+		}
+	}
+	return len(found), d.keep(ctx)
+}
+
+// restore makes the links say what was seen, and due.
+func (d *drift) restore(ctx context.Context, found []plan.Drift) error {
+	var b Batch
+	ids := map[string][]string{}
+	of := make(map[connection.Ref]*plan.Drift, len(found))
+	for i := range found {
+		of[found[i].Source.Ref] = &found[i]
+		ids[found[i].Source.Type] = append(ids[found[i].Source.Type], found[i].Source.ID)
+	}
+	for typ, list := range ids {
+		links, err := d.Store.Links(ctx, d.job.Tenant, d.job.ID, plan.LinkQuery{Type: typ, Sources: list, Limit: len(list)})
+		if err != nil {
+			return err
+		}
+		for _, l := range links {
+			f := of[l.Source]
+			if l.Target != f.Target.ID { // it was linked to another one meanwhile
+				continue
+			}
+			l.Due = d.now()
+			if f.Kind == plan.DriftMissing {
+				l.Target, l.Image, l.Version, l.Matched, l.Disabled = "", nil, "", "", false
+				b.Unwrite = append(b.Unwrite, l.Source)
+			} else {
+				if l.Image, err = f.SeenAs(l.Image); err != nil {
+					return fmt.Errorf("take over what was seen of %s: %w", l.Name, err)
+				}
+				l.Disabled = l.Disabled && l.Image.Get("active") == false
+			}
+			b.Links = append(b.Links, l)
+		}
+	}
+	return d.commit(ctx, b)
+}

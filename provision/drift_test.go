@@ -1,0 +1,212 @@
+package provision_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/connection"
+	"lockstep/e2e/parts"
+	"lockstep/mirror"
+	"lockstep/mirror/mirrortest"
+	"lockstep/plan"
+	"lockstep/provision"
+	"lockstep/store"
+)
+
+// reread has the application read once more.
+func (w *world) reread() {
+	w.Helper()
+	id := mirror.ID{Tenant: w.tenant, Connection: w.out}
+	n, err := w.db.Mirrors().Request(w.ctx, id, mirror.Request{Whole: true, Now: true})
+	w.must(err)
+	mirrortest.Await(w, w.db.Mirrors(), id, n)
+}
+
+// byHand sends a request to the organisation as somebody else would, by hand.
+func (w *world) byHand(method, path, body string) {
+	w.Helper()
+	req, err := http.NewRequestWithContext(w.ctx, method, w.url+path, bytes.NewBufferString(body))
+	w.must(err)
+	req.Header.Set("Authorization", "Bearer "+w.token)
+	req.Header.Set("Content-Type", "application/scim+json")
+	res, err := http.DefaultClient.Do(req)
+	w.must(err)
+	defer res.Body.Close()
+	if text, _ := io.ReadAll(res.Body); res.StatusCode >= 300 {
+		w.Fatalf("%s %s: %s %s", method, path, res.Status, text)
+	}
+}
+
+func (w *world) patchByHand(userName, path, value string) {
+	w.Helper()
+	w.byHand(http.MethodPatch, "/Users/"+w.targetID(userName), fmt.Sprintf(
+		`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":%q,"value":%s}]}`, path, value))
+}
+
+// drift prints what drift there is.
+func (w *world) drift() (string, provision.DriftLook) {
+	w.Helper()
+	found, look, err := w.engine.Drift(w.ctx, w.tenant, w.out)
+	w.must(err)
+	var lines []string
+	for _, f := range found {
+		line := f.Source.Name + " " + string(f.Kind)
+		for _, c := range f.Changes() {
+			line += "; " + c.String()
+		}
+		lines = append(lines, line)
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n"), look
+}
+
+const driftPeople = `id,userName,displayName,title,active
+1,ada@acme.example,Ada,Analyst,true
+2,bo@acme.example,Bo,Clerk,true
+3,cy@acme.example,Cy,Clerk,true
+4,di@acme.example,Di,Clerk,true
+5,ed@acme.example,Ed,Clerk,false
+`
+
+// TestDrift: what somebody else has changed, disabled, enabled or removed at the application is found by the next read of it, and is as
+// it was after it was restored. A change of letter case is none, and what we have written since the read is none either.
+func TestDrift(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) { findsDrift(newWorld(t)) })
+	t.Run("postgres", func(t *testing.T) { findsDrift(newWorldOn(t, store.Config{Postgres: parts.Postgres(t)})) })
+}
+
+func findsDrift(w *world) {
+	w.Helper()
+	w.file("people.csv", driftPeople)
+	w.run(w.in)
+	w.run(w.out)
+	before := w.target()
+	w.reread()
+	if got, look := w.drift(); got != "" || look.Compared == 0 || look.Read.IsZero() {
+		w.Fatalf("as it was written: %q, %+v", got, look)
+	}
+
+	w.patchByHand("ada@acme.example", "title", `"Queen"`)
+	w.patchByHand("bo@acme.example", "displayName", `"BO"`)
+	w.patchByHand("cy@acme.example", "active", `false`)
+	w.deleteAtTarget(w.targetID("di@acme.example"))
+	w.ahead += 60e9 // later than a target may be late
+	if got, _ := w.drift(); got != "" {
+		w.Errorf("before the application was read again: %q", got)
+	}
+	w.reread()
+	const want = "ada@acme.example changed; title “Analyst” → “Queen”\ncy@acme.example changed; active “true” → “false”\ndi@acme.example missing"
+	got, look := w.drift()
+	if got != want || look.Changed != 2 || look.Missing != 1 || look.Unsure != 0 {
+		w.Errorf("drift is\n%s\n%+v, want\n%s", got, look, want)
+	}
+	if s, err := w.db.Standing(w.ctx, w.tenant, w.out); err != nil || s.Drift.Changed != 2 || s.Drift.Missing != 1 || !s.Drift.Read.Equal(look.Read.Truncate(1e6)) {
+		w.Errorf("how the job stands says %+v, %v", s.Drift, err)
+	}
+	if w.run(w.out); w.target() == before {
+		w.Error("drift went away although nobody asked for it")
+	}
+
+	n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil)
+	if err != nil || n != 3 {
+		w.Fatalf("restored %d: %v", n, err)
+	}
+	if s, err := w.db.Standing(w.ctx, w.tenant, w.out); err != nil || s.Drift.Changed+s.Drift.Missing != 0 {
+		w.Errorf("after it was restored the job has %+v, %v", s.Drift, err)
+	}
+	w.run(w.out)
+	if after := strings.ReplaceAll(w.target(), "BO", "Bo"); after != before {
+		w.Errorf("after it was restored the organisation has\n%s\nwant\n%s", after, before)
+	}
+	if got, look := w.drift(); got != "" || look.Unsure != 3 {
+		w.Errorf("what was written since the read: %q, %+v", got, look)
+	}
+	w.ahead += 60e9
+	w.reread()
+	if got, look := w.drift(); got != "" || look.Unsure != 0 {
+		w.Errorf("after all was read again: %q, %+v", got, look)
+	}
+}
+
+// TestDriftOfLeaver: an account that was disabled with the person and that somebody has enabled again is found, and disabled again.
+func TestDriftOfLeaver(t *testing.T) {
+	w := newWorld(t)
+	w.file("people.csv", driftPeople)
+	w.run(w.in)
+	w.run(w.out)
+	w.file("people.csv", strings.Replace(driftPeople, "4,di@acme.example,Di,Clerk,true", "4,di@acme.example,Di,Clerk,false", 1))
+	w.run(w.in)
+	w.run(w.out)
+	before := w.target()
+	w.ahead += 60e9
+	w.patchByHand("di@acme.example", "active", `true`)
+	w.ahead += 60e9
+	w.reread()
+	if got, _ := w.drift(); got != "di@acme.example changed; active “false” → “true”" {
+		t.Fatalf("drift is %q", got)
+	}
+	n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, []connection.Ref{w.sourceRef("di@acme.example")})
+	if err != nil || n != 1 {
+		t.Fatalf("restored %d: %v", n, err)
+	}
+	w.run(w.out)
+	if after := w.target(); after != before {
+		t.Errorf("the organisation has\n%s\nwant\n%s", after, before)
+	}
+}
+
+// sourceRef is the source object of the drift of somebody.
+func (w *world) sourceRef(name string) connection.Ref {
+	w.Helper()
+	found, _, err := w.engine.Drift(w.ctx, w.tenant, w.out)
+	w.must(err)
+	for _, f := range found {
+		if f.Source.Name == name {
+			return f.Source.Ref
+		}
+	}
+	w.Fatalf("%s has no drift", name)
+	return connection.Ref{}
+}
+
+// TestDriftNeedsRead: nothing is said of an application that was never read, of one that is being read, or of a source.
+func TestDriftNeedsRead(t *testing.T) {
+	w := newWorld(t)
+	if _, _, err := w.engine.Drift(w.ctx, w.tenant, w.out); lockstep.CodeOf(err) != lockstep.CodeUnread {
+		t.Errorf("never read: %v", err)
+	}
+	if _, _, err := w.engine.Drift(w.ctx, w.tenant, w.in); lockstep.CodeOf(err) != lockstep.CodeInvalid {
+		t.Errorf("a source: %v", err)
+	}
+}
+
+// TestDriftManual: in a job whose plans are reviewed, what is restored waits in the plan like any other change, with what is there and
+// what is to be.
+func TestDriftManual(t *testing.T) {
+	w := newWorld(t)
+	w.file("people.csv", driftPeople)
+	w.run(w.in)
+	w.run(w.out)
+	j, err := w.db.Provision().Job(w.ctx, w.tenant, w.out)
+	w.must(err)
+	j.Manual = true
+	w.must(w.db.Provision().PutJob(w.ctx, audit.Actor{}, j))
+	w.patchByHand("ada@acme.example", "title", `"Queen"`)
+	w.ahead += 60e9
+	w.reread()
+	_, err = w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil)
+	w.must(err)
+	var rows []plan.Action
+	_, err = w.engine.Preview(w.ctx, w.tenant, w.out, func(a plan.Action) error { rows = append(rows, a); return nil })
+	w.must(err)
+	if len(rows) != 1 || rows[0].Before.Text("title") != "Queen" || rows[0].After.Text("title") != "Analyst" {
+		t.Errorf("the plan has %+v", rows)
+	}
+}
