@@ -322,6 +322,11 @@ func (c *Client) RestoreDrift(ctx context.Context, job string, in DriftRestore) 
 	return call[Restored](ctx, c, http.MethodPost, at("jobs", job, "drift", "restore"), nil, in)
 }
 
+// Undo takes back what was done.
+func (c *Client) Undo(ctx context.Context, job string, in UndoInput) (Undone, error) {
+	return call[Undone](ctx, c, http.MethodPost, at("jobs", job, "undo"), nil, in)
+}
+
 // Explain tells why an object is or is not at the target. Typ is User or Group.
 func (c *Client) Explain(ctx context.Context, job, typ, object string) (Explanation, error) {
 	return call[Explanation](ctx, c, http.MethodGet, at("jobs", job, "explain"), url.Values{"object": {object}, "type": {typ}}, nil)

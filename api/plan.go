@@ -21,6 +21,7 @@ func (s *Server) planRoutes(a huma.API) {
 	route(s, a, http.MethodGet, "/jobs/{job}/drift", "drift", "Show what differs from what was written, as the application was last read", s.drift)
 	route(s, a, http.MethodPost, "/jobs/{job}/drift/read", "read-for-drift", "Read the application once more, and show what differs from what was written", s.lookForDrift)
 	route(s, a, http.MethodPost, "/jobs/{job}/drift/restore", "restore-drift", "Have objects written anew that somebody else has changed or removed", s.restoreDrift)
+	route(s, a, http.MethodPost, "/jobs/{job}/undo", "undo", "Take back what lines of the log, or a cycle, have done", s.undo)
 	route(s, a, http.MethodGet, "/jobs/{job}/explain", "explain", "Tell why a person is or is not in the application", s.explain)
 }
 

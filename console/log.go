@@ -129,6 +129,8 @@ type row struct {
 	Cycle   string // address of the lines of its cycle
 	Href    string // of the line itself
 	Open    bool
+	Undoing string // what taking it back does
+	Undo    string // where to take it back; "" when that cannot be
 }
 
 // logRows is how many lines a page has.
@@ -178,7 +180,26 @@ func rowOf(j provision.Job, a plan.Action, f logFilter) row {
 		r.Failure = &fail
 	}
 	r.Says, r.Cause = says(a, r.Changes), causeOf(a)
+	if r.Undoing = undoing(a); r.Undoing != "" && a.State == plan.Done && j.Direction == provision.Outbound {
+		r.Undo = jobHref(j) + "/undo"
+	}
 	return r
+}
+
+// undoing is what taking a row back does; "" when that cannot be.
+func undoing(a plan.Action) string {
+	switch a.Kind {
+	case rule.Create:
+		return "The account that was created is deleted at the application."
+	case rule.Update:
+		return "The values from before are written again."
+	case rule.Disable:
+		return "The account is enabled again, with the values from before."
+	case rule.Refer:
+		return "What was added is taken away, and what was taken away is added again."
+	case rule.Link, rule.Delete, rule.Skip:
+	}
+	return ""
 }
 
 // says is what one wants to know of a line before opening it.

@@ -22,6 +22,7 @@ var sayings = map[string]string{
 	"trusted":           "The certificate is trusted for this provider. Test again.",
 	"deleted":           "Deleted. Nothing was changed outside.",
 	"reading":           "The application is read again. That changes nothing there.",
+	"undone":            "It is taken back. What could not be is as it was.",
 	"mended":            "What differed is planned like any other change.",
 }
 

@@ -52,6 +52,7 @@ func (s *Server) Handler() http.Handler {
 	handle("GET /apps/{slug}/assignments", s.in(s.showAssignments))
 	handle("POST /apps/{slug}/assignments", s.in(s.assign))
 	handle("POST /apps/{slug}/assignments/{id}/remove", s.in(s.withdraw))
+	handle("POST /apps/{slug}/undo", s.in(s.undo))
 	handle("GET /apps/{slug}/drift", s.in(s.showDrift))
 	handle("POST /apps/{slug}/drift/read", s.in(s.readForDrift))
 	handle("POST /apps/{slug}/drift/restore", s.in(s.restoreDrift))

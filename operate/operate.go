@@ -66,6 +66,7 @@ type Engine interface {
 	TryRules(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, a provision.Attempt, f func(provision.Trial) error) error
 	Progress(job lockstep.JobID) (provision.Cycle, bool)
 	Drifts
+	Undos
 }
 
 // Reads is what an Operator asks of the reads of outside systems, and asks for.

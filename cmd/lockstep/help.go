@@ -42,6 +42,7 @@ var examples = map[string][]string{
 	"explain":         {"lockstep explain ada@acme.example", "lockstep explain ada@acme.example --app webex"},
 	"held list":       {"lockstep held list webex"},
 	"held approve":    {"lockstep held approve webex --all"},
+	"undo":            {"lockstep undo --app webex 01a2297a-af29-71fb-b219-a20246e80c46", "lockstep undo --cycle 01a2297a-b08d-7779-98ed-70c6c7d281be"},
 	"drift list":      {"lockstep drift list webex", "lockstep drift list webex --read"},
 	"drift restore":   {"lockstep drift restore --app webex --all", "lockstep drift restore --app webex ada@acme.example"},
 	"log list":        {"lockstep log list webex --state failed,refused", "lockstep log list webex --search ada"},
@@ -174,7 +175,7 @@ func hintFor(err error, entry lockstep.Entry, command string) string {
 func listOf(command string) string {
 	noun, verb, _ := strings.Cut(command, " ")
 	switch noun {
-	case "plan", "apply", "run", "held", "drift", "log", "connection", "mapping", "scope", "explain":
+	case "plan", "apply", "run", "held", "undo", "drift", "log", "connection", "mapping", "scope", "explain":
 		return "lockstep app list · lockstep source list"
 	case "app", "source":
 		if verb == "add" {

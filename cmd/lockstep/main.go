@@ -45,6 +45,7 @@ type commands struct {
 	Run     runCmd     `cmd:"" group:"main" help:"Run an app's or a source's job now and wait for its end."`
 	Explain explainCmd `cmd:"" group:"main" help:"Tell why a person is or is not in an application."`
 	Held    heldCmd    `cmd:"" group:"main" help:"What the guard holds back."`
+	Undo    undoCmd    `cmd:"" group:"main" help:"Take back what was done at an application."`
 	Drift   driftCmd   `cmd:"" group:"main" help:"What somebody else has changed at an application."`
 	Log     logCmd     `cmd:"" group:"main" help:"The provisioning log."`
 

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"io"
+
+	"lockstep"
+	"lockstep/api"
+	"lockstep/words"
+)
+
+type undoCmd struct {
+	App    string   `short:"a" help:"The app; the only app when absent."`
+	Cycle  string   `help:"All that a cycle has done, as log list -o json names it."`
+	Detach bool     `help:"Do not wait for the end."`
+	IDs    []string `arg:"" optional:"" name:"id" help:"Lines of the log, as log list shows them."`
+}
+
+// Run takes changes back and waits for the end of that.
+func (u *undoCmd) Run(c *cli) error {
+	if (u.Cycle == "") == (len(u.IDs) == 0) {
+		return usage("Name lines of the log by their ids, or give --cycle.")
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	app, err := onlyApp(c.ctx, client, u.App)
+	if err != nil {
+		return err
+	}
+	question := "Really take back " + words.Many(len(u.IDs), "change", "changes") + " at " + app + "?"
+	if u.Cycle != "" {
+		question = "Really take back all that the cycle has done at " + app + "?"
+	}
+	if err := c.confirm(question); err != nil {
+		return err
+	}
+	in := api.UndoInput{Cycle: lockstep.CycleID(u.Cycle)}
+	for _, id := range u.IDs {
+		in.Actions = append(in.Actions, lockstep.ActionID(id))
+	}
+	out, err := client.Undo(c.ctx, app, in)
+	if err != nil {
+		return err
+	}
+	for _, r := range out.Refused {
+		c.say("Not taken back: %s: %s.", words.Clean(r.Name), r.Why)
+	}
+	if out.Cycle != "" && !u.Detach {
+		err = c.follow(client, app, out.Cycle)
+	} else {
+		err = c.show(out, func(w io.Writer) {
+			printf(w, "%s to be taken back\n", words.Many(len(out.Actions), "change is", "changes are"))
+		})
+	}
+	if err == nil && len(out.Refused) > 0 {
+		return &outcome{code: exitSome, text: "some cannot be taken back"}
+	}
+	return err
+}
