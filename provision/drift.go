@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -24,6 +25,9 @@ type DriftLook struct {
 	Silent   []string // attributes that were written and that the application shows of nobody: they cannot be compared
 	More     int      // objects with drift beyond the ones that are kept
 }
+
+// chunkOf is how many links are compared, or changed, at once.
+const chunkOf = 500
 
 // mostDrift is how many objects with drift are kept: who has more has another problem than single accounts.
 const mostDrift = 10_000
@@ -95,12 +99,12 @@ func (d *drift) readAt(ctx context.Context) error {
 		return err
 	}
 	for _, p := range d.programs {
-		pass := head.Pass(p.targetType)
+		pass := head.Pass(p.Type)
 		switch {
 		case pass.Stage != mirror.Idle:
 			return &lockstep.Error{Code: lockstep.CodeConflict, Detail: fmt.Sprintf("%s is being read; look again when that has ended.", d.to.Name)}
 		case !pass.Once:
-			return &lockstep.Error{Code: lockstep.CodeUnread, Detail: fmt.Sprintf("the %ss of %s were never read to their end", p.targetType, d.to.Name)}
+			return &lockstep.Error{Code: lockstep.CodeUnread, Detail: fmt.Sprintf("the %ss of %s were never read to their end", p.Type, d.to.Name)}
 		}
 		if d.look.Read.IsZero() || pass.Asked.Before(d.look.Read) {
 			d.look.Read = pass.Asked
@@ -110,10 +114,10 @@ func (d *drift) readAt(ctx context.Context) error {
 }
 
 // each compares the linked objects of one type.
-func (d *drift) each(ctx context.Context, typ string, p *program) error {
+func (d *drift) each(ctx context.Context, typ string, p *plan.Program) error {
 	after := ""
 	for {
-		links, err := d.Store.Links(ctx, d.job.Tenant, d.job.ID, plan.LinkQuery{Type: typ, After: after, Limit: pageSize})
+		links, err := d.Store.Links(ctx, d.job.Tenant, d.job.ID, plan.LinkQuery{Type: typ, After: after, Limit: chunkOf})
 		if err != nil {
 			return err
 		}
@@ -124,7 +128,7 @@ func (d *drift) each(ctx context.Context, typ string, p *program) error {
 		links = slices.DeleteFunc(links, func(l plan.Link) bool { return l.Target == "" || l.Image == nil })
 		refs := make([]connection.Ref, len(links))
 		for i, l := range links {
-			refs[i] = connection.Ref{Type: p.targetType, ID: l.Target}
+			refs[i] = connection.Ref{Type: p.Type, ID: l.Target}
 		}
 		rows, err := d.Mirrors.Get(ctx, d.outside(), refs...)
 		if err != nil {
@@ -143,16 +147,16 @@ func (d *drift) each(ctx context.Context, typ string, p *program) error {
 }
 
 // compare judges one object. row is nil when the read did not list it.
-func (d *drift) compare(ctx context.Context, p *program, l *plan.Link, row *mirror.Row) error {
-	found := plan.Drift{Kind: plan.DriftMissing, Source: plan.End{Ref: l.Source, Name: l.Name}, Target: plan.End{Ref: connection.Ref{Type: p.targetType, ID: l.Target}, Name: l.Name}}
+func (d *drift) compare(ctx context.Context, p *plan.Program, l *plan.Link, row *mirror.Row) error {
+	found := plan.Drift{Kind: plan.DriftMissing, Source: plan.End{Ref: l.Source, Name: l.Name}, Target: plan.End{Ref: connection.Ref{Type: p.Type, ID: l.Target}, Name: l.Name}}
 	there := row != nil && row.State != mirror.Gone && !row.Object.Deleted
 	if !there && !l.Verdict.In {
 		return nil // who has left need not be there
 	}
 	d.look.Compared++
 	if there {
-		seen := p.ours(row.Object.Values)
-		found.Kind, found.Target.Name = plan.DriftChanged, objectName(seen, l.Name)
+		seen := p.Ours(row.Object.Values)
+		found.Kind, found.Target.Name = plan.DriftChanged, cmp.Or(seen.Text("userName"), seen.Text("displayName"), l.Name)
 		found.Differ = plan.Differ(l.Image, seen)
 		if err := d.count(l.Image, seen); err != nil {
 			return err
@@ -239,7 +243,7 @@ func (d *drift) settle() {
 		kept = append(kept, f)
 	}
 	d.found = kept
-	slices.SortStableFunc(d.found, func(a, b plan.Drift) int { return compareRefs(a.Source.Ref, b.Source.Ref) })
+	slices.SortStableFunc(d.found, func(a, b plan.Drift) int { return cmp.Or(cmp.Compare(a.Source.Type, b.Source.Type), cmp.Compare(a.Source.ID, b.Source.ID)) })
 }
 
 // RestoreDrift has objects with drift written anew, those of the given source objects or, with none, all: from now on the job takes what
@@ -272,7 +276,7 @@ func (e *Engine) RestoreDrift(ctx context.Context, t lockstep.TenantID, id locks
 		return 0, &lockstep.Error{Code: lockstep.CodeConflict, Detail: "A cycle of " + job.Name + " has just begun; restore when it has ended."}
 	}
 	d.job = job
-	for chunk := range slices.Chunk(found, pageSize) {
+	for chunk := range slices.Chunk(found, chunkOf) {
 		if err := d.restore(ctx, chunk); err != nil {
 			return 0, err
 		}

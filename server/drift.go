@@ -6,6 +6,7 @@ import (
 
 	"lockstep"
 	"lockstep/mirror"
+	"lockstep/plan"
 	"lockstep/provision"
 )
 
@@ -32,7 +33,7 @@ func (n *Server) lookForDrift(ctx context.Context) {
 func (n *Server) lookForDriftOf(ctx context.Context, j provision.Job, asked map[lockstep.JobID]int64) error {
 	every := j.Policy.DriftEvery
 	if every == 0 {
-		every = provision.DefaultDriftEvery
+		every = plan.DefaultDriftEvery
 	}
 	if every < 0 || j.State != provision.Active || j.Cursor == "" || j.Cycle != nil {
 		return nil
