@@ -243,7 +243,9 @@ func (d *drift) settle() {
 		kept = append(kept, f)
 	}
 	d.found = kept
-	slices.SortStableFunc(d.found, func(a, b plan.Drift) int { return cmp.Or(cmp.Compare(a.Source.Type, b.Source.Type), cmp.Compare(a.Source.ID, b.Source.ID)) })
+	slices.SortStableFunc(d.found, func(a, b plan.Drift) int {
+		return cmp.Or(cmp.Compare(a.Source.Type, b.Source.Type), cmp.Compare(a.Source.ID, b.Source.ID))
+	})
 }
 
 // RestoreDrift has objects with drift written anew, those of the given source objects or, with none, all: from now on the job takes what
