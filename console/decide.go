@@ -89,7 +89,7 @@ func (s *Server) decideHeld(w http.ResponseWriter, r *http.Request, v visit) err
 
 // undo takes back what one line of the log has done.
 func (s *Server) undo(w http.ResponseWriter, r *http.Request, v visit) error {
-	slug, id := r.PathValue("slug"), r.PostFormValue("id")
+	slug, id := r.PathValue("slug"), r.PostFormValue("line")
 	if !lockstep.ValidID(id) {
 		return unreadable()
 	}
