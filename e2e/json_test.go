@@ -106,7 +106,7 @@ func TestJSON(t *testing.T) {
 		{"held list", 0},
 		{"held approve --all -y", 1},
 		{"held reject --all -y", 1}, // there is nothing
-		{"undo none -y", 1},
+		{"undo -y none", 1},
 		{"drift list", 3}, // what was written since the read: nobody can say yet
 		{"drift restore --all -y", 0},
 		{"log list", 0},
