@@ -56,7 +56,7 @@ func (s *signing) login(browser string) sso.Login {
 	s.Helper()
 	l, err := s.sso.SaveLogin(s.Context(), sso.Login{
 		Tenant: s.tenant, ID: lockstep.NewID[sso.LoginID](), Browser: secretHash(browser), Expires: s.at().Add(15 * time.Minute), Step: sso.StepStart,
-		Request: sso.Request{Client: "app", State: "xyz"},
+		Request: sso.Request{Client: "app", State: "xyz, as the client sent it"},
 	}, sso.Finish{})
 	s.ok(err)
 	return l
@@ -202,7 +202,7 @@ func testLogins(t *testing.T, open Open) {
 	s.fails(err, lockstep.CodeNotFound)
 	got, err := s.sso.LoginByState(ctx, s.tenant, secretHash("state"))
 	s.ok(err)
-	if got.ID != l.ID || got.Version != 2 || got.Step != sso.StepAway || got.Attempt.Verifier != "v" || got.Browser != secretHash("browser") || got.Request.State != "xyz" {
+	if got.ID != l.ID || got.Version != 2 || got.Step != sso.StepAway || got.Attempt.Verifier != "v" || got.Browser != secretHash("browser") || got.Request.State != "xyz, as the client sent it" {
 		t.Errorf("kept %+v", got)
 	}
 	other := s.add("other")
@@ -220,7 +220,7 @@ func testLogins(t *testing.T, open Open) {
 	if tr, err := s.sso.Trace(ctx, s.tenant, l.ID); err != nil || tr.Outcome != sso.OutcomeRefused || len(tr.Stages) != 1 {
 		t.Errorf("trace %+v, %v", tr, err)
 	}
-	if raw := s.column("SELECT doc FROM sso_login"); strings.Contains(raw, "xyz") || strings.Contains(raw, "Verifier") {
+	if raw := s.column("SELECT doc FROM sso_login"); strings.Contains(raw, "xyz, as the client sent it") || strings.Contains(raw, "Verifier") {
 		t.Errorf("a login is readable: %s", raw)
 	}
 	next.Step = sso.StepLeaving
