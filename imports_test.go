@@ -94,7 +94,7 @@ var modules = map[string]string{
 	"github.com/riverqueue/river/rivertype":               "queue",
 	"github.com/tink-crypto/tink-go/v2":                   "store",
 	"github.com/wneessen/go-mail":                         "notify",
-	"golang.org/x/crypto":                                 "token",
+	"golang.org/x/crypto":                                 "token web",
 	"golang.org/x/sync":                                   "*",
 	"golang.org/x/term":                                   "cmd/lockstep",
 	"golang.org/x/text":                                   "*",

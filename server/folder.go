@@ -18,6 +18,7 @@ const (
 	lockName     = "lock"
 	filesName    = "files"   // of the default tenant's file sources, unless the operator names another folder
 	tenantsName  = "tenants" // the same of all others
+	acmeName     = "acme"    // certificates that were asked for
 )
 
 // Database is the file of the database in a data folder.
@@ -28,6 +29,9 @@ func Files(folder string) string { return filepath.Join(folder, filesName) }
 
 // Tenants is the folder in a data folder that has one for each other tenant's file sources.
 func Tenants(folder string) string { return filepath.Join(folder, tenantsName) }
+
+// ACME is the folder in a data folder for certificates that the server has asked for, with their keys.
+func ACME(folder string) string { return filepath.Join(folder, acmeName) }
 
 // Lock takes a data folder, which it makes when it is not there, for this process for as long as the file is open. A folder that is
 // open to others is closed or refused. The code of the error is busy when another process has it.

@@ -48,7 +48,7 @@ func closeFolder(folder string, log *slog.Logger) error {
 
 // ours reports whether a name in a data folder is one that Lockstep gives, or the file system.
 func ours(name string) bool {
-	return slices.Contains([]string{lockName, "key", cardFile, cardFile + ".new", filesName, tenantsName, "lost+found"}, name) || strings.HasPrefix(name, databaseName)
+	return slices.Contains([]string{lockName, "key", cardFile, cardFile + ".new", filesName, tenantsName, acmeName, "lost+found"}, name) || strings.HasPrefix(name, databaseName)
 }
 
 // closeFile makes a file its owner's alone, if it can. A key that the system puts in place may be on a file system that nobody can

@@ -12,6 +12,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -54,6 +55,7 @@ type Config struct {
 	NoWork   bool                                                                 // leave the queue to other nodes; only on PostgreSQL
 	Notice   string                                                               // shown on top of every page of the console
 	Version  string                                                               // what the program says of itself
+	TLS      web.TLS                                                              // of Listen; without it Listen has plain HTTP
 	SCIM     SCIM
 	Keep     Keep
 	Log      *slog.Logger // slog.Default when nil
@@ -76,6 +78,7 @@ type Server struct {
 	console  *console.Server
 	courier  *notify.Courier
 	listener net.Listener // nil before Listen
+	inside   net.Listener // for this machine alone; nil unless the other one has TLS
 }
 
 // Open opens the database, brings it up to date, and puts the parts together. Close the server in the end.
@@ -200,16 +203,30 @@ func (n *Server) Handler() http.Handler {
 	return web.Strict(n.config.SCIM.PublicURL, mux)
 }
 
-// Listen takes an address of this machine, such as 127.0.0.1:8420. Run answers there. Call it once, before Run.
+// Listen takes an address of this machine, such as 127.0.0.1:8420. Run answers there, by TLS when that is set; then a second listener,
+// on loopback, is for programs of this machine, which need no name that a certificate has. Call it once, before Run.
 func (n *Server) Listen(ctx context.Context, address string) (err error) {
-	n.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	var secure *tls.Config
+	if n.config.TLS.On() {
+		if secure, err = n.config.TLS.Config(); err != nil {
+			return err
+		}
+	}
+	if n.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", address); err != nil || secure == nil {
+		return err
+	}
+	n.listener = tls.NewListener(n.listener, secure)
+	n.inside, err = (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	return err
 }
 
 // Address is where the server is reached on this machine, such as http://127.0.0.1:8420; "" when it does not listen.
 func (n *Server) Address() string {
-	if n.listener == nil {
+	switch {
+	case n.listener == nil:
 		return ""
+	case n.inside != nil:
+		return "http://" + n.inside.Addr().String()
 	}
 	return "http://" + n.listener.Addr().String()
 }
@@ -218,8 +235,10 @@ func (n *Server) Address() string {
 // returns. Call it once.
 func (n *Server) Run(ctx context.Context) error {
 	all, ctx := errgroup.WithContext(ctx)
-	if n.listener != nil {
-		all.Go(func() error { return (&web.Server{Log: n.config.Log}).Run(ctx, n.listener, n.Handler()) })
+	for _, ln := range []net.Listener{n.listener, n.inside} {
+		if ln != nil {
+			all.Go(func() error { return (&web.Server{Log: n.config.Log}).Run(ctx, ln, n.Handler()) })
+		}
 	}
 	all.Go(func() error { return n.scim.run(ctx) })
 	all.Go(func() error { // on each node: it knows what its own writers have changed
@@ -251,8 +270,11 @@ func (n *Server) work(ctx context.Context) error {
 // Close ends what Open began. Run has returned before, or was never called.
 func (n *Server) Close() error {
 	var errs []error
-	if n.listener != nil {
-		if err := n.listener.Close(); !errors.Is(err, net.ErrClosed) { // Run closes it, too
+	for _, ln := range []net.Listener{n.listener, n.inside} {
+		if ln == nil {
+			continue
+		}
+		if err := ln.Close(); !errors.Is(err, net.ErrClosed) { // Run closes it, too
 			errs = append(errs, err)
 		}
 	}

@@ -12,15 +12,51 @@ import (
 	"time"
 
 	"lockstep/server"
+	"lockstep/web"
 )
 
 type serveCmd struct {
 	Listen       string `default:"127.0.0.1:8420" env-also:"1" help:"Address to listen on ($$LOCKSTEP_LISTEN)."`
 	InsecureHTTP bool   `name:"insecure-http" help:"Listen beyond this machine without TLS: only behind a proxy that has it."`
-	NoWork       bool   `help:"Leave the queue to lockstep work; needs PostgreSQL."`
+	tlsFlags
+	NoWork bool `help:"Leave the queue to lockstep work; needs PostgreSQL."`
 	scimFlags
 	keepFlags
 	profiled
+}
+
+// tlsFlags are the flags of web.TLS.
+type tlsFlags struct {
+	Cert      string   `name:"tls-cert" placeholder:"FILE" env-also:"1" help:"Certificate in PEM, with its chain; read again when the file changes. Needs --public-url ($$LOCKSTEP_TLS_CERT)."`
+	Key       string   `name:"tls-key" placeholder:"FILE" env-also:"1" help:"Its key in PEM ($$LOCKSTEP_TLS_KEY)."`
+	Domains   []string `name:"acme-domain" placeholder:"NAME" sep:"," env-also:"1" help:"Get a certificate for this name by ACME; the server has to be reached at its port 443 ($$LOCKSTEP_ACME_DOMAIN)."`
+	Email     string   `name:"acme-email" placeholder:"ADDRESS" env-also:"1" help:"Where the ACME authority writes to ($$LOCKSTEP_ACME_EMAIL)."`
+	Directory string   `name:"acme-directory" placeholder:"URL" env-also:"1" help:"ACME authority; Let's Encrypt when absent ($$LOCKSTEP_ACME_DIRECTORY)."`
+	ACMETrust string   `name:"acme-ca" placeholder:"FILE" env-also:"1" help:"Certificates in PEM that are trusted when the ACME authority is asked ($$LOCKSTEP_ACME_CA)."`
+}
+
+// tls is what the flags say.
+func (t tlsFlags) tls(folder string) web.TLS {
+	return web.TLS{Cert: t.Cert, Key: t.Key, ACME: web.ACME{Domains: t.Domains, Directory: t.Directory, Email: t.Email, CA: t.ACMETrust, Cache: server.ACME(folder)}}
+}
+
+// checkTLS says what does not fit together. With ACME the public address is that of the first name.
+func (s *serveCmd) checkTLS() error {
+	t := s.tlsFlags
+	switch {
+	case (t.Cert == "") != (t.Key == ""):
+		return usage("--tls-cert and --tls-key go together.")
+	case t.Cert != "" && len(t.Domains) > 0:
+		return usage("A certificate comes from files or by ACME: give --tls-cert or --acme-domain.")
+	case t.Cert != "" && s.PublicURL == "":
+		return usage("With --tls-cert the address by which others know the server is needed: --public-url https://…")
+	case len(t.Domains) == 0 && (t.Directory != "" || t.Email != "" || t.ACMETrust != ""):
+		return usage("ACME needs a name: --acme-domain.")
+	}
+	if len(t.Domains) > 0 && s.PublicURL == "" {
+		s.PublicURL = "https://" + t.Domains[0]
+	}
+	return nil
 }
 
 // scimFlags are the flags of server.SCIM.
@@ -62,7 +98,7 @@ func (s *serveCmd) Run(c *cli) error {
 		return err
 	}
 	config.Local, config.NoWork = rand.Text(), s.NoWork
-	config.SCIM, config.Keep = server.SCIM(s.scimFlags), s.keep()
+	config.SCIM, config.Keep, config.TLS = server.SCIM(s.scimFlags), s.keep(), s.tls(folder)
 	n, err := c.start(config)
 	if err != nil {
 		return err
@@ -79,6 +115,9 @@ func (s *serveCmd) serve(c *cli, n *server.Server, folder, token string) error {
 		return err
 	}
 	c.say("Lockstep serves at %s, data in %s.", n.Address(), folder)
+	if s.tls(folder).On() {
+		c.say("Others reach it by TLS at %s, which is served at %s.", s.PublicURL, s.Listen)
+	}
 	if isTerminal(c.stdin) { // a link in a log file would be a key in a log file
 		link, err := n.FirstLink(c.ctx)
 		if err != nil {
@@ -96,6 +135,9 @@ func (c *cli) start(config server.Config) (*server.Server, error) {
 }
 
 func (s *serveCmd) check(c *cli) error {
+	if err := s.checkTLS(); err != nil {
+		return err
+	}
 	if s.NoWork && !isPostgres(c.Store) {
 		return usage("--no-work needs PostgreSQL: nobody else could work on SQLite.")
 	}
@@ -104,10 +146,10 @@ func (s *serveCmd) check(c *cli) error {
 		return usage("--listen is an address with a port, such as 127.0.0.1:8420.")
 	}
 	addr, err := netip.ParseAddr(host)
-	if (err == nil && addr.IsLoopback()) || host == "localhost" || s.InsecureHTTP {
+	if (err == nil && addr.IsLoopback()) || host == "localhost" || s.InsecureHTTP || s.tls("").On() {
 		return nil
 	}
-	return usage("Beyond this machine tokens would travel unprotected. Put a proxy with TLS before it and give --insecure-http.")
+	return usage("Beyond this machine tokens would travel unprotected. Give --tls-cert and --tls-key, or --acme-domain; or put a proxy with TLS before it and give --insecure-http.")
 }
 
 func isPostgres(store string) bool { return store != "" && store != "sqlite" }
