@@ -52,6 +52,7 @@ type IdentityProvider struct {
 	Secrets     []string          `json:"secrets" doc:"Names of those that are set."`
 	Roots       int               `json:"certificates,omitempty" doc:"How many further certificates its servers may be signed by."`
 	RedirectURI string            `json:"redirect_uri" doc:"To be registered at the provider, exactly so."`
+	LogoutURI   string            `json:"backchannel_logout_uri,omitempty" doc:"Where it may tell that somebody has signed out there (OpenID Connect Back-Channel Logout)."`
 	Tested      *time.Time        `json:"tested,omitempty" doc:"The last good test sign-in with these settings."`
 	Updated     time.Time         `json:"updated"`
 }
@@ -59,7 +60,7 @@ type IdentityProvider struct {
 func providerOf(p operate.IdentityProvider) IdentityProvider {
 	v := IdentityProvider{
 		ID: p.ID, Alias: p.Alias, Kind: p.Kind, Name: p.Name, State: p.State, Hidden: p.Hidden, LinkOnly: p.LinkOnly, TrustEmail: p.TrustEmail, Order: p.Order,
-		Policy: p.Policy, Domains: p.Domains, Settings: p.Settings, Secrets: p.Given, Roots: len(p.Roots), RedirectURI: p.RedirectURI, Tested: instant(p.Tested), Updated: p.Updated,
+		Policy: p.Policy, Domains: p.Domains, Settings: p.Settings, Secrets: p.Given, Roots: len(p.Roots), RedirectURI: p.RedirectURI, LogoutURI: p.LogoutURI, Tested: instant(p.Tested), Updated: p.Updated,
 	}
 	if v.Settings == nil {
 		v.Settings = map[string]string{}
@@ -238,6 +239,7 @@ type NewClient struct {
 	Grants      []sso.GrantType  `json:"grant_types,omitempty" maxItems:"3"`
 	Scopes      []string         `json:"scopes,omitempty" maxItems:"50"`
 	Keys        string           `json:"jwks,omitempty" maxLength:"50000" doc:"JWK Set as text, for private_key_jwt."`
+	KeysURI     string           `json:"jwks_uri,omitempty" maxLength:"2000" doc:"Where it publishes its keys instead."`
 	Assertion   token.Alg        `json:"token_endpoint_auth_signing_alg,omitempty" enum:"RS256,ES256"`
 	Token       sso.TokenFormat  `json:"access_token_format,omitempty" enum:"opaque,jwt"`
 	IDToken     token.Alg        `json:"id_token_signed_response_alg,omitempty" enum:"RS256,ES256"`
@@ -261,7 +263,7 @@ func (s *Server) addClient(ctx context.Context, p operate.Principal, in *struct{
 	b := in.Body
 	c, secret, err := s.Operator.AddClient(ctx, p, sso.Client{
 		ID: sso.ClientID(b.ID), Name: b.Name, Redirects: b.Redirects, AfterLogout: b.AfterLogout, LogoutURI: b.LogoutURI, Auth: b.Auth, Grants: b.Grants, Scopes: b.Scopes,
-		Keys: b.Keys, Assertion: b.Assertion, Token: b.Token, IDToken: b.IDToken, Audience: b.Audience, Provider: b.Provider, Allowed: b.Allowed, NoPKCE: b.NoPKCE, Pushed: b.Pushed,
+		Keys: b.Keys, KeysURI: b.KeysURI, Assertion: b.Assertion, Token: b.Token, IDToken: b.IDToken, Audience: b.Audience, Provider: b.Provider, Allowed: b.Allowed, NoPKCE: b.NoPKCE, Pushed: b.Pushed,
 	})
 	if err != nil {
 		return CreatedClient{}, err

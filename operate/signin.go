@@ -64,6 +64,7 @@ type IdentityProvider struct {
 	sso.Provider
 	Given       []string // names of the secrets that it has
 	RedirectURI string   // to be registered at the provider; "" while the server has no public address
+	LogoutURI   string   // where it tells that somebody has signed out there; "" if it never does
 	Trusted     []TrustedCertificate
 }
 
@@ -77,6 +78,9 @@ func (o *Operator) shown(ctx context.Context, p Principal, all ...sso.Provider) 
 		names := slices.Sorted(maps.Keys(one.Secrets))
 		one.Secrets = nil
 		out[i] = IdentityProvider{Provider: one, Given: names, RedirectURI: o.SignIn.Server.RedirectURI(slug, one.Alias), Trusted: o.SignIn.Forms.Trusted(one)}
+		if one.Kind == sso.KindOIDC || one.Kind == sso.KindEntra {
+			out[i].LogoutURI = sso.LogoutURI(out[i].RedirectURI)
+		}
 	}
 	return out, nil
 }

@@ -136,7 +136,10 @@ func (s *Server) read(ctx context.Context, x site, c *Client, v url.Values) (Req
 	if err := readChallenge(c, v, &req); err != nil {
 		return req, err
 	}
-	return req, s.readWho(ctx, x, v, &req)
+	if err := s.readWho(ctx, x, v, &req); err != nil {
+		return req, err
+	}
+	return req, readClaims(v.Get("claims"), &req)
 }
 
 // scopes that mean something; others are left out rather than refused (RFC 6749 §3.3).

@@ -61,6 +61,7 @@ type Client struct {
 	Grants    []GrantType
 	Scopes    []string    // what it may ask for with client credentials
 	Keys      string      // JWK Set, for AuthPrivateKey
+	KeysURI   string      // or where it publishes them (jwks_uri)
 	Assertion token.Alg   // the one algorithm of its assertions
 	Token     TokenFormat // "" is Opaque
 	IDToken   token.Alg   // "" is RS256, which every client understands
@@ -212,6 +213,15 @@ func (c *Client) checkCrypto() error {
 	}
 	if !c.Assertion.Known() {
 		return invalid("Assertions of private_key_jwt are signed with RS256 or ES256: name one.")
+	}
+	if c.KeysURI != "" {
+		if c.Keys != "" {
+			return invalid("A client has keys or an address where it publishes them, not both.")
+		}
+		if u, err := url.Parse(c.KeysURI); err != nil || u.Scheme != "https" && u.Scheme != "http" {
+			return invalid("The address of a client's keys is https.")
+		}
+		return checkURI(c.KeysURI)
 	}
 	if _, err := token.ParseKeySet([]byte(c.Keys)); err != nil {
 		return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The keys of the client cannot be used: " + err.Error() + "."}

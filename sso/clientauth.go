@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -172,13 +171,9 @@ const (
 
 // checkAssertion checks a client's JWT (RFC 7523 §3, OpenID Connect Core §9): its own key and algorithm, for us, short, once.
 func (s *Server) checkAssertion(r *http.Request, x site, c Client, text string) error {
-	set, err := token.ParseKeySet([]byte(c.Keys))
+	t, err := s.verify(r.Context(), c, text)
 	if err != nil {
-		return fmt.Errorf("the keys of client %s: %w", c.ID, err)
-	}
-	t, err := set.Verify(text, c.Assertion)
-	if err != nil {
-		return errClient
+		return err
 	}
 	var v struct {
 		Iss, Sub, JTI string

@@ -59,7 +59,7 @@ func (s *Server) discovery(w http.ResponseWriter, r *http.Request) error {
 			"name", "given_name", "family_name", "preferred_username", "locale", "updated_at", "email", "email_verified",
 		},
 		Prompts: []string{"none", "login", "select_account"}, Locales: []string{"en", "de"},
-		Iss: true, BackChannel: true, BackChannelSID: true,
+		ClaimsParameter: true, Iss: true, BackChannel: true, BackChannelSID: true,
 	})
 	return nil
 }

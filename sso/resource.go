@@ -38,7 +38,7 @@ func (s *Server) whoIs(w http.ResponseWriter, r *http.Request) error {
 	if !slices.Contains(a.Scopes, "openid") {
 		return oauthError{Status: http.StatusForbidden, Code: "insufficient_scope", Description: "the scope openid is missing", Challenge: `Bearer error="insufficient_scope", scope="openid"`}
 	}
-	claims, err := s.claims(r.Context(), x, a.User, a.Scopes)
+	claims, err := s.claims(r.Context(), x, a.User, namesOfClaims(a.Scopes, a.live.Claims.UserInfo))
 	if err != nil {
 		return err
 	}
@@ -81,35 +81,42 @@ func (s *Server) user(ctx context.Context, t lockstep.TenantID, id lockstep.User
 	return all[0], nil
 }
 
-// claims are the standard claims of a person (OpenID Connect Core §5.1) that the scopes cover (§5.4). An absent one is left out.
-func (s *Server) claims(ctx context.Context, x site, id lockstep.UserID, scopes []string) (map[string]any, error) {
+// claims are sub and the standard claims of a person (OpenID Connect Core §5.1) that are named. An absent one is left out.
+func (s *Server) claims(ctx context.Context, x site, id lockstep.UserID, names []string) (map[string]any, error) {
 	u, err := s.user(ctx, x.tenant.ID, id)
 	if err != nil {
 		return nil, err
 	}
 	claims := map[string]any{"sub": string(id)}
-	put := func(name, value string) {
-		if value != "" {
-			claims[name] = value
-		}
-	}
 	a := u.Attributes
-	if slices.Contains(scopes, "profile") {
-		name, _ := a.Get("name").(scim.Object)
-		given, family := name.Text("givenName"), name.Text("familyName")
-		put("name", nameOf(a))
-		put("given_name", given)
-		put("family_name", family)
-		put("preferred_username", a.Text("userName"))
-		put("locale", a.Text("locale"))
-		claims["updated_at"] = u.Modified.Unix()
-	}
-	if slices.Contains(scopes, "email") {
-		if mail := mailOf(a); mail != "" {
-			claims["email"] = mail
-			if claims["email_verified"], err = s.mailVerified(ctx, x, id); err != nil {
+	parts, _ := a.Get("name").(scim.Object)
+	for _, name := range names {
+		value := ""
+		switch name {
+		case "name":
+			value = nameOf(a)
+		case "given_name":
+			value = parts.Text("givenName")
+		case "family_name":
+			value = parts.Text("familyName")
+		case "preferred_username":
+			value = a.Text("userName")
+		case "locale":
+			value = a.Text("locale")
+		case "email":
+			value = mailOf(a)
+		case "updated_at":
+			claims[name] = u.Modified.Unix()
+		case "email_verified":
+			if mailOf(a) == "" {
+				continue
+			}
+			if claims[name], err = s.mailVerified(ctx, x, id); err != nil {
 				return nil, err
 			}
+		}
+		if value != "" {
+			claims[name] = value
 		}
 	}
 	return claims, nil
@@ -186,7 +193,7 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) introspectRefresh(ctx context.Context, x site, c Client, text string) (map[string]any, error) {
 	g, f, err := s.Store.GrantByRefresh(ctx, x.tenant.ID, token.HashOf(text))
-	if errors.Is(err, lockstep.ErrNotFound) || err == nil && (!g.Live || g.Client != c.ID || !f.Used.IsZero() || !s.now().Before(f.Ends)) {
+	if errors.Is(err, lockstep.ErrNotFound) || err == nil && (!g.usable(c) || g.Client != c.ID || !f.Used.IsZero() || !s.now().Before(f.Ends)) {
 		return map[string]any{"active": false}, nil
 	}
 	if err != nil {

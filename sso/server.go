@@ -58,10 +58,11 @@ type Server struct {
 	Log       *slog.Logger     // nil is slog.Default
 	Now       func() time.Time // nil is time.Now
 
-	kept    keyring
-	limits  limits
-	wake    wakeup
-	tenants sync.Map // slug → tenantEntry
+	kept       keyring
+	clientKeys clientKeys
+	limits     limits
+	wake       wakeup
+	tenants    sync.Map // slug → tenantEntry
 }
 
 type tenantEntry struct {
@@ -173,6 +174,7 @@ func (s *Server) Handler() http.Handler {
 	api(at+"/par", false, s.push)
 	api(at+"/introspect", false, s.introspect)
 	api(at+"/revoke", false, s.revoke)
+	api(at+"/idp/{alias}/logout", false, s.told)
 	page(at+"/authorize", s.authorize)
 	page(at+"/login", s.loginPage)
 	page(at+"/idp/{alias}/callback", s.callback)

@@ -88,12 +88,14 @@ type Person struct {
 
 // Grant is what a person's sign-in gave to a client: a code, tokens, until it ends.
 type Grant struct {
-	ID      GrantID
-	Client  ClientID
-	Person  Person
-	Session SessionID // it ends with it
+	ID       GrantID
+	Client   ClientID
+	Person   Person
+	Session  SessionID  // it ends with it
+	Provider ProviderID // who let them in; it ends with it, too
 
 	Scopes    []string
+	Claims    Claims // asked for by name, beside those of the scopes
 	AuthTime  time.Time
 	ACR       string
 	AMR       []string
@@ -108,7 +110,7 @@ type Grant struct {
 	Created time.Time
 	Expires time.Time // no refresh goes beyond
 	Ended   time.Time // zero while it stands
-	Live    bool      // it has not ended, and neither has the person
+	Live    bool      // it has not ended, the person may be signed in, their provider is enabled, and the client is there
 }
 
 // Refresh is a refresh token as it is kept. All those of a grant are one family, each made with the one before.
@@ -136,6 +138,8 @@ type Request struct {
 	Locales   []string
 	ACRValues []string
 	Subject   lockstep.UserID // whom id_token_hint names; "" is anybody
+	Claims    Claims
+	ACRNeeded []string // without one of these nobody gets an answer; empty is any
 }
 
 // Step is where a login stands.
@@ -257,8 +261,10 @@ type Finish struct {
 type Who struct {
 	User     lockstep.UserID
 	Session  SessionID
-	Provider ProviderID // with UpstreamSID, or all of the provider
-	Upstream string
+	Provider ProviderID // with Issuer and Upstream, Subject, or both
+	Issuer   string
+	Upstream string // the provider's sid
+	Subject  string
 	Grant    GrantID
 	Client   ClientID
 }
@@ -272,7 +278,8 @@ type Providers interface {
 	// PutProvider keeps a provider. Its Version must be the stored one, or 0 for a new one; else lockstep.ErrVersion. An alias that is
 	// taken gives lockstep.ErrConflict.
 	PutProvider(ctx context.Context, by audit.Actor, p Provider) (Provider, error)
-	// DeleteProvider removes a provider with its links, and ends the sessions that were begun through it.
+	// DeleteProvider removes a provider. What was begun through it ends in the same transaction, as with one that is disabled: nobody can use
+	// it any more. Links go, and applications are told, soon afterwards (Records.Notices).
 	DeleteProvider(ctx context.Context, by audit.Actor, t lockstep.TenantID, id ProviderID) error
 }
 
@@ -305,7 +312,8 @@ type Sessions interface {
 	// Session returns the one whose cookie has the hash, if it stands and the person does.
 	Session(ctx context.Context, t lockstep.TenantID, h Hash) (Session, error)
 	Sessions(ctx context.Context, t lockstep.TenantID, who Who, limit int) ([]Session, error)
-	// End ends sessions and grants, and has the clients told. It returns how many sessions and grants it ended.
+	// End ends sessions and grants, and has the clients told. It returns how many sessions and grants it ended. It does so in pages: what
+	// was ended before an error stays so.
 	End(ctx context.Context, by audit.Actor, t lockstep.TenantID, who Who, why string) (int, error)
 	Link(ctx context.Context, t lockstep.TenantID, p ProviderID, issuer, subject string) (Link, error)
 	LinksOf(ctx context.Context, t lockstep.TenantID, u lockstep.UserID) ([]Link, error)

@@ -89,7 +89,7 @@ func (s *Server) redeem(ctx context.Context, x site, c Client, v url.Values) (to
 	if !g.CodeUsed.IsZero() {
 		return tokenAnswer{}, s.stolen(ctx, x, g, "code used again")
 	}
-	if !g.Live || !s.now().Before(g.CodeEnds) {
+	if !g.usable(c) || !s.now().Before(g.CodeEnds) {
 		return tokenAnswer{}, errGrant
 	}
 	text, first := s.firstRefresh(c, g)
@@ -102,6 +102,9 @@ func (s *Server) redeem(ctx context.Context, x site, c Client, v url.Values) (to
 	}
 	return s.give(ctx, x, c, g, g.Scopes, text)
 }
+
+// usable reports whether a grant gives anything: it stands, and the client may still be signed in to through the provider that let the person in.
+func (g Grant) usable(c Client) bool { return g.Live && c.allows(g.Provider) }
 
 // again is what a lost race for a code means: another request used it in this very moment.
 func (s *Server) again(ctx context.Context, x site, g Grant) error {
@@ -171,7 +174,7 @@ func (s *Server) refresh(ctx context.Context, x site, c Client, v url.Values) (t
 	}
 	now := s.now()
 	switch {
-	case g.Client != c.ID || !g.Live:
+	case g.Client != c.ID || !g.usable(c):
 		return tokenAnswer{}, errGrant
 	case !used.Used.IsZero() && now.Sub(used.Used) > refreshGrace:
 		return tokenAnswer{}, s.stolen(ctx, x, g, "refresh token used again")
@@ -239,22 +242,52 @@ func (s *Server) idToken(ctx context.Context, x site, c Client, g Grant, access 
 	}
 	now := s.now()
 	sum := sha256.Sum256([]byte(access))
-	return key.Sign(typeID, struct {
-		Iss      string          `json:"iss"`
-		Sub      lockstep.UserID `json:"sub"`
-		Aud      ClientID        `json:"aud"`
-		Exp      int64           `json:"exp"`
-		Iat      int64           `json:"iat"`
-		AuthTime int64           `json:"auth_time"`
-		Nonce    string          `json:"nonce,omitempty"`
-		AtHash   string          `json:"at_hash"`
-		SID      SessionID       `json:"sid"`
-		ACR      string          `json:"acr,omitempty"`
-		AMR      []string        `json:"amr,omitempty"`
-	}{
+	claims := idClaims{
 		x.issuer, g.Person.User, c.ID, now.Add(idTokenLife).Unix(), now.Unix(), g.AuthTime.Unix(), g.Nonce,
 		base64.RawURLEncoding.EncodeToString(sum[:16]), g.Session, g.ACR, g.AMR,
-	})
+	}
+	if len(g.Claims.IDToken) == 0 {
+		return key.Sign(typeID, claims)
+	}
+	all, err := s.claims(ctx, x, g.Person.User, g.Claims.IDToken)
+	if err != nil {
+		return "", err
+	}
+	if err := claims.into(all); err != nil {
+		return "", err
+	}
+	return key.Sign(typeID, all)
+}
+
+// idClaims are those of every ID token.
+type idClaims struct {
+	Iss      string          `json:"iss"`
+	Sub      lockstep.UserID `json:"sub"`
+	Aud      ClientID        `json:"aud"`
+	Exp      int64           `json:"exp"`
+	Iat      int64           `json:"iat"`
+	AuthTime int64           `json:"auth_time"`
+	Nonce    string          `json:"nonce,omitempty"`
+	AtHash   string          `json:"at_hash"`
+	SID      SessionID       `json:"sid"`
+	ACR      string          `json:"acr,omitempty"`
+	AMR      []string        `json:"amr,omitempty"`
+}
+
+// into puts the claims among others, over which they prevail.
+func (c idClaims) into(all map[string]any) error {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	var own map[string]json.RawMessage
+	if err := json.Unmarshal(text, &own); err != nil {
+		return err
+	}
+	for name, value := range own {
+		all[name] = value
+	}
+	return nil
 }
 
 // access is what an access token stands for.
@@ -356,7 +389,7 @@ func (s *Server) opened(ctx context.Context, x site, text string) (access, Clien
 		return a, c, err
 	}
 	a.live, err = s.Store.Grant(ctx, x.tenant.ID, a.Grant)
-	if errors.Is(err, lockstep.ErrNotFound) || err == nil && (!a.live.Live || a.live.Client != a.Client) {
+	if errors.Is(err, lockstep.ErrNotFound) || err == nil && (!a.live.usable(c) || a.live.Client != a.Client) {
 		return a, c, errAccess
 	}
 	a.User, a.AuthTime, a.ACR = a.live.Person.User, a.live.AuthTime, a.live.ACR

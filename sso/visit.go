@@ -162,7 +162,7 @@ func (v *visit) start(ctx context.Context) (answerer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if session != nil && v.answers(ctx, *session) {
+	if session != nil && v.answers(*session) {
 		v.login.Step, v.login.Reused, v.login.Person, v.login.Chosen = StepSigned, session.ID, session.Person, session.Provider
 		v.stage(Stage{Name: "session", OK: true, Facts: map[string]string{"session": string(session.ID)}})
 		return nil, nil
@@ -175,7 +175,7 @@ func (v *visit) start(ctx context.Context) (answerer, error) {
 }
 
 // answers reports whether a session is enough for a request (OpenID Connect Core §3.1.2.1).
-func (v *visit) answers(ctx context.Context, s Session) bool {
+func (v *visit) answers(s Session) bool {
 	req := &v.login.Request
 	if slices.Contains(req.Prompt, "login") || slices.Contains(req.Prompt, "select_account") {
 		return false
@@ -186,8 +186,7 @@ func (v *visit) answers(ctx context.Context, s Session) bool {
 	if req.MaxAge != nil && v.now().Sub(s.AuthTime) > time.Duration(*req.MaxAge)*time.Second {
 		return false
 	}
-	p, err := v.Store.Provider(ctx, v.site.tenant.ID, s.Provider)
-	return err == nil && p.State == Enabled && v.client.allows(p.ID)
+	return v.client.allows(s.Provider) && req.enough(s.ACR) // the store gives no session of a provider that is not enabled
 }
 
 // arrived hands what the browser brought back to the provider's upstream. Whether the provider may be used is asked again: it may have been
@@ -282,10 +281,13 @@ func (v *visit) signed(ctx context.Context) (answerer, error) {
 	} else if now.Sub(session.Seen) >= time.Minute {
 		v.finish.Seen = session.ID
 	}
+	if !l.Request.enough(session.ACR) {
+		return nil, badRequest("unmet_authentication_requirements", "the sign-in was not of a kind that the application asked for")
+	}
 	code, hash := secret()
 	v.finish.Grant = &Grant{
 		ID: lockstep.NewID[GrantID](), Client: l.Request.Client, Person: l.Person, Session: session.ID, Scopes: l.Request.Scopes, AuthTime: session.AuthTime,
-		ACR: session.ACR, AMR: session.AMR, Nonce: l.Request.Nonce, Redirect: l.Request.Redirect, Challenge: l.Request.Challenge,
+		ACR: session.ACR, AMR: session.AMR, Nonce: l.Request.Nonce, Redirect: l.Request.Redirect, Challenge: l.Request.Challenge, Claims: l.Request.Claims,
 		Code: hash, CodeEnds: now.Add(codeLife), Expires: v.grantEnds(now, session),
 	}
 	l.Step, l.Identity = StepEnded, nil

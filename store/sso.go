@@ -112,15 +112,21 @@ func (s SSO) PutProvider(ctx context.Context, by audit.Actor, p sso.Provider) (s
 	if err != nil {
 		return p, fmt.Errorf("keep identity provider %s: %w", p.Alias, err)
 	}
-	err = s.write(ctx, &work{tenant: p.Tenant, rows: 2, run: func(t *tx) error {
+	err = s.write(ctx, &work{tenant: p.Tenant, rows: 3, run: func(t *tx) error {
 		if err := t.known(p.Tenant); err != nil {
 			return err
 		}
-		verb, args := "created", []any{string(p.Tenant), string(p.ID), p.Version, p.Alias, string(doc), sealed, millis(t.at)}
-		text := "INSERT INTO sso_provider (tenant, id, version, alias, doc, secrets, updated) VALUES ($1, $2, $3 + 1, $4, $5, $6, $7)"
+		disables, err := t.disables(p)
+		if err != nil {
+			return err
+		}
+		verb, args := "created", []any{string(p.Tenant), string(p.ID), p.Version, p.Alias, string(doc), sealed, millis(t.at), p.State == sso.Enabled}
+		text := "INSERT INTO sso_provider (tenant, id, version, alias, doc, secrets, updated, enabled, epoch) VALUES ($1, $2, $3 + 1, $4, $5, $6, $7, $8, 0)"
 		if p.Version != 0 {
 			verb = "updated"
-			text = "UPDATE sso_provider SET version = version + 1, alias = $4, doc = $5, secrets = $6, updated = $7 WHERE tenant = $1 AND id = $2 AND version = $3"
+			text = `UPDATE sso_provider SET version = version + 1, alias = $4, doc = $5, secrets = $6, updated = $7, enabled = $8, epoch = epoch + $9
+				WHERE tenant = $1 AND id = $2 AND version = $3`
+			args = append(args, disables)
 		}
 		n, err := t.exec(text, args...)
 		if _, is := t.db.dialect.unique(err); is {
@@ -128,6 +134,9 @@ func (s SSO) PutProvider(ctx context.Context, by audit.Actor, p sso.Provider) (s
 		}
 		if err == nil && n == 0 {
 			err = &lockstep.Error{Code: lockstep.CodeVersion, Detail: "The identity provider " + p.Alias + " was changed or removed meanwhile."}
+		}
+		if err == nil && disables > 0 {
+			err = t.providerEnds(p.Tenant, p.ID, "identity provider disabled")
 		}
 		p.Updated = t.at
 		t.note(audit.Event{Actor: by, Verb: verb, Object: "identity provider", ID: string(p.ID), Name: p.Alias, Detail: string(p.State)})
@@ -140,20 +149,26 @@ func (s SSO) PutProvider(ctx context.Context, by audit.Actor, p sso.Provider) (s
 	return p, nil
 }
 
-// DeleteProvider implements sso.Providers.
+// disables is 1 when keeping a provider means that it may be used no more, which it might until now.
+func (t *tx) disables(p sso.Provider) (int64, error) {
+	if p.Version == 0 || p.State == sso.Enabled {
+		return 0, nil
+	}
+	rows, err := t.query("SELECT 1 FROM sso_provider WHERE tenant = $1 AND id = $2 AND version = $3 AND enabled = TRUE", string(p.Tenant), string(p.ID), p.Version)
+	found, err := collect(rows, err, scanInt)
+	return int64(len(found)), err
+}
+
+// DeleteProvider implements sso.Providers. Its links and what was begun through it are removed afterwards, in pages (spread).
 func (s SSO) DeleteProvider(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id sso.ProviderID) error {
-	err := s.write(ctx, &work{tenant: tenant, rows: gatherRows + 1, run: func(t *tx) error {
+	err := s.write(ctx, &work{tenant: tenant, rows: 3, run: func(t *tx) error {
 		rows, err := t.query("DELETE FROM sso_provider WHERE tenant = $1 AND id = $2 RETURNING alias", string(tenant), string(id))
 		alias, err := one(rows, err, scanText)
 		if err != nil {
 			return absent(err, "identity provider", string(id))
 		}
-		if _, err := t.endSSO(tenant, sso.Who{Provider: id}, "identity provider removed"); err != nil {
-			return err
-		}
 		t.note(audit.Event{Actor: by, Verb: "deleted", Object: "identity provider", ID: string(id), Name: alias})
-		_, err = t.exec("DELETE FROM sso_link WHERE tenant = $1 AND provider = $2", string(tenant), string(id))
-		return err
+		return t.providerEnds(tenant, id, "identity provider removed")
 	}})
 	if err != nil {
 		return fmt.Errorf("remove identity provider %s: %w", id, err)
@@ -239,16 +254,15 @@ func (s SSO) PutClient(ctx context.Context, by audit.Actor, what string, c sso.C
 	return c, nil
 }
 
-// DeleteClient implements sso.Clients. What people gave to the client ends with it.
+// DeleteClient implements sso.Clients. What people gave to the client stands on it and ends with it, also for another client of the same id.
 func (s SSO) DeleteClient(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id sso.ClientID) error {
-	err := s.write(ctx, &work{tenant: tenant, rows: gatherRows + 1, run: func(t *tx) error {
+	err := s.write(ctx, &work{tenant: tenant, rows: 2, run: func(t *tx) error {
 		rows, err := t.query("DELETE FROM sso_client WHERE tenant = $1 AND id = $2 RETURNING doc", string(tenant), string(id))
 		if _, err := one(rows, err, scanText); err != nil {
 			return absent(err, "client", string(id))
 		}
 		t.note(audit.Event{Actor: by, Verb: "deleted", Object: "client", ID: string(id)})
-		_, err = t.exec("UPDATE sso_grant SET ended = $3 WHERE tenant = $1 AND client = $2 AND ended = 0", string(tenant), string(id), millis(t.at))
-		return err
+		return nil
 	}})
 	if err != nil {
 		return fmt.Errorf("remove client %s: %w", id, err)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 
 	"lockstep"
@@ -9,25 +10,34 @@ import (
 )
 
 const grantColumns = `g.id, g.client, g.user_id, g.auth_epoch, g.session, g.scopes, g.auth_time, g.acr, g.amr, g.nonce, g.redirect, g.challenge,
-	g.code, g.code_ends, g.code_used, g.created, g.expires, g.ended,
-	CASE WHEN g.ended = 0 AND g.auth_epoch = u.auth_epoch AND u.active = TRUE AND u.deleted = 0 THEN TRUE ELSE FALSE END`
+	g.code, g.code_ends, g.code_used, g.created, g.expires, g.ended, g.provider, g.claims,
+	CASE WHEN g.ended = 0 AND u.id IS NOT NULL AND p.id IS NOT NULL AND c.id IS NOT NULL THEN TRUE ELSE FALSE END`
 
-const fromGrant = " FROM sso_grant g LEFT JOIN users u ON u.tenant = g.tenant AND u.id = g.user_id "
+// What a grant stands on: the very transaction that disables its user, disables or removes its provider, or removes its client ends it here,
+// and nothing brings it back.
+const (
+	userOfGrant     = "JOIN users u ON u.tenant = g.tenant AND u.id = g.user_id AND u.auth_epoch = g.auth_epoch AND u.active = TRUE AND u.deleted = 0 "
+	providerOfGrant = "JOIN sso_provider p ON p.tenant = g.tenant AND p.id = g.provider AND p.epoch = g.provider_epoch AND p.enabled = TRUE "
+	clientOfGrant   = "JOIN sso_client c ON c.tenant = g.tenant AND c.id = g.client AND c.created = g.client_made "
+	fromGrant       = " FROM sso_grant g LEFT " + userOfGrant + "LEFT " + providerOfGrant + "LEFT " + clientOfGrant
+)
 
 func scanGrant(more ...any) func(scanner) (sso.Grant, error) {
 	return func(row scanner) (g sso.Grant, err error) {
-		var scopes, amr, code string
+		var scopes, amr, code, claims string
 		var auth, codeEnds, codeUsed, created, expires, ended int64
 		err = row.Scan(append([]any{
 			&g.ID, &g.Client, &g.Person.User, &g.Person.Epoch, &g.Session, &scopes, &auth, &g.ACR, &amr, &g.Nonce, &g.Redirect, &g.Challenge,
-			&code, &codeEnds, &codeUsed, &created, &expires, &ended, &g.Live,
+			&code, &codeEnds, &codeUsed, &created, &expires, &ended, &g.Provider, &claims, &g.Live,
 		}, more...)...)
 		if err != nil {
 			return g, err
 		}
 		g.Scopes, g.AMR, g.AuthTime, g.CodeEnds, g.CodeUsed = words(scopes), words(amr), instant(auth), instant(codeEnds), instant(codeUsed)
 		g.Created, g.Expires, g.Ended = instant(created), instant(expires), instant(ended)
-		g.Code, err = hashed256(code)
+		if g.Code, err = hashed256(code); err == nil && claims != "" {
+			err = json.Unmarshal([]byte(claims), &g.Claims)
+		}
 		return g, err
 	}
 }
@@ -69,23 +79,32 @@ func (t *tx) putGrant(tenant lockstep.TenantID, g sso.Grant) error {
 	if err := t.holds(tenant, g.Person); err != nil {
 		return err
 	}
+	claims := ""
+	if !g.Claims.Empty() {
+		text, err := json.Marshal(g.Claims)
+		if err != nil {
+			return err
+		}
+		claims = string(text)
+	}
 	// A session that was ended meanwhile gives nothing any more. It may have been written just now, in this transaction.
 	n, err := t.exec(`INSERT INTO sso_grant (tenant, id, client, user_id, auth_epoch, session, scopes, auth_time, acr, amr, nonce, redirect, challenge,
-		code, code_ends, code_used, created, expires, ended, noticed)
-		SELECT s.tenant, $2, $3, s.user_id, s.auth_epoch, s.id, $6, CAST($7 AS BIGINT), $8, $9, $10, $11, $12, $13, CAST($14 AS BIGINT), 0, CAST($15 AS BIGINT),
-			CAST($16 AS BIGINT), 0, FALSE
-		FROM sso_session s WHERE s.tenant = $1 AND s.id = $5 AND s.ended = 0 AND s.user_id = $4 AND s.auth_epoch = $17`+t.db.dialect.hold(),
+		code, code_ends, code_used, created, expires, ended, noticed, provider, provider_epoch, client_made, claims)
+		SELECT s.tenant, $2, c.id, s.user_id, s.auth_epoch, s.id, $6, CAST($7 AS BIGINT), $8, $9, $10, $11, $12, $13, CAST($14 AS BIGINT), 0, CAST($15 AS BIGINT),
+			CAST($16 AS BIGINT), 0, FALSE, p.id, p.epoch, c.created, $18
+		FROM sso_session s JOIN sso_provider p ON p.tenant = s.tenant AND p.id = s.provider AND p.epoch = s.provider_epoch AND p.enabled = TRUE
+		JOIN sso_client c ON c.tenant = s.tenant AND c.id = $3
+		WHERE s.tenant = $1 AND s.id = $5 AND s.ended = 0 AND s.user_id = $4 AND s.auth_epoch = $17`+t.db.dialect.hold(),
 		string(tenant), string(g.ID), string(g.Client), string(g.Person.User), string(g.Session), strings.Join(g.Scopes, " "), millis(g.AuthTime), g.ACR,
-		strings.Join(g.AMR, " "), g.Nonce, g.Redirect, g.Challenge, hexOf(g.Code), millis(g.CodeEnds), millis(t.at), millis(g.Expires), g.Person.Epoch)
+		strings.Join(g.AMR, " "), g.Nonce, g.Redirect, g.Challenge, hexOf(g.Code), millis(g.CodeEnds), millis(t.at), millis(g.Expires), g.Person.Epoch, claims)
 	if err == nil && n == 0 {
-		err = taken("The session was ended meanwhile.")
+		err = taken("The session was ended, its provider disabled, or the client removed meanwhile.")
 	}
 	return err
 }
 
 // aGrantStands is a condition on a grant named by tenant $1 and id.
-const aGrantStands = `EXISTS (SELECT 1 FROM sso_grant g JOIN users u ON u.tenant = g.tenant AND u.id = g.user_id AND u.auth_epoch = g.auth_epoch
-	AND u.active = TRUE AND u.deleted = 0 WHERE g.tenant = $1 AND g.ended = 0 AND g.id = `
+const aGrantStands = "EXISTS (SELECT 1 FROM sso_grant g " + userOfGrant + providerOfGrant + clientOfGrant + "WHERE g.tenant = $1 AND g.ended = 0 AND g.id = "
 
 // Redeem implements sso.Grants.
 func (s SSO) Redeem(ctx context.Context, tenant lockstep.TenantID, id sso.GrantID, first *sso.Refresh) error {

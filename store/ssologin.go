@@ -109,7 +109,7 @@ func (t *tx) finishLogin(tenant lockstep.TenantID, f sso.Finish, logout string) 
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
+		for _, id := range ids { // one session has few grants
 			if _, err := t.endSSO(tenant, sso.Who{Session: sso.SessionID(id)}, "signed in anew"); err != nil {
 				return err
 			}

@@ -13,9 +13,12 @@ import (
 const sessionColumns = `s.id, s.hash, s.user_id, s.auth_epoch, s.provider, s.issuer, s.subject, s.upstream_sid, s.auth_time, s.acr, s.amr, s.logout,
 	s.began, s.seen, s.expires`
 
-// standing joins sessions with those of their users who may be signed in: the very transaction that disables a user ends them here.
+// standing joins sessions with those of their users who may be signed in, and those of their providers that may be used: the very
+// transaction that disables a user or a provider ends them here.
 const standing = ` FROM sso_session s JOIN users u ON u.tenant = s.tenant AND u.id = s.user_id AND u.auth_epoch = s.auth_epoch
-	AND u.active = TRUE AND u.deleted = 0 WHERE s.tenant = $1 AND s.ended = 0 AND s.expires > $2 AND `
+	AND u.active = TRUE AND u.deleted = 0
+	JOIN sso_provider p ON p.tenant = s.tenant AND p.id = s.provider AND p.epoch = s.provider_epoch AND p.enabled = TRUE
+	WHERE s.tenant = $1 AND s.ended = 0 AND s.expires > $2 AND `
 
 func (s SSO) scanSession(t lockstep.TenantID) func(scanner) (sso.Session, error) {
 	return func(row scanner) (x sso.Session, err error) {
@@ -59,6 +62,8 @@ func (s SSO) Sessions(ctx context.Context, t lockstep.TenantID, who sso.Who, lim
 	add("id", string(who.Session))
 	add("provider", string(who.Provider))
 	add("upstream_sid", who.Upstream)
+	add("issuer", who.Issuer)
+	add("subject", who.Subject)
 	args = append(args, int64(limit))
 	rows, err := s.query(ctx, fmt.Sprintf("SELECT %s%s%s ORDER BY s.id DESC LIMIT $%d", sessionColumns, standing, where, len(args)), args...)
 	all, err := collect(rows, err, s.scanSession(t))
@@ -83,17 +88,20 @@ func (t *tx) putSession(tenant lockstep.TenantID, x sso.Session, logout string) 
 	if err := t.holds(tenant, x.Person); err != nil {
 		return err
 	}
-	// The same person who signs in again in the same browser goes on with their session, under another cookie.
+	// The same person who signs in again in the same browser goes on with their session, under another cookie. A provider that was disabled
+	// meanwhile lets nobody in.
 	n, err := t.exec(`INSERT INTO sso_session (tenant, id, hash, user_id, auth_epoch, provider, issuer, subject, upstream_sid, auth_time, acr, amr, logout,
-		began, seen, expires, ended) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15, 0)
+		began, seen, expires, ended, provider_epoch)
+		SELECT p.tenant, $2, $3, $4, CAST($5 AS BIGINT), p.id, $7, $8, $9, CAST($10 AS BIGINT), $11, $12, $13, CAST($14 AS BIGINT), CAST($14 AS BIGINT), CAST($15 AS BIGINT), 0,
+			p.epoch FROM sso_provider p WHERE p.tenant = $1 AND p.id = $6 AND p.enabled = TRUE`+t.db.dialect.hold()+`
 		ON CONFLICT (tenant, id) DO UPDATE SET hash = excluded.hash, provider = excluded.provider, issuer = excluded.issuer, subject = excluded.subject,
-		upstream_sid = excluded.upstream_sid, auth_time = excluded.auth_time, acr = excluded.acr, amr = excluded.amr, logout = excluded.logout,
+		provider_epoch = excluded.provider_epoch, upstream_sid = excluded.upstream_sid, auth_time = excluded.auth_time, acr = excluded.acr, amr = excluded.amr, logout = excluded.logout,
 		seen = excluded.seen, expires = excluded.expires
 		WHERE sso_session.user_id = excluded.user_id AND sso_session.auth_epoch = excluded.auth_epoch AND sso_session.ended = 0`,
 		string(tenant), string(x.ID), hexOf(x.Hash), string(x.Person.User), x.Person.Epoch, string(x.Provider), x.Issuer, x.Subject, x.UpstreamSID,
 		millis(x.AuthTime), x.ACR, strings.Join(x.AMR, " "), logout, millis(t.at), millis(x.Expires))
 	if err == nil && n == 0 {
-		err = taken("The session was ended meanwhile.")
+		err = taken("The session was ended, or its provider disabled meanwhile.")
 	}
 	return err
 }
@@ -140,16 +148,21 @@ func (s SSO) PasswordHash(ctx context.Context, t lockstep.TenantID, u lockstep.U
 
 // End implements sso.Sessions.
 func (s SSO) End(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, who sso.Who, why string) (int, error) {
-	n := 0
-	err := s.write(ctx, &work{tenant: tenant, rows: gatherRows + 1, run: func(t *tx) (err error) {
-		if n, err = t.endSSO(tenant, who, why); err != nil || n == 0 {
-			return err
+	total := 0
+	for {
+		var p ended
+		err := s.write(ctx, &work{tenant: tenant, rows: gatherRows + 1, run: func(t *tx) (err error) {
+			if p, err = t.endSSO(tenant, who, why); err != nil || p.n == 0 {
+				return err
+			}
+			t.note(audit.Event{Actor: by, Verb: "ended", Object: "session", ID: string(who.Session) + string(who.Grant), Name: string(who.User), Detail: why})
+			return nil
+		}})
+		if err != nil {
+			return total, fmt.Errorf("end sessions: %w", err)
 		}
-		t.note(audit.Event{Actor: by, Verb: "ended", Object: "session", ID: string(who.Session) + string(who.Grant), Name: string(who.User), Detail: why})
-		return nil
-	}})
-	if err != nil {
-		return 0, fmt.Errorf("end sessions: %w", err)
+		if total += p.n; !p.more {
+			return total, nil
+		}
 	}
-	return n, nil
 }

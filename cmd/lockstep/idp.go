@@ -87,6 +87,9 @@ func (idpListCmd) Run(c *cli) error {
 func showProvider(c *cli, p api.IdentityProvider) error {
 	return c.show(p, func(w io.Writer) {
 		printf(w, "alias\t%s\nname\t%s\nkind\t%s\nstate\t%s\npolicy\t%s\nredirect URI\t%s\ntested\t%s\n", p.Alias, p.Name, p.Kind, p.State, p.Policy, either(p.RedirectURI, "– (the server has no public address)"), orTime(p.Tested, "never"))
+		if p.LogoutURI != "" {
+			printf(w, "back-channel logout URI\t%s\n", p.LogoutURI)
+		}
 		for _, name := range sortedNames(p.Settings) {
 			printf(w, "%s\t%s\n", name, p.Settings[name])
 		}

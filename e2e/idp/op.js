@@ -1,9 +1,9 @@
-// An OpenID Provider that is not ours (oidc-provider, from npm), on loopback: REDIRECT, SECRET, PUBLIC_JWK. Whoever comes is u-1 and consents.
+// An OpenID Provider that is not ours (oidc-provider, from npm), on loopback: REDIRECT, SECRET, PUBLIC_JWK, and LOGOUT if it is to tell of sign-outs. Whoever comes is u-1 and consents.
 import http from 'node:http'
 import * as jose from 'jose'
 import Provider from 'oidc-provider'
 
-const { REDIRECT, SECRET, PUBLIC_JWK } = process.env
+const { REDIRECT, SECRET, PUBLIC_JWK, LOGOUT } = process.env
 const server = http.createServer()
 server.listen(0, '127.0.0.1', async () => {
   const issuer = `http://127.0.0.1:${server.address().port}`
@@ -14,7 +14,8 @@ server.listen(0, '127.0.0.1', async () => {
   }
   const client = (client_id, token_endpoint_auth_method, more = {}) => ({
     client_id, token_endpoint_auth_method, redirect_uris: [REDIRECT], post_logout_redirect_uris: [REDIRECT], grant_types: ['authorization_code'], response_types: ['code'],
-    ...(/secret/.test(token_endpoint_auth_method) ? { client_secret: SECRET } : {}), ...more
+    ...(/secret/.test(token_endpoint_auth_method) ? { client_secret: SECRET } : {}),
+    ...(LOGOUT ? { backchannel_logout_uri: LOGOUT, backchannel_logout_session_required: true } : {}), ...more
   })
   const provider = new Provider(issuer, {
     clients: [
@@ -25,7 +26,8 @@ server.listen(0, '127.0.0.1', async () => {
     ],
     jwks: { keys },
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'given_name', 'family_name', 'preferred_username'] },
-    features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: true } },
+    features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: true }, backchannelLogout: { enabled: !!LOGOUT } },
+    fetch: (url, { dispatcher, ...options }) => fetch(url, options), // its own refuses loopback
     findAccount: (_, accountId) => ({ accountId, claims: () => ({
       sub: accountId, email: 'ada@example.com', email_verified: true, name: 'Ada Lovelace', given_name: 'Ada', family_name: 'Lovelace', preferred_username: 'ada'
     }) }),

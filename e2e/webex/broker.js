@@ -1,9 +1,9 @@
-// A standard OpenID client against Lockstep, which signs people in through somebody else: ISSUER, LOGIN, CLIENT_ID, CLIENT_SECRET, REDIRECT, AFTER, SERVICE, SERVICE_SECRET.
+// A standard OpenID client against Lockstep, which signs people in through somebody else: ISSUER, LOGIN, CLIENT_ID, CLIENT_SECRET, REDIRECT, AFTER, SERVICE, SERVICE_SECRET. END: where people sign out at the other, if it tells.
 import assert from 'node:assert/strict'
 import * as openid from 'openid-client'
 import { Person, did } from './person.js'
 
-const { ISSUER, LOGIN, CLIENT_ID, CLIENT_SECRET, REDIRECT, AFTER, SERVICE, SERVICE_SECRET } = process.env
+const { ISSUER, LOGIN, CLIENT_ID, CLIENT_SECRET, REDIRECT, AFTER, SERVICE, SERVICE_SECRET, END } = process.env
 const discover = async (id, auth) => {
   const config = await openid.discovery(new URL(ISSUER), id, undefined, auth, { execute: [openid.allowInsecureRequests] })
   openid.enableNonRepudiationChecks(config) // check signatures with the published keys, too
@@ -71,6 +71,20 @@ assert.equal(gone.searchParams.get('state'), 'bye')
 await assert.rejects((await signIn(person, { prompt: 'none' })).exchange(), { error: 'login_required' })
 await assert.rejects(openid.refreshTokenGrant(config, pushed.refresh_token), { error: 'invalid_grant' })
 did('signed out, here and at the other')
+
+if (END) {
+  const left = await (await signIn(person)).exchange()
+  await person.go(END, `${END}/success`)
+  const gone = async () => {
+    try { await openid.fetchUserInfo(config, left.access_token, left.claims().sub) } catch (error) { return error.status === 401 }
+  }
+  for (let tries = 0; !await gone(); tries++) {
+    assert.ok(tries < 100, 'signed out at the other, and still signed in here')
+    await new Promise(resolve => setTimeout(resolve, 100))
+  }
+  await assert.rejects(openid.refreshTokenGrant(config, left.refresh_token), { error: 'invalid_grant' })
+  did('signed out at the other, which tells')
+}
 
 const again = await (await signIn(person)).exchange()
 console.log(JSON.stringify({ did: `refresh token ${again.refresh_token}` }))

@@ -30,7 +30,16 @@ func signIns(t *testing.T, open Open) *signing {
 	s.now.Store(noon.UnixMilli())
 	s.company = found(t, open, store.Config{Key: store.NewKey(), Now: func() time.Time { return time.UnixMilli(s.now.Load()).UTC() }})
 	s.sso = s.db.SSO()
+	s.provider("p")
 	return s
+}
+
+// provider adds one that is enabled.
+func (s *signing) provider(id sso.ProviderID) sso.Provider {
+	s.Helper()
+	p, err := s.sso.PutProvider(s.Context(), admin, sso.Provider{ID: id, Tenant: s.tenant, Alias: string(id), Kind: sso.KindOIDC, Name: string(id), State: sso.Enabled})
+	s.ok(err)
+	return p
 }
 
 func (s *signing) at() time.Time         { return time.UnixMilli(s.now.Load()).UTC() }
@@ -117,7 +126,7 @@ func testProviders(t *testing.T, open Open) {
 	_, err = s.sso.PutProvider(ctx, admin, again)
 	s.ok(err)
 	all, err := s.sso.Providers(ctx, s.tenant)
-	if err != nil || len(all) != 2 || all[0].Alias != "first" || all[1].State != sso.Enabled {
+	if err != nil || len(all) != 3 || all[0].Alias != "p" || all[1].Alias != "first" || all[2].State != sso.Enabled {
 		t.Errorf("%+v, %v", all, err)
 	}
 	other := s.add("other")
@@ -140,14 +149,17 @@ func testProviders(t *testing.T, open Open) {
 
 	// A provider goes with its links and sessions; another one of the same alias inherits nobody.
 	ada := s.user("ada@acme.example")
+	s.client("app", "")
 	x, g := s.made(s.person(ada), "app", "cookie", "code")
 	x.Provider = "p1"
 	_, err = s.sso.SaveLogin(ctx, s.login("b"), sso.Finish{Session: &x, Grant: &g, Links: []sso.Link{{Provider: "p1", Issuer: "i", Subject: "s", User: ada}}})
 	s.ok(err)
 	s.ok(s.sso.DeleteProvider(ctx, admin, s.tenant, "p1"))
-	_, err = s.sso.Link(ctx, s.tenant, "p1", "i", "s")
-	s.fails(err, lockstep.CodeNotFound)
 	_, err = s.sso.Session(ctx, s.tenant, x.Hash)
+	s.fails(err, lockstep.CodeNotFound)
+	_, err = s.sso.Notices(ctx, time.Minute, 10)
+	s.ok(err)
+	_, err = s.sso.Link(ctx, s.tenant, "p1", "i", "s")
 	s.fails(err, lockstep.CodeNotFound)
 	keyless := found(t, open, store.Config{})
 	_, err = keyless.db.SSO().PutProvider(ctx, admin, sso.Provider{ID: "p", Tenant: keyless.tenant, Alias: "a"})
@@ -186,6 +198,11 @@ func testClients(t *testing.T, open Open) {
 	}
 	if all, err := s.sso.Clients(ctx, s.tenant); err != nil || len(all) != 0 {
 		t.Errorf("%+v, %v", all, err)
+	}
+	s.later(time.Millisecond)
+	s.client("app", "")
+	if g, err := s.sso.Grant(ctx, s.tenant, g.ID); err != nil || g.Live {
+		t.Errorf("another client of the same id has its grants: %+v, %v", g, err)
 	}
 }
 
@@ -369,36 +386,137 @@ func testEnds(t *testing.T, open Open) {
 		s.ok(s.sso.Redeem(ctx, s.tenant, g.ID, s.refresh(g, "r "+name)))
 		return x, g
 	}
-	for name, who := range map[string]func(sso.Session, sso.Grant) sso.Who{
-		"session":  func(x sso.Session, _ sso.Grant) sso.Who { return sso.Who{Session: x.ID} },
-		"grant":    func(_ sso.Session, g sso.Grant) sso.Who { return sso.Who{Grant: g.ID} },
-		"user":     func(x sso.Session, _ sso.Grant) sso.Who { return sso.Who{User: x.Person.User} },
-		"upstream": func(x sso.Session, _ sso.Grant) sso.Who { return sso.Who{Provider: x.Provider, Upstream: "u1"} },
+	for _, c := range []struct {
+		name                   string
+		who                    func(sso.Session, sso.Grant) sso.Who
+		session, grant, others bool // what stands afterwards
+	}{
+		{"session", func(x sso.Session, _ sso.Grant) sso.Who { return sso.Who{Session: x.ID} }, false, false, true},
+		{"grant", func(_ sso.Session, g sso.Grant) sso.Who { return sso.Who{Grant: g.ID} }, true, false, true},
+		{"user", func(x sso.Session, _ sso.Grant) sso.Who { return sso.Who{User: x.Person.User} }, false, false, true},
+		{"upstream", func(x sso.Session, _ sso.Grant) sso.Who {
+			return sso.Who{Provider: x.Provider, Issuer: "i", Upstream: "u1"}
+		}, false, false, false},
+		{"subject", func(x sso.Session, _ sso.Grant) sso.Who {
+			return sso.Who{Provider: x.Provider, Issuer: "i", Subject: "s"}
+		}, false, false, false},
+		{"both", func(x sso.Session, _ sso.Grant) sso.Who {
+			return sso.Who{Provider: x.Provider, Issuer: "i", Upstream: "u1", Subject: "s"}
+		}, false, false, false},
+		{"another subject", func(x sso.Session, _ sso.Grant) sso.Who {
+			return sso.Who{Provider: x.Provider, Issuer: "i", Upstream: "u1", Subject: "t"}
+		}, true, true, true},
+		{"another issuer", func(x sso.Session, _ sso.Grant) sso.Who {
+			return sso.Who{Provider: x.Provider, Issuer: "j", Subject: "s"}
+		}, true, true, true},
+		{"another provider", func(sso.Session, sso.Grant) sso.Who { return sso.Who{Provider: "q", Issuer: "i", Subject: "s"} }, true, true, true},
 	} {
-		x, g := begin(ada, name)
-		y, h := begin(ben, name+" of ben")
-		n, err := s.sso.End(ctx, admin, s.tenant, who(x, g), "test")
+		x, g := begin(ada, c.name)
+		y, h := begin(ben, c.name+" of ben")
+		n, err := s.sso.End(ctx, admin, s.tenant, c.who(x, g), "test")
 		s.ok(err)
 		_, err = s.sso.Session(ctx, s.tenant, x.Hash)
-		if stands := err == nil; stands != (name == "grant") || n == 0 {
-			t.Errorf("%s: the session stands: %v, %d ended", name, err, n)
+		if stands := err == nil; stands != c.session || (n == 0) != c.grant {
+			t.Errorf("%s: the session stands: %v, %d ended", c.name, err, n)
 		}
-		if g, err := s.sso.Grant(ctx, s.tenant, g.ID); err != nil || g.Live {
-			t.Errorf("%s: the grant stands: %+v, %v", name, g, err)
+		if g, err := s.sso.Grant(ctx, s.tenant, g.ID); err != nil || g.Live != c.grant {
+			t.Errorf("%s: the grant stands: %+v, %v", c.name, g, err)
 		}
-		if h, err := s.sso.Grant(ctx, s.tenant, h.ID); err != nil || h.Live != (name != "upstream") {
-			t.Errorf("%s: the other's grant: %+v, %v", name, h, err)
+		if h, err := s.sso.Grant(ctx, s.tenant, h.ID); err != nil || h.Live != c.others {
+			t.Errorf("%s: the other's grant: %+v, %v", c.name, h, err)
 		}
-		if n, err := s.sso.End(ctx, admin, s.tenant, who(x, g), "again"); err != nil || name != "upstream" && name != "user" && n != 0 {
-			t.Errorf("%s: ended twice: %d, %v", name, n, err)
+		if n, err := s.sso.End(ctx, admin, s.tenant, c.who(x, g), "again"); err != nil || n != 0 {
+			t.Errorf("%s: ended twice: %d, %v", c.name, n, err)
 		}
-		_, err = s.sso.End(ctx, admin, s.tenant, sso.Who{Session: y.ID}, "test")
-		s.ok(err)
-		_, err = s.sso.End(ctx, admin, s.tenant, sso.Who{Session: x.ID}, "test")
-		s.ok(err)
+		for _, id := range []sso.SessionID{x.ID, y.ID} {
+			_, err = s.sso.End(ctx, admin, s.tenant, sso.Who{Session: id}, "test")
+			s.ok(err)
+		}
 	}
 	if _, err := s.sso.End(ctx, admin, s.tenant, sso.Who{}, "x"); lockstep.CodeOf(err) != lockstep.CodeInvalid {
 		t.Errorf("nobody in particular: %v", err)
+	}
+}
+
+// testFormerProvider: what a provider has let in ends in the transaction that disables or removes it, however much it is; coming back brings
+// nothing of it back. Applications are told of all of it afterwards, in pages.
+func testFormerProvider(t *testing.T, open Open) {
+	s := signIns(t, open)
+	ctx := t.Context()
+	s.client("app", "https://app.example/logout")
+	ada, n := s.person(s.user("ada@acme.example")), 0
+	begin := func(provider sso.ProviderID) (sso.Session, sso.Grant) {
+		n++
+		name := fmt.Sprint(n)
+		x, g := s.made(ada, "app", name, "code "+name)
+		x.Provider = provider
+		_, err := s.sso.SaveLogin(ctx, s.login("b"), sso.Finish{Session: &x, Grant: &g})
+		s.ok(err)
+		s.ok(s.sso.Redeem(ctx, s.tenant, g.ID, s.refresh(g, "r "+name)))
+		return x, g
+	}
+	next := func(g sso.Grant) error {
+		return s.sso.Rotate(ctx, s.tenant, secretHash(fmt.Sprint("r ", n)), sso.Refresh{Hash: secretHash(fmt.Sprint("next ", n)), Grant: g.ID, Ends: s.at().Add(time.Hour)})
+	}
+	for _, c := range []struct {
+		name, why string
+		many      int
+		ends      func(sso.Provider)
+	}{
+		{"disabled", "identity provider disabled", 450, func(p sso.Provider) {
+			p.State = sso.Disabled
+			p, err := s.sso.PutProvider(ctx, admin, p)
+			s.ok(err)
+			p.State = sso.Enabled
+			_, err = s.sso.PutProvider(ctx, admin, p)
+			s.ok(err)
+		}},
+		{"removed", "identity provider removed", 3, func(p sso.Provider) { s.ok(s.sso.DeleteProvider(ctx, admin, s.tenant, p.ID)) }},
+	} {
+		p := s.provider(sso.ProviderID(c.name))
+		for range c.many - 1 {
+			begin(p.ID)
+		}
+		x, g := begin(p.ID)
+		onTheWay, _ := s.made(ada, "app", "on the way "+c.name, "code on the way "+c.name)
+		onTheWay.Provider = p.ID
+		c.ends(p)
+		_, err := s.sso.Session(ctx, s.tenant, x.Hash)
+		s.fails(err, lockstep.CodeNotFound)
+		if got, err := s.sso.Grant(ctx, s.tenant, g.ID); err != nil || got.Live {
+			t.Errorf("%s: the grant stands: %+v, %v", c.name, got, err)
+		}
+		s.fails(next(g), lockstep.CodeConflict)
+		_, err = s.sso.SaveLogin(ctx, s.login("b"), sso.Finish{Session: &onTheWay})
+		if stands := err == nil; stands != (c.name == "disabled") {
+			t.Errorf("%s: who is on the way: %v", c.name, err)
+		}
+		var told int
+		for {
+			all, err := s.sso.Notices(ctx, time.Minute, 100)
+			s.ok(err)
+			if len(all) == 0 {
+				break
+			}
+			for _, n := range all {
+				n.Told = s.at()
+				s.ok(s.sso.SettleNotice(ctx, n))
+				told++
+			}
+		}
+		endings, err := s.sso.Endings(ctx, s.tenant, 1)
+		if err != nil || told != c.many || len(endings[0].Notices) != c.many || endings[0].Why != c.why || endings[0].Settled.IsZero() {
+			t.Errorf("%s: %d told, %s, %v", c.name, told, endings[0].Report(), err)
+		}
+		if c.name == "disabled" { // who came after it was enabled again is let alone
+			_, err := s.sso.Session(ctx, s.tenant, onTheWay.Hash)
+			s.ok(err)
+			_, g := begin(p.ID)
+			s.ok(next(g))
+		}
+	}
+	if n := s.column("SELECT COUNT(*) FROM sso_session WHERE ended = 0"); n != "2" {
+		t.Errorf("%s sessions have not ended", n)
 	}
 }
 
@@ -406,6 +524,7 @@ func testEnds(t *testing.T, open Open) {
 func testOneWinner(t *testing.T, open Open) {
 	s := signIns(t, open)
 	ctx := t.Context()
+	s.client("app", "")
 	p := s.person(s.user("ada@acme.example"))
 	race := func(f func(i int) error) (won int) {
 		var n atomic.Int64
@@ -457,6 +576,7 @@ func testOneWinner(t *testing.T, open Open) {
 func testGrants(t *testing.T, open Open) {
 	s := signIns(t, open)
 	ctx := t.Context()
+	s.client("app", "")
 	p := s.person(s.user("ada@acme.example"))
 	x, g := s.signIn(p, "app", "cookie", "code")
 	got, err := s.sso.Session(ctx, s.tenant, x.Hash)

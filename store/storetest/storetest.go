@@ -70,6 +70,7 @@ func Run(t *testing.T, open Open) {
 		{"leavers", testLeavers},
 		{"nobody signed in", testNobodySignedIn},
 		{"ends of sessions", testEnds},
+		{"former provider", testFormerProvider},
 		{"one winner", testOneWinner},
 		{"grants", testGrants},
 		{"links of sign-in", testSignInLinks},
