@@ -92,11 +92,17 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return worldOn(t, store.Config{SQLite: filepath.Join(t.TempDir(), "lockstep.db")})
+}
+
+func worldOn(t *testing.T, c store.Config) *world {
+	t.Helper()
 	w := &world{T: t, up: &upstream{}}
 	w.clock.Store(time.Now().Truncate(time.Second).UnixMilli())
 	key := store.NewKey()
+	c.Key, c.Now = key, w.now
 	var err error
-	w.db, err = store.Open(t.Context(), store.Config{SQLite: filepath.Join(t.TempDir(), "lockstep.db"), Key: key, Now: w.now})
+	w.db, err = store.Open(t.Context(), c)
 	w.must(err)
 	t.Cleanup(func() { w.must(w.db.Close()) })
 	w.tenant = lockstep.NewID[lockstep.TenantID]()
