@@ -56,7 +56,7 @@ var charters = map[string]charter{
 	"console":             {ours: domain + " operate sso web api", must: "database/sql"},
 	"store":               {ours: domain + " sso queue store/*"},
 	"store/*":             {ours: domain + " store store/*"},
-	"demo":                {ours: "api server words rule webexorg directory scim token web", must: "database/sql"}, // rule for its values: the client speaks of rules in them
+	"demo":                {ours: "api server words rule webexorg directory scim sso token web", must: "database/sql"}, // rule for its values: the client speaks of rules in them
 	"server":              {ours: "*"},
 	"cmd/lockstep":        {ours: "server api operate words demo webexorg sso rule scim scim/filter token web", must: "database/sql"},
 	"e2e/parts":           {},

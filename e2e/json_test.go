@@ -28,6 +28,7 @@ var apart = map[string]string{
 	"bench fair":      "cmd/lockstep, testdata/script/bench_fair.txtar",
 	"bench import":    "cmd/lockstep, testdata/script/bench_import.txtar",
 	"bench search":    "cmd/lockstep, testdata/script/bench_search.txtar",
+	"bench sso":       "cmd/lockstep, testdata/script/bench_sso.txtar",
 	"bench webexorg":  "cmd/lockstep, testdata/script/bench_webexorg.txtar",
 }
 

@@ -272,3 +272,23 @@ func TestLogoutAtTheProvider(t *testing.T) {
 	w.setProvider("other", func(p *sso.Provider) { p.State = sso.Disabled })
 	w.is("a disabled provider", send("other", "good https://idp.example s1 1 JTI").StatusCode, 400)
 }
+
+// TestOffice: many people who know their passwords come from one address, and lock nobody out; who guesses there is stopped all the same.
+func TestOffice(t *testing.T) {
+	w := newWorld(t)
+	ldap := w.provider("ldap", func(p *sso.Provider) { p.Kind, p.TrustEmail = sso.KindLDAP, true })
+	w.setClient("app", func(c *sso.Client) { c.Provider = ldap.ID })
+	try := func(password string) page {
+		b := w.browser()
+		return b.post(w.issuer+"/login", url.Values{"l": {loginIn(b.authorize().body)}, "name": {"ada@acme.example"}, "password": {password}})
+	}
+	for i := range 250 {
+		if p := try("sesame"); p.to().Query().Get("code") == "" {
+			t.Fatalf("sign-in %d: %d %s", i, p.StatusCode, p.body)
+		}
+	}
+	for range 10 {
+		try("wrong")
+	}
+	w.is("after ten wrong ones", try("sesame").to().Query().Get("code"), "")
+}

@@ -27,6 +27,8 @@ const (
 type keyring struct {
 	mu   sync.Mutex
 	kept map[lockstep.TenantID]keysAt
+
+	making sync.Mutex // held while a key is made: it takes a processor, and those who need one at the same moment need the same
 }
 
 type keysAt struct {
@@ -82,13 +84,29 @@ func (s *Server) signer(ctx context.Context, t lockstep.TenantID, alg token.Alg)
 	current, last := pickKey(all, alg, now)
 	switch {
 	case current == nil:
-		return s.addKey(ctx, t, alg, last, now)
-	case last == current && now.Sub(current.Begins) > keyTurn-keyAhead:
+		return s.firstKey(ctx, t, alg)
+	case last == current && now.Sub(current.Begins) > keyTurn-keyAhead && s.kept.making.TryLock():
+		defer s.kept.making.Unlock()
 		if _, err := s.addKey(ctx, t, alg, last, current.Begins.Add(keyTurn)); err != nil {
 			s.log().WarnContext(ctx, "the next signing key was not made; tried again", "error", err)
 		}
 	}
 	return current.signer, nil
+}
+
+// firstKey makes a key where there is none, unless somebody has done so meanwhile.
+func (s *Server) firstKey(ctx context.Context, t lockstep.TenantID, alg token.Alg) (token.Signer, error) {
+	s.kept.making.Lock()
+	defer s.kept.making.Unlock()
+	all, err := s.openKeys(ctx, t)
+	if err != nil {
+		return token.Signer{}, err
+	}
+	current, last := pickKey(all, alg, s.now())
+	if current != nil {
+		return current.signer, nil
+	}
+	return s.addKey(ctx, t, alg, last, s.now())
 }
 
 // pickKey returns the newest key of the algorithm that has begun, and the newest of all; nil is none.

@@ -57,11 +57,17 @@ func (l *limits) mayTry(t lockstep.TenantID, name, from string, now time.Time) b
 	return l.take("from\x00"+string(t)+"\x00"+from, triesFrom, triesFor, now) && byName
 }
 
-// succeeded forgets the wrong tries of a name from there.
+// succeeded forgets the wrong tries of a name from there, and that the last one came from there: an office full of people who know their
+// passwords comes from one address.
 func (l *limits) succeeded(t lockstep.TenantID, name, from string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.counts, "name\x00"+string(t)+"\x00"+name+"\x00"+from)
+	key := "from\x00" + string(t) + "\x00" + from
+	if c, there := l.counts[key]; there && c.n > 0 {
+		c.n--
+		l.counts[key] = c
+	}
 }
 
 // prefixOf is the network that an address is in: a household has a /64 of IPv6, and many addresses in it.

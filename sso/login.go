@@ -325,7 +325,7 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
 // callback checks that the answer came to the redirect URI of the provider that was asked (mix-up, RFC 9700 §4.4), uses the state up, and goes
 // on. A browser that another site's form brought here shows no cookie: it is sent on with GET, and checked there.
 func (v *visit) callback(ctx context.Context, back Callback) error {
-	p, err := v.Store.Provider(ctx, v.site.tenant.ID, v.login.Chosen)
+	p, err := v.provider(ctx, v.login.Chosen)
 	if err != nil && !errors.Is(err, lockstep.ErrNotFound) {
 		return err
 	}

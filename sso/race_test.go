@@ -53,7 +53,9 @@ func (s slow) Rotate(ctx context.Context, t lockstep.TenantID, used sso.Hash, ne
 // more than once was stolen, so nothing of what it gave works afterwards; a refresh token that came twice at once was not.
 func TestOneWinner(t *testing.T) {
 	for name, config := range map[string]func(*testing.T) store.Config{
-		"sqlite":   func(t *testing.T) store.Config { return store.Config{SQLite: filepath.Join(t.TempDir(), "lockstep.db")} },
+		"sqlite": func(t *testing.T) store.Config {
+			return store.Config{SQLite: filepath.Join(t.TempDir(), "lockstep.db")}
+		},
 		"postgres": func(t *testing.T) store.Config { return store.Config{Postgres: parts.Postgres(t)} },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -381,11 +381,11 @@ func (s *Server) opened(ctx context.Context, x site, text string) (access, Clien
 	if err != nil {
 		return a, c, err
 	}
-	revoked, err := s.Store.Noted(ctx, x.tenant.ID, "revoked", token.HashOf(a.ID))
-	if err == nil && revoked {
-		err = errAccess
-	}
-	if err != nil || a.Grant == "" {
+	if a.Grant == "" { // to revoke any other ends its grant
+		revoked, err := s.Store.Noted(ctx, x.tenant.ID, "revoked", token.HashOf(a.ID))
+		if err == nil && revoked {
+			err = errAccess
+		}
 		return a, c, err
 	}
 	a.live, err = s.Store.Grant(ctx, x.tenant.ID, a.Grant)

@@ -29,6 +29,7 @@ type visit struct {
 	browser   string // the cookie's secret; "" when the request had none
 	cookies   []*http.Cookie
 	providers []Provider
+	read      Provider // the one that was looked at last, in this request
 }
 
 // answerer writes the answer of a visit. A step that returns none has the dispatcher go on.
@@ -210,7 +211,7 @@ func (v *visit) arrived(ctx context.Context) (answerer, error) {
 
 // opened returns a provider that may be used for this login, and its upstream. Every entry asks here: the start, the callback, a password.
 func (v *visit) opened(ctx context.Context, id ProviderID) (Provider, Upstream, error) {
-	p, err := v.Store.Provider(ctx, v.site.tenant.ID, id)
+	p, err := v.provider(ctx, id)
 	if errors.Is(err, lockstep.ErrNotFound) {
 		return p, nil, &lockstep.Error{Code: lockstep.CodeSSOProvider, Detail: "The identity provider was removed."}
 	}
@@ -222,6 +223,23 @@ func (v *visit) opened(ctx context.Context, id ProviderID) (Provider, Upstream, 
 	}
 	up, err := v.Opener.Open(ctx, p)
 	return p, up, err
+}
+
+// provider reads a provider, once in a request. That it is still enabled when a session is written is for the store to see to.
+func (v *visit) provider(ctx context.Context, id ProviderID) (Provider, error) {
+	if v.read.ID == id && id != "" {
+		return v.read, nil
+	}
+	for _, p := range v.providers {
+		if p.ID == id {
+			return p, nil
+		}
+	}
+	p, err := v.Store.Provider(ctx, v.site.tenant.ID, id)
+	if err == nil {
+		v.read = p
+	}
+	return p, err
 }
 
 // known finds the person of the directory whom an identity is.

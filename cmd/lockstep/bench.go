@@ -15,6 +15,7 @@ type benchCmd struct {
 	Fair     benchFairCmd     `cmd:"" help:"Measure what one tenant feels of another who is loud."`
 	Import   benchImportCmd   `cmd:"" help:"Measure how a company comes into the directory and stays in step with its source."`
 	Search   benchSearchCmd   `cmd:"" help:"Measure how long it takes to look people up in a large directory."`
+	SSO      benchSSOCmd      `cmd:"" name:"sso" help:"Measure how people and applications sign in."`
 	Webexorg benchWebexorgCmd `cmd:"" name:"webexorg" help:"Measure a Webex organisation that runs on this machine."`
 }
 
