@@ -24,6 +24,8 @@ missing() {
   have smtpd || echo "smtpd opensmtpd"
   have pebble && have pebble-challtestsrv || echo "pebble pebble"
   if needed 'parts\.Need\(t, "chromium"\)'; then have chromium || echo "chromium chromium"; fi
+  have apache2 || echo "apache2 apache2-bin"
+  [ -f /usr/lib/apache2/modules/mod_auth_openidc.so ] || echo "mod_auth_openidc libapache2-mod-auth-openidc"
   if [ -f e2e/node/package.json ]; then
     have node || echo "node nodejs"
     have npm || echo "npm npm"
