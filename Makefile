@@ -19,10 +19,11 @@ build: ## a static binary in bin/
 test: ## everything that CI runs: form, vet, all tests (TESTFLAGS='-run X' narrows)
 	./test.sh
 
-soak: ## hours: random histories (5,000 changes a database), every pair of a target's quirks, 400 kills; what LOG (soak.log) says has passed is not run again
+soak: ## hours: random histories (5,000 changes a database), every pair of a target's quirks, 500 kills; what LOG (soak.log) says has passed is not run again
 	{ go test ./provision -count=1 -timeout 0 -v -run '^TestIncrementalEqualsFull$$' -operations 5000 -resume '$(abspath $(LOG))'; histories=$$?; \
 	  go test ./e2e/hostile -count=1 -timeout 0 -v -run '^TestPairs$$' -all-pairs -resume '$(abspath $(LOG))'; pairs=$$?; \
-	  go test ./e2e -count=1 -timeout 0 -v -run '^TestKills$$' -kills 300 -resume '$(abspath $(LOG))' && exit $$((histories + pairs)); } >>'$(LOG)' 2>&1 \
+	  go test ./e2e -count=1 -timeout 0 -v -run '^TestBrokerKills$$' -signin-kills 100; signins=$$?; \
+	  go test ./e2e -count=1 -timeout 0 -v -run '^TestKills$$' -kills 300 -resume '$(abspath $(LOG))' && exit $$((histories + pairs + signins)); } >>'$(LOG)' 2>&1 \
 	  || { grep -E '^ *--- FAIL' '$(LOG)'; exit 1; }
 
 lint: ## golangci-lint and govulncheck at their pinned versions (minutes, the first time)
