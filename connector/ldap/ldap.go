@@ -51,7 +51,8 @@ type Config struct {
 
 	PageSize int           // 0 is 500
 	Timeout  time.Duration // for the next entry of a search; 0 is 30 s
-	Poll     time.Duration // how often Watch looks; 0 is 5 s
+	Poll     time.Duration // how often Watch looks; 0 is a second
+	Rest     time.Duration // the longest that Watch keeps a change back so that passes take a tenth of the time; 0 is 5 s
 	Names    time.Duration // how often all names are read where changes alone do not show who is gone; 0 is an hour
 	// Dial connects; nil reaches public addresses only.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -173,7 +174,8 @@ func newServer(c Config) (*server, error) {
 	}
 	c.PeopleBases, c.GroupsBases = outermost(c.PeopleBases), outermost(c.GroupsBases)
 	c.PeopleFilter, c.GroupsFilter = or(c.PeopleFilter, peopleFilter), or(c.GroupsFilter, groupsFilter)
-	c.PageSize, c.Timeout, c.Poll, c.Names = or(c.PageSize, 500), or(c.Timeout, 30*time.Second), or(c.Poll, 5*time.Second), or(c.Names, time.Hour)
+	c.PageSize, c.Timeout, c.Poll, c.Names = or(c.PageSize, 500), or(c.Timeout, 30*time.Second), or(c.Poll, time.Second), or(c.Names, time.Hour)
+	c.Rest = or(c.Rest, 5*time.Second)
 	if c.Dial == nil {
 		c.Dial = (&web.Dialer{}).DialContext
 	}

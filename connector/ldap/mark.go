@@ -29,6 +29,7 @@ type mark struct {
 	Where    string           `json:"where,omitempty"` // from which domain controller
 	Took     time.Duration    `json:"took,omitempty"`  // how long that took
 	Owed     bool             `json:"owed,omitempty"`  // something has changed since then
+	Seen     bool             `json:"seen,omitempty"`  // and each time the newest change was one that was shown
 	Expires  time.Time        `json:"expires"`         // when the first person is enabled or disabled by the passing of time; zero is never
 }
 

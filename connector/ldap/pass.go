@@ -22,7 +22,7 @@ import (
 // and by their versions what a search for changes cannot find: entries below a branch that was renamed, entries that the account
 // may see since today, people whose account has expired. Where the server itself lists what was deleted (Active Directory, if the
 // account may see that), and where nothing has changed, names are read once in Config.Names; elsewhere after each change, but in
-// no more than a tenth of the time.
+// no more than a tenth of the time, or a fortieth while the newest change is an entry that was shown: then it was no delete.
 //
 // A pass that breaks off begins anew: the cookies of RFC 2696 end with the connection, and no order exists in which all servers
 // could be read piece by piece.
@@ -96,9 +96,12 @@ func (p *pass) run(q connection.Read) error {
 		return p.whole()
 	}
 	if !quiet {
+		began := time.Now()
 		if err := p.changes(); err != nil {
 			return err
 		}
+		p.reader.spent(p.typ, time.Since(began))
+		due = p.namesDue(quiet)
 	}
 	if !due {
 		return p.finish(connection.Changes)
@@ -121,15 +124,33 @@ func (p *pass) comparable() bool {
 
 func (p *pass) since(base string) (string, bool) { return p.old.since(p.at, p.suffixOf(base)) }
 
-// share is how much of the time all names may be read: one part in so many.
-const share = 10
+// share is how much of the time all names may be read: one part in so many. It is seenShare while the newest change is always one
+// that was shown.
+const (
+	share     = 10
+	seenShare = 40
+)
 
 // due returns when all names should be read that are owed.
 func (m mark) due() time.Time {
 	if !m.Owed {
 		return time.Time{}
 	}
-	return m.Names.Add(share * m.Took)
+	return m.Names.Add(m.rest(m.Seen))
+}
+
+// rest is how long all names are not read again.
+func (m mark) rest(seen bool) time.Duration {
+	if seen {
+		return seenShare * m.Took
+	}
+	return share * m.Took
+}
+
+// seen reports whether the newest change at the server is one that this pass was shown, and so it was in each since names were read.
+func (p *pass) seen() bool {
+	newest := p.at.newest()
+	return newest != "" && newest == p.newestCSN && (!p.old.Owed || p.old.Seen)
 }
 
 // namesDue decides whether this pass reads all names.
@@ -143,7 +164,10 @@ func (p *pass) namesDue(quiet bool) bool {
 	case p.at.Server != "": // Active Directory always has some change; see gone
 		return p.old.Owed && since >= share*p.old.Took && since >= time.Minute
 	}
-	return (!quiet || p.old.Owed) && since >= share*p.old.Took
+	if quiet {
+		return p.old.Owed && since >= p.old.rest(p.old.Seen)
+	}
+	return since >= p.old.rest(p.seen())
 }
 
 // whole reads everything.
@@ -301,7 +325,7 @@ func (p *pass) mark() (mark, error) {
 		return m, nil
 	}
 	m.Names, m.Where, m.Took, m.Count = p.old.Names, p.old.Where, p.old.Took, p.old.Count
-	m.Owed = p.old.Owed || !p.told
+	m.Owed, m.Seen = p.old.Owed || !p.told, p.seen()
 	m.Expires = p.old.Expires
 	if next := p.next.UTC(); !next.IsZero() && (m.Expires.IsZero() || next.Before(m.Expires)) {
 		m.Expires = next

@@ -23,8 +23,9 @@ type Reader struct {
 	mu      sync.Mutex
 	ids     map[string]string // by type: the attribute that identifies
 	refused refusal
-	owed    map[string]time.Time // by type: when a look is to be taken whatever the server says
-	paths   map[string][]string  // by type: what the last pass was asked for
+	owed    map[string]time.Time     // by type: when a look is to be taken whatever the server says
+	paths   map[string][]string      // by type: what the last pass was asked for
+	took    map[string]time.Duration // by type: the last search for changes
 }
 
 // refusal remembers that the server did not accept a password, so that the account is not locked by trying it again and again.
@@ -49,7 +50,7 @@ func NewReader(c Config) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{server: s, ids: map[string]string{}, owed: map[string]time.Time{}, paths: map[string][]string{}}, nil
+	return &Reader{server: s, ids: map[string]string{}, owed: map[string]time.Time{}, paths: map[string][]string{}, took: map[string]time.Duration{}}, nil
 }
 
 // Describe names the directory. It has no schema: an entry's attributes are an object's, under their LDAP names.

@@ -305,38 +305,64 @@ func TestReaderChanges(t *testing.T) {
 	check("nothing again", connection.Unchanged)
 }
 
-// TestReaderNamesInTurn has changes come faster than names may be read: what changed arrives at once, who left is owed.
+// TestReaderNamesInTurn has changes come faster than names may be read: what changed arrives at once, who left is owed. It takes longer
+// when the newest change is one that was shown.
 func TestReaderNamesInTurn(t *testing.T) {
-	server := parts.Slapd(t, company)
-	clock := time.Now()
-	r, _ := reader(t, server, func(c *Config) { c.Now = func() time.Time { return clock } })
-	admin := connect(t, server)
-	first := mustPass(t, r, connection.UserType, "")
-	slow := decodeMark(first.last.Mark)
-	slow.Took = time.Minute
-	if err := admin.Del(ldap.NewDelRequest("cn=Cy,ou=people,dc=example,dc=com", nil)); err != nil {
+	for _, one := range []struct {
+		name string
+		last string // change
+		rest time.Duration
+	}{
+		{"the newest change is shown", "modify", 40 * time.Minute},
+		{"the newest change is not shown", "delete", 10 * time.Minute},
+	} {
+		t.Run(one.name, func(t *testing.T) {
+			server := parts.Slapd(t, company)
+			clock := time.Now()
+			r, _ := reader(t, server, func(c *Config) { c.Now = func() time.Time { return clock } })
+			admin := connect(t, server)
+			first := mustPass(t, r, connection.UserType, "")
+			slow := decodeMark(first.last.Mark)
+			slow.Took = time.Minute
+			changes := map[string]func() error{
+				"delete": func() error { return admin.Del(ldap.NewDelRequest("cn=Cy,ou=people,dc=example,dc=com", nil)) },
+				"modify": func() error {
+					modify := ldap.NewModifyRequest("cn=Ada Lovelace,ou=people,dc=example,dc=com", nil)
+					modify.Replace("title", []string{"Director"})
+					return admin.Modify(modify)
+				},
+			}
+			for name, change := range changes {
+				if name != one.last {
+					errs(t, change())
+				}
+			}
+			errs(t, changes[one.last]())
+			clock = clock.Add(time.Minute)
+			second := mustPass(t, r, connection.UserType, slow.encode())
+			if second.last.Reach != connection.Changes || len(second.objects) == 0 || len(second.present) != 0 || !decodeMark(second.last.Mark).Owed {
+				t.Errorf("reach %v, %d objects, %d names, mark %s", second.last.Reach, len(second.objects), len(second.present), second.last.Mark)
+			}
+			clock = clock.Add(one.rest - 2*time.Minute)
+			if r.due() {
+				t.Error("a look is owed already")
+			}
+			clock = clock.Add(2 * time.Minute)
+			if !r.due() || r.due() {
+				t.Error("no look is owed, or two")
+			}
+			third := mustPass(t, r, connection.UserType, second.last.Mark)
+			if third.last.Reach != connection.Pages || len(third.present) != 2 || decodeMark(third.last.Mark).Owed {
+				t.Errorf("reach %v, %d names, mark %s", third.last.Reach, len(third.present), third.last.Mark)
+			}
+		})
+	}
+}
+
+func errs(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
 		t.Fatal(err)
-	}
-	modify := ldap.NewModifyRequest("cn=Ada Lovelace,ou=people,dc=example,dc=com", nil)
-	modify.Replace("title", []string{"Director"})
-	if err := admin.Modify(modify); err != nil {
-		t.Fatal(err)
-	}
-	clock = clock.Add(time.Minute)
-	second := mustPass(t, r, connection.UserType, slow.encode())
-	if second.last.Reach != connection.Changes || len(second.objects) == 0 || len(second.present) != 0 || !decodeMark(second.last.Mark).Owed {
-		t.Errorf("reach %v, %d objects, %d names, mark %s", second.last.Reach, len(second.objects), len(second.present), second.last.Mark)
-	}
-	if r.due() {
-		t.Error("a look is owed already")
-	}
-	clock = clock.Add(10 * time.Minute)
-	if !r.due() || r.due() {
-		t.Error("no look is owed, or two")
-	}
-	third := mustPass(t, r, connection.UserType, second.last.Mark)
-	if third.last.Reach != connection.Pages || len(third.present) != 2 || decodeMark(third.last.Mark).Owed {
-		t.Errorf("reach %v, %d names, mark %s", third.last.Reach, len(third.present), third.last.Mark)
 	}
 }
 
@@ -520,12 +546,15 @@ func TestReaderRefused(t *testing.T) {
 
 func TestReaderWatch(t *testing.T) {
 	server := parts.Slapd(t, company)
-	r, n := reader(t, server, func(c *Config) { c.Poll = 5 * time.Millisecond })
+	const rest = 300 * time.Millisecond
+	r, n := reader(t, server, func(c *Config) { c.Poll, c.Rest = 5*time.Millisecond, rest })
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	changed, ended := make(chan struct{}, 1), make(chan error, 1)
+	var told []time.Time // the watcher's
 	go func() {
 		ended <- r.Watch(ctx, func() {
+			told = append(told, time.Now())
 			select {
 			case changed <- struct{}{}:
 			default:
@@ -550,20 +579,32 @@ func TestReaderWatch(t *testing.T) {
 		case <-time.After(time.Millisecond):
 		}
 	}
-	modify := ldap.NewModifyRequest("cn=Cy,ou=people,dc=example,dc=com", nil)
-	modify.Replace("title", []string{"Director"})
-	if err := connect(t, server).Modify(modify); err != nil {
-		t.Fatal(err)
+	promote := func(title string) {
+		t.Helper()
+		modify := ldap.NewModifyRequest("cn=Cy,ou=people,dc=example,dc=com", nil)
+		modify.Replace("title", []string{title})
+		if err := connect(t, server).Modify(modify); err != nil {
+			t.Fatal(err)
+		}
 	}
+	promote("Director")
 	await()
 	if n.dials.Load() != 1 {
 		t.Errorf("%d connections", n.dials.Load())
 	}
 	r.owe(connection.UserType, time.Now())
 	await()
+	r.spent(connection.UserType, time.Hour) // a pass takes long, so the next change is told later
+	promote("Chief")
+	await()
+	r.owe(connection.UserType, time.Now()) // and so is what is owed
+	await()
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+	if n := len(told); told[n-1].Sub(told[n-2]) < rest || told[n-2].Sub(told[n-3]) < rest {
+		t.Errorf("told at %v", told)
 	}
 }
 

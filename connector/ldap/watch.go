@@ -64,7 +64,9 @@ func (r *Reader) get(c *session, cl class, ids []string) ([]connection.Object, e
 	return p.get(ids)
 }
 
-// Watch looks how far the server has come, every few seconds, over a connection that it keeps. It ends when the server cannot be
+// Watch looks how far the server has come, each second, over a connection that it keeps. One change after another is told less often,
+// so that asking for them takes no more than a tenth of the time, or one in Config.Rest: other servers have more to tell than what concerns
+// people, such as sign-ins, and search without an index. That of Active Directory counts all changes of the domain. Watch ends when the server cannot be
 // reached twice in a row, and at once when it does not accept the password: trying again would lock the account.
 func (r *Reader) Watch(ctx context.Context, changed func()) error {
 	w := watch{reader: r}
@@ -77,6 +79,7 @@ func (r *Reader) Watch(ctx context.Context, changed func()) error {
 		return r.fault(lockstep.CodeSourceMalformed, "it does not tell how far it has come (contextCSN, highestCommittedUSN), so it cannot be watched", errors.ErrUnsupported)
 	}
 	changed()
+	told := time.Now()
 	ticker := time.NewTicker(r.config.Poll)
 	defer ticker.Stop()
 	for failed := 0; ; {
@@ -95,11 +98,35 @@ func (r *Reader) Watch(ctx context.Context, changed func()) error {
 			}
 			w.close()
 			continue
+		case time.Since(told) < r.rest(now):
+			now = last // a change is told later
 		case !now.equal(last) || r.due():
 			changed()
+			told = time.Now()
 		}
 		last, failed = now, 0
 	}
+}
+
+// rest is how long after a change the next one is told.
+func (r *Reader) rest(at position) time.Duration {
+	if at.Server != "" {
+		return r.config.Rest
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := time.Duration(0)
+	for _, took := range r.took {
+		all += took
+	}
+	return min(share*all, r.config.Rest)
+}
+
+// spent remembers how long it has taken to ask for changes.
+func (r *Reader) spent(typ string, took time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.took[typ] = took
 }
 
 // watch is a connection that is kept from one look to the next.
@@ -121,8 +148,10 @@ func (w *watch) look(ctx context.Context) (position, error) {
 		if w.session, err = w.reader.dial(ctx); err != nil {
 			return position{}, err
 		}
-	} else if err = w.session.readRoot(); err != nil {
-		return position{}, err
+	} else if w.session.isAD() { // whose number of changes is in the root
+		if err = w.session.readRoot(); err != nil {
+			return position{}, err
+		}
 	}
 	return w.session.position(slices.Concat(w.reader.config.PeopleBases, w.reader.config.GroupsBases))
 }
