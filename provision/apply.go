@@ -28,15 +28,13 @@ func (r *run) apply(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	// What is open waits in the channel, so that the next rows are loaded while these are sent.
-	work, results := make(chan []*item, 2*loadChunk), make(chan *item, 64)
+	work, results := make(chan []*item, 2*loadChunk), make(chan []*item, 64)
 	var workers, settler sync.WaitGroup
 	for range r.connections {
 		workers.Go(func() {
 			for batch := range work {
 				a.send(ctx, batch)
-				for _, it := range batch {
-					results <- it
-				}
+				results <- batch
 			}
 		})
 	}
@@ -396,9 +394,9 @@ func (a *applier) halted(ctx context.Context) bool {
 }
 
 // settle records outcomes as they come in, many in one commit.
-func (a *applier) settle(ctx context.Context, results <-chan *item) error {
-	for it := range results {
-		batch := []*item{it}
+func (a *applier) settle(ctx context.Context, results <-chan []*item) error {
+	for some := range results {
+		batch := slices.Clip(some)
 	gather:
 		for len(batch) < loadChunk {
 			select {
@@ -406,7 +404,7 @@ func (a *applier) settle(ctx context.Context, results <-chan *item) error {
 				if !ok {
 					break gather
 				}
-				batch = append(batch, more)
+				batch = append(batch, more...)
 			default:
 				break gather
 			}

@@ -27,7 +27,7 @@ type target struct {
 	by      audit.Actor
 }
 
-const batchSize = 100
+const batchSize = 256
 
 func (h *target) Describe(ctx context.Context) (connection.System, error) {
 	types, err := h.schemas.types(ctx, h.tenant)
