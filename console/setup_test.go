@@ -135,7 +135,7 @@ func TestConnection(t *testing.T) {
 	redirect := "http://localhost:3000/auth/code#access_token=sesame-token&token_type=Bearer&expires_in=31536000&state=x"
 	b.post(at, "set-organization", globexID, "set-region", "government", "redirect", redirect, "do", "save").to(at + "?said=saved")
 	j := w.jobOf("globex")
-	if s, err := w.db.Provision().Secret(t.Context(), w.tenant, j.ID, "token"); err != nil || s != "sesame-token" {
+	if s, _, err := w.db.Provision().Secret(t.Context(), w.tenant, j.ID, "token"); err != nil || s != "sesame-token" {
 		t.Errorf("the token is %q, %v", s, err)
 	}
 	saved := b.get(at + "?said=saved")

@@ -41,7 +41,8 @@ type Phase struct {
 	Seconds        float64 `json:"seconds"`                // of a cycle from its begin to its end, as its record says
 	WallSeconds    float64 `json:"wall_seconds,omitempty"` // the same, as the client sees it
 	TargetRequests int     `json:"target_requests"`        // as the organisation counted them
-	PeakRSSMiB     float64 `json:"peak_rss_mib,omitempty"` // of the engine's process, in this phase
+	CPU            float64 `json:"cpu_seconds,omitempty"`  // of the engine's process, in this phase
+	PeakRSSMiB     float64 `json:"peak_rss_mib,omitempty"` // of the same
 	LimitUsed      float64 `json:"limit_used,omitempty"`   // share of the requests that the organisation would have taken in that time
 	Answers429     *int    `json:"answers_429,omitempty"`  // with a limit
 	Changes        int     `json:"changes,omitempty"`      // one_change
@@ -325,6 +326,8 @@ func (r *benchRun) measured(ctx context.Context, p *Phase, f func() error) error
 		return err
 	}
 	linux := r.engine.resetPeak() == nil
+	before, err := r.engine.cpu()
+	linux = linux && err == nil
 	began := time.Now()
 	if err := f(); err != nil {
 		return err
@@ -341,8 +344,12 @@ func (r *benchRun) measured(ctx context.Context, p *Phase, f func() error) error
 	if !linux {
 		return nil // nobody else tells
 	}
+	after, err := r.engine.cpu()
+	if err != nil {
+		return err
+	}
 	peak, err := r.engine.peak()
-	p.PeakRSSMiB = round(peak, 10)
+	p.CPU, p.PeakRSSMiB = seconds(after-before), round(peak, 10)
 	return err
 }
 

@@ -211,8 +211,9 @@ type Jobs interface {
 	Due(ctx context.Context, now time.Time) ([]Job, error)
 	// Cycles returns the job's cycles, newest first.
 	Cycles(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, limit int) ([]Cycle, error)
-	// Secret returns a secret of the job's connection, or lockstep.ErrNotFound.
-	Secret(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, name string) (string, error)
+	// Secret returns a secret of the job's connection, and the connection as it was at that moment but for its Secrets;
+	// lockstep.ErrNotFound when there is no such secret.
+	Secret(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, name string) (string, Connection, error)
 }
 
 // Settings keeps what administrators change: the jobs' configuration, each change with its audit row.

@@ -200,15 +200,11 @@ func (s *systems) secret(j provision.Job, name string) func(context.Context) (st
 	destination := connectors()[j.Connection.Kind].destination
 	opened := destination(j.Connection.Settings)
 	return func(ctx context.Context) (string, error) {
-		v, err := s.store.Secret(ctx, j.Tenant, j.ID, name)
+		v, now, err := s.store.Secret(ctx, j.Tenant, j.ID, name)
 		if errors.Is(err, lockstep.ErrNotFound) {
 			return "", nil
 		}
-		if err != nil {
-			return "", err
-		}
-		now, err := s.store.Job(ctx, j.Tenant, j.ID) // after the secret: both change in one commit
-		if err == nil && destination(now.Connection.Settings) != opened {
+		if err == nil && destination(now.Settings) != opened {
 			err = &lockstep.Error{Code: lockstep.CodeVersion, Detail: "The connection was changed and leads somewhere else now."}
 		}
 		if err != nil {

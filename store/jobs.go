@@ -223,18 +223,22 @@ func (db *DB) Cycles(ctx context.Context, tenant lockstep.TenantID, id lockstep.
 	return all, nil
 }
 
-// Secret opens a secret of the job's connection. It satisfies provision.Jobs.
-func (db *DB) Secret(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, name string) (string, error) {
-	rows, err := db.query(ctx, "SELECT sealed FROM secret WHERE "+ofJob+" AND name = $3", string(tenant), string(id), name)
-	sealed, err := one(rows, err, scanText)
+// Secret opens a secret of the job's connection. It satisfies provision.Jobs. Every request to an outside system asks for one, so it
+// is a single statement, which also sees secret and connection as one commit left them.
+func (db *DB) Secret(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, name string) (value string, c provision.Connection, err error) {
+	rows, err := db.query(ctx, "SELECT s.sealed, j.connection FROM job j JOIN secret s ON s.job = j.no WHERE j.tenant = $1 AND j.id = $2 AND s.name = $3",
+		string(tenant), string(id), name)
+	found, err := one(rows, err, func(s scanner) (found [2]string, err error) { return found, s.Scan(&found[0], &found[1]) })
 	if err != nil {
-		return "", absent(err, "secret", name)
+		return "", c, absent(err, "secret", name)
 	}
-	value, err := db.seal.open(secretPlace(tenant, id, name), sealed)
+	if value, err = db.seal.open(secretPlace(tenant, id, name), found[0]); err == nil {
+		err = json.Unmarshal([]byte(found[1]), &c)
+	}
 	if err != nil {
-		return "", fmt.Errorf("open secret %s of job %s: %w", name, id, err)
+		return "", c, fmt.Errorf("open secret %s of job %s: %w", name, id, err)
 	}
-	return value, nil
+	return value, c, nil
 }
 
 func secretPlace(tenant lockstep.TenantID, id lockstep.JobID, name string) place {

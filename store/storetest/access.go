@@ -171,17 +171,20 @@ func testSecrets(t *testing.T, open Open) {
 	c := found(t, open, store.Config{Key: store.NewKey()})
 	j, other := c.job("webex", nil), c.job("other", nil)
 	ctx := t.Context()
-	_, err := c.db.Secret(ctx, c.tenant, j.ID, "token")
+	_, _, err := c.db.Secret(ctx, c.tenant, j.ID, "token")
 	c.fails(err, lockstep.CodeNotFound)
 	c.ok(c.secret(j.ID, "token", "first"))
 	c.ok(c.secret(j.ID, "token", "sesame"))
 	c.ok(c.secret(j.ID, "password", "pw"))
-	value, err := c.db.Secret(ctx, c.tenant, j.ID, "token")
+	value, connection, err := c.db.Secret(ctx, c.tenant, j.ID, "token")
 	c.ok(err)
+	if connection.Kind != j.Connection.Kind || connection.Settings["set"] != "password" {
+		t.Errorf("the connection is %+v", connection)
+	}
 	if got := strings.Join(c.reload(j.ID).Connection.Secrets, " "); value != "sesame" || got != "password token" {
 		t.Errorf("secret %q, names %q", value, got)
 	}
-	_, err = c.db.Secret(ctx, c.add("thief"), j.ID, "token")
+	_, _, err = c.db.Secret(ctx, c.add("thief"), j.ID, "token")
 	c.fails(err, lockstep.CodeNotFound)
 
 	// A sealed value that was moved does not open: to another name, to another job.
@@ -191,14 +194,14 @@ func testSecrets(t *testing.T, open Open) {
 		c.ok(err)
 	}
 	move("UPDATE secret SET sealed = (SELECT s.sealed FROM secret s WHERE s.name = 'token') WHERE name = 'password'")
-	_, err = c.db.Secret(ctx, c.tenant, j.ID, "password")
+	_, _, err = c.db.Secret(ctx, c.tenant, j.ID, "password")
 	c.fails(err, lockstep.CodeSealed)
 	move("UPDATE secret SET job = (SELECT no FROM job WHERE id = $1) WHERE name = 'token'", string(other.ID))
-	_, err = c.db.Secret(ctx, c.tenant, other.ID, "token")
+	_, _, err = c.db.Secret(ctx, c.tenant, other.ID, "token")
 	c.fails(err, lockstep.CodeSealed)
 
 	c.ok(c.secret(j.ID, "password", ""))
-	_, err = c.db.Secret(ctx, c.tenant, j.ID, "password")
+	_, _, err = c.db.Secret(ctx, c.tenant, j.ID, "password")
 	c.fails(err, lockstep.CodeNotFound)
 	c.fails(c.secret("none", "token", "x"), lockstep.CodeNotFound)
 	log, err := c.db.Audit(ctx, c.tenant, store.AuditQuery{})
