@@ -38,9 +38,9 @@ func LoadWaits(ctx context.Context, rows Rows, cycle lockstep.CycleID, of connec
 			w.rows[waitKeyOf(&a)] = a
 		}
 	}
-	rejected, err := rows.Actions(ctx, ActionQuery{States: []ActionState{Rejected}, Source: of, Newest: true, Limit: 1 << 20})
-	for _, a := range rejected {
-		if _, newer := w.rejected[waitKeyOf(&a)]; !newer {
+	rejected, err := rows.Actions(ctx, ActionQuery{States: []ActionState{Rejected}, Source: of, Limit: 1 << 20})
+	for _, a := range rejected { // newest first would be a walk through all rows of the job
+		if old, is := w.rejected[waitKeyOf(&a)]; !is || old.ID < a.ID {
 			w.rejected[waitKeyOf(&a)] = a
 		}
 	}

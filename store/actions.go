@@ -250,8 +250,17 @@ func (s *actionSearch) run(q plan.ActionQuery) error {
 	if q.Cycle != "" {
 		s.where("cycle = ?", string(q.Cycle))
 	}
-	if q.NotOf != "" {
-		s.where("cycle <> ?", string(q.NotOf))
+	if not := q.NotOf; not != "" { // in two parts, each of which the index has
+		q.NotOf = ""
+		for _, side := range []string{"cycle < ?", "cycle > ?"} {
+			part := actionSearch{db: s.db, ctx: s.ctx, text: s.text, args: slices.Clip(s.args)}
+			part.where(side, string(not))
+			if err := part.run(q); err != nil {
+				return err
+			}
+			s.found = append(s.found, part.found...)
+		}
+		return nil
 	}
 	in(s, "kind", q.Kinds)
 	in(s, "code", q.Codes)
