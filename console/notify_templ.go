@@ -360,7 +360,7 @@ func toldPanel(href string, f form) templ.Component {
 			templ_7745c5c3_Var12 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<section class=\"panel\" aria-labelledby=\"told-title\"><header><h2 id=\"told-title\">Notifications</h2><p>The mail server is among the <a href=\"/settings/notifications\">settings of Lockstep</a>.</p></header>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<section class=\"panel\" aria-labelledby=\"told-title\"><header><h2 id=\"told-title\">Notifications</h2><p><a href=\"/settings/notifications\">Mail server and webhook</a></p></header>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -70,7 +71,31 @@ func settingsForm(j provision.Job) form {
 		field{Name: "interval", Label: "Runs at least every so many minutes", Kind: numberField, Short: true, Value: interval, Help: "Changes are noticed at once in any case. Empty: only on change, and when asked."},
 		field{Name: "rate", Label: "Requests a second, at most", Kind: numberField, Short: true, Value: rate, Help: "Empty: as many as the other side takes."},
 		field{Name: "connections", Label: "Maximum connections", Kind: numberField, Short: true, Value: calls, Help: "Calls at the same time. Empty: what is known to be good."})
+	if j.Direction == provision.Outbound {
+		add(field{Name: "drift", Label: "Look for drift", Kind: selectField, Value: driftOf(p.DriftEvery), Choices: driftChoices(p.DriftEvery), Help: "The application is read for it; nothing is changed there."})
+	}
 	return f
+}
+
+// driftOf is how often it is looked for drift, as a field has it.
+func driftOf(every time.Duration) string {
+	switch {
+	case every == 0:
+		return ""
+	case every < 0:
+		return "never"
+	}
+	return every.String()
+}
+
+// driftChoices are the intervals to choose from, with the one that is set.
+func driftChoices(every time.Duration) []choice {
+	all := []choice{{"", "once a day", ""}, {"1h0m0s", "each hour", ""}, {"6h0m0s", "every six hours", ""}, {"168h0m0s", "once a week", ""}, {"never", "only when asked", ""}}
+	is := driftOf(every)
+	if !slices.ContainsFunc(all, func(c choice) bool { return c.Value == is }) {
+		all = append(all, choice{is, "every " + is, ""})
+	}
+	return all
 }
 
 func (s *Server) showSettings(w http.ResponseWriter, r *http.Request, v visit) error {
@@ -138,6 +163,7 @@ func settingsOf(f *form, j provision.Job) (operate.JobChange, provision.Policy) 
 	p.Groups = f.value("groups") != ""
 	if j.Direction == provision.Outbound {
 		p.Everyone, p.Nested = f.value("scope") == "everyone", f.value("nested") != ""
+		p.DriftEvery = f.every("drift")
 	}
 	p.OnLeave, p.OnMissing = rule.Leave(f.value("leave")), rule.Missing(f.value("missing"))
 	if l := p.OnLeave; l != "" && l != rule.LeaveDisable && l != rule.LeaveDelete && l != rule.LeaveKeep {
@@ -150,6 +176,22 @@ func settingsOf(f *form, j provision.Job) (operate.JobChange, provision.Policy) 
 	p.Interval = time.Duration(f.number("interval", 525_600, false) * float64(time.Minute))
 	p.Rate, p.Connections = f.number("rate", 10_000, false), int(f.number("connections", 256, true))
 	return change, p
+}
+
+// every reads an interval: 0 when the field is empty, less than 0 for never.
+func (f *form) every(name string) time.Duration {
+	e := f.get(name)
+	switch e.Value {
+	case "":
+		return 0
+	case "never":
+		return -time.Second
+	}
+	d, err := time.ParseDuration(e.Value)
+	if err != nil || d < time.Minute || d > 365*24*time.Hour {
+		e.Error = "Choose one."
+	}
+	return d
 }
 
 // number reads a number between 0 and most, 0 when the field is empty.

@@ -293,7 +293,7 @@ func TestSettings(t *testing.T) {
 	const at = "/apps/webex/settings"
 	values := []string{
 		"name", "Webex of Acme", "mode", "auto", "scope", "everyone", "nested", "on", "groups", "on", "leave", "delete", "missing", "detach",
-		"count", "7", "percent", "12.5", "interval", "40", "rate", "5", "connections", "3",
+		"count", "7", "percent", "12.5", "interval", "40", "rate", "5", "connections", "3", "drift", "6h0m0s",
 	}
 	b.post(at, values...).to(at + "?said=saved")
 	again := b.get(at)
