@@ -235,6 +235,7 @@ type NewClient struct {
 	Redirects   []string         `json:"redirect_uris,omitempty" maxItems:"50" doc:"Compared byte for byte."`
 	AfterLogout []string         `json:"post_logout_redirect_uris,omitempty" maxItems:"50"`
 	LogoutURI   string           `json:"backchannel_logout_uri,omitempty" maxLength:"2000"`
+	RevokeURI   string           `json:"global_token_revocation_endpoint,omitempty" maxLength:"2000" doc:"Is asked to end everything of whoever leaves."`
 	Auth        sso.ClientAuth   `json:"token_endpoint_auth_method,omitempty" enum:"none,client_secret_basic,client_secret_post,private_key_jwt"`
 	Grants      []sso.GrantType  `json:"grant_types,omitempty" maxItems:"3"`
 	Scopes      []string         `json:"scopes,omitempty" maxItems:"50"`
@@ -262,7 +263,7 @@ func (s *Server) listClients(ctx context.Context, p operate.Principal, _ *struct
 func (s *Server) addClient(ctx context.Context, p operate.Principal, in *struct{ Body NewClient }) (CreatedClient, error) {
 	b := in.Body
 	c, secret, err := s.Operator.AddClient(ctx, p, sso.Client{
-		ID: sso.ClientID(b.ID), Name: b.Name, Redirects: b.Redirects, AfterLogout: b.AfterLogout, LogoutURI: b.LogoutURI, Auth: b.Auth, Grants: b.Grants, Scopes: b.Scopes,
+		ID: sso.ClientID(b.ID), Name: b.Name, Redirects: b.Redirects, AfterLogout: b.AfterLogout, LogoutURI: b.LogoutURI, RevocationURI: b.RevokeURI, Auth: b.Auth, Grants: b.Grants, Scopes: b.Scopes,
 		Keys: b.Keys, KeysURI: b.KeysURI, Assertion: b.Assertion, Token: b.Token, IDToken: b.IDToken, Audience: b.Audience, Provider: b.Provider, Allowed: b.Allowed, NoPKCE: b.NoPKCE, Pushed: b.Pushed,
 	})
 	if err != nil {
@@ -295,6 +296,7 @@ type SetClient struct {
 	Redirects   *[]string         `json:"redirect_uris,omitempty" maxItems:"50"`
 	AfterLogout *[]string         `json:"post_logout_redirect_uris,omitempty" maxItems:"50"`
 	LogoutURI   *string           `json:"backchannel_logout_uri,omitempty" maxLength:"2000"`
+	RevokeURI   *string           `json:"global_token_revocation_endpoint,omitempty" maxLength:"2000"`
 	Provider    *sso.ProviderID   `json:"provider,omitempty" maxLength:"100"`
 	Allowed     *[]sso.ProviderID `json:"allowed_providers,omitempty" maxItems:"50"`
 	Disabled    *bool             `json:"disabled,omitempty"`
@@ -311,6 +313,7 @@ func (s *Server) setClient(ctx context.Context, p operate.Principal, in *struct 
 		change(&c.Redirects, b.Redirects)
 		change(&c.AfterLogout, b.AfterLogout)
 		change(&c.LogoutURI, b.LogoutURI)
+		change(&c.RevocationURI, b.RevokeURI)
 		change(&c.Provider, b.Provider)
 		change(&c.Allowed, b.Allowed)
 		change(&c.Disabled, b.Disabled)

@@ -57,6 +57,8 @@ type Client struct {
 	AfterLogout []string // where people are sent after they signed out, byte for byte
 	LogoutURI   string   // takes logout tokens (OpenID Connect Back-Channel Logout 1.0); "" is none
 
+	RevocationURI string // takes requests to end everything of a person (Global Token Revocation); "" is none
+
 	Auth      ClientAuth
 	Grants    []GrantType
 	Scopes    []string    // what it may ask for with client credentials
@@ -195,8 +197,13 @@ func (c *Client) checkURIs() error {
 			}
 		}
 	}
-	if c.LogoutURI != "" {
-		return checkURI(c.LogoutURI)
+	for _, u := range []string{c.LogoutURI, c.RevocationURI} {
+		if u == "" {
+			continue
+		}
+		if err := checkURI(u); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -292,3 +292,107 @@ func TestOffice(t *testing.T) {
 	}
 	w.is("after ten wrong ones", try("sesame").to().Query().Get("code"), "")
 }
+
+// ReadRevocation makes the provider of the tests one that may ask for the end of everything of a person: its tokens are "good jti".
+func (u *upstream) ReadRevocation(_ context.Context, text, endpoint string, _ sso.Recorder) (sso.Identity, error) {
+	kind, jti, _ := strings.Cut(text, "-")
+	if kind != "good" || !strings.HasSuffix(endpoint, "/sso/acme/global-token-revocation") {
+		return sso.Identity{}, &lockstep.Error{Code: lockstep.CodeIdPTokenMalformed, Detail: "the revocation token is refused"}
+	}
+	return sso.Identity{Issuer: "https://idp.example", Claims: map[string]any{"jti": jti, "exp": float64(4102444800)}}, nil
+}
+
+// TestRevokedByTheProvider: a provider has everything of a person end whom it is linked to, and of nobody else (Global Token Revocation).
+func TestRevokedByTheProvider(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	w.person("eve@acme.example", "Eve", "Adams") // never signed in through the provider
+	jti := 0
+	send := func(text, body string) int {
+		jti++
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.issuer+"/global-token-revocation", strings.NewReader(body))
+		w.must(err)
+		if text != "" {
+			r.Header.Set("Authorization", "Bearer "+strings.ReplaceAll(text, "JTI", fmt.Sprint(jti)))
+		}
+		return w.browser().do(r).StatusCode
+	}
+	const ada = `{"sub_id":{"format":"iss_sub","iss":"https://idp.example","sub":"1"}}`
+	for _, c := range []struct {
+		name, token, body string
+		status            int
+	}{
+		{"without a token", "", ada, 401},
+		{"with a token of nobody", "bad", ada, 401},
+		{"no body", "good-JTI", "", 400},
+		{"no subject", "good-JTI", "{}", 400},
+		{"another format", "good-JTI", `{"sub_id":{"format":"opaque","id":"1"}}`, 400},
+		{"another issuer", "good-JTI", `{"sub_id":{"format":"iss_sub","iss":"https://other.example","sub":"1"}}`, 403},
+		{"nobody", "good-JTI", `{"sub_id":{"format":"iss_sub","iss":"https://idp.example","sub":"9"}}`, 404},
+		{"somebody whom it is not linked to", "good-JTI", `{"sub_id":{"format":"email","email":"eve@acme.example"}}`, 404},
+		{"an address of nobody", "good-JTI", `{"sub_id":{"format":"email","email":"x@acme.example"}}`, 404},
+		{"the person", "good-JTI", ada, 204},
+		{"by address", "good-JTI", `{"sub_id":{"format":"email","email":"ADA@acme.example"}}`, 204},
+		{"once", "good-same", ada, 204},
+		{"again", "good-same", ada, 401},
+	} {
+		got := w.token(redeeming(b.signIn("prompt", "login")))
+		w.is(c.name, send(c.token, c.body), c.status)
+		w.is(c.name+": what works", len(b.uses(got)) == 0, c.status == 204)
+	}
+	w.setProvider("webex", func(p *sso.Provider) { p.State = sso.Disabled })
+	w.is("of a provider that is disabled", send("good-JTI", ada), 401)
+}
+
+// TestRevokedAtApplications: when somebody leaves, an application with such an address is asked once to end everything of theirs, however many
+// sessions they had; it counts as told once it says so.
+func TestRevokedAtApplications(t *testing.T) {
+	w := newWorld(t)
+	type call struct{ header, body string }
+	var calls []call
+	status := 204
+	uri := serve(t, func(rw http.ResponseWriter, r *http.Request) {
+		text := make([]byte, 500)
+		n, _ := r.Body.Read(text)
+		calls = append(calls, call{r.Header.Get("Authorization"), string(text[:n])})
+		if status == 0 { // it knows people by address
+			if strings.Contains(string(text), "iss_sub") {
+				rw.WriteHeader(404)
+			} else {
+				rw.WriteHeader(204)
+			}
+			return
+		}
+		rw.WriteHeader(status)
+	})
+	w.setClient("app", func(c *sso.Client) { c.RevocationURI = uri })
+	leave := func(name string, answers int) string {
+		calls, status = nil, answers
+		id := w.person(name, "A", "B")
+		w.up.becomes(sso.Identity{Issuer: "https://idp.example", Subject: name, Email: name, EmailVerified: true})
+		for range 3 {
+			w.token(redeeming(w.browser().signIn()))
+		}
+		w.disable(id)
+		for range 10 {
+			w.must(w.sso.Tell(t.Context()))
+			w.later(time.Hour)
+		}
+		e, err := w.db.SSO().Endings(t.Context(), w.tenant, 1)
+		w.must(err)
+		return e[0].Report()
+	}
+	w.is("told", strings.HasPrefix(leave("cy@acme.example", 204), "1 application to be told, 1 told"), true)
+	w.is("calls", len(calls), 1)
+	claims := w.claimsOf(strings.TrimPrefix(calls[0].header, "Bearer "), "global-token-revocation+jwt")
+	for name, want := range map[string]any{"iss": w.issuer, "sub": "app", "aud": uri} {
+		w.is(name, claims[name], want)
+	}
+	if claims["jti"] == nil || claims["exp"].(float64)-claims["iat"].(float64) > 300 || !strings.Contains(calls[0].body, `"format":"iss_sub","iss":"`+w.issuer+`"`) {
+		t.Errorf("%v, %s", claims, calls[0].body)
+	}
+	w.is("known by address", strings.HasPrefix(leave("dee@acme.example", 0), "1 application to be told, 1 told"), true)
+	w.is("calls", len(calls), 2)
+	w.is("unknown there", leave("eli@acme.example", 404), "1 application to be told, 0 told, not told: app")
+	w.is("failing", leave("fay@acme.example", 500), "1 application to be told, 0 told, not told: app")
+}

@@ -15,6 +15,7 @@ type metadata struct {
 	Introspection     string   `json:"introspection_endpoint"`
 	Revocation        string   `json:"revocation_endpoint"`
 	EndSession        string   `json:"end_session_endpoint"`
+	RevokeAll         string   `json:"global_token_revocation_endpoint"`
 	Scopes            []string `json:"scopes_supported"`
 	ResponseTypes     []string `json:"response_types_supported"`
 	ResponseModes     []string `json:"response_modes_supported"`
@@ -50,7 +51,8 @@ func (s *Server) discovery(w http.ResponseWriter, r *http.Request) error {
 	writeJSON(w, http.StatusOK, metadata{
 		Issuer: x.issuer, Authorization: x.issuer + "/authorize", Token: x.issuer + "/token", UserInfo: x.issuer + "/userinfo", JWKS: x.issuer + "/jwks",
 		PAR: x.issuer + "/par", Introspection: x.issuer + "/introspect", Revocation: x.issuer + "/revoke", EndSession: x.issuer + "/logout",
-		Scopes: []string{"openid", "profile", "email"}, ResponseTypes: []string{"code"}, ResponseModes: []string{"query", "form_post"},
+		RevokeAll: x.issuer + revocationPath,
+		Scopes:    []string{"openid", "profile", "email"}, ResponseTypes: []string{"code"}, ResponseModes: []string{"query", "form_post"},
 		Grants: []string{string(GrantCode), string(GrantRefresh), string(GrantCredentials)}, Subjects: []string{"public"},
 		IDTokenAlgs: []string{"RS256", "ES256"}, Auth: append(auth[:3:3], string(AuthNone)), AuthAlgs: []string{"RS256", "ES256"},
 		RevocationAuth: append(auth[:3:3], string(AuthNone)), IntrospectionAuth: auth, Challenges: []string{"S256"},

@@ -138,8 +138,11 @@ func (s *Server) send(ctx context.Context, n Notice) error {
 	if err != nil {
 		return err
 	}
-	if c.LogoutURI == "" {
-		return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "the client has no logout URI any more"}
+	if n.Session == "" && c.RevocationURI != "" {
+		return s.revokeAt(ctx, c, n)
+	}
+	if n.Session == "" || c.LogoutURI == "" {
+		return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "the client has no address for that any more"}
 	}
 	text, err := s.logoutToken(ctx, c, n)
 	if err != nil {

@@ -175,6 +175,7 @@ func (s *Server) Handler() http.Handler {
 	api(at+"/introspect", false, s.introspect)
 	api(at+"/revoke", false, s.revoke)
 	api(at+"/idp/{alias}/logout", false, s.told)
+	api(at+revocationPath, false, s.revokeAll)
 	page(at+"/authorize", s.authorize)
 	page(at+"/login", s.loginPage)
 	page(at+"/idp/{alias}/callback", s.callback)

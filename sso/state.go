@@ -237,7 +237,7 @@ type Notice struct {
 	Tenant  lockstep.TenantID
 	Ending  EndingID
 	Client  ClientID
-	Session SessionID
+	Session SessionID // "" is all of the person's (Global Token Revocation)
 	User    lockstep.UserID
 	At      time.Time // when the session ended
 	Due     time.Time

@@ -227,11 +227,12 @@ func (s SSO) PutClient(ctx context.Context, by audit.Actor, what string, c sso.C
 		}
 		args := []any{
 			string(c.Tenant), string(c.ID), c.Version, string(doc), hexOf(c.Secret), hexOf(c.Former.Hash), millis(c.Former.Ends), c.LogoutURI, millis(t.at),
+			c.RevocationURI,
 		}
-		text := `INSERT INTO sso_client (tenant, id, version, doc, secret, former, former_ends, logout_uri, created, updated)
-			VALUES ($1, $2, $3 + 1, $4, $5, $6, $7, $8, $9, $9)`
+		text := `INSERT INTO sso_client (tenant, id, version, doc, secret, former, former_ends, logout_uri, created, updated, revocation_uri)
+			VALUES ($1, $2, $3 + 1, $4, $5, $6, $7, $8, $9, $9, $10)`
 		if c.Version != 0 {
-			text = `UPDATE sso_client SET version = version + 1, doc = $4, secret = $5, former = $6, former_ends = $7, logout_uri = $8, updated = $9
+			text = `UPDATE sso_client SET version = version + 1, doc = $4, secret = $5, former = $6, former_ends = $7, logout_uri = $8, updated = $9, revocation_uri = $10
 				WHERE tenant = $1 AND id = $2 AND version = $3`
 		} else {
 			c.Created = t.at

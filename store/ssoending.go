@@ -80,6 +80,7 @@ func (t *tx) endSSO(tenant lockstep.TenantID, who sso.Who, why string) (ended, e
 type endable struct {
 	sessions, grants string
 	args             []any
+	person           bool // it is all of a person's
 }
 
 // endPage ends a page of what is selected, and has the clients that have something to end told for an ending.
@@ -93,6 +94,16 @@ func (t *tx) endPage(tenant lockstep.TenantID, ending string, at int64, what end
 		ON CONFLICT (tenant, ending, client, session) DO NOTHING`, n+1, n+2, n+2, page), append(what.args[:n:n], ending, at)...)
 	if err != nil {
 		return p, err
+	}
+	if what.person {
+		n, err := t.exec(fmt.Sprintf(`INSERT INTO sso_notice (tenant, ending, client, session, user_id, at, due, tries, told, unsettled, error)
+			SELECT DISTINCT g.tenant, $%d, g.client, '', g.user_id, CAST($%d AS BIGINT), CAST($%d AS BIGINT), 0, 0, TRUE, ''
+			FROM sso_grant g JOIN sso_client c ON c.tenant = g.tenant AND c.id = g.client AND c.revocation_uri <> ''
+			WHERE g.tenant = $1 AND g.code_used > 0 AND g.noticed = FALSE AND g.id IN %s
+			ON CONFLICT (tenant, ending, client, session) DO NOTHING`, n+1, n+2, n+2, page), append(what.args[:n:n], ending, at)...)
+		if p.told += n; err != nil {
+			return p, err
+		}
 	}
 	grants, err := t.exec(fmt.Sprintf("UPDATE sso_grant SET ended = CASE WHEN ended = 0 THEN $%d ELSE ended END, noticed = TRUE WHERE tenant = $1 AND id IN %s", n+1, page),
 		append(what.args[:n:n], at)...)
@@ -113,13 +124,13 @@ func selected(tenant lockstep.TenantID, who sso.Who) (endable, error) {
 		for _, m := range more {
 			args = append(args, m)
 		}
-		return endable{"s.provider = $2 AND " + which, "g.session IN (SELECT s.id FROM sso_session s WHERE s.tenant = $1 AND s.provider = $2 AND " + which + ")", args}, nil
+		return endable{"s.provider = $2 AND " + which, "g.session IN (SELECT s.id FROM sso_session s WHERE s.tenant = $1 AND s.provider = $2 AND " + which + ")", args, false}, nil
 	}
 	switch {
 	case who.Grant != "":
-		return endable{"CAST($2 AS TEXT) = ''", "g.id = $2", append(args, string(who.Grant))}, nil
+		return endable{"CAST($2 AS TEXT) = ''", "g.id = $2", append(args, string(who.Grant)), false}, nil
 	case who.Session != "":
-		return endable{"s.id = $2", "g.session = $2", append(args, string(who.Session))}, nil
+		return endable{"s.id = $2", "g.session = $2", append(args, string(who.Session)), false}, nil
 	case who.Provider != "" && who.Upstream != "" && who.Subject != "":
 		return upstream("s.issuer = $3 AND s.upstream_sid = $4 AND s.subject = $5", string(who.Provider), who.Issuer, who.Upstream, who.Subject)
 	case who.Provider != "" && who.Upstream != "":
@@ -127,9 +138,9 @@ func selected(tenant lockstep.TenantID, who sso.Who) (endable, error) {
 	case who.Provider != "" && who.Subject != "":
 		return upstream("s.issuer = $3 AND s.subject = $4", string(who.Provider), who.Issuer, who.Subject)
 	case who.User != "" && who.Client != "":
-		return endable{"CAST($2 AS TEXT) = '' AND CAST($3 AS TEXT) = ''", "g.user_id = $2 AND g.client = $3", append(args, string(who.User), string(who.Client))}, nil
+		return endable{"CAST($2 AS TEXT) = '' AND CAST($3 AS TEXT) = ''", "g.user_id = $2 AND g.client = $3", append(args, string(who.User), string(who.Client)), false}, nil
 	case who.User != "":
-		return endable{"s.user_id = $2", "g.user_id = $2", append(args, string(who.User))}, nil
+		return endable{"s.user_id = $2", "g.user_id = $2", append(args, string(who.User)), true}, nil
 	}
 	return endable{}, invalid("Say whose sessions are to end.")
 }
@@ -150,9 +161,9 @@ type unspread struct {
 
 func (e unspread) endable(tenant lockstep.TenantID) endable {
 	if e.provider != "" {
-		return endable{formerSessions, formerGrants, []any{string(tenant), e.provider}}
+		return endable{formerSessions, formerGrants, []any{string(tenant), e.provider}, false}
 	}
-	return endable{outlivedSessions, outlivedGrants, []any{string(tenant), e.user}}
+	return endable{outlivedSessions, outlivedGrants, []any{string(tenant), e.user}, true}
 }
 
 // spread works out what the oldest ending of a tenant means, a page of it, and reports whether there is more to do.

@@ -47,13 +47,16 @@ func (f *flow) verify(ctx context.Context, h *hop, a sso.Attempt, got tokens) (m
 
 // jwtKind is what a JWT is made for: what it is called, and what its header may name as its type.
 type jwtKind struct {
-	name  string
-	types []string
+	name     string
+	types    []string
+	audience string // "" is our client ID
 }
 
-func idTokenJWT() jwtKind { return jwtKind{"ID token", []string{"jwt"}} }
+func idTokenJWT() jwtKind { return jwtKind{name: "ID token", types: []string{"jwt"}} }
 
-func logoutTokenJWT() jwtKind { return jwtKind{"logout token", []string{"logout+jwt", "jwt"}} }
+func logoutTokenJWT() jwtKind {
+	return jwtKind{name: "logout token", types: []string{"logout+jwt", "jwt"}}
+}
 
 // signed returns the claims of a JWT whose signature is that of its issuer, one of the provider's. The library's reader gets the
 // same text; what it refuses is returned, so that the checks that follow can name it first.
@@ -70,7 +73,7 @@ func (f *flow) signed(ctx context.Context, h *hop, raw string, kind jwtKind, rea
 	}
 	check := &signature{flow: f, hop: h, keys: keys, header: head, kind: kind}
 	refused = read(oidc.NewVerifier(issuer, check, &oidc.Config{
-		ClientID: f.set.text(fieldClient), SupportedSigningAlgs: f.algorithms(),
+		ClientID: or(kind.audience, f.set.text(fieldClient)), SupportedSigningAlgs: f.algorithms(),
 		Now: func() time.Time { return f.client.now().Add(-f.skew) },
 	}))
 	switch {

@@ -89,6 +89,7 @@ type clientAddCmd struct {
 	Redirect    []string `placeholder:"URI" help:"Where people are sent back to, byte for byte."`
 	AfterLogout []string `placeholder:"URI" help:"Where people may be sent after they signed out."`
 	LogoutURI   string   `placeholder:"URI" help:"Is told when a session ends (back-channel logout)."`
+	RevokeURI   string   `name:"revocation-uri" placeholder:"URI" help:"Is asked to end everything of whoever leaves (Global Token Revocation)."`
 	Auth        string   `enum:"none,client_secret_basic,client_secret_post,private_key_jwt" default:"client_secret_basic" help:"none (an application without a secret), client_secret_basic, client_secret_post or private_key_jwt."`
 	KeysFile    string   `placeholder:"FILE" help:"Its JWK Set, for private_key_jwt."`
 	KeysURI     string   `name:"keys-uri" placeholder:"URI" help:"Where it publishes its JWK Set (jwks_uri), for private_key_jwt."`
@@ -105,7 +106,7 @@ type clientAddCmd struct {
 // Run adds an application. Its secret is the only thing on standard output, beside what a script reads with -o json.
 func (a *clientAddCmd) Run(c *cli) error {
 	n := api.NewClient{
-		ID: a.ID, Name: a.Name, Redirects: a.Redirect, AfterLogout: a.AfterLogout, LogoutURI: a.LogoutURI, Auth: sso.ClientAuth(a.Auth), Scopes: a.Scope, KeysURI: a.KeysURI,
+		ID: a.ID, Name: a.Name, Redirects: a.Redirect, AfterLogout: a.AfterLogout, LogoutURI: a.LogoutURI, Auth: sso.ClientAuth(a.Auth), Scopes: a.Scope, KeysURI: a.KeysURI, RevokeURI: a.RevokeURI,
 		Assertion: token.Alg(a.Assertion), Token: sso.TokenFormat(a.Format), IDToken: token.Alg(a.Alg), Provider: sso.ProviderID(a.Provider), NoPKCE: a.WithoutPKCE,
 	}
 	for _, g := range a.Grant {
