@@ -30,11 +30,18 @@ func (s *Server) signInPages(handle func(string, web.Handler)) {
 	handle("POST /signin/providers/{alias}/trust", s.in(s.trustAuthority))
 	handle("POST /signin/providers/{alias}/state", s.in(s.setProviderState))
 	handle("POST /signin/providers/{alias}/delete", s.in(s.deleteProvider))
+	s.clientPages(handle)
+	s.sessionPages(handle)
+	s.attemptPages(handle)
+	s.loginPages(handle)
 }
 
 // signInTabs are the pages of Sign-in.
 func signInTabs(here string) []tab {
-	all := []tab{{Word: "Identity providers", Href: "/signin/providers"}}
+	all := []tab{
+		{Word: "Identity providers", Href: "/signin/providers"}, {Word: "Applications", Href: "/signin/apps"}, {Word: "Sessions", Href: "/signin/sessions"},
+		{Word: "Attempts", Href: "/signin/attempts"}, {Word: "Login page", Href: "/signin/page"},
+	}
 	for i := range all {
 		all[i].Here = all[i].Href == here
 	}

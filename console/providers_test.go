@@ -256,7 +256,7 @@ func TestTrial(t *testing.T) {
 	ready := b.get(at + "/test")
 	ready.has("button", "Sign in at Webex CC")
 	ready.has("strong", "No test has ended yet.")
-	ready.has("button", "Enable untested")
+	b.get(at).has("button", "Enable untested")
 	checkPage(t, ready)
 	begun := b.post(at + "/test").is(http.StatusOK)
 	address, ok := strings.CutPrefix(begun.resp.Header.Get("Refresh"), "0; url=")
@@ -320,4 +320,34 @@ func pemText(all [][]byte) string {
 		text += string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	}
 	return strings.TrimSpace(text)
+}
+
+// TestProviderImport: the form is filled in from a provider's own document, and kept only when it is saved; what cannot be read is named beside
+// the address.
+func TestProviderImport(t *testing.T) {
+	w := newWorld(t, 0)
+	b := w.signedIn(w.tenant)
+	b.post("/signin/add/oidc", "name", "Okta", "alias", "okta").is(http.StatusSeeOther)
+	const at = "/signin/providers/okta"
+	form := []string{"name", "Okta", "policy", "imported", "order", "0", "set-client_id", "C1", "do", "import"}
+	filled := b.post(at, append(form, "set-discovery_url", w.webex+"/idb")...).is(http.StatusOK)
+	if filled.value("set-issuer") != w.webex+"/idb" || !strings.HasPrefix(filled.value("set-token_url"), w.webex) || filled.value("set-client_id") != "C1" {
+		t.Errorf("filled in: %q, %q, %q", filled.value("set-issuer"), filled.value("set-token_url"), filled.value("set-client_id"))
+	}
+	checkPage(t, filled)
+	if p := w.provider("okta"); p.Settings["issuer"] != "" || p.Settings["client_id"] != "" {
+		t.Errorf("importing saves: %+v", p.Settings)
+	}
+	wrong := b.post(at, append(form, "set-discovery_url", w.webex+"/nowhere")...).is(http.StatusUnprocessableEntity)
+	if wrong.value("set-discovery_url") != w.webex+"/nowhere" || wrong.value("set-client_id") != "C1" {
+		t.Error("what was written is lost")
+	}
+	fault := false
+	for _, e := range wrong.elements() {
+		fault = fault || e.attr["id"] == "f-set-discovery_url-error"
+	}
+	if !fault {
+		t.Error("the address has no fault beside it")
+	}
+	b.post(at, append(form, "set-discovery_url", "")...).to(at)
 }

@@ -41,7 +41,28 @@ func (w *world) signInLooks(b *browser) []looked {
 	}})
 	saml := w.provider("entra").ID
 	w.traced(sso.Trace{Provider: saml, Outcome: sso.OutcomeTested, Stages: []sso.Stage{{Name: "authorize", OK: true}, {Name: "token", OK: true, Took: 3e7}, {Name: "match", OK: true, Detail: "found by the e-mail address: ada@acme.example"}}})
+	b.post("/signin/addapp", "name", "Call recorder", "redirects", "https://recorder.example.com/cb", "logout", "https://recorder.example.com/logout", "auth", "client_secret_basic", "token", "opaque", "alg", "RS256", "code", "on", "refresh", "on").is(http.StatusOK)
+	b.post("/signin/addapp", "name", "Wiki", "redirects", "https://wiki.example.com/cb", "auth", "none", "token", "opaque", "alg", "RS256", "code", "on").is(http.StatusOK)
+	app := w.clients()[0]
+	ada, eve := w.user("ada@acme.example"), w.user("eve@acme.example")
+	okta := w.provider("okta").ID
+	w.signedInTo(ada, okta, app.ID, "1")
+	gone := w.signedInTo(ada, okta, w.clients()[1].ID, "2")
+	w.signedInTo(eve, okta, app.ID, "3")
+	b.post("/signin/sessions/end", "session", string(gone)).is(http.StatusSeeOther)
+	w.traced(sso.Trace{Client: app.ID, Provider: id, Outcome: sso.OutcomeSigned, User: ada, Stages: []sso.Stage{{Name: "authorize", OK: true, Facts: map[string]string{"client": string(app.ID), "scopes": "openid"}}, {Name: "code", OK: true}}})
+	refused := w.traced(sso.Trace{Client: app.ID, Provider: w.provider("okta").ID, Outcome: sso.OutcomeRefused, Code: lockstep.CodeSSOUnknown, Detail: "nobody", Stages: []sso.Stage{
+		{Name: "authorize", OK: true, Facts: map[string]string{"client": string(app.ID), "scopes": "openid profile email"}}, {Name: "authorize", OK: true, Detail: "the browser is sent to acme.okta.example", Took: 1e6},
+		{Name: "callback", OK: true, Took: 2e5}, {Name: "token", OK: true, Took: 84e6, Facts: map[string]string{"status": "200", "their clock": "as ours"}},
+		{Name: "id_token", OK: true, Took: 6e5, Facts: map[string]string{"claim email": "zoe@elsewhere.example", "claim iss": "https://acme.okta.example", "kid": "k1"}},
+		{Name: "match", Code: lockstep.CodeSSOUnknown, Detail: "nobody in the directory has the address zoe@elsewhere.example"},
+	}})
 	return []looked{
+		{Name: "signin-apps", Path: "/signin/apps"}, {Name: "signin-app-add", Path: "/signin/addapp"}, {Name: "signin-app", Path: "/signin/apps/" + string(app.ID)},
+		{Name: "signin-app-rotate", Path: "/signin/apps/" + string(app.ID), Click: "button[commandfor=rotate-client]"},
+		{Name: "signin-sessions", Path: "/signin/sessions"}, {Name: "signin-sessions-one", Path: "/signin/sessions?q=ada@acme.example", Click: "button[commandfor=end-all]"},
+		{Name: "signin-attempts", Path: "/signin/attempts"}, {Name: "signin-attempt", Path: "/signin/attempts/" + string(refused)},
+		{Name: "signin-page", Path: "/signin/page"}, {Name: "signin-page-de", Path: "/signin/page?lang=de&app=" + string(app.ID)},
 		{Name: "providers", Path: "/signin/providers"}, {Name: "provider-kinds", Path: "/signin/add"}, {Name: "provider-add", Path: "/signin/add/webexcc"},
 		{Name: "provider-webex", Path: at + "?said=provider-added"}, {Name: "provider-saml", Path: "/signin/providers/saml"}, {Name: "provider-local", Path: "/signin/providers/local"},
 		{Name: "provider-oidc", Path: "/signin/providers/okta"}, {Name: "provider-delete", Path: at, Click: "button[commandfor=delete-provider]"},

@@ -1,11 +1,15 @@
 package console
 
 import (
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
+	"lockstep"
 	"lockstep/operate"
 	"lockstep/sso"
+	"lockstep/web"
 	"lockstep/words"
 )
 
@@ -104,4 +108,105 @@ func (a *attempt) missing() string {
 // distrusted reports whether the provider's certificate was not trusted.
 func (a *attempt) distrusted() bool {
 	return slices.ContainsFunc(a.Stages, func(s stage) bool { return !s.OK && s.Code == "idp.ca_unknown" })
+}
+
+// attemptPages are the pages of the flight recorder.
+func (s *Server) attemptPages(handle func(string, web.Handler)) {
+	handle("GET /signin/attempts", s.in(s.attempts))
+	handle("GET /signin/attempts/{id}", s.in(s.attempt))
+}
+
+// attemptsView is the sign-ins that have ended.
+type attemptsView struct {
+	Show     string
+	Search   string
+	Provider string
+	Via      []choice // the providers to choose from
+	All      []attempt
+	Next     string
+	Paged    bool
+	Nobody   bool // what was searched for is neither a reference nor a person
+}
+
+const attemptRows = 50
+
+// attemptShows are the filters.
+var attemptShows = []choice{{"", "All", ""}, {"refused", "Refused", ""}, {"signed", "Signed in", ""}, {"tests", "Tests", ""}}
+
+// attempts lists sign-ins. A reference leads to the one that it names; anything else is a person.
+func (s *Server) attempts(w http.ResponseWriter, r *http.Request, v visit) error {
+	q := r.URL.Query()
+	view := attemptsView{Show: q.Get("show"), Search: strings.TrimSpace(q.Get("q")), Provider: q.Get("provider"), Paged: q.Get("before") != ""}
+	v.page.Title, v.page.Nav = "Attempts", "/signin"
+	query := sso.TraceQuery{Before: sso.LoginID(q.Get("before")), Limit: attemptRows}
+	if query.Before != "" && !lockstep.ValidID(string(query.Before)) || !slices.ContainsFunc(attemptShows, func(c choice) bool { return c.Value == view.Show }) {
+		return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The address of this page holds something that it cannot show."}
+	}
+	switch view.Show {
+	case "refused":
+		query.Outcome = sso.OutcomeRefused
+	case "signed":
+		query.Outcome = sso.OutcomeSigned
+	case "tests":
+		query.Tests = true
+	}
+	if lockstep.ValidID(view.Search) {
+		if _, err := s.Operator.Attempt(r.Context(), v.who, view.Search); err == nil {
+			return seeOther(w, r, "/signin/attempts/"+view.Search)
+		}
+	}
+	providers, err := s.Operator.IdentityProviders(r.Context(), v.who)
+	if err != nil {
+		return err
+	}
+	view.Via = []choice{{"", "Every provider", ""}}
+	for _, p := range providers {
+		view.Via = append(view.Via, choice{p.Alias, p.Name, ""})
+		if p.Alias == view.Provider {
+			query.Provider = p.ID
+		}
+	}
+	if view.Search != "" {
+		if query.User, err = s.personCalled(r, v, view.Search); err != nil {
+			return err
+		}
+		if query.User == "" {
+			view.Nobody = true
+			return s.render(w, r, http.StatusOK, attemptsPage(v.page, view))
+		}
+	}
+	all, next, err := s.Operator.Attempts(r.Context(), v.who, query)
+	if err != nil {
+		return err
+	}
+	for _, one := range all {
+		view.All = append(view.All, attemptOf(one))
+	}
+	if next != "" {
+		view.Next = view.href(view.Show, string(next))
+	}
+	return s.render(w, r, http.StatusOK, attemptsPage(v.page, view))
+}
+
+// href is the address of this page with another filter or further on.
+func (v attemptsView) href(show, before string) string {
+	q := url.Values{}
+	for name, value := range map[string]string{"show": show, "q": v.Search, "provider": v.Provider, "before": before} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if len(q) == 0 {
+		return "/signin/attempts"
+	}
+	return "/signin/attempts?" + q.Encode()
+}
+
+func (s *Server) attempt(w http.ResponseWriter, r *http.Request, v visit) error {
+	one, err := s.Operator.SeenAttempt(r.Context(), v.who, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	v.page.Title, v.page.Nav = "One sign-in", "/signin"
+	return s.render(w, r, http.StatusOK, attemptPage(v.page, attemptOf(one)))
 }

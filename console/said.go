@@ -19,6 +19,8 @@ var sayings = map[string]string{
 	"provider-enabled":  "Enabled. People can sign in through it.",
 	"provider-disabled": "Disabled. Nobody signs in through it, and its sessions answer no more.",
 	"provider-deleted":  "Deleted, with its links.",
+	"app-deleted":       "Deleted. Nobody signs in to it any more.",
+	"session-ended":     "Ended. The applications are being told; below is whether they know.",
 	"trusted":           "The certificate is trusted for this provider. Test again.",
 	"deleted":           "Deleted. Nothing was changed outside.",
 	"reading":           "The application is read again. That changes nothing there.",

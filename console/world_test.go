@@ -56,6 +56,7 @@ type world struct {
 	console  *console.Server
 	operator *operate.Operator
 	server   *httptest.Server
+	webex    string // where the organisation answers
 	public   string // the address by which people sign in; "" is that of the console
 
 	mu    sync.Mutex
@@ -155,6 +156,7 @@ func (w *world) connectOrg() {
 	w.must(err)
 	server := httptest.NewServer(universe.Handler())
 	w.Cleanup(server.Close)
+	w.webex = server.URL
 	w.target, err = webex.New(webex.Config{
 		Endpoint: server.URL + "/identity/scim/" + w.org.ID() + "/v2", Name: "Cisco Webex",
 		Token: func(context.Context) (string, error) { return token, nil },

@@ -83,10 +83,16 @@ func foreign(t *testing.T, script string, variables ...string) []string {
 // tryForeign is foreign for a script that may fail. said is what it says on the error output.
 func tryForeign(t *testing.T, script string, variables ...string) (did []string, said string, err error) {
 	t.Helper()
+	return foreignWithin(t, patience, script, variables...)
+}
+
+// foreignWithin is tryForeign with another limit of time.
+func foreignWithin(t *testing.T, limit time.Duration, script string, variables ...string) (did []string, said string, err error) {
+	t.Helper()
 	node := parts.Need(t, "node")
 	parts.NeedFile(t, filepath.Join("e2e", "webex", "node_modules", ".package-lock.json"))
 	path := parts.NeedFile(t, filepath.Join("e2e", "webex", script))
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, node, path)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, variables...)

@@ -259,7 +259,7 @@ var readers = []string{
 	"Examine", "Exchanges", "Explain", "ExplainRef", "Extension", "Extensions", "FindUsers", "Group", "Groups", "GroupsOf", "HeldIDs",
 	"IdentityProvider", "IdentityProviders", "Issuer", "Job", "LastTest", "Link", "Links", "ListJobs", "ListTenants", "ListTokens", "Members", "Notifications", "PersonSessions", "ProviderGuide", "ProviderKind",
 	"ProviderKinds", "ProviderLinks",
-	"Report", "Review", "ScopeImpact", "SeenAttempt", "SeenSessions", "SignOuts", "State", "Stream", "Tally", "Template", "Templates", "Told", "Token", "TryRules", "User", "UserByID",
+	"Report", "Review", "ScopeImpact", "SeenAttempt", "SeenSessions", "SeenSignOuts", "SignOuts", "State", "Stream", "Tally", "Template", "Templates", "Told", "Token", "TryRules", "User", "UserByID",
 	"Users",
 }
 

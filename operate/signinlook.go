@@ -169,3 +169,34 @@ func (o *Operator) namesOf(ctx context.Context, p Principal, users []lockstep.Us
 	}
 	return n, nil
 }
+
+// SeenSignOut is the end of somebody's sessions with names.
+type SeenSignOut struct {
+	sso.Ending
+	Person Called
+	Apps   []Called // of its Notices, one by one
+}
+
+// SeenSignOuts lists the newest ends of sessions with names.
+func (o *Operator) SeenSignOuts(ctx context.Context, p Principal) ([]SeenSignOut, error) {
+	all, err := o.SignOuts(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	var users []lockstep.UserID
+	for _, e := range all {
+		users = append(users, e.User)
+	}
+	names, err := o.namesOf(ctx, p, users)
+	if err != nil {
+		return nil, err
+	}
+	seen := make([]SeenSignOut, len(all))
+	for i, e := range all {
+		seen[i] = SeenSignOut{Ending: e, Person: names.person(e.User)}
+		for _, n := range e.Notices {
+			seen[i].Apps = append(seen[i].Apps, names.app(n.Client))
+		}
+	}
+	return seen, nil
+}

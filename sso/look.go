@@ -1,6 +1,10 @@
 package sso
 
-import "lockstep"
+import (
+	"maps"
+
+	"lockstep"
+)
 
 // TraceQuery selects what is kept of logins, the newest first. Empty fields select everything.
 type TraceQuery struct {
@@ -21,3 +25,6 @@ func (q TraceQuery) Takes(t Trace) bool {
 
 // Test reports whether an administrator tried a provider. Every other login is asked for by an application.
 func (t Trace) Test() bool { return t.Client == "" }
+
+// PageTexts are what the sign-in pages say, in English (en) or German (de).
+func PageTexts(lang string) map[string]string { return maps.Clone(texts[lang]) }

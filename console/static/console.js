@@ -51,6 +51,9 @@
   })
   addEventListener('pageshow', () => document.querySelectorAll('form[data-sent]').forEach((f) => delete f.dataset.sent))
 
+  // Where there is no room for all tabs, the one that is open is seen.
+  document.querySelector('.tabs [aria-current="page"]')?.scrollIntoView({ inline: 'center', block: 'nearest', behavior: 'instant' })
+
   // What a region stands for is shown where nothing else is written.
   const presets = document.querySelector('[data-presets]')
   if (presets) {
