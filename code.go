@@ -165,6 +165,7 @@ const (
 	CodeAuthToken         Code = "auth.token_rejected"
 	CodeBlocked           Code = "network.address_blocked"
 	CodeUnencrypted       Code = "network.unencrypted"
+	CodeRehearsal         Code = "network.not_sent"
 	CodeAuthForbidden     Code = "auth.forbidden"
 	CodeSecretsAgain      Code = "connection.secrets_again"
 
@@ -328,6 +329,7 @@ var Catalogue = []Entry{
 	{CodeTargetContradicts, Heals, "The application says that it did it, and its answer shows something else.", "It is not recorded as done: Lockstep looks again and repeats it with growing pauses. If it stays like this, the application does not take this value: take it out of the mapping, or ask its maker."},
 	{CodeBlocked, NeedsYou, "The address is not public, and the operator has not allowed its range.", "Look whether the name is right. If it is meant to be reached inside, start the server with --allow-network and the range, such as 10.0.0.0/8."},
 	{CodeUnencrypted, NeedsYou, "The address is public, and plain http:// would show token and people on the way.", "Use https://. For a connection that must go without TLS, set insecure=true."},
+	{CodeRehearsal, NeedsYou, "Nothing was sent: this was a try.", "Lockstep has made the request to show it, and kept it. Provision the person to send it."},
 	{CodeAuthToken, NeedsYou, "The application rejected the token.", "It may have expired: set a new one and test the connection."},
 	{CodeAuthForbidden, NeedsYou, "The token is not allowed to do this.", "Give it the rights that the application's page lists."},
 	{CodeSecretsAgain, NeedsYou, "A connection leads somewhere else only together with its secrets.", "Give the new address and every secret in one call: connection set NAME --set url=… --secret-file FILE."},

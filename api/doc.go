@@ -55,6 +55,7 @@ func (s *Server) Handler() http.Handler {
 	s.jobRoutes(a)
 	s.planRoutes(a)
 	s.logRoutes(a)
+	s.auditRoutes(a)
 	s.eventRoutes(a)
 	s.scimRoutes(a)
 	s.signInRoutes(a)

@@ -10,9 +10,11 @@ import (
 	"lockstep"
 	"lockstep/operate"
 	"lockstep/provision"
+	"lockstep/rule"
 )
 
 func (s *Server) planRoutes(a huma.API) {
+	s.byHandRoutes(a)
 	route(s, a, http.MethodPost, "/jobs/{job}/plan", "plan", "Show what would be done, and keep it for apply when the job is in mode manual", s.plan)
 	route(s, a, http.MethodPost, "/jobs/{job}/apply", "apply", "Carry out the plan that was reviewed", s.apply)
 	route(s, a, http.MethodPost, "/jobs/{job}/discard", "discard", "Drop the plan that was reviewed", s.discard)
@@ -22,6 +24,7 @@ func (s *Server) planRoutes(a huma.API) {
 	route(s, a, http.MethodPost, "/jobs/{job}/drift/read", "read-for-drift", "Read the application once more, and show what differs from what was written", s.lookForDrift)
 	route(s, a, http.MethodPost, "/jobs/{job}/drift/restore", "restore-drift", "Have objects written anew that somebody else has changed or removed", s.restoreDrift)
 	route(s, a, http.MethodPost, "/jobs/{job}/undo", "undo", "Take back what lines of the log, or a cycle, have done", s.undo)
+	route(s, a, http.MethodPost, "/jobs/{job}/provision", "provision", "Provision one person or group now, also in an app that is paused or a draft", s.provision)
 	route(s, a, http.MethodGet, "/jobs/{job}/explain", "explain", "Tell why a person is or is not in the application", s.explain)
 }
 
@@ -141,6 +144,9 @@ type Explanation struct {
 	Grants  []string         `json:"grants,omitempty" doc:"Why it is assigned."`
 	Steps   []provision.Step `json:"steps" doc:"import, scope, match, map, action."`
 	Action  *Action          `json:"action,omitempty" doc:"What would be done now; absent when nothing would."`
+
+	Clauses  []rule.Clausing `json:"clauses,omitempty" doc:"Every clause of the scoping filter, with the object's values."`
+	Requests []TargetRequest `json:"requests,omitempty" doc:"What was asked of the application, then what would be sent. Secrets are masked."`
 }
 
 func (s *Server) explain(ctx context.Context, p operate.Principal, in *struct {
@@ -156,6 +162,7 @@ func (s *Server) explain(ctx context.Context, p operate.Principal, in *struct {
 	out := Explanation{
 		Source: End{e.Source.Type, e.Source.ID, e.Source.Name}, Target: End{e.Target.Type, e.Target.ID, e.Target.Name},
 		In: e.In, Summary: e.Summary, Grants: e.Grants, Steps: e.Steps,
+		Clauses: e.Clauses, Requests: requestsOf(e.Requests),
 	}
 	if e.Action != nil {
 		a := actionOf(*e.Action)

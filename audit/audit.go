@@ -35,9 +35,14 @@ type Event struct {
 
 // Query selects lines of the audit log, newest first.
 type Query struct {
-	ID     string // of the object; "" is any
-	Before string // the Row of the last line seen; "" begins with the newest
-	Limit  int    // 0 is 100
+	ID     string    // of the object; "" is any
+	Object string    // kind of the object; "" is any
+	Who    string    // part of the actor's name, or their whole id; in any case
+	Text   string    // part of what was done, of the object's name or of the detail; in any case
+	Since  time.Time // not before; zero is any
+	Until  time.Time // before; zero is any
+	Before string    // the Row of the last line seen; "" begins with the newest
+	Limit  int       // 0 is 100
 }
 
 // Line is a line of the audit log with what names it in Query.Before.

@@ -141,6 +141,13 @@ type Target interface {
 	Apply(ctx context.Context, ops []Operation) []Result
 }
 
+// Rehearser is a Target that can say what it would send.
+type Rehearser interface {
+	// Rehearse returns the requests that Apply would send, up to the first that would change the system: what follows depends on its
+	// answer. That one is not sent. What only reads may be sent. Values of the attributes in secrets are masked.
+	Rehearse(ctx context.Context, secrets map[string]bool, ops ...Operation) []Exchange
+}
+
 // Operation is one call to a target.
 type Operation struct {
 	Action   lockstep.ActionID

@@ -32,7 +32,8 @@ type mappingsView struct {
 	Trouble string // why no values are shown
 	Search  string
 	Found   []option
-	Restore []string // what restoring the defaults would change
+	Restore []string       // what restoring the defaults would change
+	Chosen  []attributeRow // attributes that are to be mapped
 }
 
 type mappingRow struct {
@@ -84,6 +85,7 @@ func (s *Server) showMappings(w http.ResponseWriter, r *http.Request, v visit) e
 		return err
 	}
 	m := j.Rules.Objects[at]
+	view.Chosen = chosenAttributes(r, h.Href, view.Type, m.Attributes)
 	view.Name = m.Name
 	for _, o := range j.Rules.Objects {
 		view.Types = append(view.Types, tab{Word: o.Name, Href: mappingsHref(h.Href, rule.TypeName(o.Source)), Here: o.Name == m.Name, N: len(o.Attributes)})
@@ -318,6 +320,9 @@ func (s *Server) mappingView(r *http.Request, v *visit) (view mappingView, j pro
 	}
 	view = mappingView{Head: h, Type: typeOf(r), Target: r.URL.Query().Get("target"), Version: strconv.FormatInt(j.Config, 10)}
 	view.Back = mappingsHref(h.Href, view.Type)
+	if chosen := r.URL.Query()["chosen"]; len(chosen) > 0 && len(chosen) <= mostChosen {
+		view.Back += joint(view.Back) + url.Values{"chosen": chosen}.Encode()
+	}
 	at, err := objectMapping(j.Rules, view.Type)
 	if err != nil {
 		return view, j, err
@@ -344,6 +349,12 @@ func (s *Server) mappingView(r *http.Request, v *visit) (view mappingView, j pro
 		view.Outside = sentenceOf(why)
 	}
 	view.Form = mappingForm(a, suggestions(from), suggestions(to))
+	if path := r.URL.Query().Get("for"); view.Target == "" && path != "" && len(path) <= 300 {
+		view.Form.get("target").Value = path
+		if slices.ContainsFunc(from, func(a operate.Attribute) bool { return strings.EqualFold(a.Path, path) }) {
+			view.Form.get("attribute").Value = path
+		}
+	}
 	return view, j, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/audit"
 	"lockstep/connection"
 	"lockstep/directory"
 	"lockstep/operate"
@@ -21,8 +22,10 @@ import (
 
 // personView is one person: facts, and why he is or is not in each app.
 type personView struct {
+	ID      string
 	Name    string
 	Active  bool
+	History []auditRow // what was done with them, newest first
 	Deleted time.Time
 	Facts   []setting
 	Manager *who
@@ -35,6 +38,7 @@ type personView struct {
 type personApp struct {
 	Job     job
 	Href    string
+	Try     string // where it can be tried, and provisioned at once
 	In      bool
 	Summary string
 	Target  string
@@ -50,9 +54,13 @@ type step struct {
 	Name    string
 	OK      bool
 	Last    bool // it tells what would be done, and is passed or not by nobody
+	After   bool // an earlier step is where it stops
 	Summary string
 	Details []string
 }
+
+// personHistory is how many lines of the audit log the page shows.
+const personHistory = 15
 
 func (s *Server) person(w http.ResponseWriter, r *http.Request, v visit) error {
 	id := lockstep.UserID(r.PathValue("id"))
@@ -60,7 +68,7 @@ func (s *Server) person(w http.ResponseWriter, r *http.Request, v visit) error {
 	if err != nil {
 		return err
 	}
-	view := personView{Name: displayName(u), Active: u.Active, Deleted: u.Deleted, Facts: facts(u)}
+	view := personView{ID: string(u.ID), Name: displayName(u), Active: u.Active, Deleted: u.Deleted, Facts: facts(u)}
 	if view.Groups, err = s.groupsOf(r.Context(), v.who, id); err != nil {
 		return err
 	}
@@ -73,6 +81,13 @@ func (s *Server) person(w http.ResponseWriter, r *http.Request, v visit) error {
 	}
 	for _, c := range claims {
 		view.Facts = append(view.Facts, setting{"Claimed", c.Sentence()})
+	}
+	lines, err := s.Operator.AuditLog(r.Context(), v.who, audit.Query{ID: string(id), Limit: personHistory})
+	if err != nil {
+		return err
+	}
+	for _, l := range lines {
+		view.History = append(view.History, auditRowOf(l.Event))
 	}
 	jobs, err := s.Operator.ListJobs(r.Context(), v.who)
 	if err != nil {
@@ -193,7 +208,13 @@ func (s *Server) explainAll(ctx context.Context, p operate.Principal, jobs []pro
 }
 
 func (s *Server) explain(ctx context.Context, p operate.Principal, j provision.Job, ref connection.Ref) personApp {
-	app := personApp{Job: jobOf(j, s.now()), Href: jobHref(j)}
+	_, app := s.explained(ctx, p, j, ref)
+	return app
+}
+
+// explained is explain with all that the engine found out.
+func (s *Server) explained(ctx context.Context, p operate.Principal, j provision.Job, ref connection.Ref) (provision.Explanation, personApp) {
+	app := personApp{Job: jobOf(j, s.now()), Href: jobHref(j), Try: tryHref(j, ref)}
 	rows, err := s.Operator.Actions(ctx, p, j, plan.ActionQuery{Source: ref, Newest: true, Limit: 10})
 	for _, a := range rows {
 		app.Log = append(app.Log, rowOf(j, a, logFilter{}))
@@ -210,17 +231,19 @@ func (s *Server) explain(ctx context.Context, p operate.Principal, j provision.J
 			f.Detail = web.PublicText(err)
 		}
 		app.Problem = &f
-		return app
+		return x, app
 	}
 	app.In, app.Summary, app.Target = x.In, words.Sentence(x.Summary), x.Target.ID
+	stopped := false
 	for i, st := range x.Steps {
 		app.Steps = append(app.Steps, step{
-			N: i + 1, Name: words.Upper(st.Name), OK: st.OK, Last: i == len(x.Steps)-1, Summary: words.Sentence(st.Summary), Details: st.Details,
+			N: i + 1, Name: words.Upper(st.Name), OK: st.OK, Last: i == len(x.Steps)-1, After: stopped, Summary: words.Sentence(st.Summary), Details: st.Details,
 		})
+		stopped = stopped || !st.OK
 	}
 	if x.Action != nil {
 		next := rowOf(j, *x.Action, logFilter{})
 		app.Next = &next
 	}
-	return app
+	return x, app
 }

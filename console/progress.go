@@ -100,6 +100,9 @@ func (p progress) most() int {
 }
 
 func cycleTitle(k provision.CycleKind) string {
+	if k == provision.OnDemand {
+		return "On demand"
+	}
 	if k == provision.Initial {
 		return "full"
 	}

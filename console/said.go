@@ -22,6 +22,8 @@ var sayings = map[string]string{
 	"app-deleted":       "Deleted. Nobody signs in to it any more.",
 	"session-ended":     "Ended. The applications are being told; below is whether they know.",
 	"trusted":           "The certificate is trusted for this provider. Test again.",
+	"excluded":          "Kept out from now on. What there is to do about it is shown below.",
+	"included":          "Nobody keeps it out any more: the rules decide again.",
 	"deleted":           "Deleted. Nothing was changed outside.",
 	"reading":           "The application is read again. That changes nothing there.",
 	"undone":            "It is taken back. What could not be is as it was.",

@@ -20,7 +20,7 @@ var systemTabs = []struct {
 	Path, Word string
 	Apps       bool // apps only
 }{
-	{"", "Overview", false}, {"/people", "People", false}, {"/assignments", "Users and groups", true}, {"/connection", "Connection", false},
+	{"", "Overview", false}, {"/people", "People", false}, {"/assignments", "Users and groups", true}, {"/try", "On demand", true}, {"/connection", "Connection", false},
 	{"/mappings", "Mappings", false}, {"/scope", "Scope", false}, {"/drift", "Drift", true}, {"/settings", "Settings", false},
 }
 

@@ -243,9 +243,10 @@ func (o *Operator) checkRules(ctx context.Context, p Principal, j provision.Job,
 	return nil
 }
 
-// SetPolicy replaces what an administrator decides about a job beside its rules.
+// SetPolicy replaces what an administrator decides about a job beside its rules. Whom somebody keeps out stays out: see Exclude.
 func (o *Operator) SetPolicy(ctx context.Context, p Principal, name string, policy provision.Policy) (provision.Job, error) {
 	return o.change(ctx, p, name, func(j *provision.Job) error {
+		policy.Excluded = j.Policy.Excluded
 		j.Policy = policy
 		return nil
 	})

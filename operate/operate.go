@@ -61,6 +61,7 @@ type Operator struct {
 type Engine interface {
 	Preview(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, f func(plan.Action) error) (provision.Counts, error)
 	Explain(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, ref connection.Ref) (provision.Explanation, error)
+	FindAtTarget(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, typ, value string) ([]provision.Found, error)
 	Test(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, report func(connection.Check)) error
 	Outside(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) (connection.System, error)
 	TryRules(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, a provision.Attempt, f func(provision.Trial) error) error

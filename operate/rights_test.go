@@ -256,8 +256,8 @@ var open = []string{"Again", "For", "SignedIn", "SignedOut"}
 // readers are methods that need the right to read only.
 var readers = []string{
 	"Actions", "App", "Apps", "Assignments", "Attempt", "Attempts", "Attributes", "AuditLog", "CheckIdentityProvider", "Claims", "Client", "Clients", "Cycle", "Cycles", "Drift", "Endpoint",
-	"Examine", "Exchanges", "Explain", "ExplainRef", "Extension", "Extensions", "FindUsers", "Group", "Groups", "GroupsOf", "HeldIDs",
-	"IdentityProvider", "IdentityProviders", "Issuer", "Job", "LastTest", "Link", "Links", "ListJobs", "ListTenants", "ListTokens", "Members", "Notifications", "PersonSessions", "ProviderGuide", "ProviderKind",
+	"Examine", "Exchanges", "Explain", "ExplainRef", "Extension", "Extensions", "FindAtTarget", "FindUsers", "Group", "Groups", "GroupsOf", "HeldIDs",
+	"IdentityProvider", "IdentityProviders", "Issuer", "Job", "LastTest", "Link", "Links", "ListJobs", "ListTenants", "ListTokens", "Members", "Notifications", "OnDemand", "PersonSessions", "ProviderGuide", "ProviderKind",
 	"ProviderKinds", "ProviderLinks",
 	"Report", "Review", "ScopeImpact", "SeenAttempt", "SeenSessions", "SeenSignOuts", "SignOuts", "State", "Stream", "Tally", "Template", "Templates", "Told", "Token", "TryRules", "User", "UserByID",
 	"Users",

@@ -19,6 +19,9 @@ type Explanation struct {
 	Steps   []Step   `json:"steps"`
 	Action  *Action  `json:"-"` // what the next cycle would do; nil when nothing
 	Grants  []string `json:"grants,omitempty"`
+
+	Clauses  []rule.Clausing       `json:"clauses,omitempty"`  // of the scoping filter, each with the object's values
+	Requests []connection.Exchange `json:"requests,omitempty"` // what was asked of the target, then what would be sent
 }
 
 // Step is one step of an Explanation: import, scope, match, map, action.
@@ -61,6 +64,9 @@ func (p *Planner) explanation(c *candidate, out *Piece) Explanation {
 		Source: End{Ref: c.Ref, Name: c.Name}, Target: End{Ref: connection.Ref{Type: c.program.Type, ID: c.link.Target}}, In: c.verdict.In,
 		Summary: c.verdict.Reason.Sentence(),
 		Steps:   []Step{p.importStep(c), {Name: "scope", OK: c.verdict.In, Summary: c.verdict.Reason.Sentence(), Details: c.verdict.Reason.Values}, p.matchStep(c), mapStep(c)},
+	}
+	if !c.gone {
+		x.Clauses = c.program.Clauses(subject(c.Object, p.Job.Direction, p.Job.Policy, p.Now()))
 	}
 	last := Step{Name: "action", OK: true, Summary: "nothing to do"}
 	if c.decision.Kind == rule.Skip && c.decision.Rule != "" {

@@ -3,7 +3,9 @@ package plan
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"lockstep"
 	"lockstep/connection"
@@ -17,7 +19,13 @@ func (p *Planner) match(ctx context.Context, cs []*candidate) error {
 		gives[c.Ref] = c.gives()
 	}
 	for _, c := range cs {
-		if c.link.Target == "" && c.verdict.In && c.Enabled && !c.Deleted && !c.gone && len(c.out.Match) > 0 {
+		wanted := c.link.Target == "" && c.verdict.In && c.Enabled && !c.Deleted && !c.gone
+		switch {
+		case wanted && p.Job.Chosen != "" && c.Ref == p.Job.Only:
+			if err := p.chosen(ctx, c); err != nil {
+				return err
+			}
+		case wanted && len(c.out.Match) > 0:
 			open[c.Type] = append(open[c.Type], c)
 		}
 	}
@@ -30,6 +38,19 @@ func (p *Planner) match(ctx context.Context, cs []*candidate) error {
 		}
 	}
 	return nil
+}
+
+// chosen takes the object that somebody has chosen for a candidate, in place of matching.
+func (p *Planner) chosen(ctx context.Context, c *candidate) error {
+	o, err := p.Search.Get(ctx, connection.Ref{Type: c.program.Type, ID: p.Job.Chosen})
+	if errors.Is(err, lockstep.ErrNotFound) {
+		return &lockstep.Error{Code: lockstep.CodeTargetGone, Detail: fmt.Sprintf("there is no %s %s in %s", strings.ToLower(c.program.Type), p.Job.Chosen, p.To.Name)}
+	}
+	if err != nil {
+		return err
+	}
+	c.hits = []connection.Object{o}
+	return p.markTaken(ctx, []*candidate{c}, []string{o.ID})
 }
 
 // twins marks candidates whose first matching value another object of the source holds already. Whoever is linked, or else

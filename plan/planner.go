@@ -36,7 +36,9 @@ type Job struct {
 	Direction Direction
 	Policy    Policy
 	Manual    bool
-	Elsewhere bool // the connection leads to another system than that of the cycle before: nobody is removed without an approval
+	Only      connection.Ref // the plan is about this object alone; blank is about all
+	Chosen    string         // id of the target's object that somebody has chosen for Only, whatever matching says; "" is nobody
+	Elsewhere bool           // the connection leads to another system than that of the cycle before: nobody is removed without an approval
 }
 
 // Known is what the job knows of both ends, all pieces included that the Sink has taken.

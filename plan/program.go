@@ -163,10 +163,15 @@ func (p *Program) Questions(values scim.Object) []Question {
 
 // InScope decides whether the object of the source is to be at the target. Whoever a source brings into the directory always is.
 func (p *Program) InScope(o connection.Object, way Direction, policy Policy, now time.Time) rule.Verdict {
-	return p.Scope(rule.Subject{
+	return p.Scope(subject(o, way, policy, now))
+}
+
+// subject is the object as the scope is asked for it.
+func subject(o connection.Object, way Direction, policy Policy, now time.Time) rule.Subject {
+	return rule.Subject{
 		ID: o.ID, Values: o.Values, Enabled: o.Enabled, Deleted: o.Deleted, Grants: o.Grants, Now: now,
-		Everyone: policy.Everyone || way == Inbound, DefaultRole: policy.DefaultRole,
-	})
+		Everyone: policy.Everyone || way == Inbound, DefaultRole: policy.DefaultRole, Excluded: policy.exclusion(o.Ref),
+	}
 }
 
 // Try maps the object as if it were to be created, and nobody had any value that an expression makes up.

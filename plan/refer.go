@@ -178,6 +178,10 @@ func (p *referencePlan) some(ctx context.Context) (map[connection.Ref]bool, erro
 	if err != nil {
 		return nil, err
 	}
+	if only := p.Job.Only; only.ID != "" { // the others' are not asked for
+		owners[only] = true
+		return owners, nil
+	}
 	take := func(q ReferenceQuery) error {
 		rows, err := p.Known.References(ctx, q)
 		for _, e := range rows {

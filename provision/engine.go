@@ -80,10 +80,13 @@ func (e *Engine) Slice(ctx context.Context, t lockstep.TenantID, id lockstep.Job
 	if err != nil {
 		return Turn{}, fmt.Errorf("claim job %s: %w", id, err)
 	}
+	r := &run{Engine: e, job: job, until: start.Add(orDefault(e.SliceFor, 5*time.Second))}
+	if job.demanded() {
+		return r.demand(ctx, start)
+	}
 	if job.State == Paused {
 		return Turn{}, nil
 	}
-	r := &run{Engine: e, job: job, until: start.Add(orDefault(e.SliceFor, 5*time.Second))}
 	if job.Cycle != nil {
 		c := *job.Cycle
 		r.cycle = &c
@@ -218,6 +221,8 @@ type run struct {
 	linked   int           // linked objects, for the choice between Find and a listing
 	wake     time.Time     // when an open action can be looked at again
 	waiting  bool          // for a read of the outside system
+
+	transcript *connection.Transcript // of a cycle on demand
 }
 
 // begin opens a cycle in memory; it reaches the store with the first commit.
@@ -382,6 +387,9 @@ func (r *run) commit(ctx context.Context, b Batch) error {
 
 // end closes the cycle.
 func (r *run) end(ctx context.Context) error {
+	if r.cycle.Kind == OnDemand {
+		return r.endDemand(ctx, nil)
+	}
 	now := r.now()
 	r.moveCursor() // in a manual job this is what Apply means
 	r.cycle.Phase, r.cycle.EndedAt = Ended, now

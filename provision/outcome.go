@@ -80,6 +80,9 @@ func (a *applier) success(it *item, b *Batch) {
 		a.cycle.Counts.Created++
 	case rule.Link:
 		l.Matched = a.programs[it.Source.Type].MatchedBy()
+		if a.byHand(it.Source.Ref) {
+			l.Matched = "by hand"
+		}
 		a.cycle.Counts.Linked++
 	case rule.Disable:
 		a.tally(it, &a.cycle.Counts.Disabled)

@@ -117,6 +117,8 @@ func (e *Engine) Explain(ctx context.Context, t lockstep.TenantID, id lockstep.J
 		return Explanation{}, err
 	}
 	r.lookup = r.find
+	transcript := &connection.Transcript{Secrets: r.secretNames()}
+	ctx = connection.WithTranscript(ctx, transcript)
 	objects, err := r.source.Get(ctx, ref)
 	if err != nil {
 		return Explanation{}, err
@@ -124,5 +126,17 @@ func (e *Engine) Explain(ctx context.Context, t lockstep.TenantID, id lockstep.J
 	if len(objects) == 0 {
 		return Explanation{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("no %s %s in %s", ref.Type, ref.ID, r.from.Name)}
 	}
-	return r.decide.Explain(ctx, objects[0])
+	x, err := r.decide.Explain(ctx, objects[0])
+	if err != nil {
+		return x, err
+	}
+	x.Requests, _ = transcript.Exchanges()
+	if x.Action != nil {
+		sends, err := r.rehearse(ctx, *x.Action)
+		if err != nil {
+			return x, err
+		}
+		x.Requests = append(x.Requests, sends...)
+	}
+	return x, nil
 }

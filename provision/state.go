@@ -40,6 +40,18 @@ type Job struct {
 	Request   int64             // the read of the outside system that it waits for, or whose cycle has not ended; 0 is none
 	Deadline  time.Time         // until when the slice may send
 	Cycle     *Cycle            // the open one
+	Demand    *Demand           // one object that somebody wants provisioned now; nil is none
+}
+
+// Demand is one object that somebody wants provisioned at once, whatever the job does otherwise. It has a cycle of its own, which begins
+// as soon as no other is open, also in a job that is paused, and moves nothing but this object.
+type Demand struct {
+	Cycle lockstep.CycleID // that it gets
+	Of    connection.Ref   // at the source
+	To    string           // id of the target's object that it is to be linked to, whatever matching says; "" is as the rules say
+	Loose bool             // its link is taken away, and nothing is written at the target
+	By    audit.Actor
+	At    time.Time
 }
 
 // Draft reports whether the job was added and never turned on: nothing runs, and nothing is wrong.
@@ -104,7 +116,8 @@ type Cycle struct {
 	ID      lockstep.CycleID
 	Job     lockstep.JobID
 	Kind    CycleKind
-	Trigger string // "change", "schedule", "person", "configuration", "first", "connection"
+	Of      connection.Ref // of a cycle on demand: its one object
+	Trigger string         // "change", "schedule", "person", "configuration", "first", "connection"
 	Phase   Phase
 	Page    connection.Cursor // where Reading stands
 	Config  int64             // of the job when the cycle began: what it plans with
@@ -124,6 +137,7 @@ type CycleKind string
 const (
 	Initial     CycleKind = "initial"
 	Incremental CycleKind = "incremental"
+	OnDemand    CycleKind = "on_demand" // one object, that of Job.Demand
 )
 
 // Counts is what a cycle did, in objects. TargetRequests counts HTTP requests.
@@ -154,12 +168,13 @@ type Batch struct {
 	Moved   []plan.Transition   // all of them, or nothing of the batch is written and the error is lockstep.CodePlanStale
 	Ranks   []Rank
 	Carried []plan.Carried
-	Links   []plan.Link         // inserted or replaced by source
-	Due     []connection.Ref    // source refs: looked at again as soon as may be
-	Unlink  []connection.Ref    // source refs: the link and its edges go
-	Wanted  []plan.ReferenceRow // Wanted of these edges is set as given, inserting what is new; rows neither wanted nor written go
-	Written []plan.ReferenceRow // Written of these edges is set as given; rows neither wanted nor written go
-	Unwrite []connection.Ref    // source refs whose edges, in both directions, are no longer written at the target
+	Links   []plan.Link           // inserted or replaced by source
+	Due     []connection.Ref      // source refs: looked at again as soon as may be
+	Unlink  []connection.Ref      // source refs: the link and its edges go
+	Wanted  []plan.ReferenceRow   // Wanted of these edges is set as given, inserting what is new; rows neither wanted nor written go
+	Written []plan.ReferenceRow   // Written of these edges is set as given; rows neither wanted nor written go
+	Unwrite []connection.Ref      // source refs whose edges, in both directions, are no longer written at the target
+	Said    []connection.Exchange // what was said to the target in Cycle, in place of what is kept of it; nil leaves that
 }
 
 // Store keeps jobs and what they know. All reads see committed data.
@@ -211,6 +226,8 @@ type Jobs interface {
 	Due(ctx context.Context, now time.Time) ([]Job, error)
 	// Cycles returns the job's cycles, newest first.
 	Cycles(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, limit int) ([]Cycle, error)
+	// Said returns what was said to the target in a cycle on demand.
+	Said(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, cycle lockstep.CycleID) ([]connection.Exchange, error)
 	// Secret returns a secret of the job's connection, and the connection as it was at that moment but for its Secrets;
 	// lockstep.ErrNotFound when there is no such secret.
 	Secret(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, name string) (string, Connection, error)
@@ -226,6 +243,10 @@ type Settings interface {
 	// ChangeConnection asks change, which has no effects and may be asked again, what the connection of the job is to become,
 	// and keeps that: all of it in one commit, or nothing.
 	ChangeConnection(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.JobID, change func(Connection) (NewConnection, error)) error
+	// Demand keeps the demand, with its audit row, if the job has none; otherwise the error is lockstep.ErrConflict. name is the object's.
+	Demand(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, d Demand, name string) error
+	// Withdraw takes a demand back whose cycle has not begun, and reports whether it did.
+	Withdraw(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, cycle lockstep.CycleID) (bool, error)
 	// Decide approves (state planned) or rejects held actions, or releases a plan in review (the cycle moves to Applying).
 	Decide(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.JobID, d Verdict) error
 }

@@ -7,7 +7,7 @@ func (r Reason) Sentence() string {
 	switch r.Rule {
 	case ruleAssigned, ruleEveryone:
 		return "in scope: " + r.clause()
-	case ruleUnassigned, ruleExcluded, ruleFilter, ruleDeleted:
+	case ruleUnassigned, ruleExcluded, ruleByHand, ruleFilter, ruleDeleted:
 		return "left out: " + r.clause()
 	}
 	if r.Clause == "" {

@@ -19,8 +19,9 @@ type Subject struct {
 	Enabled     bool // may sign in
 	Deleted     bool // soft-deleted
 	Grants      []Grant
-	Everyone    bool // all are in scope, not only assigned ones; always so for a source without assignments
-	DefaultRole bool // holders of only an excluding role are in scope as well
+	Everyone    bool       // all are in scope, not only assigned ones; always so for a source without assignments
+	DefaultRole bool       // holders of only an excluding role are in scope as well
+	Excluded    *Exclusion // somebody keeps it out; nil is nobody
 	Now         time.Time
 }
 
@@ -30,14 +31,18 @@ const (
 	ruleEveryone   = "everybody"
 	ruleUnassigned = "not assigned"
 	ruleExcluded   = "role excluded"
+	ruleByHand     = "excluded"
 	ruleFilter     = "filter"
 )
 
-// Scope tells whether the object is in scope: not deleted, assigned with a role that is provisioned, and let through by the
+// Scope tells whether the object is in scope: not deleted, not excluded by somebody, assigned with a role that is provisioned, and let through by the
 // scoping filter.
 func (p *Program) Scope(s Subject) Verdict {
 	if s.Deleted {
 		return Verdict{Reason: Reason{Rule: ruleDeleted}}
+	}
+	if e := s.Excluded; e != nil && e.Counts(s.Now) {
+		return Verdict{Reason: Reason{Rule: ruleByHand, Clause: e.clause()}, Recheck: e.Until}
 	}
 	v := assigned(s)
 	if v.In {

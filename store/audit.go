@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
+	"time"
 
 	"lockstep"
 	"lockstep/audit"
@@ -76,6 +78,29 @@ func (db *DB) Audit(ctx context.Context, tenant lockstep.TenantID, q AuditQuery)
 		args = append(args, q.ID)
 		text += " AND object_id = $" + strconv.Itoa(len(args))
 	}
+	where := func(condition string, values ...any) {
+		for _, v := range values {
+			args = append(args, v)
+			condition = strings.Replace(condition, "?", "$"+strconv.Itoa(len(args)), 1)
+		}
+		text += " AND " + condition
+	}
+	if q.Object != "" {
+		where("object = ?", q.Object)
+	}
+	if q.Who != "" {
+		where(`(LOWER(actor_name) LIKE ? ESCAPE '\' OR actor_id = ?)`, "%"+escapeLike(strings.ToLower(q.Who))+"%", q.Who)
+	}
+	if q.Text != "" {
+		part := "%" + escapeLike(strings.ToLower(q.Text)) + "%"
+		where(`(LOWER(name) LIKE ? ESCAPE '\' OR LOWER(verb) LIKE ? ESCAPE '\' OR LOWER(detail) LIKE ? ESCAPE '\')`, part, part, part)
+	}
+	if !q.Since.IsZero() {
+		where("at >= ? AND id >= ?", millis(q.Since), idFloor(q.Since))
+	}
+	if !q.Until.IsZero() {
+		where("at < ?", millis(q.Until))
+	}
 	if q.Before != "" {
 		args = append(args, q.Before)
 		text += " AND id < $" + strconv.Itoa(len(args))
@@ -90,6 +115,13 @@ func (db *DB) Audit(ctx context.Context, tenant lockstep.TenantID, q AuditQuery)
 		return nil, fmt.Errorf("read the audit log: %w", err)
 	}
 	return lines, nil
+}
+
+// idFloor is an id that is smaller than any made at the instant or later, with room for clocks that disagree: ids begin with the
+// milliseconds at which they were made (RFC 9562 §5.7), so that a search since an instant reads no older rows.
+func idFloor(t time.Time) string {
+	n := max(t.Add(-48*time.Hour).UnixMilli(), 0)
+	return fmt.Sprintf("%08x-%04x-", n>>16, n&0xffff)
 }
 
 func scanAudit(s scanner) (l AuditLine, err error) {

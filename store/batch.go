@@ -62,6 +62,7 @@ func (w batch) write(b *provision.Batch) error {
 		{"due objects", func() error { return w.due(b.Due) }},
 		{"carried references", func() error { return w.carry(b.Carried) }},
 		{"cycle", func() error { return w.cycle(b.Cycle) }},
+		{"exchanges", func() error { return w.said(b) }},
 		{"job", func() error { return w.job(b.Job) }},
 	} {
 		if err := part.do(); err != nil {
@@ -71,8 +72,8 @@ func (w batch) write(b *provision.Batch) error {
 	return nil
 }
 
-const upsertCycle = `INSERT INTO cycle (job, id, kind, cause, phase, page, config, listed, total, counts, code, detail, began, ended)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+const upsertCycle = `INSERT INTO cycle (job, id, kind, cause, phase, page, config, listed, total, counts, code, detail, began, ended, of_type, of_id)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 	ON CONFLICT (job, id) DO UPDATE SET kind = excluded.kind, cause = excluded.cause, phase = excluded.phase, page = excluded.page,
 		config = excluded.config, listed = excluded.listed, total = excluded.total, counts = excluded.counts, code = excluded.code,
 		detail = excluded.detail, began = excluded.began, ended = excluded.ended`
@@ -87,13 +88,18 @@ func (w batch) cycle(c *provision.Cycle) error {
 		return err
 	}
 	_, err = w.exec(upsertCycle, w.no, string(c.ID), string(c.Kind), c.Trigger, string(c.Phase), string(c.Page), c.Config, c.Listed,
-		int64(c.Total), string(counts), string(c.Code), c.Detail, millis(c.Began), millis(c.EndedAt))
+		int64(c.Total), string(counts), string(c.Code), c.Detail, millis(c.Began), millis(c.EndedAt), c.Of.Type, c.Of.ID)
 	if err != nil {
 		return err
 	}
 	open := string(c.ID)
 	if !c.EndedAt.IsZero() {
 		open = ""
+	}
+	if open == "" {
+		if _, err := w.exec("UPDATE job SET demand = '', demanded = '' WHERE no = $1 AND demand = $2", w.no, string(c.ID)); err != nil {
+			return err
+		}
 	}
 	waits := open != "" && c.Phase == provision.Review
 	_, err = w.exec("UPDATE job SET cycle = $2, waits = $3 WHERE no = $1 AND (cycle <> $2 OR waits <> $3)", w.no, open, waits)

@@ -13,7 +13,8 @@ import (
 )
 
 const jobColumns = `j.tenant, j.id, j.slug, j.name, j.direction, j.app, j.manual, j.config, j.created, j.state, j.code, j.detail,
-	j.cursor, j.position, j.applied, j.next_run, j.not_before, j.epoch, j.deadline, j.connection, j.policy, j.rules, j.no, j.cycle, j.request`
+	j.cursor, j.position, j.applied, j.next_run, j.not_before, j.epoch, j.deadline, j.connection, j.policy, j.rules, j.no, j.cycle, j.request,
+	j.demand, j.demanded`
 
 // jobRow is a job with what the store alone knows of it.
 type jobRow struct {
@@ -25,10 +26,16 @@ type jobRow struct {
 
 func scanJob(s scanner) (j jobRow, err error) {
 	var created, next, before, deadline int64
+	var demand, demanded string
 	err = s.Scan(&j.Tenant, &j.ID, &j.Slug, &j.Name, &j.Direction, &j.App, &j.Manual, &j.Config, &created, &j.State, &j.Code, &j.Detail,
-		&j.Cursor, &j.Position, &j.Applied, &next, &before, &j.Epoch, &deadline, &j.connection, &j.policy, &j.rules, &j.no, &j.cycle, &j.Request)
+		&j.Cursor, &j.Position, &j.Applied, &next, &before, &j.Epoch, &deadline, &j.connection, &j.policy, &j.rules, &j.no, &j.cycle, &j.Request, &demand, &demanded)
 	if err != nil {
 		return j, err
+	}
+	if demand != "" {
+		if j.Demand, err = demandOf(demand, demanded); err != nil {
+			return j, fmt.Errorf("job %s: %w", j.ID, err)
+		}
 	}
 	j.Created, j.NextRun, j.NotBefore, j.Deadline = instant(created), instant(next), instant(before), instant(deadline)
 	err = errors.Join(
@@ -142,11 +149,12 @@ func bare(rows []jobRow) []provision.Job {
 }
 
 // dueJobs looks at one slim row a job, the heads of its tenant's feed and of its mirror, and the first entry of an index of its
-// links. A job whose plan waits for review can do nothing before that is decided, and one that waits for a read nothing before
+// links. What somebody demands comes first, whatever the job's state, as soon as no other cycle is open. A job whose plan waits for review can do nothing before that is decided, and one that waits for a read nothing before
 // that has ended or failed, whatever else is due. An inbound job follows the mirror of its source once it was run, and
 // lets a read that has been asked for come to its end first.
 const dueJobs = `JOIN feed_head h ON h.tenant = j.tenant LEFT JOIN mirror_head m ON m.connection = j.no
-	WHERE j.state <> 'paused' AND NOT j.waits
+	WHERE j.demand <> '' AND (j.cycle = '' OR j.cycle = j.demand AND j.not_before <= $1)
+	OR j.state <> 'paused' AND NOT j.waits
 	AND (j.not_before <= $1 OR j.request > 0 AND COALESCE(m.answered, 0) >= j.request)
 	AND (j.request = 0 OR COALESCE(m.answered, 0) >= j.request OR COALESCE(m.code, '') <> '')
 	AND (j.cycle <> '' OR j.request > 0
@@ -191,12 +199,12 @@ func (db *DB) Claim(ctx context.Context, tenant lockstep.TenantID, id lockstep.J
 	return j.Job, nil
 }
 
-const cycleColumns = "id, kind, cause, phase, page, config, listed, total, counts, code, detail, began, ended"
+const cycleColumns = "id, kind, cause, phase, page, config, listed, total, counts, code, detail, began, ended, of_type, of_id"
 
 func scanCycle(s scanner) (c provision.Cycle, err error) {
 	var counts string
 	var began, ended int64
-	err = s.Scan(&c.ID, &c.Kind, &c.Trigger, &c.Phase, &c.Page, &c.Config, &c.Listed, &c.Total, &counts, &c.Code, &c.Detail, &began, &ended)
+	err = s.Scan(&c.ID, &c.Kind, &c.Trigger, &c.Phase, &c.Page, &c.Config, &c.Listed, &c.Total, &counts, &c.Code, &c.Detail, &began, &ended, &c.Of.Type, &c.Of.ID)
 	if err != nil {
 		return c, err
 	}

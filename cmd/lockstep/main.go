@@ -40,14 +40,16 @@ type commands struct {
 	Webexorg webexorgCmd `cmd:"" group:"try" help:"A Webex organisation on this machine."`
 	Bench    benchCmd    `cmd:"" group:"try" help:"Measure."`
 
-	Plan    planCmd    `cmd:"" group:"main" help:"Show what would change in an application."`
-	Apply   applyCmd   `cmd:"" group:"main" help:"Carry a plan out."`
-	Run     runCmd     `cmd:"" group:"main" help:"Run an app's or a source's job now and wait for its end."`
-	Explain explainCmd `cmd:"" group:"main" help:"Tell why a person is or is not in an application."`
-	Held    heldCmd    `cmd:"" group:"main" help:"What the guard holds back."`
-	Undo    undoCmd    `cmd:"" group:"main" help:"Take back what was done at an application."`
-	Drift   driftCmd   `cmd:"" group:"main" help:"What somebody else has changed at an application."`
-	Log     logCmd     `cmd:"" group:"main" help:"The provisioning log."`
+	Plan      planCmd      `cmd:"" group:"main" help:"Show what would change in an application."`
+	Apply     applyCmd     `cmd:"" group:"main" help:"Carry a plan out."`
+	Run       runCmd       `cmd:"" group:"main" help:"Run an app's or a source's job now and wait for its end."`
+	Explain   explainCmd   `cmd:"" group:"main" help:"Tell why a person is or is not in an application."`
+	Held      heldCmd      `cmd:"" group:"main" help:"What the guard holds back."`
+	Undo      undoCmd      `cmd:"" group:"main" help:"Take back what was done at an application."`
+	Drift     driftCmd     `cmd:"" group:"main" help:"What somebody else has changed at an application."`
+	Log       logCmd       `cmd:"" group:"main" help:"The provisioning log."`
+	Audit     auditCmd     `cmd:"" group:"main" help:"The audit log: who did what."`
+	Provision provisionCmd `cmd:"" group:"main" help:"Provision one person or group now, or try it."`
 
 	App        appCmd        `cmd:"" group:"config" help:"Applications."`
 	Source     sourceCmd     `cmd:"" group:"config" help:"Sources of people."`
@@ -55,6 +57,8 @@ type commands struct {
 	Assign     assignCmd     `cmd:"" group:"config" help:"Who is assigned to an app."`
 	Mapping    mappingCmd    `cmd:"" group:"config" help:"Attribute mappings."`
 	Scope      scopeCmd      `cmd:"" group:"config" help:"Scoping filters."`
+	Exclude    excludeCmd    `cmd:"" group:"config" help:"Persons and groups that somebody keeps out of an app."`
+	Link       linkCmd       `cmd:"" group:"config" help:"To which object of an app somebody belongs."`
 
 	IDP     idpCmd     `cmd:"" name:"idp" group:"config" help:"Identity providers, where people sign in."`
 	Client  clientCmd  `cmd:"" group:"config" help:"Applications that sign people in here."`

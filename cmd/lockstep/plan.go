@@ -296,31 +296,34 @@ func (e *explainCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	return c.show(x, func(w io.Writer) {
-		printf(w, "%s\n", c.paint(bold, either(x.Source.Name, x.Source.ID)+" and "+app))
-		if x.Summary != "" {
-			printf(w, "  %s\n", x.Summary)
+	return c.show(x, func(w io.Writer) { c.showExplanation(w, app, x) })
+}
+
+// showExplanation prints the steps, what would be done, and what would be sent.
+func (c *cli) showExplanation(w io.Writer, app string, x api.Explanation) {
+	printf(w, "%s\n", c.paint(bold, either(x.Source.Name, x.Source.ID)+" and "+app))
+	if x.Summary != "" {
+		printf(w, "  %s\n", x.Summary)
+	}
+	stopped := false
+	for _, s := range x.Steps {
+		mark := c.paint(green, "✓")
+		switch {
+		case stopped: // what would come after the step where it ends
+			mark = c.paint(faint, "–")
+		case !s.OK:
+			mark, stopped = c.paint(red, "✗"), true
 		}
-		stopped := false
-		for _, s := range x.Steps {
-			mark := c.paint(green, "✓")
-			switch {
-			case stopped: // what would come after the step where it ends
-				mark = c.paint(faint, "–")
-			case !s.OK:
-				mark, stopped = c.paint(red, "✗"), true
+		printf(w, "  %s %-7s %s\n", mark, s.Name, s.Summary)
+		for _, d := range s.Details {
+			name, value, is := strings.Cut(d, " = ")
+			if is {
+				d = words.Attribute(name) + " = " + value
 			}
-			printf(w, "  %s %-7s %s\n", mark, s.Name, s.Summary)
-			for _, d := range s.Details {
-				name, value, is := strings.Cut(d, " = ")
-				if is {
-					d = words.Attribute(name) + " = " + value
-				}
-				printf(w, "            %s\n", c.paint(faint, d))
-			}
+			printf(w, "            %s\n", c.paint(faint, d))
 		}
-		if x.Action != nil {
-			printf(w, "  %s %s\n", c.mark(*x.Action), c.whatOf(*x.Action))
-		}
-	})
+	}
+	if x.Action != nil {
+		printf(w, "  %s %s\n", c.mark(*x.Action), c.whatOf(*x.Action))
+	}
 }

@@ -32,6 +32,7 @@ func (t *Target) Describe(ctx context.Context) (connection.System, error) {
 	}
 	s.Replaces = t.put
 	t.system = &s
+	t.known.Store(&s)
 	return s, nil
 }
 

@@ -168,13 +168,20 @@ func (t *Target) send(ctx context.Context, method, path string, body *bytes.Buff
 			inside.Store(t.config.Inside(c.Conn.RemoteAddr()))
 		}}))
 	}
+	said := t.listen(ctx, r, body)
+	if said.rehearses() {
+		return nil, said.unsent()
+	}
 	response, err := t.config.HTTP.Do(r) //nolint:bodyclose // web.Discard closes it
 	if err != nil {
-		return nil, transportFault(err, shared == nil || shared.read.Load())
+		f := transportFault(err, shared == nil || shared.read.Load())
+		said.failed(f)
+		return nil, f
 	}
 	a := &answer{status: response.StatusCode, inside: inside.Load(), header: response.Header, buffer: newBuffer()}
 	n, err := a.buffer.ReadFrom(io.LimitReader(response.Body, limit+1))
 	web.Discard(response.Body)
+	said.answered(a)
 	switch {
 	case err != nil:
 		a.free()

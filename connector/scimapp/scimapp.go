@@ -78,6 +78,7 @@ type Target struct {
 	config Config
 	base   *url.URL
 	header atomic.Pointer[signedHeader]
+	known  atomic.Pointer[connection.System] // system, for who must not wait until it is known
 
 	mu     sync.Mutex
 	system *connection.System // nil until it is known

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"io"
+	"time"
+
+	"lockstep/api"
+	"lockstep/operate"
+	"lockstep/rule"
+	"lockstep/words"
+)
+
+type excludeCmd struct {
+	Add  excludeAddCmd  `cmd:"" help:"Keep one person or group out of an app, whatever assignments and filters say."`
+	Rm   excludeRmCmd   `cmd:"" help:"Let somebody in again."`
+	List excludeListCmd `cmd:"" help:"List whom somebody keeps out, and why."`
+}
+
+// ofApp are the flags that name one object of an app.
+type ofApp struct {
+	Person string `arg:"" help:"User name, address or id; with --type Group a group."`
+	App    string `short:"a" help:"The app; the only app when absent."`
+	Type   string `enum:"User,Group" default:"User" help:"Type of object: User or Group."`
+}
+
+type excludeAddCmd struct {
+	ofApp
+	Reason string `required:"" help:"Why: whoever finds the person missing reads it."`
+	Until  string `placeholder:"DATE" help:"Until this day, such as 2027-01-31, or instant in RFC 3339; for good when absent."`
+}
+
+// Run excludes.
+func (e *excludeAddCmd) Run(c *cli) error {
+	var until time.Time
+	if e.Until != "" {
+		var err error
+		if until, err = instantOf("--until", e.Until); err != nil {
+			return err
+		}
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	app, err := onlyApp(c.ctx, client, e.App)
+	if err != nil {
+		return err
+	}
+	x, err := client.Exclude(c.ctx, app, api.ExclusionInput{Object: e.Person, Type: e.Type, Reason: e.Reason, Until: until})
+	if err != nil {
+		return err
+	}
+	return c.show(x, func(w io.Writer) {
+		printf(w, "%s is excluded from %s: %s\n", words.Clean(either(x.Name, x.ID)), app, words.Clean(x.Reason))
+		c.say("See what it does: lockstep provision %s --app %s --dry-run", x.ID, app)
+	})
+}
+
+type excludeRmCmd struct{ ofApp }
+
+// Run lets somebody in again.
+func (e *excludeRmCmd) Run(c *cli) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	app, err := onlyApp(c.ctx, client, e.App)
+	if err != nil {
+		return err
+	}
+	if err := client.Include(c.ctx, app, e.Type, e.Person); err != nil {
+		return err
+	}
+	return c.did("included", e.Person, words.Clean(e.Person)+" is not excluded from "+app+" any more.")
+}
+
+type excludeListCmd struct {
+	App string `short:"a" help:"The app; the only app when absent."`
+}
+
+// Run lists exclusions.
+func (e *excludeListCmd) Run(c *cli) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	app, err := onlyApp(c.ctx, client, e.App)
+	if err != nil {
+		return err
+	}
+	all, err := client.Exclusions(c.ctx, app)
+	if err != nil {
+		return err
+	}
+	return showList(c, all, "Nobody is excluded.", "WHO UNTIL BY WHY ID", func(x rule.Exclusion) []string {
+		until := "for good"
+		if !x.Until.IsZero() {
+			until = x.Until.Local().Format("2006-01-02 15:04")
+		}
+		return []string{either(x.Name, x.ID), until, dash(x.By), x.Reason, x.ID}
+	})
+}
+
+type linkCmd struct {
+	Set  linkSetCmd  `cmd:"" help:"Link a person or group to an object of the application, whatever matching says."`
+	Rm   linkRmCmd   `cmd:"" help:"Forget to which object somebody belongs. Nothing changes there, and the next look matches them anew."`
+	Find linkFindCmd `cmd:"" help:"Look in the application for whom a value names."`
+}
+
+type linkSetCmd struct {
+	ofApp
+	To   string        `required:"" help:"Id of the object in the application; lockstep link find shows it."`
+	Wait time.Duration `default:"60s" help:"How long to wait for its end. What has not begun by then is taken back."`
+}
+
+// Run links.
+func (l *linkSetCmd) Run(c *cli) error { return c.linkByHand(l.ofApp, l.To, l.Wait) }
+
+type linkRmCmd struct {
+	ofApp
+	Wait time.Duration `default:"60s" help:"How long to wait for its end. What has not begun by then is taken back."`
+}
+
+// Run takes a link away.
+func (l *linkRmCmd) Run(c *cli) error { return c.linkByHand(l.ofApp, "", l.Wait) }
+
+func (c *cli) linkByHand(p ofApp, to string, wait time.Duration) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	app, err := onlyApp(c.ctx, client, p.App)
+	if err != nil {
+		return err
+	}
+	c.work()
+	out, err := client.LinkByHand(c.ctx, app, api.LinkInput{Object: p.Person, Type: p.Type, To: to, Wait: int(wait.Seconds())})
+	if err != nil {
+		return err
+	}
+	if err := c.show(out, func(w io.Writer) { c.showProvisioned(w, app, out) }); err != nil {
+		return err
+	}
+	if out.Outcome.Exit != operate.ExitInStep {
+		return &outcome{code: out.Outcome.Exit, text: out.Outcome.Says}
+	}
+	return nil
+}
+
+type linkFindCmd struct {
+	Value string `arg:"" help:"A whole user name, display name or other attribute that the application can search, or an id."`
+	App   string `short:"a" help:"The app; the only app when absent."`
+	Type  string `enum:"User,Group" default:"User" help:"Type of object: User or Group."`
+}
+
+// Run looks in the application.
+func (l *linkFindCmd) Run(c *cli) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	app, err := onlyApp(c.ctx, client, l.App)
+	if err != nil {
+		return err
+	}
+	all, err := client.FindAtTarget(c.ctx, app, l.Type, l.Value)
+	if err != nil {
+		return err
+	}
+	return showList(c, all, "Nobody there has this value. Whole values are compared.", "NAME BY ACTIVE LINKED ID", func(f api.FoundAtTarget) []string {
+		active := "yes"
+		if !f.Active {
+			active = "no"
+		}
+		return []string{f.Name, f.By, active, dash(f.LinkedTo), f.ID}
+	})
+}
