@@ -11,12 +11,11 @@ import (
 	"lockstep/e2e/parts"
 )
 
-// controlHubSteps are the steps of "Synchronize Azure Active Directory users into Control Hub", by their numbers. The step 8 of its
-// set-up is notification by e-mail.
+// controlHubSteps are the steps of "Synchronize Azure Active Directory users into Control Hub", by their numbers.
 var controlHubSteps = []string{
 	"gallery 1", "gallery 2", "gallery 3", "gallery 4", "gallery 5", "gallery 6", "gallery 7",
 	"assignments 1", "assignments 2", "assignments 3", "assignments 4",
-	"set-up 1", "set-up 2", "set-up 3", "set-up 4", "set-up 5", "set-up 6", "set-up 7", "set-up 9",
+	"set-up 1", "set-up 2", "set-up 3", "set-up 4", "set-up 5", "set-up 6", "set-up 7", "set-up 8", "set-up 9",
 	"mapping 1", "mapping 2", "mapping 3", "mapping 4", "mapping 5", "mapping 6", "mapping 7", "mapping 8", "mapping 9",
 	"the test user is tried", "the test user is provisioned", "the others are provisioned",
 }
