@@ -93,6 +93,7 @@ var modules = map[string]string{
 	"github.com/riverqueue/river/riverdriver/riversqlite": "queue",
 	"github.com/riverqueue/river/rivertype":               "queue",
 	"github.com/tink-crypto/tink-go/v2":                   "store",
+	"github.com/prometheus/client_golang":                 "server",
 	"github.com/wneessen/go-mail":                         "notify",
 	"golang.org/x/crypto":                                 "token web",
 	"golang.org/x/sync":                                   "*",

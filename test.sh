@@ -22,6 +22,7 @@ missing() {
   have initdb && have createdb || echo "initdb postgresql"
   have slapd || echo "slapd slapd"
   have smtpd || echo "smtpd opensmtpd"
+  have promtool || echo "promtool prometheus"
   have pebble && have pebble-challtestsrv || echo "pebble pebble"
   if needed 'parts\.Need\(t, "chromium"\)'; then have chromium || echo "chromium chromium"; fi
   have apache2 || echo "apache2 apache2-bin"

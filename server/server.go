@@ -78,6 +78,8 @@ type Server struct {
 	console  *console.Server
 	courier  *notify.Courier
 	listener net.Listener // nil before Listen
+	scraped  net.Listener // of the metrics; nil before ListenMetrics
+	measured *measured
 	inside   net.Listener // for this machine alone; nil unless the other one has TLS
 }
 
@@ -132,6 +134,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 		Directory: n.db, People: n.db, Jobs: jobs, Settings: jobs, Engine: n.engine, Tenants: n.db, Tokens: Tokens{n.db}, Notes: n.db, Standings: n.db, Reads: asking{n.db.Mirrors(), n.reads.Wake}, Sessions: n.sessions(),
 		Schemas: n.db.Schemas, SCIM: n.scim, SignIn: SignIn(n.db, n.sso), Notices: n.notices(), Gallery: gallery, Address: n.browsed, Wake: n.queue.Wake, Local: c.Local,
 	}
+	n.measured = newMeasured(n)
 	n.api = &api.Server{Operator: n.operator, Ready: n.ready, Version: c.Version, Log: c.Log}
 	n.console = &console.Server{Operator: n.operator, Notice: c.Notice, Version: c.Version, Log: c.Log}
 	return n, nil
@@ -200,7 +203,7 @@ func (n *Server) Handler() http.Handler {
 	people := n.sso.Handler()
 	mux.Handle(sso.Prefix, people)
 	mux.Handle("/.well-known/oauth-authorization-server"+sso.Prefix, people) // RFC 8414 §3.1
-	return web.Strict(n.config.SCIM.PublicURL, mux)
+	return n.measured.timed(web.Strict(n.config.SCIM.PublicURL, mux))
 }
 
 // Listen takes an address of this machine, such as 127.0.0.1:8420. Run answers there, by TLS when that is set; then a second listener,
@@ -240,6 +243,9 @@ func (n *Server) Run(ctx context.Context) error {
 			all.Go(func() error { return (&web.Server{Log: n.config.Log}).Run(ctx, ln, n.Handler()) })
 		}
 	}
+	if n.scraped != nil {
+		all.Go(func() error { return n.serveMetrics(ctx) })
+	}
 	all.Go(func() error { return n.scim.run(ctx) })
 	all.Go(func() error { // on each node: it knows what its own writers have changed
 		n.db.IndexPeople(ctx, func(err error) {
@@ -270,7 +276,7 @@ func (n *Server) work(ctx context.Context) error {
 // Close ends what Open began. Run has returned before, or was never called.
 func (n *Server) Close() error {
 	var errs []error
-	for _, ln := range []net.Listener{n.listener, n.inside} {
+	for _, ln := range []net.Listener{n.listener, n.inside, n.scraped} {
 		if ln == nil {
 			continue
 		}

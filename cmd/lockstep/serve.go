@@ -19,7 +19,8 @@ type serveCmd struct {
 	Listen       string `default:"127.0.0.1:8420" env-also:"1" help:"Address to listen on ($$LOCKSTEP_LISTEN)."`
 	InsecureHTTP bool   `name:"insecure-http" help:"Listen beyond this machine without TLS: only behind a proxy that has it."`
 	tlsFlags
-	NoWork bool `help:"Leave the queue to lockstep work; needs PostgreSQL."`
+	Metrics string `name:"metrics-listen" placeholder:"ADDRESS" env-also:"1" help:"Tell Prometheus metrics at /metrics of this address, such as 127.0.0.1:9420, to whoever asks ($$LOCKSTEP_METRICS_LISTEN)."`
+	NoWork  bool   `help:"Leave the queue to lockstep work; needs PostgreSQL."`
 	scimFlags
 	keepFlags
 	profiled
@@ -110,6 +111,11 @@ func (s *serveCmd) Run(c *cli) error {
 func (s *serveCmd) serve(c *cli, n *server.Server, folder, token string) error {
 	if err := n.Listen(c.ctx, s.Listen); err != nil {
 		return usage("Cannot listen: %v.", err)
+	}
+	if s.Metrics != "" {
+		if err := n.ListenMetrics(c.ctx, s.Metrics); err != nil {
+			return usage("Cannot listen for metrics: %v.", err)
+		}
 	}
 	if err := (server.Card{Address: n.Address(), Token: token, PID: os.Getpid()}).Write(folder); err != nil {
 		return err
