@@ -141,6 +141,7 @@ func TestJSON(t *testing.T) {
 		{"session list", 0},
 		{"session end none", 1},
 		{"session told", 0},
+		{"doctor --data nowhere", 3},
 		{"backup create b.tar.gz", 0},
 		{"backup verify b.tar.gz", 0},
 		{"backup restore b.tar.gz --data elsewhere", 0},

@@ -234,3 +234,8 @@ func beforeUpgrade(ctx context.Context, c Config) error {
 	}
 	return err
 }
+
+// Inspect says what a SQLite database holds, and whether it is whole, page by page. It may run beside a server.
+func Inspect(ctx context.Context, path string) (store.Copied, error) {
+	return store.CheckCopy(ctx, path)
+}

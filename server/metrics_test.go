@@ -86,6 +86,9 @@ func TestMetrics(t *testing.T) {
 		return string(text)
 	}
 	text := scrape()
+	for end := time.Now().Add(10 * time.Second); !strings.Contains(text, `surface="api"`) && time.Now().Before(end); text = scrape() {
+		time.Sleep(10 * time.Millisecond) // the answer is there before the handler has ended
+	}
 	for _, want := range []string{
 		`lockstep_job_state{direction="outbound",job="crm",state="unread",tenant="default"} 1`, `lockstep_job_held{job="crm",tenant="default"} 0`,
 		`lockstep_build_info{version="test"} 1`, `surface="api"`, `name="token `,

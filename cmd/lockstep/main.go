@@ -72,6 +72,7 @@ type commands struct {
 	Serve      serveCmd      `cmd:"" group:"server" help:"Run the server: API, queue and engine."`
 	Work       workCmd       `cmd:"" group:"server" help:"Run only the queue and the engine, beside a server on PostgreSQL."`
 	Migrate    migrateCmd    `cmd:"" group:"server" help:"Bring the database's schema up to date."`
+	Doctor     doctorCmd     `cmd:"" group:"server" help:"Look whether everything is well, and write what a supporter needs."`
 	Backup     backupCmd     `cmd:"" group:"server" help:"Back the database up, verify a backup, restore one."`
 	Notify     notifyCmd     `cmd:"" group:"server" help:"Who is told by mail or webhook of what needs somebody."`
 	Token      tokenCmd      `cmd:"" group:"server" help:"Tokens for the API and for SCIM clients."`

@@ -137,6 +137,7 @@ func Smtpd(t testing.TB) *OpenSMTPD {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.stop)
+	awaitListening(t, address)
 	return m
 }
 

@@ -63,15 +63,21 @@ func StartPebble(t testing.TB, tlsPort int) Pebble {
 		t.Fatal(err)
 	}
 	t.Cleanup(authority.stop)
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) { // it says so before it listens
-		c, err := net.Dial("tcp", local(0))
+	awaitListening(t, local(0))
+	return Pebble{Directory: "https://" + local(0) + "/dir", Trust: cert}
+}
+
+// awaitListening waits until somebody listens at the address: some programs say that they are ready before they are.
+func awaitListening(t testing.TB, address string) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		c, err := net.Dial("tcp", address)
 		if err == nil {
 			_ = c.Close()
-			break
+			return
 		}
 		if time.Now().After(end) {
 			t.Fatal(err)
 		}
 	}
-	return Pebble{Directory: "https://" + local(0) + "/dir", Trust: cert}
 }
