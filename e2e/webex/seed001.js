@@ -7,8 +7,13 @@ import { did } from './person.js'
 
 const { LINK, BASE, ORGANISATION } = process.env
 const { page, mistakes } = await sheet()
-page.setDefaultTimeout(60000)
-await page.setViewport({ width: 1440, height: 900 })
+page.setDefaultTimeout(30000)
+// Nothing moves by itself: a click on what scrolls smoothly lands beside it.
+const still = async () => {
+  await page.setViewport({ width: 1440, height: 900 })
+  await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'light' }, { name: 'prefers-reduced-motion', value: 'reduce' }])
+}
+await still()
 const site = new URL(LINK).origin
 const moved = async act => { await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), act()]) }
 const find = async (words, within) => (await page.waitForFunction((words, within) => {
@@ -32,8 +37,7 @@ const choose = (name, value) => page.$eval(`input[name="${name}"][value="${value
 let shots = 0
 const shot = async name => {
   await picture(page, `seed001-${String(++shots).padStart(2, '0')}-${name}`)
-  await page.setViewport({ width: 1440, height: 900 })
-  await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'light' }])
+  await still()
 }
 const ask = async (words, within = 'main') => { await (await find(words, within)).click() }
 
