@@ -13,13 +13,13 @@ import (
 // system nor those of a server that answers inside.
 func TestTestsTellNothingInner(t *testing.T) {
 	_, c := reach(t)
-	gone := httptest.NewServer(nil)
-	gone.Close()
 	inner := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = w.Write([]byte(`{"message":"` + hush + `"}`))
 	}))
 	t.Cleanup(inner.Close)
+	gone := httptest.NewServer(nil) // after the other, which would get its port
+	gone.Close()
 	for i, one := range []struct {
 		kind     string
 		settings map[string]string
