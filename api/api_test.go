@@ -568,3 +568,23 @@ func (w *world) await(t lockstep.TenantID, id lockstep.JobID) {
 	w.must(err)
 	mirrortest.Await(w, w.db.Mirrors(), mirror.ID{Tenant: t, Connection: id}, job.Request)
 }
+
+// TestAuditLog: the audit log is searched page by page and exported through the client.
+func TestAuditLog(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	_, err := w.admin.CreateUser(ctx, user("ada@acme.example"))
+	w.must(err)
+	lines, _, err := w.admin.Audit(ctx, api.AuditFilter{Object: "user"}, "", 10)
+	w.must(err)
+	if len(lines) != 1 || lines[0].Verb != "created" || lines[0].Object != "user" {
+		t.Errorf("the audit log has %+v", lines)
+	}
+	none, _, err := w.admin.Audit(ctx, api.AuditFilter{Since: time.Now().Add(time.Hour)}, "", 10)
+	w.must(err)
+	var out bytes.Buffer
+	w.must(w.admin.ExportAudit(ctx, api.AuditFilter{Object: "user"}, &out))
+	if len(none) != 0 || strings.Count(out.String(), "\n") != 1 {
+		t.Errorf("later: %+v; exported: %s", none, out.String())
+	}
+}

@@ -153,13 +153,13 @@ func (c *Client) Audit(ctx context.Context, f AuditFilter, after string, limit i
 	q := f.values()
 	add(q, "after", after)
 	q.Set("limit", strconv.Itoa(limit))
-	out, err := call[list[AuditLine]](ctx, c, http.MethodGet, "/audit", q, nil)
+	out, err := call[list[AuditLine]](ctx, c, http.MethodGet, at("audit"), q, nil)
 	return out.Items, out.Next, err
 }
 
 // ExportAudit writes the audit log as JSON Lines, newest first.
 func (c *Client) ExportAudit(ctx context.Context, f AuditFilter, w io.Writer) error {
-	res, err := c.do(ctx, http.MethodGet, "/audit.jsonl", f.values(), nil)
+	res, err := c.do(ctx, http.MethodGet, at("audit.jsonl"), f.values(), nil)
 	if err != nil {
 		return err
 	}
