@@ -214,7 +214,7 @@ func wantJSON(t *testing.T, command, text string) {
 			return
 		}
 	}
-	streams := strings.HasPrefix(command, "log export") || strings.HasPrefix(command, "log tail")
+	streams := strings.HasPrefix(command, "log export") || strings.HasPrefix(command, "audit export") || strings.HasPrefix(command, "log tail")
 	if n != 1 && !streams && !strings.HasPrefix(command, "held ") && !strings.HasSuffix(command, " none") { // an error has no result
 		t.Errorf("%s: %d JSON values on standard output:\n%s", command, n, text)
 	}
