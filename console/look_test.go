@@ -113,7 +113,7 @@ func (w *world) pages(b *browser) []looked {
 		{Name: "mappings", Path: "/apps/webex/mappings"}, {Name: "mapping", Path: "/apps/webex/mappings/edit?type=User&target=userName"},
 		{Name: "mapping-new", Path: "/apps/webex/mappings/edit?type=User"}, {Name: "scope", Path: "/apps/webex/scope"}, {Name: "attributes", Path: "/apps/webex/attributes?type=User"}, {Name: "chosen", Path: "/apps/webex/mappings?chosen=nickName"}, {Name: "link-by-hand", Path: "/apps/webex/link?who=user:" + string(w.user("ada@acme.example")) + "&q=ada@acme.example"}, {Name: "exclude", Path: "/apps/webex/try?who=user:" + string(w.user("ada@acme.example")), Click: "button[commandfor=exclude]"},
 		{Name: "settings-app", Path: "/apps/webex/settings"}, {Name: "delete", Path: "/apps/webex/settings", Click: "button[commandfor=delete-system]"},
-		{Name: "try", Path: "/apps/webex/try"}, {Name: "try-in", Path: "/apps/webex/try?who=user:" + string(w.user("ada@acme.example"))}, {Name: "try-out", Path: "/apps/webex/try?who=user:" + string(w.user("eve@acme.example"))},
+		{Name: "drift", Path: "/apps/webex/drift"}, {Name: "try", Path: "/apps/webex/try"}, {Name: "try-in", Path: "/apps/webex/try?who=user:" + string(w.user("ada@acme.example"))}, {Name: "try-out", Path: "/apps/webex/try?who=user:" + string(w.user("eve@acme.example"))},
 		{Name: "people", Path: "/people"}, {Name: "groups", Path: "/groups"}, {Name: "group", Path: group},
 		{Name: "person-in", Path: "/people/" + string(w.user("ada@acme.example"))}, {Name: "person-out", Path: "/people/" + string(w.user("eve@acme.example"))},
 		{Name: "person-failing", Path: "/people/" + string(w.user("bob@old.example"))},

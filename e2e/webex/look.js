@@ -60,6 +60,7 @@ for (const { name, path, click } of JSON.parse(PAGES)) {
     for (const scheme of ['light', 'dark']) {
       at = `${name} ${width} ${scheme}`
       await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }, { name: 'prefers-reduced-motion', value: 'reduce' }])
+      await page.evaluate(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))) // the colours are those of the scheme
       const result = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }))
       for (const v of result.violations) faults.push(`${at}: ${v.id}: ${v.help}: ${v.nodes.slice(0, 2).map(n => n.html.slice(0, 160)).join(' | ')}`)
       if (SCREENSHOTS) {
