@@ -153,6 +153,9 @@ func (s *ssoBench) all(ctx context.Context) (err error) {
 	return err
 }
 
+// signInsASecond is at most how many sign-ins begin in a second: a little below what Lockstep lets a tenant's visitors begin.
+const signInsASecond = 470
+
 // operation measures one operation.
 func (s *ssoBench) operation(ctx context.Context, alg, name string) error {
 	do, err := s.site.prepare(ctx, alg, name)
@@ -160,11 +163,17 @@ func (s *ssoBench) operation(ctx context.Context, alg, name string) error {
 		return err
 	}
 	var ours []time.Duration
+	began := time.Now()
 	op, err := measure(ctx, s.run.engine, s.Concurrent, 1, s.Time, func(ctx context.Context, n int) (bool, error) {
+		if name == "sign_in" {
+			time.Sleep(time.Until(began.Add(time.Duration(n) * time.Second / signInsASecond)))
+		}
 		took, err := do(ctx, n)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		ours = append(ours, took)
+		if err == nil {
+			ours = append(ours, took)
+		}
 		if err != nil && s.report.First == "" && ctx.Err() == nil {
 			s.report.First = err.Error()
 		}
@@ -174,9 +183,10 @@ func (s *ssoBench) operation(ctx context.Context, alg, name string) error {
 		return err
 	}
 	slices.Sort(ours)
-	out := SSOOperation{Count: op.Count, PerSecond: op.PerSecond, P50: milliseconds(quantile(ours, 0.5)), P99: milliseconds(quantile(ours, 0.99))}
+	good := float64(len(ours)) / float64(op.Count) // what failed is no sign-in
+	out := SSOOperation{Count: len(ours), PerSecond: round(op.PerSecond*good, 10), P50: milliseconds(quantile(ours, 0.5)), P99: milliseconds(quantile(ours, 0.99))}
 	if op.CPU > 0 {
-		out.PerCPUSecond = round(1e6/op.CPU, 10)
+		out.PerCPUSecond = round(1e6/op.CPU*good, 10)
 	}
 	s.report.Errors += op.Errors
 	if alg == "ES256" {
