@@ -15,9 +15,6 @@ type Undos interface {
 	Undo(ctx context.Context, by audit.Actor, t lockstep.TenantID, job lockstep.JobID, rows []plan.Action) (provision.Undone, error)
 }
 
-// mostUndone is how many rows are undone at once.
-const mostUndone = 10_000
-
 // Undo takes back what an application's log says was done: the given rows or, with a cycle instead, all that it has done. Rows that
 // cannot be taken back are named in the result; when that is all of them, nothing happens.
 func (o *Operator) Undo(ctx context.Context, p Principal, name string, rows []lockstep.ActionID, cycle lockstep.CycleID) (provision.Undone, error) {
@@ -31,7 +28,7 @@ func (o *Operator) Undo(ctx context.Context, p Principal, name string, rows []lo
 	if err != nil {
 		return provision.Undone{}, err
 	}
-	q := plan.ActionQuery{IDs: rows, Cycle: cycle, Limit: mostUndone + 1}
+	q := plan.ActionQuery{IDs: rows, Cycle: cycle, Limit: provision.MostUndone + 1}
 	if cycle != "" {
 		q.States = []plan.ActionState{plan.Done}
 	}

@@ -26,8 +26,8 @@ type Refused struct {
 	Why string
 }
 
-// mostUndone is how many rows are undone at once.
-const mostUndone = 10_000
+// MostUndone is how many rows are undone at once.
+const MostUndone = 10_000
 
 // Undo takes back what rows of an application's log have done: it begins a cycle that writes the values from before, removes who was
 // created, enables who was disabled, and writes or takes away the references again. What the job would do about these objects
@@ -43,8 +43,8 @@ func (e *Engine) Undo(ctx context.Context, by audit.Actor, t lockstep.TenantID, 
 		return Undone{}, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "What a source has written into the directory is undone at the source."}
 	case job.State == Paused:
 		return Undone{}, &lockstep.Error{Code: lockstep.CodeConflict, Detail: job.Name + " is paused; resume it first."}
-	case len(rows) > mostUndone:
-		return Undone{}, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: fmt.Sprintf("%d rows at once are too many; undo at most %d.", len(rows), mostUndone)}
+	case len(rows) > MostUndone:
+		return Undone{}, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: fmt.Sprintf("%d rows at once are too many; undo at most %d.", len(rows), MostUndone)}
 	}
 	if job, err = e.Store.Claim(ctx, t, id, e.now()); err != nil { // a turn that is running begins anew
 		return Undone{}, err
