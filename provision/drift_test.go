@@ -141,39 +141,36 @@ func TestDriftOfLeaver(t *testing.T) {
 	w.file("people.csv", driftPeople)
 	w.run(w.in)
 	w.run(w.out)
-	w.file("people.csv", strings.Replace(driftPeople, "4,di@acme.example,Di,Clerk,true", "4,di@acme.example,Di,Clerk,false", 1))
+	w.file("people.csv", strings.Replace(driftPeople, "4,di@acme.example,Di,Clerk,true\n", "", 1))
 	w.run(w.in)
 	w.run(w.out)
 	before := w.target()
+	links := func() []plan.Link {
+		t.Helper()
+		all, err := w.db.Provision().Links(w.ctx, w.tenant, w.out, plan.LinkQuery{Type: "User", Limit: 100})
+		w.must(err)
+		return slices.DeleteFunc(all, func(l plan.Link) bool { return !l.Disabled })
+	}
+	if got := links(); len(got) != 1 || !strings.Contains(before, "di@acme.example inactive") {
+		t.Fatalf("%d links are of somebody who was disabled; the organisation has\n%s", len(got), before)
+	}
 	w.ahead += 60e9
 	w.patchByHand("di@acme.example", "active", `true`)
 	w.ahead += 60e9
 	w.reread()
-	if got, _ := w.drift(); got != "di@acme.example changed; active “false” → “true”" {
+	if got, _ := w.drift(); !strings.HasSuffix(got, "changed; active “false” → “true”") {
 		t.Fatalf("drift is %q", got)
 	}
-	n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, []connection.Ref{w.sourceRef("di@acme.example")})
+	found, _, err := w.engine.Drift(w.ctx, w.tenant, w.out)
+	w.must(err)
+	n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, []connection.Ref{found[0].Source.Ref})
 	if err != nil || n != 1 {
 		t.Fatalf("restored %d: %v", n, err)
 	}
 	w.run(w.out)
-	if after := w.target(); after != before {
+	if after := w.target(); after != before || len(links()) != 1 {
 		t.Errorf("the organisation has\n%s\nwant\n%s", after, before)
 	}
-}
-
-// sourceRef is the source object of the drift of somebody.
-func (w *world) sourceRef(name string) connection.Ref {
-	w.Helper()
-	found, _, err := w.engine.Drift(w.ctx, w.tenant, w.out)
-	w.must(err)
-	for _, f := range found {
-		if f.Source.Name == name {
-			return f.Source.Ref
-		}
-	}
-	w.Fatalf("%s has no drift", name)
-	return connection.Ref{}
 }
 
 // TestDriftNeedsRead: nothing is said of an application that was never read, of one that is being read, or of a source.
