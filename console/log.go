@@ -190,7 +190,7 @@ func rowOf(j provision.Job, a plan.Action, f logFilter) row {
 func undoing(a plan.Action) string {
 	switch a.Kind {
 	case rule.Create:
-		return "The account that was created is deleted at the application."
+		return "What was created is deleted at the application."
 	case rule.Update:
 		return "The values from before are written again."
 	case rule.Disable:

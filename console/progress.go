@@ -49,7 +49,7 @@ type count struct {
 func progressOf(base string, c provision.Cycle) progress {
 	n := c.Counts
 	p := progress{
-		ID: string(c.ID), Review: c.Phase == provision.Review, Running: c.EndedAt.IsZero() && c.Phase != provision.Review, Title: cycleTitle(c.Kind), Began: c.Began, Ended: c.EndedAt,
+		ID: string(c.ID), Review: c.Phase == provision.Review, Running: c.EndedAt.IsZero() && c.Phase != provision.Review, Title: cycleTitle(&c), Began: c.Began, Ended: c.EndedAt,
 		Read: n.Read, Requests: n.TargetRequests, Waits: n.Throttled, Held: n.Held,
 	}
 	if c.Code != "" {
@@ -99,11 +99,13 @@ func (p progress) most() int {
 	return p.Done
 }
 
-func cycleTitle(k provision.CycleKind) string {
-	if k == provision.OnDemand {
-		return "On demand"
-	}
-	if k == provision.Initial {
+func cycleTitle(c *provision.Cycle) string {
+	switch {
+	case c.Trigger == provision.Undoing:
+		return "undo"
+	case c.Kind == provision.OnDemand:
+		return "on demand"
+	case c.Kind == provision.Initial:
 		return "full"
 	}
 	return "incremental"

@@ -57,7 +57,7 @@ func (e *Engine) Undo(ctx context.Context, by audit.Actor, t lockstep.TenantID, 
 	}
 	u := &undo{
 		run: &run{Engine: e, job: job, until: e.now().Add(patience), cycle: &Cycle{
-			ID: lockstep.NewID[lockstep.CycleID](), Job: id, Kind: Incremental, Trigger: "undo", Phase: Applying, Page: job.Cursor, Config: job.Config, Began: e.now(),
+			ID: lockstep.NewID[lockstep.CycleID](), Job: id, Kind: Incremental, Trigger: Undoing, Phase: Applying, Page: job.Cursor, Config: job.Config, Began: e.now(),
 		}},
 		by: plan.Decision{By: by, At: e.now()},
 	}
@@ -72,6 +72,9 @@ func (e *Engine) Undo(ctx context.Context, by audit.Actor, t lockstep.TenantID, 
 	u.out.Cycle, u.cycle.Counts.Planned = u.cycle.ID, len(u.out.Rows)
 	return u.out, u.commit(ctx, Batch{Cycle: u.cycle, Actions: slices.Concat(u.out.Rows, u.rejected)})
 }
+
+// Undoing is the trigger of a cycle that takes back what was done.
+const Undoing = "undo"
 
 // undo is one call of Undo.
 type undo struct {
