@@ -4,6 +4,8 @@
 // ours. The map of the rest:
 //
 //	cmd/lockstep      the program: flags and printing
+//	terminal          what a program at a terminal needs: screen, tables, questions, help, completion
+//	reach             the server that a command talks to: named, running, or in this process
 //	server            all parts put together, to run in any process
 //	directory         the truth about people, groups, apps, assignments; the change feed
 //	scim              SCIM 2.0 as values; scim/filter its filters and paths; scim/scimhttp SCIM over HTTP

@@ -58,7 +58,9 @@ var charters = map[string]charter{
 	"store/*":             {ours: domain + " store store/*"},
 	"demo":                {ours: "api server words rule webexorg directory scim sso token web", must: "database/sql"}, // rule for its values: the client speaks of rules in them
 	"server":              {ours: "*"},
-	"cmd/lockstep":        {ours: "server api operate words demo webexorg sso rule scim scim/filter token web", must: "database/sql"},
+	"terminal":            {ours: "rule words", must: "net net/http database/sql"}, // rule for what is near to a mistyped word
+	"reach":               {ours: "server api", must: "net/http database/sql"},
+	"cmd/lockstep":        {ours: "reach terminal server api operate words demo webexorg sso rule scim scim/filter token web", must: "database/sql"},
 	"e2e/parts":           {},
 
 	"webexorg/state": {ours: "scim scim/filter token"},
@@ -78,7 +80,7 @@ var modules = map[string]string{
 	"github.com/russellhaering/goxmldsig":                 "upstream",
 	"golang.org/x/oauth2":                                 "upstream",
 	"github.com/a-h/templ":                                "console",
-	"github.com/alecthomas/kong":                          "cmd/lockstep",
+	"github.com/alecthomas/kong":                          "cmd/lockstep terminal",
 	"github.com/danielgtaylor/huma/v2":                    "api",
 	"github.com/dlclark/regexp2":                          "expr",
 	"github.com/go-json-experiment/json":                  "scim",
@@ -97,7 +99,7 @@ var modules = map[string]string{
 	"github.com/wneessen/go-mail":                         "notify",
 	"golang.org/x/crypto":                                 "token web",
 	"golang.org/x/sync":                                   "*",
-	"golang.org/x/term":                                   "cmd/lockstep",
+	"golang.org/x/term":                                   "terminal",
 	"golang.org/x/text":                                   "*",
 	"golang.org/x/time":                                   "connection web webexorg/state connector/* demo server",
 	"modernc.org/sqlite":                                  "store queue",

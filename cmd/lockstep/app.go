@@ -85,11 +85,7 @@ func either(s, otherwise string) string {
 type appListCmd struct{}
 
 // Run lists the apps.
-func (appListCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (appListCmd) Run(c *cli, client *api.Client) error {
 	all, err := client.Apps(c.ctx)
 	if err != nil {
 		return err
@@ -116,15 +112,7 @@ type appShowCmd struct {
 }
 
 // Run shows an app.
-func (a *appShowCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	slug, err := onlyApp(c.ctx, client, a.App)
-	if err != nil {
-		return err
-	}
+func (a *appShowCmd) Run(c *cli, client *api.Client, slug slug) error {
 	app, err := client.App(c.ctx, slug)
 	if err != nil {
 		return err
@@ -227,19 +215,12 @@ type appSetCmd struct {
 }
 
 // Run changes an app's job.
-func (a *appSetCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	slug, err := onlyApp(c.ctx, client, a.App)
-	if err != nil {
-		return err
-	}
+func (a *appSetCmd) Run(c *cli, client *api.Client, slug slug) error {
 	drift := 0
 	if a.Drift != nil && *a.Drift == "never" {
 		drift = -1
 	} else if a.Drift != nil {
+		var err error
 		if drift, err = seconds(*a.Drift); err != nil {
 			return err
 		}

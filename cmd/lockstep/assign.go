@@ -36,11 +36,7 @@ func (a *assignAddCmd) Run(c *cli) error {
 	if err := a.check(); err != nil {
 		return err
 	}
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	app, err := onlyApp(c.ctx, client, a.App)
+	client, app, err := c.about(a.App)
 	if err != nil {
 		return err
 	}
@@ -79,11 +75,7 @@ func (a *assignRmCmd) Run(c *cli) error {
 	if err := a.check(); err != nil {
 		return err
 	}
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	app, err := onlyApp(c.ctx, client, a.App)
+	client, app, err := c.about(a.App)
 	if err != nil {
 		return err
 	}
@@ -115,15 +107,7 @@ type assignListCmd struct {
 }
 
 // Run lists assignments.
-func (a *assignListCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	app, err := onlyApp(c.ctx, client, a.App)
-	if err != nil {
-		return err
-	}
+func (a *assignListCmd) Run(c *cli, client *api.Client, app slug) error {
 	all, err := client.Assignments(c.ctx, app)
 	if err != nil {
 		return err

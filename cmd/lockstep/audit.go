@@ -104,7 +104,7 @@ func (a *auditExportCmd) Run(c *cli) error {
 		return err
 	}
 	if !a.CSV {
-		c.stdout.json = true
+		c.stdout.JSON = true
 		return client.ExportAudit(c.ctx, f, c.stdout)
 	}
 	table, err := api.NewAuditCSV(c.stdout)

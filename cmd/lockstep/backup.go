@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/reach"
 	"lockstep/server"
 )
 
@@ -30,10 +31,10 @@ func (b *backupCreateCmd) Run(c *cli) error {
 	if c.Server != "" {
 		return usage("A backup is made on the machine that has the data: leave --server out.")
 	}
-	if isPostgres(c.Store) {
+	if c.place.OnPostgres() {
 		return errPostgres()
 	}
-	folder, err := c.dataFolder()
+	folder, err := c.place.Folder()
 	if err != nil {
 		return err
 	}
@@ -41,7 +42,7 @@ func (b *backupCreateCmd) Run(c *cli) error {
 		return errors.Join(err, unfounded(folder))
 	}
 	file := either(b.File, "lockstep-"+time.Now().UTC().Format("20060102T150405Z")+".tar.gz")
-	m, err := server.Backup(c.ctx, folder, file, version())
+	m, err := server.Backup(c.ctx, folder, file, reach.Version())
 	if errors.Is(err, fs.ErrExist) {
 		return usage("There is a file %s already.", file)
 	}
@@ -49,11 +50,7 @@ func (b *backupCreateCmd) Run(c *cli) error {
 		return err
 	}
 	return c.showBackup(file, m, func() {
-		path, err := c.keyPath()
-		if c.KeyFile != "" {
-			path, err = c.KeyFile, nil
-		}
-		if err == nil {
+		if path, err := c.place.KeyPath(); err == nil {
 			c.say("The key is not in it, and without the key its secrets cannot be read: keep a copy of %s elsewhere.", path)
 		}
 		c.say("Next: lockstep backup verify %s", file)
@@ -79,30 +76,13 @@ func unfounded(folder string) error {
 	return &lockstep.Error{Code: lockstep.CodeNoData, Detail: "There is no database in " + folder + "."}
 }
 
-// haveKey loads the key that is here, which may be none: the zero Key.
-func (c *cli) haveKey() (server.SealingKey, error) {
-	path := c.KeyFile
-	if path == "" {
-		var err error
-		if path, err = c.keyPath(); err != nil {
-			return server.SealingKey{}, err
-		}
-	}
-	key, err := server.LoadKey(path, c.log)
-	if errors.Is(err, fs.ErrNotExist) {
-		c.say("There is no key at %s.", path)
-		return server.SealingKey{}, nil
-	}
-	return key, err
-}
-
 type backupVerifyCmd struct {
 	File string `arg:"" help:"The backup."`
 }
 
 // Run verifies a backup.
 func (b *backupVerifyCmd) Run(c *cli) error {
-	key, err := c.haveKey()
+	key, err := c.place.Key()
 	if err != nil {
 		return err
 	}
@@ -119,15 +99,15 @@ type backupRestoreCmd struct {
 
 // Run restores a backup.
 func (b *backupRestoreCmd) Run(c *cli) error {
-	if isPostgres(c.Store) {
+	if c.place.OnPostgres() {
 		return errPostgres()
 	}
-	folder, lock, err := c.lockFolder()
+	folder, lock, err := c.place.Lock()
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	key, err := c.haveKey()
+	key, err := c.place.Key()
 	if err != nil {
 		return err
 	}

@@ -38,11 +38,7 @@ func (e *excludeAddCmd) Run(c *cli) error {
 			return err
 		}
 	}
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	app, err := onlyApp(c.ctx, client, e.App)
+	client, app, err := c.about(e.App)
 	if err != nil {
 		return err
 	}
@@ -59,15 +55,7 @@ func (e *excludeAddCmd) Run(c *cli) error {
 type excludeRmCmd struct{ ofApp }
 
 // Run lets somebody in again.
-func (e *excludeRmCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	app, err := onlyApp(c.ctx, client, e.App)
-	if err != nil {
-		return err
-	}
+func (e *excludeRmCmd) Run(c *cli, client *api.Client, app slug) error {
 	if err := client.Include(c.ctx, app, e.Type, e.Person); err != nil {
 		return err
 	}
@@ -79,15 +67,7 @@ type excludeListCmd struct {
 }
 
 // Run lists exclusions.
-func (e *excludeListCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	app, err := onlyApp(c.ctx, client, e.App)
-	if err != nil {
-		return err
-	}
+func (e *excludeListCmd) Run(c *cli, client *api.Client, app slug) error {
 	all, err := client.Exclusions(c.ctx, app)
 	if err != nil {
 		return err
@@ -125,15 +105,11 @@ type linkRmCmd struct {
 func (l *linkRmCmd) Run(c *cli) error { return c.linkByHand(l.ofApp, "", l.Wait) }
 
 func (c *cli) linkByHand(p ofApp, to string, wait time.Duration) error {
-	client, err := c.client()
+	client, app, err := c.about(p.App)
 	if err != nil {
 		return err
 	}
-	app, err := onlyApp(c.ctx, client, p.App)
-	if err != nil {
-		return err
-	}
-	c.work()
+	c.server.Work()
 	out, err := client.LinkByHand(c.ctx, app, api.LinkInput{Object: p.Person, Type: p.Type, To: to, Wait: int(wait.Seconds())})
 	if err != nil {
 		return err
@@ -154,15 +130,7 @@ type linkFindCmd struct {
 }
 
 // Run looks in the application.
-func (l *linkFindCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	app, err := onlyApp(c.ctx, client, l.App)
-	if err != nil {
-		return err
-	}
+func (l *linkFindCmd) Run(c *cli, client *api.Client, app slug) error {
 	all, err := client.FindAtTarget(c.ctx, app, l.Type, l.Value)
 	if err != nil {
 		return err

@@ -7,17 +7,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
-	"golang.org/x/term"
 
 	"lockstep"
 	"lockstep/api"
-	"lockstep/words"
+	"lockstep/reach"
+	"lockstep/terminal"
 )
 
 // globals are the flags of every command. Those marked env-also can be given as LOCKSTEP_<NAME> as well.
@@ -35,7 +34,7 @@ type globals struct {
 	hosting
 }
 
-// hosting says where a server of this process keeps what it has, and what it may reach.
+// hosting are the flags of reach.Host.
 type hosting struct {
 	Data         string   `placeholder:"DIR" env-also:"1" help:"Data folder ($$LOCKSTEP_DATA)."`
 	Store        string   `placeholder:"URL" env-also:"1" help:"postgres://… instead of SQLite in the data folder ($$LOCKSTEP_STORE)."`
@@ -50,13 +49,11 @@ type cli struct {
 	globals
 	ctx            context.Context
 	stdin          io.Reader
-	stdout, stderr *screen
-	env            environment
-	terminal       bool // standard error is one
-	colour         bool // of standard output
-	reached        *reached
-	founds         bool   // the command may make a database
-	command        string // that runs, as it is typed: "app add"
+	stdout, stderr *terminal.Screen
+	env            terminal.Environment
+	place          *reach.Place  // where a server of this machine keeps what it has
+	server         *reach.Server // that the command talks to, once it does
+	command        string        // that runs, as it is typed: "app add"
 	log            *slog.Logger
 }
 
@@ -65,43 +62,128 @@ func (c *cli) open() {
 	if c.Output == "" { // parsing stopped early
 		c.Output = "table"
 	}
-	c.stdout.json = c.Output != "table"
-	c.terminal = isTerminal(c.stderr.out)
-	forced := c.env.get("FORCE_COLOR") != "" || c.env.get("CLICOLOR_FORCE") != ""
-	c.colour = (isTerminal(c.stdout.out) || forced) && !c.NoColor && c.env.get("NO_COLOR") == "" && c.env.get("TERM") != "dumb"
+	c.stdout.JSON = c.Output != "table"
+	forced := c.env.Get("FORCE_COLOR") != "" || c.env.Get("CLICOLOR_FORCE") != ""
+	c.stdout.Colours = (c.stdout.IsTerminal() || forced) && !c.NoColor && c.env.Get("NO_COLOR") == "" && c.env.Get("TERM") != "dumb"
 	level := slog.LevelWarn
 	if c.Verbose {
 		level = slog.LevelDebug
 	}
-	c.log = c.newLog(level)
+	c.place = &reach.Place{Host: reach.Host(c.hosting), Getenv: c.env.Get, Say: c.say}
+	c.logs(level)
 }
 
-// newLog writes text to a terminal and JSON elsewhere.
-func (c *cli) newLog(level slog.Level) *slog.Logger {
+// logs sets what is logged: text to a terminal, and JSON elsewhere.
+func (c *cli) logs(level slog.Level) {
 	options := &slog.HandlerOptions{Level: level}
-	if c.terminal {
-		return slog.New(slog.NewTextHandler(c.stderr, options))
+	if c.stderr.IsTerminal() {
+		c.log = slog.New(slog.NewTextHandler(c.stderr, options))
+	} else {
+		c.log = slog.New(slog.NewJSONHandler(c.stderr, options))
 	}
-	return slog.New(slog.NewJSONHandler(c.stderr, options))
+	c.place.Log = c.log
 }
 
-func isTerminal(w any) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+// client returns a client of the server that the command talks to.
+func (c *cli) client() (*api.Client, error) {
+	if c.server != nil {
+		return c.server.Client, nil
+	}
+	var err error
+	if c.Server != "" {
+		c.server, err = c.remote()
+	} else {
+		c.server, err = c.place.Local(c.ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.server.Client.Tenant = c.Tenant
+	return c.server.Client, nil
+}
+
+func (c *cli) remote() (*reach.Server, error) {
+	token := c.env.Get("LOCKSTEP_TOKEN")
+	if c.TokenFile != "" {
+		var err error
+		if token, err = c.secret("token", c.TokenFile, false); err != nil {
+			return nil, err
+		}
+	}
+	if token == "" {
+		return nil, &lockstep.Error{Code: lockstep.CodeUnauthorized, Detail: "No token: give --token-file or LOCKSTEP_TOKEN."}
+	}
+	return reach.Remote(c.Server, token), nil
+}
+
+// found returns a client for a command that may be the first on a data folder: it makes what is not there yet. Every other command looks
+// for data that are there, so that a folder which was misspelt does not become an empty one.
+func (c *cli) found() (*api.Client, error) {
+	c.place.Founds = true
+	return c.client()
+}
+
+// anywhere returns a client for a command that asks for nothing that is kept: without data, of a server on a folder that goes with it.
+func (c *cli) anywhere() (*api.Client, error) {
+	client, err := c.client()
+	if lockstep.CodeOf(err) != lockstep.CodeNoData {
+		return client, err
+	}
+	if c.server, err = c.place.Scratch(c.ctx); err != nil {
+		return nil, err
+	}
+	return c.server.Client, nil
+}
+
+// slug names the app or source that a command is about.
+type slug = string
+
+// about returns a client, and the app that was named or the only one there is.
+func (c *cli) about(name string) (*api.Client, slug, error) {
+	client, err := c.client()
+	if err != nil {
+		return nil, "", err
+	}
+	name, err = onlyApp(c.ctx, client, name)
+	return client, name, err
+}
+
+// provide hands a command what its Run asks for: a client, and the app or source that its argument or flag App, Job or Source names, or the only
+// one there is.
+func (c *cli) provide(parsed *kong.Context) error {
+	return errors.Join(
+		parsed.BindToProvider(c.client),
+		parsed.BindToProvider(func(client *api.Client) (slug, error) { return onlyApp(c.ctx, client, appOf(parsed)) }),
+	)
+}
+
+// appOf is the app that a command line names.
+func appOf(parsed *kong.Context) slug {
+	node := parsed.Selected()
+	values := slices.Clone(node.Positional)
+	for _, flag := range node.Flags {
+		values = append(values, flag.Value)
+	}
+	for _, v := range values {
+		if v.Name == "app" || v.Name == "job" {
+			return v.Target.String()
+		}
+	}
+	return ""
 }
 
 // close ends what the command reached.
 func (c *cli) close() error {
-	if c.reached == nil {
+	if c.server == nil {
 		return nil
 	}
-	return c.reached.close()
+	return c.server.Close()
 }
 
 // say tells something beside the result.
 func (c *cli) say(format string, args ...any) {
 	if !c.Quiet {
-		fmt.Fprintf(c.stderr, format+"\n", cleaned(args)...)
+		printf(c.stderr, format+"\n", args...)
 	}
 }
 
@@ -123,13 +205,13 @@ func (c *cli) fail(err error) int {
 	entry := lockstep.Describe(code)
 	message := messageOf(err, entry)
 	if c.Output != "table" {
-		c.stderr.json = true
+		c.stderr.JSON = true
 		_ = json.NewEncoder(c.stderr).Encode(map[string]string{ // nobody is left to tell
 			"code": string(code), "message": message, "hint": hintFor(err, entry, c.command), "doc": "docs/errors.md#" + string(code),
 		})
 		return exitCode(err)
 	}
-	fmt.Fprintf(c.stderr, "lockstep: %s [%s]\n", words.Clean(message), code)
+	printf(c.stderr, "lockstep: %s [%s]\n", message, code)
 	if hint := hintFor(err, entry, c.command); hint != "" {
 		fmt.Fprintf(c.stderr, "  %s\n", hint)
 	}
@@ -155,63 +237,33 @@ func messageOf(err error, entry lockstep.Entry) string {
 	return message
 }
 
-// dataFolder is --data, or where the system keeps a user's data.
-func (c *cli) dataFolder() (string, error) {
-	if c.Data != "" {
-		return filepath.Abs(c.Data)
-	}
-	if dir := c.env.get("XDG_DATA_HOME"); dir != "" {
-		return filepath.Join(dir, "lockstep"), nil
-	}
-	if dir := c.env.get("STATE_DIRECTORY"); dir != "" { // of a systemd unit
-		return dir, nil
-	}
-	home := c.env.get("HOME")
-	if home == "" {
-		return "", usage("There is no home folder: name the data folder with --data.")
-	}
-	return filepath.Join(home, ".local", "share", "lockstep"), nil
-}
-
-func usage(format string, args ...any) error {
-	return &lockstep.Error{Code: lockstep.CodeUsage, Detail: fmt.Sprintf(format, args...)}
-}
+func usage(format string, args ...any) error { return terminal.Usage(format, args...) }
 
 // confirm asks before a change. Without a terminal to ask on, --yes is needed.
 func (c *cli) confirm(question string) error {
 	if c.Yes {
 		return nil
 	}
-	if !isTerminal(c.stdin) {
-		return usage("%s Nobody can be asked here: give --yes.", question)
-	}
-	fmt.Fprintf(c.stderr, "%s [y/N] ", question)
-	var answer string
-	if _, err := fmt.Fscanln(c.stdin, &answer); err != nil || !strings.HasPrefix(strings.ToLower(answer), "y") {
+	yes, err := c.stderr.Confirm(c.stdin, question)
+	if err == nil && !yes {
 		return &outcome{code: exitInterrupted, text: "not confirmed"}
 	}
-	return nil
+	return err
 }
 
 // secret reads a secret: from a file, from standard input, or by a prompt that does not show it.
 func (c *cli) secret(what, file string, fromStdin bool) (string, error) {
-	switch {
-	case file != "":
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return "", usage("The %s cannot be read from the file: %v.", what, err)
-		}
-		return strings.TrimSpace(string(text)), nil
-	case fromStdin:
-		text, err := io.ReadAll(io.LimitReader(c.stdin, 1<<20))
-		return strings.TrimSpace(string(text)), err
+	return c.stderr.Secret(c.stdin, what, file, fromStdin)
+}
+
+// wait waits, unless the command ends before.
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
 	}
-	f, ok := c.stdin.(*os.File)
-	if !ok || !isTerminal(f) {
-		return "", usage("Give the %s in a file or on standard input.", what)
-	}
-	fmt.Fprintf(c.stderr, "%s: ", what)
-	text, err := term.ReadPassword(int(f.Fd()))
-	fmt.Fprintln(c.stderr)
-	return strings.TrimSpace(string(text)), err
 }

@@ -33,11 +33,7 @@ type clientCmd struct {
 type clientListCmd struct{}
 
 // Run lists the applications.
-func (clientListCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (clientListCmd) Run(c *cli, client *api.Client) error {
 	all, err := client.SSOClients(c.ctx)
 	if err != nil {
 		return err
@@ -71,11 +67,7 @@ type clientShowCmd struct {
 }
 
 // Run shows an application.
-func (s *clientShowCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (s *clientShowCmd) Run(c *cli, client *api.Client) error {
 	a, err := client.SSOClient(c.ctx, s.Client)
 	if err != nil {
 		return err
@@ -179,11 +171,7 @@ type clientRotateCmd struct {
 }
 
 // Run gives an application a new secret, the only thing on standard output.
-func (r *clientRotateCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (r *clientRotateCmd) Run(c *cli, client *api.Client) error {
 	made, err := client.RotateSSOClient(c.ctx, r.Client, int(r.Overlap/time.Second))
 	if err != nil {
 		return err
@@ -224,11 +212,7 @@ type sessionListCmd struct {
 }
 
 // Run lists sessions.
-func (s *sessionListCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (s *sessionListCmd) Run(c *cli, client *api.Client) error {
 	all, err := client.PersonSessions(c.ctx, s.User)
 	if err != nil {
 		return err
@@ -266,11 +250,7 @@ func (s *sessionEndCmd) Run(c *cli) error {
 type sessionToldCmd struct{}
 
 // Run lists sign-outs.
-func (sessionToldCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (sessionToldCmd) Run(c *cli, client *api.Client) error {
 	all, err := client.SignOuts(c.ctx)
 	if err != nil {
 		return err

@@ -54,22 +54,14 @@ type connectionTestCmd struct {
 }
 
 // Run tests the connection. A test that fails ends with 1, or 4 when the credentials are refused.
-func (t *connectionTestCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (t *connectionTestCmd) Run(c *cli, client *api.Client) error {
 	r, err := client.TestConnection(c.ctx, t.Job)
 	if err != nil {
 		return err
 	}
 	err = c.show(r, func(w io.Writer) {
 		for _, check := range r.Checks {
-			mark := c.paint(green, "✓")
-			if !check.OK {
-				mark = c.paint(red, "✗")
-			}
-			printf(w, "%s %s\t%s\t%s\n", mark, check.Name, check.Took.Round(time.Millisecond), check.Detail)
+			printf(w, "%s %s\t%s\t%s\n", c.tick(check.OK), check.Name, check.Took.Round(time.Millisecond), check.Detail)
 		}
 		if !r.OK {
 			printf(w, "%s %s [%s]\n", c.paint(red, "✗"), r.Detail, r.Code)

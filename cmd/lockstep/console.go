@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+
+	"lockstep/api"
 )
 
 type consoleCmd struct {
@@ -10,11 +12,7 @@ type consoleCmd struct {
 }
 
 // Run shows a one-time link into the web console of the running server.
-func (k consoleCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (k consoleCmd) Run(c *cli, client *api.Client) error {
 	link, err := client.ConsoleLink(c.ctx, k.As)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -12,11 +13,12 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/term"
 
 	"lockstep/api"
 	"lockstep/demo"
+	"lockstep/reach"
 	"lockstep/server"
+	"lockstep/terminal"
 )
 
 type demoCmd struct {
@@ -91,7 +93,7 @@ func (d *demoCmd) place() (p demoPlace, err error) {
 // config is what the demo's server runs on. Its key stays in memory, unless the demo is to be kept.
 func (p demoPlace) config(ctx context.Context) (n server.Config, err error) {
 	n = server.Config{
-		SQLite: server.Database(p.data()), Key: server.NewKey(), Files: p.files(), Local: rand.Text(), Notice: "Demo data", Version: version(),
+		SQLite: server.Database(p.data()), Key: server.NewKey(), Files: p.files(), Local: rand.Text(), Notice: "Demo data", Version: reach.Version(),
 		Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 	}
 	if p.kept {
@@ -102,16 +104,15 @@ func (p demoPlace) config(ctx context.Context) (n server.Config, err error) {
 
 // play runs a server in this process for as long as the demo lasts.
 func (d *demoCmd) play(c *cli, p demoPlace) (demo.Report, error) {
-	log := c.newLog(slog.LevelError)
-	if c.Verbose {
-		log = c.log
+	if !c.Verbose {
+		c.logs(slog.LevelError)
 	}
 	config, err := p.config(c.ctx)
 	if err != nil {
 		return demo.Report{}, err
 	}
-	config.Log = log
-	n, err := c.start(config)
+	config.Log = c.log
+	n, err := reach.Start(c.ctx, config)
 	if err != nil {
 		return demo.Report{}, err
 	}
@@ -137,7 +138,7 @@ func (d *demoCmd) demo(c *cli, p demoPlace, n *server.Server, token string) demo
 	if d.Script {
 		return show
 	}
-	if isTerminal(c.stdin) {
+	if terminal.IsTerminal(c.stdin) {
 		show.Ask = c.stdin
 	}
 	show.Stay = func(ctx context.Context) error {
@@ -154,22 +155,16 @@ func (d *demoCmd) demo(c *cli, p demoPlace, n *server.Server, token string) demo
 
 // screen is standard output; with -o json, which wants only the report there, standard error.
 func (d *demoCmd) screen(c *cli) demo.Screen {
-	out := c.stdout.out
+	out := c.stdout
 	if c.Output != "table" {
-		out = c.stderr.out
+		out = c.stderr
 	}
 	if c.Quiet {
-		out = io.Discard
+		out = terminal.New(io.Discard)
 	}
-	s := demo.Screen{Out: out, Live: isTerminal(out), Colour: c.colour && c.Output == "table"}
-	if f, ok := out.(*os.File); ok && s.Live {
-		s.Width = func() int {
-			w, _, err := term.GetSize(int(f.Fd()))
-			if err != nil {
-				return 80
-			}
-			return w
-		}
+	s := demo.Screen{Out: out.Raw(), Live: out.IsTerminal(), Colour: c.stdout.Colours && c.Output == "table"}
+	if s.Live {
+		s.Width = func() int { return cmp.Or(out.Width(), 80) }
 	}
 	return s
 }

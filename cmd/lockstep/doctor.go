@@ -15,6 +15,7 @@ import (
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/reach"
 	"lockstep/server"
 )
 
@@ -58,11 +59,7 @@ func (d *doctorCmd) Run(c *cli) error {
 	}
 	err := c.show(all, func(w io.Writer) {
 		for _, f := range all {
-			mark := c.paint(green, "✓")
-			if !f.OK {
-				mark = c.paint(red, "✗")
-			}
-			printf(w, "%s %s\t%s\n", mark, f.What, f.Says)
+			printf(w, "%s %s\t%s\n", c.tick(f.OK), f.What, f.Says)
 			if f.Hint != "" {
 				printf(w, "\t%s\n", f.Hint)
 			}
@@ -79,7 +76,7 @@ func (d *doctorCmd) Run(c *cli) error {
 
 // here looks at what is on this machine. It may run beside a server and changes nothing.
 func (d *doctorCmd) here(c *cli, all *findings) error {
-	folder, err := c.dataFolder()
+	folder, err := c.place.Folder()
 	if err != nil {
 		return err
 	}
@@ -94,8 +91,8 @@ func (d *doctorCmd) here(c *cli, all *findings) error {
 	if err != nil {
 		return nil //nolint:nilerr // it was said
 	}
-	var config server.Config
-	if err := c.database(folder, &config); err != nil {
+	config, err := c.place.Database(folder)
+	if err != nil {
 		return err
 	}
 	s, err := server.Schema(c.ctx, config)
@@ -111,7 +108,7 @@ func (d *doctorCmd) here(c *cli, all *findings) error {
 	if err != nil {
 		return nil //nolint:nilerr // it was said
 	}
-	key, err := c.haveKey()
+	key, err := c.place.Key()
 	if err == nil && held.KeyID != "" && !key.Has(held.KeyID) {
 		err = &lockstep.Error{Code: lockstep.CodeKeyMissing, Detail: "The secrets are sealed with the key " + held.KeyID + ", which is not here."}
 	}
@@ -126,7 +123,7 @@ func (d *doctorCmd) there(c *cli, all *findings) ([]api.Job, []api.Notification)
 	if err == nil {
 		v, err = client.Version(c.ctx)
 	}
-	if err == nil && c.reached.work != nil {
+	if err == nil && !c.server.Runs() {
 		err = &lockstep.Error{Code: lockstep.CodeUnreachable, Detail: "No server runs: nothing happens by itself."}
 	}
 	all.add("server", err, "answers, version "+v.Version)
@@ -193,7 +190,7 @@ func bundle(to string, all findings, jobs []api.Job, messages []api.Notification
 		told = append(told, bundledMessage{m.Outlet, m.State, m.Tries, m.Created, m.Code})
 	}
 	out["notifications.json"] = told
-	out["program.json"] = map[string]string{"version": version(), "go": runtime.Version(), "system": runtime.GOOS + "/" + runtime.GOARCH}
+	out["program.json"] = map[string]string{"version": reach.Version(), "go": runtime.Version(), "system": runtime.GOOS + "/" + runtime.GOARCH}
 	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return usage("The bundle cannot be written: %v.", err)

@@ -20,15 +20,7 @@ type driftListCmd struct {
 }
 
 // Run lists what differs.
-func (d *driftListCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	app, err := onlyApp(c.ctx, client, d.App)
-	if err != nil {
-		return err
-	}
+func (d *driftListCmd) Run(c *cli, client *api.Client, app slug) error {
 	look := client.Drift
 	if d.Read {
 		look = client.ReadForDrift
@@ -87,11 +79,7 @@ func (d *driftRestoreCmd) Run(c *cli) error {
 	if d.All == (len(d.Names) > 0) {
 		return usage("Name people as drift list shows them, or give --all.")
 	}
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	app, err := onlyApp(c.ctx, client, d.App)
+	client, app, err := c.about(d.App)
 	if err != nil {
 		return err
 	}

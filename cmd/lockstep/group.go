@@ -21,11 +21,7 @@ type groupListCmd struct {
 }
 
 // Run lists groups.
-func (g *groupListCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (g *groupListCmd) Run(c *cli, client *api.Client) error {
 	var all []api.Group
 	for q := (api.ListQuery{Search: g.Search}); len(all) < g.Limit; {
 		q.Limit = min(g.Limit-len(all), 1000)
@@ -52,11 +48,7 @@ type groupWithMembers struct {
 }
 
 // Run shows a group.
-func (g *groupShowCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (g *groupShowCmd) Run(c *cli, client *api.Client) error {
 	group, err := client.Group(c.ctx, g.Group)
 	if err != nil {
 		return err
@@ -108,18 +100,14 @@ type groupMemberCmd struct {
 }
 
 // Run changes the members.
-func (g *groupMemberCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	err = client.ChangeMembers(c.ctx, g.Group, api.MemberChange{
+func (g *groupMemberCmd) Run(c *cli, client *api.Client) error {
+	err := client.ChangeMembers(c.ctx, g.Group, api.MemberChange{
 		AddUsers: g.AddUser, AddGroups: g.AddGroup, RemoveUsers: g.RemoveUser, RemoveGroups: g.RemoveGroup,
 	})
 	if err != nil {
 		return err
 	}
-	return (&groupShowCmd{Group: g.Group}).Run(c)
+	return (&groupShowCmd{Group: g.Group}).Run(c, client)
 }
 
 type groupRmCmd struct {

@@ -18,15 +18,7 @@ type heldListCmd struct {
 }
 
 // Run lists held actions.
-func (h *heldListCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	job, err := onlyApp(c.ctx, client, h.App)
-	if err != nil {
-		return err
-	}
+func (h *heldListCmd) Run(c *cli, client *api.Client, job slug) error {
 	all, err := collectActions(c, client, job, api.LogQuery{State: "held", Limit: 1000}, 10_000)
 	if err != nil {
 		return err
@@ -59,11 +51,7 @@ func (d *decision) decide(c *cli, verb string, in api.HeldDecision) error {
 			return err
 		}
 	}
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	job, err := onlyApp(c.ctx, client, d.App)
+	client, job, err := c.about(d.App)
 	if err != nil {
 		return err
 	}

@@ -2,34 +2,18 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 
-	"github.com/alecthomas/kong"
-
 	"lockstep"
-	"lockstep/rule"
-	"lockstep/words"
+	"lockstep/terminal"
 )
 
 type helpCmd struct {
 	Command []string `arg:"" optional:"" help:"The command; globals tells of the flags that every command has."`
 }
 
-// Run is never called: wanted turns the command into --help.
+// Run is never called: terminal.Wanted turns the command into --help.
 func (helpCmd) Run(*cli) error { return nil }
-
-// wanted are the arguments of a command line, with "lockstep", "lockstep help" and "lockstep help COMMAND" as what they ask for.
-func wanted(args []string) []string {
-	switch {
-	case len(args) == 0:
-		return []string{"--help"}
-	case args[0] == "help":
-		return append(slices.Clone(args[1:]), "--help")
-	}
-	return args
-}
 
 // examples of commands, by the command's path. A test parses each.
 var examples = map[string][]string{
@@ -69,104 +53,13 @@ var examples = map[string][]string{
 	"token create":    {"lockstep token create entra --kind scim", "lockstep token create ci --scope read"},
 }
 
-// help prints what a command is for: its own flags first. Those that every command has are told of on their own.
-func help(options kong.HelpOptions, ctx *kong.Context) error {
-	path := commandOf(ctx)
-	for _, f := range ctx.Model.Flags {
-		f.Hidden = f.Name != "help"
-	}
-	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
-		return err
-	}
-	out := ctx.Stdout
-	if ctx.Error != nil { // a short reminder beside an error
-		return nil
-	}
-	if all := examples[path]; len(all) > 0 {
-		fmt.Fprintln(out, "\nExamples:")
-		for _, e := range all {
-			fmt.Fprintln(out, "  "+e)
-		}
-	}
-	fmt.Fprintln(out, "\nFlags of every command (-o json, --server, --tenant …): lockstep help globals")
-	return nil
-}
-
-// globalHelp tells of the flags that every command has.
-func globalHelp(parser *kong.Kong) error {
-	ctx, err := kong.Trace(parser, nil)
-	if err != nil {
-		return err
-	}
-	fmt.Fprint(parser.Stdout, "Every command has these flags. Where a variable is named, it has the same effect.\n\n")
-	for _, f := range ctx.Model.Flags {
-		name := "--" + f.Name
-		if f.Short != 0 {
-			name = "-" + string(f.Short) + ", " + name
-		}
-		if !f.IsBool() {
-			name += "=" + f.FormatPlaceHolder()
-		}
-		fmt.Fprintf(parser.Stdout, "  %-28s %s\n", name, f.Help)
-	}
-	return nil
-}
-
-// commandOf is the path of the command that was chosen, as it is typed: "app add".
-func commandOf(ctx *kong.Context) string {
-	var path []string
-	for n := ctx.Selected(); n != nil && n.Type == kong.CommandNode; n = n.Parent {
-		path = append(path, n.Name)
-	}
-	slices.Reverse(path)
-	return strings.Join(path, " ")
-}
-
-// misunderstood makes of a failure to parse an error that says what may have been meant.
-func misunderstood(err error) error {
-	failed, ok := errors.AsType[*kong.ParseError](err)
-	if !ok {
-		return err
-	}
-	detail := words.Sentence(failed.Error())
-	if name, ok := strings.CutPrefix(failed.Error(), "unexpected argument "); ok && failed.Context != nil && len(failed.Context.Path) > 0 {
-		node := failed.Context.Path[len(failed.Context.Path)-1].Node()
-		for node != nil && len(node.Children) == 0 {
-			node = node.Parent
-		}
-		name, _, _ = strings.Cut(name, ",")
-		if node != nil && node.Parent != nil {
-			var names []string
-			for _, child := range node.Children {
-				names = append(names, child.Name)
-			}
-			detail = fmt.Sprintf("“%s” is not a command of %s", name, node.FullPath())
-			if near := rule.Nearest(name, names); near != "" {
-				detail += "; did you mean “" + near + "”?"
-			} else {
-				detail += ". There are: " + strings.Join(names, ", ") + "."
-			}
-		}
-	}
-	return &mistyped{&lockstep.Error{Code: lockstep.CodeUsage, Detail: detail}}
-}
-
-// mistyped is a command line that was not understood, of which --help tells more.
-type mistyped struct{ err *lockstep.Error }
-
-// Error implements error.
-func (m *mistyped) Error() string { return m.err.Error() }
-
-// Unwrap returns the error with its code.
-func (m *mistyped) Unwrap() error { return m.err }
-
 // hintFor is what to do about an error, for whoever typed command.
 func hintFor(err error, entry lockstep.Entry, command string) string {
 	switch entry.Code {
 	case lockstep.CodeInternal:
 		return ""
 	case lockstep.CodeUsage:
-		if _, ok := errors.AsType[*mistyped](err); !ok {
+		if _, ok := errors.AsType[*terminal.Mistyped](err); !ok {
 			return "" // the message says what is wrong
 		}
 	case lockstep.CodeNotFound:

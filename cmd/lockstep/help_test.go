@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"lockstep/terminal"
 )
 
 // TestExamples: every example of the help is a command of the program, with flags that it has, below the command that it is shown
@@ -29,7 +31,7 @@ func TestExamples(t *testing.T) {
 				t.Errorf("%s: %v", example, err)
 				continue
 			}
-			if got := commandOf(ctx); path != "" && got != path {
+			if got := terminal.Path(ctx); path != "" && got != path {
 				t.Errorf("%s is an example of %q, and stands below %q", example, got, path)
 			}
 		}
@@ -104,7 +106,7 @@ func TestShownCommands(t *testing.T) {
 				return err
 			}
 			line := strings.TrimSuffix(strings.TrimSpace(m[1]), "\\")
-			_, err = parser.Parse(wanted(shellWords(line)))
+			_, err = parser.Parse(terminal.Wanted(shellWords(line)))
 			if partial := strings.HasPrefix(m[0], "`") || placeholder.MatchString(line); err != nil && partial {
 				err = named(parser.Model.Node, line) // a mention: no more than its words must be right
 			}

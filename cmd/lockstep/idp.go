@@ -70,11 +70,7 @@ func (f *idpFlags) change() (api.SetProvider, error) {
 type idpListCmd struct{}
 
 // Run lists the identity providers.
-func (idpListCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (idpListCmd) Run(c *cli, client *api.Client) error {
 	all, err := client.IdentityProviders(c.ctx)
 	if err != nil {
 		return err
@@ -113,11 +109,7 @@ type idpShowCmd struct {
 }
 
 // Run shows an identity provider.
-func (s *idpShowCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (s *idpShowCmd) Run(c *cli, client *api.Client) error {
 	p, err := client.IdentityProvider(c.ctx, s.Provider)
 	if err != nil {
 		return err
@@ -178,11 +170,7 @@ type idpTestCmd struct {
 }
 
 // Run begins a test sign-in.
-func (t *idpTestCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (t *idpTestCmd) Run(c *cli, client *api.Client) error {
 	made, err := client.TestIdentityProvider(c.ctx, t.Provider)
 	if err != nil {
 		return err
@@ -199,11 +187,7 @@ type idpEnableCmd struct {
 }
 
 // Run enables an identity provider.
-func (e *idpEnableCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (e *idpEnableCmd) Run(c *cli, client *api.Client) error {
 	p, err := client.EnableIdentityProvider(c.ctx, e.Provider, e.Untested)
 	if err != nil {
 		return err
@@ -216,11 +200,7 @@ type idpDisableCmd struct {
 }
 
 // Run disables an identity provider.
-func (d *idpDisableCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (d *idpDisableCmd) Run(c *cli, client *api.Client) error {
 	p, err := client.DisableIdentityProvider(c.ctx, d.Provider)
 	if err != nil {
 		return err
@@ -252,11 +232,7 @@ type idpAttemptCmd struct {
 }
 
 // Run shows what happened in a sign-in.
-func (a *idpAttemptCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (a *idpAttemptCmd) Run(c *cli, client *api.Client) error {
 	t, err := client.SignIn(c.ctx, loginNamed(a.Reference))
 	if err != nil {
 		return err
@@ -264,11 +240,7 @@ func (a *idpAttemptCmd) Run(c *cli) error {
 	return c.show(t, func(w io.Writer) {
 		printf(w, "%s\t%s\n", t.At.Local().Format("2006-01-02 15:04:05"), t.Outcome)
 		for _, s := range t.Stages {
-			mark := c.paint(green, "✓")
-			if !s.OK {
-				mark = c.paint(red, "✗")
-			}
-			printf(w, "%s %s\t%s\n", mark, s.Name, s.Detail)
+			printf(w, "%s %s\t%s\n", c.tick(s.OK), s.Name, s.Detail)
 			if s.Fix != "" {
 				printf(w, "\t%s\n", s.Fix)
 			}

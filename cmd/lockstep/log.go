@@ -36,15 +36,7 @@ type logListCmd struct {
 }
 
 // Run lists log lines.
-func (l *logListCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	job, err := onlyApp(c.ctx, client, l.App)
-	if err != nil {
-		return err
-	}
+func (l *logListCmd) Run(c *cli, client *api.Client, job slug) error {
 	all, err := collectActions(c, client, job, l.query(), l.Limit)
 	if err != nil {
 		return err
@@ -111,16 +103,8 @@ type logTailCmd struct {
 }
 
 // Run shows log lines as they come, until it is interrupted.
-func (l *logTailCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	job, err := onlyApp(c.ctx, client, l.App)
-	if err != nil {
-		return err
-	}
-	err = client.Watch(c.ctx, job, func(e api.Event) error {
+func (l *logTailCmd) Run(c *cli, client *api.Client, job slug) error {
+	err := client.Watch(c.ctx, job, func(e api.Event) error {
 		if e.Action == nil {
 			return nil
 		}
@@ -143,19 +127,11 @@ type logExportCmd struct {
 }
 
 // Run writes the log.
-func (l *logExportCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	job, err := onlyApp(c.ctx, client, l.App)
-	if err != nil {
-		return err
-	}
+func (l *logExportCmd) Run(c *cli, client *api.Client, job slug) error {
 	if l.CSV {
 		return l.table(c, client, job)
 	}
-	c.stdout.json = true
+	c.stdout.JSON = true
 	return client.Export(c.ctx, job, l.query(), c.stdout)
 }
 

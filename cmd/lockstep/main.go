@@ -1,9 +1,10 @@
 // Command lockstep is the program: it serves, works, and is the command line of both.
 //
 // Design. Every command but serve, work, migrate and version talks to a server through api.Client: the one that --server
-// names, or the one that runs on the data folder, or, if none does, the same server inside this process (reach.go). So there
-// is one behaviour, and a folder never has two writers. A command is a struct with a Run method, one file per noun; run is
-// main without globals, so that tests can call it.
+// names, or the one that runs on the data folder, or, if none does, the same server inside this process (package reach). So there
+// is one behaviour, and a folder never has two writers. A command is a struct with a Run method, one file per noun. Run names what it
+// needs as arguments, and is handed it: the client, and the app that the command is about (cli.provide). run is main without globals, so that
+// tests can call it.
 //
 // Invariants. Standard output carries the result and nothing else: one JSON document with -o json, one object a line with
 // -o jsonl. Everything said beside that goes to standard error. Secrets come from files, standard input or a prompt, never
@@ -16,12 +17,13 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
 	"lockstep"
+	"lockstep/reach"
+	"lockstep/terminal"
 )
 
 func main() {
@@ -89,7 +91,7 @@ type exited int
 
 // run is the program. It returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string) (code int) {
-	c := &cli{ctx: ctx, stdin: stdin, stdout: newScreen(stdout), stderr: newScreen(stderr), env: environment(environ)}
+	c := &cli{ctx: ctx, stdin: stdin, stdout: terminal.New(stdout), stderr: terminal.New(stderr), env: terminal.Environment(environ)}
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
@@ -101,10 +103,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}()
 	var all commands
 	parser := kong.Must(&all,
-		kong.Name("lockstep"), kong.Vars{"version": version()},
+		kong.Name("lockstep"), kong.Vars{"version": reach.Version()},
 		kong.Description("Keeps applications in step with a company's directory."),
 		kong.Writers(c.stdout, c.stderr), kong.Exit(func(code int) { panic(exited(code)) }), //nolint:forbidigo // kong goes on after Exit unless it is stopped
-		kong.Help(help), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
+		kong.Help(terminal.Help(examples)), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
 		kong.Resolvers(c.env), kong.ExplicitGroups([]kong.Group{
 			{Key: "try", Title: "Trying it:"},
 			{Key: "main", Title: "The main job:"},
@@ -113,54 +115,30 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			{Key: "server", Title: "The server:"},
 		}),
 	)
-	args = wanted(args)
+	args = terminal.Wanted(args)
 	if slices.Equal(args, []string{"globals", "--help"}) {
-		return c.fail(globalHelp(parser))
+		return c.fail(terminal.GlobalHelp(parser))
 	}
 	parsed, err := parser.Parse(args)
 	c.globals = all.globals
 	if err != nil {
-		c.Output = c.outputOf(args)
+		c.Output = c.env.Output(args)
 	}
 	c.open()
 	if err != nil {
-		return c.fail(misunderstood(err))
+		return c.fail(terminal.Misunderstood(err))
 	}
-	c.command = commandOf(parsed)
+	c.command = terminal.Path(parsed)
 	if c.Timeout > 0 {
 		var cancel func()
 		c.ctx, cancel = context.WithTimeoutCause(ctx, c.Timeout, &lockstep.Error{Code: lockstep.CodeTimeout, Detail: "The command took longer than --timeout."})
 		defer cancel()
 	}
-	err = parsed.Run(c, parser)
+	if err = c.provide(parsed); err == nil {
+		err = parsed.Run(c, parser)
+	}
 	if closed := c.close(); err == nil {
 		err = closed
 	}
 	return c.fail(err)
-}
-
-// environment resolves flags from variables: --token-file from LOCKSTEP_TOKEN_FILE.
-type environment []string
-
-// Validate implements kong.Resolver.
-func (environment) Validate(*kong.Application) error { return nil }
-
-// Resolve implements kong.Resolver.
-func (e environment) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	if flag.Tag.Get("env-also") == "" {
-		return nil, nil
-	}
-	if v := e.get("LOCKSTEP_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))); v != "" {
-		return v, nil
-	}
-	return nil, nil
-}
-
-func (e environment) get(name string) string {
-	for _, v := range slices.Backward(e) { // the last one counts
-		if v, ok := strings.CutPrefix(v, name+"="); ok {
-			return v
-		}
-	}
-	return ""
 }

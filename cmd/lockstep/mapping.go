@@ -26,15 +26,7 @@ type ruled struct {
 type mappingListCmd struct{ ruled }
 
 // Run lists the mappings.
-func (m *mappingListCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	job, err := onlyApp(c.ctx, client, m.App)
-	if err != nil {
-		return err
-	}
+func (m *mappingListCmd) Run(c *cli, client *api.Client, job slug) error {
 	v, err := client.Rules(c.ctx, job)
 	if err != nil {
 		return err
@@ -138,11 +130,7 @@ func (m *mappingRmCmd) Run(c *cli) error {
 
 // edit changes the rules and shows the mappings as they are then.
 func (r *ruled) edit(c *cli, f func(*rule.ObjectMapping) error) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	job, err := onlyApp(c.ctx, client, r.App)
+	client, job, err := c.about(r.App)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 
+	"lockstep/reach"
 	"lockstep/server"
 )
 
@@ -15,12 +16,12 @@ type migrateStatusCmd struct{}
 
 // Run shows the schema's version and changes nothing. It may run beside a server.
 func (migrateStatusCmd) Run(c *cli) error {
-	folder, err := c.dataFolder()
+	folder, err := c.place.Folder()
 	if err != nil {
 		return err
 	}
-	var config server.Config
-	if err := c.database(folder, &config); err != nil {
+	config, err := c.place.Database(folder)
+	if err != nil {
 		return err
 	}
 	s, err := server.Schema(c.ctx, config)
@@ -42,17 +43,17 @@ type migrateUpCmd struct{}
 
 // Run brings the schema up to date.
 func (migrateUpCmd) Run(c *cli) error {
-	folder, lock, err := c.lockFolder()
+	folder, lock, err := c.place.Lock()
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	c.founds = true
-	config, err := c.config(folder)
+	c.place.Founds = true
+	config, err := c.place.Config(c.ctx, folder)
 	if err != nil {
 		return err
 	}
-	n, err := c.start(config)
+	n, err := reach.Start(c.ctx, config)
 	if err != nil {
 		return err
 	}

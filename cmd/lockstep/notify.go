@@ -19,11 +19,7 @@ type notifyCmd struct {
 type notifyShowCmd struct{}
 
 // Run shows how people are told. It ends with 3 when the last message to somebody has not gone.
-func (notifyShowCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (notifyShowCmd) Run(c *cli, client *api.Client) error {
 	n, err := client.Notifications(c.ctx)
 	if err != nil {
 		return err
@@ -182,11 +178,7 @@ type notifyTestCmd struct {
 }
 
 // Run sends a test. It ends with 1 when the server or the receiver does not take it.
-func (t *notifyTestCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (t *notifyTestCmd) Run(c *cli, client *api.Client) error {
 	to := []string{t.To}
 	switch n, err := client.Notifications(c.ctx); {
 	case err != nil:
@@ -210,7 +202,7 @@ func (t *notifyTestCmd) Run(c *cli) error {
 			failed = r.Detail
 		}
 	}
-	err = c.show(all, func(w io.Writer) {
+	err := c.show(all, func(w io.Writer) {
 		for _, r := range all {
 			if r.OK {
 				printf(w, "%s %s\ttook the message\n", c.paint(green, "✓"), r.To)

@@ -27,11 +27,7 @@ type peopleListCmd struct {
 }
 
 // Run lists people.
-func (p *peopleListCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (p *peopleListCmd) Run(c *cli, client *api.Client) error {
 	var all []api.User
 	var notice string
 	for q := (api.ListQuery{Search: p.Search, Deleted: p.Deleted}); len(all) < p.Limit; {
@@ -81,11 +77,7 @@ type onePerson struct {
 type peopleShowCmd struct{ onePerson }
 
 // Run shows a person.
-func (p *peopleShowCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (p *peopleShowCmd) Run(c *cli, client *api.Client) error {
 	u, err := client.User(c.ctx, p.Person)
 	if err != nil {
 		return err
@@ -199,11 +191,7 @@ type peopleSetCmd struct {
 }
 
 // Run sets attributes.
-func (p *peopleSetCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (p *peopleSetCmd) Run(c *cli, client *api.Client) error {
 	u, err := client.User(c.ctx, p.Person)
 	if err != nil {
 		return err
@@ -289,11 +277,7 @@ func (p *peopleRmCmd) Run(c *cli) error {
 type peopleRestoreCmd struct{ onePerson }
 
 // Run restores a person.
-func (p *peopleRestoreCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (p *peopleRestoreCmd) Run(c *cli, client *api.Client) error {
 	u, err := client.RestoreUser(c.ctx, p.Person)
 	if err != nil {
 		return err

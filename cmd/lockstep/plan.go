@@ -10,6 +10,7 @@ import (
 	"lockstep/api"
 	"lockstep/operate"
 	"lockstep/rule"
+	"lockstep/terminal"
 	"lockstep/words"
 )
 
@@ -23,16 +24,8 @@ type planCmd struct {
 const shownActions = 20 // without --all
 
 // Run shows a plan.
-func (p *planCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	c.work()
-	app, err := onlyApp(c.ctx, client, p.App)
-	if err != nil {
-		return err
-	}
+func (p *planCmd) Run(c *cli, client *api.Client, app slug) error {
+	c.server.Work()
 	plan, err := client.Plan(c.ctx, app, p.limit(c), p.Wait)
 	if err != nil {
 		return err
@@ -122,7 +115,7 @@ func nothing(p api.Plan) string {
 }
 
 // colourOf is the colour of a tone.
-func colourOf(tone string) string {
+func colourOf(tone string) terminal.Colour {
 	switch tone {
 	case string(rule.Create):
 		return green
@@ -214,18 +207,11 @@ type applyCmd struct {
 }
 
 // Run applies the plan that waits, or makes one, shows it and asks.
-func (a *applyCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	c.work()
-	app, err := onlyApp(c.ctx, client, a.App)
-	if err != nil {
-		return err
-	}
+func (a *applyCmd) Run(c *cli, client *api.Client, app slug) error {
+	c.server.Work()
 	cycle := lockstep.CycleID(a.Plan)
 	if cycle == "" {
+		var err error
 		if cycle, err = a.plan(c, client, app); err != nil || cycle == "" {
 			return err
 		}
@@ -283,15 +269,7 @@ type explainCmd struct {
 }
 
 // Run explains.
-func (e *explainCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	app, err := onlyApp(c.ctx, client, e.App)
-	if err != nil {
-		return err
-	}
+func (e *explainCmd) Run(c *cli, client *api.Client, app slug) error {
 	x, err := client.Explain(c.ctx, app, e.Type, e.Person)
 	if err != nil {
 		return err

@@ -4,27 +4,8 @@ import (
 	"context"
 	"errors"
 	"os"
-	"runtime/debug"
 	"runtime/pprof"
 )
-
-// How a server collects garbage. Most of the time the heap is a few MiB, and collecting each time that it has doubled took a tenth of the
-// processor time of a first read: so it may grow to three times of what is in use. When that is much, softLimit makes the collector work
-// harder instead.
-const (
-	garbage   = 200
-	softLimit = 256 << 20
-)
-
-// bounded sets both, unless the operator has set GOGC or GOMEMLIMIT.
-func bounded() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbage)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(softLimit)
-	}
-}
 
 // profiled is the hidden flag of the processes that the benches measure.
 type profiled struct {

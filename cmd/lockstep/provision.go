@@ -21,15 +21,7 @@ type provisionCmd struct {
 }
 
 // Run provisions one object.
-func (p *provisionCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	app, err := onlyApp(c.ctx, client, p.App)
-	if err != nil {
-		return err
-	}
+func (p *provisionCmd) Run(c *cli, client *api.Client, app slug) error {
 	if p.DryRun {
 		x, err := client.Explain(c.ctx, app, p.Type, p.Person)
 		if err != nil {
@@ -42,7 +34,7 @@ func (p *provisionCmd) Run(c *cli) error {
 			printf(w, "  Nothing was changed: this is a try.\n")
 		})
 	}
-	c.work()
+	c.server.Work()
 	out, err := client.Provision(c.ctx, app, api.Demand{Object: p.Person, Type: p.Type, Wait: int(p.Wait.Seconds())})
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/terminal"
 )
 
 type runCmd struct {
@@ -17,27 +18,19 @@ type runCmd struct {
 }
 
 // Run begins a cycle and waits for its end. For a job in mode manual it applies what was planned, after asking.
-func (r *runCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	job, err := onlyApp(c.ctx, client, r.Job)
-	if err != nil {
-		return err
-	}
+func (r *runCmd) Run(c *cli, client *api.Client, job slug) error {
 	j, err := client.Job(c.ctx, job)
 	if err != nil {
 		return err
 	}
 	if j.Mode == "manual" {
-		return (&applyCmd{App: job, Detach: r.Detach}).Run(c)
+		return (&applyCmd{App: job, Detach: r.Detach}).Run(c, client, job)
 	}
 	last, err := newest(c, client, job)
 	if err != nil {
 		return err
 	}
-	c.work() // not earlier: what is due already is part of this run
+	c.server.Work() // not earlier: what is due already is part of this run
 	begin := client.Run
 	if r.Whole {
 		begin = client.RunWhole
@@ -112,8 +105,12 @@ const followEvery = 100 * time.Millisecond
 
 // follow shows a cycle's progress until it has ended and tells the outcome.
 func (c *cli) follow(client *api.Client, job string, id lockstep.CycleID) error {
-	bar := newProgress(c)
-	defer bar.clear()
+	screen := c.stderr
+	if c.Quiet {
+		screen = terminal.New(io.Discard)
+	}
+	bar := terminal.NewBar(screen)
+	defer bar.Clear()
 	var seen standing
 	for {
 		cycle, err := client.Cycle(c.ctx, job, id)
@@ -124,10 +121,10 @@ func (c *cli) follow(client *api.Client, job string, id lockstep.CycleID) error 
 			return err
 		}
 		if cycle.Ended != nil || cycle.Phase == "review" {
-			bar.clear()
+			bar.Clear()
 			return c.ended(client, job, cycle)
 		}
-		bar.show(cycle)
+		bar.Show(stepOf(cycle))
 		if cycle.Code != "" {
 			if err := stuck(c, client, job, false); err != nil {
 				return err

@@ -22,11 +22,7 @@ type schemaCmd struct {
 type schemaListCmd struct{}
 
 // Run lists the schemas.
-func (*schemaListCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (*schemaListCmd) Run(c *cli, client *api.Client) error {
 	all, err := client.Schemas(c.ctx)
 	if err != nil {
 		return err
@@ -48,11 +44,7 @@ type schemaShowCmd struct {
 }
 
 // Run shows a schema.
-func (s *schemaShowCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (s *schemaShowCmd) Run(c *cli, client *api.Client) error {
 	schema, err := client.Schema(c.ctx, s.Schema)
 	if err != nil {
 		return err
@@ -141,11 +133,7 @@ type schemaDeleteCmd struct {
 }
 
 // Run removes a schema.
-func (s *schemaDeleteCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (s *schemaDeleteCmd) Run(c *cli, client *api.Client) error {
 	if err := client.DeleteSchema(c.ctx, s.Schema); err != nil {
 		return err
 	}

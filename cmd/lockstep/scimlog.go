@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"lockstep/api"
+	"lockstep/terminal"
 	"lockstep/words"
 )
 
@@ -32,11 +33,7 @@ type scimLogCmd struct {
 const exchangeHead = "ID AT CLIENT STATUS TOOK REQUEST"
 
 // Run lists exchanges, the newest last as they scroll by.
-func (l *scimLogCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (l *scimLogCmd) Run(c *cli, client *api.Client) error {
 	q := api.ExchangeQuery{Client: l.Client, Status: l.Status, Limit: l.Limit}
 	all, err := client.Exchanges(c.ctx, q)
 	if err != nil {
@@ -78,7 +75,7 @@ func (c *cli) showLine(e api.Exchange) error {
 	if c.Output != "table" {
 		return json.NewEncoder(c.stdout).Encode(e)
 	}
-	_, err := fmt.Fprintln(c.stdout, strings.Join(cells(exchangeRow(e)), "  "))
+	_, err := fmt.Fprintln(c.stdout, strings.Join(terminal.Cells(exchangeRow(e)), "  "))
 	return err
 }
 
@@ -100,11 +97,7 @@ type scimShowCmd struct {
 }
 
 // Run shows an exchange.
-func (s *scimShowCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (s *scimShowCmd) Run(c *cli, client *api.Client) error {
 	e, err := client.Exchange(c.ctx, s.ID)
 	if err != nil {
 		return err
@@ -169,11 +162,7 @@ type scimReportCmd struct {
 }
 
 // Run shows how clients depart from the RFCs.
-func (r *scimReportCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (r *scimReportCmd) Run(c *cli, client *api.Client) error {
 	if r.Clear {
 		if r.Client == "" {
 			return usage("Say whose report is to be cleared.")

@@ -18,15 +18,7 @@ type scopeCmd struct {
 type scopeShowCmd struct{ ruled }
 
 // Run shows the filter.
-func (s *scopeShowCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	job, err := onlyApp(c.ctx, client, s.App)
-	if err != nil {
-		return err
-	}
+func (s *scopeShowCmd) Run(c *cli, client *api.Client, job slug) error {
 	v, err := client.Rules(c.ctx, job)
 	if err != nil {
 		return err
@@ -71,11 +63,7 @@ func (s *scopeSetCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	job, err := onlyApp(c.ctx, client, s.App)
+	client, job, err := c.about(s.App)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,9 @@ import (
 	"os"
 	"time"
 
+	"lockstep/reach"
 	"lockstep/server"
+	"lockstep/terminal"
 	"lockstep/web"
 )
 
@@ -83,24 +85,24 @@ func (s *serveCmd) Run(c *cli) error {
 		return usage("serve is a server itself: leave --server out.")
 	}
 	if !c.Verbose {
-		c.log = c.newLog(slog.LevelInfo)
+		c.logs(slog.LevelInfo)
 	}
 	if err := s.check(c); err != nil {
 		return err
 	}
-	folder, lock, err := c.lockFolder()
+	folder, lock, err := c.place.Lock()
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	c.founds = true
-	config, err := c.config(folder)
+	c.place.Founds = true
+	config, err := c.place.Config(c.ctx, folder)
 	if err != nil {
 		return err
 	}
 	config.Local, config.NoWork = rand.Text(), s.NoWork
 	config.SCIM, config.Keep, config.TLS = server.SCIM(s.scimFlags), s.keep(), s.tls(folder)
-	n, err := c.start(config)
+	n, err := reach.Start(c.ctx, config)
 	if err != nil {
 		return err
 	}
@@ -124,7 +126,7 @@ func (s *serveCmd) serve(c *cli, n *server.Server, folder, token string) error {
 	if s.tls(folder).On() {
 		c.say("Others reach it by TLS at %s, which is served at %s.", s.PublicURL, s.Listen)
 	}
-	if isTerminal(c.stdin) { // a link in a log file would be a key in a log file
+	if terminal.IsTerminal(c.stdin) { // a link in a log file would be a key in a log file
 		link, err := n.FirstLink(c.ctx)
 		if err != nil {
 			return err
@@ -134,17 +136,11 @@ func (s *serveCmd) serve(c *cli, n *server.Server, folder, token string) error {
 	return errors.Join(s.profiled.during(c.ctx, n.Run), server.RemoveCard(folder))
 }
 
-// start opens a server within this process.
-func (c *cli) start(config server.Config) (*server.Server, error) {
-	bounded()
-	return server.Open(c.ctx, config)
-}
-
 func (s *serveCmd) check(c *cli) error {
 	if err := s.checkTLS(); err != nil {
 		return err
 	}
-	if s.NoWork && !isPostgres(c.Store) {
+	if s.NoWork && !c.place.OnPostgres() {
 		return usage("--no-work needs PostgreSQL: nobody else could work on SQLite.")
 	}
 	host, _, err := net.SplitHostPort(s.Listen)
@@ -158,17 +154,6 @@ func (s *serveCmd) check(c *cli) error {
 	return usage("Beyond this machine tokens would travel unprotected. Give --tls-cert and --tls-key, or --acme-domain; or put a proxy with TLS before it and give --insecure-http.")
 }
 
-func isPostgres(store string) bool { return store != "" && store != "sqlite" }
-
-// lockFolder takes the data folder for this process for as long as the file is open.
-func (c *cli) lockFolder() (folder string, lock *os.File, err error) {
-	if folder, err = c.dataFolder(); err != nil {
-		return "", nil, err
-	}
-	lock, err = server.Lock(folder, c.log)
-	return folder, lock, err
-}
-
 type workCmd struct {
 	keepFlags
 	profiled
@@ -176,22 +161,22 @@ type workCmd struct {
 
 // Run works until the program is told to end.
 func (w workCmd) Run(c *cli) error {
-	if !isPostgres(c.Store) {
+	if !c.place.OnPostgres() {
 		return usage("work needs --store postgres://…: SQLite has one process, which is serve.")
 	}
 	if !c.Verbose {
-		c.log = c.newLog(slog.LevelInfo)
+		c.logs(slog.LevelInfo)
 	}
-	folder, err := c.dataFolder()
+	folder, err := c.place.Folder()
 	if err != nil {
 		return err
 	}
-	config, err := c.config(folder)
+	config, err := c.place.Config(c.ctx, folder)
 	if err != nil {
 		return err
 	}
 	config.Keep = w.keep()
-	n, err := c.start(config)
+	n, err := reach.Start(c.ctx, config)
 	if err != nil {
 		return err
 	}
@@ -205,6 +190,6 @@ type versionCmd struct{}
 func (versionCmd) Run(c *cli) error {
 	v := struct {
 		Version string `json:"version"`
-	}{version()}
+	}{reach.Version()}
 	return c.show(v, func(w io.Writer) { fmt.Fprintln(w, "lockstep", v.Version) })
 }

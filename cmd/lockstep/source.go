@@ -61,11 +61,7 @@ func seconds(text string) (int, error) {
 type sourceListCmd struct{}
 
 // Run lists the sources.
-func (sourceListCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (sourceListCmd) Run(c *cli, client *api.Client) error {
 	all, err := client.Sources(c.ctx)
 	if err != nil {
 		return err
@@ -80,11 +76,7 @@ type sourceShowCmd struct {
 }
 
 // Run shows a source.
-func (s *sourceShowCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (s *sourceShowCmd) Run(c *cli, client *api.Client) error {
 	j, err := client.Job(c.ctx, s.Source)
 	if err != nil {
 		return err
@@ -102,11 +94,7 @@ type sourceSetCmd struct {
 }
 
 // Run changes a source's job.
-func (s *sourceSetCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (s *sourceSetCmd) Run(c *cli, client *api.Client) error {
 	return s.change(c, client, s.Source, func(*api.Policy) {})
 }
 

@@ -18,11 +18,7 @@ type status struct {
 }
 
 // Run tells where the server is and how every source and app stands. It ends with the exit code of the one that stands worst.
-func (statusCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (statusCmd) Run(c *cli, client *api.Client) error {
 	v, err := client.Version(c.ctx)
 	if err != nil {
 		return err
@@ -31,7 +27,7 @@ func (statusCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	s := status{Server: c.reached.where, Version: v.Version, Running: c.reached.work == nil, Jobs: jobs}
+	s := status{Server: c.server.Where, Version: v.Version, Running: c.server.Runs(), Jobs: jobs}
 	err = c.show(s, func(w io.Writer) {
 		printf(w, "server\t%s, version %s\n", s.Server, s.Version)
 		if !s.Running {

@@ -48,11 +48,7 @@ func (t *tokenCreateCmd) Run(c *cli) error {
 type tokenListCmd struct{}
 
 // Run lists the tokens.
-func (tokenListCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (tokenListCmd) Run(c *cli, client *api.Client) error {
 	all, err := client.Tokens(c.ctx)
 	if err != nil {
 		return err
@@ -99,11 +95,7 @@ type tokenSetCmd struct {
 }
 
 // Run changes a token.
-func (t *tokenSetCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (t *tokenSetCmd) Run(c *cli, client *api.Client) error {
 	set, err := client.SetToken(c.ctx, t.Token, api.SetToken{Profile: t.Profile})
 	if err != nil {
 		return err
@@ -152,11 +144,7 @@ type tokenRevokeCmd struct {
 }
 
 // Run revokes a token.
-func (t *tokenRevokeCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
+func (t *tokenRevokeCmd) Run(c *cli, client *api.Client) error {
 	if err := client.RevokeToken(c.ctx, t.Token); err != nil {
 		return err
 	}

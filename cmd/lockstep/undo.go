@@ -20,11 +20,7 @@ func (u *undoCmd) Run(c *cli) error {
 	if (u.Cycle == "") == (len(u.IDs) == 0) {
 		return usage("Name lines of the log by their ids, or give --cycle.")
 	}
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	app, err := onlyApp(c.ctx, client, u.App)
+	client, app, err := c.about(u.App)
 	if err != nil {
 		return err
 	}
