@@ -277,6 +277,7 @@ const (
 	CodeSchemaNewer  Code = "store.schema_newer"
 	CodeSealed       Code = "store.unsealing_failed"
 	CodePlanStale    Code = "plan.stale"
+	CodeDraftBehind  Code = "draft.behind"
 	CodeTimeout      Code = "timeout"
 	CodeLinkSpent    Code = "console.link_spent"
 	CodeCrossSite    Code = "console.cross_site"
@@ -442,6 +443,7 @@ var Catalogue = []Entry{
 	{CodeSchemaNewer, NeedsYou, "The database was written by a newer version of Lockstep.", "Run that version or a newer one."},
 	{CodeSealed, NeedsYou, "A sealed value cannot be opened with this key.", "Restore the key that sealed it."},
 	{CodePlanStale, NeedsYou, "The plan no longer fits: data or rules have changed.", "Make a new plan."},
+	{CodeDraftBehind, NeedsYou, "The draft was made from a version that is no longer in force.", "Bring it up to date (`lockstep app draft rebase`, or the draft's page in the console): what only one of you has changed is kept, and you say whose value counts where both have."},
 	{CodeTimeout, Heals, "It took longer than allowed.", "Try again, or allow more time."},
 	{CodeLinkSpent, NeedsYou, "The one-time link cannot be used any more.", "Run `lockstep console` on the server: it prints a new one."},
 	{CodeCrossSite, NeedsYou, "The request came from another site.", "Open the console itself and repeat the step there."},

@@ -36,6 +36,7 @@ type Operator struct {
 	People    directory.Finder // nil looks at everybody
 	Jobs      provision.Store
 	Settings  provision.Settings
+	Drafts    provision.Drafts
 	Engine    Engine
 	Tenants   Tenants
 	Tokens    Tokens

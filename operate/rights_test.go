@@ -50,7 +50,7 @@ func newWorld(t *testing.T, c store.Config) *world {
 	jobs := w.db.Provision()
 	w.engine = &provision.Engine{Store: jobs, Log: slog.New(slog.DiscardHandler)}
 	w.Operator = &operate.Operator{
-		Directory: w.db, Jobs: jobs, Settings: jobs, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db, Reads: w.db.Mirrors(), Engine: w.engine, Schemas: w.db.Schemas,
+		Directory: w.db, Jobs: jobs, Settings: jobs, Drafts: jobs, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db, Reads: w.db.Mirrors(), Engine: w.engine, Schemas: w.db.Schemas,
 		Sessions: &session.Gate{Surface: "console", Store: &session.Memory{}, Now: func() time.Time { return w.at }},
 		Address:  func() string { return "http://localhost" }, Local: "local", Now: func() time.Time { return w.at },
 	}
@@ -255,12 +255,12 @@ var open = []string{"Again", "For", "SignedIn", "SignedOut"}
 
 // readers are methods that need the right to read only.
 var readers = []string{
-	"Actions", "App", "Apps", "Assignments", "Attempt", "Attempts", "Attributes", "AuditLog", "CheckIdentityProvider", "Claims", "Client", "Clients", "Cycle", "Cycles", "Drift", "Endpoint",
+	"Actions", "App", "Apps", "Assignments", "Attempt", "Attempts", "Attributes", "AuditLog", "CheckIdentityProvider", "Claims", "Client", "Clients", "CompareVersions", "Cycle", "Cycles", "Draft", "Drift", "Endpoint",
 	"Examine", "Exchanges", "Explain", "ExplainRef", "Extension", "Extensions", "FindAtTarget", "FindUsers", "Group", "Groups", "GroupsOf", "HeldIDs",
 	"IdentityProvider", "IdentityProviders", "Issuer", "Job", "LastTest", "Link", "Links", "ListJobs", "ListTenants", "ListTokens", "Members", "Notifications", "OnDemand", "PersonSessions", "ProviderGuide", "ProviderKind",
 	"ProviderKinds", "ProviderLinks",
 	"Report", "Review", "ScopeImpact", "SeenAttempt", "SeenSessions", "SeenSignOuts", "SignOuts", "State", "Stream", "Tally", "Template", "Templates", "Told", "Token", "TryRules", "User", "UserByID",
-	"Users",
+	"Users", "Versions",
 }
 
 // TestEveryUseCaseAsksFirst: no function of an Operator does anything for who has no right, and none that is not a reader's for

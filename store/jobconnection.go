@@ -103,7 +103,7 @@ func (t *tx) setSettings(by audit.Actor, j jobRow, settings map[string]string) e
 	if err != nil {
 		return err
 	}
-	detail, err := t.replaceJob(row)
+	detail, _, err := t.replaceJob(row, provision.Version{By: by})
 	t.note(audit.Event{Actor: by, Verb: "updated", Object: "job", ID: string(j.ID), Name: cmp.Or(j.Name, j.Slug), Detail: detail})
 	return err
 }

@@ -30,10 +30,10 @@ func (db *DB) PutJob(ctx context.Context, by audit.Actor, j provision.Job) error
 		}
 		verb, detail := "created", ""
 		if j.Config == 0 {
-			err = t.createJob(next)
+			err = t.createJob(next, by)
 		} else {
 			verb = "updated"
-			detail, err = t.replaceJob(next)
+			detail, _, err = t.replaceJob(next, provision.Version{By: by})
 		}
 		if where, is := t.db.dialect.unique(err); is {
 			return jobTaken(where, j)
@@ -76,7 +76,7 @@ const insertJob = `INSERT INTO job (tenant, id, no, listing, slug, name, directi
 		position, applied, next_run, asked, not_before, epoch, deadline, cycle, waits, connection, policy, rules)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, '', '', '', 0, 0, $12, $12, 0, 0, 0, '', FALSE, $13, $14, $15)`
 
-func (t *tx) createJob(j jobRow) error {
+func (t *tx) createJob(j jobRow, by audit.Actor) error {
 	no, err := t.number()
 	if err != nil {
 		return err
@@ -91,24 +91,27 @@ func (t *tx) createJob(j jobRow) error {
 	}
 	_, err = t.exec(insertJob, string(j.Tenant), string(j.ID), no, listing, j.Slug, j.Name, string(j.Direction), string(j.App), j.Manual,
 		millis(created), string(cmp.Or(j.State, provision.Active)), millis(j.NextRun), j.connection, j.policy, j.rules)
-	return err
+	if err != nil {
+		return err
+	}
+	return t.putVersion(no, provision.Version{Number: 1, By: by, At: t.at, Configuration: j.Configuration()})
 }
 
 const replaceJob = `UPDATE job SET name = $4, manual = $5, state = $6, next_run = $7, config = $8, connection = $9, policy = $10, rules = $11,
 	not_before = 0 WHERE tenant = $1 AND id = $2 AND config = $3`
 
-// replaceJob returns the names of what changed.
-func (t *tx) replaceJob(j jobRow) (changed string, err error) {
+// replaceJob returns the names of what changed, and the version that it has become, which is told by whom and why.
+func (t *tx) replaceJob(j jobRow, v provision.Version) (changed string, made provision.Version, err error) {
 	old, err := job(t.query, j.Tenant, j.ID)
 	if err != nil {
-		return "", err
+		return "", v, err
 	}
 	if old.Config != j.Config {
-		return "", moved("job", j.Slug, old.Config, j.Config)
+		return "", v, moved("job", j.Slug, old.Config, j.Config)
 	}
 	was, err := textsOf(old.Job) // in today's words, whatever program wrote it
 	if err != nil {
-		return "", err
+		return "", v, err
 	}
 	names := jobDifferences(was, j)
 	config := old.Config
@@ -120,7 +123,10 @@ func (t *tx) replaceJob(j jobRow) (changed string, err error) {
 	if err == nil && n == 0 {
 		err = moved("job", j.Slug, old.Config+1, j.Config)
 	}
-	return strings.Join(names, ", "), err
+	if err == nil { // the row is locked now
+		v, err = t.recordVersion(old, j.Job, v)
+	}
+	return strings.Join(names, ", "), v, err
 }
 
 func jobDifferences(was, j jobRow) (names []string) {
@@ -158,6 +164,9 @@ func (db *DB) DeleteJob(ctx context.Context, by audit.Actor, tenant lockstep.Ten
 			return err
 		}
 		if err := t.forgetDrift(no); err != nil {
+			return err
+		}
+		if err := t.forgetVersions(no); err != nil {
 			return err
 		}
 		t.note(audit.Event{Actor: by, Verb: "deleted", Object: "job", ID: string(id), Name: cmp.Or(name, slug)})

@@ -41,6 +41,7 @@ var (
 	_ directory.Searcher = (*DB)(nil)
 	_ provision.Store    = Provision{}
 	_ provision.Settings = (*DB)(nil)
+	_ provision.Drafts   = (*DB)(nil)
 	_ directory.Finder   = (*DB)(nil)
 )
 

@@ -185,7 +185,7 @@ func StatusOf(err error) int {
 		return http.StatusNotFound
 	case lockstep.CodeVersion:
 		return http.StatusPreconditionFailed
-	case lockstep.CodeConflict, lockstep.CodePlanStale, lockstep.CodeGuardHeld, lockstep.CodeEpoch, lockstep.CodeSchemaInUse:
+	case lockstep.CodeConflict, lockstep.CodePlanStale, lockstep.CodeDraftBehind, lockstep.CodeGuardHeld, lockstep.CodeEpoch, lockstep.CodeSchemaInUse:
 		return http.StatusConflict
 	case lockstep.CodeInvalid, lockstep.CodeUsage, lockstep.CodeMapSyntax, lockstep.CodeScopeSyntax, lockstep.CodeMapUnknown, lockstep.CodeSecretsAgain:
 		return http.StatusBadRequest

@@ -77,6 +77,8 @@ func Run(t *testing.T, open Open) {
 		{"looking at sign-in", testSignInLook},
 		{"signing keys", testSigningKeys},
 		{"notifications", testNotify},
+		{"versions", testVersions},
+		{"drafts", testDrafts},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()
