@@ -167,6 +167,7 @@ const (
 	CodeUnencrypted       Code = "network.unencrypted"
 	CodeRehearsal         Code = "network.not_sent"
 	CodeAuthForbidden     Code = "auth.forbidden"
+	CodeAuthIssuer        Code = "auth.issuer_unreachable"
 	CodeSecretsAgain      Code = "connection.secrets_again"
 
 	CodeMatchMissing   Code = "match.value_missing"
@@ -333,6 +334,7 @@ var Catalogue = []Entry{
 	{CodeRehearsal, NeedsYou, "Nothing was sent: this was a try.", "Lockstep has made the request to show it, and kept it. Provision the person to send it."},
 	{CodeAuthToken, NeedsYou, "The application rejected the token.", "It may have expired: set a new one and test the connection."},
 	{CodeAuthForbidden, NeedsYou, "The token is not allowed to do this.", "Give it the rights that the application's page lists."},
+	{CodeAuthIssuer, Heals, "The keys of an issuer whose access tokens are trusted cannot be had.", "Nothing, if it passes. Else compare the issuer's address with the claim iss of its tokens, and see that this machine reaches it."},
 	{CodeSecretsAgain, NeedsYou, "A connection leads somewhere else only together with its secrets.", "Give the new address and every secret in one call: connection set NAME --set url=… --secret-file FILE."},
 
 	{CodeMatchMissing, NeedsYou, "The person has no value to be matched by.", "Fill the attribute in the source or map another one."},

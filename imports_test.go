@@ -50,6 +50,7 @@ var charters = map[string]charter{
 	"webexorg":            {ours: "scim scim/filter scim/scimhttp token web webexorg/*"},
 	"sso":                 {ours: "directory session token audit web scim scim/filter", must: "database/sql"},
 	"upstream":            {ours: "sso connection web"},
+	"bearer":              {ours: "token web", must: "database/sql"},
 	"notify":              {ours: "words audit queue web directory connection", must: "database/sql"},
 	"operate":             {ours: domain + " sso queue web", must: "net/http database/sql html"},
 	"api":                 {ours: domain + " operate sso web", must: "database/sql"},

@@ -25,6 +25,10 @@ func tokenOf(e operate.TokenEntry) Token {
 		ID: e.ID, Name: e.Name, Kind: kindNames[e.Kind], Scopes: []string{}, Created: e.Created,
 		Maker: e.Maker, Expires: instant(e.Expires), LastUsed: instant(e.LastUsed), Profile: profileOf(e),
 	}
+	if !e.OAuth.Zero() {
+		o := TokenOAuth(e.OAuth)
+		v.OAuth = &o
+	}
 	for _, sc := range e.Scopes {
 		v.Scopes = append(v.Scopes, string(sc))
 	}
@@ -44,17 +48,29 @@ func (s *Server) listTokens(ctx context.Context, p operate.Principal, _ *struct{
 
 // NewToken is what creates a token.
 type NewToken struct {
-	Name    string `json:"name" minLength:"1" maxLength:"100"`
-	Kind    string `json:"kind,omitempty" enum:"api,scim" doc:"What it opens: the management API, or the tenant's SCIM endpoint. api when absent."`
-	Scopes  string `json:"scopes" maxLength:"400" doc:"Divided by blanks, such as \"api:read\" or \"scim:write\"; writing includes reading."`
-	Days    int    `json:"days,omitempty" minimum:"0" maximum:"3660" doc:"How long it is valid; 0 is as long as the token that makes it. One made by a token ends with it."`
-	Profile string `json:"profile,omitempty" enum:"generic,entra,okta,strict" doc:"Of kind scim: what its holder is forgiven, and whether departures from the RFCs are counted."`
+	Name    string      `json:"name" minLength:"1" maxLength:"100"`
+	Kind    string      `json:"kind,omitempty" enum:"api,scim" doc:"What it opens: the management API, or the tenant's SCIM endpoint. api when absent."`
+	Scopes  string      `json:"scopes" maxLength:"400" doc:"Divided by blanks, such as \"api:read\" or \"scim:write\"; writing includes reading."`
+	Days    int         `json:"days,omitempty" minimum:"0" maximum:"3660" doc:"How long it is valid; 0 is as long as the token that makes it. One made by a token ends with it."`
+	Profile string      `json:"profile,omitempty" enum:"generic,entra,okta,strict" doc:"Of kind scim: what its holder is forgiven, and whether departures from the RFCs are counted."`
+	OAuth   *TokenOAuth `json:"oauth,omitempty" doc:"Of kind scim: its holder shows access tokens (OAuth 2.0), and there is no text."`
+}
+
+// TokenOAuth says whose access tokens a SCIM client shows in place of a secret of its own: a client's, or an issuer's.
+type TokenOAuth struct {
+	Client   string    `json:"client,omitempty" maxLength:"500" doc:"Client ID of an application of the tenant that may ask for the scope scim."`
+	Issuer   string    `json:"issuer,omitempty" maxLength:"500" doc:"Or who makes them: JWTs after RFC 9068 whose claim iss is this address, byte for byte."`
+	Audience string    `json:"audience,omitempty" maxLength:"500" doc:"Of an issuer's tokens: whom they have to be for (aud)."`
+	Subject  string    `json:"subject,omitempty" maxLength:"500" doc:"Of an issuer's tokens: whose they have to be (sub, client_id, azp or appid)."`
+	Scope    string    `json:"scope,omitempty" maxLength:"500" doc:"Of an issuer's tokens: scope or role that they have to carry; scim when absent, * none."`
+	Alg      token.Alg `json:"alg,omitempty" enum:"RS256,ES256" doc:"Of an issuer's tokens: the one algorithm; either when absent."`
+	Plain    bool      `json:"plain,omitempty" doc:"The issuer gives its access tokens the type JWT instead of at+jwt, as Microsoft Entra ID does."`
 }
 
 // CreatedToken is a new token with its text, which is shown this once.
 type CreatedToken struct {
 	Token
-	Text string `json:"text"`
+	Text string `json:"text,omitempty" doc:"Absent when its holder shows access tokens."`
 }
 
 func (s *Server) createToken(ctx context.Context, p operate.Principal, in *struct{ Body NewToken }) (CreatedToken, error) {
@@ -63,7 +79,11 @@ func (s *Server) createToken(ctx context.Context, p operate.Principal, in *struc
 	if b.Kind == "scim" {
 		kind = token.KindSCIM
 	}
-	e, text, err := s.Operator.CreateToken(ctx, p, operate.NewToken{Name: b.Name, Kind: kind, Scopes: b.Scopes, Days: b.Days, Profile: token.Profile(b.Profile)})
+	made := operate.NewToken{Name: b.Name, Kind: kind, Scopes: b.Scopes, Days: b.Days, Profile: token.Profile(b.Profile)}
+	if b.OAuth != nil {
+		made.OAuth = token.OAuth(*b.OAuth)
+	}
+	e, text, err := s.Operator.CreateToken(ctx, p, made)
 	return CreatedToken{Token: tokenOf(e), Text: text}, err
 }
 

@@ -318,6 +318,7 @@ type Token struct {
 	LastUsed *time.Time    `json:"last_used,omitempty" doc:"To the minute or so; absent when it never was."`
 	Former   *FormerSecret `json:"former,omitempty" doc:"The secret of before the last rotation."`
 	Profile  string        `json:"profile,omitempty" doc:"Of a SCIM token: generic, entra, okta or strict, whose departures from the RFCs are counted."`
+	OAuth    *TokenOAuth   `json:"oauth,omitempty" doc:"Whose access tokens a SCIM client shows in place of a secret of its own."`
 }
 
 // FormerSecret is the secret that a token had before it was rotated.

@@ -62,6 +62,9 @@ func (o *Operator) AddClient(ctx context.Context, p Principal, c sso.Client) (ss
 	if err := o.checkClient(ctx, p, &c); err != nil {
 		return c, "", err
 	}
+	if err := o.becomes(ctx, p, c.ID); err != nil { // of one that was removed and is made anew
+		return c, "", err
+	}
 	text := newSecret(&c)
 	c, err = s.Clients.PutClient(ctx, p.Actor, "created", c)
 	return c, text, err
@@ -118,6 +121,9 @@ func (o *Operator) SetClient(ctx context.Context, p Principal, id string, change
 		if c.Auth != old.Auth {
 			return old, invalid("How a client authenticates does not change. Add another client.")
 		}
+		if err := o.becomes(ctx, p, c.ID); err != nil {
+			return old, err
+		}
 		if err := o.checkClient(ctx, p, &c); err != nil {
 			return old, err
 		}
@@ -140,6 +146,9 @@ func (o *Operator) RotateClient(ctx context.Context, p Principal, id string, ove
 	}
 	c, err := o.Client(ctx, p, id)
 	if err != nil {
+		return c, "", err
+	}
+	if err := o.becomes(ctx, p, c.ID); err != nil {
 		return c, "", err
 	}
 	former := token.Former{Hash: c.Secret, Ends: o.now().Add(overlap)}

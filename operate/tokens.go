@@ -20,6 +20,7 @@ type TokenEntry struct {
 	LastUsed   time.Time     // zero is never
 	FormerUsed time.Time     // the secret of before the last rotation; zero is never since then
 	Profile    token.Profile // of a SCIM token; "" is token.Generic
+	OAuth      token.OAuth   // whose access tokens a SCIM client shows; zero is none: it has a secret
 }
 
 // Tokens keeps bearer tokens.
@@ -78,6 +79,7 @@ type NewToken struct {
 	Scopes  string
 	Days    int           // how long it is valid; 0 is as long as its maker
 	Profile token.Profile // of a SCIM token; "" is token.Generic
+	OAuth   token.OAuth   // of a SCIM token: whose access tokens its holder shows; then there is no text
 }
 
 // errNotSCIM says that profiles are of SCIM clients.
@@ -102,6 +104,9 @@ func (o *Operator) CreateToken(ctx context.Context, p Principal, in NewToken) (T
 	if in.Profile, err = token.ParseProfile(string(in.Profile)); err != nil {
 		return TokenEntry{}, "", err
 	}
+	if err := o.checkOAuth(ctx, p, in); err != nil {
+		return TokenEntry{}, "", err
+	}
 	t, text, err := token.New(in.Kind)
 	if err != nil {
 		return TokenEntry{}, "", err
@@ -111,7 +116,10 @@ func (o *Operator) CreateToken(ctx context.Context, p Principal, in NewToken) (T
 	if t.Expires, err = p.until(now, in.Days, p.Ends); err != nil {
 		return TokenEntry{}, "", err
 	}
-	e := TokenEntry{Token: t, Tenant: p.Tenant, Maker: p.Maker, Name: in.Name, Created: now, Profile: in.Profile}
+	e := TokenEntry{Token: t, Tenant: p.Tenant, Maker: p.Maker, Name: in.Name, Created: now, Profile: in.Profile, OAuth: in.OAuth}
+	if !in.OAuth.Zero() {
+		text = "" // nobody ever has it: what opens the endpoint are access tokens
+	}
 	return e, text, o.Tokens.PutToken(ctx, p.Actor, e)
 }
 
@@ -147,6 +155,9 @@ func (o *Operator) RotateToken(ctx context.Context, p Principal, name string, r 
 	}
 	if err := p.covers(e.Scopes); err != nil {
 		return TokenEntry{}, "", err
+	}
+	if !e.OAuth.Zero() {
+		return TokenEntry{}, "", errNoSecret
 	}
 	if r.Of != nil && *r.Of != e.Hash {
 		return TokenEntry{}, "", &lockstep.Error{Code: lockstep.CodeConflict, Detail: "The token has another secret by now, so it was not rotated. To rotate it once more, begin at its row."}

@@ -11,10 +11,12 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/bearer"
 	"lockstep/directory"
 	"lockstep/operate"
 	"lockstep/scim"
 	"lockstep/scim/scimhttp"
+	"lockstep/sso"
 	"lockstep/store"
 	"lockstep/token"
 	"lockstep/web"
@@ -44,6 +46,9 @@ type scimServer struct {
 	seen   web.Inspector // the last exchanges, by tenant
 	now    func() time.Time
 
+	sso     *sso.Server     // whose access tokens are taken; nil is nobody's
+	issuers *bearer.Issuers // nil trusts no other issuer
+
 	// standing tells until when a token stands, and that it does not because one that it was made with is no more.
 	standing func(context.Context, operate.TokenEntry) (time.Time, error)
 
@@ -72,7 +77,7 @@ const maxClients = 10_000
 func newSCIM(db *store.DB, c Config) *scimServer {
 	s := &scimServer{db: db, config: c, now: time.Now, reports: scimReports{db: db}, clients: map[token.Hash]*scimClient{}, limits: map[lockstep.TokenID]*budget{}}
 	s.scim = &directory.SCIM{Store: db, Search: db, Pages: &directory.Pages{}}
-	s.http = &scimhttp.Handler{Tenant: s.endpoint, ChangePassword: true}
+	s.http = &scimhttp.Handler{Tenant: s.endpoint, ChangePassword: true, Metadata: s.metadataOf}
 	if !c.Key.Zero() {
 		s.http.Cursors = &scimhttp.Cursors{Box: c.Key.Box("scim cursor")}
 	}
@@ -93,6 +98,7 @@ func (s *scimServer) handler() http.Handler {
 	})
 	mux.Handle(scimPrefix+"{tenant}/v2", serve)
 	mux.Handle(scimPrefix+"{tenant}/v2/", serve)
+	mux.HandleFunc(resourceMetadata+scimPrefix+"{tenant}/v2", s.protectedResource)
 	mux.HandleFunc(scimPrefix, func(w http.ResponseWriter, r *http.Request) {
 		s.http.WriteError(w, r, scim.ErrNotFound("A SCIM endpoint has the form "+scimPrefix+"{tenant}/v2."))
 	})
@@ -108,11 +114,11 @@ func (s *scimServer) endpoint(r *http.Request) (scimhttp.Backend, error) {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return nil, errNoToken
 	}
-	c, ended := s.client(r.Context(), strings.TrimSpace(text))
+	slug := r.PathValue("tenant")
+	c, ended := s.client(r.Context(), slug, strings.TrimSpace(text))
 	if c == nil {
 		return nil, ended
 	}
-	slug := r.PathValue("tenant")
 	if slug != c.tenant.Slug && slug != string(c.tenant.ID) {
 		return nil, errNoToken
 	}
@@ -130,7 +136,8 @@ func (s *scimServer) endpoint(r *http.Request) (scimhttp.Backend, error) {
 	if !c.token.Scopes.Allow(scopeSCIMRead) {
 		return nil, &scim.Error{Status: http.StatusForbidden, Detail: "The token lacks the scope " + string(scopeSCIMRead) + "."}
 	}
-	return metered{budget: c.limit, now: s.now, Endpoint: directory.Endpoint{
+	schemes := func(ctx context.Context) ([]scim.AuthenticationScheme, error) { return s.schemes(ctx, c) }
+	return metered{budget: c.limit, now: s.now, schemes: schemes, Endpoint: directory.Endpoint{
 		SCIM: s.scim, Schemas: schemas, Tenant: c.tenant.ID, By: audit.Actor{Kind: audit.Token, ID: string(c.token.ID), Name: c.token.Name},
 		Client: string(c.token.ID), Base: s.base(r, slug), ReadOnly: !c.token.Scopes.Allow(scopeSCIMWrite), Tolerant: c.token.Profile.Tolerates(),
 	}}, nil
@@ -150,15 +157,18 @@ func (s *scimServer) base(r *http.Request, slug string) string {
 
 // client finds whose token the text is. With the error of a token that has expired or was revoked it returns the client, so that
 // its administrators see what it sends.
-func (s *scimServer) client(ctx context.Context, text string) (*scimClient, error) {
-	hash, now := token.HashOf(text), s.now()
+func (s *scimServer) client(ctx context.Context, slug, text string) (*scimClient, error) {
+	look, hash, now := s.look, token.HashOf(text), s.now()
+	if _, err := token.Parse(text); err != nil { // no token with a secret
+		look, hash = s.lookOAuth, token.HashOf(slug+"\x00"+text)
+	}
 	s.mu.Lock()
 	known := s.clients[hash]
 	s.mu.Unlock()
 	if known != nil && now.Before(known.until) {
 		return known, nil
 	}
-	c, err := s.look(ctx, text, now)
+	c, err := look(ctx, slug, text, now)
 	if err != nil {
 		s.mu.Lock()
 		delete(s.clients, hash)
@@ -181,7 +191,7 @@ func (s *scimServer) client(ctx context.Context, text string) (*scimClient, erro
 }
 
 // look reads the token from the database and checks it.
-func (s *scimServer) look(ctx context.Context, text string, now time.Time) (*scimClient, error) {
+func (s *scimServer) look(ctx context.Context, _, text string, now time.Time) (*scimClient, error) {
 	ref, err := token.Parse(text)
 	if err != nil || ref.Kind != token.KindSCIM {
 		return nil, errNoToken
@@ -194,17 +204,21 @@ func (s *scimServer) look(ctx context.Context, text string, now time.Time) (*sci
 		return nil, err
 	}
 	half, err := k.Match(text, now)
-	ended := err == token.ErrExpired || !k.Revoked.IsZero()                     //nolint:errorlint // the errors of Match share their code
-	if err == token.ErrMismatch || k.Kind != token.KindSCIM || k.Tenant == "" { //nolint:errorlint // see above
+	ended := err == token.ErrExpired || !k.Revoked.IsZero()                                        //nolint:errorlint // the errors of Match share their code
+	if err == token.ErrMismatch || k.Kind != token.KindSCIM || k.Tenant == "" || !k.OAuth.Zero() { //nolint:errorlint // see above
 		return nil, errNoToken
 	}
 	t, err := s.db.Tenant(ctx, k.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	c := &scimClient{token: k, tenant: t, until: until(k.Token, half, now)}
-	if !ended && k.Maker != "" {
-		_, err := s.standing(ctx, entry(k))
+	return s.admit(ctx, &scimClient{token: k, tenant: t, until: until(k.Token, half, now)}, half, ended)
+}
+
+// admit lets a client in that has shown who it is, unless it has ended, or what it was made with.
+func (s *scimServer) admit(ctx context.Context, c *scimClient, half token.Half, ended bool) (*scimClient, error) {
+	if !ended && c.token.Maker != "" {
+		_, err := s.standing(ctx, entry(c.token))
 		if ended = lockstep.CodeOf(err) == lockstep.CodeUnauthorized; err != nil && !ended {
 			return nil, err
 		}
@@ -212,7 +226,7 @@ func (s *scimServer) look(ctx context.Context, text string, now time.Time) (*sci
 	if ended {
 		return c, errNoToken
 	}
-	return c, s.db.TouchToken(ctx, k, half)
+	return c, s.db.TouchToken(ctx, c.token, half)
 }
 
 // until is when the token has to be looked up again: after clientLife, or when the secret that was shown ends.

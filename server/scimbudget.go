@@ -1,12 +1,14 @@
 package server
 
 import (
+	"context"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"lockstep/directory"
+	"lockstep/scim"
 	"lockstep/scim/scimhttp"
 )
 
@@ -53,8 +55,14 @@ func (b *budget) spend(now time.Time, operations int) time.Duration {
 // metered is the directory of a tenant for a client that has a budget. It is a scimhttp.Metered.
 type metered struct {
 	directory.Endpoint
-	budget *budget
-	now    func() time.Time
+	budget  *budget
+	now     func() time.Time
+	schemes func(context.Context) ([]scim.AuthenticationScheme, error)
+}
+
+// Authentication implements scimhttp.Authenticated.
+func (m metered) Authentication(ctx context.Context) ([]scim.AuthenticationScheme, error) {
+	return m.schemes(ctx)
 }
 
 // Spend implements scimhttp.Metered.

@@ -130,6 +130,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, err
 	}
 	n.scim = newSCIM(n.db, c)
+	n.scim.sso, n.scim.issuers = n.sso, n.trustedIssuers()
 	n.operator = &operate.Operator{
 		Directory: n.db, People: n.db, Jobs: jobs, Settings: jobs, Drafts: jobs, Engine: n.engine, Tenants: n.db, Tokens: Tokens{n.db}, Notes: n.db, Standings: n.db, Reads: asking{n.db.Mirrors(), n.reads.Wake}, Sessions: n.sessions(),
 		Schemas: n.db.Schemas, SCIM: n.scim, SignIn: SignIn(n.db, n.sso), Notices: n.notices(), Gallery: gallery, Address: n.browsed, Wake: n.queue.Wake, Local: c.Local,
@@ -199,7 +200,9 @@ func (n *Server) Handler() http.Handler {
 		mux.Handle(path, answers)
 	}
 	mux.Handle("/", n.console.Handler())
-	mux.Handle(scimPrefix, n.scim.handler())
+	clients := n.scim.handler()
+	mux.Handle(scimPrefix, clients)
+	mux.Handle(resourceMetadata+scimPrefix, clients)
 	people := n.sso.Handler()
 	mux.Handle(sso.Prefix, people)
 	mux.Handle("/.well-known/oauth-authorization-server"+sso.Prefix, people) // RFC 8414 §3.1

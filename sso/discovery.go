@@ -36,6 +36,7 @@ type metadata struct {
 	Iss               bool     `json:"authorization_response_iss_parameter_supported"`
 	BackChannel       bool     `json:"backchannel_logout_supported"`
 	BackChannelSID    bool     `json:"backchannel_logout_session_supported"`
+	Resources         []string `json:"protected_resources,omitempty"` // RFC 9728 §4
 }
 
 func (s *Server) discovery(w http.ResponseWriter, r *http.Request) error {
@@ -46,13 +47,17 @@ func (s *Server) discovery(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	scopes, resources, err := s.scimOffered(r.Context(), x)
+	if err != nil {
+		return err
+	}
 	auth := []string{string(AuthBasic), string(AuthPost), string(AuthPrivateKey)}
 	w.Header().Set("Cache-Control", keySetLife)
 	writeJSON(w, http.StatusOK, metadata{
 		Issuer: x.issuer, Authorization: x.issuer + "/authorize", Token: x.issuer + "/token", UserInfo: x.issuer + "/userinfo", JWKS: x.issuer + "/jwks",
 		PAR: x.issuer + "/par", Introspection: x.issuer + "/introspect", Revocation: x.issuer + "/revoke", EndSession: x.issuer + "/logout",
 		RevokeAll: x.issuer + revocationPath,
-		Scopes:    []string{"openid", "profile", "email"}, ResponseTypes: []string{"code"}, ResponseModes: []string{"query", "form_post"},
+		Scopes:    append([]string{"openid", "profile", "email"}, scopes...), Resources: resources, ResponseTypes: []string{"code"}, ResponseModes: []string{"query", "form_post"},
 		Grants: []string{string(GrantCode), string(GrantRefresh), string(GrantCredentials)}, Subjects: []string{"public"},
 		IDTokenAlgs: []string{"RS256", "ES256"}, Auth: append(auth[:3:3], string(AuthNone)), AuthAlgs: []string{"RS256", "ES256"},
 		RevocationAuth: append(auth[:3:3], string(AuthNone)), IntrospectionAuth: auth, Challenges: []string{"S256"},

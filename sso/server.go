@@ -75,6 +75,7 @@ type site struct {
 	tenant directory.Tenant
 	issuer string // https://id.example.com/sso/acme
 	path   string // /sso/acme
+	scim   string // https://id.example.com/scim/acme/v2, the SCIM endpoint
 	secure bool
 }
 
@@ -112,7 +113,7 @@ func (s *Server) siteOf(ctx context.Context, slug string) (site, error) {
 	if err != nil {
 		return site{}, err
 	}
-	return site{tenant: t, issuer: base + Prefix + t.Slug, path: Prefix + t.Slug, secure: strings.HasPrefix(base, "https://")}, nil
+	return site{tenant: t, issuer: base + Prefix + t.Slug, path: Prefix + t.Slug, scim: scimAt(base, t.Slug), secure: strings.HasPrefix(base, "https://")}, nil
 }
 
 // Issuer returns the issuer of a tenant, by slug; "" while the server has no address.

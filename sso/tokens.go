@@ -314,6 +314,9 @@ const accessPrefix = "lka_"
 func (s *Server) access(ctx context.Context, x site, c Client, a access) (string, time.Duration, error) {
 	now := s.now()
 	a.Made, a.Ends, a.Audience = now.Unix(), now.Add(accessLife).Unix(), append(audience{string(c.ID)}, c.Audience...)
+	if slices.Contains(a.Scopes, token.ScopeSCIM) {
+		a.Audience = append(a.Audience, x.scim)
+	}
 	id, _ := secret()
 	a.ID = id[:22]
 	if c.Token == SignedJWT {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -26,9 +27,11 @@ type Token struct {
 	FormerUsed time.Time
 	// Profile is what kind of client a SCIM token was given to; "" is token.Generic.
 	Profile token.Profile
+	// OAuth is whose access tokens a SCIM client shows; zero is none: it has a secret.
+	OAuth token.OAuth
 }
 
-const tokenColumns = "id, tenant, kind, name, scopes, hash, created, expires, last_used, revoked, former_hash, former_ends, former_used, profile, maker"
+const tokenColumns = "id, tenant, kind, name, scopes, hash, created, expires, last_used, revoked, former_hash, former_ends, former_used, profile, maker, oauth"
 
 // PutToken keeps a new token. An id that is known already gives lockstep.ErrConflict.
 func (db *DB) PutToken(ctx context.Context, by audit.Actor, k Token) error {
@@ -36,7 +39,11 @@ func (db *DB) PutToken(ctx context.Context, by audit.Actor, k Token) error {
 	for i, s := range k.Scopes {
 		scopes[i] = string(s)
 	}
-	err := db.write(ctx, &work{tenant: k.Tenant, rows: 2, run: func(t *tx) error {
+	oauth, err := oauthText(k.OAuth)
+	if err != nil {
+		return fmt.Errorf("keep token %s: %w", k.ID, err)
+	}
+	err = db.write(ctx, &work{tenant: k.Tenant, rows: 2, run: func(t *tx) error {
 		if k.Tenant != "" {
 			if err := t.known(k.Tenant); err != nil {
 				return err
@@ -46,12 +53,17 @@ func (db *DB) PutToken(ctx context.Context, by audit.Actor, k Token) error {
 		if created.IsZero() {
 			created = t.at
 		}
-		_, err := t.exec("INSERT INTO token ("+tokenColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, '', 0, 0, $9, $10)", string(k.ID), string(k.Tenant),
-			string(k.Kind), k.Name, strings.Join(scopes, " "), hex.EncodeToString(k.Hash[:]), millis(created), millis(k.Expires), string(cmp.Or(k.Profile, token.Generic)), string(k.Maker))
+		_, err := t.exec("INSERT INTO token ("+tokenColumns+", oauth_of) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, '', 0, 0, $9, $10, $11, $12)", string(k.ID), string(k.Tenant),
+			string(k.Kind), k.Name, strings.Join(scopes, " "), hex.EncodeToString(k.Hash[:]), millis(created), millis(k.Expires), string(cmp.Or(k.Profile, token.Generic)), string(k.Maker),
+			oauth, k.OAuth.Of())
 		if _, is := t.db.dialect.unique(err); is {
 			return taken("There is a token with the id %s.", k.ID)
 		}
-		t.note(audit.Event{Actor: by, Verb: "created", Object: "token", ID: string(k.ID), Name: k.Name, Detail: strings.Join(scopes, " ")})
+		detail := strings.Join(scopes, " ")
+		if of := k.OAuth.Of(); of != "" {
+			detail += ", by access tokens of the " + of
+		}
+		t.note(audit.Event{Actor: by, Verb: "created", Object: "token", ID: string(k.ID), Name: k.Name, Detail: detail})
 		return err
 	}})
 	if err != nil {
@@ -78,10 +90,29 @@ func (db *DB) Tokens(ctx context.Context, tenant lockstep.TenantID) ([]Token, er
 	return all, nil
 }
 
+// TokensBy returns the tenant's tokens that stand for the access tokens of an application or issuer, oldest first; revoked and expired ones,
+// too. of is what token.OAuth.Of returns.
+func (db *DB) TokensBy(ctx context.Context, tenant lockstep.TenantID, of string) ([]Token, error) {
+	rows, err := db.query(ctx, "SELECT "+tokenColumns+" FROM token WHERE tenant = $1 AND oauth_of = $2 AND oauth_of <> '' ORDER BY id", string(tenant), of)
+	all, err := collect(rows, err, scanToken)
+	if err != nil {
+		return nil, fmt.Errorf("read tokens: %w", err)
+	}
+	return all, nil
+}
+
+func oauthText(o token.OAuth) (string, error) {
+	if o.Zero() {
+		return "", nil
+	}
+	text, err := json.Marshal(o)
+	return string(text), err
+}
+
 func scanToken(s scanner) (k Token, err error) {
-	var scopes, hash, former string
+	var scopes, hash, former, oauth string
 	var created, expires, used, revoked, ends, formerUsed int64
-	err = s.Scan(&k.ID, &k.Tenant, &k.Kind, &k.Name, &scopes, &hash, &created, &expires, &used, &revoked, &former, &ends, &formerUsed, &k.Profile, &k.Maker)
+	err = s.Scan(&k.ID, &k.Tenant, &k.Kind, &k.Name, &scopes, &hash, &created, &expires, &used, &revoked, &former, &ends, &formerUsed, &k.Profile, &k.Maker, &oauth)
 	if err != nil {
 		return k, err
 	}
@@ -92,6 +123,11 @@ func scanToken(s scanner) (k Token, err error) {
 	}
 	if err != nil {
 		return k, fmt.Errorf("the hash of token %s cannot be read", k.ID)
+	}
+	if oauth != "" {
+		if err := json.Unmarshal([]byte(oauth), &k.OAuth); err != nil {
+			return k, fmt.Errorf("whose access tokens token %s stands for cannot be read", k.ID)
+		}
 	}
 	k.Scopes, err = token.ParseScopes(scopes)
 	return k, err

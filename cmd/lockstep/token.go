@@ -26,20 +26,48 @@ type tokenCreateCmd struct {
 	Days  int    `help:"How long it is valid; 0 is for ever."`
 
 	Profile string `enum:",generic,entra,okta,strict" default:"" help:"Of kind scim: generic, entra, okta (members who do not exist are left out, a manager is free text) or strict (departures from the RFCs are reported)."`
+
+	Client   string `placeholder:"ID" help:"Of kind scim: it shows access tokens (OAuth 2.0) of this application, see lockstep client add --scope scim. There is no text."`
+	Issuer   string `placeholder:"URL" help:"Or JWTs of this issuer, exactly as their claim iss has it."`
+	Audience string `placeholder:"TEXT" help:"Whom the issuer's tokens have to be for."`
+	Subject  string `placeholder:"ID" help:"Whose the issuer's tokens have to be: sub, client_id, azp or appid."`
+	Asks     string `placeholder:"SCOPE" help:"Scope or role that the issuer's tokens have to carry; scim when absent, * none."`
+	Alg      string `enum:",RS256,ES256" default:"" help:"The one algorithm of the issuer's tokens; either when absent."`
+	Plain    bool   `help:"The issuer gives its access tokens the type JWT instead of at+jwt, as Microsoft Entra ID does."`
+}
+
+// oauth is whose access tokens the flags speak of; nil is none.
+func (t *tokenCreateCmd) oauth() (*api.TokenOAuth, error) {
+	o := api.TokenOAuth{Client: t.Client, Issuer: t.Issuer, Audience: t.Audience, Subject: t.Subject, Scope: t.Asks, Alg: token.Alg(t.Alg), Plain: t.Plain}
+	if (o == api.TokenOAuth{}) {
+		return nil, nil //nolint:nilnil // none is no error
+	}
+	if t.Client == "" && t.Issuer == "" {
+		return nil, usage("--audience, --subject, --asks, --alg and --plain are of the tokens of an issuer: give --issuer, too.")
+	}
+	return &o, nil
 }
 
 // Run creates a token. Its text is the only thing on standard output.
 func (t *tokenCreateCmd) Run(c *cli) error {
+	oauth, err := t.oauth()
+	if err != nil {
+		return err
+	}
 	client, err := c.found()
 	if err != nil {
 		return err
 	}
 	scopes := map[string]string{"api admin": "*:*", "api read": "*:read", "scim admin": "scim:write", "scim read": "scim:read"}[t.Kind+" "+t.Scope]
-	made, err := client.CreateToken(c.ctx, api.NewToken{Name: t.Name, Kind: t.Kind, Scopes: either(scopes, t.Scope), Days: t.Days, Profile: t.Profile})
+	made, err := client.CreateToken(c.ctx, api.NewToken{Name: t.Name, Kind: t.Kind, Scopes: either(scopes, t.Scope), Days: t.Days, Profile: t.Profile, OAuth: oauth})
 	if err != nil {
 		return err
 	}
 	return c.show(made, func(w io.Writer) {
+		if made.OAuth != nil {
+			c.say("%s shows access tokens of %s. There is no text to keep.", made.Name, either(made.OAuth.Client, made.OAuth.Issuer))
+			return
+		}
 		fmt.Fprintln(w, made.Text)
 		c.say("The text is shown this once; keep it in a file that only you can read.")
 	})
@@ -54,12 +82,23 @@ func (tokenListCmd) Run(c *cli, client *api.Client) error {
 		return err
 	}
 	now := time.Now()
-	return showList(c, all, "No tokens.", "NAME KIND PROFILE SCOPES CREATED EXPIRES USED BEFORE ID", func(t api.Token) []string {
+	return showList(c, all, "No tokens.", "NAME KIND PROFILE SCOPES CREATED EXPIRES USED BEFORE SHOWS ID", func(t api.Token) []string {
 		return []string{
 			t.Name, t.Kind, cmp.Or(t.Profile, "–"), strings.Join(t.Scopes, " "), t.Created.Local().Format(time.DateOnly), orDate(t.Expires, "never"),
-			orTime(t.LastUsed, "never"), former(t.Former, now), string(t.ID),
+			orTime(t.LastUsed, "never"), former(t.Former, now), shows(t.OAuth), string(t.ID),
 		}
 	})
+}
+
+// shows says what the holder shows.
+func shows(o *api.TokenOAuth) string {
+	switch {
+	case o == nil:
+		return "a token"
+	case o.Client != "":
+		return "access tokens of " + o.Client
+	}
+	return "access tokens of " + o.Issuer
 }
 
 // former says what is left of the secret before the last rotation.

@@ -35,6 +35,11 @@ type Metered interface {
 	Spend(operations int) error
 }
 
+// Authenticated is a Backend that knows how clients of its tenant authenticate. Discovery announces that instead of Handler.Authentication.
+type Authenticated interface {
+	Authentication(ctx context.Context) ([]scim.AuthenticationScheme, error)
+}
+
 // Throttled is the error of a Backend or a Tenant function that wants the client to slow down: 429 (RFC 6585 §4).
 type Throttled struct { //nolint:errname // what it says of the client reads as a word
 	After time.Duration // Retry-After, rounded up to whole seconds, at least one
@@ -57,6 +62,8 @@ type Handler struct {
 	Limits Limits
 	// Authentication lists what discovery announces (RFC 7643 §5). Nil is the bearer token of RFC 6750.
 	Authentication []scim.AuthenticationScheme
+	// Metadata returns the address of the endpoint's metadata (RFC 9728 §3), which challenges name (§5.1). Nil, and "", name none.
+	Metadata func(*http.Request) string
 	// Cursors lets clients page by cursor; every Backend must then know scim.Query.After. Nil is paging by index alone: a
 	// request with a cursor is refused, lest the client take the first page for all there is.
 	Cursors *Cursors

@@ -24,8 +24,9 @@ func (c *call) discovery(endpoint, name string) (answer, error) {
 		if name != "" {
 			return answer{}, scim.ErrNotFound("There is no endpoint /" + endpoint + "/" + name + ".")
 		}
-		*c.buf = scim.AppendJSON(*c.buf, c.providerConfig())
-		return answer{status: http.StatusOK}, nil
+		config, err := c.providerConfig()
+		*c.buf = scim.AppendJSON(*c.buf, config)
+		return answer{status: http.StatusOK}, err
 	}, http.MethodGet)
 }
 
@@ -76,7 +77,7 @@ func (c *call) discoveryMeta(kind, path string) scim.Attr {
 }
 
 // providerConfig describes what the server can do (RFC 7643 §5).
-func (c *call) providerConfig() scim.Object {
+func (c *call) providerConfig() (_ scim.Object, err error) {
 	config := scim.ServiceProviderConfig{
 		Patch: true, BulkOperations: c.limits.BulkOps, BulkBytes: int(c.limits.BulkBody), FilterResults: c.limits.MaxPageSize,
 		ChangePassword: c.h.ChangePassword, Sort: true, ETag: !c.h.HideETag, Authentication: c.h.Authentication,
@@ -85,11 +86,16 @@ func (c *call) providerConfig() scim.Object {
 	if c.h.Cursors != nil {
 		config.Pagination.Cursor, config.Pagination.CursorTimeout = true, int(c.h.Cursors.life()/time.Second)
 	}
+	if b, ok := c.backend.(Authenticated); ok {
+		if config.Authentication, err = b.Authentication(c.r.Context()); err != nil {
+			return nil, err
+		}
+	}
 	if config.Authentication == nil {
 		config.Authentication = []scim.AuthenticationScheme{{
 			Type: "oauthbearertoken", Name: "OAuth Bearer Token",
 			Description: "A bearer token in the Authorization header (RFC 6750).", Primary: true,
 		}}
 	}
-	return append(config.Object(), c.discoveryMeta("ServiceProviderConfig", "/ServiceProviderConfig"))
+	return append(config.Object(), c.discoveryMeta("ServiceProviderConfig", "/ServiceProviderConfig")), nil
 }

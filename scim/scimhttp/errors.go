@@ -26,7 +26,7 @@ func (h *Handler) WriteError(w http.ResponseWriter, r *http.Request, err error) 
 		h.Decorate(r, e, &body)
 	}
 	if e.Status == http.StatusUnauthorized && w.Header().Get("Www-Authenticate") == "" {
-		w.Header().Set("Www-Authenticate", challenge(r))
+		w.Header().Set("Www-Authenticate", h.challenge(r))
 	}
 	text := scim.AppendJSON(nil, body)
 	w.Header().Set("Content-Type", contentType(r))
@@ -37,12 +37,18 @@ func (h *Handler) WriteError(w http.ResponseWriter, r *http.Request, err error) 
 
 // challenge says how to authenticate and, to who has tried with a token, that it is not valid. Who sent none learns no more than
 // that one is needed (RFC 6750 §3, §3.1).
-func challenge(r *http.Request) string {
+func (h *Handler) challenge(r *http.Request) string {
+	text := `Bearer realm="SCIM"`
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if strings.EqualFold(scheme, "Bearer") && strings.TrimSpace(token) != "" {
-		return `Bearer realm="SCIM", error="invalid_token"`
+		text += `, error="invalid_token"`
 	}
-	return `Bearer realm="SCIM"`
+	if h.Metadata != nil {
+		if at := h.Metadata(r); at != "" {
+			text += `, resource_metadata="` + at + `"`
+		}
+	}
+	return text
 }
 
 // publicError returns what the client may know of the error.
