@@ -318,7 +318,7 @@ func isOneOf[S comparable](values []S, v S) bool {
 // Made is one method of Rows.
 func (m *Memory) Made(_ context.Context, cycle lockstep.CycleID, f func(Made)) error {
 	for _, a := range m.own(ActionQuery{Cycle: cycle, States: []ActionState{Planned}, Kinds: []rule.Kind{rule.Create, rule.Link}}) {
-		f(Made{ID: a.ID, Kind: a.Kind, Source: a.Source.Ref, Refers: a.Refers, References: len(a.References) > 0})
+		f(Made{ID: a.ID, Kind: a.Kind, Source: a.Source.Ref, Refers: a.Refers, References: len(a.References) > 0, Rank: a.Rank})
 	}
 	return nil
 }

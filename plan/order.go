@@ -1,8 +1,8 @@
 package plan
 
 import (
+	"cmp"
 	"context"
-	"slices"
 
 	"lockstep"
 	"lockstep/connection"
@@ -50,13 +50,10 @@ func StageOf(a *Action) Stage {
 // InCircle reports whether the row belongs to people who exchange values and are written together; their ranks are the same.
 func InCircle(a *Action) bool { return a.Kind == rule.Update && a.Rank >= circles }
 
-// made is all creates and links that a cycle plans: their source objects will be at the target.
-type made map[connection.Ref]Made
-
 // Finish ends planning when all objects have been decided about: harm is held, creates get their order, references get their rows.
 // rows is whether any are planned. When it is cut off it begins anew, and leaves alone what is there already.
 func (p *Planner) Finish(ctx context.Context, rows bool) error {
-	var m made
+	var m *made
 	if rows {
 		var out Piece
 		if err := p.guard(ctx, &out); err != nil {
@@ -66,13 +63,13 @@ func (p *Planner) Finish(ctx context.Context, rows bool) error {
 		if err != nil {
 			return err
 		}
-		if m, err = p.order(ctx, leavers, &out); err != nil {
+		if m, err = p.order(ctx, leavers); err != nil {
 			return err
 		}
 		if err := p.renames(ctx, m, leavers, &out); err != nil {
 			return err
 		}
-		if err := p.Sink.Take(ctx, out); err != nil {
+		if err := p.place(ctx, m, out); err != nil {
 			return err
 		}
 	}
@@ -107,98 +104,87 @@ func (p *Planner) deletions(ctx context.Context) ([]Action, error) {
 // order puts the planned creates into the order in which a manager comes before their people, and returns all that the cycle
 // brings to the target. A create keeps the reference to its manager when that is there by then and stays; otherwise the reference
 // gets a row of its own, or waits.
-func (p *Planner) order(ctx context.Context, leavers []leaver, out *Piece) (made, error) {
-	m := made{}
-	if err := p.Rows.Made(ctx, p.Job.Cycle, func(row Made) { m[row.Source] = row }); err != nil {
+func (p *Planner) order(ctx context.Context, leavers []leaver) (*made, error) {
+	m := newMade()
+	if err := p.Rows.Made(ctx, p.Job.Cycle, m.add); err != nil {
 		return nil, err
 	}
+	m.index()
+	m.depths()
 	there, err := p.managers(ctx, m)
 	if err != nil {
 		return nil, err
 	}
 	for _, l := range leavers {
 		if l.source.Type == connection.UserType {
-			delete(there, l.source.ID)
+			delete(there, m.managerKey(l.source.ID))
 		}
 	}
-	depth := depths(m)
-	for ref, row := range m {
-		if d := depth[ref]; d > 0 {
-			out.Ranks = append(out.Ranks, Rank{row.ID, d})
-		}
-		if row.Refers == "" {
+	for i := range m.n {
+		r := m.row(i)
+		if r.manager == 0 || there[r.manager] || r.rank < ring && m.above(i) >= 0 {
 			continue
 		}
-		manager := connection.Ref{Type: connection.UserType, ID: row.Refers}
-		if _, comes := m[manager]; there[row.Refers] || comes && depth[ref] < ring {
-			continue
-		}
-		out.Carried = append(out.Carried, Carried{ID: row.ID})
-		row.Refers = ""
-		m[ref] = row
+		r.flags |= madeAlone
 	}
 	return m, nil
 }
 
-// managers returns the source ids of those managers of people who are created that are at the target already.
-func (p *Planner) managers(ctx context.Context, m made) (map[string]bool, error) {
-	asked := map[string]bool{}
-	var ids []string
-	for _, row := range m {
-		if _, comes := m[connection.Ref{Type: connection.UserType, ID: row.Refers}]; row.Refers != "" && !comes && !asked[row.Refers] {
-			asked[row.Refers] = true
-			ids = append(ids, row.Refers)
-		}
+// managers returns which managers of people who are created are at the target already.
+func (p *Planner) managers(ctx context.Context, m *made) (map[uint64]bool, error) {
+	linked := map[uint64]bool{}
+	some := false
+	for i := 0; i < m.n && !some; i++ {
+		some = m.row(i).manager != 0 && m.above(i) < 0
 	}
-	linked := map[string]bool{}
-	if len(ids) == 0 {
+	if !some {
 		return linked, nil
 	}
-	links, err := p.Known.Links(ctx, LinkQuery{Type: connection.UserType, Sources: ids, Limit: len(ids)})
-	for _, l := range links {
-		linked[l.Source.ID] = l.Target != ""
+	asked := map[uint64]bool{}
+	var ids []string
+	var failed error
+	ask := func() {
+		links, err := p.Known.Links(ctx, LinkQuery{Type: connection.UserType, Sources: ids, Bare: true, Limit: len(ids)})
+		for _, l := range links {
+			linked[m.managerKey(l.Source.ID)] = l.Target != ""
+		}
+		failed, ids = cmp.Or(failed, err), ids[:0]
 	}
-	return linked, err
+	err := p.Rows.Made(ctx, p.Job.Cycle, func(row Made) {
+		key := m.managerKey(row.Refers)
+		if key == 0 || asked[key] || m.comes(connection.Ref{Type: connection.UserType, ID: row.Refers}) {
+			return
+		}
+		asked[key] = true
+		if ids = append(ids, row.Refers); len(ids) == pageSize {
+			ask()
+		}
+	})
+	if len(ids) > 0 {
+		ask()
+	}
+	return linked, cmp.Or(err, failed)
 }
 
-// depths returns how many managers who are created too are above each of those who are created; ring for whoever is part of a
-// circle or reports to one. It is empty when the rows are in order as they are: ids rise with time, and who was met first
-// is applied first.
-func depths(m made) map[connection.Ref]int {
-	manager := func(of connection.Ref) connection.Ref {
-		return connection.Ref{Type: connection.UserType, ID: m[of].Refers}
-	}
-	ordered := true
-	for ref, row := range m {
-		above, comes := m[manager(ref)]
-		ordered = ordered && (!comes || above.ID < row.ID)
-	}
-	depth := map[connection.Ref]int{}
-	if ordered {
-		return depth
-	}
-	var way []connection.Ref
-	for ref, row := range m {
-		if row.Refers == "" && ref.Type != connection.UserType {
-			continue
+// placePiece is how many creates one commit puts into their order at most.
+const placePiece = 2000
+
+// place commits the piece, and after it the order of the creates, some at a time.
+func (p *Planner) place(ctx context.Context, m *made, out Piece) error {
+	for i := range m.len() {
+		r := m.row(i)
+		if r.rank > 0 || r.flags&madeRanked != 0 {
+			out.Ranks = append(out.Ranks, Rank{m.id(i), int(r.rank)})
 		}
-		way = way[:0]
-		above := -1 // rank of whom the way leads to; nobody who is created
-		for at := ref; ; at = manager(at) {
-			if _, comes := m[at]; !comes {
-				break
+		if r.flags&madeAlone != 0 {
+			out.Carried = append(out.Carried, Carried{ID: m.id(i)})
+		}
+		if len(out.Ranks)+len(out.Carried) >= placePiece {
+			if err := p.Sink.Take(ctx, out); err != nil {
+				return err
 			}
-			if d, met := depth[at]; met {
-				above = d
-				break
-			}
-			depth[at] = ring // meeting it again on this way is a ring
-			way = append(way, at)
-		}
-		for _, w := range slices.Backward(way) {
-			above = min(above+1, ring)
-			depth[w] = above
+			out = Piece{}
 		}
 	}
-	return depth
+	return p.Sink.Take(ctx, out)
 }

@@ -24,13 +24,15 @@ func TestDepths(t *testing.T) {
 		{"a:b b:a c", "a=ring b=ring"},
 		{"a:b b:a c:a d:c e", "a=ring b=ring c=ring d=ring"},
 		{"x:a a y", "x=1"},
+		{"a b:a c:d d e:c", "c=1 e=1"}, // only where it matters
+		{"a:b b c:a d:c", "a=1 c=1 d=1"},
 	} {
-		m := madeOf(c.rows)
-		depth := depths(m)
+		m, _ := madeOf(c.rows)
+		m.depths()
 		var got []string
 		for _, word := range strings.Fields(c.rows) {
 			who, _, _ := strings.Cut(word, ":")
-			switch d := depth[connection.Ref{Type: connection.UserType, ID: who}]; d {
+			switch d := m.row(m.find(user(who))).rank; d {
 			case 0:
 			case ring:
 				got = append(got, who+"=ring")
@@ -44,14 +46,17 @@ func TestDepths(t *testing.T) {
 	}
 }
 
-func madeOf(text string) made {
-	m := made{}
+func user(id string) connection.Ref { return connection.Ref{Type: connection.UserType, ID: id} }
+
+func madeOf(text string) (*made, map[string]Made) {
+	m, rows := newMade(), map[string]Made{}
 	for i, word := range strings.Fields(text) {
 		who, manager, _ := strings.Cut(word, ":")
-		ref := connection.Ref{Type: connection.UserType, ID: who}
-		m[ref] = Made{ID: lockstep.ActionID(fmt.Sprintf("%03d", i)), Kind: rule.Create, Source: ref, Refers: manager}
+		rows[who] = Made{ID: lockstep.ActionID(fmt.Sprintf("%03d", i)), Kind: rule.Create, Source: user(who), Refers: manager}
+		m.add(rows[who])
 	}
-	return m
+	m.index()
+	return m, rows
 }
 
 // TestDepthsProperty: whoever is created comes after their manager, by rank and then by id, or is in or below a circle.
@@ -66,34 +71,89 @@ func TestDepthsProperty(t *testing.T) {
 			}
 			words = append(words, word)
 		}
-		m := madeOf(strings.Join(words, " "))
-		depth := depths(m)
-		for ref, row := range m {
-			above := connection.Ref{Type: connection.UserType, ID: row.Refers}
-			manager, comes := m[above]
+		m, rows := madeOf(strings.Join(words, " "))
+		m.depths()
+		for who, row := range rows {
+			rank := m.row(m.find(user(who))).rank
+			manager, comes := rows[row.Refers]
 			switch {
 			case !comes:
-			case circular(m, ref):
-				if depth[ref] != ring {
-					t.Fatalf("%v: %s is in or below a circle and has rank %d", words, ref.ID, depth[ref])
+				if rank != 0 {
+					t.Fatalf("%v: %s waits for nobody and has rank %d", words, who, rank)
 				}
-			case depth[above] > depth[ref] || depth[above] == depth[ref] && manager.ID >= row.ID:
-				t.Fatalf("%v: %s is created before their manager", words, ref.ID)
+			case circular(rows, who):
+				if rank != ring {
+					t.Fatalf("%v: %s is in or below a circle and has rank %d", words, who, rank)
+				}
+			default:
+				if above := m.row(m.find(user(row.Refers))).rank; above > rank || above == rank && manager.ID >= row.ID {
+					t.Fatalf("%v: %s is created before their manager", words, who)
+				}
 			}
 		}
 	})
 }
 
 // circular reports whether the way up from somebody never ends.
-func circular(m made, at connection.Ref) bool {
-	for range len(m) + 1 {
-		row, comes := m[at]
+func circular(rows map[string]Made, at string) bool {
+	for range len(rows) + 1 {
+		row, comes := rows[at]
 		if !comes {
 			return false
 		}
-		at = connection.Ref{Type: connection.UserType, ID: row.Refers}
+		at = row.Refers
 	}
 	return true
+}
+
+// TestMade: rows are found by their objects, users apart from groups with the same id, with the ids that they have.
+func TestMade(t *testing.T) {
+	m := newMade()
+	var rows []Made
+	for i := range 3*madeBlock + 5 {
+		row := Made{ID: lockstep.NewID[lockstep.ActionID](), Kind: rule.Create, Source: user(fmt.Sprint("u", i))}
+		switch {
+		case i%5 == 1:
+			row.Source.Type, row.References = connection.GroupType, true
+			row.Source.ID = fmt.Sprint("u", i-1) // whose id a user has, too
+		case i%5 == 2:
+			row.Kind = rule.Link
+		case i == 3:
+			row.ID = "no UUID"
+		}
+		if i > 10 && row.Source.Type == connection.UserType {
+			row.Refers = "u10"
+		}
+		rows = append(rows, row)
+		m.add(row)
+	}
+	m.index()
+	for i, row := range rows {
+		n := m.find(row.Source)
+		if n != i || m.id(n) != row.ID || !m.comes(row.Source) {
+			t.Fatalf("%v is row %d with the id %s, want %d and %s", row.Source, n, m.id(n), i, row.ID)
+		}
+		if r := m.row(n); (r.flags&madeLink != 0) != (row.Kind == rule.Link) || (r.flags&madeReferences != 0) != row.References {
+			t.Errorf("%v has the flags %b", row.Source, r.flags)
+		}
+		up, want := m.above(i), -1
+		if row.Refers != "" {
+			want = 10
+		}
+		if up != want {
+			t.Errorf("the manager of %v is %d, want %d", row.Source, up, want)
+		}
+		e := ReferenceRow{From: row.Source, Attribute: connection.Manager, To: user("u10")}
+		if m.carries(e) != (row.Refers != "" && row.Kind == rule.Create) {
+			t.Errorf("%v carries its manager: %t", row.Source, m.carries(e))
+		}
+	}
+	if m.comes(user("nobody")) || (*made)(nil).comes(user("u1")) || newMade().comes(user("u1")) {
+		t.Error("somebody comes who does not")
+	}
+	if m.few != nil {
+		t.Error("all source objects are kept by name")
+	}
 }
 
 func TestStageOf(t *testing.T) {

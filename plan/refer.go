@@ -28,7 +28,7 @@ type referrer struct {
 // referencePlan plans the rows that write references, in pieces.
 type referencePlan struct {
 	*Planner
-	made    made
+	made    *made
 	deleted map[connection.Ref]bool // objects that this cycle deletes
 	busy    map[connection.Ref]bool // objects whose references this cycle has planned already
 	met     map[connection.Ref]bool // objects of whose waiting rows it is known whether they still hold
@@ -43,7 +43,7 @@ const pieceReferences = 5_000
 // references plans and commits a row for each object with references that differ from what is written, as far as their other ends
 // are at the target or will be after this plan. When tried is set, objects whose references failed in this cycle are left
 // for the next.
-func (p *Planner) references(ctx context.Context, m made, tried bool) error {
+func (p *Planner) references(ctx context.Context, m *made, tried bool) error {
 	busy, err := p.referring(ctx, tried)
 	if err != nil {
 		return err
@@ -110,9 +110,12 @@ func (p *referencePlan) removals(rows []ReferenceRow) (n int) {
 // each calls f with the references of some objects at a time, all of an object together: those that wait to be written or taken
 // away, and those to objects that this cycle deletes.
 func (p *referencePlan) each(ctx context.Context, f func([]ReferenceRow) error) error {
-	if len(p.made) > 1000 { // most of them, then
+	if p.made.len() > mostFew { // most of them, then
 		var piece []ReferenceRow
 		err := p.Known.EachWaiting(ctx, func(e ReferenceRow) error {
+			if e.Wanted && p.made.carries(e) { // of a million people these are a million, for which nothing is left to do
+				return nil
+			}
 			if len(piece) >= pieceReferences && piece[len(piece)-1].From != e.From {
 				if err := f(piece); err != nil {
 					return err
@@ -189,15 +192,13 @@ func (p *referencePlan) some(ctx context.Context) (map[connection.Ref]bool, erro
 		}
 		return err
 	}
-	if err := take(ReferenceQuery{Ready: true}); err != nil || len(p.made) == 0 {
+	if err := take(ReferenceQuery{Ready: true}); err != nil || p.made.len() == 0 {
 		return owners, err
 	}
-	to := make([]connection.Ref, 0, len(p.made))
-	for ref := range p.made {
+	for _, ref := range p.made.few {
 		owners[ref] = true
-		to = append(to, ref)
 	}
-	return owners, take(ReferenceQuery{To: to, Waiting: true})
+	return owners, take(ReferenceQuery{To: p.made.few, Waiting: true})
 }
 
 // toDeleted returns the objects that refer, at the target, to what this cycle deletes.
@@ -252,12 +253,11 @@ func linksOfEnds(ctx context.Context, known Known, rows []ReferenceRow) (map[con
 	}
 	links := make(map[connection.Ref]Link, len(asked))
 	for typ, list := range ids {
-		found, err := known.Links(ctx, LinkQuery{Type: typ, Sources: list, Limit: len(list)})
+		found, err := known.Links(ctx, LinkQuery{Type: typ, Sources: list, Bare: true, Limit: len(list)})
 		if err != nil {
 			return nil, err
 		}
 		for _, l := range found {
-			l.Image = nil
 			links[l.Source] = l
 		}
 	}
@@ -269,7 +269,7 @@ func (p *referencePlan) sort(w *referrer, e ReferenceRow, to Link) {
 	if p.busy[e.From] || p.deleted[e.From] || !p.Programs.brings(e.From.Type, e.Attribute, e.To.Type) {
 		return
 	}
-	_, comes := p.made[e.To]
+	comes := p.made.comes(e.To)
 	ref := RowReference{Attribute: e.Attribute, To: End{Ref: e.To, Name: to.Name}, Target: to.Target}
 	switch {
 	case p.deleted[e.To]:
@@ -290,11 +290,11 @@ func (p *referencePlan) one(ctx context.Context, w *referrer) error {
 	if w == nil || len(w.adds)+len(w.removes)+len(w.withdraws) == 0 {
 		return nil
 	}
-	m, created := p.made[w.from]
-	if w.link.Target == "" && !created {
+	m := p.made.find(w.from)
+	if w.link.Target == "" && m < 0 {
 		return nil // it is not at the target, and will not be
 	}
-	if created && m.Kind == rule.Create {
+	if m >= 0 && p.made.row(m).flags&madeLink == 0 {
 		p.carry(w, m)
 	}
 	if len(w.withdraws) > 0 {
@@ -343,23 +343,22 @@ func (p *referencePlan) add(row Action) {
 	}
 }
 
-// carry lets the create take along what it can: a person their manager, which its row names already, and a group as many members
+// carry lets the m-th create take along what it can: a person their manager, which its row names already, and a group as many members
 // as the target takes in one call.
-func (p *referencePlan) carry(w *referrer, m Made) {
+func (p *referencePlan) carry(w *referrer, m int) {
 	if w.from.Type != connection.GroupType {
-		if m.Refers != "" {
-			w.adds = slices.DeleteFunc(w.adds, func(r RowReference) bool {
-				return r.Attribute == connection.Manager && r.To.ID == m.Refers
-			})
-		}
+		row := p.made.row(m)
+		w.adds = slices.DeleteFunc(w.adds, func(r RowReference) bool {
+			return r.Attribute == connection.Manager && row.carries(p.made.managerKey(r.To.ID))
+		})
 		return
 	}
-	if m.References {
+	if p.made.row(m).flags&madeReferences != 0 {
 		w.adds = nil // by an earlier slice
 		return
 	}
 	n := min(len(w.adds), MemberLimit(p.To))
-	p.piece.Carried = append(p.piece.Carried, Carried{ID: m.ID, References: slices.Clone(w.adds[:n])})
+	p.piece.Carried = append(p.piece.Carried, Carried{ID: p.made.id(m), References: slices.Clone(w.adds[:n])})
 	w.adds = w.adds[n:]
 }
 

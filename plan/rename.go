@@ -13,9 +13,9 @@ import (
 // renames orders the planned updates that give up a value which another of them takes: whoever gives up comes first. Where people
 // exchange values in a circle no order works. A target that changes a circle together gets its rows with one rank; elsewhere
 // they are held, together, with a sentence that says why. A row of a circle that was approved is sent as it is.
-func (p *Planner) renames(ctx context.Context, m made, leavers []leaver, out *Piece) error {
+func (p *Planner) renames(ctx context.Context, m *made, leavers []leaver, out *Piece) error {
 	rows, err := p.Rows.Renamed(ctx, p.Job.Cycle)
-	if err != nil || len(rows)+len(m) == 0 {
+	if err != nil || len(rows)+m.len() == 0 {
 		return err
 	}
 	all := slices.Clone(rows)
@@ -27,7 +27,7 @@ func (p *Planner) renames(ctx context.Context, m made, leavers []leaver, out *Pi
 	if len(all) == 0 {
 		return nil
 	}
-	if err := p.newcomers(ctx, all, m, out); err != nil {
+	if err := p.newcomers(ctx, all, m); err != nil {
 		return err
 	}
 	rank, rings := renameRanks(all)
@@ -50,8 +50,8 @@ func (p *Planner) renames(ctx context.Context, m made, leavers []leaver, out *Pi
 }
 
 // newcomers puts those who are created with a value that one of the rows gives up behind all others.
-func (p *Planner) newcomers(ctx context.Context, rows []Renamed, m made, out *Piece) error {
-	if len(m) == 0 || p.Programs[connection.UserType] == nil {
+func (p *Planner) newcomers(ctx context.Context, rows []Renamed, m *made) error {
+	if m.len() == 0 || p.Programs[connection.UserType] == nil {
 		return nil
 	}
 	given := make([]string, len(rows))
@@ -59,19 +59,12 @@ func (p *Planner) newcomers(ctx context.Context, rows []Renamed, m made, out *Pi
 		given[i] = row.From
 	}
 	links, err := p.Known.Links(ctx, LinkQuery{Type: connection.UserType, Keys: given})
-	if err != nil {
-		return err
-	}
-	rank := make(map[lockstep.ActionID]int, len(out.Ranks))
-	for _, d := range out.Ranks {
-		rank[d.Action] = d.Rank
-	}
 	for _, l := range links {
-		if row, comes := m[l.Source]; comes {
-			out.Ranks = append(out.Ranks, Rank{row.ID, min(heirs+rank[row.ID], ring)})
+		if i := m.find(l.Source); i >= 0 {
+			m.row(i).rank = min(heirs+m.row(i).rank, ring)
 		}
 	}
-	return nil
+	return err
 }
 
 // holdInCircle holds a row of a circle, whether the guard holds it or not.

@@ -136,6 +136,7 @@ type Made struct {
 	Source     connection.Ref
 	Refers     string // Action.Refers
 	References bool   // its References are set
+	Rank       int    // as it is stored
 }
 
 // Carried sets the References of a planned row, and with them Refers when there are none.

@@ -169,11 +169,15 @@ var moveActions = bulk{
 	lead: []string{"BIGINT", "BIGINT"}, cols: []string{"TEXT", "TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT"},
 	text: `WITH v(job, epoch, id, was, attempt, state, code, detail, target, ended) AS (VALUES @rows)
 	UPDATE action SET state = v.state, code = v.code, detail = v.detail, ended = v.ended,
+		attempt = CASE WHEN v.was = 'planned' AND v.state = 'done' THEN action.attempt + 1 ELSE action.attempt END,
+		epoch = CASE WHEN v.was = 'planned' AND v.state = 'done' THEN v.epoch ELSE action.epoch END,
+		opened = CASE WHEN v.was = 'planned' AND v.state = 'done' THEN v.ended ELSE action.opened END,
 		target_id = CASE WHEN v.target = '' THEN action.target_id ELSE v.target END FROM v
 	WHERE action.job = v.job AND action.id = v.id AND action.state = v.was AND (v.attempt = 0 OR action.attempt = v.attempt AND action.epoch = v.epoch)`,
 }
 
-// move carries out transitions. When a row is not in the state that it should be in, somebody else has moved it, and the error
+// move carries out transitions. A row that is done without having been open (connection.Committer) was opened and tried in the same
+// moment. When a row is not in the state that it should be in, somebody else has moved it, and the error
 // is lockstep.CodePlanStale.
 func (w batch) move(all []plan.Transition) error {
 	n, err := w.bulk(&moveActions, []any{w.no, w.epoch}, len(all), func(args []any, i int) []any {
@@ -315,14 +319,14 @@ func escapeLike(s string) string {
 
 // Made calls f for each planned create and link of the cycle. It satisfies provision.Store.
 func (db *DB) Made(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID, f func(plan.Made)) error {
-	rows, err := db.query(ctx, "SELECT id, kind, source_type, source_id, refers, refs <> '' FROM action WHERE "+ofJob+
+	rows, err := db.query(ctx, "SELECT id, kind, source_type, source_id, refers, refs <> '', rank FROM action WHERE "+ofJob+
 		" AND cycle = $3 AND state = 'planned' AND kind IN ('create', 'link')", string(tenant), string(job), string(cycle))
 	if err != nil {
 		return fmt.Errorf("read creates: %w", err)
 	}
 	for rows.Next() {
 		var m plan.Made
-		if err := rows.Scan(&m.ID, &m.Kind, &m.Source.Type, &m.Source.ID, &m.Refers, &m.References); err != nil {
+		if err := rows.Scan(&m.ID, &m.Kind, &m.Source.Type, &m.Source.ID, &m.Refers, &m.References, &m.Rank); err != nil {
 			return errors.Join(fmt.Errorf("read creates: %w", err), rows.Close())
 		}
 		f(m)
