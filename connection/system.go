@@ -141,6 +141,15 @@ type Target interface {
 	Apply(ctx context.Context, ops []Operation) []Result
 }
 
+// Committer is a Target that lives in our own database, so that what becomes of rows can be kept in the very commit that carries them
+// out: no row is ever open there, no answer is lost, and a process that ends leaves nothing to be looked for.
+type Committer interface {
+	// Create creates people with the ids that the operations name, all or none, and keeps in the same commit what stands beside: a
+	// value of the store's that only the store knows. The error is the directory's or the store's judgement when it is a *lockstep.Error
+	// with another code than lockstep.CodeInternal: then nothing was done.
+	Create(ctx context.Context, ops []Operation, beside any) error
+}
+
 // Rehearser is a Target that can say what it would send.
 type Rehearser interface {
 	// Rehearse returns the requests that Apply would send, up to the first that would change the system: what follows depends on its

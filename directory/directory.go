@@ -94,7 +94,8 @@ type Assignment struct {
 
 // Change is one write. The types of this package whose names end in neither Page nor Query implement it: PutUser,
 // DeleteUser, RestoreUser, SetPassword, PutGroup, DeleteGroup, RestoreGroup, AddMembers, RemoveMembers, PutApp,
-// DeleteApp, PutAssignment, DeleteAssignment, PutExtension, DeleteExtension, TakeClaim, DropClaim, As.
+// DeleteApp, PutAssignment, DeleteAssignment, PutExtension, DeleteExtension, TakeClaim, DropClaim, As,
+// Beside.
 type Change interface{ change() }
 
 type (
@@ -190,6 +191,9 @@ type (
 		Action lockstep.ActionID
 		Change Change
 	}
+	// Beside is no change of the directory. It is what another part of the same database keeps in the commit, as a value that the store
+	// has made and alone knows.
+	Beside struct{ Part any }
 	// PutExtension creates or replaces a tenant's extension, by its URN. IfVersion other than 0 makes the write conditional. It
 	// fails with lockstep.CodeSchemaInUse when somebody, soft-deleted or not, has values that the definition does not allow, or
 	// when it makes an attribute unique that somebody has: so whatever is kept is valid by the definition that holds.
@@ -220,6 +224,7 @@ func (DeleteAssignment) change() {}
 func (TakeClaim) change()        {}
 func (DropClaim) change()        {}
 func (As) change()               {}
+func (Beside) change()           {}
 func (PutExtension) change()     {}
 func (DeleteExtension) change()  {}
 

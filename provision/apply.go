@@ -181,6 +181,12 @@ func (a *applier) load(ctx context.Context, work chan<- []*item) (done bool, err
 			stage = s
 			continue // what was open has an effect on the rows: read them again
 		}
+		if here, err := a.createHere(ctx, &rows[0]); err != nil || here {
+			if begun = true; err != nil {
+				return false, err
+			}
+			continue
+		}
 		rows = wholeCircles(sameStage(rows), len(rows) == min(window, loadChunk))
 		if rows, err = a.upToDate(ctx, rows); err != nil {
 			return false, err
@@ -239,7 +245,7 @@ func (a *applier) hand(ctx context.Context, rows []plan.Action, found map[lockst
 	if err := a.commit(ctx, Batch{Opened: ids}); err != nil {
 		return err
 	}
-	items, err := a.operations(ctx, rows)
+	items, err := a.operations(ctx, rows, false)
 	if err != nil {
 		return err
 	}
@@ -275,12 +281,17 @@ func waitsForOneOf(it *item, batch []*item) bool {
 	return it.manager != nil && slices.ContainsFunc(batch, func(other *item) bool { return other.made == it.manager })
 }
 
-// operations makes the calls of opened rows, with the links and references that they need.
-func (a *applier) operations(ctx context.Context, rows []plan.Action) ([]*item, error) {
+// operations makes the calls of rows, with the links and references that they need. Here says that they create people in our own
+// directory, whose ids are given now.
+func (a *applier) operations(ctx context.Context, rows []plan.Action, here bool) ([]*item, error) {
 	items := make([]*item, len(rows))
 	refs, ends := map[string][]string{}, map[string][]string{} // source ids whose links are needed, and of whom the target's id is, by type
 	for i, row := range rows {
 		items[i] = &item{Action: row, resumed: row.State == plan.Open, made: &becoming{done: make(chan struct{})}}
+		if here {
+			items[i].made.id = string(lockstep.NewID[lockstep.UserID]())
+			close(items[i].made.done)
+		}
 		items[i].Attempt++ // as Opened has stored it
 		items[i].Epoch, items[i].State = a.job.Epoch, plan.Open
 		refs[row.Source.Type] = append(refs[row.Source.Type], row.Source.ID)

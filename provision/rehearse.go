@@ -17,7 +17,7 @@ func (r *run) rehearse(ctx context.Context, row plan.Action) ([]connection.Excha
 		return nil, nil
 	}
 	a := &applier{run: r, items: map[string]*becoming{}, idle: sync.NewCond(new(sync.Mutex))}
-	items, err := a.operations(ctx, []plan.Action{row})
+	items, err := a.operations(ctx, []plan.Action{row}, false)
 	if err != nil {
 		return nil, err
 	}

@@ -185,6 +185,9 @@ type Store interface {
 	Looks
 	// Commit writes the batch if the job's epoch is still epoch, else it writes nothing and returns lockstep.ErrEpoch.
 	Commit(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, epoch int64, b Batch) error
+	// Beside returns what Commit would write, to be kept in a commit of the tenant's directory instead (connection.Committer). That
+	// fails with lockstep.ErrEpoch as Commit does.
+	Beside(t lockstep.TenantID, job lockstep.JobID, epoch int64, b Batch) any
 }
 
 // Knowledge is what a job knows of both ends.

@@ -7,30 +7,57 @@ import (
 
 	"lockstep"
 	"lockstep/connection"
+	"lockstep/directory"
 	"lockstep/plan"
 	"lockstep/provision"
 )
 
 // Commit writes what a slice has found out, if the job is still its own. It satisfies provision.Store.
 func (p Provision) Commit(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, epoch int64, b provision.Batch) error {
-	err := p.write(ctx, &work{tenant: tenant, rows: weight(&b), run: func(t *tx) error {
-		// The update holds the job's row until the transaction ends, so the epoch stays what it is.
-		rows, err := t.query("UPDATE job SET epoch = epoch WHERE tenant = $1 AND id = $2 AND epoch = $3 RETURNING no", string(tenant), string(id), epoch)
-		own, err := collect(rows, err, func(s scanner) (w batch, err error) { return w, s.Scan(&w.no) })
-		if err != nil {
-			return err
-		}
-		if len(own) == 0 {
-			return lockstep.ErrEpoch
-		}
-		w := own[0]
-		w.tx, w.epoch = t, epoch
-		return w.write(&b)
-	}})
+	part := beside{tenant, id, epoch, b}
+	err := p.write(ctx, &work{tenant: tenant, rows: weight(&part.batch), run: part.write})
 	if err != nil {
 		return fmt.Errorf("commit of job %s: %w", id, err)
 	}
 	return nil
+}
+
+// beside is a batch that is written in a commit of the directory's.
+type beside struct {
+	tenant lockstep.TenantID
+	job    lockstep.JobID
+	epoch  int64
+	batch  provision.Batch
+}
+
+// Beside returns what Commit would write as a part of a commit of the tenant's directory (directory.Beside). It satisfies
+// provision.Store.
+func (p Provision) Beside(tenant lockstep.TenantID, id lockstep.JobID, epoch int64, b provision.Batch) any {
+	return beside{tenant, id, epoch, b}
+}
+
+func (p beside) write(t *tx) error {
+	// The update holds the job's row until the transaction ends, so the epoch stays what it is.
+	rows, err := t.query("UPDATE job SET epoch = epoch WHERE tenant = $1 AND id = $2 AND epoch = $3 RETURNING no", string(p.tenant), string(p.job), p.epoch)
+	own, err := collect(rows, err, func(s scanner) (w batch, err error) { return w, s.Scan(&w.no) })
+	if err != nil {
+		return err
+	}
+	if len(own) == 0 {
+		return lockstep.ErrEpoch
+	}
+	w := own[0]
+	w.tx, w.epoch = t, p.epoch
+	return w.write(&p.batch)
+}
+
+// beside writes what stands beside the directory's changes.
+func (c *change) beside(b directory.Beside) error {
+	part, ok := b.Part.(beside)
+	if !ok || part.tenant != c.tenant {
+		return fmt.Errorf("a %T of another tenant or of nobody", b.Part)
+	}
+	return part.write(c.tx)
 }
 
 // weight estimates how many rows the batch writes.

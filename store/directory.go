@@ -96,6 +96,10 @@ func weigh(changes []directory.Change) int {
 			n += len(c.Members)
 		case directory.RemoveMembers:
 			n += len(c.Members)
+		case directory.Beside:
+			if part, ok := c.Part.(beside); ok {
+				n += weight(&part.batch)
+			}
 		case directory.PutExtension, directory.DeleteExtension:
 			n += gatherRows + 1 // nobody shares the transaction, which others wait for
 		default:
@@ -145,6 +149,8 @@ func (c *change) apply(one directory.Change) error {
 		return c.claimed(one)
 	case directory.DropClaim:
 		return c.drop(one.Kind, one.ID)
+	case directory.Beside:
+		return c.beside(one)
 	case directory.PutExtension:
 		return c.changeExtension(c.surveyed(), one.IfVersion)
 	case directory.DeleteExtension:
@@ -188,6 +194,8 @@ func describe(one directory.Change) string {
 		return "take over " + one.ID
 	case directory.DropClaim:
 		return "let go of " + one.ID
+	case directory.Beside:
+		return "what stands beside"
 	case directory.PutExtension:
 		return "put schema " + one.Extension.Schema.ID
 	case directory.DeleteExtension:

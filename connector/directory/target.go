@@ -125,6 +125,23 @@ func (h *target) Apply(ctx context.Context, ops []connection.Operation) []connec
 	return results
 }
 
+// Create implements connection.Committer.
+func (h *target) Create(ctx context.Context, ops []connection.Operation, beside any) error {
+	changes := make([]directory.Change, 1, 1+len(ops))
+	changes[0] = directory.Beside{Part: beside} // whose judgement, if the job is still its own, comes first
+	for i := range ops {
+		op := &ops[i]
+		if !newcomer(op) || op.Ref.ID == "" {
+			return fmt.Errorf("create %s beside its row: it is no person, or has no id", op.Name)
+		}
+		u := directory.User{ID: lockstep.UserID(op.Ref.ID), Attributes: op.After.Clone()}
+		setManager(&u.Attributes, op)
+		changes = append(changes, directory.As{Action: op.Action, Change: directory.PutUser{User: u}})
+	}
+	_, err := h.dir.Commit(ctx, h.tenant, h.by, ops[0].Action, changes...)
+	return err
+}
+
 // newcomer reports whether the operation creates a person and nothing else hangs on it.
 func newcomer(op *connection.Operation) bool {
 	return op.Kind == rule.Create && op.Ref.Type == connection.UserType && op.Together == 0
