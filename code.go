@@ -69,7 +69,7 @@ func Said(err error) string {
 		}
 		said += e.Detail
 		if e, ok = errors.AsType[*Error](e.Err); ok {
-			said += ": "
+			said = strings.TrimSuffix(said, ".") + ": "
 		}
 	}
 	return said

@@ -25,6 +25,9 @@ type connectionView struct {
 	Tested  bool
 	Failure *failure
 	Ends    time.Time // of the token, as far as is known
+	Files   []upload  // that can be sent from here
+	Uploads form      // what is wrong with files that were sent
+	Sent    string    // what has become of them
 }
 
 // check is one line of a connection test.
@@ -66,6 +69,7 @@ func (s *Server) connectionView(r *http.Request, v *visit) (view connectionView,
 		return view, j, err
 	}
 	view.fill(j)
+	view.Files = s.uploads(view.Kind, j)
 	return view, j, nil
 }
 

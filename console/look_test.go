@@ -114,6 +114,8 @@ func (w *world) pages(b *browser) []looked {
 		{Name: "mapping-new", Path: "/apps/webex/mappings/edit?type=User"}, {Name: "scope", Path: "/apps/webex/scope"}, {Name: "attributes", Path: "/apps/webex/attributes?type=User"}, {Name: "chosen", Path: "/apps/webex/mappings?chosen=nickName"}, {Name: "link-by-hand", Path: "/apps/webex/link?who=user:" + string(w.user("ada@acme.example")) + "&q=ada@acme.example"}, {Name: "exclude", Path: "/apps/webex/try?who=user:" + string(w.user("ada@acme.example")), Click: "button[commandfor=exclude]"},
 		{Name: "settings-app", Path: "/apps/webex/settings"}, {Name: "delete", Path: "/apps/webex/settings", Click: "button[commandfor=delete-system]"},
 		{Name: "drift", Path: "/apps/webex/drift"}, {Name: "try", Path: "/apps/webex/try"}, {Name: "try-in", Path: "/apps/webex/try?who=user:" + string(w.user("ada@acme.example"))}, {Name: "try-out", Path: "/apps/webex/try?who=user:" + string(w.user("eve@acme.example"))},
+		{Name: "person-add", Path: "/people/add"}, {Name: "person-change", Path: "/people/" + string(w.user("ada@acme.example")) + "/edit"},
+		{Name: "person-delete", Path: "/people/" + string(w.user("ada@acme.example")), Click: "button[commandfor=delete-person]"},
 		{Name: "people", Path: "/people"}, {Name: "groups", Path: "/groups"}, {Name: "group", Path: group},
 		{Name: "person-in", Path: "/people/" + string(w.user("ada@acme.example"))}, {Name: "person-out", Path: "/people/" + string(w.user("eve@acme.example"))},
 		{Name: "person-failing", Path: "/people/" + string(w.user("bob@old.example"))},

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ import (
 type personView struct {
 	ID      string
 	Name    string
+	Said    string
 	Active  bool
 	History []auditRow // what was done with them, newest first
 	Deleted time.Time
@@ -39,6 +41,7 @@ type personApp struct {
 	Job     job
 	Href    string
 	Try     string // where it can be tried, and provisioned at once
+	Assign  string // where they can be assigned; "" when that changes nothing
 	In      bool
 	Summary string
 	Target  string
@@ -93,20 +96,16 @@ func (s *Server) person(w http.ResponseWriter, r *http.Request, v visit) error {
 	if err != nil {
 		return err
 	}
+	if view.Origins, err = s.origins(r.Context(), v.who, jobs, id); err != nil {
+		return err
+	}
 	var outbound []provision.Job
 	for _, j := range jobs {
 		if j.Direction == provision.Outbound {
 			outbound = append(outbound, j)
-			continue
-		}
-		origin, err := s.origin(r.Context(), v.who, j, id)
-		if err != nil {
-			return err
-		}
-		if origin != nil {
-			view.Origins = append(view.Origins, *origin)
 		}
 	}
+	view.Said = said(r)
 	view.Apps = s.explainAll(r.Context(), v.who, outbound, id)
 	v.page.Title, v.page.Nav = view.Name, "/people"
 	return s.render(w, r, http.StatusOK, personPage(v.page, view))
@@ -182,6 +181,24 @@ func (s *Server) groupsOf(ctx context.Context, p operate.Principal, id lockstep.
 	return names, err
 }
 
+// origins are the sources that somebody comes from.
+func (s *Server) origins(ctx context.Context, p operate.Principal, jobs []provision.Job, id lockstep.UserID) ([]who, error) {
+	var all []who
+	for _, j := range jobs {
+		if j.Direction == provision.Outbound {
+			continue
+		}
+		one, err := s.origin(ctx, p, j, id)
+		if err != nil {
+			return nil, err
+		}
+		if one != nil {
+			all = append(all, *one)
+		}
+	}
+	return all, nil
+}
+
 // origin is the source's own object of the person, nil when he does not come from this source.
 func (s *Server) origin(ctx context.Context, p operate.Principal, j provision.Job, id lockstep.UserID) (*who, error) {
 	links, err := s.Operator.Links(ctx, p, j, plan.LinkQuery{Type: "User", Targets: []string{string(id)}, Limit: 1})
@@ -234,6 +251,9 @@ func (s *Server) explained(ctx context.Context, p operate.Principal, j provision
 		return x, app
 	}
 	app.In, app.Summary, app.Target = x.In, words.Sentence(x.Summary), x.Target.ID
+	if ref.Type == "User" && x.Unassigned {
+		app.Assign = jobHref(j) + "/assignments?" + url.Values{"q": {x.Source.Name}, "to": {"user:" + ref.ID}}.Encode()
+	}
 	stopped := false
 	for i, st := range x.Steps {
 		app.Steps = append(app.Steps, step{

@@ -7,6 +7,7 @@ import "net/http"
 var sayings = map[string]string{
 	"added":             "Added, as a draft. Nothing runs before you turn it on.",
 	"saved":             "Saved.",
+	"person-added":      "Added. Below is what each app makes of it.",
 	"assigned":          "Assigned.",
 	"withdrawn":         "The assignment is withdrawn.",
 	"role":              "The role is changed.",

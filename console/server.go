@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -32,7 +33,7 @@ type Server struct {
 // Handler returns the console with everything that web.Surface gives. Mount it at "/": it answers every path that nothing else
 // does, its own assets included. Call it once.
 func (s *Server) Handler() http.Handler {
-	surface := &web.Surface{Errors: s.writeError, Policy: web.PolicyPages, MaxBody: 256 << 10, Log: s.Log, Now: s.Now}
+	surface := &web.Surface{Errors: s.writeError, Policy: web.PolicyPages, MaxBody: 256 << 10, BodyOf: bodyOf, Log: s.Log, Now: s.Now}
 	s.files = newAssets()
 	mux := http.NewServeMux()
 	handle := func(pattern string, h web.Handler) { mux.Handle(pattern, surface.Handle(h)) }
@@ -75,6 +76,7 @@ func (s *Server) Handler() http.Handler {
 		handle("POST "+base+"/held", s.in(s.decideHeld))
 		handle("GET "+base+"/connection", s.in(s.showConnection))
 		handle("POST "+base+"/connection", s.in(s.saveConnection))
+		handle("POST "+base+"/files", s.in(s.putFiles))
 		handle("GET "+base+"/mappings", s.in(s.showMappings))
 		handle("GET "+base+"/attributes", s.in(s.showAttributes))
 		handle("POST "+base+"/attributes", s.in(s.chooseAttributes))
@@ -98,7 +100,12 @@ func (s *Server) Handler() http.Handler {
 	handle("POST /settings/notifications/test", s.in(s.tryNotify))
 	handle("POST /tokens/{id}/revoke", s.in(s.revokeToken))
 	handle("GET /people", s.in(s.people))
+	handle("GET /people/add", s.in(s.showNewPerson))
+	handle("POST /people/add", s.in(s.newPerson))
 	handle("GET /people/{id}", s.in(s.person))
+	handle("GET /people/{id}/edit", s.in(s.showEditPerson))
+	handle("POST /people/{id}/edit", s.in(s.editPerson))
+	handle("POST /people/{id}/delete", s.in(s.deletePerson))
 	if s.Operator.HasSCIM() {
 		handle("GET /inbound", s.in(s.scim))
 		handle("GET /inbound/add", s.in(s.showNewClient))
@@ -116,6 +123,14 @@ func (s *Server) Handler() http.Handler {
 		surface.Handle(func(http.ResponseWriter, *http.Request) error { return err }).ServeHTTP(w, r)
 	}
 	return surface.Wrap(s.Operator.Sessions.Guard(mux, refuse))
+}
+
+// bodyOf bounds the bodies in which files are sent. They are read only by whoever may put files.
+func bodyOf(r *http.Request) int64 {
+	if r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/sources/") && strings.HasSuffix(r.URL.Path, "/files") {
+		return 3*operate.MaxSourceFile + 64<<10
+	}
+	return 0
 }
 
 // visit is one request of somebody who is signed in.

@@ -35,8 +35,11 @@ func (s *Server) setup(ctx context.Context, p operate.Principal, j provision.Job
 	}
 	missing := missingSettings(t, j)
 	all = append(all, setupStep{Word: "Say how it is reached", Help: missing, Href: base + "/connection", Done: missing == ""})
-	if missing == "" {
-		all[len(all)-1].Help = "Test the connection there whenever you like."
+	switch reached := &all[len(all)-1]; {
+	case missing == "" && len(s.uploads(t, j)) > 0: // nobody has to give anything, and nobody has: it is done when there are files
+		reached.Word, reached.Help, reached.Done = "Send the files, or put them into the folder", "It tests whether they can be read.", false
+	case missing == "":
+		reached.Help = "Test the connection there whenever you like."
 	}
 	if s.Operator.Notices != nil {
 		rule, err := s.Operator.Told(ctx, p, j.Slug)

@@ -99,7 +99,7 @@ func newWorld(t testing.TB, more int) *world {
 		Notices:   &operate.Notices{Records: courier.Records, Outbox: courier.Outbox, Sender: courier},
 		Directory: w.db, Jobs: w.db.Provision(), Settings: w.db, Drafts: w.db, Engine: w.engine, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db, Reads: w.db.Mirrors(),
 		Sessions: &session.Gate{Surface: console.Surface, Store: &session.Memory{}, Now: w.now}, Schemas: w.db.Schemas, SCIM: inbound{w: w}, Now: w.now,
-		Address: func() string { return w.server.URL }, Gallery: gallery,
+		Address: func() string { return w.server.URL }, Gallery: gallery, Files: w,
 	}
 	signIn := w.signIns()
 	w.console = &console.Server{Operator: w.operator, Notice: "Demo data", Version: "test", Now: w.now, Log: slog.New(slog.DiscardHandler)}
@@ -372,6 +372,15 @@ func (a *answer) to(path string) {
 	if got := a.resp.Header.Get("Location"); got != path {
 		a.Errorf("%s leads to %q, want %q", a.what, got, path)
 	}
+}
+
+// Put is that of operate.Files.
+func (w *world) Put(_ context.Context, _ lockstep.TenantID, name string, body io.Reader, most int64) (int64, error) {
+	text, err := io.ReadAll(io.LimitReader(body, most))
+	if err == nil {
+		w.put(name, text)
+	}
+	return int64(len(text)), err
 }
 
 // put puts a file of the source in the place of the one before, as if it had been there for a while.

@@ -75,7 +75,7 @@ func TestWhat(t *testing.T) {
 		action api.Action
 		want   string
 	}{
-		{api.Action{Kind: "create", Why: "in scope: everybody is"}, "in scope: everybody is"},
+		{api.Action{Kind: "create", Why: "in scope: nobody has to be assigned"}, "in scope: nobody has to be assigned"},
 		{api.Action{Kind: "create", Code: "target.refused", Detail: "It said no."}, "target.refused — It said no."},
 		{api.Action{Kind: "skip", Code: "x", Hint: "Do y."}, "x — Do y."},
 		{api.Action{Kind: "update", Changes: []api.Change{

@@ -48,6 +48,7 @@ type Operator struct {
 	SCIM      SCIM                                                                       // nil is no SCIM endpoint
 	SignIn    *SignIn                                                                    // nil signs nobody in
 	Notices   *Notices                                                                   // nil tells nobody
+	Files     Files                                                                      // nil keeps no files of sources
 	Gallery   []Template
 
 	Address func() string    // where browsers reach the console; nil or "" is nowhere

@@ -20,6 +20,8 @@ type Explanation struct {
 	Action  *Action  `json:"-"` // what the next cycle would do; nil when nothing
 	Grants  []string `json:"grants,omitempty"`
 
+	Unassigned bool `json:"-"` // all that keeps them out is that nobody has assigned them
+
 	Clauses  []rule.Clausing       `json:"clauses,omitempty"`  // of the scoping filter, each with the object's values
 	Requests []connection.Exchange `json:"requests,omitempty"` // what was asked of the target, then what would be sent
 }
@@ -62,7 +64,7 @@ func (p *Planner) Explain(ctx context.Context, o connection.Object) (Explanation
 func (p *Planner) explanation(c *candidate, out *Piece) Explanation {
 	x := Explanation{
 		Source: End{Ref: c.Ref, Name: c.Name}, Target: End{Ref: connection.Ref{Type: c.program.Type, ID: c.link.Target}}, In: c.verdict.In,
-		Summary: c.verdict.Reason.Sentence(),
+		Summary: c.verdict.Reason.Sentence(), Unassigned: c.verdict.Reason.Unassigned(),
 		Steps:   []Step{p.importStep(c), {Name: "scope", OK: c.verdict.In, Summary: c.verdict.Reason.Sentence(), Details: c.verdict.Reason.Values}, p.matchStep(c), mapStep(c)},
 	}
 	if !c.gone {

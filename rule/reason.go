@@ -16,11 +16,14 @@ func (r Reason) Sentence() string {
 	return r.Rule + ": " + r.Clause
 }
 
+// Unassigned reports whether all that is lacking is an assignment.
+func (r Reason) Unassigned() bool { return r.Rule == ruleUnassigned }
+
 // clause is what follows the colon.
 func (r Reason) clause() string {
 	switch r.Rule {
 	case ruleEveryone:
-		return "everybody is"
+		return "nobody has to be assigned"
 	case ruleAssigned:
 		return "assigned " + r.Clause
 	case ruleExcluded:

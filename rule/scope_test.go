@@ -184,7 +184,7 @@ func TestSentences(t *testing.T) {
 		in     bool
 		want   string
 	}{
-		{"everybody", nil, rule.Subject{Enabled: true, Everyone: true}, true, "in scope: everybody is"},
+		{"everybody", nil, rule.Subject{Enabled: true, Everyone: true}, true, "in scope: nobody has to be assigned"},
 		{"direct", nil, rule.Subject{Enabled: true, Grants: []rule.Grant{path[0], {}}}, true, "in scope: assigned directly"},
 		{"through groups", nil, rule.Subject{Enabled: true, Grants: path}, true, "in scope: assigned through group Engineering › Platform as User"},
 		{"not assigned", nil, rule.Subject{Enabled: true}, false, "left out: not assigned"},

@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -130,6 +132,42 @@ func openTenant(all *os.Root, slug string) (*os.Root, error) {
 		return nil, &lockstep.Error{Code: lockstep.CodeSourceUnreachable, Detail: "The tenant's folder for file sources cannot be opened.", Err: err}
 	}
 	return root, nil
+}
+
+// Put is that of operate.Files. The file is written beside and then put in the place of the one that is there, so that whoever reads
+// at the same time sees the one or the other whole.
+func (f *folders) Put(ctx context.Context, t lockstep.TenantID, name string, body io.Reader, most int64) (size int64, err error) {
+	root, err := f.of(ctx, t)
+	if err != nil {
+		return 0, err
+	}
+	failed := func(err error) error {
+		return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The file " + name + " cannot be written into the folder of the source.", Err: err}
+	}
+	part := fmt.Sprintf("%s.%s.part", name, rand.Text())
+	out, err := root.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return 0, failed(err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, root.Remove(part))
+		}
+	}()
+	size, err = io.Copy(out, io.LimitReader(body, most+1))
+	if err == nil {
+		err = out.Sync()
+	}
+	if err = errors.Join(err, out.Close()); err != nil {
+		return 0, failed(err)
+	}
+	if size > most {
+		return 0, &lockstep.Error{Code: lockstep.CodeSourceLimit, Detail: fmt.Sprintf("The file has more than %d bytes: put it into the folder of the source by hand.", most)}
+	}
+	if err := root.Rename(part, name); err != nil {
+		return 0, failed(err)
+	}
+	return size, nil
 }
 
 func (f *folders) close() error {

@@ -2,14 +2,17 @@ package server
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/operate"
 )
 
 // TestFilesOfTenants: the file sources of a tenant read its own folder and nothing else, whatever their settings name and whatever
@@ -101,6 +104,89 @@ func TestFilesOfTenants(t *testing.T) {
 			t.Errorf("%s reads %s and is told of folders: %s", c.tenant, c.people, said)
 		}
 	}
+}
+
+// TestFilesAreSent: what somebody sends stands whole in the tenant's own folder under the name of the setting, or not at all.
+func TestFilesAreSent(t *testing.T) {
+	dir := t.TempDir()
+	at := func(parts ...string) string { return filepath.Join(append([]string{dir}, parts...)...) }
+	n, err := Open(t.Context(), Config{
+		SQLite: Database(dir), Key: NewKey(), Files: at("files"), Tenants: at("tenants"), Local: "local", Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	client := &api.Client{Base: "http://lockstep.local", Token: "local", HTTP: api.Local(n.Handler())}
+	for _, source := range []api.NewSystem{
+		{Kind: "csvfile", Slug: "hr"}, {Kind: "csvfile", Slug: "renamed", Settings: map[string]string{"people": "staff.csv"}},
+		{Kind: "csvfile", Slug: "out", Settings: map[string]string{"people": "link/people.csv"}},
+		{Kind: "ldap", Slug: "ldap", Settings: map[string]string{"url": "ldaps://ldap.acme.example", "base": "dc=acme", "bind_dn": "cn=x"}},
+	} {
+		if _, err := client.CreateSource(t.Context(), source); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(dir, at("files", "link")); err != nil {
+		t.Fatal(err)
+	}
+	tenant, err := n.db.TenantBySlug(t.Context(), api.DefaultTenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := operate.Machine(tenant.ID)
+	put := func(source, which string, body io.Reader) error {
+		_, err := n.operator.PutSourceFile(t.Context(), who, source, which, body)
+		return err
+	}
+	const text = "id,userName\n1,ada@acme.example\n"
+	for _, c := range []struct {
+		source, which, file string
+		code                lockstep.Code
+	}{
+		{"hr", "people", "people.csv", ""}, {"hr", "groups", "groups.csv", ""}, {"renamed", "people", "staff.csv", ""},
+		{"hr", "id", "", lockstep.CodeInvalid}, {"hr", "../people", "", lockstep.CodeInvalid}, {"ldap", "people", "", lockstep.CodeInvalid},
+		{"out", "people", "", lockstep.CodeInvalid}, {"nobody", "people", "", lockstep.CodeNotFound},
+	} {
+		if err := put(c.source, c.which, strings.NewReader(text)); lockstep.CodeOf(err) != c.code {
+			t.Errorf("%s of %s: %v", c.which, c.source, err)
+		}
+		if c.file == "" {
+			continue
+		}
+		if got, err := os.ReadFile(at("files", c.file)); err != nil || string(got) != text {
+			t.Errorf("%s holds %q, %v", c.file, got, err)
+		}
+	}
+	broken := io.MultiReader(strings.NewReader("id,userName\n2,bo"), iotest.ErrReader(io.ErrUnexpectedEOF))
+	if err := put("hr", "people", broken); lockstep.CodeOf(err) != lockstep.CodeInvalid {
+		t.Errorf("a file that breaks off: %v", err)
+	}
+	if err := put("hr", "people", io.LimitReader(zeros{}, operate.MaxSourceFile+1)); lockstep.CodeOf(err) != lockstep.CodeSourceLimit {
+		t.Errorf("a file that is too large: %v", err)
+	}
+	if got, err := os.ReadFile(at("files", "people.csv")); err != nil || string(got) != text {
+		t.Errorf("what was there is now %q, %v", got, err)
+	}
+	there, err := os.ReadDir(at("files"))
+	if err != nil || len(there) != 4 {
+		t.Errorf("in the folder: %v, %v", there, err)
+	}
+	if _, err := os.Stat(at("people.csv")); !os.IsNotExist(err) {
+		t.Errorf("a link led out of the folder: %v", err)
+	}
+}
+
+// zeros is zeros without end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
 }
 
 // TestFilesStayApart: the folders of file sources hold neither each other nor what no tenant may read.

@@ -28,6 +28,8 @@ type Surface struct {
 	// MaxBody bounds a request's body in bytes. 0 means 1 MiB. A handler that reads beyond it gets *http.MaxBytesError,
 	// whose status is 413.
 	MaxBody int64
+	// BodyOf bounds the bodies of some requests otherwise, in bytes; 0 is MaxBody. Nil bounds all by MaxBody.
+	BodyOf func(*http.Request) int64
 	// Policy is the Content-Security-Policy. Empty means PolicyNone, right for everything but pages.
 	Policy string
 	// Log gets one line for each request. Nil means slog.Default().
@@ -78,7 +80,7 @@ func (s *Surface) Wrap(h http.Handler) http.Handler {
 		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e))
 		s.setHeaders(w.Header(), e.id)
 		if r.Body != nil {
-			r.Body = http.MaxBytesReader(rec, r.Body, orDefaultSize(s.MaxBody, 1<<20))
+			r.Body = http.MaxBytesReader(rec, r.Body, s.maxBody(r))
 		}
 		defer func() {
 			took := s.now().Sub(began)
@@ -89,6 +91,16 @@ func (s *Surface) Wrap(h http.Handler) http.Handler {
 		}()
 		s.serve(h, r, e)
 	})
+}
+
+// maxBody is how many bytes the body of a request may have.
+func (s *Surface) maxBody(r *http.Request) int64 {
+	if s.BodyOf != nil {
+		if n := s.BodyOf(r); n > 0 {
+			return n
+		}
+	}
+	return orDefaultSize(s.MaxBody, 1<<20)
 }
 
 // serve runs h and turns a panic into an error. http.ErrAbortHandler goes on to the server, which cuts the connection.

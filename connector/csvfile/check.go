@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"lockstep"
@@ -99,7 +100,7 @@ func (f *Reader) glance(ctx context.Context, name string) (document, error) {
 	d := document{name: name}
 	file, info, err := f.openFile(name)
 	if missing(err) {
-		return d, &lockstep.Error{Code: lockstep.CodeSourceMissing, Detail: fmt.Sprintf("There is no file %s.", name), Err: err}
+		return d, &lockstep.Error{Code: lockstep.CodeSourceMissing, Detail: fmt.Sprintf("There is no file %s.", name), Err: fs.ErrNotExist}
 	}
 	if err != nil {
 		return d, err
