@@ -65,7 +65,7 @@ func (p *Planner) explanation(c *candidate, out *Piece) Explanation {
 	x := Explanation{
 		Source: End{Ref: c.Ref, Name: c.Name}, Target: End{Ref: connection.Ref{Type: c.program.Type, ID: c.link.Target}}, In: c.verdict.In,
 		Summary: c.verdict.Reason.Sentence(), Unassigned: c.verdict.Reason.Unassigned(),
-		Steps:   []Step{p.importStep(c), {Name: "scope", OK: c.verdict.In, Summary: c.verdict.Reason.Sentence(), Details: c.verdict.Reason.Values}, p.matchStep(c), mapStep(c)},
+		Steps: []Step{p.importStep(c), {Name: "scope", OK: c.verdict.In, Summary: c.verdict.Reason.Sentence(), Details: c.verdict.Reason.Values}, p.matchStep(c), mapStep(c)},
 	}
 	if !c.gone {
 		x.Clauses = c.program.Clauses(subject(c.Object, p.Job.Direction, p.Job.Policy, p.Now()))
