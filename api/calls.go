@@ -254,14 +254,19 @@ func (c *Client) EditRules(ctx context.Context, job, typ string, f func(*rule.Ob
 	if err != nil {
 		return v, err
 	}
-	i := slices.IndexFunc(v.Rules.Objects, func(m rule.ObjectMapping) bool { return m.Source == typ })
-	if i < 0 {
-		return v, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("The rules of %s have no mapping for %s.", job, typ)}
-	}
-	if err := f(&v.Rules.Objects[i]); err != nil {
+	if err := editObject(job, typ, v.Rules.Objects, f); err != nil {
 		return v, err
 	}
 	return c.PutRules(ctx, job, v.Config, rule.Rules(v.Rules))
+}
+
+// editObject lets f change the mapping of the type of source object.
+func editObject(job, typ string, all []rule.ObjectMapping, f func(*rule.ObjectMapping) error) error {
+	i := slices.IndexFunc(all, func(m rule.ObjectMapping) bool { return m.Source == typ })
+	if i < 0 {
+		return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("The rules of %s have no mapping for %s.", job, typ)}
+	}
+	return f(&all[i])
 }
 
 // PutPolicy replaces a job's policy.

@@ -15,6 +15,7 @@ import (
 
 func (s *Server) planRoutes(a huma.API) {
 	s.byHandRoutes(a)
+	s.draftRoutes(a)
 	route(s, a, http.MethodPost, "/jobs/{job}/plan", "plan", "Show what would be done, and keep it for apply when the job is in mode manual", s.plan)
 	route(s, a, http.MethodPost, "/jobs/{job}/apply", "apply", "Carry out the plan that was reviewed", s.apply)
 	route(s, a, http.MethodPost, "/jobs/{job}/discard", "discard", "Drop the plan that was reviewed", s.discard)

@@ -20,6 +20,10 @@ type appCmd struct {
 	Show    appShowCmd `cmd:"" help:"Show an app."`
 	Set     appSetCmd  `cmd:"" help:"Change mode, state or policy."`
 	Rm      appRmCmd   `cmd:"" help:"Remove an app; nothing changes at the application."`
+
+	Draft    draftCmd    `cmd:"" help:"Look at, apply and discard the draft of an app that runs."`
+	Versions versionsCmd `cmd:"" help:"List what mappings, scope and policy were set to, and compare."`
+	Rollback rollbackCmd `cmd:"" help:"Make a draft that goes back to a version."`
 }
 
 type galleryCmd struct{}
@@ -203,6 +207,7 @@ type jobSet struct {
 	Rate     *float64 `placeholder:"N" help:"Requests a second at most; 0 is as many as it takes."`
 	Interval *string  `placeholder:"DURATION" help:"A cycle at least this often, such as 1h; 0 is only on change."`
 	tellSet
+	drafted
 }
 
 type appSetCmd struct {
@@ -237,20 +242,16 @@ func (a *appSetCmd) Run(c *cli, client *api.Client, slug slug) error {
 
 // change sets what was given, and shows the job as it is then.
 func (s *jobSet) change(c *cli, client *api.Client, slug string, more func(*api.Policy)) error {
+	if s.Draft {
+		return s.changeDraft(c, client, slug, more)
+	}
 	j, err := client.Job(c.ctx, slug)
 	if err != nil {
 		return err
 	}
-	p := j.Policy
-	more(&p)
-	set(&p.OnLeave, s.OnLeave)
-	set(&p.GuardCount, s.Guard)
-	set(&p.GuardPercent, s.Percent)
-	set(&p.Rate, s.Rate)
-	if s.Interval != nil {
-		if p.Interval, err = seconds(*s.Interval); err != nil {
-			return err
-		}
+	p, err := s.policy(j.Policy, more)
+	if err != nil {
+		return err
 	}
 	if p != j.Policy {
 		if j, err = client.PutPolicy(c.ctx, slug, p); err != nil {
@@ -269,6 +270,39 @@ func (s *jobSet) change(c *cli, client *api.Client, slug string, more func(*api.
 		showJob(w, &j)
 		showTold(w, c, client, slug)
 	})
+}
+
+// policy is the policy with what was given.
+func (s *jobSet) policy(p api.Policy, more func(*api.Policy)) (api.Policy, error) {
+	more(&p)
+	set(&p.OnLeave, s.OnLeave)
+	set(&p.GuardCount, s.Guard)
+	set(&p.GuardPercent, s.Percent)
+	set(&p.Rate, s.Rate)
+	var err error
+	if s.Interval != nil {
+		p.Interval, err = seconds(*s.Interval)
+	}
+	return p, err
+}
+
+// changeDraft sets what was given in the draft.
+func (s *jobSet) changeDraft(c *cli, client *api.Client, slug string, more func(*api.Policy)) error {
+	if s.Name+s.Mode+s.State != "" || s.tellSet != (tellSet{}) {
+		return usage("Name, mode, state and who is told are set at once: a draft has scope and policy. Give them without --draft.")
+	}
+	d, err := client.Draft(c.ctx, slug)
+	if err != nil {
+		return err
+	}
+	p, err := s.policy(d.Policy, more)
+	if err != nil {
+		return err
+	}
+	if d, err = client.DraftPolicy(c.ctx, slug, d.Revision, p); err != nil {
+		return err
+	}
+	return c.inDraft(slug, d)
 }
 
 func set[T any](into, from *T) {

@@ -29,6 +29,7 @@ func (p *principals) check() error {
 type assignAddCmd struct {
 	principals
 	Role string `help:"App role; the first when absent."`
+	drafted
 }
 
 // Run assigns.
@@ -39,6 +40,9 @@ func (a *assignAddCmd) Run(c *cli) error {
 	client, app, err := c.about(a.App)
 	if err != nil {
 		return err
+	}
+	if a.Draft {
+		return a.draft(c, client, app, api.DraftAssignmentInput{Role: a.Role})
 	}
 	var made []api.Assignment
 	for _, n := range a.all() {
@@ -68,7 +72,28 @@ func showAssignments(c *cli, all []api.Assignment) error {
 	})
 }
 
-type assignRmCmd struct{ principals }
+// draft has the draft assign all that are named, or take their assignments back, as one says.
+func (p *principals) draft(c *cli, client *api.Client, app slug, one api.DraftAssignmentInput) error {
+	var all []api.DraftAssignmentInput
+	for _, u := range p.User {
+		one.User, one.Group = u, ""
+		all = append(all, one)
+	}
+	for _, g := range p.Group {
+		one.User, one.Group = "", g
+		all = append(all, one)
+	}
+	d, err := client.DraftAssign(c.ctx, app, all)
+	if err != nil {
+		return err
+	}
+	return c.inDraft(app, d)
+}
+
+type assignRmCmd struct {
+	principals
+	drafted
+}
 
 // Run withdraws assignments.
 func (a *assignRmCmd) Run(c *cli) error {
@@ -78,6 +103,9 @@ func (a *assignRmCmd) Run(c *cli) error {
 	client, app, err := c.about(a.App)
 	if err != nil {
 		return err
+	}
+	if a.Draft {
+		return a.draft(c, client, app, api.DraftAssignmentInput{Gone: true})
 	}
 	var ids []string
 	for _, name := range a.User {

@@ -60,11 +60,12 @@ type mappingSetCmd struct {
 	Match      *int    `placeholder:"N" help:"Match people by this attribute, in this order; 0 does not match."`
 	OnCreate   *bool   `negatable:"" help:"Only when the object is created."`
 	Clear      *bool   `negatable:"" help:"An empty source removes the application's value."`
+	drafted
 }
 
 // Run sets a mapping. What is not given stays as it is.
 func (m *mappingSetCmd) Run(c *cli) error {
-	return m.edit(c, func(o *rule.ObjectMapping) error {
+	return m.edit(c, m.Draft, func(o *rule.ObjectMapping) error {
 		i := indexOf(o.Attributes, m.Target)
 		if i < 0 {
 			o.Attributes = append(o.Attributes, rule.Mapping{Target: m.Target, Clear: m.clears()})
@@ -114,11 +115,12 @@ func indexOf(all []rule.Mapping, target string) int {
 type mappingRmCmd struct {
 	ruled
 	Target string `arg:"" help:"Attribute of the application."`
+	drafted
 }
 
 // Run removes a mapping.
 func (m *mappingRmCmd) Run(c *cli) error {
-	return m.edit(c, func(o *rule.ObjectMapping) error {
+	return m.edit(c, m.Draft, func(o *rule.ObjectMapping) error {
 		i := indexOf(o.Attributes, m.Target)
 		if i < 0 {
 			return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no mapping to " + m.Target + "."}
@@ -128,11 +130,14 @@ func (m *mappingRmCmd) Run(c *cli) error {
 	})
 }
 
-// edit changes the rules and shows the mappings as they are then.
-func (r *ruled) edit(c *cli, f func(*rule.ObjectMapping) error) error {
+// edit changes the rules and shows the mappings as they are then; in the draft it shows what that changes.
+func (r *ruled) edit(c *cli, draft bool, f func(*rule.ObjectMapping) error) error {
 	client, job, err := c.about(r.App)
 	if err != nil {
 		return err
+	}
+	if draft {
+		return r.draftRules(c, client, job, f)
 	}
 	v, err := client.EditRules(c.ctx, job, r.Type, f)
 	if err != nil {

@@ -53,6 +53,7 @@ func showScope(c *cli, v api.RulesView, typ string) error {
 
 type scopeSetCmd struct {
 	ruled
+	drafted
 	Name   string   `help:"Name of the filter."`
 	Clause []string `arg:"" optional:"" help:"Clauses such as 'country EQUALS DE' that must all hold; the word or between them begins another filter, and any filter will do."`
 }
@@ -67,10 +68,14 @@ func (s *scopeSetCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	v, err := client.EditRules(c.ctx, job, s.Type, func(o *rule.ObjectMapping) error {
+	replace := func(o *rule.ObjectMapping) error {
 		o.Scope = filter
 		return nil
-	})
+	}
+	if s.Draft {
+		return s.draftRules(c, client, job, replace)
+	}
+	v, err := client.EditRules(c.ctx, job, s.Type, replace)
 	if err != nil {
 		return err
 	}
