@@ -57,10 +57,10 @@ var charters = map[string]charter{
 	"console":             {ours: domain + " operate sso web api", must: "database/sql"},
 	"store":               {ours: domain + " sso queue store/*"},
 	"store/*":             {ours: domain + " store store/*"},
-	"demo":                {ours: "api server words rule webexorg directory scim sso token web", must: "database/sql"}, // rule for its values: the client speaks of rules in them
+	"demo":                {ours: "api reach server words rule webexorg directory scim sso token web", must: "database/sql"}, // rule for its values: the client speaks of rules in them
 	"server":              {ours: "*"},
 	"terminal":            {ours: "rule words", must: "net net/http database/sql"}, // rule for what is near to a mistyped word
-	"reach":               {ours: "server api", must: "net/http database/sql"},
+	"reach":               {ours: "server api operate", must: "net/http database/sql"},
 	"cmd/lockstep":        {ours: "reach terminal server api operate words demo webexorg sso rule scim scim/filter token web", must: "database/sql"},
 	"e2e/parts":           {},
 

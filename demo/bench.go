@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,20 +19,16 @@ import (
 // Bench measures a company on its way into a Webex organisation: the whole product in a process of its own, the organisation
 // in another, this process as the client of both. Its zero fields have the defaults of `lockstep bench cycle`.
 type Bench struct {
-	People      int
-	Groups      int
-	Latency     time.Duration // of every answer of the organisation
-	PageLatency time.Duration // of every page of a list, beside Latency
-	Present     int           // accounts that the organisation has already and that belong to nobody
-	Limit       float64       // requests a second that the organisation takes; 0 is no limit
-	Connections int           // at the same time; 0 is 32
-	Store       string        // "sqlite" or "postgres"
-	DSN         string        // of an empty PostgreSQL database
-	Changes     int           // in one_change; 0 is 50
-	Seed        uint64        // of what is random in one_change
-	Program     string        // "" is this program
-	CPUProfile  string        // file for a profile of the engine's process; "" is none
-	Say         func(string)  // told what begins; may be nil
+	People      int           `default:"10000" help:"People of the company."`
+	Groups      int           `default:"200" help:"Groups of the company."`
+	Latency     time.Duration `default:"0s" help:"How long every answer of the organisation takes."`
+	PageLatency time.Duration `default:"0s" help:"How much longer a page of a list takes."`
+	Present     int           `placeholder:"N" help:"Accounts that the organisation has already and that belong to nobody."`
+	Limit       float64       `placeholder:"N" help:"Requests a second that the organisation takes."`
+	Connections int           `default:"32" help:"Requests at the same time."`
+	Changes     int           `default:"50" help:"Single changes to measure."`
+	Seed        uint64        `default:"1" help:"Of what is random."`
+	Measured
 }
 
 // Phase is one measured part of a bench.
@@ -71,8 +66,8 @@ type CycleReport struct {
 	MismatchFirst []string           `json:"mismatch_samples,omitempty"`
 }
 
-// Cycle runs the bench. Whatever happens, the processes that it started have ended when it returns.
-func (b Bench) Cycle(ctx context.Context) (CycleReport, error) {
+// Run runs the bench. Whatever happens, the processes that it started have ended when it returns.
+func (b Bench) Run(ctx context.Context) (CycleReport, error) {
 	if err := b.defaults(); err != nil {
 		return CycleReport{}, err
 	}
@@ -186,7 +181,7 @@ func (r *benchRun) startTarget(ctx context.Context) error {
 	if err := json.Unmarshal(line, &where); err != nil {
 		return fmt.Errorf("webexorg serve says %q: %w", line, err)
 	}
-	r.universe = &universe{base: where.Address, token: where.Control, http: &http.Client{}}
+	r.universe = universeAt(where.Address, where.Control)
 	return nil
 }
 
@@ -429,6 +424,14 @@ func (r *benchRun) verify(ctx context.Context) error {
 	m := r.want.compare(h)
 	r.report.Mismatches, r.report.MismatchFirst = m.count, m.first
 	return nil
+}
+
+// Wrong says what is not as it should be, "" when everything is.
+func (r CycleReport) Wrong() string {
+	if r.Mismatches > 0 {
+		return "the organisation is not as it should be"
+	}
+	return ""
 }
 
 // Write writes the report as a table.

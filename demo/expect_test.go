@@ -175,7 +175,7 @@ func served(t *testing.T) *org {
 	}
 	s := httptest.NewServer(u.Handler())
 	t.Cleanup(s.Close)
-	o, err := (&universe{base: s.URL, token: "c", http: s.Client()}).add(t.Context(), webexorg.OrgConfig{Name: "Acme"})
+	o, err := universeAt(s.URL, "c").add(t.Context(), webexorg.OrgConfig{Name: "Acme"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func TestUniverse(t *testing.T) {
 	if _, err := o.read(ctx); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("read what is gone: %v", err)
 	}
-	o.token = "wrong"
+	o.Token = "wrong"
 	if err := o.resetCounts(ctx); err == nil || !strings.Contains(err.Error(), http.StatusText(http.StatusUnauthorized)) {
 		t.Errorf("with a wrong token: %v", err)
 	}

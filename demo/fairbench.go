@@ -20,14 +20,10 @@ import (
 // another who sends Bulk requests and filters without an index as fast as they are answered. Its zero fields have the defaults
 // of `lockstep bench fair`.
 type FairBench struct {
-	Users      int           // of the loud tenant before he begins
-	Loud       int           // connections of the loud tenant for each kind of request; 0 is 4
-	Time       time.Duration // of each measurement; 0 is 5 s
-	Store      string        // "sqlite" or "postgres"
-	DSN        string        // of an empty PostgreSQL database
-	Program    string        // "" is this program
-	CPUProfile string        // file for a profile of the server; "" is none
-	Say        func(string)  // told what begins; may be nil
+	Users int           `default:"10000" help:"Users of the loud tenant, at least 1,000."`
+	Loud  int           `default:"4" help:"Connections of the loud tenant, for Bulk and for filters each."`
+	Time  time.Duration `default:"5s" help:"How long each measurement takes."`
+	Measured
 }
 
 // FairReport is the result of `lockstep bench fair`.
@@ -75,7 +71,7 @@ func (b FairBench) Run(ctx context.Context) (FairReport, error) {
 	if b.Users < 1000 {
 		return FairReport{}, errors.New("the bench needs at least 1,000 users")
 	}
-	inner := Bench{People: b.Users, Store: b.Store, DSN: b.DSN, Program: b.Program, CPUProfile: b.CPUProfile, Say: b.Say}
+	inner := Bench{People: b.Users, Measured: b.Measured}
 	if err := inner.defaults(); err != nil {
 		return FairReport{}, err
 	}
@@ -217,6 +213,9 @@ func (f *fairBench) patch(ctx context.Context, _ int) (bool, error) {
 	_, err := f.quiet.exchange(ctx, http.MethodPatch, "/Users/"+f.ids[n%len(f.ids)], patchActive(n/len(f.ids)%2 == 1), http.StatusOK)
 	return true, err
 }
+
+// Wrong is "": times are neither right nor wrong.
+func (r FairReport) Wrong() string { return "" }
 
 // Write writes the report as a table.
 func (r FairReport) Write(w io.Writer) error {

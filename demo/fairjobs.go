@@ -18,14 +18,10 @@ import (
 // FairJobs measures what one application feels of others that want to be left alone and of sources that do not answer: how long single
 // changes take from the directory to it, alone and beside them.
 type FairJobs struct {
-	Paused     int // applications that answer every request with 429 and a Retry-After of a minute
-	Hung       int // LDAP sources whose server takes connections and says nothing
-	Changes    int // to measure, each time; 0 is 50
-	Store      string
-	DSN        string
-	Program    string
-	CPUProfile string
-	Say        func(string)
+	Paused  int // applications that answer every request with 429 and a Retry-After of a minute
+	Hung    int // LDAP sources whose server takes connections and says nothing
+	Changes int // to measure, each time; 0 is 50
+	Measured
 }
 
 // FairJobsReport is the result of `lockstep bench fair --paused N --hung N`.
@@ -56,7 +52,7 @@ func (b FairJobs) Run(ctx context.Context) (FairJobsReport, error) {
 	if b.Paused < 0 || b.Hung < 0 || b.Paused+b.Hung == 0 {
 		return FairJobsReport{}, errors.New("there is nobody to be beside")
 	}
-	inner := Bench{People: fairPeople, Groups: 5, Changes: b.Changes, Store: b.Store, DSN: b.DSN, Program: b.Program, CPUProfile: b.CPUProfile, Say: b.Say, Seed: 1}
+	inner := Bench{People: fairPeople, Groups: 5, Changes: b.Changes, Measured: b.Measured, Seed: 1}
 	if err := inner.defaults(); err != nil {
 		return FairJobsReport{}, err
 	}
@@ -227,6 +223,9 @@ func (m *muteServer) close() {
 		_ = c.Close() // the same
 	}
 }
+
+// Wrong is "": times are neither right nor wrong.
+func (r FairJobsReport) Wrong() string { return "" }
 
 // Write writes the report as a table.
 func (r FairJobsReport) Write(w io.Writer) error {

@@ -20,17 +20,13 @@ import (
 // ImportBench measures how a company comes into the directory and stays in step with its source: a folder of CSV files, or an
 // OpenLDAP server that the bench starts. Its zero fields have the defaults of `lockstep bench import`.
 type ImportBench struct {
-	People     int
-	Groups     int
-	From       string       // "csv" or "ldap"
-	Store      string       // "sqlite" or "postgres"
-	DSN        string       // of an empty PostgreSQL database
-	Changes    int          // in one_change and in one_change_in_place; 0 is 10
-	Only       []string     // phases measured beside first, or "none"; empty is all
-	Seed       uint64       // of what is random
-	Program    string       // "" is this program
-	CPUProfile string       // file for a profile of the server; "" is none
-	Say        func(string) // told what begins; may be nil
+	People  int      `default:"10000" help:"People of the company, at least 200."`
+	Groups  int      `default:"200" help:"Groups of the company."`
+	From    string   `enum:"csv,ldap" default:"csv" help:"Source: csv, or ldap, which needs slapd."`
+	Changes int      `default:"10" help:"Single changes to measure."`
+	Only    []string `placeholder:"PHASE,..." help:"Measure these beside first, such as unchanged,one_change; none measures first alone, all when absent."`
+	Seed    uint64   `default:"1" help:"Of what is random."`
+	Measured
 }
 
 // ImportPhase is one measured part of an import bench.
@@ -108,7 +104,7 @@ func (b ImportBench) Run(ctx context.Context) (ImportReport, error) {
 	if b.Groups > 0 && b.People/b.Groups > 2000 { // with three nested ones; the API lists 10,000 members
 		return ImportReport{}, errors.New("the bench needs a group for each 2,000 people, or none")
 	}
-	inner := Bench{People: b.People, Groups: b.Groups, Store: b.Store, DSN: b.DSN, Program: b.Program, CPUProfile: b.CPUProfile, Say: b.Say}
+	inner := Bench{People: b.People, Groups: b.Groups, Measured: b.Measured}
 	if err := inner.defaults(); err != nil {
 		return ImportReport{}, err
 	}
@@ -421,6 +417,14 @@ func (i *importBench) verify(ctx context.Context) error {
 	m, err := want.compare(ctx, i.bench.client)
 	i.report.Mismatches, i.report.MismatchFirst = m.count, m.first
 	return err
+}
+
+// Wrong says what is not as it should be, "" when everything is.
+func (r ImportReport) Wrong() string {
+	if r.Mismatches > 0 {
+		return "the directory is not as its source"
+	}
+	return ""
 }
 
 // Write writes the report as a table.

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,52 +14,11 @@ import (
 )
 
 // universe is a webexorg, in this process or in another, seen through its control surface.
-type universe struct {
-	base  string // such as http://127.0.0.1:8430
-	token string
-	http  *http.Client
-}
+type universe struct{ *webexorg.Remote }
 
-// do sends a request to the control surface and decodes the answer, unless into is nil.
-func (u *universe) do(ctx context.Context, method, path string, body, into any) error {
-	res, err := u.send(ctx, method, path, body)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	if into == nil {
-		return nil
-	}
-	if err := json.NewDecoder(res.Body).Decode(into); err != nil {
-		return fmt.Errorf("read what the organisation answers to %s %s: %w", method, path, err)
-	}
-	return nil
-}
-
-func (u *universe) send(ctx context.Context, method, path string, body any) (*http.Response, error) {
-	var sent io.Reader
-	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
-			return nil, err
-		}
-		sent = bytes.NewReader(text)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, u.base+"/control"+path, sent)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Authorization", "Bearer "+u.token)
-	res, err := u.http.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("ask the Webex organisation: %w", err)
-	}
-	if res.StatusCode >= 300 {
-		defer res.Body.Close()
-		text, _ := io.ReadAll(io.LimitReader(res.Body, 1000)) // what there is of it explains the status
-		return nil, fmt.Errorf("%s %s at the Webex organisation: %s: %s", method, path, res.Status, bytes.TrimSpace(text))
-	}
-	return res, nil
+// universeAt is the universe at an address such as http://127.0.0.1:8430.
+func universeAt(address, token string) *universe {
+	return &universe{&webexorg.Remote{Address: address, Token: token, HTTP: &http.Client{}}}
 }
 
 // org is an organisation with a token that may write.
@@ -73,28 +31,28 @@ type org struct {
 // add adds an organisation.
 func (u *universe) add(ctx context.Context, c webexorg.OrgConfig) (*org, error) {
 	var made webexorg.OrgConfig
-	if err := u.do(ctx, http.MethodPost, "/orgs", c, &made); err != nil {
+	if err := u.Do(ctx, http.MethodPost, "/orgs", c, &made); err != nil {
 		return nil, err
 	}
 	var issued struct {
 		Token string `json:"token"`
 	}
-	err := u.do(ctx, http.MethodPost, "/orgs/"+made.ID+"/tokens", struct{}{}, &issued)
+	err := u.Do(ctx, http.MethodPost, "/orgs/"+made.ID+"/tokens", struct{}{}, &issued)
 	return &org{universe: u, id: made.ID, bearer: issued.Token}, err
 }
 
 // drop removes the organisation.
 func (o *org) drop(ctx context.Context) error {
-	return o.do(ctx, http.MethodDelete, "/orgs/"+o.id, nil, nil)
+	return o.Do(ctx, http.MethodDelete, "/orgs/"+o.id, nil, nil)
 }
 
 // misbehave sets the knobs.
 func (o *org) misbehave(ctx context.Context, k webexorg.Knobs) error {
-	return o.do(ctx, http.MethodPatch, "/orgs/"+o.id+"/knobs", k, nil)
+	return o.Do(ctx, http.MethodPatch, "/orgs/"+o.id+"/knobs", k, nil)
 }
 
 // scim is the address of the organisation's SCIM service.
-func (o *org) scim() string { return o.base + "/identity/scim/" + o.id + "/v2" }
+func (o *org) scim() string { return o.Address + "/identity/scim/" + o.id + "/v2" }
 
 // traffic is how many requests an organisation answered.
 type traffic struct {
@@ -108,7 +66,7 @@ func (u *universe) counts(ctx context.Context) (traffic, error) {
 	var out struct {
 		Requests []webexorg.Count `json:"requests"`
 	}
-	err := u.do(ctx, http.MethodGet, "/stats", nil, &out)
+	err := u.Do(ctx, http.MethodGet, "/stats", nil, &out)
 	t := traffic{routes: out.Requests}
 	for _, c := range out.Requests {
 		t.all += int(c.Requests)
@@ -120,7 +78,7 @@ func (u *universe) counts(ctx context.Context) (traffic, error) {
 }
 
 func (u *universe) resetCounts(ctx context.Context) error {
-	return u.do(ctx, http.MethodDelete, "/stats", nil, nil)
+	return u.Do(ctx, http.MethodDelete, "/stats", nil, nil)
 }
 
 // commits returns the writes after the one numbered since, waiting a while when there is none, and the number of the last.
@@ -130,7 +88,7 @@ func (u *universe) commits(ctx context.Context, since int64, wait time.Duration)
 		Commits []webexorg.Commit `json:"commits"`
 	}
 	q := url.Values{"since": {fmt.Sprint(since)}, "wait": {wait.String()}}
-	err := u.do(ctx, http.MethodGet, "/commits?"+q.Encode(), nil, &out)
+	err := u.Do(ctx, http.MethodGet, "/commits?"+q.Encode(), nil, &out)
 	return out.Commits, out.Last, err
 }
 
@@ -143,7 +101,7 @@ type holdings struct {
 
 // read returns what the organisation has.
 func (o *org) read(ctx context.Context) (*holdings, error) {
-	res, err := o.send(ctx, http.MethodGet, "/orgs/"+o.id+"/dump", nil)
+	res, err := o.Send(ctx, http.MethodGet, "/orgs/"+o.id+"/dump", nil)
 	if err != nil {
 		return nil, err
 	}

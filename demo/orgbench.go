@@ -23,14 +23,17 @@ import (
 // OrgBench measures a Webex organisation that runs offline: `lockstep webexorg serve` in a process of its own, this process as its
 // client, on the same processors. Its zero fields have the defaults of `lockstep bench webexorg`.
 type OrgBench struct {
-	Users       int           // created in memory, in memory with the inspector, on disk and confirmed by it: so many each time
-	Connections int           // kept alive, in use at the same time; 0 is 16
-	Starts      int           // of the program, until its first answer; 0 is 10
-	Time        time.Duration // of each operation that has no end of its own; 0 is 2 s
-	Program     string        // "" is this program
-	CPUProfile  string        // file for a profile of the organisation whose users are created in memory; "" is none
-	Say         func(string)  // told what begins; may be nil
+	Users       int           `default:"20000" help:"Users to create, at least 1,000."`
+	Connections int           `default:"16" help:"Connections kept alive, in use at the same time."`
+	Starts      int           `default:"10" help:"Starts of the program until its first answer."`
+	Time        time.Duration `default:"2s" help:"How long each operation is measured that has no end of its own."`
+	Program     string        `placeholder:"FILE" help:"Measure this program, such as an older version; this one when absent."`
+	CPUProfile  string        `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile of the organisation in memory."`
+	Say         func(string)  `kong:"-"` // told what begins; may be nil
 }
+
+// Within sets who is told what begins.
+func (b *OrgBench) Within(_, _ string, say func(string)) { b.Say = say }
 
 // OrgReport is the result of `lockstep bench webexorg`.
 type OrgReport struct {
@@ -390,6 +393,14 @@ func loadAverages() []float64 {
 		}
 	}
 	return load
+}
+
+// Wrong says what is not as it should be, "" when everything is.
+func (r OrgReport) Wrong() string {
+	if r.Mismatches > 0 {
+		return "what was read back is not what was written"
+	}
+	return ""
 }
 
 // Write writes the report as a table.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -120,7 +119,7 @@ func (p *play) withOrganisation(ctx context.Context, f func(context.Context) err
 	if err != nil {
 		return errors.Join(err, u.Close())
 	}
-	p.universe = &universe{base: "http://" + listener.Addr().String(), token: control, http: &http.Client{}}
+	p.universe = universeAt("http://"+listener.Addr().String(), control)
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var all errgroup.Group
 	all.Go(func() error { return u.Serve(serving, listener) })
@@ -130,7 +129,7 @@ func (p *play) withOrganisation(ctx context.Context, f func(context.Context) err
 		}
 	}
 	stop()
-	p.universe.http.CloseIdleConnections()
+	p.universe.HTTP.CloseIdleConnections()
 	return errors.Join(err, all.Wait(), u.Close())
 }
 

@@ -22,15 +22,11 @@ import (
 // SCIMBench measures a tenant's SCIM endpoint: the whole server in a process of its own, this process as its client, on the same
 // processors. Its zero fields have the defaults of `lockstep bench scim`.
 type SCIMBench struct {
-	Users       int
-	Connections int           // kept alive, in use at the same time; 0 is 16
-	Time        time.Duration // of each operation that has no end of its own; 0 is 3 s
-	Only        []string      // the operations measured beside create; empty is all
-	Store       string        // "sqlite" or "postgres"
-	DSN         string        // of an empty PostgreSQL database
-	Program     string        // "" is this program
-	CPUProfile  string        // file for a profile of the server; "" is none
-	Say         func(string)  // told what begins; may be nil
+	Users       int           `default:"10000" help:"Users of the tenant, at least 1,000."`
+	Connections int           `default:"16" help:"Connections kept alive, in use at the same time."`
+	Time        time.Duration `default:"3s" help:"How long each operation is measured that has no end of its own."`
+	Only        []string      `placeholder:"OPERATION,..." help:"Measure these beside create, such as get,patch_active; all when absent."`
+	Measured
 }
 
 // SCIMReport is the result of `lockstep bench scim`.
@@ -70,7 +66,7 @@ func (b SCIMBench) Run(ctx context.Context) (SCIMReport, error) {
 	if b.Users < 1000 {
 		return SCIMReport{}, errors.New("the bench needs at least 1,000 users")
 	}
-	inner := Bench{People: b.Users, Store: b.Store, DSN: b.DSN, Program: b.Program, CPUProfile: b.CPUProfile, Say: b.Say}
+	inner := Bench{People: b.Users, Measured: b.Measured}
 	if err := inner.defaults(); err != nil {
 		return SCIMReport{}, err
 	}
@@ -343,6 +339,14 @@ func (s *scimBench) verify(ctx context.Context) error {
 		}
 	}
 	return s.find(ctx, `count=1000&filter=userName%20sw%20"user0@"`, 1)
+}
+
+// Wrong says what is not as it should be, "" when everything is.
+func (r SCIMReport) Wrong() string {
+	if r.Mismatches > 0 {
+		return "what was read back is not what was written"
+	}
+	return ""
 }
 
 // Write writes the report as a table.

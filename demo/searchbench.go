@@ -24,15 +24,15 @@ import (
 // SearchBench measures how long it takes to look people up in a large directory, as the console and the command line do. Its
 // zero fields have the defaults of `lockstep bench search`.
 type SearchBench struct {
-	People     int
-	Looks      int          // of each kind; 0 is 50
-	Data       string       // folder that is kept, and used again when it has as many people; "" is one that goes
-	Seed       uint64       // of whom is looked for
-	Store      string       // "sqlite" or "postgres"
-	DSN        string       // of a PostgreSQL database, empty or as an earlier bench with the same Data left it
-	Program    string       // "" is this program
-	CPUProfile string       // file for a profile of the server; "" is none
-	Say        func(string) // told what begins; may be nil
+	People int    `default:"10000" help:"People of the directory, at least 1,000."`
+	Looks  int    `default:"50" help:"Look-ups of each kind."`
+	Seed   uint64 `default:"1" help:"Of whom is looked for."`
+	Measured
+}
+
+// Help tells of the folder, which is a flag of every command.
+func (SearchBench) Help() string {
+	return "With --data the folder is kept, and used again by the next bench with as many people: a PostgreSQL database as well."
 }
 
 // SearchReport is the result of `lockstep bench search`.
@@ -80,7 +80,7 @@ func (b SearchBench) Run(ctx context.Context) (SearchReport, error) {
 	if b.People < 1000 {
 		return SearchReport{}, errors.New("the bench needs at least 1,000 people")
 	}
-	inner := Bench{People: b.People, Store: b.Store, DSN: b.DSN, Program: b.Program, CPUProfile: b.CPUProfile, Say: b.Say}
+	inner := Bench{People: b.People, Measured: b.Measured}
 	if err := inner.defaults(); err != nil {
 		return SearchReport{}, err
 	}
@@ -366,6 +366,14 @@ func (s *searchBench) measure(ctx context.Context, name string, f func(context.C
 		CPU: round((after-before).Seconds()/float64(len(all)), 10_000),
 	}
 	return err
+}
+
+// Wrong says what is not as it should be, "" when everything is.
+func (r SearchReport) Wrong() string {
+	if r.Mismatches > 0 {
+		return "a look-up finds what it should not"
+	}
+	return ""
 }
 
 // Write writes the report as a table.

@@ -15,17 +15,13 @@ import (
 // SSOBench measures sign-in: the server in a process of its own; this process is the browsers, the applications and the identity provider. Its
 // zero fields have the defaults of `lockstep bench sso`.
 type SSOBench struct {
-	People     int           // who sign in; 0 is 200
-	Concurrent int           // browsers at the same time; 0 is 50
-	Leavers    int           // who are disabled while they are signed in to Apps; 0 is 20
-	Apps       int           // 0 is 20
-	Time       time.Duration // of each operation; 0 is 5 s
-	Store      string        // "sqlite" or "postgres"
-	DSN        string        // of an empty PostgreSQL database
-	Program    string        // "" is this program
-	CPUProfile string        // file for a profile of the server; "" is none
-	Only       string        // one operation with ES256, for a profile; "" is everything
-	Say        func(string)  // told what begins; may be nil
+	People     int           `default:"100" help:"People who sign in, each with a password."`
+	Concurrent int           `default:"50" help:"Browsers and applications at the same time."`
+	Leavers    int           `default:"20" help:"People who are disabled while they are signed in to every application."`
+	Apps       int           `default:"20" help:"Applications that are told of it."`
+	Time       time.Duration `default:"5s" help:"How long each operation is measured."`
+	Only       string        `placeholder:"OPERATION" help:"One operation alone, with ES256: sign_in, password_login, refresh, client_credentials or introspection."`
+	Measured
 }
 
 // SSOReport is the result of `lockstep bench sso`.
@@ -89,7 +85,7 @@ func (b SSOBench) Run(ctx context.Context) (SSOReport, error) {
 	if b.Only != "" && !slices.Contains(ssoOperations, b.Only) {
 		return SSOReport{}, fmt.Errorf("the operations are %v", ssoOperations)
 	}
-	inner := Bench{People: b.People, Store: b.Store, DSN: b.DSN, Program: b.Program, CPUProfile: b.CPUProfile, Say: b.Say}
+	inner := Bench{People: b.People, Measured: b.Measured}
 	if err := inner.defaults(); err != nil {
 		return SSOReport{}, err
 	}
@@ -236,6 +232,14 @@ func (s *ssoBench) beside(ctx context.Context) error {
 	slices.Sort(took)
 	s.report.Beside = milliseconds(quantile(took, 0.99))
 	return nil
+}
+
+// Wrong says what is not as it should be, "" when everything is.
+func (r SSOReport) Wrong() string {
+	if r.Errors+r.Leavers.Untold > 0 {
+		return "not everything succeeded"
+	}
+	return ""
 }
 
 // Write writes the report for people.

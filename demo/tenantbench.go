@@ -22,14 +22,10 @@ import (
 // memory it takes, and what a person takes on disk. Each tenant has people, a token for SCIM, and an app in mode auto that has
 // nothing to do. Its zero fields have the defaults of `lockstep bench tenants`.
 type TenantBench struct {
-	Tenants    int
-	People     int           // of each tenant, 1,000 at most
-	Idle       time.Duration // how long the idle server is watched; 0 is 10 s
-	Store      string        // "sqlite" or "postgres"
-	DSN        string        // of an empty PostgreSQL database
-	Program    string        // "" is this program
-	CPUProfile string        // file for a profile of the idle server; "" is none
-	Say        func(string)  // told what begins; may be nil
+	Tenants int           `default:"1000" help:"Tenants of the server."`
+	People  int           `default:"100" help:"People of each tenant, 1,000 at most."`
+	Idle    time.Duration `default:"10s" help:"How long the idle server is watched."`
+	Measured
 }
 
 // TenantReport is the result of `lockstep bench tenants`. What is per person is what all tenants take beyond an empty server,
@@ -71,7 +67,8 @@ func (b TenantBench) Run(ctx context.Context) (TenantReport, error) {
 	if b.Tenants < 1 || b.People < 1 || b.People > 1000 {
 		return TenantReport{}, errors.New("the bench needs at least one tenant, and 1 to 1,000 people of each")
 	}
-	inner := Bench{People: b.People, Store: b.Store, DSN: b.DSN, Program: b.Program, Say: b.Say}
+	inner := Bench{People: b.People, Measured: b.Measured}
+	inner.CPUProfile = "" // it is of the idle server
 	if err := inner.defaults(); err != nil {
 		return TenantReport{}, err
 	}
@@ -334,6 +331,14 @@ func (t *tenantBench) whole(page []byte, i int) bool {
 		}
 	}
 	return true
+}
+
+// Wrong says what is not as it should be, "" when everything is.
+func (r TenantReport) Wrong() string {
+	if r.Mismatches > 0 {
+		return "tenants are not as they were created"
+	}
+	return ""
 }
 
 // Write writes the report as a table.

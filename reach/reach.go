@@ -186,3 +186,8 @@ func Start(ctx context.Context, config server.Config) (*server.Server, error) {
 	}
 	return server.Open(ctx, config)
 }
+
+// Unfounded is the error of a folder without a database.
+func Unfounded(folder string) error {
+	return &lockstep.Error{Code: lockstep.CodeNoData, Detail: "There is no database in " + folder + "."}
+}

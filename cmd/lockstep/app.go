@@ -97,18 +97,10 @@ func (appListCmd) Run(c *cli, client *api.Client) error {
 	return showList(c, all, "No apps yet. Add one: lockstep app add webex", "APP NAME MODE STATE", func(a api.App) []string {
 		mode, state := "–", "–"
 		if a.Job != nil {
-			mode, state = a.Job.Mode, saysOf(a.Job)
+			mode, state = a.Job.Mode, a.Job.Says()
 		}
 		return []string{a.Slug, a.Name, mode, state}
 	})
-}
-
-// saysOf is how a job stands, in a sentence.
-func saysOf(j *api.Job) string {
-	if j.Standing == nil { // of a server of before
-		return j.State
-	}
-	return j.Standing.Says
 }
 
 type appShowCmd struct {
@@ -141,7 +133,7 @@ func (a *appShowCmd) Run(c *cli, client *api.Client, slug slug) error {
 // showJob writes what there is to know of a job, a line each.
 func showJob(w io.Writer, j *api.Job) {
 	printf(w, "mode\t%s\n", j.Mode)
-	printf(w, "state\t%s\n", saysOf(j))
+	printf(w, "state\t%s\n", j.Says())
 	if j.Standing != nil {
 		for _, also := range j.Standing.All[1:] {
 			printf(w, "\t%s\n", also.Says)

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"time"
 
-	"lockstep"
 	"lockstep/reach"
 	"lockstep/server"
 )
@@ -39,7 +38,7 @@ func (b *backupCreateCmd) Run(c *cli) error {
 		return err
 	}
 	if there, err := server.Exists(c.ctx, server.Config{SQLite: server.Database(folder)}); err != nil || !there {
-		return errors.Join(err, unfounded(folder))
+		return errors.Join(err, reach.Unfounded(folder))
 	}
 	file := either(b.File, "lockstep-"+time.Now().UTC().Format("20060102T150405Z")+".tar.gz")
 	m, err := server.Backup(c.ctx, folder, file, reach.Version())
@@ -70,10 +69,6 @@ func (c *cli) showBackup(file string, m server.Manifest, more func()) error {
 		printf(w, "key\t%s\n", either(m.KeyID, "none"))
 		more()
 	})
-}
-
-func unfounded(folder string) error {
-	return &lockstep.Error{Code: lockstep.CodeNoData, Detail: "There is no database in " + folder + "."}
 }
 
 type backupVerifyCmd struct {

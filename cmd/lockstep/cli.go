@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -203,7 +202,7 @@ func (c *cli) fail(err error) int {
 	}
 	code := lockstep.CodeOf(err)
 	entry := lockstep.Describe(code)
-	message := messageOf(err, entry)
+	message := api.Sentence(err)
 	if c.Output != "table" {
 		c.stderr.JSON = true
 		_ = json.NewEncoder(c.stderr).Encode(map[string]string{ // nobody is left to tell
@@ -216,25 +215,6 @@ func (c *cli) fail(err error) int {
 		fmt.Fprintf(c.stderr, "  %s\n", hint)
 	}
 	return exitCode(err)
-}
-
-// messageOf is the error as a sentence. What has a code says it in its detail; beneath lies what helps with the rest.
-func messageOf(err error, entry lockstep.Entry) string {
-	if p, ok := errors.AsType[*api.Problem](err); ok {
-		return strings.TrimSuffix(p.Error(), " ["+string(p.Code)+"]")
-	}
-	e, ok := errors.AsType[*lockstep.Error](err)
-	if !ok {
-		return err.Error()
-	}
-	message := e.Detail
-	if message == "" {
-		message = entry.Title
-	}
-	if e.Err != nil {
-		message += " (" + e.Err.Error() + ")"
-	}
-	return message
 }
 
 func usage(format string, args ...any) error { return terminal.Usage(format, args...) }

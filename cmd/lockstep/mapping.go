@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"lockstep"
 	"lockstep/api"
@@ -66,13 +65,13 @@ type mappingSetCmd struct {
 // Run sets a mapping. What is not given stays as it is.
 func (m *mappingSetCmd) Run(c *cli) error {
 	return m.edit(c, m.Draft, func(o *rule.ObjectMapping) error {
-		i := indexOf(o.Attributes, m.Target)
+		i := o.Of(m.Target)
 		if i < 0 {
-			o.Attributes = append(o.Attributes, rule.Mapping{Target: m.Target, Clear: m.clears()})
+			o.Attributes = append(o.Attributes, rule.Mapping{Target: m.Target, Clear: rule.ClearsUsually(m.Target, m.Default != nil, m.Match != nil && *m.Match != 0)})
 			i = len(o.Attributes) - 1
 		}
 		a := &o.Attributes[i]
-		a.Source = sourceOf(m.Expression)
+		a.Source = rule.ReadSource(m.Expression)
 		set(&a.Default, m.Default)
 		set(&a.Match, m.Match)
 		set(&a.Clear, m.Clear)
@@ -86,32 +85,6 @@ func (m *mappingSetCmd) Run(c *cli) error {
 	})
 }
 
-// clears reports whether a new mapping takes a value away that its source no longer has: that is so unless something else is given,
-// the value is matched by, or it is a reference, which always follows its source.
-func (m *mappingSetCmd) clears() bool {
-	name := strings.TrimSuffix(m.Target[strings.LastIndexByte(m.Target, ':')+1:], ".value")
-	return m.Default == nil && (m.Match == nil || *m.Match == 0) && !slices.Contains([]string{"userName", "active", "manager", "members"}, name)
-}
-
-// sourceOf tells the kind of a source by its first character, as Entra writes them. A bare name is an attribute.
-func sourceOf(expression string) *rule.MappingSource {
-	e := strings.TrimSpace(expression)
-	switch {
-	case strings.HasPrefix(e, "[") && strings.HasSuffix(e, "]"):
-		return &rule.MappingSource{Type: rule.FromAttribute, Name: e[1 : len(e)-1], Expression: e}
-	case strings.HasPrefix(e, `"`):
-		return &rule.MappingSource{Type: rule.FromConstant, Name: strings.Trim(e, `"`), Expression: e}
-	case strings.Contains(e, "("):
-		name, _, _ := strings.Cut(e, "(")
-		return &rule.MappingSource{Type: rule.FromFunction, Name: name, Expression: e}
-	}
-	return &rule.MappingSource{Type: rule.FromAttribute, Name: e, Expression: "[" + e + "]"}
-}
-
-func indexOf(all []rule.Mapping, target string) int {
-	return slices.IndexFunc(all, func(a rule.Mapping) bool { return strings.EqualFold(a.Target, target) })
-}
-
 type mappingRmCmd struct {
 	ruled
 	Target string `arg:"" help:"Attribute of the application."`
@@ -121,7 +94,7 @@ type mappingRmCmd struct {
 // Run removes a mapping.
 func (m *mappingRmCmd) Run(c *cli) error {
 	return m.edit(c, m.Draft, func(o *rule.ObjectMapping) error {
-		i := indexOf(o.Attributes, m.Target)
+		i := o.Of(m.Target)
 		if i < 0 {
 			return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no mapping to " + m.Target + "."}
 		}

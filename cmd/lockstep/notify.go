@@ -27,23 +27,10 @@ func (notifyShowCmd) Run(c *cli, client *api.Client) error {
 	if err := c.show(n, func(w io.Writer) { showNotifications(w, n) }); err != nil {
 		return err
 	}
-	if stuck := undelivered(n.Messages); stuck > 0 {
+	if stuck := n.Undelivered(); stuck > 0 {
 		return &outcome{code: exitSome, text: "Some of the last messages have not gone; the list says why."}
 	}
 	return nil
-}
-
-// undelivered counts the recipients whose newest message has not gone.
-func undelivered(newest []api.Notification) int {
-	seen := map[string]bool{}
-	n := 0
-	for _, m := range newest {
-		if !seen[m.To] && m.State != "sent" && m.Tries > 0 {
-			n++
-		}
-		seen[m.To] = true
-	}
-	return n
 }
 
 func showNotifications(w io.Writer, n api.Notifications) {

@@ -6,7 +6,6 @@ import (
 
 	"lockstep/api"
 	"lockstep/scim"
-	"lockstep/scim/filter"
 )
 
 type peopleCmd struct {
@@ -166,23 +165,12 @@ func (p *peopleAddCmd) Run(c *cli) error {
 	return showUser(c, u)
 }
 
-// assign sets an attribute by its path: a boolean when it reads like one and the attribute is one, else text.
+// assign sets an attribute by its path.
 func assign(o *scim.Object, path, value string) error {
-	p, err := filter.ParsePath(path)
-	if err != nil {
-		return usage("%q is no attribute path: %v.", path, err)
+	if err := scim.AssignText(o, path, value); err != nil {
+		return usage("%s.", wording(err))
 	}
-	if strings.EqualFold(path, "active") {
-		if value != "true" && value != "false" {
-			return usage("active is true or false.")
-		}
-		return scim.Assign(o, p, value == "true")
-	}
-	if value == "" {
-		scim.Remove(o, p)
-		return nil
-	}
-	return scim.Assign(o, p, value)
+	return nil
 }
 
 type peopleSetCmd struct {
@@ -198,7 +186,7 @@ func (p *peopleSetCmd) Run(c *cli, client *api.Client) error {
 	}
 	o := scim.Object(u.Attributes)
 	for _, pair := range p.Set {
-		path, v, ok := cutAssignment(pair)
+		path, v, ok := scim.CutAssignment(pair)
 		if !ok {
 			return usage("%q is not PATH=VALUE.", pair)
 		}
@@ -210,24 +198,6 @@ func (p *peopleSetCmd) Run(c *cli, client *api.Client) error {
 		return err
 	}
 	return showUser(c, u)
-}
-
-// cutAssignment cuts at the first = that is not within brackets: emails[type eq "work"].value=x.
-func cutAssignment(s string) (path, value string, ok bool) {
-	depth := 0
-	for i, r := range s {
-		switch r {
-		case '[':
-			depth++
-		case ']':
-			depth--
-		case '=':
-			if depth == 0 {
-				return s[:i], s[i+1:], true
-			}
-		}
-	}
-	return "", "", false
 }
 
 type peopleDisableCmd struct{ onePerson }

@@ -26,7 +26,7 @@ func (r *runCmd) Run(c *cli, client *api.Client, job slug) error {
 	if j.Mode == "manual" {
 		return (&applyCmd{App: job, Detach: r.Detach}).Run(c, client, job)
 	}
-	last, err := newest(c, client, job)
+	last, err := client.LastCycle(c.ctx, job)
 	if err != nil {
 		return err
 	}
@@ -42,66 +42,12 @@ func (r *runCmd) Run(c *cli, client *api.Client, job slug) error {
 		c.say("The cycle begins. See it: lockstep log tail %s", job)
 		return nil
 	}
-	cycle, err := c.next(client, job, last)
+	cycle, err := client.NextCycle(c.ctx, job, last)
 	if err != nil {
 		return err
 	}
 	return c.follow(client, job, cycle)
 }
-
-// newest is the id of the last cycle that has ended, or "".
-func newest(c *cli, client *api.Client, job string) (lockstep.CycleID, error) {
-	all, err := client.Cycles(c.ctx, job, 2)
-	if err != nil {
-		return "", err
-	}
-	for _, cycle := range all {
-		if cycle.Ended != nil {
-			return cycle.ID, nil
-		}
-	}
-	return "", nil
-}
-
-// next waits for the first cycle after the given one.
-func (c *cli) next(client *api.Client, job string, last lockstep.CycleID) (lockstep.CycleID, error) {
-	for began := time.Now(); ; {
-		all, err := client.Cycles(c.ctx, job, 20)
-		if err != nil {
-			return "", err
-		}
-		first := lockstep.CycleID("")
-		for _, cycle := range all { // newest first
-			if cycle.ID == last {
-				break
-			}
-			first = cycle.ID
-		}
-		if first != "" {
-			return first, nil
-		}
-		if err := stuck(c, client, job, time.Since(began) > standStill); err != nil {
-			return "", err
-		}
-		if err := wait(c.ctx, followEvery); err != nil {
-			return "", err
-		}
-	}
-}
-
-// stuck returns why the job does not go on by itself, or, after some patience, why it has not begun.
-func stuck(c *cli, client *api.Client, job string, patient bool) error {
-	j, err := client.Job(c.ctx, job)
-	if err != nil {
-		return err
-	}
-	if j.State == "quarantined" || patient && j.Code != "" {
-		return &lockstep.Error{Code: j.Code, Detail: either(j.Detail, "The job is quarantined.")}
-	}
-	return nil
-}
-
-const followEvery = 100 * time.Millisecond
 
 // follow shows a cycle's progress until it has ended and tells the outcome.
 func (c *cli) follow(client *api.Client, job string, id lockstep.CycleID) error {
@@ -110,53 +56,15 @@ func (c *cli) follow(client *api.Client, job string, id lockstep.CycleID) error 
 		screen = terminal.New(io.Discard)
 	}
 	bar := terminal.NewBar(screen)
-	defer bar.Clear()
-	var seen standing
-	for {
-		cycle, err := client.Cycle(c.ctx, job, id)
-		if err != nil {
-			if c.ctx.Err() != nil && c.Server != "" {
-				c.say("The cycle goes on. To stop it: lockstep app set %s --state paused", job)
-			}
-			return err
-		}
-		if cycle.Ended != nil || cycle.Phase == "review" {
-			bar.Clear()
-			return c.ended(client, job, cycle)
-		}
-		bar.Show(stepOf(cycle))
-		if cycle.Code != "" {
-			if err := stuck(c, client, job, false); err != nil {
-				return err
-			}
-		}
-		if seen.still(cycle, time.Now()) {
-			c.say("It is tried again by itself.")
-			return &lockstep.Error{Code: cycle.Code, Detail: either(cycle.Detail, lockstep.Describe(cycle.Code).Title)}
-		}
-		if err := wait(c.ctx, followEvery); err != nil {
-			return err
-		}
+	cycle, err := client.Follow(c.ctx, job, id, func(cycle api.Cycle) { bar.Show(stepOf(cycle)) })
+	bar.Clear()
+	if err == nil {
+		return c.ended(client, job, cycle)
 	}
-}
-
-// standStill is how long a cycle that was stopped by something which may pass is waited for while nothing moves.
-const standStill = 10 * time.Second
-
-// standing notices a cycle that does not move.
-type standing struct {
-	cycle api.Cycle
-	since time.Time
-}
-
-// still reports whether the cycle has been stopped by a failure and has not moved for standStill.
-func (s *standing) still(cycle api.Cycle, now time.Time) bool {
-	requests := s.cycle.Counts
-	requests.TargetRequests = cycle.Counts.TargetRequests // an attempt that fails is no progress
-	if s.since.IsZero() || requests != cycle.Counts || s.cycle.Phase != cycle.Phase {
-		s.cycle, s.since = cycle, now
+	if c.ctx.Err() != nil && c.Server != "" {
+		c.say("The cycle goes on. To stop it: lockstep app set %s --state paused", job)
 	}
-	return cycle.Code != "" && now.Sub(s.since) > standStill
+	return err
 }
 
 // ended tells what a cycle did and how the job stands now, and makes it the exit code.

@@ -67,7 +67,7 @@ func (sourceListCmd) Run(c *cli, client *api.Client) error {
 		return err
 	}
 	return showList(c, all, "No sources yet. Add one: lockstep source add csvfile", "SOURCE NAME KIND STATE", func(j api.Job) []string {
-		return []string{j.Slug, j.Name, j.Connection.Kind, saysOf(&j)}
+		return []string{j.Slug, j.Name, j.Connection.Kind, j.Says()}
 	})
 }
 

@@ -38,7 +38,7 @@ func (statusCmd) Run(c *cli, client *api.Client) error {
 			if j.Direction == "inbound" {
 				what = "source"
 			}
-			printf(w, "%s %s\t%s\n", what, j.Slug, saysOf(&j))
+			printf(w, "%s %s\t%s\n", what, j.Slug, j.Says())
 			if j.Standing != nil {
 				for _, also := range j.Standing.All[1:] {
 					printf(w, "\t%s\n", also.Says)

@@ -1,25 +1,24 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
-	"reflect"
 	"strings"
 	"time"
 
-	"lockstep"
 	"lockstep/webexorg"
 )
 
-// webexorgAt says which running organisation is meant.
+// webexorgAt are the flags that say which running organisation is meant.
 type webexorgAt struct {
 	At      string `default:"http://127.0.0.1:8430" help:"Address of the running organisation."`
 	Control string `env:"LOCKSTEP_WEBEXORG_CONTROL" required:"" placeholder:"TOKEN" help:"Token of its control surface, as serve prints it."`
 	Org     string `placeholder:"ID" help:"Organisation; needed when there are several."`
+}
+
+func (w *webexorgAt) remote() *webexorg.Remote {
+	return &webexorg.Remote{Address: w.At, Token: w.Control, HTTP: &http.Client{Timeout: time.Minute}}
 }
 
 type webexorgFaultCmd struct {
@@ -90,11 +89,11 @@ func (f *webexorgFaultListCmd) Run(c *cli) error { return f.knobs(c, http.Method
 
 // Run takes all faults away and turns every knob back. Accounts that were made by present are removed.
 func (f *webexorgFaultClearCmd) Run(c *cli) error {
-	org, err := f.organisation(c.ctx)
+	org, err := f.remote().Only(c.ctx, f.Org)
 	if err != nil {
 		return err
 	}
-	if _, err := f.send(c.ctx, http.MethodDelete, "/orgs/"+org+"/faults", nil); err != nil {
+	if err := f.remote().Do(c.ctx, http.MethodDelete, "/orgs/"+org+"/faults", nil, nil); err != nil {
 		return err
 	}
 	return f.knobs(c, http.MethodPatch, "/knobs", webexorg.Knobs{Faults: []webexorg.Fault{}})
@@ -102,123 +101,32 @@ func (f *webexorgFaultClearCmd) Run(c *cli) error {
 
 // Run writes the seed.
 func (f *webexorgExportCmd) Run(c *cli) error {
-	text, err := f.send(c.ctx, http.MethodGet, "/export", nil)
+	res, err := f.remote().Send(c.ctx, http.MethodGet, "/export", nil)
 	if err != nil {
 		return err
 	}
-	_, err = c.stdout.Write(text)
+	defer res.Body.Close()
+	_, err = io.Copy(c.stdout, res.Body)
 	return err
 }
 
 // knobs sends a change to the organisation and shows how it misbehaves from now on.
 func (w *webexorgAt) knobs(c *cli, method, path string, body any) error {
-	org, err := w.organisation(c.ctx)
-	if err != nil {
-		return err
-	}
-	text, err := w.send(c.ctx, method, "/orgs/"+org+path, body)
+	org, err := w.remote().Only(c.ctx, w.Org)
 	if err != nil {
 		return err
 	}
 	var k webexorg.Knobs
-	if err := json.Unmarshal(text, &k); err != nil {
-		return fmt.Errorf("read what the organisation answers: %w", err)
+	if err := w.remote().Do(c.ctx, method, "/orgs/"+org+path, body, &k); err != nil {
+		return err
 	}
-	plain := k
-	if plain.Faults = nil; len(k.Faults) == 0 && reflect.DeepEqual(plain, webexorg.Knobs{}) {
+	lines := k.Lines()
+	if len(lines) == 0 {
 		c.say("The organisation behaves well.")
 	}
-	return c.show(k, func(out io.Writer) { writeKnobs(out, k) })
-}
-
-func writeKnobs(out io.Writer, k webexorg.Knobs) {
-	row := func(name string, on bool, value any) {
-		if on {
-			fmt.Fprintf(out, "%s\t%v\n", name, value)
+	return c.show(k, func(out io.Writer) {
+		for _, line := range lines {
+			printf(out, "%s\t%s\n", line[0], line[1])
 		}
-	}
-	row("latency", k.Latency > 0, k.Latency)
-	row("jitter", k.Jitter > 0, k.Jitter)
-	row("page_latency", k.PageLatency > 0, k.PageLatency)
-	row("rate", k.Rate > 0, k.Rate)
-	row("late_listing", k.LateListing > 0, k.LateListing)
-	row("late_deletion", k.LateDeletion > 0, k.LateDeletion)
-	row("late_members", k.LateMembers > 0, k.LateMembers)
-	row("count_lag", k.CountLag > 0, k.CountLag)
-	row("present", k.Present > 0, k.Present)
-	row("duplicates", k.Duplicates, k.Duplicates)
-	for _, f := range k.Faults {
-		text := strings.TrimSpace(f.Method + " " + f.Path)
-		if f.Every > 1 {
-			text += fmt.Sprintf(" every %d", f.Every)
-		}
-		if f.Times > 0 {
-			text += fmt.Sprintf(" at most %d times", f.Times)
-		}
-		if f.After {
-			text += " after the deed"
-		}
-		fmt.Fprintf(out, "fault %s\t%s\n", f.Kind, strings.TrimSpace(text))
-	}
-}
-
-// organisation returns the id of the organisation that is meant.
-func (w *webexorgAt) organisation(ctx context.Context) (string, error) {
-	if w.Org != "" {
-		return w.Org, nil
-	}
-	text, err := w.send(ctx, http.MethodGet, "/orgs", nil)
-	if err != nil {
-		return "", err
-	}
-	var list struct {
-		Orgs []webexorg.OrgConfig `json:"orgs"`
-	}
-	if err := json.Unmarshal(text, &list); err != nil {
-		return "", fmt.Errorf("read what the organisation answers: %w", err)
-	}
-	if len(list.Orgs) != 1 {
-		return "", usage("There are %d organisations: name one with --org.", len(list.Orgs))
-	}
-	return list.Orgs[0].ID, nil
-}
-
-// send asks the control surface.
-func (w *webexorgAt) send(ctx context.Context, method, path string, body any) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	var sent io.Reader
-	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
-			return nil, err
-		}
-		sent = bytes.NewReader(text)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(w.At, "/")+"/control"+path, sent)
-	if err != nil {
-		return nil, usage("--at is an address such as http://127.0.0.1:8430.")
-	}
-	req.Header.Set("Authorization", "Bearer "+w.Control)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("ask the Webex organisation: %w", err)
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		return nil, fmt.Errorf("read what the organisation answers: %w", err)
-	}
-	if res.StatusCode < 300 {
-		return text, nil
-	}
-	var refused struct {
-		Error string `json:"error"`
-	}
-	_ = json.Unmarshal(text, &refused) // what is no JSON says nothing
-	code := lockstep.CodeUsage
-	if res.StatusCode == http.StatusUnauthorized {
-		code = lockstep.CodeUnauthorized
-	}
-	return nil, &lockstep.Error{Code: code, Detail: fmt.Sprintf("The organisation refuses: %s.", strings.TrimSuffix(refused.Error, "."))}
+	})
 }

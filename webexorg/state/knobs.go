@@ -54,6 +54,45 @@ type Fault struct {
 	Wait   int       `json:"wait,omitempty"`   // Retry-After of 423, 429 and 503, in seconds; 0 is 1 for 429 and none for the others
 }
 
+// String says whom the fault befalls.
+func (f Fault) String() string {
+	text := strings.TrimSpace(f.Method + " " + f.Path)
+	if f.Every > 1 {
+		text += fmt.Sprintf(" every %d", f.Every)
+	}
+	if f.Times > 0 {
+		text += fmt.Sprintf(" at most %d times", f.Times)
+	}
+	if f.After {
+		text += " after the deed"
+	}
+	return strings.TrimSpace(text)
+}
+
+// Lines are the knobs that are turned and the faults, by name, for people.
+func (k Knobs) Lines() [][2]string {
+	var all [][2]string
+	add := func(name string, on bool, value any) {
+		if on {
+			all = append(all, [2]string{name, fmt.Sprint(value)})
+		}
+	}
+	add("latency", k.Latency > 0, k.Latency)
+	add("jitter", k.Jitter > 0, k.Jitter)
+	add("page_latency", k.PageLatency > 0, k.PageLatency)
+	add("rate", k.Rate > 0, k.Rate)
+	add("late_listing", k.LateListing > 0, k.LateListing)
+	add("late_deletion", k.LateDeletion > 0, k.LateDeletion)
+	add("late_members", k.LateMembers > 0, k.LateMembers)
+	add("count_lag", k.CountLag > 0, k.CountLag)
+	add("present", k.Present > 0, k.Present)
+	add("duplicates", k.Duplicates, k.Duplicates)
+	for _, f := range k.Faults {
+		add("fault "+string(f.Kind), true, f)
+	}
+	return all
+}
+
 // FaultKind is a way to fail.
 type FaultKind string
 
