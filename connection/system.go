@@ -144,7 +144,7 @@ type Target interface {
 // Committer is a Target that lives in our own database, so that what becomes of rows can be kept in the very commit that carries them
 // out: no row is ever open there, no answer is lost, and a process that ends leaves nothing to be looked for.
 type Committer interface {
-	// Create creates people with the ids that the operations name, all or none, and keeps in the same commit what stands beside: a
+	// Create creates people or groups with the ids that the operations name, all or none, and keeps in the same commit what stands beside: a
 	// value of the store's that only the store knows. The error is the directory's or the store's judgement when it is a *lockstep.Error
 	// with another code than lockstep.CodeInternal: then nothing was done.
 	Create(ctx context.Context, ops []Operation, beside any) error

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"lockstep"
 	"lockstep/connection"
@@ -135,43 +136,78 @@ func (s *Source) Read(ctx context.Context, from connection.Cursor, page func(con
 	return s.pages(ctx, &head, c, total, page)
 }
 
+// pages hands on what there is, page by page. The next page is read while the one before is worked on.
 func (s *Source) pages(ctx context.Context, head *Head, c cursor, total int, page func(connection.Page) error) error {
+	type read struct {
+		page connection.Page
+		err  error
+	}
+	ctx, stop := context.WithCancel(ctx)
+	ahead := make(chan read)
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	defer stop()
+	reading.Go(func() {
+		defer close(ahead)
+		for c.typ < len(s.Types) {
+			p, err := s.next(ctx, head, &c)
+			p.Next, p.Total = c.String(), total
+			if err == nil && len(p.Objects)+len(p.Gone) == 0 {
+				continue
+			}
+			select {
+			case ahead <- read{p, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	})
+	for r := range ahead {
+		if r.err != nil {
+			return r.err
+		}
+		if err := page(r.page); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c.typ, c.after = len(s.Types), 0
+	return s.end(ctx, head, c, total, page)
+}
+
+// next reads the rows from where the cursor stands, and moves it behind them.
+func (s *Source) next(ctx context.Context, head *Head, c *cursor) (connection.Page, error) {
 	size := s.PageSize
 	if size == 0 {
 		size = 500
 	}
-	for c.typ < len(s.Types) {
-		q := Query{Type: s.Types[c.typ], After: c.after, Limit: size}
-		if c.from != all {
-			q.Order, q.After, q.UpTo = ByPosition, max(c.after, c.from), c.to
-		}
-		var rows []Row
-		var err error
-		if c.from == all || q.After < c.to {
-			if rows, err = s.Store.Rows(ctx, s.ID, q); err != nil {
-				return err
-			}
-		}
-		if len(rows) < size {
-			c.typ, c.after = c.typ+1, 0
-		} else if last := &rows[len(rows)-1]; c.from == all {
-			c.after = last.No
-		} else {
-			c.after = last.Position
-		}
-		if len(rows) == 0 {
-			continue
-		}
-		p, err := s.page(ctx, head, rows)
-		if err != nil {
-			return err
-		}
-		p.Next, p.Total = c.String(), total
-		if err := page(p); err != nil {
-			return err
+	q := Query{Type: s.Types[c.typ], After: c.after, Limit: size}
+	if c.from != all {
+		q.Order, q.After, q.UpTo = ByPosition, max(c.after, c.from), c.to
+	}
+	var rows []Row
+	var err error
+	if c.from == all || q.After < c.to {
+		if rows, err = s.Store.Rows(ctx, s.ID, q); err != nil {
+			return connection.Page{}, err
 		}
 	}
-	return s.end(ctx, head, c, total, page)
+	if len(rows) < size {
+		c.typ, c.after = c.typ+1, 0
+	} else if last := &rows[len(rows)-1]; c.from == all {
+		c.after = last.No
+	} else {
+		c.after = last.Position
+	}
+	if len(rows) == 0 {
+		return connection.Page{}, nil
+	}
+	return s.page(ctx, head, rows)
 }
 
 // end sends the last page, which says whether the read was whole and what could not be read.

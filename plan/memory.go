@@ -294,6 +294,9 @@ func (m *Memory) own(q ActionQuery) (all []Action) {
 		return nil
 	}
 	take := func(a *Action) {
+		if q.Past != nil && inOrder(*q.Past, *a) >= 0 {
+			return
+		}
 		if isOneOf(q.States, a.State) && isOneOf(q.Kinds, a.Kind) && isOneOf(q.Codes, a.Code) && isOneOf(q.IDs, a.ID) {
 			all = append(all, *a)
 		}

@@ -232,7 +232,8 @@ type ActionQuery struct {
 	Text   string            // part of a name, for people who search
 	After  lockstep.ActionID // with Newest: older than this
 	Newest bool
-	Limit  int // 0 is 1,000
+	Past   *Action // not Newest: those that come after this one, by lane, rank and id
+	Limit  int     // 0 is 1,000
 }
 
 // Tally counts a cycle's actions by state, kind and type, and a job's linked objects by type.

@@ -24,7 +24,7 @@ func (r *run) apply(ctx context.Context) error {
 			return err
 		}
 	}
-	a := &applier{run: r, items: map[string]*becoming{}, idle: sync.NewCond(new(sync.Mutex))}
+	a := &applier{run: r, items: map[connection.Ref]*becoming{}, idle: sync.NewCond(new(sync.Mutex))}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	// What is open waits in the channel, so that the next rows are loaded while these are sent.
@@ -137,8 +137,8 @@ const (
 // applier is one run of apply.
 type applier struct {
 	*run
-	items  map[string]*becoming // the loader's: creates of this slice by source id, for the references to them
-	idle   *sync.Cond           // guards what follows
+	items  map[connection.Ref]*becoming // the loader's: creates of this slice by source object, for the references to them
+	idle   *sync.Cond                   // guards what follows
 	open   int
 	fatal  error                       // ends the slice: every further call would fail the same way
 	paused time.Time                   // ends the slice: the target wants to be left alone until then
@@ -281,8 +281,8 @@ func waitsForOneOf(it *item, batch []*item) bool {
 	return it.manager != nil && slices.ContainsFunc(batch, func(other *item) bool { return other.made == it.manager })
 }
 
-// operations makes the calls of rows, with the links and references that they need. Here says that they create people in our own
-// directory, whose ids are given now.
+// operations makes the calls of rows, with the links and references that they need. Here says that they create in our own
+// directory, and get their ids now.
 func (a *applier) operations(ctx context.Context, rows []plan.Action, here bool) ([]*item, error) {
 	items := make([]*item, len(rows))
 	refs, ends := map[string][]string{}, map[string][]string{} // source ids whose links are needed, and of whom the target's id is, by type
@@ -325,7 +325,7 @@ func (a *applier) operations(ctx context.Context, rows []plan.Action, here bool)
 			it.op.Together = it.Rank
 		}
 		a.carry(it, links)
-		if it.Source.Type == connection.UserType && (it.Kind == rule.Create || it.Kind == rule.Link) {
+		if here || it.Source.Type == connection.UserType && (it.Kind == rule.Create || it.Kind == rule.Link) {
 			a.register(it)
 		}
 	}
@@ -339,7 +339,7 @@ func distinct(ids []string) []string {
 
 // targetOf returns the id of whoever this slice has created.
 func (a *applier) targetOf(ref connection.Ref) string {
-	if m := a.items[ref.ID]; m != nil && ref.Type == connection.UserType {
+	if m := a.items[ref]; m != nil {
 		return m.known()
 	}
 	return ""
@@ -363,7 +363,7 @@ func (a *applier) carry(it *item, links map[connection.Ref]plan.Link) {
 			continue
 		}
 		target := cmp.Or(a.targetOf(ref.To.Ref), links[ref.To.Ref].Target)
-		if m := a.items[ref.To.ID]; target == "" && m != nil && it.Kind == rule.Create && ref.Attribute == connection.Manager {
+		if m := a.items[ref.To.Ref]; target == "" && m != nil && it.Kind == rule.Create && ref.Attribute == connection.Manager {
 			it.manager = m // handed out before this one, so waiting for it comes to an end
 			it.carried = append(it.carried, edge)
 			continue
@@ -386,7 +386,7 @@ func (a *applier) carry(it *item, links map[connection.Ref]plan.Link) {
 }
 
 // register makes a create known to those who refer to it. Managers come first.
-func (a *applier) register(it *item) { a.items[it.Source.ID] = it.made }
+func (a *applier) register(it *item) { a.items[it.Source.Ref] = it.made }
 
 // drain waits until at most n rows are open.
 func (a *applier) drain(ctx context.Context, n int) {

@@ -11,58 +11,85 @@ import (
 	"lockstep/rule"
 )
 
-// hereChunk is how many people one commit creates, with what becomes of their rows.
-const hereChunk = 256
+// What one commit creates in our own directory, with what becomes of its rows.
+const (
+	hereChunk      = 256
+	hereReferences = 2000 // that they carry, unless a single row has more
+)
 
-// createHere creates the people who are next in our own directory, where what becomes of their rows is kept in the commit that creates
-// them: they go from planned to done, and are never open. It reports false when the target or the next row is another, or when the
-// directory refuses one of them: then nothing was done about these, and the ordinary way finds out who it is.
+// createHere creates those who are next in our own directory, where what becomes of their rows is kept in the commit that creates them:
+// they go from planned to done, and are never open. While one commit is on its way, the next one is made ready. It reports false when the
+// target or the next row is another, or when the directory refuses one of them: then nothing was done about these, and the
+// ordinary way finds out who it is.
 func (a *applier) createHere(ctx context.Context, next *plan.Action) (bool, error) {
 	target, is := a.target.(connection.Committer)
-	if !is || !createdHere(next) {
+	if !is || next.Kind != rule.Create {
 		return false, nil
 	}
 	a.drain(ctx, 0) // nobody else counts in the cycle meanwhile
-	for done := false; !a.halted(ctx) && !(done && a.timeUp()); done = true {
-		q := plan.ActionQuery{Cycle: a.cycle.ID, States: []plan.ActionState{plan.Planned}, Limit: hereChunk}
-		rows, err := a.Store.Actions(ctx, a.job.Tenant, a.job.ID, q)
-		if err != nil {
-			return false, err
+	cur, err := a.readyHere(ctx, nil)
+	for err == nil && cur.last != nil {
+		if a.halted(ctx) {
+			break
 		}
-		rows = sameStage(rows)
-		for i := range rows {
-			if !createdHere(&rows[i]) {
-				rows = rows[:i]
-				break
+		committed := make(chan error, 1)
+		before := a.cycle.Counts
+		ops, beside := a.outcomeHere(cur.items)
+		go func() { committed <- a.commitHere(ctx, target, ops, beside) }()
+		var following here
+		if !a.timeUp() {
+			following, err = a.readyHere(ctx, cur.last)
+		}
+		wrong := <-committed
+		if wrong != nil {
+			a.cycle.Counts = before
+			a.forgetHere(cur.items)
+			a.forgetHere(following.items)
+			if refusedHere(wrong) {
+				return false, nil
 			}
+			return false, fmt.Errorf("create %d objects: %w", len(ops), wrong)
 		}
-		if len(rows) == 0 {
-			return true, nil
-		}
-		if rows, err = a.upToDate(ctx, rows); err != nil {
-			return false, err
-		}
-		if ok, err := a.commitHere(ctx, target, rows); err != nil || !ok {
-			return false, err
-		}
+		a.Engine.note(a.cycle)
+		cur = following
 	}
-	return true, nil
+	return true, err
 }
 
-func createdHere(row *plan.Action) bool {
-	return row.Kind == rule.Create && row.Source.Type == connection.UserType
+// here is some rows, ready to be carried out.
+type here struct {
+	items []*item
+	last  *plan.Action // of those that were looked at; nil when there are none
 }
 
-// commitHere creates the people of some rows in one commit. It reports whether that was done; who is refused undoes all.
-func (a *applier) commitHere(ctx context.Context, target connection.Committer, rows []plan.Action) (bool, error) {
-	if len(rows) == 0 {
-		return true, nil
-	}
-	items, err := a.operations(ctx, rows, true)
+// readyHere makes the creates that come after a row ready, as far as they are of one stage and fit into one commit.
+func (a *applier) readyHere(ctx context.Context, after *plan.Action) (h here, err error) {
+	q := plan.ActionQuery{Cycle: a.cycle.ID, States: []plan.ActionState{plan.Planned}, Past: after, Limit: hereChunk}
+	rows, err := a.Store.Actions(ctx, a.job.Tenant, a.job.ID, q)
 	if err != nil {
-		return false, err
+		return h, err
 	}
-	before := a.cycle.Counts
+	n, references := 0, 0
+	for n < len(rows) && rows[n].Kind == rule.Create && (after == nil || plan.StageOf(after) == plan.StageOf(&rows[n])) {
+		references += len(rows[n].References)
+		if after = &rows[n]; n > 0 && references > hereReferences {
+			break
+		}
+		n++
+	}
+	if n == 0 {
+		return h, nil
+	}
+	h.last = &rows[n-1]
+	if rows, err = a.upToDate(ctx, rows[:n]); err != nil || len(rows) == 0 {
+		return h, err
+	}
+	h.items, err = a.operations(ctx, rows, true)
+	return h, err
+}
+
+// outcomeHere returns the calls of the items, and what becomes of their rows when these do what they should.
+func (a *applier) outcomeHere(items []*item) ([]connection.Operation, Batch) {
 	ops, b := make([]connection.Operation, len(items)), Batch{Cycle: a.cycle}
 	for i, it := range items {
 		it.op.Ref.ID, it.result.ID = it.made.id, it.made.id
@@ -72,17 +99,25 @@ func (a *applier) commitHere(ctx context.Context, target connection.Committer, r
 	for i := range b.Moved {
 		b.Moved[i].From, b.Moved[i].Attempt = plan.Planned, 0
 	}
-	err = target.Create(ctx, ops, a.Store.Beside(a.job.Tenant, a.job.ID, a.job.Epoch, b))
-	if err == nil {
-		a.Engine.note(a.cycle)
-		return true, nil
+	return ops, b
+}
+
+func (a *applier) commitHere(ctx context.Context, target connection.Committer, ops []connection.Operation, b Batch) error {
+	if len(ops) == 0 {
+		return nil
 	}
-	a.cycle.Counts = before
+	return target.Create(ctx, ops, a.Store.Beside(a.job.Tenant, a.job.ID, a.job.Epoch, b))
+}
+
+// forgetHere takes back that items were to be created.
+func (a *applier) forgetHere(items []*item) {
 	for _, it := range items {
-		delete(a.items, it.Source.ID)
+		delete(a.items, it.Source.Ref)
 	}
-	if e, judged := errors.AsType[*lockstep.Error](err); judged && e.Code != lockstep.CodeInternal && !errors.Is(err, lockstep.ErrEpoch) {
-		return false, nil
-	}
-	return false, fmt.Errorf("create %d people: %w", len(rows), err)
+}
+
+// refusedHere reports whether the directory, or the store for the rows, has judged what was asked for: then nothing of it is done.
+func refusedHere(err error) bool {
+	e, judged := errors.AsType[*lockstep.Error](err)
+	return judged && e.Code != lockstep.CodeInternal && !errors.Is(err, lockstep.ErrEpoch)
 }

@@ -9,6 +9,7 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/connection"
 	hub "lockstep/connector/directory"
 	"lockstep/directory"
 	"lockstep/e2e/parts"
@@ -53,6 +54,39 @@ func crowdOf(n int) string {
 	return b.String()
 }
 
+// crowdGroups is the text of a file of groups, of which each contains the one before.
+func crowdGroups(people, groups int) string {
+	var b strings.Builder
+	b.WriteString("id,displayName,members\n")
+	for g := range groups {
+		var members []string
+		for i := g; i < people; i += groups {
+			members = append(members, fmt.Sprint(i))
+		}
+		if g > 0 {
+			members = append(members, fmt.Sprintf("g%d", g-1))
+		}
+		fmt.Fprintf(&b, "g%d,Group %[1]d,%s\n", g, strings.Join(members, ";"))
+	}
+	return b.String()
+}
+
+// wantGroups compares the groups of the directory with the file.
+func (w *world) wantGroups(people, groups int) {
+	w.Helper()
+	found, err := w.db.Groups(w.ctx, w.tenant, directory.GroupQuery{Limit: 10 * groups, Deleted: true})
+	w.must(err)
+	sum := 0
+	for _, g := range found {
+		members, err := w.db.Members(w.ctx, w.tenant, directory.MemberQuery{Groups: []lockstep.GroupID{g.ID}})
+		w.must(err)
+		sum += len(members)
+	}
+	if len(found) != groups || sum != people+groups-1 {
+		w.Fatalf("%d groups with %d members, want %d with %d", len(found), sum, groups, people+groups-1)
+	}
+}
+
 // wantCrowd compares the directory and the rows with the file.
 func (w *world) wantCrowd(n int) {
 	w.Helper()
@@ -84,22 +118,25 @@ func (w *world) wantCrowd(n int) {
 	w.must(err)
 	created := map[string]bool{}
 	for _, r := range rows {
+		if r.Source.Type != connection.UserType {
+			continue
+		}
 		if r.Target.ID != ids[r.Source.Name] || r.Attempt != 1 || r.Opened.IsZero() || r.Ended.IsZero() || created[r.Source.ID] {
 			w.Fatalf("row %+v", r)
 		}
 		created[r.Source.ID] = true
 	}
-	if len(rows) != n {
-		w.Fatalf("%d rows are done, want %d", len(rows), n)
+	if len(created) != n {
+		w.Fatalf("%d rows are done, want %d", len(created), n)
 	}
 }
 
-// TestCreatedHere kills the process before and after each commit of people: as rows and people are one commit, everybody is there
+// TestCreatedHere kills the process before and after each commit of people and of groups: as rows and objects are one commit, each is there
 // once, and no row was ever open.
 func TestCreatedHere(t *testing.T) {
-	const people = 300
+	const people, groups = 300, 7
 	for _, database := range []string{"sqlite", "postgres"} {
-		for commit := 1; commit <= 2; commit++ {
+		for commit := 1; commit <= 3; commit++ {
 			for _, after := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s %d after=%v", database, commit, after), func(t *testing.T) {
 					var config store.Config
@@ -108,6 +145,7 @@ func TestCreatedHere(t *testing.T) {
 					}
 					w := newWorldOn(t, config)
 					w.file("people.csv", crowdOf(people))
+					w.file("groups.csv", crowdGroups(people, groups))
 					killed := func() error { return errKilled }
 					d := &doors{Store: w.db, left: commit, before: killed}
 					if after {
@@ -133,6 +171,7 @@ func TestCreatedHere(t *testing.T) {
 					w.restart(w.db.Provision())
 					w.untilDone(w.in)
 					w.wantCrowd(people)
+					w.wantGroups(people, groups)
 				})
 			}
 		}

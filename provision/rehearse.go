@@ -16,7 +16,7 @@ func (r *run) rehearse(ctx context.Context, row plan.Action) ([]connection.Excha
 	if !can || r.job.Direction != Outbound || row.Kind == rule.Skip || row.Code != "" && row.Code != lockstep.CodeClears {
 		return nil, nil
 	}
-	a := &applier{run: r, items: map[string]*becoming{}, idle: sync.NewCond(new(sync.Mutex))}
+	a := &applier{run: r, items: map[connection.Ref]*becoming{}, idle: sync.NewCond(new(sync.Mutex))}
 	items, err := a.operations(ctx, []plan.Action{row}, false)
 	if err != nil {
 		return nil, err

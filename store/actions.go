@@ -275,6 +275,11 @@ func (s *actionSearch) run(q plan.ActionQuery) error {
 	if q.Text != "" {
 		s.where(`search LIKE ? ESCAPE '\'`, "%"+escapeLike(fold(q.Text))+"%")
 	}
+	if p := q.Past; p != nil && !q.Newest {
+		n := len(s.args)
+		s.args = append(s.args, int64(p.Lane), int64(p.Rank), string(p.ID))
+		s.text += fmt.Sprintf(" AND (lane, rank, id) > ($%d, $%d, $%d)", n+1, n+2, n+3)
+	}
 	if q.Newest && q.After != "" {
 		s.where("id < ?", string(q.After))
 	}

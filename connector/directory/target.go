@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -131,12 +132,16 @@ func (h *target) Create(ctx context.Context, ops []connection.Operation, beside 
 	changes[0] = directory.Beside{Part: beside} // whose judgement, if the job is still its own, comes first
 	for i := range ops {
 		op := &ops[i]
-		if !newcomer(op) || op.Ref.ID == "" {
-			return fmt.Errorf("create %s beside its row: it is no person, or has no id", op.Name)
+		if op.Kind != rule.Create || op.Ref.ID == "" {
+			return fmt.Errorf("create %s beside its row: it is no create, or has no id", op.Name)
 		}
-		u := directory.User{ID: lockstep.UserID(op.Ref.ID), Attributes: op.After.Clone()}
-		setManager(&u.Attributes, op)
-		changes = append(changes, directory.As{Action: op.Action, Change: directory.PutUser{User: u}})
+		more, _, err := h.changes(ctx, op)
+		if err != nil {
+			return err
+		}
+		for _, c := range more {
+			changes = append(changes, directory.As{Action: op.Action, Change: c})
+		}
 	}
 	_, err := h.dir.Commit(ctx, h.tenant, h.by, ops[0].Action, changes...)
 	return err
@@ -214,7 +219,7 @@ func (h *target) changes(ctx context.Context, op *connection.Operation) ([]direc
 	}
 	id := lockstep.UserID(op.Ref.ID)
 	if op.Kind == rule.Create {
-		u := directory.User{ID: lockstep.NewID[lockstep.UserID](), Attributes: op.After.Clone()}
+		u := directory.User{ID: cmp.Or(id, lockstep.NewID[lockstep.UserID]()), Attributes: op.After.Clone()}
 		setManager(&u.Attributes, op)
 		return []directory.Change{directory.PutUser{User: u}}, string(u.ID), nil
 	}
@@ -271,7 +276,7 @@ func (h *target) groupChanges(ctx context.Context, op *connection.Operation) ([]
 	id := lockstep.GroupID(op.Ref.ID)
 	switch op.Kind {
 	case rule.Create:
-		g := directory.Group{ID: lockstep.NewID[lockstep.GroupID](), Attributes: op.After.Clone()}
+		g := directory.Group{ID: cmp.Or(id, lockstep.NewID[lockstep.GroupID]()), Attributes: op.After.Clone()}
 		return append([]directory.Change{directory.PutGroup{Group: g}}, memberChanges(g.ID, op)...), string(g.ID), nil
 	case rule.Refer:
 		return memberChanges(id, op), op.Ref.ID, nil

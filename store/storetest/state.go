@@ -93,6 +93,7 @@ func actionSelect(s slice) {
 	put("d", plan.LaneDisable, 9, plan.Done, func(a *plan.Action) { a.Source.Type = "Group" })
 	put("e", plan.LaneDelete, 0, plan.Held, func(a *plan.Action) { a.Cycle = "c0" })
 	put("f", plan.LaneUpdate, 0, plan.Planned, func(a *plan.Action) { a.Cycle = "c0" })
+	past, disabled := all["b"], all["d"]
 	for _, q := range []struct {
 		name string
 		q    plan.ActionQuery
@@ -109,6 +110,8 @@ func actionSelect(s slice) {
 		{"source", plan.ActionQuery{Source: connection.Ref{Type: "User", ID: "sb"}}, "b"},
 		{"source of another type", plan.ActionQuery{Source: connection.Ref{Type: "User", ID: "sd"}}, ""},
 		{"ids and state", plan.ActionQuery{IDs: []lockstep.ActionID{"a", "c", "none"}, States: []plan.ActionState{plan.Open}}, "c"},
+		{"past one", plan.ActionQuery{Cycle: "c1", States: []plan.ActionState{plan.Planned}, Past: &past}, "a"},
+		{"past one of another lane", plan.ActionQuery{Cycle: "c1", Past: &disabled}, "ba"},
 		{"newest", plan.ActionQuery{Newest: true}, "fedcba"},
 		{"newest after", plan.ActionQuery{Newest: true, After: "e", Limit: 2}, "dc"},
 		{"text", plan.ActionQuery{Text: "SON a"}, "a"},
