@@ -268,6 +268,10 @@ const (
 	CodeSSOConfirm         Code = "sso.confirm"
 	CodeSSOTooMany         Code = "sso.too_many"
 	CodeSSOBack            Code = "sso.came_back"
+	CodeSSOMessage         Code = "sso.message_invalid"
+	CodeSSOReplayed        Code = "sso.message_replayed"
+	CodeSSOProxyHost       Code = "sso.proxy_host"
+	CodeSSOProxyHeader     Code = "sso.proxy_header"
 
 	CodeUsage        Code = "cli.usage"
 	CodeBusy         Code = "cli.data_folder_busy"
@@ -435,6 +439,10 @@ var Catalogue = []Entry{
 	{CodeSSOConfirm, NeedsYou, "A person has to sign in as before, so that another way to sign in can be linked.", "They choose the way that they used before, once."},
 	{CodeSSOTooMany, Heals, "Too many tries to sign in.", "Wait a quarter of an hour."},
 	{CodeSSOBack, Heals, "Somebody came back before the sign-in was finished.", "They choose again."},
+	{CodeSSOMessage, NeedsYou, "A message of an application that speaks SAML cannot be used.", "The message says what is wrong: compare the application's certificate and addresses with its metadata."},
+	{CodeSSOReplayed, NeedsYou, "A message of an application came a second time.", "Go back to the application and begin again. If nobody has loaded a page anew, somebody has sent a message that they have seen."},
+	{CodeSSOProxyHost, NeedsYou, "A reverse proxy asks for a host that is none of the application's, or an address leads away from it.", "Add the host to the application, or correct what the proxy sends as X-Forwarded-Host."},
+	{CodeSSOProxyHeader, NeedsYou, "A request to an application behind a proxy came with a header that only the proxy may set.", "Have the proxy remove these headers from what browsers send. Whoever has sent one may have tried to be somebody else."},
 
 	{CodeUsage, NeedsYou, "The command was not understood.", "Run it with --help."},
 	{CodeBusy, NeedsYou, "Another process uses the data folder.", "Stop it, or give --server its address."},

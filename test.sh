@@ -27,6 +27,8 @@ missing() {
   if needed 'parts\.Need\(t, "chromium"\)'; then have chromium || echo "chromium chromium"; fi
   have apache2 || echo "apache2 apache2-bin"
   [ -f /usr/lib/apache2/modules/mod_auth_openidc.so ] || echo "mod_auth_openidc libapache2-mod-auth-openidc"
+  [ -f /usr/lib/apache2/modules/mod_auth_mellon.so ] || echo "mod_auth_mellon libapache2-mod-auth-mellon"
+  have nginx || echo "nginx nginx"
   if [ -f e2e/node/package.json ]; then
     have node || echo "node nodejs"
     have npm || echo "npm npm"

@@ -189,6 +189,11 @@ type SSOClient struct {
 	Redirects   []string         `json:"redirect_uris"`
 	AfterLogout []string         `json:"post_logout_redirect_uris,omitempty"`
 	LogoutURI   string           `json:"backchannel_logout_uri,omitempty"`
+	RevokeURI   string           `json:"global_token_revocation_endpoint,omitempty"`
+	KeysURI     string           `json:"jwks_uri,omitempty"`
+	Kind        string           `json:"kind" enum:"openid,saml,proxy"`
+	SAML        *SAMLSettings    `json:"saml,omitempty"`
+	Proxy       *ProxySettings   `json:"proxy,omitempty"`
 	Auth        sso.ClientAuth   `json:"token_endpoint_auth_method"`
 	Grants      []sso.GrantType  `json:"grant_types"`
 	Scopes      []string         `json:"scopes,omitempty"`
@@ -200,6 +205,7 @@ type SSOClient struct {
 	Disabled    bool             `json:"disabled,omitempty"`
 	FormerEnds  *time.Time       `json:"former_secret_ends,omitempty"`
 	Issuer      string           `json:"issuer" doc:"What the application is given, beside its id and secret."`
+	Notes       []string         `json:"notes,omitempty" doc:"What is to be said of metadata that were read."`
 	Created     time.Time        `json:"created"`
 	Updated     time.Time        `json:"updated"`
 }
@@ -214,7 +220,7 @@ func clientOf(c sso.Client, issuer string) SSOClient {
 	v := SSOClient{
 		ID: c.ID, Name: c.Name, Redirects: c.Redirects, AfterLogout: c.AfterLogout, LogoutURI: c.LogoutURI, Auth: c.Auth, Grants: c.Grants, Scopes: c.Scopes, Token: c.Token,
 		IDToken: c.IDToken, Audience: c.Audience, Provider: c.Provider, Allowed: c.Allowed, Disabled: c.Disabled, FormerEnds: instant(c.Former.Ends), Issuer: issuer,
-		Created: c.Created, Updated: c.Updated,
+		Created: c.Created, Updated: c.Updated, Kind: kindName(c.Kind), SAML: samlOf(c.SAML, issuer), Proxy: proxyOf(c.Proxy), RevokeURI: c.RevocationURI, KeysURI: c.KeysURI,
 	}
 	if v.Token == "" {
 		v.Token = sso.Opaque
@@ -249,6 +255,9 @@ type NewClient struct {
 	Allowed     []sso.ProviderID `json:"allowed_providers,omitempty" maxItems:"50"`
 	NoPKCE      bool             `json:"without_pkce,omitempty" doc:"It knows no PKCE. Not for an application without a secret."`
 	Pushed      bool             `json:"require_pushed_authorization_requests,omitempty"`
+	Kind        string           `json:"kind,omitempty" enum:"openid,saml,proxy" doc:"What it speaks: OpenID Connect when absent."`
+	SAML        *SAMLSettings    `json:"saml,omitempty"`
+	Proxy       *ProxySettings   `json:"proxy,omitempty"`
 }
 
 func (s *Server) listClients(ctx context.Context, p operate.Principal, _ *struct{}) (list[SSOClient], error) {
@@ -262,14 +271,23 @@ func (s *Server) listClients(ctx context.Context, p operate.Principal, _ *struct
 
 func (s *Server) addClient(ctx context.Context, p operate.Principal, in *struct{ Body NewClient }) (CreatedClient, error) {
 	b := in.Body
-	c, secret, err := s.Operator.AddClient(ctx, p, sso.Client{
+	n := sso.Client{
 		ID: sso.ClientID(b.ID), Name: b.Name, Redirects: b.Redirects, AfterLogout: b.AfterLogout, LogoutURI: b.LogoutURI, RevocationURI: b.RevokeURI, Auth: b.Auth, Grants: b.Grants, Scopes: b.Scopes,
 		Keys: b.Keys, KeysURI: b.KeysURI, Assertion: b.Assertion, Token: b.Token, IDToken: b.IDToken, Audience: b.Audience, Provider: b.Provider, Allowed: b.Allowed, NoPKCE: b.NoPKCE, Pushed: b.Pushed,
-	})
+		Kind: kindOf(b.Kind),
+	}
+	change, notes, err := s.appChange(ctx, p, b.SAML, b.Proxy)
 	if err != nil {
 		return CreatedClient{}, err
 	}
-	return s.created(ctx, p, c, secret)
+	change(&n)
+	c, secret, err := s.Operator.AddClient(ctx, p, n)
+	if err != nil {
+		return CreatedClient{}, err
+	}
+	made, err := s.created(ctx, p, c, secret)
+	made.Notes = notes
+	return made, err
 }
 
 func (s *Server) created(ctx context.Context, p operate.Principal, c sso.Client, secret string) (CreatedClient, error) {
@@ -300,6 +318,9 @@ type SetClient struct {
 	Provider    *sso.ProviderID   `json:"provider,omitempty" maxLength:"100"`
 	Allowed     *[]sso.ProviderID `json:"allowed_providers,omitempty" maxItems:"50"`
 	Disabled    *bool             `json:"disabled,omitempty"`
+	KeysURI     *string           `json:"jwks_uri,omitempty" maxLength:"2000" doc:"Where it publishes its keys, in place of those that were given."`
+	SAML        *SAMLSettings     `json:"saml,omitempty"`
+	Proxy       *ProxySettings    `json:"proxy,omitempty"`
 }
 
 func (s *Server) setClient(ctx context.Context, p operate.Principal, in *struct {
@@ -308,7 +329,15 @@ func (s *Server) setClient(ctx context.Context, p operate.Principal, in *struct 
 },
 ) (SSOClient, error) {
 	b := in.Body
+	app, notes, err := s.appChange(ctx, p, b.SAML, b.Proxy)
+	if err != nil {
+		return SSOClient{}, err
+	}
 	c, err := s.Operator.SetClient(ctx, p, in.Client, func(c *sso.Client) {
+		app(c)
+		if change(&c.KeysURI, b.KeysURI); b.KeysURI != nil && *b.KeysURI != "" {
+			c.Keys = ""
+		}
 		change(&c.Name, b.Name)
 		change(&c.Redirects, b.Redirects)
 		change(&c.AfterLogout, b.AfterLogout)
@@ -322,6 +351,7 @@ func (s *Server) setClient(ctx context.Context, p operate.Principal, in *struct 
 		return SSOClient{}, err
 	}
 	out, err := s.created(ctx, p, c, "")
+	out.Notes = notes
 	return out.SSOClient, err
 }
 

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -59,12 +60,34 @@ func (v visitor) open(address string) string {
 	if !strings.HasPrefix(at.String(), v.issuer) {
 		return body
 	}
+	if strings.Contains(body, `name="SAMLResponse"`) { // the session has answered
+		return v.goOn(body)
+	}
 	_, rest, found := strings.Cut(body, `name="l" value="`)
 	if !found {
 		v.t.Fatalf("%s is no sign-in page:\n%s", at, body)
 	}
 	id, _, _ := strings.Cut(rest, `"`)
 	_, body = v.read(v.PostForm(v.issuer+"/login", url.Values{"l": {id}, "name": {v.login}, "password": {v.password}}))
+	return v.goOn(body)
+}
+
+// goOn presses the button of a page that has a form for an application that speaks SAML.
+func (v visitor) goOn(body string) string {
+	v.t.Helper()
+	if !strings.Contains(body, `name="SAMLResponse"`) {
+		return body
+	}
+	_, action, _ := strings.Cut(body, `<form method="post" action="`)
+	action, _, _ = strings.Cut(action, `"`)
+	fields := url.Values{}
+	for _, part := range strings.Split(body, `<input type="hidden" name="`)[1:] {
+		name, rest, _ := strings.Cut(part, `"`)
+		_, rest, _ = strings.Cut(rest, `value="`)
+		value, _, _ := strings.Cut(rest, `"`)
+		fields.Set(name, html.UnescapeString(value))
+	}
+	_, body = v.read(v.PostForm(html.UnescapeString(action), fields))
 	return body
 }
 
@@ -93,7 +116,7 @@ func TestModAuthOpenIDC(t *testing.T) {
 	}
 	h.run("idp", "add", "passwords", "--kind", "local")
 	h.run("idp", "enable", "passwords")
-	app := parts.Apache(t, func(address string) string {
+	app := parts.Apache(t, "auth_openidc", func(address, _ string) string {
 		var made struct {
 			ID     string
 			Secret string `json:"client_secret"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"strings"
 	"time"
 
 	"lockstep"
@@ -53,12 +54,7 @@ func (o *Operator) AddClient(ctx context.Context, p Principal, c sso.Client) (ss
 	if c.ID == "" {
 		c.ID = lockstep.NewID[sso.ClientID]()
 	}
-	if c.Auth == "" {
-		c.Auth = sso.AuthBasic
-	}
-	if len(c.Grants) == 0 {
-		c.Grants = []sso.GrantType{sso.GrantCode, sso.GrantRefresh}
-	}
+	completeClient(&c)
 	if err := o.checkClient(ctx, p, &c); err != nil {
 		return c, "", err
 	}
@@ -68,6 +64,43 @@ func (o *Operator) AddClient(ctx context.Context, p Principal, c sso.Client) (ss
 	text := newSecret(&c)
 	c, err = s.Clients.PutClient(ctx, p.Actor, "created", c)
 	return c, text, err
+}
+
+// completeClient puts what suits most applications where nothing is said.
+func completeClient(c *sso.Client) {
+	if c.Kind != sso.KindOpenID {
+		c.Auth = sso.AuthNone
+	}
+	if c.SAML != nil {
+		c.SAML.Salt = make([]byte, 32)
+		_, _ = rand.Read(c.SAML.Salt) // never fails: crypto/rand ends the program instead
+	}
+	if c.Proxy != nil && len(c.Proxy.Headers) == 0 {
+		c.Proxy.Headers = sso.ProxyHeaders()
+	}
+	if c.Auth == "" {
+		c.Auth = sso.AuthBasic
+	}
+	if c.Kind == sso.KindOpenID && len(c.Grants) == 0 {
+		c.Grants = []sso.GrantType{sso.GrantCode, sso.GrantRefresh}
+	}
+}
+
+// ReadAppMetadata reads the metadata of an application that speaks SAML, which are given as they are, or by the address where they are, into its
+// settings. What is to be said of them is returned.
+func (o *Operator) ReadAppMetadata(ctx context.Context, p Principal, app *sso.SAMLApp, from string) ([]string, error) {
+	s, err := o.signIn(p, true)
+	if err != nil {
+		return nil, err
+	}
+	text, address := []byte(from), ""
+	if !strings.HasPrefix(strings.TrimSpace(from), "<") {
+		address = strings.TrimSpace(from)
+		if text, err = s.Server.AppMetadata(ctx, address); err != nil {
+			return nil, err
+		}
+	}
+	return app.ReadSAMLMetadata(text, address, o.now())
 }
 
 // checkClient checks the settings of a client, and that the providers it names are there, by alias or id.
@@ -115,9 +148,15 @@ func (o *Operator) SetClient(ctx context.Context, p Principal, id string, change
 		if err != nil {
 			return old, err
 		}
-		c := old
+		c := old.Clone()
 		change(&c)
 		c.ID, c.Tenant, c.Version, c.Secret, c.Former = old.ID, old.Tenant, old.Version, old.Secret, old.Former
+		if c.Kind != old.Kind {
+			return old, invalid("What an application speaks does not change. Add another one.")
+		}
+		if c.SAML != nil && old.SAML != nil {
+			c.SAML.Salt = old.SAML.Salt
+		}
 		if c.Auth != old.Auth {
 			return old, invalid("How a client authenticates does not change. Add another client.")
 		}

@@ -34,6 +34,8 @@ type SignInServer interface {
 	// NewTest begins a test sign-in and returns its reference, and the address at which to go on with it in a browser.
 	NewTest(ctx context.Context, tenant string, p sso.Provider) (sso.LoginID, string, error)
 	RotateKeys(ctx context.Context, t lockstep.TenantID) error
+	// AppMetadata fetches the metadata of an application that speaks SAML.
+	AppMetadata(ctx context.Context, address string) ([]byte, error)
 	// Wake has applications told at once of sessions that have ended.
 	Wake()
 }

@@ -33,7 +33,10 @@ func (s *stage) NewTest(context.Context, string, sso.Provider) (sso.LoginID, str
 	return "reference", s.base + "/try", nil
 }
 func (s *stage) RotateKeys(context.Context, lockstep.TenantID) error { return nil }
-func (s *stage) Wake()                                               { s.woken++ }
+func (s *stage) AppMetadata(context.Context, string) ([]byte, error) {
+	return nil, lockstep.ErrNotFound
+}
+func (s *stage) Wake() { s.woken++ }
 
 // noForms knows no kinds, and one certificate.
 type noForms struct{ operate.ProviderForms }

@@ -47,11 +47,25 @@ const (
 // Hash is the SHA-256 of a secret that is random enough to need nothing slower.
 type Hash = token.Hash
 
+// ClientKind is what an application speaks.
+type ClientKind string
+
+// The kinds of applications.
+const (
+	KindOpenID  ClientKind = ""      // OpenID Connect
+	KindSAMLApp ClientKind = "saml"  // SAML 2.0; it is a service provider
+	KindProxy   ClientKind = "proxy" // nothing: a reverse proxy in front of it asks here (forward-auth)
+)
+
 // Client is an application that signs people in through us.
 type Client struct {
 	Tenant lockstep.TenantID
 	ID     ClientID
 	Name   string
+	Kind   ClientKind `json:",omitempty"`
+
+	SAML  *SAMLApp  `json:",omitempty"` // of KindSAMLApp
+	Proxy *ProxyApp `json:",omitempty"` // of KindProxy
 
 	Redirects   []string // compared byte for byte; of a public client loopback addresses with any port (RFC 8252 §7.3)
 	AfterLogout []string // where people are sent after they signed out, byte for byte
@@ -84,6 +98,36 @@ type Client struct {
 
 // May reports whether the client may use the grant type.
 func (c *Client) May(g GrantType) bool { return slices.Contains(c.Grants, g) }
+
+// Clone returns a client whose settings of its kind may be changed.
+func (c Client) Clone() Client {
+	if c.SAML != nil {
+		app := *c.SAML
+		c.SAML = &app
+	}
+	if c.Proxy != nil {
+		app := *c.Proxy
+		c.Proxy = &app
+	}
+	return c
+}
+
+// Told is where an application is told that a session has ended, or a word that stands for one that cannot be: such an application is named in
+// the report. "" is one that need not be told, or is not to be.
+func (c *Client) Told() string {
+	if c.SAML == nil {
+		return c.LogoutURI
+	}
+	return "saml:" + c.SAML.LogoutSOAP
+}
+
+// Entity is the entity ID of an application that speaks SAML.
+func (c *Client) Entity() string {
+	if c.SAML == nil {
+		return ""
+	}
+	return c.SAML.Entity
+}
 
 // Public reports whether the client cannot keep a secret.
 func (c *Client) Public() bool { return c.Auth == AuthNone }
@@ -166,6 +210,12 @@ func (c *Client) Check() error {
 	}
 	if len(c.Redirects) > maxURIs || len(c.AfterLogout) > maxURIs || len(c.Audience) > maxURIs || len(c.Scopes) > maxURIs {
 		return invalid("A client has at most 50 of each kind of address.")
+	}
+	if c.Kind != KindOpenID {
+		return c.checkKind()
+	}
+	if c.SAML != nil || c.Proxy != nil {
+		return invalid("An application of OpenID Connect has no settings of another kind.")
 	}
 	switch c.Auth {
 	case AuthNone, AuthBasic, AuthPost, AuthPrivateKey:

@@ -2,6 +2,8 @@ package sso
 
 import (
 	"context"
+	"crypto/rsa"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/sso/saml"
 	"lockstep/token"
 )
 
@@ -22,6 +25,22 @@ const (
 	keysFor    = 30 * time.Second    // how long the keys are believed without a look at the store
 	keySetLife = "max-age=300"
 )
+
+// samlLine is the line of RSA keys that sign SAML. Applications keep their certificates for years, many until somebody changes them by hand, so
+// they live long, and the next one stands in the metadata for two months before it signs. They sign nothing else.
+const (
+	samlLine  token.Alg = "saml"
+	samlTurn            = 5 * 365 * 24 * time.Hour
+	samlAhead           = 60 * 24 * time.Hour
+)
+
+// turnOf is how long a key of a line signs, and how long it is published before.
+func turnOf(line token.Alg) (turn, ahead time.Duration) {
+	if line == samlLine {
+		return samlTurn, samlAhead
+	}
+	return keyTurn, keyAhead
+}
 
 // keyring keeps the opened keys of tenants.
 type keyring struct {
@@ -39,6 +58,7 @@ type keysAt struct {
 type openKey struct {
 	SigningKey
 	signer token.Signer
+	saml   *saml.Signer // of a key that signs SAML, instead
 }
 
 func (s *Server) openKeys(ctx context.Context, t lockstep.TenantID) ([]openKey, error) {
@@ -58,12 +78,11 @@ func (s *Server) readKeys(ctx context.Context, t lockstep.TenantID) ([]openKey, 
 	}
 	all := make([]openKey, 0, len(stored))
 	for _, k := range stored {
-		signer, err := token.ParseSigner(k.KeyID, k.Alg, k.Secret)
+		opened, err := openedKey(k)
 		if err != nil {
 			return nil, fmt.Errorf("signing key %s: %w", k.KeyID, err)
 		}
-		k.Secret = nil
-		all = append(all, openKey{k, signer})
+		all = append(all, opened)
 	}
 	s.kept.mu.Lock()
 	defer s.kept.mu.Unlock()
@@ -74,37 +93,68 @@ func (s *Server) readKeys(ctx context.Context, t lockstep.TenantID) ([]openKey, 
 	return all, nil
 }
 
+func openedKey(k SigningKey) (openKey, error) {
+	o := openKey{SigningKey: k}
+	o.Secret = nil
+	if k.Alg != samlLine {
+		var err error
+		o.signer, err = token.ParseSigner(k.KeyID, k.Alg, k.Secret)
+		return o, err
+	}
+	key, err := x509.ParsePKCS8PrivateKey(k.Secret)
+	private, is := key.(*rsa.PrivateKey)
+	if err != nil || !is {
+		return o, errors.New("it cannot be read") // what lies beneath may quote it
+	}
+	certificate, err := saml.Certificate(private, "Lockstep "+k.KeyID, k.Made)
+	o.saml = &saml.Signer{Key: private, Certificate: certificate}
+	return o, err
+}
+
 // signer returns the key that signs now. It makes the first one, and in time the next.
 func (s *Server) signer(ctx context.Context, t lockstep.TenantID, alg token.Alg) (token.Signer, error) {
+	k, err := s.signing(ctx, t, alg)
+	return k.signer, err
+}
+
+// samlSigner is signer for SAML.
+func (s *Server) samlSigner(ctx context.Context, t lockstep.TenantID) (*saml.Signer, error) {
+	k, err := s.signing(ctx, t, samlLine)
+	return k.saml, err
+}
+
+// signing returns the key of a line that signs now.
+func (s *Server) signing(ctx context.Context, t lockstep.TenantID, alg token.Alg) (openKey, error) {
 	all, err := s.openKeys(ctx, t)
 	if err != nil {
-		return token.Signer{}, err
+		return openKey{}, err
 	}
 	now := s.now()
+	turn, ahead := turnOf(alg)
 	current, last := pickKey(all, alg, now)
 	switch {
 	case current == nil:
 		return s.firstKey(ctx, t, alg)
-	case last == current && now.Sub(current.Begins) > keyTurn-keyAhead && s.kept.making.TryLock():
+	case last == current && now.Sub(current.Begins) > turn-ahead && s.kept.making.TryLock():
 		defer s.kept.making.Unlock()
-		if _, err := s.addKey(ctx, t, alg, last, current.Begins.Add(keyTurn)); err != nil {
+		if _, err := s.addKey(ctx, t, alg, last, current.Begins.Add(turn)); err != nil {
 			s.log().WarnContext(ctx, "the next signing key was not made; tried again", "error", err)
 		}
 	}
-	return current.signer, nil
+	return *current, nil
 }
 
 // firstKey makes a key where there is none, unless somebody has done so meanwhile.
-func (s *Server) firstKey(ctx context.Context, t lockstep.TenantID, alg token.Alg) (token.Signer, error) {
+func (s *Server) firstKey(ctx context.Context, t lockstep.TenantID, alg token.Alg) (openKey, error) {
 	s.kept.making.Lock()
 	defer s.kept.making.Unlock()
 	all, err := s.openKeys(ctx, t)
 	if err != nil {
-		return token.Signer{}, err
+		return openKey{}, err
 	}
 	current, last := pickKey(all, alg, s.now())
 	if current != nil {
-		return current.signer, nil
+		return *current, nil
 	}
 	return s.addKey(ctx, t, alg, last, s.now())
 }
@@ -125,42 +175,48 @@ func pickKey(all []openKey, alg token.Alg, now time.Time) (current, last *openKe
 }
 
 // addKey makes the key that follows last and signs from begins, or from now. When another node is faster its key is taken.
-func (s *Server) addKey(ctx context.Context, t lockstep.TenantID, alg token.Alg, last *openKey, begins time.Time) (token.Signer, error) {
+func (s *Server) addKey(ctx context.Context, t lockstep.TenantID, alg token.Alg, last *openKey, begins time.Time) (openKey, error) {
 	now := s.now()
-	made, err := token.NewSigner(alg)
+	turn, ahead := turnOf(alg)
+	kind := alg
+	if alg == samlLine {
+		kind = token.RS256
+	}
+	made, err := token.NewSigner(kind)
 	if err != nil {
-		return made, err
+		return openKey{}, err
 	}
 	der, err := made.Bytes()
 	if err != nil {
-		return made, fmt.Errorf("make a signing key: %w", err)
+		return openKey{}, fmt.Errorf("make a signing key: %w", err)
 	}
 	k := SigningKey{Alg: alg, Serial: 1, KeyID: made.ID, Secret: der, Made: now, Begins: begins}
 	if last != nil {
 		k.Serial = last.Serial + 1
-		if k.Begins.Before(now.Add(keyAhead)) && now.Before(last.Begins.Add(keyTurn+keyAhead)) {
-			k.Begins = now.Add(keyAhead)
+		if k.Begins.Before(now.Add(ahead)) && now.Before(last.Begins.Add(turn+ahead)) {
+			k.Begins = now.Add(ahead)
 		}
 	}
 	err = s.Store.PutKey(ctx, t, k, k.Begins.Add(keyBehind))
 	if err != nil && !errors.Is(err, lockstep.ErrConflict) {
-		return made, err
+		return openKey{}, err
 	}
 	all, err := s.readKeys(ctx, t)
 	if err != nil {
-		return made, err
+		return openKey{}, err
 	}
 	current, last := pickKey(all, alg, now)
 	if current == nil {
 		current = last
 	}
 	if current == nil {
-		return made, errors.New("a signing key is not there although it was kept")
+		return openKey{}, errors.New("a signing key is not there although it was kept")
 	}
-	return current.signer, nil
+	return *current, nil
 }
 
-// RotateKeys makes the next key of each algorithm that a tenant uses now. It signs after a day, when everybody has seen it.
+// RotateKeys makes the next key of each algorithm that a tenant uses now. It signs after a day, when everybody has seen it. (The key of SAML is
+// not among them: applications that keep its certificate would let nobody in any more.)
 func (s *Server) RotateKeys(ctx context.Context, t lockstep.TenantID) error {
 	all, err := s.readKeys(ctx, t)
 	if err != nil {
@@ -185,7 +241,7 @@ func (s *Server) published(ctx context.Context, t lockstep.TenantID) (token.KeyS
 	}
 	var set token.KeySet
 	for _, k := range all {
-		if k.Ends.IsZero() || s.now().Before(k.Ends) {
+		if k.saml == nil && (k.Ends.IsZero() || s.now().Before(k.Ends)) {
 			set = append(set, k.signer.Key())
 		}
 	}

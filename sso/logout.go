@@ -99,24 +99,24 @@ func (v *visit) leave(ctx context.Context, session Session, out leave) error {
 		Tenant: v.site.tenant.ID, ID: lockstep.NewID[LoginID](), Expires: v.now().Add(loginLife), Step: StepLeaving, Locale: v.login.Locale, Chosen: session.Provider,
 		Request: Request{Client: out.client.ID, Redirect: out.to, State: out.state}, Began: v.now(), Person: session.Person,
 	}
+	apps, err := v.leavingApps(ctx, session.ID, "")
+	if err != nil {
+		return err
+	}
 	if _, err := v.Store.End(ctx, system, v.site.tenant.ID, Who{Session: session.ID}, "signed out"); err != nil {
 		return err
 	}
 	v.wake.up()
 	v.cookies = append(v.cookies, v.cookie(cookieSession, "", 0))
-	to := v.upstreamEnd(ctx, session)
-	if to == "" {
+	v.login.Leaving = &Leaving{Apps: apps, Upstream: v.upstreamEnd(ctx, session)}
+	if len(apps) == 0 && v.login.Leaving.Upstream == "" {
 		for _, c := range v.cookies {
 			http.SetCookie(v.w, c)
 		}
 		return v.gone(out)
 	}
 	v.bind()
-	if err := v.save(ctx); err != nil {
-		return err
-	}
-	redirect(v.w, v.r, to)
-	return nil
+	return v.leaveOn(ctx)
 }
 
 // upstreamEnd is where the provider ends its session; "" is nowhere. What goes wrong there keeps nobody from signing out here.
@@ -151,11 +151,10 @@ func (s *Server) returned(w http.ResponseWriter, r *http.Request, x site) error 
 		return err
 	}
 	v := &visit{Server: s, site: x, w: w, r: r, login: l}
-	v.login.Step = StepEnded
-	if err := v.save(r.Context()); err != nil {
-		return err
+	if v.login.Leaving == nil {
+		v.login.Leaving = &Leaving{}
 	}
-	return v.gone(leave{to: l.Request.Redirect, state: l.Request.State})
+	return v.left(r.Context())
 }
 
 // gone sends who has signed out back to the application, or shows a page that says so.

@@ -2,6 +2,7 @@ package sso
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -120,7 +121,7 @@ func (s *Server) tell(ctx context.Context, n Notice) {
 	switch {
 	case err == nil:
 		n.Told, n.Error = now, ""
-	case n.Tries >= noticeTries:
+	case n.Tries >= noticeTries, isHopeless(err):
 		n.GivenUp, n.Error = true, err.Error()
 	default:
 		n.Error, n.Due = err.Error(), now.Add(time.Second<<min(2*(n.Tries-1), 10)) // 1 s, 4 s, 16 s … 17 min
@@ -130,6 +131,11 @@ func (s *Server) tell(ctx context.Context, n Notice) {
 	}
 }
 
+func isHopeless(err error) bool {
+	_, is := errors.AsType[hopeless](err)
+	return is
+}
+
 // send posts a logout token. Whoever answers 200 or 204 knows (§2.8).
 func (s *Server) send(ctx context.Context, n Notice) error {
 	ctx, cancel := context.WithTimeout(ctx, noticeTime)
@@ -137,6 +143,9 @@ func (s *Server) send(ctx context.Context, n Notice) error {
 	c, err := s.Store.Client(ctx, n.Tenant, n.Client)
 	if err != nil {
 		return err
+	}
+	if c.SAML != nil {
+		return s.sendSAML(ctx, c, n)
 	}
 	if n.Session == "" && c.RevocationURI != "" {
 		return s.revokeAt(ctx, c, n)

@@ -66,7 +66,7 @@ func (s *Server) page(x site, lang, title string) page {
 	if texts[lang] == nil {
 		lang = "en"
 	}
-	return page{Lang: lang, T: texts[lang], Title: texts[lang][title], Style: x.path + "/style.css"}
+	return page{Lang: lang, T: texts[lang], Title: texts[lang][title], Style: x.style}
 }
 
 func render(w http.ResponseWriter, status int, name string, p page) error {
@@ -118,6 +118,9 @@ func (v *visit) errorPage(err error, retry string) error {
 	p := v.page(v.site, v.login.Locale, "failed")
 	p.Notice, p.Whose = say(lockstep.CodeOf(err), p.Lang)
 	p.Retry, p.Reference, p.Client = retry, v.login.ID, v.client.Name
+	if code := lockstep.CodeOf(err); code == lockstep.CodeSSOMessage || code == lockstep.CodeSSORedirect || code == lockstep.CodeSSOProxyHost {
+		p.Detail = public(err) // it is of the application's own request
+	}
 	return render(v.w, statusOf(err), "error", p)
 }
 
@@ -133,7 +136,7 @@ func (s *Server) writePage(w http.ResponseWriter, r *http.Request, err error) {
 			w.Header().Set("Allow", e.Allow)
 		}
 	}
-	if e, ok := errors.AsType[*lockstep.Error](err); ok && (code == lockstep.CodeSSORedirect || code == lockstep.CodeSSOClient || code == lockstep.CodeSSORequest) {
+	if e, ok := errors.AsType[*lockstep.Error](err); ok && (code == lockstep.CodeSSORedirect || code == lockstep.CodeSSOClient || code == lockstep.CodeSSORequest || code == lockstep.CodeSSOProxyHost) {
 		p.Detail = e.Detail
 	}
 	p.Reference = LoginID(web.RequestID(r.Context()))
@@ -150,9 +153,10 @@ func statusOf(err error) int {
 	switch code := lockstep.CodeOf(err); code {
 	case lockstep.CodeSSOTooMany:
 		return http.StatusTooManyRequests
-	case lockstep.CodeSSOUnknown, lockstep.CodeSSOAmbiguous, lockstep.CodeSSODisabled, lockstep.CodeSSORefused, lockstep.CodeCrossSite:
+	case lockstep.CodeSSOUnknown, lockstep.CodeSSOAmbiguous, lockstep.CodeSSODisabled, lockstep.CodeSSORefused, lockstep.CodeCrossSite, lockstep.CodeSSOProxyHost, lockstep.CodeSSOProxyHeader:
 		return http.StatusForbidden
-	case lockstep.CodeSSOExpired, lockstep.CodeSSOBrowser, lockstep.CodeSSOClient, lockstep.CodeSSORedirect, lockstep.CodeSSORequest, lockstep.CodeSSOProvider:
+	case lockstep.CodeSSOExpired, lockstep.CodeSSOBrowser, lockstep.CodeSSOClient, lockstep.CodeSSORedirect, lockstep.CodeSSORequest, lockstep.CodeSSOProvider,
+		lockstep.CodeSSOMessage, lockstep.CodeSSOReplayed:
 		return http.StatusBadRequest
 	default:
 		if len(code) > 4 && code[:4] == "idp." {

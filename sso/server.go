@@ -76,6 +76,7 @@ type site struct {
 	issuer string // https://id.example.com/sso/acme
 	path   string // /sso/acme
 	scim   string // https://id.example.com/scim/acme/v2, the SCIM endpoint
+	style  string // where the pages' style sheet is
 	secure bool
 }
 
@@ -98,7 +99,11 @@ var errNoSite = &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is n
 
 // site finds the tenant of a request. (A tenant with a host name of its own would be found by it, here.)
 func (s *Server) site(r *http.Request) (site, error) {
-	return s.siteOf(r.Context(), r.PathValue("tenant"))
+	x, err := s.siteOf(r.Context(), r.PathValue("tenant"))
+	if strings.HasPrefix(r.URL.Path, x.path+"/proxy/") && !strings.HasSuffix(r.URL.Path, "/begin") {
+		x.style = ProxyPath + "style.css" // the page stands at the application's host
+	}
+	return x, err
 }
 
 func (s *Server) siteOf(ctx context.Context, slug string) (site, error) {
@@ -113,7 +118,7 @@ func (s *Server) siteOf(ctx context.Context, slug string) (site, error) {
 	if err != nil {
 		return site{}, err
 	}
-	return site{tenant: t, issuer: base + Prefix + t.Slug, path: Prefix + t.Slug, scim: scimAt(base, t.Slug), secure: strings.HasPrefix(base, "https://")}, nil
+	return site{tenant: t, issuer: base + Prefix + t.Slug, path: Prefix + t.Slug, style: Prefix + t.Slug + "/style.css", scim: scimAt(base, t.Slug), secure: strings.HasPrefix(base, "https://")}, nil
 }
 
 // Issuer returns the issuer of a tenant, by slug; "" while the server has no address.
@@ -182,6 +187,19 @@ func (s *Server) Handler() http.Handler {
 	page(at+"/idp/{alias}/callback", s.callback)
 	page("GET "+at+"/try", s.try)
 	page(at+"/logout", s.endSession)
+	page(at+"/saml/sso", s.samlSignOn)
+	page("GET "+at+"/saml/go", s.samlGo)
+	page("GET "+at+"/saml/start", s.samlStart)
+	page(at+"/saml/slo", s.samlLogout)
+	api(at+"/saml/metadata", true, s.samlMetadata)
+	proxy := at + "/proxy/{client}/"
+	page(proxy+"auth", s.proxyAuth)
+	page(proxy+"forward", s.proxyForward)
+	page("GET "+proxy+"start", s.proxyStart)
+	page("GET "+proxy+"begin", s.proxyBegin)
+	page("GET "+proxy+"callback", s.proxyCallback)
+	page("GET "+proxy+"logout", s.proxyLogout)
+	page("GET "+proxy+"style.css", s.style)
 	page("GET "+at+"/signed-out", s.signedOut)
 	page("GET "+at+"/style.css", s.style)
 	page(at+"/", func(http.ResponseWriter, *http.Request) error { return errNoSite })

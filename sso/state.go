@@ -105,7 +105,7 @@ type Grant struct {
 
 	Code     Hash
 	CodeEnds time.Time
-	CodeUsed time.Time // zero until then
+	CodeUsed time.Time // zero until then; a grant that has no code is used at once
 
 	Created time.Time
 	Expires time.Time // no refresh goes beyond
@@ -140,6 +140,7 @@ type Request struct {
 	Subject   lockstep.UserID // whom id_token_hint names; "" is anybody
 	Claims    Claims
 	ACRNeeded []string // without one of these nobody gets an answer; empty is any
+	SAML      *SAMLAsk `json:",omitempty"` // of an application that speaks SAML
 }
 
 // Step is where a login stands.
@@ -180,6 +181,7 @@ type Login struct {
 	Notice   lockstep.Code
 	Began    time.Time
 	Stages   []Stage
+	Leaving  *Leaving `json:",omitempty"` // what is still to be done in a logout
 }
 
 // Proof is an identity that waits until its person has signed in in another way (PolicyConfirm).
@@ -286,6 +288,8 @@ type Providers interface {
 // Clients keeps clients.
 type Clients interface {
 	Client(ctx context.Context, t lockstep.TenantID, id ClientID) (Client, error)
+	// ClientByEntity returns the one that speaks SAML and has the entity ID.
+	ClientByEntity(ctx context.Context, t lockstep.TenantID, entity string) (Client, error)
 	Clients(ctx context.Context, t lockstep.TenantID) ([]Client, error)
 	// PutClient keeps a client as PutProvider does a provider. What is an act for the audit log.
 	PutClient(ctx context.Context, by audit.Actor, what string, c Client) (Client, error)
@@ -317,6 +321,8 @@ type Sessions interface {
 	End(ctx context.Context, by audit.Actor, t lockstep.TenantID, who Who, why string) (int, error)
 	Link(ctx context.Context, t lockstep.TenantID, p ProviderID, issuer, subject string) (Link, error)
 	LinksOf(ctx context.Context, t lockstep.TenantID, u lockstep.UserID) ([]Link, error)
+	// Given returns the grants of a session: those that have not ended, or all of one client.
+	Given(ctx context.Context, t lockstep.TenantID, id SessionID, all ClientID) ([]Grant, error)
 	// PasswordHash returns what is kept of a user's password, or lockstep.ErrNotFound.
 	PasswordHash(ctx context.Context, t lockstep.TenantID, u lockstep.UserID) (string, error)
 }
@@ -346,7 +352,7 @@ type Records interface {
 	Endings(ctx context.Context, t lockstep.TenantID, limit int) ([]Ending, error)
 	// Notices makes notices of new endings and takes those of any tenant that are due, for a while: nobody else gets them.
 	Notices(ctx context.Context, hold time.Duration, limit int) ([]Notice, error)
-	// SettleNotice keeps how telling went.
+	// SettleNotice keeps how telling went. Without an ending it is for whichever of the client and session is open.
 	SettleNotice(ctx context.Context, n Notice) error
 	// Tidy removes what has expired.
 	Tidy(ctx context.Context) error

@@ -129,6 +129,11 @@ func (v *visit) fail(ctx context.Context, err error) (answerer, error) {
 	if e, ok := errors.AsType[oauthError](err); ok {
 		v.finish.Trace.Code, v.finish.Trace.Detail = lockstep.Code("sso."+e.Code), e.Description
 		v.login.Step = StepEnded
+		if v.login.Request.SAML != nil {
+			v.stage(Stage{Name: "assertion", Code: lockstep.Code("sso." + e.Code), Detail: e.Description, Fix: samlFixes[e.Code]})
+			v.finish.Trace.Stages = v.login.Stages
+			return v.refuseSAML(ctx, e)
+		}
 		return func() error {
 			return v.answer(v.w, v.r, v.site, v.login.Request, url.Values{"error": {e.Code}, "error_description": {e.Description}})
 		}, nil
@@ -187,7 +192,7 @@ func (v *visit) answers(s Session) bool {
 	if req.MaxAge != nil && v.now().Sub(s.AuthTime) > time.Duration(*req.MaxAge)*time.Second {
 		return false
 	}
-	return v.client.allows(s.Provider) && req.enough(s.ACR) // the store gives no session of a provider that is not enabled
+	return v.client.allows(s.Provider) && v.enough(&s) // the store gives no session of a provider that is not enabled
 }
 
 // arrived hands what the browser brought back to the provider's upstream. Whether the provider may be used is asked again: it may have been
@@ -284,7 +289,7 @@ func (v *visit) known(ctx context.Context) (answerer, error) {
 	return nil, nil
 }
 
-// signed gives the application its code, from a new session or from the one that the browser has.
+// signed gives the application what it asked for, from a new session or from the one that the browser has.
 func (v *visit) signed(ctx context.Context) (answerer, error) {
 	now, l := v.now(), &v.login
 	session, err := v.session(ctx)
@@ -299,9 +304,18 @@ func (v *visit) signed(ctx context.Context) (answerer, error) {
 	} else if now.Sub(session.Seen) >= time.Minute {
 		v.finish.Seen = session.ID
 	}
-	if !l.Request.enough(session.ACR) {
+	if !v.enough(session) {
 		return nil, badRequest("unmet_authentication_requirements", "the sign-in was not of a kind that the application asked for")
 	}
+	if l.Request.SAML != nil {
+		return v.signedSAML(ctx, session, now)
+	}
+	return v.signedCode(session, now), nil
+}
+
+// signedCode gives the application its code.
+func (v *visit) signedCode(session *Session, now time.Time) answerer {
+	l := &v.login
 	code, hash := secret()
 	v.finish.Grant = &Grant{
 		ID: lockstep.NewID[GrantID](), Client: l.Request.Client, Person: l.Person, Session: session.ID, Scopes: l.Request.Scopes, AuthTime: session.AuthTime,
@@ -311,7 +325,7 @@ func (v *visit) signed(ctx context.Context) (answerer, error) {
 	l.Step, l.Identity = StepEnded, nil
 	v.stage(Stage{Name: "code", OK: true})
 	v.trace(OutcomeSigned, nil)
-	return func() error { return v.answer(v.w, v.r, v.site, l.Request, url.Values{"code": {code}}) }, nil
+	return func() error { return v.answer(v.w, v.r, v.site, l.Request, url.Values{"code": {code}}) }
 }
 
 func (v *visit) grantEnds(now time.Time, s *Session) time.Time {

@@ -203,6 +203,13 @@ func (s SSO) Client(ctx context.Context, t lockstep.TenantID, id sso.ClientID) (
 	return c, absent(err, "client", string(id))
 }
 
+// ClientByEntity implements sso.Clients.
+func (s SSO) ClientByEntity(ctx context.Context, t lockstep.TenantID, entity string) (sso.Client, error) {
+	rows, err := s.query(ctx, "SELECT "+clientColumns+" FROM sso_client WHERE tenant = $1 AND entity = $2 AND entity <> ''", string(t), entity)
+	c, err := one(rows, err, scanClient(t))
+	return c, absent(err, "client", entity)
+}
+
 // Clients implements sso.Clients.
 func (s SSO) Clients(ctx context.Context, t lockstep.TenantID) ([]sso.Client, error) {
 	rows, err := s.query(ctx, "SELECT "+clientColumns+" FROM sso_client WHERE tenant = $1 ORDER BY id", string(t))
@@ -226,19 +233,22 @@ func (s SSO) PutClient(ctx context.Context, by audit.Actor, what string, c sso.C
 			return err
 		}
 		args := []any{
-			string(c.Tenant), string(c.ID), c.Version, string(doc), hexOf(c.Secret), hexOf(c.Former.Hash), millis(c.Former.Ends), c.LogoutURI, millis(t.at),
-			c.RevocationURI,
+			string(c.Tenant), string(c.ID), c.Version, string(doc), hexOf(c.Secret), hexOf(c.Former.Hash), millis(c.Former.Ends), c.Told(), millis(t.at),
+			c.RevocationURI, c.Entity(),
 		}
-		text := `INSERT INTO sso_client (tenant, id, version, doc, secret, former, former_ends, logout_uri, created, updated, revocation_uri)
-			VALUES ($1, $2, $3 + 1, $4, $5, $6, $7, $8, $9, $9, $10)`
+		text := `INSERT INTO sso_client (tenant, id, version, doc, secret, former, former_ends, logout_uri, created, updated, revocation_uri, entity)
+			VALUES ($1, $2, $3 + 1, $4, $5, $6, $7, $8, $9, $9, $10, $11)`
 		if c.Version != 0 {
-			text = `UPDATE sso_client SET version = version + 1, doc = $4, secret = $5, former = $6, former_ends = $7, logout_uri = $8, updated = $9, revocation_uri = $10
+			text = `UPDATE sso_client SET version = version + 1, doc = $4, secret = $5, former = $6, former_ends = $7, logout_uri = $8, updated = $9, revocation_uri = $10, entity = $11
 				WHERE tenant = $1 AND id = $2 AND version = $3`
 		} else {
 			c.Created = t.at
 		}
 		n, err := t.exec(text, args...)
 		if _, is := t.db.dialect.unique(err); is {
+			if c.Entity() != "" {
+				return taken("There is a client with the id %s, or the entity ID %s.", c.ID, c.Entity())
+			}
 			return taken("There is a client with the id %s.", c.ID)
 		}
 		if err == nil && n == 0 {

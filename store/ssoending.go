@@ -262,12 +262,19 @@ func (s SSO) Notices(ctx context.Context, hold time.Duration, limit int) ([]sso.
 func (s SSO) SettleNotice(ctx context.Context, n sso.Notice) error {
 	err := s.write(ctx, &work{tenant: n.Tenant, rows: 2, run: func(t *tx) error {
 		open := n.Told.IsZero() && !n.GivenUp
-		_, err := t.exec(`UPDATE sso_notice SET due = $5, told = $6, unsettled = $7, error = $8 WHERE tenant = $1 AND ending = $2 AND client = $3 AND session = $4 AND unsettled = TRUE`,
+		rows, err := t.query(`UPDATE sso_notice SET due = $5, told = $6, unsettled = $7, error = $8 WHERE tenant = $1 AND (ending = $2 OR $2 = '') AND client = $3 AND session = $4
+			AND unsettled = TRUE RETURNING ending`,
 			string(n.Tenant), string(n.Ending), string(n.Client), string(n.Session), millis(n.Due), millis(n.Told), open, clipTo(n.Error, 500))
+		endings, err := collect(rows, err, scanText)
 		if err != nil || open {
 			return err
 		}
-		return t.settleEnding(n.Tenant, n.Ending)
+		for _, ending := range endings {
+			if err := t.settleEnding(n.Tenant, sso.EndingID(ending)); err != nil {
+				return err
+			}
+		}
+		return nil
 	}})
 	if err != nil {
 		return fmt.Errorf("keep how an application was told: %w", err)

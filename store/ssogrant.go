@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"lockstep"
@@ -54,6 +55,20 @@ func (s SSO) Grant(ctx context.Context, t lockstep.TenantID, id sso.GrantID) (ss
 	return s.live(one(rows, err, scanGrant()))
 }
 
+// Given implements sso.Sessions.
+func (s SSO) Given(ctx context.Context, t lockstep.TenantID, id sso.SessionID, all sso.ClientID) ([]sso.Grant, error) {
+	text, args := "g.ended = 0", []any{string(t), string(id)}
+	if all != "" {
+		text, args = "g.client = $3", append(args, string(all))
+	}
+	rows, err := s.query(ctx, "SELECT "+grantColumns+fromGrant+"WHERE g.tenant = $1 AND g.session = $2 AND "+text+" ORDER BY g.id LIMIT 500", args...)
+	grants, err := collect(rows, err, scanGrant())
+	if err != nil {
+		return nil, fmt.Errorf("read what a session has given: %w", err)
+	}
+	return grants, nil
+}
+
 // GrantByCode implements sso.Grants.
 func (s SSO) GrantByCode(ctx context.Context, t lockstep.TenantID, code sso.Hash) (sso.Grant, error) {
 	rows, err := s.query(ctx, "SELECT "+grantColumns+fromGrant+"WHERE g.tenant = $1 AND g.code = $2", string(t), hexOf(code))
@@ -90,13 +105,14 @@ func (t *tx) putGrant(tenant lockstep.TenantID, g sso.Grant) error {
 	// A session that was ended meanwhile gives nothing any more. It may have been written just now, in this transaction.
 	n, err := t.exec(`INSERT INTO sso_grant (tenant, id, client, user_id, auth_epoch, session, scopes, auth_time, acr, amr, nonce, redirect, challenge,
 		code, code_ends, code_used, created, expires, ended, noticed, provider, provider_epoch, client_made, claims)
-		SELECT s.tenant, $2, c.id, s.user_id, s.auth_epoch, s.id, $6, CAST($7 AS BIGINT), $8, $9, $10, $11, $12, $13, CAST($14 AS BIGINT), 0, CAST($15 AS BIGINT),
+		SELECT s.tenant, $2, c.id, s.user_id, s.auth_epoch, s.id, $6, CAST($7 AS BIGINT), $8, $9, $10, $11, $12, $13, CAST($14 AS BIGINT), CAST($19 AS BIGINT), CAST($15 AS BIGINT),
 			CAST($16 AS BIGINT), 0, FALSE, p.id, p.epoch, c.created, $18
 		FROM sso_session s JOIN sso_provider p ON p.tenant = s.tenant AND p.id = s.provider AND p.epoch = s.provider_epoch AND p.enabled = TRUE
 		JOIN sso_client c ON c.tenant = s.tenant AND c.id = $3
 		WHERE s.tenant = $1 AND s.id = $5 AND s.ended = 0 AND s.user_id = $4 AND s.auth_epoch = $17`+t.db.dialect.hold(),
 		string(tenant), string(g.ID), string(g.Client), string(g.Person.User), string(g.Session), strings.Join(g.Scopes, " "), millis(g.AuthTime), g.ACR,
-		strings.Join(g.AMR, " "), g.Nonce, g.Redirect, g.Challenge, hexOf(g.Code), millis(g.CodeEnds), millis(t.at), millis(g.Expires), g.Person.Epoch, claims)
+		strings.Join(g.AMR, " "), g.Nonce, g.Redirect, g.Challenge, hexOf(g.Code), millis(g.CodeEnds), millis(t.at), millis(g.Expires), g.Person.Epoch, claims,
+		millis(g.CodeUsed))
 	if err == nil && n == 0 {
 		err = taken("The session was ended, its provider disabled, or the client removed meanwhile.")
 	}

@@ -38,13 +38,28 @@ func (clientListCmd) Run(c *cli, client *api.Client) error {
 	if err != nil {
 		return err
 	}
-	return showList(c, all, "No applications sign people in here.", "ID NAME AUTHENTICATION REDIRECT LOGOUT", func(a api.SSOClient) []string {
-		return []string{string(a.ID), a.Name, string(a.Auth), either(strings.Join(a.Redirects, " "), "–"), either(a.LogoutURI, "–")}
+	return showList(c, all, "No applications sign people in here.", "ID NAME KIND AUTHENTICATION REDIRECT LOGOUT", func(a api.SSOClient) []string {
+		to, logout := strings.Join(a.Redirects, " "), a.LogoutURI
+		switch {
+		case a.SAML != nil:
+			to, logout = *a.SAML.Entity, either(*a.SAML.LogoutSOAP, *a.SAML.Logout)
+		case a.Proxy != nil:
+			to = strings.Join(*a.Proxy.Hosts, " ")
+		}
+		return []string{string(a.ID), a.Name, a.Kind, string(a.Auth), either(to, "–"), either(logout, "–")}
 	})
 }
 
 func showClient(c *cli, a api.SSOClient) func(io.Writer) {
 	return func(w io.Writer) {
+		if a.Kind != "openid" {
+			printf(w, "client ID\t%s\nname\t%s\nkind\t%s\n", a.ID, a.Name, a.Kind)
+			showApp(c, a, w)
+			if a.Disabled {
+				c.say("The application is disabled.")
+			}
+			return
+		}
 		printf(w, "client ID\t%s\nname\t%s\nissuer\t%s\nauthentication\t%s\n", a.ID, a.Name, either(a.Issuer, "– (the server has no public address)"), a.Auth)
 		for _, u := range a.Redirects {
 			printf(w, "redirect URI\t%s\n", u)
@@ -52,7 +67,7 @@ func showClient(c *cli, a api.SSOClient) func(io.Writer) {
 		for _, u := range a.AfterLogout {
 			printf(w, "after sign-out\t%s\n", u)
 		}
-		printf(w, "told of sign-outs\t%s\naccess tokens\t%s\nID tokens\t%s\n", either(a.LogoutURI, "–"), a.Token, a.IDToken)
+		printf(w, "told of sign-outs\t%s\ntold of leavers\t%s\naccess tokens\t%s\nID tokens\t%s\n", either(a.LogoutURI, "–"), either(a.RevokeURI, "–"), a.Token, a.IDToken)
 		if a.Disabled {
 			c.say("The application is disabled.")
 		}
@@ -93,6 +108,9 @@ type clientAddCmd struct {
 	Provider    string   `placeholder:"ALIAS" help:"Its people go to this identity provider without a choice."`
 	Allow       []string `placeholder:"ALIAS" help:"Identity providers that it accepts; all when absent."`
 	WithoutPKCE bool     `name:"without-pkce" help:"It knows no PKCE."`
+	Kind        string   `enum:"openid,saml,proxy" default:"openid" help:"openid, saml (SAML 2.0), or proxy (it speaks neither, and a reverse proxy asks for it)."`
+
+	clientAppFlags
 }
 
 // Run adds an application. Its secret is the only thing on standard output, beside what a script reads with -o json.
@@ -100,6 +118,14 @@ func (a *clientAddCmd) Run(c *cli) error {
 	n := api.NewClient{
 		ID: a.ID, Name: a.Name, Redirects: a.Redirect, AfterLogout: a.AfterLogout, LogoutURI: a.LogoutURI, Auth: sso.ClientAuth(a.Auth), Scopes: a.Scope, KeysURI: a.KeysURI, RevokeURI: a.RevokeURI,
 		Assertion: token.Alg(a.Assertion), Token: sso.TokenFormat(a.Format), IDToken: token.Alg(a.Alg), Provider: sso.ProviderID(a.Provider), NoPKCE: a.WithoutPKCE,
+	}
+	n.Kind = a.Kind
+	var err error
+	if n.SAML, n.Proxy, err = a.settings(); err != nil {
+		return err
+	}
+	if a.Kind != "openid" {
+		n.Auth, n.Token, n.IDToken = "", "", ""
 	}
 	for _, g := range a.Grant {
 		n.Grants = append(n.Grants, sso.GrantType(g))
@@ -137,13 +163,21 @@ type clientSetCmd struct {
 	Redirect    []string `placeholder:"URI" help:"Where people are sent back to, in place of what is there."`
 	AfterLogout []string `placeholder:"URI" help:"Where people may be sent after they signed out, in place of what is there."`
 	LogoutURI   *string  `placeholder:"URI" help:"Is told when a session ends."`
+	RevokeURI   *string  `name:"revocation-uri" placeholder:"URI" help:"Is asked to end everything of whoever leaves (Global Token Revocation)."`
+	KeysURI     *string  `name:"keys-uri" placeholder:"URI" help:"Where it publishes its JWK Set (jwks_uri), in place of keys that were given."`
 	Provider    *string  `placeholder:"ALIAS" help:"Its people go to this identity provider without a choice."`
 	Disabled    *bool    `negatable:"" help:"It signs nobody in."`
+
+	clientAppFlags
 }
 
 // Run changes an application.
 func (s *clientSetCmd) Run(c *cli) error {
-	change := api.SetClient{Name: s.Name, LogoutURI: s.LogoutURI, Disabled: s.Disabled}
+	change := api.SetClient{Name: s.Name, LogoutURI: s.LogoutURI, RevokeURI: s.RevokeURI, KeysURI: s.KeysURI, Disabled: s.Disabled}
+	var err error
+	if change.SAML, change.Proxy, err = s.settings(); err != nil {
+		return err
+	}
 	if len(s.Redirect) > 0 {
 		change.Redirects = &s.Redirect
 	}
