@@ -50,4 +50,4 @@ screenshots: ## the console's pages as pictures in docs/screens (needs chromium)
 	SCREENSHOTS=$(CURDIR)/docs/screens go test ./e2e -count=1 -run '^(TestSetUpInBrowser|TestBrokerConsole)$$' -v
 
 clean: ## what build and test leave behind
-	rm -rf $(OUT) e2e/node/node_modules e2e/webex/node_modules e2e/idp/node_modules e2e/mail/node_modules
+	rm -rf $(OUT) e2e/node/node_modules e2e/webex/node_modules e2e/idp/node_modules e2e/mail/node_modules e2e/goparts/bin

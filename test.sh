@@ -80,8 +80,18 @@ install_node_parts() {
   done
 }
 
+# build_go_parts: programs in Go that are not ours, at their pinned versions (e2e/goparts/go.mod).
+build_go_parts() {
+  local program=e2e/goparts/bin/oauth2-proxy
+  if [ $program -nt e2e/goparts/go.sum ]; then return; fi
+  say "Building oauth2-proxy (tests only; minutes, the first time)"
+  go build -C e2e/goparts -o bin/oauth2-proxy github.com/oauth2-proxy/oauth2-proxy/v7
+  touch $program
+}
+
 install_parts
 install_node_parts
+build_go_parts
 
 say "gofmt"
 unformatted=$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l)

@@ -245,7 +245,7 @@ func (s *Server) proxyStart(w http.ResponseWriter, r *http.Request) error {
 		verifier, _ = secret()
 		p.setCookie(cookieBegun, verifier, loginLife)
 	}
-	redirect(w, r, p.site.issuer+"/proxy/"+url.PathEscape(string(p.client.ID))+"/begin?"+url.Values{"host": {p.origin}, "rd": {to}, "challenge": {challenge(verifier)}}.Encode())
+	redirect(w, r, p.site.issuer+"/begin/"+url.PathEscape(string(p.client.ID))+"?"+url.Values{"host": {p.origin}, "rd": {to}, "challenge": {challenge(verifier)}}.Encode())
 	return nil
 }
 

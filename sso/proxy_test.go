@@ -219,7 +219,7 @@ func TestProxyRedirects(t *testing.T) {
 		if (begun.StatusCode == http.StatusSeeOther) != ok {
 			t.Errorf("start with %q: %d", rd, begun.StatusCode)
 		}
-		direct := p.get(w.issuer + "/proxy/wiki/begin?" + url.Values{"host": {proxyHost}, "rd": {rd}, "challenge": {challengeOf(verifier)}}.Encode())
+		direct := p.get(w.issuer + "/begin/wiki?" + url.Values{"host": {proxyHost}, "rd": {rd}, "challenge": {challengeOf(verifier)}}.Encode())
 		if (direct.StatusCode == http.StatusSeeOther) != ok {
 			t.Errorf("begin with %q: %d %s", rd, direct.StatusCode, direct.Header.Get("Location"))
 		}
@@ -232,8 +232,8 @@ func TestProxyRedirects(t *testing.T) {
 		}
 	}
 	p := w.proxyBrowser()
-	w.is("a host that is none of the application's", p.get(w.issuer+"/proxy/wiki/begin?"+url.Values{"host": {"https://evil.example"}, "rd": {"/"}, "challenge": {challengeOf(verifier)}}.Encode()).StatusCode, http.StatusForbidden)
-	w.is("without a challenge", p.get(w.issuer+"/proxy/wiki/begin?"+url.Values{"host": {proxyHost}, "rd": {"/"}}.Encode()).StatusCode, http.StatusBadRequest)
+	w.is("a host that is none of the application's", p.get(w.issuer+"/begin/wiki?"+url.Values{"host": {"https://evil.example"}, "rd": {"/"}, "challenge": {challengeOf(verifier)}}.Encode()).StatusCode, http.StatusForbidden)
+	w.is("without a challenge", p.get(w.issuer+"/begin/wiki?"+url.Values{"host": {proxyHost}, "rd": {"/"}}.Encode()).StatusCode, http.StatusBadRequest)
 }
 
 // TestProxyCode: what the browser brings back works once, at the host that it was made for, in the browser that began.

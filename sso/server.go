@@ -100,7 +100,7 @@ var errNoSite = &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is n
 // site finds the tenant of a request. (A tenant with a host name of its own would be found by it, here.)
 func (s *Server) site(r *http.Request) (site, error) {
 	x, err := s.siteOf(r.Context(), r.PathValue("tenant"))
-	if strings.HasPrefix(r.URL.Path, x.path+"/proxy/") && !strings.HasSuffix(r.URL.Path, "/begin") {
+	if strings.HasPrefix(r.URL.Path, x.path+"/proxy/") {
 		x.style = ProxyPath + "style.css" // the page stands at the application's host
 	}
 	return x, err
@@ -196,7 +196,7 @@ func (s *Server) Handler() http.Handler {
 	page(proxy+"auth", s.proxyAuth)
 	page(proxy+"forward", s.proxyForward)
 	page("GET "+proxy+"start", s.proxyStart)
-	page("GET "+proxy+"begin", s.proxyBegin)
+	page("GET "+at+"/begin/{client}", s.proxyBegin) // not below proxy/, since a proxy may take every redirect to that as one to itself (nginx does)
 	page("GET "+proxy+"callback", s.proxyCallback)
 	page("GET "+proxy+"logout", s.proxyLogout)
 	page("GET "+proxy+"style.css", s.style)
