@@ -45,6 +45,7 @@ func (s *Server) Handler() http.Handler {
 	a := newHuma(mux, s.Version)
 	s.tenantRoutes(a)
 	s.tokenRoutes(a)
+	s.consoleSessionRoutes(a)
 	s.userRoutes(a)
 	s.groupRoutes(a)
 	s.schemaRoutes(a)

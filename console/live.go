@@ -61,7 +61,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, v visit, look fu
 		case <-web.Draining(ctx):
 			return nil
 		case <-ask.C:
-			if _, err := s.Operator.Visitor(ctx, v.session.Grant); err != nil {
+			if _, err := s.Operator.Inside(ctx, v.session); err != nil {
 				return out.send(event{name: "ended", body: templ.NopComponent})
 			}
 		case <-beat.C:

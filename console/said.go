@@ -22,6 +22,8 @@ var sayings = map[string]string{
 	"provider-deleted":  "Deleted, with its links.",
 	"app-deleted":       "Deleted. Nobody signs in to it any more.",
 	"session-ended":     "Ended. The applications are being told; below is whether they know.",
+	"console-ended":     "Ended. Whoever had it has to sign in again.",
+	"console-all-ended": "All other sessions are ended.",
 	"trusted":           "The certificate is trusted for this provider. Test again.",
 	"excluded":          "Kept out from now on. What there is to do about it is shown below.",
 	"included":          "Nobody keeps it out any more: the rules decide again.",

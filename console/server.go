@@ -95,6 +95,8 @@ func (s *Server) Handler() http.Handler {
 	handle("GET /activity", s.in(s.activity))
 	handle("GET /activity/audit", s.in(s.auditLog))
 	handle("GET /settings", s.in(s.consoleSettings))
+	handle("GET /settings/sessions", s.in(s.consoleSessions))
+	handle("POST /settings/sessions/end", s.in(s.endConsoleSessions))
 	handle("GET /settings/notifications", s.in(s.showNotify))
 	handle("POST /settings/notifications", s.in(s.saveNotify))
 	handle("POST /settings/notifications/test", s.in(s.tryNotify))
@@ -147,7 +149,7 @@ func (s *Server) in(h func(http.ResponseWriter, *http.Request, visit) error) web
 		at, err := s.Operator.Sessions.Of(r)
 		var who operate.Principal
 		if err == nil {
-			who, err = s.Operator.Visitor(r.Context(), at.Grant)
+			who, err = s.Operator.Inside(r.Context(), at)
 		}
 		if errors.Is(err, session.ErrNone) || lockstep.CodeOf(err) == lockstep.CodeUnauthorized {
 			p.Title = "Sign in"

@@ -101,6 +101,7 @@ func newWorld(t testing.TB, more int) *world {
 		Sessions: &session.Gate{Surface: console.Surface, Store: &session.Memory{}, Now: w.now}, Schemas: w.db.Schemas, SCIM: inbound{w: w}, Now: w.now,
 		Address: func() string { return w.server.URL }, Gallery: gallery, Files: w,
 	}
+	w.operator.Sessions.Store, w.operator.Visits = w.db.Console(), w.db.Console()
 	signIn := w.signIns()
 	w.console = &console.Server{Operator: w.operator, Notice: "Demo data", Version: "test", Now: w.now, Log: slog.New(slog.DiscardHandler)}
 	mux := http.NewServeMux()

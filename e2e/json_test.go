@@ -57,6 +57,8 @@ func TestJSON(t *testing.T) {
 		{"migrate status", 0},
 		{"token create robot", 0},
 		{"token list", 0},
+		{"admin session list", 0},
+		{"admin session end --all -y", 0},
 		{"token set e2e --profile strict", 0},
 		{"token rotate e2e", 0},
 		{"scim log", 0},

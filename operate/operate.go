@@ -44,6 +44,7 @@ type Operator struct {
 	Standings Standings
 	Reads     Reads                                                                      // nil tells of none
 	Sessions  *session.Gate                                                              // of the console; nil is no console
+	Visits    ConsoleSessions                                                            // what the gate keeps, as a list; nil lists none
 	Schemas   func(ctx context.Context, t lockstep.TenantID) (*directory.Schemas, error) // those of a tenant's own; nil is none
 	SCIM      SCIM                                                                       // nil is no SCIM endpoint
 	SignIn    *SignIn                                                                    // nil signs nobody in

@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"time"
@@ -28,8 +29,27 @@ type How string
 const (
 	ByMachine How = "machine" // by reading the data folder of this machine
 	ByToken   How = "token"
-	ByLink    How = "link" // by a one-time link into the console
+	ByLink    How = "link"     // by a one-time link into the console
+	BySignIn  How = "sign-in"  // through the tenant's own login page
+	ByOwner   How = "password" // a local owner, by their password
 )
+
+// Words says how somebody has shown who they are, after “by”.
+func (h How) Words() string {
+	switch h {
+	case ByMachine:
+		return "this machine"
+	case ByToken:
+		return "token"
+	case ByLink:
+		return "one-time link"
+	case BySignIn:
+		return "sign-in"
+	case ByOwner:
+		return "local owner's password"
+	}
+	return "one-time link"
+}
 
 // Principal is who asks, about which tenant, and what they may do. The zero Principal may do nothing.
 type Principal struct {
@@ -40,6 +60,9 @@ type Principal struct {
 	Scopes token.Scopes
 	Ends   time.Time // zero is never
 	How    How
+
+	Session session.ID // of the console that asks; "" is none
+	Proved  time.Time  // when whoever has it last showed who they are
 }
 
 // may returns an error unless the principal has the right.
@@ -233,6 +256,13 @@ func (o *Operator) Visitor(ctx context.Context, g session.Grant) (Principal, err
 		id = machine().Actor.ID
 	}
 	return o.Again(ctx, Principal{
-		Tenant: g.Tenant, Actor: audit.Actor{Kind: audit.Admin, ID: id, Name: g.Holder}, Maker: g.Maker, Scopes: scopes, Ends: g.Ends, How: ByLink,
+		Tenant: g.Tenant, Actor: audit.Actor{Kind: audit.Admin, ID: id, Name: g.Holder}, Maker: g.Maker, Scopes: scopes, Ends: g.Ends, How: How(cmp.Or(g.How, string(ByLink))),
 	})
+}
+
+// Inside is who has a session of the console, as far as they still may.
+func (o *Operator) Inside(ctx context.Context, x session.Session) (Principal, error) {
+	p, err := o.Visitor(ctx, x.Grant)
+	p.Session, p.Proved = x.ID, x.Proved
+	return p, err
 }

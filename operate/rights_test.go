@@ -51,7 +51,8 @@ func newWorld(t *testing.T, c store.Config) *world {
 	w.engine = &provision.Engine{Store: jobs, Log: slog.New(slog.DiscardHandler)}
 	w.Operator = &operate.Operator{
 		Directory: w.db, Jobs: jobs, Settings: jobs, Drafts: jobs, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db, Reads: w.db.Mirrors(), Engine: w.engine, Schemas: w.db.Schemas,
-		Sessions: &session.Gate{Surface: "console", Store: &session.Memory{}, Now: func() time.Time { return w.at }},
+		Sessions: &session.Gate{Surface: "console", Store: w.db.Console(), Now: func() time.Time { return w.at }},
+		Visits:   w.db.Console(),
 		Address:  func() string { return "http://localhost" }, Local: "local", Now: func() time.Time { return w.at },
 	}
 	return w
@@ -225,6 +226,42 @@ func TestWhoIsNamed(t *testing.T) {
 	})
 }
 
+// TestConsoleSessions: who is in the console is listed and can be ended, by id or all; whoever came by a token that is no more is not among
+// them.
+func TestConsoleSessions(t *testing.T) {
+	w := newWorld(t, sqlite(t))
+	ctx := w.Context()
+	admin := w.admin()
+	p, e, _ := w.with(admin, "*:*", 0)
+	w.visitor(p)
+	w.visitor(admin)
+	all, err := w.ConsoleSessions(ctx, admin)
+	w.must(err)
+	if len(all) != 2 || all[0].How() != operate.ByLink || all[0].Own {
+		t.Fatalf("listed %+v", all)
+	}
+	w.must(w.RevokeToken(ctx, admin, string(e.ID)))
+	if all, err = w.ConsoleSessions(ctx, admin); err != nil || len(all) != 1 {
+		t.Fatalf("after the token was revoked: %+v, %v", all, err)
+	}
+	w.visitor(admin)
+	inside, err := w.Inside(ctx, all[0].Session)
+	w.must(err)
+	if n, err := w.EndConsoleSessions(ctx, inside); err != nil || n != 2 { // that of the token, which answers no more, too
+		t.Errorf("ended %d, %v", n, err)
+	}
+	if all, err = w.ConsoleSessions(ctx, inside); err != nil || len(all) != 1 || !all[0].Own {
+		t.Fatalf("left %+v, %v", all, err)
+	}
+	w.want("of another tenant", w.EndConsoleSession(ctx, operate.Machine(w.ids["other"]), all[0].ID), lockstep.CodeNotFound)
+	w.must(w.EndConsoleSession(ctx, admin, all[0].ID))
+	w.want("again", w.EndConsoleSession(ctx, admin, all[0].ID), lockstep.CodeNotFound)
+	w.at = w.at.Add(9 * time.Hour)
+	if all, err = w.ConsoleSessions(ctx, admin); err != nil || len(all) != 0 {
+		t.Errorf("unused ones: %+v, %v", all, err)
+	}
+}
+
 // TestStreamsAreCounted: one tenant takes no streams from another.
 func TestStreamsAreCounted(t *testing.T) {
 	w := newWorld(t, sqlite(t))
@@ -255,7 +292,7 @@ var open = []string{"Again", "For", "SignedIn", "SignedOut"}
 
 // readers are methods that need the right to read only.
 var readers = []string{
-	"Actions", "App", "Apps", "Assignments", "Attempt", "Attempts", "Attributes", "AuditLog", "CheckIdentityProvider", "Claims", "Client", "Clients", "CompareVersions", "Cycle", "Cycles", "Draft", "Drift", "Endpoint",
+	"Actions", "App", "Apps", "Assignments", "Attempt", "Attempts", "Attributes", "AuditLog", "CheckIdentityProvider", "Claims", "Client", "Clients", "CompareVersions", "ConsoleSessions", "Cycle", "Cycles", "Draft", "Drift", "Endpoint",
 	"Examine", "Exchanges", "Explain", "ExplainRef", "Extension", "Extensions", "FindAtTarget", "FindUsers", "Group", "Groups", "GroupsOf", "HeldIDs",
 	"IdentityProvider", "IdentityProviders", "Issuer", "Job", "LastTest", "Link", "Links", "ListJobs", "ListTenants", "ListTokens", "Members", "Notifications", "OnDemand", "PersonSessions", "ProviderGuide", "ProviderKind",
 	"ProviderKinds", "ProviderLinks",

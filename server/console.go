@@ -11,9 +11,9 @@ import (
 	"lockstep/session"
 )
 
-// sessions keeps the sessions of the web console. They end with the process.
+// sessions keeps the sessions of the web console in the database: they survive a restart, and each node knows them.
 func (n *Server) sessions() *session.Gate {
-	return &session.Gate{Surface: console.Surface, Store: &session.Memory{}, Secure: strings.HasPrefix(n.config.SCIM.PublicURL, "https://")}
+	return &session.Gate{Surface: console.Surface, Store: n.db.Console(), Secure: strings.HasPrefix(n.config.SCIM.PublicURL, "https://")}
 }
 
 // browsed is where browsers reach the console; "" is nowhere.

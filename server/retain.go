@@ -28,5 +28,8 @@ func (n *Server) retain(ctx context.Context) {
 		if err := n.db.Trim(ctx, store.Retention{Feed: keepFeed, Log: k.Log, Audit: k.Audit, Deleted: k.Deleted}); err != nil && ctx.Err() == nil {
 			n.config.Log.Warn("what is old was not deleted; tried again tomorrow", "error", err)
 		}
+		if err := n.db.Console().TidyConsole(ctx, time.Now().Add(-n.operator.Sessions.Longest())); err != nil && ctx.Err() == nil {
+			n.config.Log.Warn("old sessions of the console were not removed; tried again tomorrow", "error", err)
+		}
 	}
 }

@@ -135,6 +135,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 		Directory: n.db, People: n.db, Jobs: jobs, Settings: jobs, Drafts: jobs, Engine: n.engine, Tenants: n.db, Tokens: Tokens{n.db}, Notes: n.db, Standings: n.db, Reads: asking{n.db.Mirrors(), n.reads.Wake}, Sessions: n.sessions(),
 		Schemas: n.db.Schemas, SCIM: n.scim, SignIn: SignIn(n.db, n.sso), Notices: n.notices(), Files: n.files, Gallery: gallery, Address: n.browsed, Wake: n.queue.Wake, Local: c.Local,
 	}
+	n.operator.Visits = n.db.Console()
 	n.measured = newMeasured(n)
 	n.api = &api.Server{Operator: n.operator, Ready: n.ready, Version: c.Version, Log: c.Log}
 	n.console = &console.Server{Operator: n.operator, Notice: c.Notice, Version: c.Version, Log: c.Log}

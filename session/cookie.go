@@ -27,7 +27,7 @@ func (g *Gate) CookieName(r *http.Request) string {
 func (g *Gate) cookie(r *http.Request, value string) *http.Cookie {
 	return &http.Cookie{
 		Name: g.CookieName(r), Value: value, Path: "/", HttpOnly: true, Secure: g.Secure, SameSite: http.SameSiteLaxMode,
-		MaxAge: int(orDefault(g.Absolute, 7*24*time.Hour) / time.Second),
+		MaxAge: int(g.Longest() / time.Second),
 	}
 }
 

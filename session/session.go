@@ -32,6 +32,17 @@ type Grant struct {
 	Maker  lockstep.TokenID // whose rights it has; "" is none that could be revoked
 	Scopes string           // those rights, divided by blanks
 	Ends   time.Time        // a link and a session end no later; zero is when they would anyway
+	Person Person           // zero is whoever has the link
+	How    string           // how they have shown who they are, in the caller's words
+}
+
+// Person is somebody whom a session belongs to by name. It stands as long as they may be signed in, whatever Maker and Scopes say: that is for
+// the Store to see to, at each look.
+type Person struct {
+	User   lockstep.UserID // of the directory
+	Epoch  int64           // that they had; once they have another, nothing of theirs is left
+	SignIn string          // the session of sign-in that this one hangs on; "" is none
+	Owner  string          // or a local owner, by id, who has an epoch, too
 }
 
 // Hash is the SHA-256 of a link's or a session's secret text.
@@ -46,13 +57,18 @@ type Link struct {
 	Used    time.Time // zero until it let somebody in
 }
 
+// ID names a session. It is public: what opens something is the cookie, of which the hash is kept.
+type ID string
+
 // Session is what is kept of a browser session.
 type Session struct {
 	Hash    Hash
+	ID      ID
 	Surface string
 	Grant   Grant
 	Began   time.Time
 	Seen    time.Time // of the newest request, to within a minute
+	Proved  time.Time // when its holder last showed who they are
 }
 
 // Store keeps links and sessions. What is not there gives lockstep.ErrNotFound.
@@ -143,6 +159,13 @@ func (g *Gate) Enter(w http.ResponseWriter, r *http.Request, secret string) (Ses
 	if err != nil {
 		return Session{}, fmt.Errorf("spend a one-time link: %w", err)
 	}
+	return g.Begin(w, r, link.Grant, now)
+}
+
+// Begin lets in somebody who has shown, at a time, who they are: it begins a session and sets its cookie. It ends the session that the
+// browser had, if any, so that nobody can be made to go on in a session that somebody else chose (session fixation).
+func (g *Gate) Begin(w http.ResponseWriter, r *http.Request, to Grant, proved time.Time) (Session, error) {
+	ctx, now := r.Context(), g.now()
 	if err := g.end(r); err != nil {
 		return Session{}, err
 	}
@@ -150,7 +173,7 @@ func (g *Gate) Enter(w http.ResponseWriter, r *http.Request, secret string) (Ses
 	if err != nil {
 		return Session{}, fmt.Errorf("begin a session: %w", err)
 	}
-	s := Session{Hash: hash, Surface: g.Surface, Grant: link.Grant, Began: now, Seen: now}
+	s := Session{Hash: hash, ID: lockstep.NewID[ID](), Surface: g.Surface, Grant: to, Began: now, Seen: now, Proved: proved}
 	if err := g.Store.PutSession(ctx, s); err != nil {
 		return Session{}, fmt.Errorf("begin a session: %w", err)
 	}
@@ -183,6 +206,9 @@ func (g *Gate) Of(r *http.Request) (Session, error) {
 	return s, nil
 }
 
+// Open reports whether a session is within the gate's limits.
+func (g *Gate) Open(s Session) bool { return g.open(s) }
+
 // Live reports whether a session that Of returned earlier still stands. A handler that streams for long asks now and then; it
 // does not count as a request.
 func (g *Gate) Live(ctx context.Context, s Session) bool {
@@ -190,12 +216,18 @@ func (g *Gate) Live(ctx context.Context, s Session) bool {
 	return err == nil && g.open(now)
 }
 
+// Longest is how long a session lives if somebody never stops using it.
+func (g *Gate) Longest() time.Duration { return orDefault(g.Absolute, 7*24*time.Hour) }
+
+// Unused is after how long without a request a session ends.
+func (g *Gate) Unused() time.Duration { return orDefault(g.Idle, 8*time.Hour) }
+
 func (g *Gate) open(s Session) bool {
 	now := g.now()
 	if !s.Grant.Ends.IsZero() && !now.Before(s.Grant.Ends) {
 		return false
 	}
-	return s.Surface == g.Surface && now.Sub(s.Seen) < orDefault(g.Idle, 8*time.Hour) && now.Sub(s.Began) < orDefault(g.Absolute, 7*24*time.Hour)
+	return s.Surface == g.Surface && now.Sub(s.Seen) < g.Unused() && now.Sub(s.Began) < g.Longest()
 }
 
 // Leave ends the session of the request, if there is one, and removes its cookie.

@@ -78,6 +78,7 @@ type commands struct {
 	Backup     backupCmd     `cmd:"" group:"server" help:"Back the database up, verify a backup, restore one."`
 	Notify     notifyCmd     `cmd:"" group:"server" help:"Who is told by mail or webhook of what needs somebody."`
 	Token      tokenCmd      `cmd:"" group:"server" help:"Tokens for the API and for SCIM clients."`
+	Admin      adminCmd      `cmd:"" group:"server" help:"Administrators: who is in the console."`
 	SCIM       scimCmd       `cmd:"" name:"scim" group:"server" help:"What SCIM clients send, and where they depart from the RFCs."`
 	Console    consoleCmd    `cmd:"" group:"server" help:"Make a one-time link into the web console of the running server."`
 	Version    versionCmd    `cmd:"" group:"server" help:"Show the version."`
