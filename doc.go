@@ -5,6 +5,7 @@
 //
 //	cmd/lockstep      the program: flags and printing
 //	terminal          what a program at a terminal needs: screen, tables, questions, help, completion
+//	report            how answers of the management API read on a terminal
 //	reach             the server that a command talks to: named, running, or in this process
 //	server            all parts put together, to run in any process
 //	directory         the truth about people, groups, apps, assignments; the change feed

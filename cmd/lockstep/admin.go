@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"lockstep/api"
+	"lockstep/report"
 )
 
 type adminCmd struct {
@@ -18,18 +19,8 @@ type adminSessionCmd struct {
 type adminSessionListCmd struct{}
 
 // Run lists who is in the console.
-func (adminSessionListCmd) Run(c *cli) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	all, err := client.ConsoleSessions(c.ctx)
-	if err != nil {
-		return err
-	}
-	return showList(c, all, "Nobody is in the console.", "ID WHO BY SINCE SEEN", func(x api.ConsoleSession) []string {
-		return []string{string(x.ID), x.Holder, x.How, orTime(&x.Began, ""), orTime(&x.Seen, "")}
-	})
+func (adminSessionListCmd) Run(c *cli, client *api.Client) error {
+	return c.print(report.ConsoleSessions(client.ConsoleSessions(c.ctx)))
 }
 
 type adminSessionEndCmd struct {

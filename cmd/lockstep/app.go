@@ -1,16 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"io"
-	"maps"
-	"slices"
 	"strings"
-	"time"
 
 	"lockstep/api"
+	"lockstep/report"
 )
 
 type appCmd struct {
@@ -34,25 +29,7 @@ func (galleryCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	all, err := client.Gallery(c.ctx)
-	if err != nil {
-		return err
-	}
-	return showList(c, all, "The gallery is empty.", "KIND NAME DIRECTION SETTINGS SECRETS", func(t api.Template) []string {
-		return []string{t.Kind, t.Name, t.Direction, dash(settingNames(t.Settings)), dash(settingNames(t.Secrets))}
-	})
-}
-
-func settingNames(all []api.Setting) string {
-	var names []string
-	for _, s := range all {
-		name := s.Name
-		if s.Required {
-			name += "*"
-		}
-		names = append(names, name)
-	}
-	return strings.Join(names, " ")
+	return c.print(report.Gallery(client.Gallery(c.ctx)))
 }
 
 type appAddCmd struct {
@@ -69,38 +46,14 @@ func (a *appAddCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	app, err := client.CreateApp(c.ctx, api.NewSystem{Kind: a.Kind, Slug: either(a.Slug, a.Kind), Name: a.Name, Settings: a.Set, Auto: a.Auto})
-	if err != nil {
-		return err
-	}
-	return c.show(app, func(w io.Writer) {
-		printf(w, "added app %s\n", app.Slug)
-		c.say("Next: lockstep connection set %s · lockstep assign add --app %s --group GROUP · lockstep plan %s", app.Slug, app.Slug, app.Slug)
-	})
-}
-
-func either(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
+	return c.print(report.AppAdded(client.CreateApp(c.ctx, api.NewSystem{Kind: a.Kind, Slug: either(a.Slug, a.Kind), Name: a.Name, Settings: a.Set, Auto: a.Auto})))
 }
 
 type appListCmd struct{}
 
 // Run lists the apps.
 func (appListCmd) Run(c *cli, client *api.Client) error {
-	all, err := client.Apps(c.ctx)
-	if err != nil {
-		return err
-	}
-	return showList(c, all, "No apps yet. Add one: lockstep app add webex", "APP NAME MODE STATE", func(a api.App) []string {
-		mode, state := "–", "–"
-		if a.Job != nil {
-			mode, state = a.Job.Mode, a.Job.Says()
-		}
-		return []string{a.Slug, a.Name, mode, state}
-	})
+	return c.print(report.Apps(client.Apps(c.ctx)))
 }
 
 type appShowCmd struct {
@@ -110,82 +63,7 @@ type appShowCmd struct {
 // Run shows an app.
 func (a *appShowCmd) Run(c *cli, client *api.Client, slug slug) error {
 	app, err := client.App(c.ctx, slug)
-	if err != nil {
-		return err
-	}
-	return c.show(app, func(w io.Writer) {
-		printf(w, "app\t%s (%s)\n", app.Slug, app.Name)
-		printf(w, "template\t%s\n", app.Template)
-		if app.Job != nil {
-			showJob(w, app.Job)
-			showTold(w, c, client, slug)
-		}
-		for _, r := range app.Roles {
-			note := ""
-			if r.Exclude {
-				note = "  (not provisioned)"
-			}
-			printf(w, "role\t%s  %s%s\n", r.Value, r.Name, note)
-		}
-	})
-}
-
-// showJob writes what there is to know of a job, a line each.
-func showJob(w io.Writer, j *api.Job) {
-	printf(w, "mode\t%s\n", j.Mode)
-	printf(w, "state\t%s\n", j.Says())
-	if j.Standing != nil {
-		for _, also := range j.Standing.All[1:] {
-			printf(w, "\t%s\n", also.Says)
-		}
-	}
-	if j.Code != "" {
-		printf(w, "trouble\t%s — %s\n", j.Code, either(j.Hint, j.Detail))
-	}
-	showPolicy(w, j)
-	for _, name := range slices.Sorted(maps.Keys(j.Connection.Settings)) {
-		printf(w, "setting\t%s = %s\n", name, j.Connection.Settings[name])
-	}
-	for _, name := range j.Connection.Secrets {
-		printf(w, "secret\t%s is set\n", name)
-	}
-}
-
-// showPolicy writes whom a job concerns and when it runs, in words.
-func showPolicy(w io.Writer, j *api.Job) {
-	p := j.Policy
-	if j.Direction != "inbound" {
-		who := "who is assigned"
-		if p.Everyone {
-			who = "everybody"
-		}
-		if p.Nested {
-			who += ", with members of assigned groups' groups"
-		}
-		if p.Groups {
-			who += "; group objects as well"
-		}
-		printf(w, "scope\t%s\n", who)
-	}
-	leave := map[string]string{"": "disabled", "disable": "disabled", "delete": "deleted", "keep": "kept as they are"}[p.OnLeave]
-	printf(w, "leavers\tare %s\n", leave)
-	guard := fmt.Sprintf("more than %d harmful changes of a kind, and more than %g %% of who is linked, wait for a decision", cmp.Or(p.GuardCount, 5), cmp.Or(p.GuardPercent, 10))
-	if p.GuardOff {
-		guard = "off: nothing is ever held"
-	}
-	printf(w, "guard\t%s\n", guard)
-	runs := "on change"
-	if p.Interval > 0 {
-		runs += ", and every " + (time.Duration(p.Interval) * time.Second).String()
-	}
-	if j.NextRun != nil {
-		runs += ", next at " + j.NextRun.Local().Format("2006-01-02 15:04:05")
-	}
-	printf(w, "runs\t%s\n", runs)
-	if j.Direction == "outbound" {
-		drift := "looked for " + either(map[int]string{0: "once a day", -1: "only when asked"}[p.Drift], "every "+(time.Duration(p.Drift)*time.Second).String())
-		printf(w, "drift\t%s\n", drift)
-	}
+	return c.print(report.App(app, c.told(client, slug), err))
 }
 
 // jobSet are the flags of an app and of a source that change its job.
@@ -258,10 +136,7 @@ func (s *jobSet) change(c *cli, client *api.Client, slug string, more func(*api.
 	if err := s.tellSet.change(c, client, slug); err != nil {
 		return err
 	}
-	return c.show(j, func(w io.Writer) {
-		showJob(w, &j)
-		showTold(w, c, client, slug)
-	})
+	return c.print(report.Job(j, c.told(client, slug), nil))
 }
 
 // policy is the policy with what was given.

@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"lockstep/api"
+	"lockstep/report"
 )
 
 type assignCmd struct {
@@ -52,7 +53,7 @@ func (a *assignAddCmd) Run(c *cli) error {
 		}
 		made = append(made, as)
 	}
-	return showAssignments(c, made)
+	return c.print(report.Assignments(made, nil))
 }
 
 func (a *assignAddCmd) all() []api.NewAssignment {
@@ -64,12 +65,6 @@ func (a *assignAddCmd) all() []api.NewAssignment {
 		all = append(all, api.NewAssignment{Group: g, Role: a.Role})
 	}
 	return all
-}
-
-func showAssignments(c *cli, all []api.Assignment) error {
-	return showList(c, all, "Nobody is assigned.", "KIND NAME ROLE ID", func(a api.Assignment) []string {
-		return []string{a.Kind, a.Name, dash(a.Role), string(a.ID)}
-	})
 }
 
 // draft has the draft assign all that are named, or take their assignments back, as one says.
@@ -136,9 +131,5 @@ type assignListCmd struct {
 
 // Run lists assignments.
 func (a *assignListCmd) Run(c *cli, client *api.Client, app slug) error {
-	all, err := client.Assignments(c.ctx, app)
-	if err != nil {
-		return err
-	}
-	return showAssignments(c, all)
+	return c.print(report.Assignments(client.Assignments(c.ctx, app)))
 }

@@ -6,6 +6,7 @@ import (
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/report"
 )
 
 type auditCmd struct {
@@ -82,10 +83,7 @@ func (a *auditListCmd) Run(c *cli) error {
 			break
 		}
 	}
-	return showList(c, all, "Nothing in the audit log is like this.", "TIME WHO DID WHAT DETAIL", func(l api.AuditLine) []string {
-		who := either(l.Actor.Name, either(l.Actor.ID, "Lockstep"))
-		return []string{l.At.Local().Format("2006-01-02 15:04:05"), who, l.Verb, l.Object + " " + either(l.Name, l.ID), dash(l.Detail)}
-	})
+	return c.print(report.Audit(all, nil))
 }
 
 type auditExportCmd struct {

@@ -18,8 +18,8 @@ type benchCmd struct {
 	Webexorg bench[demo.OrgBench, demo.OrgReport]       `cmd:"" name:"webexorg" help:"Measure a Webex organisation that runs on this machine."`
 }
 
-// report is what a bench has measured.
-type report interface {
+// measured is what a bench has measured.
+type measured interface {
 	Write(w io.Writer) error
 	Wrong() string // what is not as it should be
 }
@@ -27,7 +27,7 @@ type report interface {
 // bench is a bench as a command. Its fields are the flags.
 type bench[B interface {
 	Run(ctx context.Context) (R, error)
-}, R report] struct {
+}, R measured] struct {
 	Bench B `embed:""`
 }
 

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"io"
 	"time"
 
 	"lockstep/api"
-	"lockstep/operate"
-	"lockstep/rule"
+	"lockstep/report"
 	"lockstep/words"
 )
 
@@ -43,13 +41,7 @@ func (e *excludeAddCmd) Run(c *cli) error {
 		return err
 	}
 	x, err := client.Exclude(c.ctx, app, api.ExclusionInput{Object: e.Person, Type: e.Type, Reason: e.Reason, Until: until})
-	if err != nil {
-		return err
-	}
-	return c.show(x, func(w io.Writer) {
-		printf(w, "%s is excluded from %s: %s\n", words.Clean(either(x.Name, x.ID)), app, words.Clean(x.Reason))
-		c.say("See what it does: lockstep provision %s --app %s --dry-run", x.ID, app)
-	})
+	return c.print(report.Excluded(app, x, err))
 }
 
 type excludeRmCmd struct{ ofApp }
@@ -68,17 +60,7 @@ type excludeListCmd struct {
 
 // Run lists exclusions.
 func (e *excludeListCmd) Run(c *cli, client *api.Client, app slug) error {
-	all, err := client.Exclusions(c.ctx, app)
-	if err != nil {
-		return err
-	}
-	return showList(c, all, "Nobody is excluded.", "WHO UNTIL BY WHY ID", func(x rule.Exclusion) []string {
-		until := "for good"
-		if !x.Until.IsZero() {
-			until = x.Until.Local().Format("2006-01-02 15:04")
-		}
-		return []string{either(x.Name, x.ID), until, dash(x.By), x.Reason, x.ID}
-	})
+	return c.print(report.Exclusions(client.Exclusions(c.ctx, app)))
 }
 
 type linkCmd struct {
@@ -111,16 +93,7 @@ func (c *cli) linkByHand(p ofApp, to string, wait time.Duration) error {
 	}
 	c.server.Work()
 	out, err := client.LinkByHand(c.ctx, app, api.LinkInput{Object: p.Person, Type: p.Type, To: to, Wait: int(wait.Seconds())})
-	if err != nil {
-		return err
-	}
-	if err := c.show(out, func(w io.Writer) { c.showProvisioned(w, app, out) }); err != nil {
-		return err
-	}
-	if out.Outcome.Exit != operate.ExitInStep {
-		return &outcome{code: out.Outcome.Exit, text: out.Outcome.Says}
-	}
-	return nil
+	return c.provisioned(app, out, err)
 }
 
 type linkFindCmd struct {
@@ -131,15 +104,5 @@ type linkFindCmd struct {
 
 // Run looks in the application.
 func (l *linkFindCmd) Run(c *cli, client *api.Client, app slug) error {
-	all, err := client.FindAtTarget(c.ctx, app, l.Type, l.Value)
-	if err != nil {
-		return err
-	}
-	return showList(c, all, "Nobody there has this value. Whole values are compared.", "NAME BY ACTIVE LINKED ID", func(f api.FoundAtTarget) []string {
-		active := "yes"
-		if !f.Active {
-			active = "no"
-		}
-		return []string{f.Name, f.By, active, dash(f.LinkedTo), f.ID}
-	})
+	return c.print(report.Linked(client.FindAtTarget(c.ctx, app, l.Type, l.Value)))
 }

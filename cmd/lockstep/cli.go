@@ -15,6 +15,7 @@ import (
 	"lockstep"
 	"lockstep/api"
 	"lockstep/reach"
+	"lockstep/report"
 	"lockstep/terminal"
 )
 
@@ -49,6 +50,7 @@ type cli struct {
 	ctx            context.Context
 	stdin          io.Reader
 	stdout, stderr *terminal.Screen
+	out            *report.Output // where results go
 	env            terminal.Environment
 	place          *reach.Place  // where a server of this machine keeps what it has
 	server         *reach.Server // that the command talks to, once it does
@@ -64,6 +66,7 @@ func (c *cli) open() {
 	c.stdout.JSON = c.Output != "table"
 	forced := c.env.Get("FORCE_COLOR") != "" || c.env.Get("CLICOLOR_FORCE") != ""
 	c.stdout.Colours = (c.stdout.IsTerminal() || forced) && !c.NoColor && c.env.Get("NO_COLOR") == "" && c.env.Get("TERM") != "dumb"
+	c.out = &report.Output{Form: c.Output, Screen: c.stdout, Say: c.say}
 	level := slog.LevelWarn
 	if c.Verbose {
 		level = slog.LevelDebug

@@ -3,11 +3,11 @@ package main
 import (
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/report"
 	"lockstep/sso"
 	"lockstep/token"
 )
@@ -34,47 +34,7 @@ type clientListCmd struct{}
 
 // Run lists the applications.
 func (clientListCmd) Run(c *cli, client *api.Client) error {
-	all, err := client.SSOClients(c.ctx)
-	if err != nil {
-		return err
-	}
-	return showList(c, all, "No applications sign people in here.", "ID NAME KIND AUTHENTICATION REDIRECT LOGOUT", func(a api.SSOClient) []string {
-		to, logout := strings.Join(a.Redirects, " "), a.LogoutURI
-		switch {
-		case a.SAML != nil:
-			to, logout = *a.SAML.Entity, either(*a.SAML.LogoutSOAP, *a.SAML.Logout)
-		case a.Proxy != nil:
-			to = strings.Join(*a.Proxy.Hosts, " ")
-		}
-		return []string{string(a.ID), a.Name, a.Kind, string(a.Auth), either(to, "–"), either(logout, "–")}
-	})
-}
-
-func showClient(c *cli, a api.SSOClient) func(io.Writer) {
-	return func(w io.Writer) {
-		if a.Kind != "openid" {
-			printf(w, "client ID\t%s\nname\t%s\nkind\t%s\n", a.ID, a.Name, a.Kind)
-			showApp(c, a, w)
-			if a.Disabled {
-				c.say("The application is disabled.")
-			}
-			return
-		}
-		printf(w, "client ID\t%s\nname\t%s\nissuer\t%s\nauthentication\t%s\n", a.ID, a.Name, either(a.Issuer, "– (the server has no public address)"), a.Auth)
-		for _, u := range a.Redirects {
-			printf(w, "redirect URI\t%s\n", u)
-		}
-		for _, u := range a.AfterLogout {
-			printf(w, "after sign-out\t%s\n", u)
-		}
-		printf(w, "told of sign-outs\t%s\ntold of leavers\t%s\naccess tokens\t%s\nID tokens\t%s\n", either(a.LogoutURI, "–"), either(a.RevokeURI, "–"), a.Token, a.IDToken)
-		if a.Disabled {
-			c.say("The application is disabled.")
-		}
-		if a.LogoutURI == "" {
-			c.say("The application is not told when a session ends: give it --logout-uri.")
-		}
-	}
+	return c.print(report.Clients(client.SSOClients(c.ctx)))
 }
 
 type clientShowCmd struct {
@@ -83,11 +43,7 @@ type clientShowCmd struct {
 
 // Run shows an application.
 func (s *clientShowCmd) Run(c *cli, client *api.Client) error {
-	a, err := client.SSOClient(c.ctx, s.Client)
-	if err != nil {
-		return err
-	}
-	return c.show(a, showClient(c, a))
+	return c.print(report.Client(client.SSOClient(c.ctx, s.Client)))
 }
 
 type clientAddCmd struct {
@@ -144,17 +100,7 @@ func (a *clientAddCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	made, err := client.AddSSOClient(c.ctx, n)
-	if err != nil {
-		return err
-	}
-	return c.show(made, func(w io.Writer) {
-		showClient(c, made.SSOClient)(w)
-		if made.Secret != "" {
-			printf(w, "client secret\t%s\n", made.Secret)
-			c.say("The secret is shown this once.")
-		}
-	})
+	return c.print(report.ClientAdded(client.AddSSOClient(c.ctx, n)))
 }
 
 type clientSetCmd struct {
@@ -192,11 +138,7 @@ func (s *clientSetCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	a, err := client.SetSSOClient(c.ctx, s.Client, change)
-	if err != nil {
-		return err
-	}
-	return c.show(a, showClient(c, a))
+	return c.print(report.Client(client.SetSSOClient(c.ctx, s.Client, change)))
 }
 
 type clientRotateCmd struct {
@@ -206,14 +148,7 @@ type clientRotateCmd struct {
 
 // Run gives an application a new secret, the only thing on standard output.
 func (r *clientRotateCmd) Run(c *cli, client *api.Client) error {
-	made, err := client.RotateSSOClient(c.ctx, r.Client, int(r.Overlap/time.Second))
-	if err != nil {
-		return err
-	}
-	return c.show(made, func(w io.Writer) {
-		printf(w, "%s\n", made.Secret)
-		c.say("The secret is shown this once. The old one ends %s.", orTime(made.FormerEnds, "now"))
-	})
+	return c.print(report.ClientRotated(client.RotateSSOClient(c.ctx, r.Client, int(r.Overlap/time.Second))))
 }
 
 type clientRMCmd struct {
@@ -247,13 +182,7 @@ type sessionListCmd struct {
 
 // Run lists sessions.
 func (s *sessionListCmd) Run(c *cli, client *api.Client) error {
-	all, err := client.PersonSessions(c.ctx, s.User)
-	if err != nil {
-		return err
-	}
-	return showList(c, all, "Nobody is signed in.", "ID PERSON SIGNED-IN SEEN ENDS", func(x api.PersonSession) []string {
-		return []string{string(x.ID), string(x.User), orTime(&x.AuthTime, "–"), orTime(&x.Seen, "–"), orTime(&x.Expires, "–")}
-	})
+	return c.print(report.Sessions(client.PersonSessions(c.ctx, s.User)))
 }
 
 type sessionEndCmd struct {
@@ -289,10 +218,7 @@ func (sessionToldCmd) Run(c *cli, client *api.Client) error {
 	if err != nil {
 		return err
 	}
-	err = showList(c, all, "Nobody has signed out lately.", "AT PERSON WHY APPLICATIONS", func(e api.SignOut) []string {
-		return []string{orTime(&e.At, "–"), string(e.User), e.Why, e.Report}
-	})
-	if err != nil {
+	if err := c.print(report.SignOuts(all, nil)); err != nil {
 		return err
 	}
 	return untold(all)

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"io"
-	"time"
-
 	"lockstep"
 	"lockstep/api"
+	"lockstep/report"
 )
 
 type connectionCmd struct {
@@ -46,7 +44,7 @@ func (s *connectionSetCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	return c.show(j, func(w io.Writer) { showJob(w, &j) })
+	return c.print(report.Job(j, nil, nil))
 }
 
 type connectionTestCmd struct {
@@ -59,15 +57,7 @@ func (t *connectionTestCmd) Run(c *cli, client *api.Client) error {
 	if err != nil {
 		return err
 	}
-	err = c.show(r, func(w io.Writer) {
-		for _, check := range r.Checks {
-			printf(w, "%s %s\t%s\t%s\n", c.tick(check.OK), check.Name, check.Took.Round(time.Millisecond), check.Detail)
-		}
-		if !r.OK {
-			printf(w, "%s %s [%s]\n", c.paint(red, "✗"), r.Detail, r.Code)
-			c.say("  %s", r.Hint)
-		}
-	})
+	err = c.print(report.ConnectionTest(r, nil))
 	switch {
 	case err != nil || r.OK:
 		return err

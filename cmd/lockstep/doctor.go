@@ -1,9 +1,8 @@
 package main
 
 import (
-	"io"
-
 	"lockstep/reach"
+	"lockstep/report"
 )
 
 type doctorCmd struct {
@@ -26,17 +25,17 @@ func (d *doctorCmd) Run(c *cli) error {
 			return err
 		}
 	}
-	err := c.show(all, func(w io.Writer) {
+	err := c.print(report.Of(all, nil, func(p *report.Page) {
 		for _, f := range all {
-			printf(w, "%s %s\t%s\n", c.tick(f.OK), f.What, f.Says)
+			p.Printf("%s %s\t%s\n", p.Tick(f.OK), f.What, f.Says)
 			if f.Hint != "" {
-				printf(w, "\t%s\n", f.Hint)
+				p.Printf("\t%s\n", f.Hint)
 			}
 		}
 		if d.Bundle != "" {
-			c.say("Wrote %s. Look at it before you send it: it has names of apps and sources, and error codes.", d.Bundle)
+			p.Say("Wrote %s. Look at it before you send it: it has names of apps and sources, and error codes.", d.Bundle)
 		}
-	})
+	}))
 	if err == nil && !all.Well() {
 		return &outcome{code: exitSome, text: "something is not well"}
 	}

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"fmt"
-	"io"
-	"strings"
-
 	"lockstep/api"
+	"lockstep/report"
 	"lockstep/rule"
 	"lockstep/words"
 )
@@ -30,58 +27,7 @@ func (c *cli) inDraft(app slug, d api.Draft) error {
 	} else {
 		c.say("Nothing has changed yet. See what it does: lockstep app draft show %s · put it into force: lockstep app draft apply %s", app, app)
 	}
-	return showDraft(c, app, d)
-}
-
-// showDraft shows what a draft changes.
-func showDraft(c *cli, app slug, d api.Draft) error {
-	return c.show(d, func(w io.Writer) {
-		if d.Revision == 0 {
-			printf(w, "There is no draft of %s. Version %d is in force.\n", app, d.InForce)
-			return
-		}
-		printf(w, "draft\tof %s, by %s, from version %d\n", app, words.Clean(either(d.By, "somebody")), d.Base)
-		showConfigChanges(w, d.Changes)
-		for _, a := range d.Assigned {
-			verb := "assign"
-			if a.Gone {
-				verb = "withdraw"
-			}
-			printf(w, "%s\t%s %s\n", verb, strings.ToLower(a.Kind), words.Clean(either(a.Name, a.ID+" (who is not there any more)")))
-		}
-		for _, x := range d.Conflicts {
-			printf(w, "conflict\t%s, with %s\n", x.Field, x.What)
-			printf(w, "\tboth began with  %s\n\ttheirs           %s\n\tyours            %s\n", said(x.Base), said(x.Theirs), said(x.Yours))
-		}
-		if d.InForce != d.Base {
-			c.say("Version %d has come into force since. Bring the draft up to date: %s", d.InForce, rebaseHint(app, d))
-		}
-	})
-}
-
-func said(text string) string { return words.Clean(either(text, "(nothing)")) }
-
-// rebaseHint is the command that brings a draft up to date.
-func rebaseHint(app slug, d api.Draft) string {
-	hint := "lockstep app draft rebase " + app
-	for _, x := range d.Conflicts {
-		hint += " --yours " + x.Field
-	}
-	return hint
-}
-
-// showConfigChanges writes fields before and after, one below the other.
-func showConfigChanges(w io.Writer, all []api.ConfigChange) {
-	for _, x := range all {
-		switch {
-		case x.Was == "":
-			printf(w, "+ %s\t%s\n", x.What, words.Clean(x.Now))
-		case x.Now == "":
-			printf(w, "− %s\t%s\n", x.What, words.Clean(x.Was))
-		default:
-			printf(w, "~ %s\t%s → %s\n", x.What, words.Clean(x.Was), words.Clean(x.Now))
-		}
-	}
+	return c.print(report.Draft(app, d, nil))
 }
 
 type draftShowCmd struct {
@@ -91,10 +37,7 @@ type draftShowCmd struct {
 // Run shows the draft.
 func (d *draftShowCmd) Run(c *cli, client *api.Client, app slug) error {
 	draft, err := client.Draft(c.ctx, app)
-	if err != nil {
-		return err
-	}
-	return showDraft(c, app, draft)
+	return c.print(report.Draft(app, draft, err))
 }
 
 type draftDiffCmd struct {
@@ -104,12 +47,7 @@ type draftDiffCmd struct {
 // Run shows what the draft changes.
 func (d *draftDiffCmd) Run(c *cli, client *api.Client, app slug) error {
 	draft, err := client.Draft(c.ctx, app)
-	if err != nil {
-		return err
-	}
-	return showList(c, draft.Changes, "The draft changes nothing beside assignments, or there is none.", "FIELD WAS DRAFT", func(x api.ConfigChange) []string {
-		return []string{x.Field, dash(x.Was), dash(x.Now)}
-	})
+	return c.print(report.DraftChanges(draft.Changes, err))
 }
 
 type draftApplyCmd struct {
@@ -127,7 +65,7 @@ func (d *draftApplyCmd) Run(c *cli, client *api.Client, app slug) error {
 		return usage("There is no draft of %s.", app)
 	}
 	if c.Output == "table" && !c.Yes {
-		if err := showDraft(c, app, draft); err != nil {
+		if err := c.print(report.Draft(app, draft, nil)); err != nil {
 			return err
 		}
 	}
@@ -140,20 +78,7 @@ func (d *draftApplyCmd) Run(c *cli, client *api.Client, app slug) error {
 		return err
 	}
 	job, err := client.Job(c.ctx, app)
-	if err != nil {
-		return err
-	}
-	return c.show(out, func(w io.Writer) {
-		printf(w, "version %d of %s is in force\n", out.Version.Number, app)
-		if out.LeftOut > 0 {
-			printf(w, "%s left out: there is nobody of that id any more\n", words.Many(out.LeftOut, "assignment was", "assignments were"))
-		}
-		if job.Mode == "manual" {
-			c.say("Next: lockstep plan %s", app)
-		} else {
-			c.say("It goes out now; what the guard holds waits: lockstep held list %s", app)
-		}
-	})
+	return c.print(report.DraftApplied(out, job, err))
 }
 
 type draftRebaseCmd struct {
@@ -214,24 +139,7 @@ func (v *versionsCmd) Run(c *cli, client *api.Client, app slug) error {
 	if v.Number != nil || v.Against != nil {
 		return v.one(c, client, app)
 	}
-	all, err := client.JobVersions(c.ctx, app)
-	if err != nil {
-		return err
-	}
-	return showList(c, all, "", "VERSION WHEN BY CHANGED NOTE", func(x api.JobVersion) []string {
-		return []string{fmt.Sprint(x.Number), x.At.Local().Format("2006-01-02 15:04:05"), dash(x.By), dash(versionChanges(x)), dash(x.Note)}
-	})
-}
-
-func versionChanges(v api.JobVersion) string {
-	text := strings.Join(v.Changed[:min(len(v.Changed), 3)], ", ")
-	if n := len(v.Changed) - 3; n > 0 {
-		text += fmt.Sprintf(", %d more", n)
-	}
-	if v.Assignments > 0 {
-		text += either(map[bool]string{true: ", "}[text != ""], "") + words.Many(v.Assignments, "assignment", "assignments")
-	}
-	return text
+	return c.print(report.Versions(client.JobVersions(c.ctx, app)))
 }
 
 func (v *versionsCmd) one(c *cli, client *api.Client, app slug) error {
@@ -239,21 +147,7 @@ func (v *versionsCmd) one(c *cli, client *api.Client, app slug) error {
 	set(&number, v.Number)
 	set(&against, v.Against)
 	out, err := client.JobVersion(c.ctx, app, number, against)
-	if err != nil {
-		return err
-	}
-	return c.show(out, func(w io.Writer) {
-		printf(w, "version\t%d of %s, %s, by %s\n", out.Number, app, out.At.Local().Format("2006-01-02 15:04:05"), words.Clean(either(out.By, "nobody who is known")))
-		if out.Note != "" {
-			printf(w, "note\t%s\n", words.Clean(out.Note))
-		}
-		printf(w, "against\tversion %d\n", out.Against)
-		showConfigChanges(w, out.Changes)
-		if len(out.Changes) == 0 {
-			printf(w, "\tboth say the same\n")
-		}
-		c.say("Go back to it: lockstep app rollback %s %d", app, out.Number)
-	})
+	return c.print(report.Version(app, out, err))
 }
 
 type rollbackCmd struct {

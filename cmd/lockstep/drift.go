@@ -1,11 +1,11 @@
 package main
 
 import (
-	"io"
 	"slices"
 	"strings"
 
 	"lockstep/api"
+	"lockstep/report"
 	"lockstep/words"
 )
 
@@ -26,44 +26,11 @@ func (d *driftListCmd) Run(c *cli, client *api.Client, app slug) error {
 		look = client.ReadForDrift
 	}
 	view, err := look(c.ctx, app)
-	if err != nil {
-		return err
-	}
-	if err := showDrift(c, app, view); err != nil {
+	if err := c.out.Drift(app, view, err); err != nil {
 		return err
 	}
 	if len(view.Items)+view.More+view.Unsure > 0 {
 		return &outcome{exitSome, "Something differs, or nobody can say."}
-	}
-	return nil
-}
-
-// showDrift shows the objects in a table, and what is to be said of all of them beneath it.
-func showDrift(c *cli, app string, view api.DriftView) error {
-	if c.Output == "json" {
-		return c.show(view, nil)
-	}
-	if len(view.Items) > 0 || c.Output == "jsonl" {
-		err := showList(c, view.Items, "", "WHO DRIFT DIFFERENCE ID", func(d api.Drifted) []string {
-			what := changesOf(d.Changes)
-			if d.Kind == "missing" {
-				what = "is no longer there"
-			}
-			return []string{either(d.Source.Name, d.Source.ID), d.Kind, what, d.Source.ID}
-		})
-		if err != nil {
-			return err
-		}
-	}
-	c.say("%s Compared %s as read at %s.", view.Says, words.Many(view.Compared, "object", "objects"), view.Read.Local().Format("2006-01-02 15:04:05"))
-	if len(view.Silent) > 0 {
-		c.say("Never shown by the application, so not compared: %s.", strings.Join(view.Silent, ", "))
-	}
-	if view.More > 0 {
-		c.say("%s more are not listed.", words.Number(view.More))
-	}
-	if len(view.Items) > 0 {
-		c.say("Write them anew: lockstep drift restore --app %s --all", app)
 	}
 	return nil
 }
@@ -105,14 +72,5 @@ func (d *driftRestoreCmd) Run(c *cli) error {
 		return err
 	}
 	job, err := client.Job(c.ctx, app)
-	if err != nil {
-		return err
-	}
-	return c.show(out, func(w io.Writer) {
-		next := "The changes go out now: lockstep log list " + app
-		if job.Mode == "manual" {
-			next = "The next plan shows them: lockstep plan " + app
-		}
-		printf(w, "%s to be written anew. %s\n", words.Many(out.Restored, "object is", "objects are"), next)
-	})
+	return c.print(report.Restored(out, job, err))
 }

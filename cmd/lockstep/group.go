@@ -1,9 +1,8 @@
 package main
 
 import (
-	"io"
-
 	"lockstep/api"
+	"lockstep/report"
 	"lockstep/scim"
 )
 
@@ -34,17 +33,11 @@ func (g *groupListCmd) Run(c *cli, client *api.Client) error {
 			break
 		}
 	}
-	return showList(c, all, "No groups.", "GROUP ID", func(g api.Group) []string { return []string{g.DisplayName, string(g.ID)} })
+	return c.print(report.Groups(all, nil))
 }
 
 type groupShowCmd struct {
 	Group string `arg:"" help:"Name or id."`
-}
-
-// groupWithMembers is what group show writes as JSON.
-type groupWithMembers struct {
-	api.Group
-	Members []api.Member `json:"members"`
 }
 
 // Run shows a group.
@@ -54,17 +47,7 @@ func (g *groupShowCmd) Run(c *cli, client *api.Client) error {
 		return err
 	}
 	members, err := client.Members(c.ctx, string(group.ID))
-	if err != nil {
-		return err
-	}
-	return c.show(groupWithMembers{group, members}, func(w io.Writer) {
-		printf(w, "id\t%s\n", group.ID)
-		showClaims(w, group.Claims)
-		showAttributes(w, "", scim.Object(group.Attributes))
-		for _, m := range members {
-			printf(w, "member\t%s %s\n", m.Kind, m.Name)
-		}
-	})
+	return c.print(report.Group(group, members, err))
 }
 
 type groupAddCmd struct {
@@ -84,11 +67,7 @@ func (g *groupAddCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	group, err := client.CreateGroup(c.ctx, api.Attributes(o))
-	if err != nil {
-		return err
-	}
-	return c.show(group, func(w io.Writer) { printf(w, "added group %s\n", group.DisplayName) })
+	return c.print(report.GroupAdded(client.CreateGroup(c.ctx, api.Attributes(o))))
 }
 
 type groupMemberCmd struct {

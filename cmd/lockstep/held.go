@@ -1,10 +1,9 @@
 package main
 
 import (
-	"io"
-
 	"lockstep"
 	"lockstep/api"
+	"lockstep/report"
 )
 
 type heldCmd struct {
@@ -20,10 +19,7 @@ type heldListCmd struct {
 // Run lists held actions.
 func (h *heldListCmd) Run(c *cli, client *api.Client, job slug) error {
 	all, err := collectActions(c, client, job, api.LogQuery{State: "held", Limit: 1000}, 10_000)
-	if err != nil {
-		return err
-	}
-	return showActions(c, all, "Nothing is held.")
+	return c.print(report.Actions(all, "Nothing is held.", err))
 }
 
 // decision are the flags of approve and reject.
@@ -55,11 +51,7 @@ func (d *decision) decide(c *cli, verb string, in api.HeldDecision) error {
 	if err != nil {
 		return err
 	}
-	out, err := client.DecideHeld(c.ctx, job, in)
-	if err != nil {
-		return err
-	}
-	return c.show(out, func(w io.Writer) { printf(w, "approved %d, rejected %d\n", out.Approved, out.Rejected) })
+	return c.print(report.Decided(client.DecideHeld(c.ctx, job, in)))
 }
 
 type heldApproveCmd struct{ decision }

@@ -1,13 +1,12 @@
 package main
 
 import (
-	"io"
 	"os"
 	"slices"
 	"strings"
 
-	"lockstep"
 	"lockstep/api"
+	"lockstep/report"
 )
 
 type idpCmd struct {
@@ -71,37 +70,7 @@ type idpListCmd struct{}
 
 // Run lists the identity providers.
 func (idpListCmd) Run(c *cli, client *api.Client) error {
-	all, err := client.IdentityProviders(c.ctx)
-	if err != nil {
-		return err
-	}
-	return showList(c, all, "No identity providers.", "ALIAS NAME KIND STATE POLICY TESTED", func(p api.IdentityProvider) []string {
-		return []string{p.Alias, p.Name, string(p.Kind), string(p.State), string(p.Policy), orTime(p.Tested, "never")}
-	})
-}
-
-func showProvider(c *cli, p api.IdentityProvider) error {
-	return c.show(p, func(w io.Writer) {
-		printf(w, "alias\t%s\nname\t%s\nkind\t%s\nstate\t%s\npolicy\t%s\nredirect URI\t%s\ntested\t%s\n", p.Alias, p.Name, p.Kind, p.State, p.Policy, either(p.RedirectURI, "– (the server has no public address)"), orTime(p.Tested, "never"))
-		if p.LogoutURI != "" {
-			printf(w, "back-channel logout URI\t%s\n", p.LogoutURI)
-		}
-		for _, name := range sortedNames(p.Settings) {
-			printf(w, "%s\t%s\n", name, p.Settings[name])
-		}
-		for _, name := range p.Secrets {
-			printf(w, "%s\t(set)\n", name)
-		}
-	})
-}
-
-func sortedNames(m map[string]string) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return c.print(report.Providers(client.IdentityProviders(c.ctx)))
 }
 
 type idpShowCmd struct {
@@ -110,11 +79,7 @@ type idpShowCmd struct {
 
 // Run shows an identity provider.
 func (s *idpShowCmd) Run(c *cli, client *api.Client) error {
-	p, err := client.IdentityProvider(c.ctx, s.Provider)
-	if err != nil {
-		return err
-	}
-	return showProvider(c, p)
+	return c.print(report.Provider(client.IdentityProvider(c.ctx, s.Provider)))
 }
 
 type idpAddCmd struct {
@@ -133,14 +98,7 @@ func (a *idpAddCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	p, err := client.AddIdentityProvider(c.ctx, api.AddProvider{Alias: a.Alias, Kind: kindNamed(a.Kind), SetProvider: change})
-	if err != nil {
-		return err
-	}
-	if p.RedirectURI != "" && p.Kind != "ldap" && p.Kind != "local" {
-		c.say("Register this redirect URI at the provider, exactly so: %s", p.RedirectURI)
-	}
-	return showProvider(c, p)
+	return c.print(report.ProviderAdded(client.AddIdentityProvider(c.ctx, api.AddProvider{Alias: a.Alias, Kind: kindNamed(a.Kind), SetProvider: change})))
 }
 
 type idpSetCmd struct {
@@ -158,11 +116,7 @@ func (s *idpSetCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	p, err := client.SetIdentityProvider(c.ctx, s.Provider, change)
-	if err != nil {
-		return err
-	}
-	return showProvider(c, p)
+	return c.print(report.Provider(client.SetIdentityProvider(c.ctx, s.Provider, change)))
 }
 
 type idpTestCmd struct {
@@ -171,14 +125,7 @@ type idpTestCmd struct {
 
 // Run begins a test sign-in.
 func (t *idpTestCmd) Run(c *cli, client *api.Client) error {
-	made, err := client.TestIdentityProvider(c.ctx, t.Provider)
-	if err != nil {
-		return err
-	}
-	return c.show(made, func(w io.Writer) {
-		printf(w, "%s\n", made.URL)
-		c.say("Open this address in a browser, once, within a quarter of an hour. What happened there shows lockstep idp attempt %s", made.Reference)
-	})
+	return c.print(report.TestSignIn(client.TestIdentityProvider(c.ctx, t.Provider)))
 }
 
 type idpEnableCmd struct {
@@ -188,11 +135,7 @@ type idpEnableCmd struct {
 
 // Run enables an identity provider.
 func (e *idpEnableCmd) Run(c *cli, client *api.Client) error {
-	p, err := client.EnableIdentityProvider(c.ctx, e.Provider, e.Untested)
-	if err != nil {
-		return err
-	}
-	return showProvider(c, p)
+	return c.print(report.Provider(client.EnableIdentityProvider(c.ctx, e.Provider, e.Untested)))
 }
 
 type idpDisableCmd struct {
@@ -201,11 +144,7 @@ type idpDisableCmd struct {
 
 // Run disables an identity provider.
 func (d *idpDisableCmd) Run(c *cli, client *api.Client) error {
-	p, err := client.DisableIdentityProvider(c.ctx, d.Provider)
-	if err != nil {
-		return err
-	}
-	return showProvider(c, p)
+	return c.print(report.Provider(client.DisableIdentityProvider(c.ctx, d.Provider)))
 }
 
 type idpRMCmd struct {
@@ -233,21 +172,5 @@ type idpAttemptCmd struct {
 
 // Run shows what happened in a sign-in.
 func (a *idpAttemptCmd) Run(c *cli, client *api.Client) error {
-	t, err := client.SignIn(c.ctx, loginNamed(a.Reference))
-	if err != nil {
-		return err
-	}
-	return c.show(t, func(w io.Writer) {
-		printf(w, "%s\t%s\n", t.At.Local().Format("2006-01-02 15:04:05"), t.Outcome)
-		for _, s := range t.Stages {
-			printf(w, "%s %s\t%s\n", c.tick(s.OK), s.Name, s.Detail)
-			if s.Fix != "" {
-				printf(w, "\t%s\n", s.Fix)
-			}
-		}
-		if t.Code != "" {
-			printf(w, "%s\t%s [%s]\n", c.paint(red, "✗"), t.Detail, t.Code)
-			c.say("  %s", lockstep.Describe(t.Code).Help)
-		}
-	})
+	return c.print(report.SignIn(client.SignIn(c.ctx, loginNamed(a.Reference))))
 }

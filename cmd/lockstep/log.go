@@ -1,15 +1,13 @@
 package main
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 
 	"lockstep"
 	"lockstep/api"
-	"lockstep/rule"
-	"lockstep/words"
+	"lockstep/report"
 )
 
 type logCmd struct {
@@ -38,10 +36,7 @@ type logListCmd struct {
 // Run lists log lines.
 func (l *logListCmd) Run(c *cli, client *api.Client, job slug) error {
 	all, err := collectActions(c, client, job, l.query(), l.Limit)
-	if err != nil {
-		return err
-	}
-	return showActions(c, all, "The log is empty.")
+	return c.print(report.Actions(all, "The log is empty.", err))
 }
 
 // collectActions reads pages until there are enough or no more.
@@ -62,42 +57,6 @@ func collectActions(c *cli, client *api.Client, job string, q api.LogQuery, limi
 	return all, nil
 }
 
-func showActions(c *cli, all []api.Action, empty string) error {
-	return showList(c, all, empty, "TIME WHAT WHO STATE WHY ID", func(a api.Action) []string {
-		return []string{clock(a), words.DeedOf(rule.Kind(a.Kind)).Will, nameOf(a), stateOf(a), whyOf(a), string(a.ID)}
-	})
-}
-
-func clock(a api.Action) string {
-	at := a.Ended
-	if at == nil {
-		at = a.Planned
-	}
-	if at == nil {
-		return "–"
-	}
-	return at.Local().Format("2006-01-02 15:04:05")
-}
-
-// stateOf is what became of a line, as --state takes it.
-func stateOf(a api.Action) string {
-	if a.Code != "" {
-		return a.State + " " + string(a.Code)
-	}
-	return a.State
-}
-
-// whyOf is what went wrong, or what was changed, or the reason in words.
-func whyOf(a api.Action) string {
-	if a.Code != "" {
-		return either(a.Detail, a.Hint)
-	}
-	if (a.Kind == "update" || a.Kind == "refer") && len(a.Changes) > 0 {
-		return changesOf(a.Changes)
-	}
-	return dash(a.Why)
-}
-
 type logTailCmd struct {
 	App string `arg:"" optional:"" help:"The app or source; the only app when absent."`
 }
@@ -111,8 +70,7 @@ func (l *logTailCmd) Run(c *cli, client *api.Client, job slug) error {
 		if c.Output != "table" {
 			return json.NewEncoder(c.stdout).Encode(e.Action)
 		}
-		a := *e.Action
-		_, err := fmt.Fprintf(c.stdout, "%s  %s %-28s  %-9s  %s\n", clock(a), c.mark(a), nameOf(a), a.State, words.Clean(whyOf(a)))
+		_, err := fmt.Fprintln(c.stdout, c.out.Line(*e.Action))
 		return err
 	})
 	if c.ctx.Err() != nil && errors.Is(err, c.ctx.Err()) {
@@ -137,35 +95,18 @@ func (l *logExportCmd) Run(c *cli, client *api.Client, job slug) error {
 
 // table writes the log as CSV (RFC 4180). No cell is a formula.
 func (l *logExportCmd) table(c *cli, client *api.Client, job string) error {
-	out := csv.NewWriter(c.stdout)
-	line := func(cells ...string) error {
-		for i := range cells {
-			cells[i] = words.Cell(words.Clean(cells[i]))
-		}
-		return out.Write(cells)
-	}
-	if err := line("time", "cycle", "id", "type", "what", "state", "name", "source", "target", "why", "code", "detail", "by"); err != nil {
+	out, err := report.NewLogCSV(c.stdout)
+	if err != nil {
 		return err
 	}
 	for q := l.query(); ; {
 		q.Limit = 1000
 		page, next, err := client.Actions(c.ctx, job, q)
-		if err != nil {
+		if err == nil {
+			err = out.Add(page)
+		}
+		if err != nil || next == "" {
 			return err
-		}
-		for _, a := range page {
-			by := ""
-			if a.By != nil {
-				by = a.By.Name
-			}
-			err := line(clock(a), string(a.Cycle), string(a.ID), a.Source.Type, words.DeedOf(rule.Kind(a.Kind)).Will, a.State, nameOf(a),
-				a.Source.ID, a.Target.ID, a.Why, string(a.Code), a.Detail, by)
-			if err != nil {
-				return err
-			}
-		}
-		if out.Flush(); out.Error() != nil || next == "" {
-			return out.Error()
 		}
 		q.After = next
 	}

@@ -3,10 +3,10 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strconv"
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/report"
 	"lockstep/rule"
 )
 
@@ -30,25 +30,16 @@ func (m *mappingListCmd) Run(c *cli, client *api.Client, job slug) error {
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(v.Rules.Objects, func(o rule.ObjectMapping) bool { return o.Source == m.Type })
-	if i < 0 {
-		return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("The rules of %s have no mapping for %s.", job, m.Type)}
-	}
-	return showMappings(c, v.Rules.Objects[i].Attributes)
+	return c.mappings(job, m.Type, v)
 }
 
-func showMappings(c *cli, all []rule.Mapping) error {
-	return showList(c, all, "No mappings.", "TARGET FROM DEFAULT MATCH FLOW", func(m rule.Mapping) []string {
-		from := "–"
-		if m.Source != nil {
-			from = m.Source.Expression
-		}
-		match := "–"
-		if m.Match > 0 {
-			match = strconv.Itoa(m.Match)
-		}
-		return []string{m.Target, from, dash(m.Default), match, either(string(m.FlowType), string(rule.Always))}
-	})
+// mappings shows the mappings of a type of object.
+func (c *cli) mappings(job slug, typ string, v api.RulesView) error {
+	view, there := report.Mappings(v, typ)
+	if !there {
+		return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("The rules of %s have no mapping for %s.", job, typ)}
+	}
+	return c.print(view, nil)
 }
 
 type mappingSetCmd struct {
@@ -117,14 +108,5 @@ func (r *ruled) edit(c *cli, draft bool, f func(*rule.ObjectMapping) error) erro
 		return err
 	}
 	c.say("Config version %d. See what it does: lockstep plan %s", v.Config, job)
-	return showMappings(c, mappingsOf(v, r.Type))
-}
-
-func mappingsOf(v api.RulesView, typ string) []rule.Mapping {
-	for _, o := range v.Rules.Objects {
-		if o.Source == typ {
-			return o.Attributes
-		}
-	}
-	return nil
+	return c.mappings(job, r.Type, v)
 }

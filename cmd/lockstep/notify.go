@@ -2,12 +2,11 @@ package main
 
 import (
 	"cmp"
-	"io"
 	"os"
 	"strings"
-	"time"
 
 	"lockstep/api"
+	"lockstep/report"
 )
 
 type notifyCmd struct {
@@ -21,42 +20,13 @@ type notifyShowCmd struct{}
 // Run shows how people are told. It ends with 3 when the last message to somebody has not gone.
 func (notifyShowCmd) Run(c *cli, client *api.Client) error {
 	n, err := client.Notifications(c.ctx)
-	if err != nil {
-		return err
-	}
-	if err := c.show(n, func(w io.Writer) { showNotifications(w, n) }); err != nil {
+	if err := c.print(report.Notifications(n, err)); err != nil {
 		return err
 	}
 	if stuck := n.Undelivered(); stuck > 0 {
 		return &outcome{code: exitSome, text: "Some of the last messages have not gone; the list says why."}
 	}
 	return nil
-}
-
-func showNotifications(w io.Writer, n api.Notifications) {
-	if n.Mail.Host == "" {
-		printf(w, "mail\tno server\n")
-	} else {
-		server := n.Mail.Host
-		if n.Mail.Port != 0 {
-			printf(w, "mail\t%s port %d, %s, from %s\n", server, n.Mail.Port, n.Mail.Security, n.Mail.From)
-		} else {
-			printf(w, "mail\t%s, %s, from %s\n", server, n.Mail.Security, n.Mail.From)
-		}
-		if n.Mail.User != "" {
-			printf(w, "\tsigns in as %s\n", n.Mail.User)
-		}
-	}
-	printf(w, "webhook\t%s\n", cmp.Or(n.Webhook, "none"))
-	printf(w, "to\t%s\n", cmp.Or(strings.Join(n.To, ", "), "nobody, where no app names anybody"))
-	printf(w, "quiet\t%s\n", time.Duration(n.Quiet)*time.Second)
-	printf(w, "silent\tafter %d intervals without a run\n", n.Silence)
-	for _, m := range n.Messages[:min(len(n.Messages), 10)] {
-		printf(w, "%s\t%s\t%s\t%s\n", m.Created.Local().Format("2006-01-02 15:04"), m.State, m.To, m.Subject)
-		if m.Detail != "" {
-			printf(w, "\t%s [%s]\n", m.Detail, m.Code)
-		}
-	}
 }
 
 type notifySetCmd struct {
@@ -89,17 +59,7 @@ func (s *notifySetCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	n, err := client.SetNotifications(c.ctx, change)
-	if err != nil {
-		return err
-	}
-	return c.show(n, func(w io.Writer) {
-		showNotifications(w, n)
-		if n.NewSecret != "" {
-			printf(w, "secret\t%s\n", n.NewSecret)
-			c.say("The webhook's secret is shown this once: the receiver checks signatures with it.")
-		}
-	})
+	return c.print(report.Notifications(client.SetNotifications(c.ctx, change)))
 }
 
 // change is what the flags set.
@@ -177,37 +137,23 @@ func (t *notifyTestCmd) Run(c *cli, client *api.Client) error {
 			return usage("Nobody is told yet: give --to ADDRESS, or --webhook.")
 		}
 	}
-	var all []testedNotification
+	var all []report.NotificationTest
 	failed := ""
 	for _, one := range to {
 		r, err := client.TestNotifications(c.ctx, one)
 		if err != nil {
 			return err
 		}
-		all = append(all, testedNotification{To: cmp.Or(one, "webhook"), TestResult: r})
+		all = append(all, report.NotificationTest{To: cmp.Or(one, "webhook"), TestResult: r})
 		if !r.OK {
 			failed = r.Detail
 		}
 	}
-	err := c.show(all, func(w io.Writer) {
-		for _, r := range all {
-			if r.OK {
-				printf(w, "%s %s\ttook the message\n", c.paint(green, "✓"), r.To)
-				continue
-			}
-			printf(w, "%s %s\t%s [%s]\n", c.paint(red, "✗"), r.To, r.Detail, r.Code)
-			c.say("  %s", r.Hint)
-		}
-	})
+	err := c.print(report.NotificationTests(all, nil))
 	if err == nil && failed != "" {
 		return &outcome{code: exitFailed, text: failed}
 	}
 	return err
-}
-
-type testedNotification struct {
-	To string `json:"to"`
-	api.TestResult
 }
 
 // tellSet are the flags of an app and of a source that say who is told.
@@ -233,16 +179,14 @@ func (t tellSet) change(c *cli, client *api.Client, slug string) error {
 	return err
 }
 
-// showTold writes who is told, if the server tells anybody.
-func showTold(w io.Writer, c *cli, client *api.Client, slug string) {
-	told, err := client.Told(c.ctx, slug)
-	switch {
-	case err != nil: // a server of before
-	case !told.Failures:
-		printf(w, "told\tnobody by mail when a failure occurs\n")
-	case len(told.Emails) == 0:
-		printf(w, "told\tthe tenant's recipients, when a failure occurs\n")
-	default:
-		printf(w, "told\t%s, when a failure occurs\n", strings.Join(told.Emails, ", "))
+// told is who is told of a job, nil when the server does not say or people do not look.
+func (c *cli) told(client *api.Client, job slug) *api.Told {
+	if c.Output != "table" {
+		return nil
 	}
+	told, err := client.Told(c.ctx, job)
+	if err != nil { // a server of before
+		return nil
+	}
+	return &told
 }

@@ -1,10 +1,10 @@
 package main
 
 import (
-	"io"
 	"strings"
 
 	"lockstep/api"
+	"lockstep/report"
 	"lockstep/scim"
 )
 
@@ -44,28 +44,7 @@ func (p *peopleListCmd) Run(c *cli, client *api.Client) error {
 			break
 		}
 	}
-	return showList(c, all, "Nobody.", "USER NAME STATE TITLE", func(u api.User) []string {
-		o := scim.Object(u.Attributes)
-		return []string{u.UserName, dash(displayName(o)), userState(u), dash(o.Text("title"))}
-	})
-}
-
-func displayName(o scim.Object) string {
-	if name := o.Text("displayName"); name != "" {
-		return name
-	}
-	name, _ := o.Get("name").(scim.Object)
-	return strings.TrimSpace(name.Text("givenName") + " " + name.Text("familyName"))
-}
-
-func userState(u api.User) string {
-	switch {
-	case u.Deleted != nil:
-		return "deleted"
-	case !u.Active:
-		return "disabled"
-	}
-	return "active"
+	return c.print(report.Users(all, nil))
 }
 
 // onePerson is a person named on the command line.
@@ -77,47 +56,7 @@ type peopleShowCmd struct{ onePerson }
 
 // Run shows a person.
 func (p *peopleShowCmd) Run(c *cli, client *api.Client) error {
-	u, err := client.User(c.ctx, p.Person)
-	if err != nil {
-		return err
-	}
-	return showUser(c, u)
-}
-
-func showUser(c *cli, u api.User) error {
-	return c.show(u, func(w io.Writer) {
-		printf(w, "id\t%s\nstate\t%s\nversion\t%d\n", u.ID, userState(u), u.Version)
-		showClaims(w, u.Claims)
-		showAttributes(w, "", scim.Object(u.Attributes))
-	})
-}
-
-// showClaims writes who has a user or group, a line for each.
-func showClaims(w io.Writer, all []api.Claim) {
-	for _, c := range all {
-		printf(w, "claimed\t%s\n", c.Text)
-	}
-}
-
-// showAttributes writes an attribute a line, inner ones with their path.
-func showAttributes(w io.Writer, prefix string, o scim.Object) {
-	for _, a := range o {
-		switch v := a.Value.(type) {
-		case scim.Object:
-			showAttributes(w, prefix+a.Name+".", v)
-		case scim.List:
-			for _, e := range v {
-				if inner, ok := e.(scim.Object); ok {
-					text, _ := inner.MarshalJSON() // never fails
-					printf(w, "%s%s\t%s\n", prefix, a.Name, text)
-				} else {
-					printf(w, "%s%s\t%v\n", prefix, a.Name, e)
-				}
-			}
-		default:
-			printf(w, "%s%s\t%v\n", prefix, a.Name, v)
-		}
-	}
+	return c.print(report.User(client.User(c.ctx, p.Person)))
 }
 
 type peopleAddCmd struct {
@@ -158,11 +97,7 @@ func (p *peopleAddCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	u, err := client.CreateUser(c.ctx, api.Attributes(o))
-	if err != nil {
-		return err
-	}
-	return showUser(c, u)
+	return c.print(report.User(client.CreateUser(c.ctx, api.Attributes(o))))
 }
 
 // assign sets an attribute by its path.
@@ -194,10 +129,7 @@ func (p *peopleSetCmd) Run(c *cli, client *api.Client) error {
 			return err
 		}
 	}
-	if u, err = client.PutUser(c.ctx, string(u.ID), u.Version, api.Attributes(o)); err != nil {
-		return err
-	}
-	return showUser(c, u)
+	return c.print(report.User(client.PutUser(c.ctx, string(u.ID), u.Version, api.Attributes(o))))
 }
 
 type peopleDisableCmd struct{ onePerson }
@@ -215,11 +147,7 @@ func (p *onePerson) setActive(c *cli, active bool) error {
 	if err != nil {
 		return err
 	}
-	u, err := client.SetActive(c.ctx, p.Person, active)
-	if err != nil {
-		return err
-	}
-	return showUser(c, u)
+	return c.print(report.User(client.SetActive(c.ctx, p.Person, active)))
 }
 
 type peopleRmCmd struct {
@@ -248,9 +176,5 @@ type peopleRestoreCmd struct{ onePerson }
 
 // Run restores a person.
 func (p *peopleRestoreCmd) Run(c *cli, client *api.Client) error {
-	u, err := client.RestoreUser(c.ctx, p.Person)
-	if err != nil {
-		return err
-	}
-	return showUser(c, u)
+	return c.print(report.User(client.RestoreUser(c.ctx, p.Person)))
 }

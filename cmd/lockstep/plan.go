@@ -1,17 +1,12 @@
 package main
 
 import (
-	"fmt"
-	"io"
-	"strings"
 	"time"
 
 	"lockstep"
 	"lockstep/api"
 	"lockstep/operate"
-	"lockstep/rule"
-	"lockstep/terminal"
-	"lockstep/words"
+	"lockstep/report"
 )
 
 type planCmd struct {
@@ -30,10 +25,10 @@ func (p *planCmd) Run(c *cli, client *api.Client, app slug) error {
 	if err != nil {
 		return err
 	}
-	if err := c.showPlan(app, plan); err != nil {
+	if err := c.print(report.Plan(app, plan, nil)); err != nil {
 		return err
 	}
-	if p.ExitCode && pending(plan) {
+	if p.ExitCode && report.Pending(plan) {
 		return &outcome{code: exitPending, text: "there is something to do"}
 	}
 	return c.planned(app, plan)
@@ -43,7 +38,7 @@ func (p *planCmd) Run(c *cli, client *api.Client, app slug) error {
 // asked for.
 func (c *cli) planned(app string, p api.Plan) error {
 	var all []operate.Finding
-	for _, f := range remains(&p.Standing) {
+	for _, f := range report.Remains(&p.Standing) {
 		if p.Cycle == nil || f.Value != operate.InReview {
 			all = append(all, f)
 		}
@@ -62,141 +57,6 @@ func (p *planCmd) limit(c *cli) int {
 		return 10_000
 	}
 	return shownActions
-}
-
-// pending reports whether applying the plan would change anything.
-func pending(p api.Plan) bool {
-	for _, n := range p.Kinds {
-		if n > 0 {
-			return true
-		}
-	}
-	return p.Held > 0
-}
-
-func (c *cli) showPlan(app string, p api.Plan) error {
-	if c.Output != "table" {
-		return c.show(p, nil)
-	}
-	head := "plan for " + app
-	if p.Cycle != nil {
-		head += "  " + string(p.Cycle.ID)
-	}
-	if p.Preview {
-		head += " (preview: changes go by themselves in mode auto)"
-	}
-	fmt.Fprintln(c.stdout, c.paint(bold, head))
-	fmt.Fprintln(c.stdout, "  "+c.tally(p))
-	width := 0
-	for _, a := range p.Actions {
-		width = max(width, min(len([]rune(nameOf(a))), 40))
-	}
-	for _, a := range p.Actions {
-		fmt.Fprintf(c.stdout, "  %s %s  %s\n", c.mark(a), pad(nameOf(a), width), c.whatOf(a))
-	}
-	if p.More > 0 {
-		fmt.Fprintf(c.stdout, "  … %d more (--all)\n", p.More)
-	}
-	switch {
-	case p.Cycle != nil:
-		c.say("Next: lockstep apply %s --plan %s · lockstep explain PERSON --app %s", app, p.Cycle.ID, app)
-	case !pending(p):
-		fmt.Fprintln(c.stdout, "  "+nothing(p))
-	}
-	return nil
-}
-
-// nothing says that a plan has nothing to do. Only a job that stands in step is said to be.
-func nothing(p api.Plan) string {
-	if len(remains(&p.Standing)) > 0 || p.Problems > 0 {
-		return "Nothing can be done now."
-	}
-	return "Nothing to do: the application is in step."
-}
-
-// colourOf is the colour of a tone.
-func colourOf(tone string) terminal.Colour {
-	switch tone {
-	case string(rule.Create):
-		return green
-	case string(rule.Link), words.ToneHeld:
-		return cyan
-	case string(rule.Update):
-		return yellow
-	case string(rule.Disable), string(rule.Delete), words.ToneFailed:
-		return red
-	}
-	return faint
-}
-
-// signOf is the sign of a kind and a state, in its colour.
-func (c *cli) signOf(k rule.Kind, s rule.State) string {
-	o := words.OutcomeOf(k, s)
-	return c.paint(colourOf(o.Tone), o.Sign)
-}
-
-// tally is the line of counts: + create 19    ~ update 6    ▲ cannot 2    = same 401.
-func (c *cli) tally(p api.Plan) string {
-	var parts []string
-	for _, k := range rule.Kinds() {
-		n := p.Kinds[string(k)]
-		if n > 0 || k == rule.Create || k == rule.Update || k == rule.Disable {
-			parts = append(parts, fmt.Sprintf("%s %s %d", c.signOf(k, rule.Planned), words.DeedOf(k).Will, n))
-		}
-	}
-	if p.Held > 0 {
-		parts = append(parts, fmt.Sprintf("%s held %d", c.signOf("", rule.Held), p.Held))
-	}
-	if p.Problems > 0 {
-		parts = append(parts, fmt.Sprintf("%s cannot %d", c.signOf("", rule.Refused), p.Problems))
-	}
-	parts = append(parts, fmt.Sprintf("%s same %d", c.paint(faint, "="), p.Counts.Unchanged))
-	return strings.Join(parts, "    ")
-}
-
-// mark is the sign before an action.
-func (c *cli) mark(a api.Action) string {
-	state := rule.State(a.State)
-	if a.Code != "" && state != rule.Held {
-		state = rule.Refused
-	}
-	return c.signOf(rule.Kind(a.Kind), state)
-}
-
-func nameOf(a api.Action) string {
-	return words.Clean(either(a.Source.Name, either(a.Target.Name, either(a.Source.ID, a.Target.ID))))
-}
-
-// whatOf is what an action does, in a line.
-func (c *cli) whatOf(a api.Action) string {
-	switch {
-	case a.Code != "":
-		return fmt.Sprintf("%s — %s", c.paint(red, string(a.Code)), words.Clean(either(a.Detail, a.Hint)))
-	case (a.Kind == "update" || a.Kind == "refer") && len(a.Changes) > 0:
-		return words.Clean(changesOf(a.Changes))
-	case a.Kind == "link":
-		return words.Clean("already there as " + either(a.Target.Name, a.Target.ID) + "; " + a.Why)
-	}
-	return words.Clean(a.Why)
-}
-
-const shownChanges = 3
-
-// changesOf is: title “Analyst” → “Senior analyst”; phoneNumbers[work] cleared.
-func changesOf(changes []api.Change) string {
-	all := make([]words.Change, len(changes))
-	for i, c := range changes {
-		all[i] = words.Change(c)
-	}
-	return words.Sum(all, shownChanges)
-}
-
-func pad(s string, width int) string {
-	n := len([]rune(s))
-	if n >= width {
-		return s
-	}
-	return s + strings.Repeat(" ", width-n)
 }
 
 type applyCmd struct {
@@ -244,14 +104,14 @@ func (a *applyCmd) plan(c *cli, client *api.Client, app string) (lockstep.CycleI
 		return "", err
 	}
 	if p.Cycle == nil {
-		if err := c.show(p, func(w io.Writer) { fmt.Fprintln(w, nothing(p)) }); err != nil {
+		if err := c.print(report.Nothing(p)); err != nil {
 			return "", err
 		}
 		return "", c.planned(app, p)
 	}
 	if !c.Yes {
 		if c.Output == "table" {
-			if err := c.showPlan(app, p); err != nil {
+			if err := c.print(report.Plan(app, p, nil)); err != nil {
 				return "", err
 			}
 		}
@@ -271,37 +131,5 @@ type explainCmd struct {
 // Run explains.
 func (e *explainCmd) Run(c *cli, client *api.Client, app slug) error {
 	x, err := client.Explain(c.ctx, app, e.Type, e.Person)
-	if err != nil {
-		return err
-	}
-	return c.show(x, func(w io.Writer) { c.showExplanation(w, app, x) })
-}
-
-// showExplanation prints the steps, what would be done, and what would be sent.
-func (c *cli) showExplanation(w io.Writer, app string, x api.Explanation) {
-	printf(w, "%s\n", c.paint(bold, either(x.Source.Name, x.Source.ID)+" and "+app))
-	if x.Summary != "" {
-		printf(w, "  %s\n", x.Summary)
-	}
-	stopped := false
-	for _, s := range x.Steps {
-		mark := c.paint(green, "✓")
-		switch {
-		case stopped: // what would come after the step where it ends
-			mark = c.paint(faint, "–")
-		case !s.OK:
-			mark, stopped = c.paint(red, "✗"), true
-		}
-		printf(w, "  %s %-7s %s\n", mark, s.Name, s.Summary)
-		for _, d := range s.Details {
-			name, value, is := strings.Cut(d, " = ")
-			if is {
-				d = words.Attribute(name) + " = " + value
-			}
-			printf(w, "            %s\n", c.paint(faint, d))
-		}
-	}
-	if x.Action != nil {
-		printf(w, "  %s %s\n", c.mark(*x.Action), c.whatOf(*x.Action))
-	}
+	return c.print(report.Explanation(app, x, false, err))
 }

@@ -2,12 +2,13 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"time"
+	"strings"
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/operate"
+	"lockstep/report"
 	"lockstep/terminal"
 )
 
@@ -56,7 +57,7 @@ func (c *cli) follow(client *api.Client, job string, id lockstep.CycleID) error 
 		screen = terminal.New(io.Discard)
 	}
 	bar := terminal.NewBar(screen)
-	cycle, err := client.Follow(c.ctx, job, id, func(cycle api.Cycle) { bar.Show(stepOf(cycle)) })
+	cycle, err := client.Follow(c.ctx, job, id, func(cycle api.Cycle) { bar.Show(report.Step(cycle)) })
 	bar.Clear()
 	if err == nil {
 		return c.ended(client, job, cycle)
@@ -73,10 +74,10 @@ func (c *cli) ended(client *api.Client, job string, cycle api.Cycle) error {
 	if err != nil {
 		return err
 	}
-	left := remains(j.Standing)
+	left := report.Remains(j.Standing)
 	n := cycle.Counts
 	clean := len(left) == 0 && n.Held == 0 && n.Failed == 0 && n.Bad == 0 && cycle.Code == ""
-	if err := c.show(cycle, func(w io.Writer) { fmt.Fprintln(w, summary(cycle, clean)) }); err != nil {
+	if err := c.print(report.Ended(cycle, clean)); err != nil {
 		return err
 	}
 	if err := c.tell(job, left); err != nil {
@@ -92,42 +93,15 @@ func (c *cli) ended(client *api.Client, job string, cycle api.Cycle) error {
 	return nil
 }
 
-// summary is: done in 3.1 s: created 12 · updated 5 · failed 0 · 401 the same. It is done only when nothing remains.
-func summary(cycle api.Cycle, clean bool) string {
-	n := cycle.Counts
-	text := "done"
-	if !clean {
-		text = "ended"
+// tell says what remains of a job, and makes it the exit code: nothing that is held, failing, unread or pending ends with 0.
+func (c *cli) tell(job string, all []operate.Finding) error {
+	for _, f := range all {
+		c.say("%s%s", f.Says, report.Next(f.Value, job))
 	}
-	if cycle.Ended != nil {
-		if !clean {
-			text += " after "
-		} else {
-			text += " in "
-		}
-		text += cycle.Ended.Sub(cycle.Began).Round(10 * time.Millisecond).String()
-	}
-	text += ": " + counters(cycle)
-	if n.Skipped > 0 {
-		text += fmt.Sprintf(" · skipped %d", n.Skipped)
-	}
-	if n.Held > 0 {
-		text += fmt.Sprintf(" · held %d", n.Held)
-	}
-	return text + fmt.Sprintf(" · same %d", n.Unchanged)
-}
-
-// counters names what is not zero, and always what was created and what failed.
-func counters(cycle api.Cycle) string {
-	n := cycle.Counts
-	text := fmt.Sprintf("created %d", n.Created)
-	for _, p := range []struct {
-		word string
-		n    int
-	}{{"linked", n.Linked}, {"updated", n.Updated}, {"disabled", n.Disabled}, {"deleted", n.Deleted}, {"references", n.Referred}, {"bad rows", n.Bad}} {
-		if p.n > 0 {
-			text += fmt.Sprintf(" · %s %d", p.word, p.n)
+	for _, f := range all {
+		if f.Exit != operate.ExitInStep {
+			return &outcome{code: f.Exit, text: strings.TrimSuffix(f.Says, ".")}
 		}
 	}
-	return text + fmt.Sprintf(" · failed %d", n.Failed)
+	return nil
 }

@@ -2,13 +2,11 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"strconv"
-	"strings"
 
 	"lockstep/api"
+	"lockstep/report"
 	"lockstep/scim"
 )
 
@@ -23,20 +21,7 @@ type schemaListCmd struct{}
 
 // Run lists the schemas.
 func (*schemaListCmd) Run(c *cli, client *api.Client) error {
-	all, err := client.Schemas(c.ctx)
-	if err != nil {
-		return err
-	}
-	return showList(c, all, "No schemas of the tenant's own.", "SCHEMA OF ATTRIBUTES VERSION INDEXES", func(s api.Schema) []string {
-		o := scim.Object(s)
-		attributes, _ := o.Get("attributes").(scim.List)
-		meta, _ := o.Get("meta").(scim.Object)
-		indexes := "ready"
-		if meta.Get("indexing") == true {
-			indexes = "being made"
-		}
-		return []string{o.Text("id"), o.Text("resourceType"), strconv.Itoa(len(attributes)), fmt.Sprint(meta.Get("version")), indexes}
-	})
+	return c.print(report.Schemas(client.Schemas(c.ctx)))
 }
 
 type schemaShowCmd struct {
@@ -45,41 +30,7 @@ type schemaShowCmd struct {
 
 // Run shows a schema.
 func (s *schemaShowCmd) Run(c *cli, client *api.Client) error {
-	schema, err := client.Schema(c.ctx, s.Schema)
-	if err != nil {
-		return err
-	}
-	return showSchema(c, schema)
-}
-
-func showSchema(c *cli, s api.Schema) error {
-	return c.show(s, func(w io.Writer) {
-		fmt.Fprintln(w, "ATTRIBUTE\tTYPE\tCHARACTERISTICS")
-		showDefined(w, "", scim.Object(s).Get("attributes"))
-	})
-}
-
-// showDefined writes a line for each attribute with what is not the default.
-func showDefined(w io.Writer, prefix string, v any) {
-	list, _ := v.(scim.List)
-	for _, v := range list {
-		a, _ := v.(scim.Object)
-		var is []string
-		for _, flag := range []string{"required", "multiValued", "caseExact", "filterable", "closed"} {
-			if a.Get(flag) == true {
-				is = append(is, flag)
-			}
-		}
-		for _, word := range []struct{ name, usual string }{
-			{"mutability", scim.ReadWrite}, {"returned", scim.ReturnedDefault}, {"uniqueness", scim.UniqueNone},
-		} {
-			if value := a.Text(word.name); value != word.usual {
-				is = append(is, word.name+" "+value)
-			}
-		}
-		printf(w, "%s%s\t%s\t%s\n", prefix, a.Text("name"), a.Text("type"), dash(strings.Join(is, ", ")))
-		showDefined(w, prefix+a.Text("name")+".", a.Get("subAttributes"))
-	}
+	return c.print(report.Schema(client.Schema(c.ctx, s.Schema)))
 }
 
 type schemaPutCmd struct {
@@ -113,11 +64,7 @@ func (s *schemaPutCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	schema, err := client.PutSchema(c.ctx, s.IfVersion, api.Schema(o))
-	if err != nil {
-		return err
-	}
-	return showSchema(c, schema)
+	return c.print(report.Schema(client.PutSchema(c.ctx, s.IfVersion, api.Schema(o))))
 }
 
 // wording is what an error of package scim says to a person.

@@ -1,12 +1,8 @@
 package main
 
 import (
-	"fmt"
-	"io"
-	"slices"
-	"strings"
-
 	"lockstep/api"
+	"lockstep/report"
 	"lockstep/rule"
 )
 
@@ -20,35 +16,7 @@ type scopeShowCmd struct{ ruled }
 // Run shows the filter.
 func (s *scopeShowCmd) Run(c *cli, client *api.Client, job slug) error {
 	v, err := client.Rules(c.ctx, job)
-	if err != nil {
-		return err
-	}
-	return showScope(c, v, s.Type)
-}
-
-func showScope(c *cli, v api.RulesView, typ string) error {
-	i := slices.IndexFunc(v.Rules.Objects, func(o rule.ObjectMapping) bool { return o.Source == typ })
-	var f rule.Filter
-	if i >= 0 {
-		f = v.Rules.Objects[i].Scope
-	}
-	return c.show(f, func(w io.Writer) {
-		if len(f.Groups) == 0 {
-			fmt.Fprintln(w, "Everybody who is assigned passes.")
-		}
-		for i, g := range f.Groups {
-			if i > 0 {
-				fmt.Fprintln(w, "or")
-			}
-			for j, clause := range g.Clauses {
-				word := "   "
-				if j > 0 {
-					word = "and"
-				}
-				printf(w, "  %s %s %s %s\n", word, clause.Attribute, clause.Operator, strings.Join(clause.Operand.Values, ", "))
-			}
-		}
-	})
+	return c.print(report.Scope(v, s.Type, err))
 }
 
 type scopeSetCmd struct {
@@ -80,5 +48,5 @@ func (s *scopeSetCmd) Run(c *cli) error {
 		return err
 	}
 	c.say("Config version %d. See what it does: lockstep plan %s", v.Config, job)
-	return showScope(c, v, s.Type)
+	return c.print(report.Scope(v, s.Type, nil))
 }

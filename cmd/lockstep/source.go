@@ -1,10 +1,10 @@
 package main
 
 import (
-	"io"
 	"time"
 
 	"lockstep/api"
+	"lockstep/report"
 )
 
 type sourceCmd struct {
@@ -43,10 +43,7 @@ func (s *sourceAddCmd) Run(c *cli) error {
 			return err
 		}
 	}
-	return c.show(j, func(w io.Writer) {
-		printf(w, "added source %s\n", j.Slug)
-		c.say("Next: lockstep connection test %s · lockstep source run %s", j.Slug, j.Slug)
-	})
+	return c.print(report.SourceAdded(j, nil))
 }
 
 // seconds reads a duration; 0 is none.
@@ -62,13 +59,7 @@ type sourceListCmd struct{}
 
 // Run lists the sources.
 func (sourceListCmd) Run(c *cli, client *api.Client) error {
-	all, err := client.Sources(c.ctx)
-	if err != nil {
-		return err
-	}
-	return showList(c, all, "No sources yet. Add one: lockstep source add csvfile", "SOURCE NAME KIND STATE", func(j api.Job) []string {
-		return []string{j.Slug, j.Name, j.Connection.Kind, j.Says()}
-	})
+	return c.print(report.Sources(client.Sources(c.ctx)))
 }
 
 type sourceShowCmd struct {
@@ -77,15 +68,7 @@ type sourceShowCmd struct {
 
 // Run shows a source.
 func (s *sourceShowCmd) Run(c *cli, client *api.Client) error {
-	j, err := client.Job(c.ctx, s.Source)
-	if err != nil {
-		return err
-	}
-	return c.show(j, func(w io.Writer) {
-		printf(w, "source\t%s (%s)\n", j.Slug, j.Name)
-		printf(w, "kind\t%s\n", j.Connection.Kind)
-		showJob(w, &j)
-	})
+	return c.print(report.Source(client.Job(c.ctx, s.Source)))
 }
 
 type sourceSetCmd struct {

@@ -1,13 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"lockstep/api"
+	"lockstep/report"
 	"lockstep/token"
 )
 
@@ -78,54 +77,7 @@ type tokenListCmd struct{}
 // Run lists the tokens.
 func (tokenListCmd) Run(c *cli, client *api.Client) error {
 	all, err := client.Tokens(c.ctx)
-	if err != nil {
-		return err
-	}
-	now := time.Now()
-	return showList(c, all, "No tokens.", "NAME KIND PROFILE SCOPES CREATED EXPIRES USED BEFORE SHOWS ID", func(t api.Token) []string {
-		return []string{
-			t.Name, t.Kind, cmp.Or(t.Profile, "–"), strings.Join(t.Scopes, " "), t.Created.Local().Format(time.DateOnly), orDate(t.Expires, "never"),
-			orTime(t.LastUsed, "never"), former(t.Former, now), shows(t.OAuth), string(t.ID),
-		}
-	})
-}
-
-// shows says what the holder shows.
-func shows(o *api.TokenOAuth) string {
-	switch {
-	case o == nil:
-		return "a token"
-	case o.Client != "":
-		return "access tokens of " + o.Client
-	}
-	return "access tokens of " + o.Issuer
-}
-
-// former says what is left of the secret before the last rotation.
-func former(f *api.FormerSecret, now time.Time) string {
-	switch {
-	case f == nil:
-		return "–"
-	case !now.Before(f.Ends):
-		return "ended"
-	case f.LastUsed != nil:
-		return "ends " + orTime(&f.Ends, "") + ", used " + orTime(f.LastUsed, "")
-	}
-	return "ends " + orTime(&f.Ends, "")
-}
-
-func orDate(t *time.Time, otherwise string) string {
-	if t == nil {
-		return otherwise
-	}
-	return t.Local().Format(time.DateOnly)
-}
-
-func orTime(t *time.Time, otherwise string) string {
-	if t == nil {
-		return otherwise
-	}
-	return t.Local().Format("2006-01-02 15:04")
+	return c.print(report.Tokens(all, time.Now(), err))
 }
 
 type tokenSetCmd struct {
@@ -173,7 +125,7 @@ func (t *tokenRotateCmd) Run(c *cli) error {
 		if made.Former == nil {
 			c.say("The old secret has ended.")
 		} else {
-			c.say("The old secret ends %s. lockstep token list tells whether it is still used.", orTime(&made.Former.Ends, ""))
+			c.say("The old secret ends %s. lockstep token list tells whether it is still used.", report.Minute(&made.Former.Ends, ""))
 		}
 	})
 }

@@ -1,10 +1,9 @@
 package main
 
 import (
-	"io"
-
 	"lockstep"
 	"lockstep/api"
+	"lockstep/report"
 	"lockstep/words"
 )
 
@@ -45,9 +44,7 @@ func (u *undoCmd) Run(c *cli) error {
 	if out.Cycle != "" && !u.Detach {
 		err = c.follow(client, app, out.Cycle)
 	} else {
-		err = c.show(out, func(w io.Writer) {
-			printf(w, "%s to be taken back\n", words.Many(len(out.Actions), "change is", "changes are"))
-		})
+		err = c.print(report.Undone(out, nil))
 	}
 	if err == nil && len(out.Refused) > 0 {
 		return &outcome{code: exitSome, text: "some cannot be taken back"}

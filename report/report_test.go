@@ -1,0 +1,148 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"lockstep/api"
+	"lockstep/operate"
+	"lockstep/rule"
+	"lockstep/terminal"
+)
+
+// hostile is a name that would clear a terminal, turn the line around, colour it, and begin a line of its own.
+const hostile = "Eve\x1b[2J\u009b2J\u202e\x1b]0;x\a\nroot"
+
+// written is where a test sees what was printed, and what was said beside it.
+type written struct {
+	Output
+	out, said *strings.Builder
+}
+
+func output(form string) written {
+	w := written{out: &strings.Builder{}, said: &strings.Builder{}}
+	w.Output = Output{Form: form, Screen: terminal.New(w.out), Say: func(format string, args ...any) { fmt.Fprintln(w.said, terminal.Line(format, args...)) }}
+	return w
+}
+
+// TestLinesAreOneLine: a name neither ends the line that it stands in nor begins another.
+func TestLinesAreOneLine(t *testing.T) {
+	w := output("table")
+	plan := api.Plan{Kinds: map[string]int{"create": 1}, Actions: []api.Action{
+		{Kind: "create", State: "planned", Source: api.End{Name: hostile}, Why: hostile},
+		{Kind: "update", State: "planned", Source: api.End{Name: hostile}, Changes: []api.Change{{Attribute: hostile, Before: hostile, After: hostile}}},
+		{Kind: "update", State: "refused", Code: "target.refused", Source: api.End{Name: hostile}, Detail: hostile},
+	}}
+	if err := w.Print(Plan("webex", plan, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Print(Actions(plan.Actions, "", nil)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Print(Excluded("webex", rule.Exclusion{ID: hostile, Name: hostile, Reason: hostile}, nil)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintln(w.Screen, w.Line(plan.Actions[2]))
+	for _, text := range []string{w.out.String(), w.said.String()} {
+		if strings.ContainsAny(text, "\x1b\u009b\u202e\a") {
+			t.Errorf("written: %q", text)
+		}
+	}
+	if n := strings.Count(w.out.String(), "\n"); n != 2+3+1+3+1+1 {
+		t.Errorf("%d lines:\n%s", n, w.out.String())
+	}
+	if n := strings.Count(w.said.String(), "\n"); n != 1 {
+		t.Errorf("%d lines said:\n%s", n, w.said.String())
+	}
+}
+
+// TestForms: a list is a table, an array, or an object a line; an empty one is an empty array, nothing, or a sentence; what is said beside a
+// result stands after it.
+func TestForms(t *testing.T) {
+	groups := []api.Group{{ID: "1", DisplayName: "Staff"}, {ID: "2", DisplayName: "Sales"}}
+	for _, c := range []struct {
+		form string
+		all  []api.Group
+		out  string // with ids and names only
+		said string
+	}{
+		{"table", groups, "GROUP  ID\nStaff  1\nSales  2\n", ""},
+		{"table", nil, "", "No groups.\n"},
+		{"json", nil, "[]\n", ""},
+		{"jsonl", nil, "", ""},
+	} {
+		w := output(c.form)
+		if err := w.Print(Groups(c.all, nil)); err != nil || w.out.String() != c.out || w.said.String() != c.said {
+			t.Errorf("%s: written %q, said %q, %v", c.form, w.out, w.said, err)
+		}
+	}
+	w := output("jsonl")
+	if err := w.Print(Groups(groups, nil)); err != nil || strings.Count(w.out.String(), "\n") != 2 {
+		t.Errorf("JSON Lines: %s, %v", w.out, err)
+	}
+	w = output("json")
+	var back []api.Group
+	if err := w.Print(Groups(groups, nil)); err != nil || json.Unmarshal([]byte(w.out.String()), &back) != nil || len(back) != 2 || back[1].ID != "2" || back[1].DisplayName != "Sales" {
+		t.Errorf("JSON: %s, %v", w.out, err)
+	}
+	w = output("table")
+	failed := fmt.Errorf("no")
+	if err := w.Print(Groups(groups, failed)); err != failed || w.out.Len() > 0 {
+		t.Errorf("an error: %v, and %q", err, w.out)
+	}
+}
+
+// TestSummary: a cycle is done only when nothing remains, and what failed is always told.
+func TestSummary(t *testing.T) {
+	ended := time.Unix(3, 0)
+	cycle := api.Cycle{Began: time.Unix(0, 0), Ended: &ended}
+	cycle.Counts.Created, cycle.Counts.Updated, cycle.Counts.Unchanged = 12, 5, 401
+	for _, c := range []struct {
+		clean bool
+		held  int
+		want  string
+	}{
+		{true, 0, "done in 3s: created 12 · updated 5 · failed 0 · same 401"},
+		{false, 2, "ended after 3s: created 12 · updated 5 · failed 0 · held 2 · same 401"},
+	} {
+		cycle.Counts.Held = c.held
+		if got := summary(cycle, c.clean); got != c.want {
+			t.Errorf("%s, not %s", got, c.want)
+		}
+	}
+}
+
+// TestRemains: what passes by itself is nothing that remains, and everything else does.
+func TestRemains(t *testing.T) {
+	s := &operate.State{}
+	for _, v := range []operate.Value{operate.InStep, operate.Working, operate.Behind, operate.HeldBack, operate.Failing} {
+		s.All = append(s.All, operate.Finding{Value: v})
+	}
+	got := Remains(s)
+	if len(got) != 2 || got[0].Value != operate.HeldBack || got[1].Value != operate.Failing {
+		t.Errorf("remains: %+v", got)
+	}
+	if Remains(nil) != nil {
+		t.Error("something remains of what is not known")
+	}
+}
+
+// TestWorst: a decision that somebody has to take counts more than a failure, and that more than what is under way.
+func TestWorst(t *testing.T) {
+	job := func(exit int) api.Job {
+		return api.Job{Standing: &operate.State{Finding: operate.Finding{Exit: exit, Says: fmt.Sprint(exit)}}}
+	}
+	all := []api.Job{job(operate.ExitInStep)}
+	if f, bad := Worst(all); bad {
+		t.Errorf("in step ends with %d", f.Exit)
+	}
+	for _, exit := range []int{operate.ExitLater, operate.ExitSome, operate.ExitHeld} {
+		all = append(all, job(exit))
+		if f, bad := Worst(all); !bad || f.Exit != exit || f.Says != fmt.Sprint(exit) {
+			t.Errorf("%d: ends with %+v", exit, f)
+		}
+	}
+}
