@@ -62,9 +62,8 @@ var charters = map[string]charter{
 	"server":              {ours: "*"},
 	"terminal":            {ours: "rule words", must: "net net/http database/sql"}, // rule for what is near to a mistyped word
 	"reach":               {ours: "server api operate", must: "net/http database/sql"},
-	"cmd/lockstep":        {ours: "reach terminal server api operate words demo webexorg sso sso/saml rule scim scim/filter token web", must: "database/sql"},
 	"report":              {ours: "terminal api operate words rule scim sso", must: "net/http database/sql os"},
-	"cmd/lockstep":        {ours: "reach terminal report server api operate words demo webexorg sso rule scim scim/filter token web", must: "database/sql"},
+	"cmd/lockstep":        {ours: "reach terminal report server api operate words demo webexorg sso sso/saml rule scim scim/filter token web", must: "database/sql"},
 	"e2e/parts":           {},
 
 	"webexorg/state": {ours: "scim scim/filter token"},

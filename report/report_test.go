@@ -146,3 +146,21 @@ func TestWorst(t *testing.T) {
 		}
 	}
 }
+
+// TestUntold: a list of sign-outs ends with 0 only if every application has been told.
+func TestUntold(t *testing.T) {
+	told := time.Now()
+	for _, c := range []struct {
+		all  []api.SignOut
+		exit int
+	}{
+		{nil, operate.ExitInStep},
+		{[]api.SignOut{{Settled: &told}}, operate.ExitInStep},
+		{[]api.SignOut{{Settled: &told}, {}}, operate.ExitLater},
+		{[]api.SignOut{{}, {Settled: &told, Untold: 1}}, operate.ExitSome},
+	} {
+		if exit, _ := Untold(c.all); exit != c.exit {
+			t.Errorf("%+v ends with %d, not %d", c.all, exit, c.exit)
+		}
+	}
+}

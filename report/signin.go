@@ -7,6 +7,7 @@ import (
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/operate"
 	"lockstep/sso"
 )
 
@@ -198,4 +199,17 @@ func ConsoleSessions(all []api.ConsoleSession, err error) (View, error) {
 	return List(all, err, "Nobody is in the console.", "ID WHO BY SINCE SEEN", func(x api.ConsoleSession) []string {
 		return []string{string(x.ID), x.Holder, x.How, Minute(&x.Began, ""), Minute(&x.Seen, "")}
 	})
+}
+
+// Untold is what a list of sign-outs ends with: 3 when an application was given up on, 75 while one is still to be told, else 0; and why.
+func Untold(all []api.SignOut) (exit int, why string) {
+	for _, e := range all {
+		if e.Untold > 0 {
+			return operate.ExitSome, e.Report
+		}
+		if e.Settled == nil && exit == operate.ExitInStep {
+			exit, why = operate.ExitLater, e.Report
+		}
+	}
+	return exit, why
 }

@@ -37,7 +37,7 @@ func (s *Screen) Secret(in io.Reader, what, file string, fromInput bool) (string
 		}
 		return strings.TrimSpace(string(text)), nil
 	case fromInput:
-		text, err := io.ReadAll(io.LimitReader(in, 1<<20))
+		text, err := io.ReadAll(io.LimitReader(in, mostRead))
 		return strings.TrimSpace(string(text)), err
 	}
 	f, ok := in.(*os.File)
@@ -48,4 +48,29 @@ func (s *Screen) Secret(in io.Reader, what, file string, fromInput bool) (string
 	text, err := term.ReadPassword(int(f.Fd()))
 	fmt.Fprintln(s)
 	return strings.TrimSpace(string(text)), err
+}
+
+// mostRead is how much of a file or of the input is read at most.
+const mostRead = 1 << 20
+
+// Read reads a file, or the input where the file is called -.
+func Read(in io.Reader, file string) ([]byte, error) {
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, Usage("%s.", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	return io.ReadAll(io.LimitReader(in, mostRead))
+}
+
+// ReadText reads a file that a flag names: what, for the error.
+func ReadText(what, file string) (string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", Usage("%s cannot be read: %v.", what, err)
+	}
+	return string(text), nil
 }

@@ -103,3 +103,29 @@ func (r *Remote) Only(ctx context.Context, id string) (string, error) {
 func usage(format string, args ...any) error {
 	return &lockstep.Error{Code: lockstep.CodeUsage, Detail: fmt.Sprintf(format, args...)}
 }
+
+// ReadKnobs reads knob=value as people type it, for a change of the knobs.
+func ReadKnobs(pairs []string) (map[string]json.RawMessage, error) {
+	change := map[string]json.RawMessage{}
+	for _, pair := range pairs {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok {
+			return nil, usage("%s is none of knob=value.", pair)
+		}
+		text := json.RawMessage(value)
+		switch name {
+		case "rate", "present", "duplicates": // numbers and truth values
+		default:
+			quoted, err := json.Marshal(value)
+			if err != nil {
+				return nil, err
+			}
+			text = quoted
+		}
+		if !json.Valid(text) {
+			return nil, usage("%s cannot be %s.", name, value)
+		}
+		change[name] = text
+	}
+	return change, nil
+}

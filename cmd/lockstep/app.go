@@ -6,6 +6,7 @@ import (
 
 	"lockstep/api"
 	"lockstep/report"
+	"lockstep/terminal"
 )
 
 type appCmd struct {
@@ -96,7 +97,7 @@ func (a *appSetCmd) Run(c *cli, client *api.Client, slug slug) error {
 		drift = -1
 	} else if a.Drift != nil {
 		var err error
-		if drift, err = seconds(*a.Drift); err != nil {
+		if drift, err = terminal.Seconds(*a.Drift); err != nil {
 			return err
 		}
 	}
@@ -148,7 +149,7 @@ func (s *jobSet) policy(p api.Policy, more func(*api.Policy)) (api.Policy, error
 	set(&p.Rate, s.Rate)
 	var err error
 	if s.Interval != nil {
-		p.Interval, err = seconds(*s.Interval)
+		p.Interval, err = terminal.Seconds(*s.Interval)
 	}
 	return p, err
 }
@@ -184,17 +185,7 @@ type appRmCmd struct {
 
 // Run removes an app.
 func (a *appRmCmd) Run(c *cli) error {
-	if err := c.confirm("Remove the app " + a.App + " with its assignments, mappings and log?"); err != nil {
-		return err
-	}
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	if err := client.DeleteApp(c.ctx, a.App); err != nil {
-		return err
-	}
-	return c.did("removed", a.App, "Removed the app "+a.App+".")
+	return c.remove("Remove the app "+a.App+" with its assignments, mappings and log?", "removed", a.App, "Removed the app "+a.App+".", (*api.Client).DeleteApp)
 }
 
 // onlyApp is the named app, or the only one there is.

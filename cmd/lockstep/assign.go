@@ -27,6 +27,20 @@ func (p *principals) check() error {
 	return nil
 }
 
+// each yields every user and every group, the other being empty.
+func (p *principals) each(yield func(user, group string) bool) {
+	for _, u := range p.User {
+		if !yield(u, "") {
+			return
+		}
+	}
+	for _, g := range p.Group {
+		if !yield("", g) {
+			return
+		}
+	}
+}
+
 type assignAddCmd struct {
 	principals
 	Role string `help:"App role; the first when absent."`
@@ -46,8 +60,8 @@ func (a *assignAddCmd) Run(c *cli) error {
 		return a.draft(c, client, app, api.DraftAssignmentInput{Role: a.Role})
 	}
 	var made []api.Assignment
-	for _, n := range a.all() {
-		as, err := client.Assign(c.ctx, app, n)
+	for user, group := range a.each {
+		as, err := client.Assign(c.ctx, app, api.NewAssignment{User: user, Group: group, Role: a.Role})
 		if err != nil {
 			return err
 		}
@@ -56,26 +70,10 @@ func (a *assignAddCmd) Run(c *cli) error {
 	return c.print(report.Assignments(made, nil))
 }
 
-func (a *assignAddCmd) all() []api.NewAssignment {
-	var all []api.NewAssignment
-	for _, u := range a.User {
-		all = append(all, api.NewAssignment{User: u, Role: a.Role})
-	}
-	for _, g := range a.Group {
-		all = append(all, api.NewAssignment{Group: g, Role: a.Role})
-	}
-	return all
-}
-
 // draft has the draft assign all that are named, or take their assignments back, as one says.
 func (p *principals) draft(c *cli, client *api.Client, app slug, one api.DraftAssignmentInput) error {
 	var all []api.DraftAssignmentInput
-	for _, u := range p.User {
-		one.User, one.Group = u, ""
-		all = append(all, one)
-	}
-	for _, g := range p.Group {
-		one.User, one.Group = "", g
+	for one.User, one.Group = range p.each {
 		all = append(all, one)
 	}
 	d, err := client.DraftAssign(c.ctx, app, all)
@@ -103,19 +101,18 @@ func (a *assignRmCmd) Run(c *cli) error {
 		return a.draft(c, client, app, api.DraftAssignmentInput{Gone: true})
 	}
 	var ids []string
-	for _, name := range a.User {
-		u, err := client.User(c.ctx, name)
+	for user, group := range a.each {
+		var u api.User
+		var g api.Group
+		if user != "" {
+			u, err = client.User(c.ctx, user)
+		} else {
+			g, err = client.Group(c.ctx, group)
+		}
 		if err != nil {
 			return err
 		}
-		ids = append(ids, string(u.ID))
-	}
-	for _, name := range a.Group {
-		g, err := client.Group(c.ctx, name)
-		if err != nil {
-			return err
-		}
-		ids = append(ids, string(g.ID))
+		ids = append(ids, string(u.ID)+string(g.ID))
 	}
 	for _, id := range ids {
 		if err := client.Unassign(c.ctx, app, id); err != nil {

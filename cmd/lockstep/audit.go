@@ -1,12 +1,9 @@
 package main
 
 import (
-	"strings"
-	"time"
-
-	"lockstep"
 	"lockstep/api"
 	"lockstep/report"
+	"lockstep/terminal"
 )
 
 type auditCmd struct {
@@ -27,35 +24,11 @@ type auditFilter struct {
 func (f *auditFilter) filter() (api.AuditFilter, error) {
 	out := api.AuditFilter{Object: f.Object, ID: f.ID, Who: f.Who, Search: f.Search}
 	var err error
-	if out.Since, err = instantOf("--since", f.Since); err != nil {
+	if out.Since, err = terminal.Instant("--since", f.Since); err != nil {
 		return out, err
 	}
-	out.Until, err = instantOf("--until", f.Until)
+	out.Until, err = terminal.Instant("--until", f.Until)
 	return out, err
-}
-
-// instantOf reads a day, an instant, or how long ago.
-func instantOf(flag, text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
-			return t, nil
-		}
-	}
-	ago, days := strings.CutSuffix(text, "d")
-	if days {
-		ago += "h"
-	}
-	d, err := time.ParseDuration(ago)
-	if err != nil || d < 0 {
-		return time.Time{}, &lockstep.Error{Code: lockstep.CodeUsage, Detail: flag + " takes a day such as 2026-11-30, an instant such as 2026-11-30T12:00:00Z, or how long ago, such as 2h or 7d."}
-	}
-	if days {
-		d *= 24
-	}
-	return time.Now().Add(-d), nil
 }
 
 type auditListCmd struct {
@@ -73,17 +46,9 @@ func (a *auditListCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	var all []api.AuditLine
-	for after := ""; len(all) < a.Limit; {
-		page, next, err := client.Audit(c.ctx, f, after, min(a.Limit-len(all), 1000))
-		if err != nil {
-			return err
-		}
-		if all, after = append(all, page...), next; next == "" {
-			break
-		}
-	}
-	return c.print(report.Audit(all, nil))
+	return c.print(report.Audit(pages(a.Limit, func(after string, n int) ([]api.AuditLine, string, error) {
+		return client.Audit(c.ctx, f, after, n)
+	})))
 }
 
 type auditExportCmd struct {

@@ -5,6 +5,7 @@ import (
 
 	"lockstep/api"
 	"lockstep/report"
+	"lockstep/terminal"
 	"lockstep/words"
 )
 
@@ -32,7 +33,7 @@ func (e *excludeAddCmd) Run(c *cli) error {
 	var until time.Time
 	if e.Until != "" {
 		var err error
-		if until, err = instantOf("--until", e.Until); err != nil {
+		if until, err = terminal.Instant("--until", e.Until); err != nil {
 			return err
 		}
 	}

@@ -234,6 +234,41 @@ func (c *cli) confirm(question string) error {
 	return err
 }
 
+// remove has something removed, after a question unless that is empty, and tells: what was done, to what, in a sentence.
+func (c *cli) remove(question, done, name, sentence string, do func(client *api.Client, ctx context.Context, name string) error) error {
+	if question != "" {
+		if err := c.confirm(question); err != nil {
+			return err
+		}
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	if err := do(client, c.ctx, name); err != nil {
+		return err
+	}
+	return c.did(done, name, sentence)
+}
+
+// mostOnAPage is how many lines are asked for at once.
+const mostOnAPage = 1000
+
+// pages reads pages until there are enough lines or no more.
+func pages[T any](limit int, read func(after string, n int) (page []T, next string, err error)) ([]T, error) {
+	var all []T
+	for after := ""; len(all) < limit; {
+		page, next, err := read(after, min(limit-len(all), mostOnAPage))
+		if err != nil {
+			return nil, err
+		}
+		if all, after = append(all, page...), next; next == "" {
+			break
+		}
+	}
+	return all, nil
+}
+
 // secret reads a secret: from a file, from standard input, or by a prompt that does not show it.
 func (c *cli) secret(what, file string, fromStdin bool) (string, error) {
 	return c.stderr.Secret(c.stdin, what, file, fromStdin)

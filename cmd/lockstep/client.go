@@ -2,24 +2,15 @@ package main
 
 import (
 	"io"
-	"os"
 	"time"
 
 	"lockstep"
 	"lockstep/api"
 	"lockstep/report"
 	"lockstep/sso"
+	"lockstep/terminal"
 	"lockstep/token"
 )
-
-func policyNamed(s string) *sso.LinkPolicy {
-	p := sso.LinkPolicy(s)
-	return &p
-}
-
-func kindNamed(s string) sso.ProviderKind { return sso.ProviderKind(s) }
-func loginNamed(s string) sso.LoginID     { return sso.LoginID(s) }
-func userNamed(s string) lockstep.UserID  { return lockstep.UserID(s) }
 
 type clientCmd struct {
 	List   clientListCmd   `cmd:"" default:"withargs" help:"List the applications that sign people in here."`
@@ -90,11 +81,10 @@ func (a *clientAddCmd) Run(c *cli) error {
 		n.Allowed = append(n.Allowed, sso.ProviderID(p))
 	}
 	if a.KeysFile != "" {
-		text, err := os.ReadFile(a.KeysFile)
-		if err != nil {
-			return usage("The keys cannot be read: %v", err)
+		var err error
+		if n.Keys, err = terminal.ReadText("The file of keys", a.KeysFile); err != nil {
+			return err
 		}
-		n.Keys = string(text)
 	}
 	client, err := c.client()
 	if err != nil {
@@ -157,17 +147,7 @@ type clientRMCmd struct {
 
 // Run removes an application.
 func (r *clientRMCmd) Run(c *cli) error {
-	if err := c.confirm("Remove the application " + r.Client + "? It signs nobody in any more."); err != nil {
-		return err
-	}
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	if err := client.DeleteSSOClient(c.ctx, r.Client); err != nil {
-		return err
-	}
-	return c.did("removed", r.Client, "Removed.")
+	return c.remove("Remove the application "+r.Client+"? It signs nobody in any more.", "removed", r.Client, "Removed.", (*api.Client).DeleteSSOClient)
 }
 
 type sessionCmd struct {
@@ -199,11 +179,7 @@ func (s *sessionEndCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	e := api.EndSessions{Session: sso.SessionID(s.Session)}
-	if s.User != "" {
-		e.User = userNamed(s.User)
-	}
-	n, err := client.EndSessions(c.ctx, e)
+	n, err := client.EndSessions(c.ctx, api.EndSessions{Session: sso.SessionID(s.Session), User: lockstep.UserID(s.User)})
 	if err != nil {
 		return err
 	}
@@ -215,26 +191,11 @@ type sessionToldCmd struct{}
 // Run lists sign-outs.
 func (sessionToldCmd) Run(c *cli, client *api.Client) error {
 	all, err := client.SignOuts(c.ctx)
-	if err != nil {
+	if err := c.print(report.SignOuts(all, err)); err != nil {
 		return err
 	}
-	if err := c.print(report.SignOuts(all, nil)); err != nil {
-		return err
-	}
-	return untold(all)
-}
-
-// untold ends with 3 when an application was given up on, and with 75 while one is still to be told.
-func untold(all []api.SignOut) error {
-	for _, e := range all {
-		if e.Untold > 0 {
-			return &outcome{code: exitSome, text: e.Report}
-		}
-	}
-	for _, e := range all {
-		if e.Settled == nil {
-			return &outcome{code: exitTimeout, text: e.Report}
-		}
+	if exit, why := report.Untold(all); exit != exitDone {
+		return &outcome{code: exit, text: why}
 	}
 	return nil
 }

@@ -1,13 +1,12 @@
 package main
 
 import (
-	"io"
-	"os"
 	"strings"
 
 	"lockstep/api"
 	"lockstep/sso"
 	"lockstep/sso/saml"
+	"lockstep/terminal"
 )
 
 // clientAppFlags are the settings of applications that do not speak OpenID Connect.
@@ -85,11 +84,10 @@ func (f *clientAppFlags) files(a *api.SAMLSettings) error {
 	if f.Metadata != "" {
 		a.Metadata = &f.Metadata
 		if !strings.HasPrefix(f.Metadata, "https://") && !strings.HasPrefix(f.Metadata, "http://") {
-			text, err := os.ReadFile(f.Metadata)
+			content, err := terminal.ReadText("The metadata", f.Metadata)
 			if err != nil {
-				return usage("The metadata cannot be read: %v", err)
+				return err
 			}
-			content := string(text)
 			a.Metadata = &content
 		}
 	}
@@ -98,11 +96,10 @@ func (f *clientAppFlags) files(a *api.SAMLSettings) error {
 	}
 	content := ""
 	if *f.CertFile != "" {
-		text, err := os.ReadFile(*f.CertFile)
-		if err != nil {
-			return usage("The certificates cannot be read: %v", err)
+		var err error
+		if content, err = terminal.ReadText("The file of certificates", *f.CertFile); err != nil {
+			return err
 		}
-		content = string(text)
 	}
 	a.Certificates = &content
 	return nil

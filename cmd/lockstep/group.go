@@ -21,19 +21,9 @@ type groupListCmd struct {
 
 // Run lists groups.
 func (g *groupListCmd) Run(c *cli, client *api.Client) error {
-	var all []api.Group
-	for q := (api.ListQuery{Search: g.Search}); len(all) < g.Limit; {
-		q.Limit = min(g.Limit-len(all), 1000)
-		page, next, err := client.Groups(c.ctx, q)
-		if err != nil {
-			return err
-		}
-		all = append(all, page...)
-		if q.After = next; next == "" {
-			break
-		}
-	}
-	return c.print(report.Groups(all, nil))
+	return c.print(report.Groups(pages(g.Limit, func(after string, n int) ([]api.Group, string, error) {
+		return client.Groups(c.ctx, api.ListQuery{Search: g.Search, After: after, Limit: n})
+	})))
 }
 
 type groupShowCmd struct {

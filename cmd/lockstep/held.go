@@ -18,7 +18,7 @@ type heldListCmd struct {
 
 // Run lists held actions.
 func (h *heldListCmd) Run(c *cli, client *api.Client, job slug) error {
-	all, err := collectActions(c, client, job, api.LogQuery{State: "held", Limit: 1000}, 10_000)
+	all, err := c.actions(client, job, api.LogQuery{State: "held"}, 10_000)
 	return c.print(report.Actions(all, "Nothing is held.", err))
 }
 

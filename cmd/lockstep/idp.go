@@ -1,12 +1,13 @@
 package main
 
 import (
-	"os"
 	"slices"
 	"strings"
 
 	"lockstep/api"
 	"lockstep/report"
+	"lockstep/sso"
+	"lockstep/terminal"
 )
 
 type idpCmd struct {
@@ -39,28 +40,28 @@ type idpFlags struct {
 func (f *idpFlags) change() (api.SetProvider, error) {
 	s := api.SetProvider{Name: f.Name, Hidden: f.Hidden, LinkOnly: f.LinkOnly, TrustEmail: f.TrustEmail, Order: f.Order, Settings: f.Set}
 	if f.Policy != "" {
-		s.Policy = policyNamed(f.Policy)
+		policy := sso.LinkPolicy(f.Policy)
+		s.Policy = &policy
 	}
 	if len(f.Domain) > 0 {
 		domains := slices.DeleteFunc(f.Domain, func(d string) bool { return d == "" })
 		s.Domains = &domains
 	}
 	for name, file := range f.SecretFile {
-		text, err := os.ReadFile(file)
+		text, err := terminal.ReadText("The secret "+name, file)
 		if err != nil {
-			return s, usage("The secret %s cannot be read: %v", name, err)
+			return s, err
 		}
 		if s.Secrets == nil {
 			s.Secrets = map[string]string{}
 		}
-		s.Secrets[name] = strings.TrimRight(string(text), "\r\n")
+		s.Secrets[name] = strings.TrimRight(text, "\r\n")
 	}
 	if f.CAFile != "" {
-		text, err := os.ReadFile(f.CAFile)
+		pem, err := terminal.ReadText("The file of certificates", f.CAFile)
 		if err != nil {
-			return s, usage("The certificates cannot be read: %v", err)
+			return s, err
 		}
-		pem := string(text)
 		s.Roots = &pem
 	}
 	return s, nil
@@ -98,7 +99,7 @@ func (a *idpAddCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	return c.print(report.ProviderAdded(client.AddIdentityProvider(c.ctx, api.AddProvider{Alias: a.Alias, Kind: kindNamed(a.Kind), SetProvider: change})))
+	return c.print(report.ProviderAdded(client.AddIdentityProvider(c.ctx, api.AddProvider{Alias: a.Alias, Kind: sso.ProviderKind(a.Kind), SetProvider: change})))
 }
 
 type idpSetCmd struct {
@@ -153,17 +154,7 @@ type idpRMCmd struct {
 
 // Run removes an identity provider.
 func (r *idpRMCmd) Run(c *cli) error {
-	if err := c.confirm("Remove the identity provider " + r.Provider + " with all its links? Whoever signs in through it no longer can."); err != nil {
-		return err
-	}
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	if err := client.DeleteIdentityProvider(c.ctx, r.Provider); err != nil {
-		return err
-	}
-	return c.did("removed", r.Provider, "Removed.")
+	return c.remove("Remove the identity provider "+r.Provider+" with all its links? Whoever signs in through it no longer can.", "removed", r.Provider, "Removed.", (*api.Client).DeleteIdentityProvider)
 }
 
 type idpAttemptCmd struct {
@@ -172,5 +163,5 @@ type idpAttemptCmd struct {
 
 // Run shows what happened in a sign-in.
 func (a *idpAttemptCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.SignIn(client.SignIn(c.ctx, loginNamed(a.Reference))))
+	return c.print(report.SignIn(client.SignIn(c.ctx, sso.LoginID(a.Reference))))
 }

@@ -35,26 +35,16 @@ type logListCmd struct {
 
 // Run lists log lines.
 func (l *logListCmd) Run(c *cli, client *api.Client, job slug) error {
-	all, err := collectActions(c, client, job, l.query(), l.Limit)
+	all, err := c.actions(client, job, l.query(), l.Limit)
 	return c.print(report.Actions(all, "The log is empty.", err))
 }
 
-// collectActions reads pages until there are enough or no more.
-func collectActions(c *cli, client *api.Client, job string, q api.LogQuery, limit int) ([]api.Action, error) {
-	var all []api.Action
-	for len(all) < limit {
-		q.Limit = min(limit-len(all), 1000)
-		page, next, err := client.Actions(c.ctx, job, q)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page...)
-		if next == "" {
-			break
-		}
-		q.After = next
-	}
-	return all, nil
+// actions reads lines until there are enough or no more.
+func (c *cli) actions(client *api.Client, job slug, q api.LogQuery, limit int) ([]api.Action, error) {
+	return pages(limit, func(after string, n int) ([]api.Action, string, error) {
+		q.After, q.Limit = after, n
+		return client.Actions(c.ctx, job, q)
+	})
 }
 
 type logTailCmd struct {

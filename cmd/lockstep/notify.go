@@ -2,11 +2,10 @@ package main
 
 import (
 	"cmp"
-	"os"
-	"strings"
 
 	"lockstep/api"
 	"lockstep/report"
+	"lockstep/terminal"
 )
 
 type notifyCmd struct {
@@ -74,11 +73,10 @@ func (s *notifySetCmd) change(c *cli, was api.Notifications) (api.SetNotificatio
 	if s.MailCA != nil {
 		m.CA = ""
 		if *s.MailCA != "" {
-			text, err := os.ReadFile(*s.MailCA)
-			if err != nil {
-				return out, usage("The certificates cannot be read: %v.", err)
+			var err error
+			if m.CA, err = terminal.ReadText("The file of certificates", *s.MailCA); err != nil {
+				return out, err
 			}
-			m.CA = string(text)
 		}
 	}
 	if m != was.Mail {
@@ -92,11 +90,11 @@ func (s *notifySetCmd) change(c *cli, was api.Notifications) (api.SetNotificatio
 		out.Password = &text
 	}
 	if s.To != nil {
-		to := addresses(*s.To)
+		to := terminal.Words(*s.To)
 		out.To = &to
 	}
 	if s.QuietTime != nil {
-		quiet, err := seconds(*s.QuietTime)
+		quiet, err := terminal.Seconds(*s.QuietTime)
 		if err != nil {
 			return out, err
 		}
@@ -106,17 +104,6 @@ func (s *notifySetCmd) change(c *cli, was api.Notifications) (api.SetNotificatio
 		return out, usage("Nothing to set: see lockstep notify set --help.")
 	}
 	return out, nil
-}
-
-// addresses divides what was given at commas.
-func addresses(text string) []string {
-	out := []string{}
-	for one := range strings.SplitSeq(text, ",") {
-		if one = strings.TrimSpace(one); one != "" {
-			out = append(out, one)
-		}
-	}
-	return out
 }
 
 type notifyTestCmd struct {
@@ -172,7 +159,7 @@ func (t tellSet) change(c *cli, client *api.Client, slug string) error {
 		return err
 	}
 	if t.Notify != nil {
-		told.Emails, told.Failures = addresses(*t.Notify), true
+		told.Emails, told.Failures = terminal.Words(*t.Notify), true
 	}
 	set(&told.Failures, t.NotifyFailures)
 	_, err = client.SetTold(c.ctx, slug, told)

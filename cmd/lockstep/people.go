@@ -27,24 +27,16 @@ type peopleListCmd struct {
 
 // Run lists people.
 func (p *peopleListCmd) Run(c *cli, client *api.Client) error {
-	var all []api.User
-	var notice string
-	for q := (api.ListQuery{Search: p.Search, Deleted: p.Deleted}); len(all) < p.Limit; {
-		q.Limit = min(p.Limit-len(all), 1000)
-		page, err := client.Users(c.ctx, q)
-		if err != nil {
-			return err
-		}
+	notice := ""
+	all, err := pages(p.Limit, func(after string, n int) ([]api.User, string, error) {
+		page, err := client.Users(c.ctx, api.ListQuery{Search: p.Search, Deleted: p.Deleted, After: after, Limit: n})
 		if page.Notice != notice {
 			notice = page.Notice
 			c.say("%s", notice)
 		}
-		all = append(all, page.Users...)
-		if q.After = page.Next; q.After == "" {
-			break
-		}
-	}
-	return c.print(report.Users(all, nil))
+		return page.Users, page.Next, err
+	})
+	return c.print(report.Users(all, err))
 }
 
 // onePerson is a person named on the command line.

@@ -2,12 +2,11 @@ package main
 
 import (
 	"errors"
-	"io"
-	"os"
 
 	"lockstep/api"
 	"lockstep/report"
 	"lockstep/scim"
+	"lockstep/terminal"
 )
 
 type schemaCmd struct {
@@ -40,16 +39,7 @@ type schemaPutCmd struct {
 
 // Run writes a schema.
 func (s *schemaPutCmd) Run(c *cli) error {
-	in := c.stdin
-	if s.File != "-" {
-		f, err := os.Open(s.File)
-		if err != nil {
-			return usage("%s.", err)
-		}
-		defer f.Close()
-		in = f
-	}
-	text, err := io.ReadAll(io.LimitReader(in, 1<<20))
+	text, err := terminal.Read(c.stdin, s.File)
 	if err != nil {
 		return err
 	}
@@ -80,9 +70,6 @@ type schemaDeleteCmd struct {
 }
 
 // Run removes a schema.
-func (s *schemaDeleteCmd) Run(c *cli, client *api.Client) error {
-	if err := client.DeleteSchema(c.ctx, s.Schema); err != nil {
-		return err
-	}
-	return c.did("deleted", s.Schema, "Deleted the schema "+s.Schema+".")
+func (s *schemaDeleteCmd) Run(c *cli) error {
+	return c.remove("", "deleted", s.Schema, "Deleted the schema "+s.Schema+".", (*api.Client).DeleteSchema)
 }

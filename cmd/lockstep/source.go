@@ -1,10 +1,9 @@
 package main
 
 import (
-	"time"
-
 	"lockstep/api"
 	"lockstep/report"
+	"lockstep/terminal"
 )
 
 type sourceCmd struct {
@@ -36,7 +35,7 @@ func (s *sourceAddCmd) Run(c *cli) error {
 	}
 	if s.Interval != "" {
 		p := j.Policy
-		if p.Interval, err = seconds(s.Interval); err != nil {
+		if p.Interval, err = terminal.Seconds(s.Interval); err != nil {
 			return err
 		}
 		if j, err = client.PutPolicy(c.ctx, j.Slug, p); err != nil {
@@ -44,15 +43,6 @@ func (s *sourceAddCmd) Run(c *cli) error {
 		}
 	}
 	return c.print(report.SourceAdded(j, nil))
-}
-
-// seconds reads a duration; 0 is none.
-func seconds(text string) (int, error) {
-	d, err := time.ParseDuration(text)
-	if err != nil || d < 0 {
-		return 0, usage("%q is no duration; write it as 15m or 1h.", text)
-	}
-	return int(d / time.Second), nil
 }
 
 type sourceListCmd struct{}
@@ -87,15 +77,5 @@ type sourceRmCmd struct {
 
 // Run removes a source.
 func (s *sourceRmCmd) Run(c *cli) error {
-	if err := c.confirm("Remove the source " + s.Source + "? The people whom it brought stay."); err != nil {
-		return err
-	}
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	if err := client.DeleteSource(c.ctx, s.Source); err != nil {
-		return err
-	}
-	return c.did("removed", s.Source, "Removed the source "+s.Source+".")
+	return c.remove("Remove the source "+s.Source+"? The people whom it brought stay.", "removed", s.Source, "Removed the source "+s.Source+".", (*api.Client).DeleteSource)
 }

@@ -135,9 +135,6 @@ type tokenRevokeCmd struct {
 }
 
 // Run revokes a token.
-func (t *tokenRevokeCmd) Run(c *cli, client *api.Client) error {
-	if err := client.RevokeToken(c.ctx, t.Token); err != nil {
-		return err
-	}
-	return c.did("revoked", t.Token, "Revoked.")
+func (t *tokenRevokeCmd) Run(c *cli) error {
+	return c.remove("", "revoked", t.Token, "Revoked.", (*api.Client).RevokeToken)
 }

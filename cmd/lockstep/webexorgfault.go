@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"lockstep/webexorg"
@@ -60,26 +58,9 @@ func (f *webexorgFaultAddCmd) Run(c *cli) error {
 
 // Run turns knobs.
 func (f *webexorgFaultSetCmd) Run(c *cli) error {
-	change := map[string]json.RawMessage{}
-	for _, pair := range f.Knobs {
-		name, value, ok := strings.Cut(pair, "=")
-		if !ok {
-			return usage("%s is none of knob=value.", pair)
-		}
-		text := json.RawMessage(value)
-		switch name {
-		case "rate", "present", "duplicates":
-		default:
-			quoted, err := json.Marshal(value)
-			if err != nil {
-				return err
-			}
-			text = quoted
-		}
-		if !json.Valid(text) {
-			return usage("%s cannot be %s.", name, value)
-		}
-		change[name] = text
+	change, err := webexorg.ReadKnobs(f.Knobs)
+	if err != nil {
+		return err
 	}
 	return f.knobs(c, http.MethodPatch, "/knobs", change)
 }
