@@ -21,7 +21,7 @@ type reader struct {
 	limits Limits
 
 	met     *Set      // rows that the pass has met; loaded when it is needed
-	last    time.Time // when the last page was done with
+	last    time.Time // when the last page came, after which at the earliest the next one was asked for
 	repeats int       // pages in a row that listed nothing new
 	empty   int       // pages in a row without anything
 	over    bool      // the last page has come
@@ -82,28 +82,18 @@ func (p *reader) finish(ctx context.Context) error {
 	return p.judge(ctx)
 }
 
-// pages reads pages until the last one. The reader runs beside this function, which commits each page before it lets the reader go
-// on, and gives up when none comes.
+// pages reads pages until the last one. The reader runs beside this function and fetches the next page while one is committed; this
+// function gives up when none comes.
 func (p *reader) pages(ctx context.Context) error {
-	type handed struct {
-		page  connection.ReadPage
-		reply chan error
-	}
-	pages := make(chan handed)
+	pages := make(chan connection.ReadPage)
 	ask := connection.Read{Type: p.wanted.Type, From: p.pass.From, Since: p.pass.Since, Whole: p.pass.Whole, Paths: p.wanted.Paths}
 	what := "read " + p.wanted.Type + "s"
 	p.last = p.now()
 	g := p.start(ctx, what, func(ctx context.Context) error {
 		return p.system.Reader.Read(ctx, ask, func(page connection.ReadPage) error {
-			h := handed{page, make(chan error, 1)}
 			select {
-			case pages <- h:
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-			select {
-			case err := <-h.reply:
-				return err
+			case pages <- page:
+				return nil
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
@@ -113,11 +103,10 @@ func (p *reader) pages(ctx context.Context) error {
 	defer timer.Stop()
 	for {
 		select {
-		case h := <-pages:
-			if err := p.page(ctx, &h.page); err != nil {
+		case page := <-pages:
+			if err := p.page(ctx, &page); err != nil {
 				return g.giveUp(err)
 			}
-			h.reply <- nil
 			timer.Reset(p.timeout())
 		case err := <-g.done:
 			if err == nil && !p.over {
@@ -146,7 +135,7 @@ func (p *reader) page(ctx context.Context, page *connection.ReadPage) error {
 	if page.Asked.IsZero() || page.Asked.After(p.now()) {
 		page.Asked = p.last
 	}
-	defer func() { p.last = p.now() }()
+	p.last = p.now()
 	if page.Anew && p.pass.Counts.Pieces > 0 {
 		if err := p.anew(ctx); err != nil {
 			return err

@@ -233,6 +233,7 @@ type ActionQuery struct {
 	After  lockstep.ActionID // with Newest: older than this
 	Newest bool
 	Past   *Action // not Newest: those that come after this one, by lane, rank and id
+	Most   int     // not more rows than have so many references together; 0 is any number
 	Limit  int     // 0 is 1,000
 }
 

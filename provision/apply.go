@@ -108,6 +108,9 @@ type item struct {
 	made    *becoming
 }
 
+// weight is what the item counts for while it is open.
+func (it *item) weight() int { return 1 + len(it.References)/weighty }
+
 // becoming is what comes of an item, for those who refer to its object. It outlives the item, which is large.
 type becoming struct {
 	done chan struct{} // closed by the settler, when id is final
@@ -160,7 +163,8 @@ func (a *applier) load(ctx context.Context, work chan<- []*item) (done bool, err
 			return false, nil
 		}
 		window := a.window()
-		rows, err := a.Store.Actions(ctx, a.job.Tenant, a.job.ID, plan.ActionQuery{Cycle: a.cycle.ID, States: []plan.ActionState{plan.Planned}, Limit: min(window, loadChunk)})
+		limit := min(window, loadChunk)
+		rows, err := a.Store.Actions(ctx, a.job.Tenant, a.job.ID, plan.ActionQuery{Cycle: a.cycle.ID, States: []plan.ActionState{plan.Planned}, Most: loadReferences, Limit: limit})
 		if err != nil {
 			return false, err
 		}
@@ -187,14 +191,14 @@ func (a *applier) load(ctx context.Context, work chan<- []*item) (done bool, err
 			}
 			continue
 		}
-		rows = wholeCircles(sameStage(rows), len(rows) == min(window, loadChunk))
+		rows = wholeCircles(sameStage(rows), len(rows) == limit || references(rows) >= loadReferences)
 		if rows, err = a.upToDate(ctx, rows); err != nil {
 			return false, err
 		}
 		if begun = true; len(rows) == 0 {
 			continue
 		}
-		a.drain(ctx, window-len(rows))
+		a.drain(ctx, window-weight(rows))
 		if a.halted(ctx) {
 			return false, nil
 		}
@@ -204,7 +208,23 @@ func (a *applier) load(ctx context.Context, work chan<- []*item) (done bool, err
 	}
 }
 
-const loadChunk = 256
+// What is loaded at a time: so many rows, and no more than have so many references together.
+const (
+	loadChunk      = 256
+	loadReferences = 5000
+)
+
+// weighty is how many references count as a row of their own among what is open: a group may have thousands, which take memory.
+const weighty = 64
+
+func weight(rows []plan.Action) int { return len(rows) + references(rows)/weighty }
+
+func references(rows []plan.Action) (n int) {
+	for i := range rows {
+		n += len(rows[i].References)
+	}
+	return n
+}
 
 // window is how many rows may be open: what the target takes in two seconds.
 func (a *applier) window() int {
@@ -253,7 +273,9 @@ func (a *applier) hand(ctx context.Context, rows []plan.Action, found map[lockst
 		it.found = found[it.ID]
 	}
 	a.idle.L.Lock()
-	a.open += len(items)
+	for _, it := range items {
+		a.open += it.weight()
+	}
 	a.idle.L.Unlock()
 	size := max(a.to.Batch, 1)
 	for len(items) > 0 {
@@ -424,7 +446,9 @@ func (a *applier) settle(ctx context.Context, results <-chan []*item) error {
 			return err
 		}
 		a.idle.L.Lock()
-		a.open -= len(batch)
+		for _, it := range batch {
+			a.open -= it.weight()
+		}
 		a.idle.L.Unlock()
 		a.idle.Broadcast()
 	}

@@ -14,7 +14,7 @@ import (
 // What one commit creates in our own directory, with what becomes of its rows.
 const (
 	hereChunk      = 256
-	hereReferences = 2000 // that they carry, unless a single row has more
+	hereReferences = 2000 // that they carry, but for those of the last row
 )
 
 // createHere creates those who are next in our own directory, where what becomes of their rows is kept in the commit that creates them:
@@ -64,17 +64,14 @@ type here struct {
 
 // readyHere makes the creates that come after a row ready, as far as they are of one stage and fit into one commit.
 func (a *applier) readyHere(ctx context.Context, after *plan.Action) (h here, err error) {
-	q := plan.ActionQuery{Cycle: a.cycle.ID, States: []plan.ActionState{plan.Planned}, Past: after, Limit: hereChunk}
+	q := plan.ActionQuery{Cycle: a.cycle.ID, States: []plan.ActionState{plan.Planned}, Past: after, Most: hereReferences, Limit: hereChunk}
 	rows, err := a.Store.Actions(ctx, a.job.Tenant, a.job.ID, q)
 	if err != nil {
 		return h, err
 	}
-	n, references := 0, 0
+	n := 0
 	for n < len(rows) && rows[n].Kind == rule.Create && (after == nil || plan.StageOf(after) == plan.StageOf(&rows[n])) {
-		references += len(rows[n].References)
-		if after = &rows[n]; n > 0 && references > hereReferences {
-			break
-		}
+		after = &rows[n]
 		n++
 	}
 	if n == 0 {

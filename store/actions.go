@@ -206,7 +206,7 @@ func (db *DB) Actions(ctx context.Context, tenant lockstep.TenantID, job lockste
 	if q.Limit == 0 {
 		q.Limit = 1000
 	}
-	s := actionSearch{db: db, ctx: ctx, text: "SELECT " + actionColumns + " FROM action WHERE " + ofJob, args: []any{string(tenant), string(job)}}
+	s := actionSearch{db: db, ctx: ctx, most: q.Most, text: "SELECT " + actionColumns + " FROM action WHERE " + ofJob, args: []any{string(tenant), string(job)}}
 	if err := s.run(q); err != nil {
 		return nil, fmt.Errorf("read actions: %w", err)
 	}
@@ -229,6 +229,7 @@ type actionSearch struct {
 	ctx   context.Context
 	text  string
 	args  []any
+	most  int // references
 	found []plan.Action
 }
 
@@ -257,7 +258,7 @@ func (s *actionSearch) run(q plan.ActionQuery) error {
 	if not := q.NotOf; not != "" { // in two parts, each of which the index has
 		q.NotOf = ""
 		for _, side := range []string{"cycle < ?", "cycle > ?"} {
-			part := actionSearch{db: s.db, ctx: s.ctx, text: s.text, args: slices.Clip(s.args)}
+			part := actionSearch{db: s.db, ctx: s.ctx, most: s.most, text: s.text, args: slices.Clip(s.args)}
 			part.where(side, string(not))
 			if err := part.run(q); err != nil {
 				return err
@@ -312,9 +313,21 @@ func (s *actionSearch) run(q plan.ActionQuery) error {
 func (s *actionSearch) read(text string, args []any, limit int) error {
 	args = slices.Clip(args)
 	rows, err := s.db.query(s.ctx, text+limitTo(&args, limit), args...)
-	found, err := collect(rows, err, scanAction)
-	s.found = append(s.found, found...)
-	return err
+	if err != nil {
+		return err
+	}
+	references := 0
+	for rows.Next() {
+		a, err := scanAction(rows)
+		if err != nil {
+			return errors.Join(err, rows.Close())
+		}
+		s.found = append(s.found, a)
+		if references += len(a.References); s.most > 0 && references >= s.most {
+			break
+		}
+	}
+	return errors.Join(rows.Err(), rows.Close())
 }
 
 // escapeLike takes the meaning from the characters that LIKE knows.

@@ -88,7 +88,9 @@ func actionSelect(s slice) {
 		s.commit(provision.Batch{Actions: []plan.Action{a}})
 	}
 	put("a", plan.LaneCreate, 2, plan.Planned, func(a *plan.Action) { a.Kind, a.Refers = rule.Create, "sb" })
-	put("b", plan.LaneCreate, 1, plan.Planned, func(a *plan.Action) { a.Kind = rule.Create })
+	put("b", plan.LaneCreate, 1, plan.Planned, func(a *plan.Action) {
+		a.Kind, a.References = rule.Create, []plan.RowReference{{Attribute: connection.Members}, {Attribute: connection.Members}}
+	})
 	put("c", plan.LaneDisable, 9, plan.Open, func(a *plan.Action) { a.Target.Name = "100%_\\ÉTÉ" })
 	put("d", plan.LaneDisable, 9, plan.Done, func(a *plan.Action) { a.Source.Type = "Group" })
 	put("e", plan.LaneDelete, 0, plan.Held, func(a *plan.Action) { a.Cycle = "c0" })
@@ -110,6 +112,8 @@ func actionSelect(s slice) {
 		{"source", plan.ActionQuery{Source: connection.Ref{Type: "User", ID: "sb"}}, "b"},
 		{"source of another type", plan.ActionQuery{Source: connection.Ref{Type: "User", ID: "sd"}}, ""},
 		{"ids and state", plan.ActionQuery{IDs: []lockstep.ActionID{"a", "c", "none"}, States: []plan.ActionState{plan.Open}}, "c"},
+		{"as many references", plan.ActionQuery{Cycle: "c1", States: []plan.ActionState{plan.Planned}, Most: 1}, "b"},
+		{"more references than there are", plan.ActionQuery{Cycle: "c1", States: []plan.ActionState{plan.Planned}, Most: 3}, "ba"},
 		{"past one", plan.ActionQuery{Cycle: "c1", States: []plan.ActionState{plan.Planned}, Past: &past}, "a"},
 		{"past one of another lane", plan.ActionQuery{Cycle: "c1", Past: &disabled}, "ba"},
 		{"newest", plan.ActionQuery{Newest: true}, "fedcba"},
