@@ -56,6 +56,9 @@ var charters = map[string]charter{
 	"operate":             {ours: domain + " sso queue web", must: "net/http database/sql html"},
 	"api":                 {ours: domain + " operate sso sso/saml web", must: "database/sql"},
 	"console":             {ours: domain + " operate sso sso/saml web api", must: "database/sql"},
+	"api":                 {ours: domain + " operate sso web", must: "database/sql"},
+	"docs":                {must: "net/http context"},
+	"console":             {ours: domain + " operate sso web api docs", must: "database/sql"},
 	"store":               {ours: domain + " sso queue store/*"},
 	"store/*":             {ours: domain + " store store/*"},
 	"demo":                {ours: "api reach server words rule webexorg directory scim sso token web", must: "database/sql"}, // rule for its values: the client speaks of rules in them
@@ -83,6 +86,7 @@ var modules = map[string]string{
 	"github.com/russellhaering/goxmldsig":                 "upstream sso/saml",
 	"golang.org/x/oauth2":                                 "upstream",
 	"github.com/a-h/templ":                                "console",
+	"github.com/yuin/goldmark":                            "docs",
 	"github.com/alecthomas/kong":                          "cmd/lockstep terminal",
 	"github.com/danielgtaylor/huma/v2":                    "api",
 	"github.com/dlclark/regexp2":                          "expr",

@@ -292,7 +292,7 @@ func personPage(p page, v personView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				if len(v.Origins) > 0 {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<p>A source still has them: it brings them back when it reads them anew. To keep somebody out of an app, exclude them there.</p>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<p>A source that still has them does not bring them back on its own.</p>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

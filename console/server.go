@@ -42,6 +42,8 @@ func (s *Server) Handler() http.Handler {
 	handle("GET /link", s.showLink)
 	handle("POST /link", s.useLink)
 	handle("POST /theme", s.setTheme)
+	handle("GET /docs", s.docs)
+	handle("GET /docs/{path...}", s.docs)
 	handle("POST /signout", s.signOut)
 	handle("GET /{$}", s.in(s.home))
 	handle("GET /live", s.in(s.homeLive))
