@@ -55,10 +55,8 @@ var charters = map[string]charter{
 	"notify":              {ours: "words audit queue web directory connection", must: "database/sql"},
 	"operate":             {ours: domain + " sso queue web", must: "net/http database/sql html"},
 	"api":                 {ours: domain + " operate sso sso/saml web", must: "database/sql"},
-	"console":             {ours: domain + " operate sso sso/saml web api", must: "database/sql"},
-	"api":                 {ours: domain + " operate sso web", must: "database/sql"},
+	"console":             {ours: domain + " operate sso sso/saml web api docs", must: "database/sql"},
 	"docs":                {must: "net/http context"},
-	"console":             {ours: domain + " operate sso web api docs", must: "database/sql"},
 	"store":               {ours: domain + " sso queue store/*"},
 	"store/*":             {ours: domain + " store store/*"},
 	"demo":                {ours: "api reach server words rule webexorg directory scim sso token web", must: "database/sql"}, // rule for its values: the client speaks of rules in them
