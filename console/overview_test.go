@@ -20,7 +20,7 @@ func TestPlan(t *testing.T) {
 	a.hasNot("button", "Make a plan")
 	a.has("summary", "ada@acme.example")
 
-	b.post("/apps/webex/plan", "do", "apply", "cycle", string(lockstep.NewID[lockstep.CycleID]())).is(http.StatusConflict).has("span", string(lockstep.CodePlanStale))
+	b.post("/apps/webex/plan", "do", "apply", "cycle", string(lockstep.NewID[lockstep.CycleID]())).is(http.StatusConflict).has("a", string(lockstep.CodePlanStale))
 	b.post("/apps/webex/plan", "do", "maybe", "cycle", string(w.state(w.out).Cycle.ID)).is(http.StatusBadRequest)
 	w.applied(b)
 	if n := len(w.linked()); n != 5 {
