@@ -170,10 +170,10 @@ func process(ctx context.Context, config server.Config, after func() error) (*Se
 
 // How a server collects garbage. Most of the time the heap is a few MiB, and collecting each time that it has doubled took a tenth of the
 // processor time of a first read: so it may grow to three times of what is in use. When that is much, softLimit makes the collector work
-// harder instead.
+// harder instead. The page caches of SQLite and the program itself take some 85 MiB beside: a server is to stay below 300 MiB.
 const (
 	garbage   = 200
-	softLimit = 256 << 20
+	softLimit = 200 << 20
 )
 
 // Start opens a server within this process, which collects garbage as a server does, unless the operator has set GOGC or GOMEMLIMIT.
