@@ -285,15 +285,35 @@ type MemberQuery struct {
 
 // Reader reads one tenant's directory. Every method sees committed data only.
 type Reader interface {
+	Objects
+	Applications
+	Claimants
+	Feeder
+}
+
+// Objects reads users, groups and who is in them.
+type Objects interface {
 	Users(ctx context.Context, t lockstep.TenantID, q UserQuery) ([]User, error)
 	Groups(ctx context.Context, t lockstep.TenantID, q GroupQuery) ([]Group, error)
 	Members(ctx context.Context, t lockstep.TenantID, q MemberQuery) ([]Member, error)
+}
+
+// Applications reads apps and who is assigned to them.
+type Applications interface {
 	Apps(ctx context.Context, t lockstep.TenantID) ([]App, error)
 	Assignments(ctx context.Context, t lockstep.TenantID, app lockstep.AppID) ([]Assignment, error)
+}
+
+// Claimants reads what sources want.
+type Claimants interface {
 	// Claims returns who has a user or group, each job with what it wrote last.
 	Claims(ctx context.Context, t lockstep.TenantID, kind Kind, id string) ([]Claim, error)
 	// Wanted returns the ids of objects that sources want an object to refer to.
 	Wanted(ctx context.Context, t lockstep.TenantID, q WantedQuery) ([]string, error)
+}
+
+// Feeder reads the change feed.
+type Feeder interface {
 	// Feed returns up to limit events after pos, oldest first. A position older than what is retained gives
 	// lockstep.ErrCursorExpired.
 	Feed(ctx context.Context, t lockstep.TenantID, after int64, limit int) ([]Event, error)

@@ -51,6 +51,11 @@ type Passes interface {
 	Alive(ctx context.Context, id ID, typ string) (*Set, error)
 	// Parts returns the parts that a pass could not read, and whether somebody has answered for them.
 	Parts(ctx context.Context, id ID, typ string, pass int64) ([]Part, error)
+	Kept
+}
+
+// Kept is what a pass looks up among the rows that it compares with.
+type Kept interface {
 	// Rows returns rows, in their order.
 	Rows(ctx context.Context, id ID, q Query) ([]Row, error)
 	// Versions returns the versions of those of the objects that are there.

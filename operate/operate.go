@@ -62,15 +62,20 @@ type Operator struct {
 
 // Engine is what an Operator asks of provision.Engine.
 type Engine interface {
-	Preview(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, f func(plan.Action) error) (provision.Counts, error)
-	Explain(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, ref connection.Ref) (provision.Explanation, error)
-	FindAtTarget(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, typ, value string) ([]provision.Found, error)
+	Trials
 	Test(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, report func(connection.Check)) error
 	Outside(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) (connection.System, error)
-	TryRules(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, a provision.Attempt, f func(provision.Trial) error) error
 	Progress(job lockstep.JobID) (provision.Cycle, bool)
 	Drifts
 	Undos
+}
+
+// Trials tell what would be done, and do nothing.
+type Trials interface {
+	Preview(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, f func(plan.Action) error) (provision.Counts, error)
+	Explain(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, ref connection.Ref) (provision.Explanation, error)
+	FindAtTarget(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, typ, value string) ([]provision.Found, error)
+	TryRules(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, a provision.Attempt, f func(provision.Trial) error) error
 }
 
 // Reads is what an Operator asks of the reads of outside systems, and asks for.

@@ -30,16 +30,32 @@ const (
 
 // dialect is what differs between the databases.
 type dialect interface {
+	product
+	failures
+	locks
+	// lane returns which writer serves the tenant.
+	lane(lockstep.TenantID) lockstep.TenantID
+	close(*DB) error
+}
+
+// product is which database it is.
+type product interface {
 	name() Dialect
 	goose() database.Dialect
 	// prepares says whether statements are worth preparing through database/sql.
 	prepares() bool
-	// lane returns which writer serves the tenant.
-	lane(lockstep.TenantID) lockstep.TenantID
+}
+
+// failures tells errors of a database apart.
+type failures interface {
 	// unique reports whether err is a violated unique constraint, and where: a text that ends in the name of its last column.
 	unique(err error) (where string, is bool)
 	// uncertain reports whether a commit that failed with err may have happened all the same.
 	uncertain(err error) bool
+}
+
+// locks are the words with which a transaction keeps others away.
+type locks interface {
 	// lock is appended to a SELECT of rows that must stay until the transaction ends.
 	lock() string
 	// turns is a statement after which only this transaction goes on with the text that is its parameter, until it ends; "" when
@@ -47,7 +63,6 @@ type dialect interface {
 	turns() string
 	// hold is appended to a SELECT of rows that must stay as they are until the transaction ends.
 	hold() string
-	close(*DB) error
 }
 
 type sqliteDialect struct{}
