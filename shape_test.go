@@ -99,3 +99,45 @@ func tooWide(counts map[string]int) (problems []string) {
 	}
 	return problems
 }
+
+// TestTheTableIsWritten: section 4 of the architecture lists for each package what it may import, exactly as it is enforced.
+func TestTheTableIsWritten(t *testing.T) {
+	_, section, _ := strings.Cut(read(t, "docs/architecture.md"), "## 4.")
+	section, _, _ = strings.Cut(section, "## 5.")
+	rows := map[string]string{}
+	for line := range strings.Lines(section) {
+		if cells := strings.Split(line, "|"); len(cells) > 4 && strings.HasPrefix(line, "| `") {
+			for _, name := range quoted(cells[1]) {
+				rows[name] = strings.Join(quoted(strings.Replace(cells[3], " all ", "`*`", 1)), " ")
+			}
+		}
+	}
+	for name, c := range charters {
+		if name == "." || matches(onlyTests+" store/storetest", name) || name == "store/*" {
+			continue // what everybody may import, and what only tests do
+		}
+		want := slices.Sorted(strings.FieldsSeq(c.ours))
+		if got, there := rows[name]; !there {
+			t.Errorf("%s has no row in section 4 of docs/architecture.md", name)
+		} else if got != strings.Join(slices.Compact(want), " ") {
+			t.Errorf("%s: docs/architecture.md says\n%s\nand imports_test.go\n%s", name, got, strings.Join(want, " "))
+		}
+	}
+	for name := range rows {
+		if _, there := charters[name]; !there {
+			t.Errorf("%s has a row in docs/architecture.md and no charter", name)
+		}
+	}
+}
+
+// quoted are the names in code quotes of a text, in order and each once.
+func quoted(text string) []string {
+	var all []string
+	for i, part := range strings.Split(text, "`") {
+		if i%2 == 1 {
+			all = append(all, part)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
