@@ -1,13 +1,14 @@
 # `make` or `make help` prints what there is. Everything but `test` needs Go only; `test` says what it installs.
 
 .DEFAULT_GOAL := help
-.PHONY: help build test soak lint fuzz bench docs screenshots clean
+.PHONY: help build deb test soak lint fuzz bench docs screenshots clean
 
 FUZZTIME ?= 30s
 PEOPLE   ?= 10000
 GROUPS   ?= 200
 LATENCY  ?= 20ms
 OUT      ?= bin
+NFPM     ?= github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 LOG      ?= soak.log
 
 help: ## this list
@@ -15,6 +16,13 @@ help: ## this list
 
 build: ## a static binary in bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(OUT)/ ./cmd/lockstep
+
+# The version is the one that the program says of itself, unless VERSION has another. GOARCH builds for another machine.
+deb: build ## a Debian package in bin/ (VERSION, GOARCH)
+	@version='$(VERSION)'; [ -n "$$version" ] || version=$$(go version -m '$(OUT)/lockstep' | awk '$$1 == "mod" {print $$3}'); \
+	case "$$version" in v[0-9]*|[0-9]*) ;; *) version=0.1.0-dev ;; esac; \
+	VERSION="$$version" ARCH=$$(go env GOARCH) OUT='$(OUT)' SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || date +%s)}" \
+	GOOS= GOARCH= go run $(NFPM) package --config packaging/nfpm.yaml --packager deb --target '$(OUT)/'
 
 test: ## everything that CI runs: form, vet, all tests (TESTFLAGS='-run X' narrows)
 	./test.sh
