@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"lockstep"
 	"lockstep/api"
 	"lockstep/operate"
 	"lockstep/rule"
@@ -161,6 +162,24 @@ func TestUntold(t *testing.T) {
 	} {
 		if exit, _ := Untold(c.all); exit != c.exit {
 			t.Errorf("%+v ends with %d, not %d", c.all, exit, c.exit)
+		}
+	}
+}
+
+// TestFailureOf: who mistyped is shown the help, who named what is not there is shown what there is, and a bug has no advice.
+func TestFailureOf(t *testing.T) {
+	for _, c := range []struct {
+		err     error
+		command string
+		hint    string
+	}{
+		{&lockstep.Error{Code: lockstep.CodeNotFound}, "people show", "See what there is: lockstep people list"},
+		{&lockstep.Error{Code: lockstep.CodeNotFound}, "app add", "See what there is: lockstep app gallery"},
+		{&lockstep.Error{Code: lockstep.CodeUsage, Detail: "No."}, "app add", ""},
+		{fmt.Errorf("broken"), "app add", ""},
+	} {
+		if f := FailureOf(c.err, c.command); f.Hint != c.hint || f.Message == "" || f.Doc != "docs/errors.md#"+string(f.Code) {
+			t.Errorf("%v: %+v", c.err, f)
 		}
 	}
 }

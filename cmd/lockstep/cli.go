@@ -203,19 +203,15 @@ func (c *cli) fail(err error) int {
 	if told, ok := errors.AsType[*outcome](err); ok {
 		return told.code // the result has said it
 	}
-	code := lockstep.CodeOf(err)
-	entry := lockstep.Describe(code)
-	message := api.Sentence(err)
+	f := report.FailureOf(err, c.command)
 	if c.Output != "table" {
 		c.stderr.JSON = true
-		_ = json.NewEncoder(c.stderr).Encode(map[string]string{ // nobody is left to tell
-			"code": string(code), "message": message, "hint": hintFor(err, entry, c.command), "doc": "docs/errors.md#" + string(code),
-		})
+		_ = json.NewEncoder(c.stderr).Encode(f) // nobody is left to tell
 		return exitCode(err)
 	}
-	printf(c.stderr, "lockstep: %s [%s]\n", message, code)
-	if hint := hintFor(err, entry, c.command); hint != "" {
-		fmt.Fprintf(c.stderr, "  %s\n", hint)
+	printf(c.stderr, "lockstep: %s [%s]\n", f.Message, f.Code)
+	if f.Hint != "" {
+		fmt.Fprintf(c.stderr, "  %s\n", f.Hint)
 	}
 	return exitCode(err)
 }

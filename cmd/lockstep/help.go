@@ -1,13 +1,5 @@
 package main
 
-import (
-	"errors"
-	"strings"
-
-	"lockstep"
-	"lockstep/terminal"
-)
-
 type helpCmd struct {
 	Command []string `arg:"" optional:"" help:"The command; globals tells of the flags that every command has."`
 }
@@ -55,40 +47,4 @@ var examples = map[string][]string{
 	"notify set":      {"lockstep notify set --mail-host smtp.acme.example --mail-user lockstep --mail-from lockstep@acme.example --password-file smtp.txt --to it@acme.example", "lockstep notify set --webhook https://chat.acme.example/hooks/lockstep"},
 	"notify test":     {"lockstep notify test", "lockstep notify test --webhook"},
 	"token create":    {"lockstep token create entra --kind scim", "lockstep token create okta --kind scim --client okta-scim", "lockstep token create ci --scope read"},
-}
-
-// hintFor is what to do about an error, for whoever typed command.
-func hintFor(err error, entry lockstep.Entry, command string) string {
-	switch entry.Code {
-	case lockstep.CodeInternal:
-		return ""
-	case lockstep.CodeUsage:
-		if _, ok := errors.AsType[*terminal.Mistyped](err); !ok {
-			return "" // the message says what is wrong
-		}
-	case lockstep.CodeNotFound:
-		if see := listOf(command); see != "" {
-			return "See what there is: " + see
-		}
-	}
-	return entry.Help
-}
-
-// listOf is the command that lists what a command may have named.
-func listOf(command string) string {
-	noun, verb, _ := strings.Cut(command, " ")
-	switch noun {
-	case "plan", "apply", "run", "held", "undo", "drift", "log", "connection", "mapping", "scope", "explain":
-		return "lockstep app list · lockstep source list"
-	case "app", "source":
-		if verb == "add" {
-			return "lockstep app gallery"
-		}
-		return "lockstep " + noun + " list"
-	case "people", "group", "token", "schema":
-		return "lockstep " + noun + " list"
-	case "assign":
-		return "lockstep app list · lockstep group list · lockstep people list"
-	}
-	return ""
 }

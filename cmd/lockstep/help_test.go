@@ -12,6 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"lockstep/report"
 	"lockstep/terminal"
 )
 
@@ -47,7 +48,7 @@ func TestListOf(t *testing.T) {
 	}
 	for _, node := range parser.Model.Leaves(true) {
 		path := strings.TrimPrefix(node.Path(), "lockstep ")
-		for _, hint := range strings.Split(listOf(path), " · ") {
+		for _, hint := range strings.Split(report.ListOf(path), " · ") {
 			if hint == "" {
 				continue
 			}
