@@ -79,12 +79,17 @@ type oneClientView struct {
 	Form   form
 	More   form
 	Give   []setting // what to copy into the application
+	Kind   sso.ClientKind
+	Read   *sso.SAMLApp // the metadata that the form had
 }
 
 // clientSettings are what an application is told, by the names that most of them use.
 func clientSettings(issuer string, c sso.Client) []setting {
 	if issuer == "" {
 		return nil
+	}
+	if c.Kind != sso.KindOpenID {
+		return appSettings(issuer, c)
 	}
 	all := []setting{{"Client ID", string(c.ID)}, {"Issuer", issuer}, {"Discovery", issuer + "/.well-known/openid-configuration"}}
 	if c.May(sso.GrantCode) {
@@ -120,6 +125,27 @@ func authWord(a sso.ClientAuth) string {
 
 // relyingForm makes the fields with the values of the application; one that is new has no ID.
 func relyingForm(c sso.Client, providers []operate.IdentityProvider) (main, more form) {
+	switch c.Kind {
+	case sso.KindSAMLApp:
+		main, more = samlForm(c)
+	case sso.KindProxy:
+		main, more = proxyForm(c)
+	default:
+		return openIDForm(c, providers)
+	}
+	more.Fields = append(append(more.Fields, viaFields(c, providers)...), idOrDisabled(c))
+	return main, more
+}
+
+// idOrDisabled is the client ID of an application that is new, and whether another one is disabled.
+func idOrDisabled(c sso.Client) field {
+	if c.ID == "" {
+		return field{Name: "id", Label: "Client ID", Code: true, Help: "Empty: one is made."}
+	}
+	return field{Name: "disabled", Label: "Disabled: nobody signs in to it", Kind: tickField, Value: tickOf(c.Disabled)}
+}
+
+func openIDForm(c sso.Client, providers []operate.IdentityProvider) (main, more form) {
 	lines := func(all []string) string { return strings.Join(all, "\n") }
 	main.Fields = []field{
 		{Name: "name", Label: "Name", Value: c.Name, Required: true, Help: "Stands on the login page: “to go on to …”."},
@@ -137,23 +163,7 @@ func relyingForm(c sso.Client, providers []operate.IdentityProvider) (main, more
 	if alg == "" {
 		alg = token.RS256
 	}
-	via := []choice{{"", "any that is enabled", ""}}
-	var allowed []field
-	pinned := ""
-	for _, p := range providers {
-		via = append(via, choice{p.Alias, p.Name, ""})
-		if p.ID == c.Provider {
-			pinned = p.Alias
-		}
-		allowed = append(allowed, field{Name: "allow-" + p.Alias, Label: p.Name, Kind: tickField, Value: tickOf(slices.Contains(c.Allowed, p.ID))})
-	}
-	more.Fields = []field{
-		{Name: "provider", Label: "Its people sign in through", Kind: selectField, Value: pinned, Choices: via, Help: "One provider, without a choice; or any."},
-	}
-	if len(allowed) > 1 {
-		allowed[0].Help = ""
-		more.Fields = append(more.Fields, allowed...)
-	}
+	more.Fields = viaFields(c, providers)
 	more.Fields = append(more.Fields,
 		field{Name: "token", Label: "Access tokens", Kind: choiceField, Value: string(format), Choices: []choice{
 			{string(sso.Opaque), "Opaque", "End at once with the person."}, {string(sso.SignedJWT), "JWT", "The application reads them itself; nobody can take one back before it expires, after five minutes at most."},
@@ -164,6 +174,7 @@ func relyingForm(c sso.Client, providers []operate.IdentityProvider) (main, more
 		field{Name: "credentials", Label: "Gets tokens for itself (client credentials)", Kind: tickField, Value: tickOf(c.May(sso.GrantCredentials))},
 		field{Name: "scopes", Label: "Scopes that it may ask for itself", Value: strings.Join(c.Scopes, " "), Code: true, Help: "Of client credentials, divided by blanks."},
 		field{Name: "audience", Label: "Further audiences of its access tokens", Kind: textField, Code: true, Value: lines(c.Audience), Help: "One a line."},
+		field{Name: "revocation", Label: "Global token revocation", Code: true, Value: c.RevocationURI, Hint: "https://recorder.example.com/global-token-revocation", Help: "Where it is asked to end everything of whoever leaves (Okta's Universal Logout)."},
 		field{Name: "nopkce", Label: "It may leave out PKCE", Kind: tickField, Value: tickOf(c.NoPKCE), Help: "For an application with a secret that knows none."},
 		field{Name: "pushed", Label: "It must push its requests (RFC 9126)", Kind: tickField, Value: tickOf(c.Pushed)},
 	)
@@ -173,25 +184,33 @@ func relyingForm(c sso.Client, providers []operate.IdentityProvider) (main, more
 			assertion = token.RS256
 		}
 		more.Fields = append(more.Fields,
+			field{Name: "keysuri", Label: "Where it publishes its keys (jwks_uri)", Code: true, Value: c.KeysURI, Hint: "https://recorder.example.com/jwks", Help: "Of an application with a key of its own. Then leave the keys below empty."},
 			field{Name: "keys", Label: "Its public keys (JWK Set)", Kind: textField, Code: true, Value: c.Keys, Hint: `{"keys": [ … ]}`, Help: "Of an application with a key of its own."},
 			field{Name: "assertion", Label: "Its assertions are signed with", Kind: selectField, Value: string(assertion), Choices: []choice{{string(token.RS256), "RS256", ""}, {string(token.ES256), "ES256", ""}}})
 	}
-	if c.ID == "" {
-		more.Fields = append(more.Fields, field{Name: "id", Label: "Client ID", Code: true, Help: "Empty: one is made."})
-	} else {
-		more.Fields = append(more.Fields, field{Name: "disabled", Label: "Disabled: nobody signs in to it", Kind: tickField, Value: tickOf(c.Disabled)})
-	}
+	more.Fields = append(more.Fields, idOrDisabled(c))
 	return main, more
 }
 
 // read puts what the form says into the application.
 func (v *oneClientView) read(c *sso.Client, providers []operate.IdentityProvider) {
 	m, o := &v.Form, &v.More
+	v.readVia(c, providers)
+	c.Kind, c.Disabled = v.Kind, o.value("disabled") != ""
+	switch v.Kind {
+	case sso.KindSAMLApp:
+		v.readSAML(c, v.Read)
+		return
+	case sso.KindProxy:
+		v.readProxy(c)
+		return
+	case sso.KindOpenID:
+	}
 	c.Name, c.LogoutURI = m.value("name"), m.value("logout")
 	c.Redirects, c.AfterLogout = strings.Fields(m.value("redirects")), strings.Fields(m.value("after"))
 	c.Token, c.IDToken = sso.TokenFormat(o.value("token")), token.Alg(o.value("alg"))
 	c.Scopes, c.Audience = strings.Fields(o.value("scopes")), strings.Fields(o.value("audience"))
-	c.NoPKCE, c.Pushed, c.Disabled = o.value("nopkce") != "", o.value("pushed") != "", o.value("disabled") != ""
+	c.NoPKCE, c.Pushed, c.RevocationURI = o.value("nopkce") != "", o.value("pushed") != "", strings.TrimSpace(o.value("revocation"))
 	c.Grants = nil
 	for _, g := range []struct {
 		name  string
@@ -201,17 +220,8 @@ func (v *oneClientView) read(c *sso.Client, providers []operate.IdentityProvider
 			c.Grants = append(c.Grants, g.grant)
 		}
 	}
-	c.Provider, c.Allowed = "", nil
-	for _, p := range providers {
-		if p.Alias == o.value("provider") {
-			c.Provider = p.ID
-		}
-		if o.value("allow-"+p.Alias) != "" {
-			c.Allowed = append(c.Allowed, p.ID)
-		}
-	}
 	if slices.ContainsFunc(o.Fields, func(f field) bool { return f.Name == "keys" }) {
-		c.Keys, c.Assertion = strings.TrimSpace(o.value("keys")), token.Alg(o.value("assertion"))
+		c.Keys, c.KeysURI, c.Assertion = strings.TrimSpace(o.value("keys")), strings.TrimSpace(o.value("keysuri")), token.Alg(o.value("assertion"))
 	}
 	if len(c.Grants) == 0 {
 		o.get("code").Error = "Tick at least one of the three."
@@ -223,6 +233,9 @@ func (v *oneClientView) wrong(c sso.Client, err error) error {
 	if lockstep.CodeOf(err) == lockstep.CodeConflict {
 		v.More.blame("id", sentenceOf(err))
 		return nil
+	}
+	if v.Kind != sso.KindOpenID {
+		return v.wrongApp(c, err)
 	}
 	detail := sentenceOf(err)
 	for name, values := range map[string][]string{"redirects": c.Redirects, "after": c.AfterLogout, "logout": {c.LogoutURI}} {
@@ -252,7 +265,8 @@ func (s *Server) oneClientView(r *http.Request, v *visit) (oneClientView, []oper
 		return oneClientView{}, nil, err
 	}
 	v.page.Title, v.page.Nav = "Add an application", "/signin"
-	var view oneClientView
+	view := oneClientView{Kind: kindAsked(r)}
+	view.Client.Kind = view.Kind
 	if id := r.PathValue("id"); id != "" {
 		c, err := s.Operator.Client(r.Context(), v.who, id)
 		if err != nil {
@@ -263,10 +277,20 @@ func (s *Server) oneClientView(r *http.Request, v *visit) (oneClientView, []oper
 			return view, nil, err
 		}
 		v.page.Title = c.Name
-		view = oneClientView{Client: clientOf(c, providers), Said: said(r), Give: clientSettings(issuer, c)}
+		view = oneClientView{Client: clientOf(c, providers), Said: said(r), Give: clientSettings(issuer, c), Kind: c.Kind}
 	}
 	view.Form, view.More = relyingForm(view.Client.Client, providers)
 	return view, providers, nil
+}
+
+// kindAsked is what the application speaks that somebody adds.
+func kindAsked(r *http.Request) sso.ClientKind {
+	for _, k := range appKinds {
+		if k.Value == r.URL.Query().Get("kind") {
+			return sso.ClientKind(k.Value)
+		}
+	}
+	return sso.KindOpenID
 }
 
 func (s *Server) showClient(w http.ResponseWriter, r *http.Request, v visit) error {
@@ -293,6 +317,9 @@ func (s *Server) addRelying(w http.ResponseWriter, r *http.Request, v visit) err
 	}
 	view.Form.sent(r)
 	view.More.sent(r)
+	if view.Read, err = s.metadata(r.Context(), v.who, &view); err != nil {
+		return err
+	}
 	c := sso.Client{ID: sso.ClientID(view.More.value("id")), Auth: sso.ClientAuth(view.Form.value("auth"))}
 	view.read(&c, providers)
 	var text string
@@ -328,7 +355,10 @@ func (s *Server) saveClient(w http.ResponseWriter, r *http.Request, v visit) err
 	}
 	view.Form.sent(r)
 	view.More.sent(r)
-	next := view.Client.Client
+	if view.Read, err = s.metadata(r.Context(), v.who, &view); err != nil {
+		return err
+	}
+	next := view.Client.Client.Clone()
 	view.read(&next, providers)
 	if all := view.faults(); !all.faulty() {
 		_, err := s.Operator.SetClient(r.Context(), v.who, string(next.ID), func(c *sso.Client) { view.read(c, providers) })

@@ -43,11 +43,13 @@ func (w *world) signInLooks(b *browser) []looked {
 	w.traced(sso.Trace{Provider: saml, Outcome: sso.OutcomeTested, Stages: []sso.Stage{{Name: "authorize", OK: true}, {Name: "token", OK: true, Took: 3e7}, {Name: "match", OK: true, Detail: "found by the e-mail address: ada@acme.example"}}})
 	b.post("/signin/addapp", "name", "Call recorder", "redirects", "https://recorder.example.com/cb", "logout", "https://recorder.example.com/logout", "auth", "client_secret_basic", "token", "opaque", "alg", "RS256", "code", "on", "refresh", "on").is(http.StatusOK)
 	b.post("/signin/addapp", "name", "Wiki", "redirects", "https://wiki.example.com/cb", "auth", "none", "token", "opaque", "alg", "RS256", "code", "on").is(http.StatusOK)
-	app := w.clients()[0]
+	b.post("/signin/addapp?kind=saml", "name", "Webex", "id", "webex", "webex", "9a1b2c3d-0000-4000-8000-000000000000", "attributes", "mail=email").is(http.StatusOK)
+	b.post("/signin/addapp?kind=proxy", "name", "Grafana", "id", "grafana", "hosts", "grafana.example.com", "headers", "Remote-User=preferred_username").is(http.StatusOK)
+	app := w.clientNamed("Call recorder")
 	ada, eve := w.user("ada@acme.example"), w.user("eve@acme.example")
 	okta := w.provider("okta").ID
 	w.signedInTo(ada, okta, app.ID, "1")
-	gone := w.signedInTo(ada, okta, w.clients()[1].ID, "2")
+	gone := w.signedInTo(ada, okta, w.clientNamed("Wiki").ID, "2")
 	w.signedInTo(eve, okta, app.ID, "3")
 	b.post("/signin/sessions/end", "session", string(gone)).is(http.StatusSeeOther)
 	w.traced(sso.Trace{Client: app.ID, Provider: id, Outcome: sso.OutcomeSigned, User: ada, Stages: []sso.Stage{{Name: "authorize", OK: true, Facts: map[string]string{"client": string(app.ID), "scopes": "openid"}}, {Name: "code", OK: true}}})
@@ -58,7 +60,9 @@ func (w *world) signInLooks(b *browser) []looked {
 		{Name: "match", Code: lockstep.CodeSSOUnknown, Detail: "nobody in the directory has the address zoe@elsewhere.example"},
 	}})
 	return []looked{
-		{Name: "signin-apps", Path: "/signin/apps"}, {Name: "signin-app-add", Path: "/signin/addapp"}, {Name: "signin-app", Path: "/signin/apps/" + string(app.ID)},
+		{Name: "signin-apps", Path: "/signin/apps"}, {Name: "signin-app-add", Path: "/signin/addapp"}, {Name: "signin-app-add-saml", Path: "/signin/addapp?kind=saml"},
+		{Name: "signin-app-add-proxy", Path: "/signin/addapp?kind=proxy"}, {Name: "signin-app-saml", Path: "/signin/apps/webex"}, {Name: "signin-app-proxy", Path: "/signin/apps/grafana"},
+		{Name: "signin-app", Path: "/signin/apps/" + string(app.ID)},
 		{Name: "signin-app-rotate", Path: "/signin/apps/" + string(app.ID), Click: "button[commandfor=rotate-client]"},
 		{Name: "signin-sessions", Path: "/signin/sessions"}, {Name: "signin-sessions-one", Path: "/signin/sessions?q=ada@acme.example", Click: "button[commandfor=end-all]"},
 		{Name: "signin-attempts", Path: "/signin/attempts"}, {Name: "signin-attempt", Path: "/signin/attempts/" + string(refused)},

@@ -41,7 +41,8 @@ type stage struct {
 var stageNames = map[string]string{
 	"authorize": "Sent to the provider", "claims": "Claims read", "assertion": "SAML assertion checked", "session": "Session of this browser", "callback": "Back from the provider", "token": "Code exchanged for tokens", "id_token": "ID token checked",
 	"userinfo": "User info asked for", "match": "Person of the directory", "code": "Code given to the application",
-	"password": "Password checked",
+	"password":     "Password checked",
+	"saml request": "Asked for by the application (SAML)", "saml start": "Begun here", "saml response": "Answer to the application (SAML)", "saml logout": "Sign-out asked for by the application", "proxy": "Asked for by a proxy",
 }
 
 func attemptOf(seen operate.SeenAttempt) attempt {

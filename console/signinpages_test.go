@@ -22,6 +22,105 @@ func (w *world) clients() []sso.Client {
 	return all
 }
 
+func (w *world) clientNamed(name string) sso.Client {
+	w.Helper()
+	for _, c := range w.clients() {
+		if c.Name == name {
+			return c
+		}
+	}
+	w.Fatalf("there is no application %s", name)
+	return sso.Client{}
+}
+
+// TestSAMLApps: an application that speaks SAML is added by its metadata, by Webex's organisation or by hand, and reads the same after it is saved;
+// what is wrong stands beside its field.
+func TestSAMLApps(t *testing.T) {
+	w := newWorld(t, 0)
+	b := w.signedIn(w.tenant)
+	const page = "/signin/addapp?kind=saml"
+	checkPage(t, b.get(page))
+	const metadata = `<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="https://wiki.example/saml"><SPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
+		<SingleLogoutService Binding="urn:oasis:names:tc:SAML:2.0:bindings:SOAP" Location="https://wiki.example/soap"/>
+		<AssertionConsumerService index="3" Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="https://wiki.example/acs"/></SPSSODescriptor></EntityDescriptor>`
+	for _, c := range []struct {
+		field, sentence string
+		sent            []string
+	}{
+		{"name", "Give it a name", []string{"name", "", "metadata", metadata}},
+		{"metadata", "Give its metadata", []string{"name", "Wiki"}},
+		{"metadata", "not well-formed", []string{"name", "Wiki", "metadata", "<a"}},
+		{"metadata", "not an absolute address", []string{"name", "Wiki", "metadata", "nothing"}},
+		{"attributes", "not of the form", []string{"name", "Wiki", "metadata", metadata, "attributes", "mail"}},
+		{"attributes", "neither a claim", []string{"name", "Wiki", "metadata", metadata, "attributes", "x=password"}},
+		{"acs", "needs an address", []string{"name", "Wiki", "entity", "https://wiki.example"}},
+		{"entity", "absolute address or URN", []string{"name", "Wiki", "entity", "wiki", "acs", "https://wiki.example/acs"}},
+		{"certificates", "PEM", []string{"name", "Wiki", "entity", "https://wiki.example", "acs", "https://wiki.example/acs", "certificates", "x"}},
+		{"nameidfrom", "name one", []string{"name", "Wiki", "entity", "https://wiki.example", "acs", "https://wiki.example/acs", "nameid", "unspecified"}},
+		{"context", "is a URI", []string{"name", "Wiki", "entity", "https://wiki.example", "acs", "https://wiki.example/acs", "context", "x y"}},
+	} {
+		wrong := b.post(page, c.sent...).is(http.StatusUnprocessableEntity)
+		if e := wrong.has("p", c.sentence); e.attr["id"] != "f-"+c.field+"-error" {
+			t.Errorf("%q stands at %v, not at %s", c.sentence, e.attr, c.field)
+		}
+		checkPage(t, wrong)
+	}
+	made := b.post(page, "name", "Wiki", "id", "wiki", "metadata", metadata, "attributes", "mail=email\ngroups=groups").is(http.StatusOK)
+	made.has("code", w.server.URL+"/sso/acme/saml/metadata")
+	checkPage(t, made)
+	c := w.clientNamed("Wiki")
+	if c.SAML.Entity != "https://wiki.example/saml" || c.SAML.ACS[0].Index != 3 || c.SAML.LogoutSOAP != "https://wiki.example/soap" || len(c.SAML.Attributes) != 2 || len(c.SAML.Salt) != 32 {
+		t.Errorf("%+v", c.SAML)
+	}
+	sent := []string{
+		"name", "The Wiki", "entity", "https://wiki.example/saml2", "acs", "https://wiki.example/acs https://wiki.example/acs2", "attributes", "mail|E-mail=email", "nameid", "unspecified", "nameidfrom", "userName",
+		"slo", "https://wiki.example/slo", "sloreturn", "https://wiki.example/back", "slosoap", "", "context", "asked", "signall", "on", "start", "on", "relay", "home", "disabled", "on",
+	}
+	b.post("/signin/apps/wiki", sent...).to("/signin/apps/wiki?said=saved")
+	again := b.get("/signin/apps/wiki")
+	for i := 0; i < len(sent); i += 2 {
+		if got := again.value(sent[i]); got != sent[i+1] {
+			t.Errorf("%s is %q after saving %q", sent[i], got, sent[i+1])
+		}
+	}
+	if next := w.clientNamed("The Wiki"); !slices.Equal(next.SAML.Salt, c.SAML.Salt) || next.SAML.ACS[0].Index != 3 {
+		t.Error("the salt or the index of an address was changed")
+	}
+	again.has("h2", "When somebody leaves")
+	checkPage(t, again)
+	b.post("/signin/apps/wiki", "name", "Wiki", "entity", "x", "metadata", metadata).to("/signin/apps/wiki?said=saved") // read again
+	if next := w.clientNamed("Wiki"); next.SAML.Entity != "https://wiki.example/saml" || next.SAML.LogoutSOAP == "" {
+		t.Errorf("%+v", next.SAML)
+	}
+	b.post(page, "name", "Webex", "id", "webex", "webex", "9a1b2c3d").is(http.StatusOK)
+	b.get("/signin/apps/webex").has("h2", "Assumed")
+	b.post(page, "name", "Twice", "metadata", metadata).is(http.StatusUnprocessableEntity)
+	b.get("/signin/apps").has("span", "SAML 2.0")
+}
+
+// TestProxyApps: an application behind a proxy is added by its hosts, and reads the same after it is saved.
+func TestProxyApps(t *testing.T) {
+	w := newWorld(t, 0)
+	b := w.signedIn(w.tenant)
+	const page = "/signin/addapp?kind=proxy"
+	checkPage(t, b.get(page))
+	b.post(page, "name", "Wiki", "headers", "Remote-User=sub").is(http.StatusUnprocessableEntity).has("p", "Name a host")
+	b.post(page, "name", "Wiki", "hosts", "wiki.example/path", "headers", "Remote-User=sub").is(http.StatusUnprocessableEntity).has("p", "without a path")
+	b.post(page, "name", "Wiki", "hosts", "wiki.example", "headers", "Cookie=sub").is(http.StatusUnprocessableEntity).has("p", "cannot be the name of a header")
+	made := b.post(page, "name", "Wiki", "id", "wiki", "hosts", "Wiki.example\nhttps://docs.example/", "headers", "Remote-User=preferred_username").is(http.StatusOK)
+	made.has("code", w.server.URL+"/sso/acme/proxy/wiki/forward")
+	checkPage(t, made)
+	sent := []string{"name", "The Wiki", "hosts", "https://wiki.example https://docs.example", "headers", "Remote-User=sub X-Groups=groups", "after", "https://www.example/"}
+	b.post("/signin/apps/wiki", "name", "The Wiki", "hosts", "wiki.example\ndocs.example", "headers", "Remote-User=sub\nX-Groups=groups", "after", "https://www.example/").to("/signin/apps/wiki?said=saved")
+	again := b.get("/signin/apps/wiki")
+	for i := 0; i < len(sent); i += 2 {
+		if got := again.value(sent[i]); got != sent[i+1] {
+			t.Errorf("%s is %q after saving %q", sent[i], got, sent[i+1])
+		}
+	}
+	checkPage(t, again)
+}
+
 // TestRelyingApps: an application is added with a secret that is shown once, reads the same after it is saved, gets a new secret, and is
 // deleted by its name.
 func TestRelyingApps(t *testing.T) {
@@ -60,6 +159,7 @@ func TestRelyingApps(t *testing.T) {
 	sent := []string{
 		"name", "Call recorder", "redirects", "https://a.example/cb\nhttps://a.example/cb2", "after", "https://a.example/bye", "logout", "https://a.example/logout", "provider", "okta",
 		"allow-webex", "on", "token", "jwt", "alg", "ES256", "code", "on", "refresh", "on", "credentials", "on", "scopes", "read write", "audience", "https://api.example", "nopkce", "on", "pushed", "on", "disabled", "on",
+		"revocation", "https://a.example/revoke",
 	}
 	b.post(at, sent...).to(at + "?said=saved")
 	again := b.get(at)

@@ -146,7 +146,7 @@ func (v *visit) signedSAML(ctx context.Context, session *Session, now time.Time)
 	}
 	v.finish.Grant = &grant
 	l.Step, l.Identity = StepEnded, nil
-	v.stage(Stage{Name: "assertion", OK: true, Facts: map[string]string{
+	v.stage(Stage{Name: "saml response", OK: true, Facts: map[string]string{
 		"name ID format": name.format, "class": v.class(session), "assertion consumer service": ask.ACS, "attributes": namesOfAttributes(attributes),
 	}})
 	v.trace(OutcomeSigned, nil)

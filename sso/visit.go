@@ -130,7 +130,7 @@ func (v *visit) fail(ctx context.Context, err error) (answerer, error) {
 		v.finish.Trace.Code, v.finish.Trace.Detail = lockstep.Code("sso."+e.Code), e.Description
 		v.login.Step = StepEnded
 		if v.login.Request.SAML != nil {
-			v.stage(Stage{Name: "assertion", Code: lockstep.Code("sso." + e.Code), Detail: e.Description, Fix: samlFixes[e.Code]})
+			v.stage(Stage{Name: "saml response", Code: lockstep.Code("sso." + e.Code), Detail: e.Description, Fix: samlFixes[e.Code]})
 			v.finish.Trace.Stages = v.login.Stages
 			return v.refuseSAML(ctx, e)
 		}
