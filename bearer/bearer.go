@@ -46,13 +46,29 @@ type Issuers struct {
 	kept map[string]*issuer
 }
 
-// issuer is one of them. Whoever has taken its turn may use it.
+// issuer is one of them. Whoever has taken its turn may fetch its keys; those that are there can be read meanwhile.
 type issuer struct {
-	turn    chan struct{}
+	turn   chan struct{}
+	tried  time.Time
+	failed error
+
+	mu      sync.Mutex
 	set     token.KeySet
 	fetched time.Time
-	tried   time.Time
-	failed  error
+}
+
+// keys are the keys that are there, and whether they are fresh at the instant.
+func (i *issuer) keys(now time.Time) (set token.KeySet, fresh bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.set, now.Sub(i.fetched) <= keysFresh
+}
+
+// keep replaces the keys.
+func (i *issuer) keep(set token.KeySet, at time.Time) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.set, i.fetched = set, at
 }
 
 // IssuerOf reads who a JWT says has made it, so that it can be found whether they are trusted. It believes nothing; "" is no JWT.
@@ -76,30 +92,40 @@ func IssuerOf(text string) string {
 // has the code auth.issuer_unreachable when its keys cannot be had.
 func (s *Issuers) Verify(ctx context.Context, name, text string, algs ...token.Alg) (token.Access, error) {
 	i := s.of(name)
-	select {
-	case i.turn <- struct{}{}:
-		defer func() { <-i.turn }()
-	case <-ctx.Done():
-		return token.Access{}, ctx.Err()
-	}
-	if s.now().Sub(i.fetched) > keysFresh {
-		s.fetch(ctx, name, i)
-	}
-	t, err := i.set.Verify(text, algs...)
-	if err != nil && s.fetch(ctx, name, i) {
-		t, err = i.set.Verify(text, algs...)
-	}
-	if err != nil {
-		if len(i.set) == 0 && i.failed != nil {
-			err = &lockstep.Error{Code: lockstep.CodeAuthIssuer, Detail: "The keys of the issuer " + name + " cannot be had: " + reason(i.failed) + ".", Err: i.failed}
+	set, fresh := i.keys(s.now())
+	t, err := set.Verify(text, algs...)
+	if err != nil || !fresh { // nobody with a good token waits for what somebody's bad one sets off
+		if t, err = s.verifyAnew(ctx, name, i, text, algs); err != nil {
+			return token.Access{}, err
 		}
-		return token.Access{}, err
 	}
 	a, err := token.ParseAccess(t)
 	if err == nil && a.Issuer != name {
 		err = token.ErrJWT
 	}
 	return a, err
+}
+
+// verifyAnew checks a token once more when the keys may be others by now.
+func (s *Issuers) verifyAnew(ctx context.Context, name string, i *issuer, text string, algs []token.Alg) (t token.JWT, err error) {
+	select {
+	case i.turn <- struct{}{}:
+		defer func() { <-i.turn }()
+	case <-ctx.Done():
+		return t, ctx.Err()
+	}
+	if _, fresh := i.keys(s.now()); !fresh {
+		s.fetch(ctx, name, i)
+	}
+	set, _ := i.keys(s.now())
+	if t, err = set.Verify(text, algs...); err != nil && s.fetch(ctx, name, i) {
+		set, _ = i.keys(s.now())
+		t, err = set.Verify(text, algs...)
+	}
+	if err != nil && len(set) == 0 && i.failed != nil {
+		err = &lockstep.Error{Code: lockstep.CodeAuthIssuer, Detail: "The keys of the issuer " + name + " cannot be had: " + reason(i.failed) + ".", Err: i.failed}
+	}
+	return t, err
 }
 
 func (s *Issuers) of(name string) *issuer {
@@ -135,11 +161,11 @@ func (s *Issuers) fetch(ctx context.Context, name string, i *issuer) bool {
 	set, err := s.keys(ctx, name)
 	if i.failed = err; err != nil {
 		if now.Sub(i.fetched) > keysStale {
-			i.set = nil
+			i.keep(nil, i.fetched)
 		}
 		return false
 	}
-	i.set, i.fetched = set, now
+	i.keep(set, now)
 	return true
 }
 
