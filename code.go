@@ -168,6 +168,9 @@ const (
 	CodeRehearsal         Code = "network.not_sent"
 	CodeAuthForbidden     Code = "auth.forbidden"
 	CodeAuthIssuer        Code = "auth.issuer_unreachable"
+	CodeOAuthRefused      Code = "auth.client_rejected"
+	CodeOAuthEndpoint     Code = "auth.token_endpoint"
+	CodeConsent           Code = "auth.consent_needed"
 	CodeSecretsAgain      Code = "connection.secrets_again"
 
 	CodeMatchMissing   Code = "match.value_missing"
@@ -338,6 +341,9 @@ var Catalogue = []Entry{
 	{CodeRehearsal, NeedsYou, "Nothing was sent: this was a try.", "Lockstep has made the request to show it, and kept it. Provision the person to send it."},
 	{CodeAuthToken, NeedsYou, "The application rejected the token.", "It may have expired: set a new one and test the connection."},
 	{CodeAuthForbidden, NeedsYou, "The token is not allowed to do this.", "Give it the rights that the application's page lists."},
+	{CodeOAuthRefused, NeedsYou, "The token endpoint of an application gives no access token.", "The message says why: compare client ID, secret or key, the way to authenticate and the scope with what is registered there, then test the connection."},
+	{CodeOAuthEndpoint, Heals, "The token endpoint of an application cannot be asked for an access token.", "Nothing, if it passes. Else compare the address (token_url) with what the application's page says."},
+	{CodeConsent, NeedsYou, "An administrator has to consent before the application gives access tokens.", "Open the connection in the console and ask for consent, or: lockstep connection consent NAME."},
 	{CodeAuthIssuer, Heals, "The keys of an issuer whose access tokens are trusted cannot be had.", "Nothing, if it passes. Else compare the issuer's address with the claim iss of its tokens, and see that this machine reaches it."},
 	{CodeSecretsAgain, NeedsYou, "A connection leads somewhere else only together with its secrets.", "Give the new address and every secret in one call: connection set NAME --set url=… --secret-file FILE."},
 

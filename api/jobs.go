@@ -19,6 +19,8 @@ func (s *Server) jobRoutes(a huma.API) {
 	route(s, a, http.MethodGet, "/jobs/{job}", "get-job", "Show a job", s.getJob)
 	route(s, a, http.MethodPatch, "/jobs/{job}", "patch-job", "Name, mode, pause and resume", s.patchJob)
 	route(s, a, http.MethodPut, "/jobs/{job}/connection", "put-connection", "Set settings and secrets of the connection", s.putConnection)
+	route(s, a, http.MethodPost, "/jobs/{job}/connection/consent", "ask-consent", "Get the address at which an administrator consents to the connection (OAuth 2.0)", s.askConsent)
+	route(s, a, http.MethodGet, "/jobs/{job}/connection/consent", "get-consent", "Say how the consent to the connection stands", s.getConsent)
 	route(s, a, http.MethodPost, "/jobs/{job}/connection/test", "test-connection", "Test the connection", s.testConnection)
 	route(s, a, http.MethodGet, "/jobs/{job}/rules", "get-rules", "Show mappings and scoping filters", s.getRules)
 	route(s, a, http.MethodPut, "/jobs/{job}/rules", "put-rules", "Replace mappings and scoping filters", s.putRules)

@@ -89,7 +89,7 @@ func statusOf(code lockstep.Code, err error) int {
 	switch {
 	case code == lockstep.CodeTimeout || code == lockstep.CodeTargetTimeout:
 		return http.StatusGatewayTimeout
-	case code == lockstep.CodeAuthToken:
+	case code == lockstep.CodeAuthToken, code == lockstep.CodeOAuthRefused, code == lockstep.CodeOAuthEndpoint, code == lockstep.CodeConsent:
 		return http.StatusBadGateway // the outside system's token, not the caller's
 	case place == "source" || place == "target":
 		return http.StatusBadGateway

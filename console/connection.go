@@ -25,9 +25,14 @@ type connectionView struct {
 	Tested  bool
 	Failure *failure
 	Ends    time.Time // of the token, as far as is known
-	Files   []upload  // that can be sent from here
-	Uploads form      // what is wrong with files that were sent
-	Sent    string    // what has become of them
+
+	Consent  operate.Consented
+	Redirect string   // to be registered at the application
+	Login    string   // where somebody consents; "" unless that was just asked for
+	Host     string   // of it
+	Files    []upload // that can be sent from here
+	Uploads  form     // what is wrong with files that were sent
+	Sent     string   // what has become of them
 }
 
 // check is one line of a connection test.
@@ -40,7 +45,32 @@ type check struct {
 var settingChoices = map[string][]choice{
 	"webex region":      {{"commercial", "Webex", "webexapis.com"}, {"government", "Webex for Government", "api-usgov.webex.com, FedRAMP"}},
 	"csvfile delimiter": {{"auto", "Found out from the file", ""}, {",", "Comma", ""}, {";", "Semicolon", ""}, {"tab", "Tab", ""}, {"|", "Vertical bar", ""}},
-	"scimapp unique":    {{"users", "Of users", ""}, {"all", "Of users and groups", ""}, {"none", "Of nobody", ""}},
+	"scimapp auth": {
+		{"token", "A fixed token", ""}, {"client_credentials", "OAuth 2.0, client ID and secret or key", ""}, {"authorization_code", "OAuth 2.0, consent of an administrator", ""},
+	},
+	"scimapp client_auth": {
+		{"client_secret_basic", "Secret in the header", "client_secret_basic"}, {"client_secret_post", "Secret in the body", "client_secret_post"},
+		{"private_key_jwt", "Signed with a key", "private_key_jwt"},
+	},
+	"scimapp unique": {{"users", "Of users", ""}, {"all", "Of users and groups", ""}, {"none", "Of nobody", ""}},
+}
+
+// byOAuth are settings and secrets that matter only to a connection that gets access tokens: those of authorization_code alone, and those of both grants.
+var byOAuth = map[string]string{
+	"token_url": "both", "client_id": "both", "client_auth": "both", "oauth_scope": "both", "authorize_url": "authorization_code", "client_secret": "both", "client_key": "both",
+	"oauth_audience": "rarely", "oauth_resource": "rarely", "oauth_issuer": "rarely", "key_id": "rarely",
+}
+
+// hides reports whether a setting or secret is of no use as the connection signs in. What has a value is shown all the same.
+func hides(name string, settings map[string]string) bool {
+	auth := settings["auth"]
+	switch byOAuth[name] {
+	case "both":
+		return auth == "" || auth == "token"
+	case "authorization_code":
+		return auth != "authorization_code"
+	}
+	return byOAuth[name] == "" && name == "token" && auth != "" && auth != "token"
 }
 
 // rarely are settings that few people need, beside all that have a default.
@@ -88,6 +118,10 @@ func (v *connectionView) fill(j provision.Job) {
 			last = append(last, f)
 			continue
 		}
+		if byOAuth[one.Name] == "rarely" || hides(one.Name, j.Connection.Settings) {
+			v.More = append(v.More, f)
+			continue
+		}
 		if rarely[v.Kind.Kind+" "+one.Name] || one.Default != "" && f.Kind != choiceField && one.Name != "people" {
 			v.More = append(v.More, f)
 		} else {
@@ -101,6 +135,10 @@ func (v *connectionView) fill(j provision.Job) {
 		}
 		for _, there := range j.Connection.Secrets {
 			f.Set = f.Set || there == one.Name
+		}
+		if hides(one.Name, j.Connection.Settings) && !f.Set {
+			v.More = append(v.More, f)
+			continue
 		}
 		v.Form.Fields = append(v.Form.Fields, f)
 	}
@@ -205,6 +243,9 @@ func (s *Server) saveConnection(w http.ResponseWriter, r *http.Request, v visit)
 			return err
 		}
 		return s.render(w, r, http.StatusUnprocessableEntity, connectionPage(v.page, view))
+	}
+	if do == "consent" {
+		return s.askConsent(w, r, v, j)
 	}
 	if do != "test" {
 		return seeOther(w, r, view.Head.Href+"/connection?said=saved")

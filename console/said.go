@@ -30,6 +30,7 @@ var sayings = map[string]string{
 	"deleted":           "Deleted. Nothing was changed outside.",
 	"reading":           "The application is read again. That changes nothing there.",
 	"undone":            "It is taken back. What could not be is as it was.",
+	"consented":         "Consented. The connection gets its access tokens by itself from now on: test it.",
 	"mended":            "What differed is planned like any other change.",
 }
 

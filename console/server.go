@@ -92,6 +92,7 @@ func (s *Server) Handler() http.Handler {
 		handle("POST "+base+"/notifications", s.in(s.saveTold))
 		handle("POST "+base+"/delete", s.in(s.deleteSystem))
 	}
+	handle("GET "+operate.ConsentPath, s.in(s.consented))
 	handle("GET /groups", s.in(s.groups))
 	handle("GET /groups/{id}", s.in(s.group))
 	handle("GET /activity", s.in(s.activity))

@@ -101,6 +101,7 @@ func TestJSON(t *testing.T) {
 		{"app draft discard -y", 0},
 		{"connection set webex --secret-file token", 0},
 		{"connection test webex", 0},
+		{"connection consent webex --show", 0},
 		{"assign add --group Painters", 0},
 		{"assign list", 0},
 		{"assign rm --group Painters", 0},

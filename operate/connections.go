@@ -84,10 +84,19 @@ func (c ConnectionChange) apply(t Template, was provision.Connection) (provision
 		return next, nil
 	}
 	var stay []string
+	next.Secrets = maps.Clone(c.Secrets)
 	for _, name := range was.Secrets {
-		if _, given := c.Secrets[name]; !given {
-			stay = append(stay, name)
+		if _, given := c.Secrets[name]; given {
+			continue
 		}
+		if t.Uses != nil && !slices.Contains(t.Uses(next.Settings), name) { // it is of no use there, and goes nowhere
+			if next.Secrets == nil {
+				next.Secrets = map[string]string{}
+			}
+			next.Secrets[name] = ""
+			continue
+		}
+		stay = append(stay, name)
 	}
 	if len(stay) > 0 {
 		return next, &lockstep.Error{

@@ -29,6 +29,8 @@ type Template struct {
 
 	// Destination names where secrets go by settings: scheme, host, port, what TLS trusts, as whom. Nil: any setting may change it.
 	Destination func(settings map[string]string) string
+	// Uses names the secrets that settings have a use for; others stay only while the connection leads where it did. Nil: all of them.
+	Uses func(settings map[string]string) []string
 	// System names the system that settings lead to: host, organisation, base, file, id attribute. Nil: any setting may change it.
 	System func(settings map[string]string) string
 

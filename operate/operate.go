@@ -50,6 +50,7 @@ type Operator struct {
 	SignIn    *SignIn                                                                    // nil signs nobody in
 	Notices   *Notices                                                                   // nil tells nobody
 	Files     Files                                                                      // nil keeps no files of sources
+	Consents  Consents                                                                   // nil asks nobody
 	Gallery   []Template
 
 	Address func() string    // where browsers reach the console; nil or "" is nowhere

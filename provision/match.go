@@ -33,7 +33,7 @@ func (r *run) lookUp(ctx context.Context, typ string, asked []plan.Question) (pl
 	a, err := r.lookup(ctx, typ, asked)
 	_, paused := errors.AsType[*connection.Pause](err)
 	code := lockstep.CodeOf(err)
-	if err == nil || paused || code == lockstep.CodeAuthToken || code == lockstep.CodeBlocked || errors.Is(err, errYield) || r.cycle.Kind != Incremental || ctx.Err() != nil || errors.Is(err, lockstep.ErrEpoch) {
+	if err == nil || paused || code == lockstep.CodeAuthToken || code == lockstep.CodeOAuthRefused || code == lockstep.CodeConsent || code == lockstep.CodeBlocked || errors.Is(err, errYield) || r.cycle.Kind != Incremental || ctx.Err() != nil || errors.Is(err, lockstep.ErrEpoch) {
 		return a, err
 	}
 	r.log().Warn("matching failed; who needs it waits", "job", r.job.ID, "error", err)

@@ -141,7 +141,7 @@ func (a *applier) once(ctx context.Context, items []*item) ([]connection.Result,
 		switch lockstep.CodeOf(res.Err) {
 		case lockstep.CodeTargetRateLimited:
 			o.Throttled = true
-		case lockstep.CodeTargetUnreachable, lockstep.CodeTargetTimeout, lockstep.CodeTargetServerError, lockstep.CodeTargetMalformed:
+		case lockstep.CodeTargetUnreachable, lockstep.CodeTargetTimeout, lockstep.CodeTargetServerError, lockstep.CodeTargetMalformed, lockstep.CodeOAuthEndpoint:
 			o.Err = true
 		}
 		o.RetryAfter = max(o.RetryAfter, res.RetryAfter)
@@ -171,7 +171,7 @@ func (a *applier) again(ctx context.Context, it *item, try int) bool {
 	switch code := lockstep.CodeOf(res.Err); code {
 	case lockstep.CodeTargetRateLimited:
 		return true // the budget waits as long as it must
-	case lockstep.CodeAuthToken, lockstep.CodeBlocked:
+	case lockstep.CodeAuthToken, lockstep.CodeOAuthRefused, lockstep.CodeConsent, lockstep.CodeBlocked:
 		it.end = unsent
 		a.halt(res.Err)
 		return false
@@ -182,7 +182,7 @@ func (a *applier) again(ctx context.Context, it *item, try int) bool {
 		return false
 	case lockstep.CodeTargetConflict:
 		return it.op.Kind == rule.Create && a.conflict(ctx, it)
-	case lockstep.CodeTargetUnreachable, lockstep.CodeTargetTimeout, lockstep.CodeTargetServerError, lockstep.CodeTargetMalformed:
+	case lockstep.CodeTargetUnreachable, lockstep.CodeTargetTimeout, lockstep.CodeTargetServerError, lockstep.CodeTargetMalformed, lockstep.CodeOAuthEndpoint:
 		return a.systemFailed(ctx, it, try)
 	case lockstep.CodeTargetGone:
 		if it.op.Kind == rule.Delete {

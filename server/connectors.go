@@ -14,6 +14,7 @@ import (
 	"lockstep"
 	"lockstep/api"
 	"lockstep/connection"
+	"lockstep/connection/oauth"
 	"lockstep/connector/csvfile"
 	"lockstep/connector/ldap"
 	"lockstep/connector/scimapp"
@@ -21,6 +22,7 @@ import (
 	"lockstep/mirror"
 	"lockstep/operate"
 	"lockstep/provision"
+	"lockstep/store"
 	"lockstep/web"
 )
 
@@ -37,6 +39,7 @@ type connector struct {
 	parseAddress func(text string) (map[string]string, error)
 	tokenPage    string
 	parseToken   func(text string, now time.Time) (string, time.Time, error)
+	uses         func(settings map[string]string) []string // secrets that settings have a use for; nil is all
 }
 
 // connectors are all kinds of outside system that there are.
@@ -44,7 +47,7 @@ func connectors() map[string]connector {
 	return map[string]connector{
 		"csvfile": {template: csvfile.Template, inbound: true, open: (*systems).csvfile, destination: csvfile.Destination, names: csvfile.System, check: csvfile.CheckSettings},
 		"ldap":    {template: ldap.Template, inbound: true, open: (*systems).ldap, destination: ldap.Destination, names: ldap.System, check: ldap.CheckSettings},
-		"scimapp": {template: scimapp.Template, open: (*systems).scimapp, destination: scimapp.Destination, names: scimapp.System, check: scimapp.CheckSettings},
+		"scimapp": {template: scimapp.Template, open: (*systems).scimapp, destination: scimapp.Destination, names: scimapp.System, check: scimapp.CheckSettings, uses: oauth.Uses},
 		"webex": {
 			template: webex.Template, open: (*systems).webex, destination: webex.Destination, names: webex.System, check: webex.CheckSettings,
 			address: webex.Address, parseAddress: webex.ParseAddress, tokenPage: webex.TokenPage, parseToken: webexToken,
@@ -73,7 +76,7 @@ func Gallery() ([]operate.Template, error) {
 func (c connector) helped(t operate.Template) operate.Template {
 	t.Destination, t.System = c.destination, c.names
 	t.Check, t.Address, t.ParseAddress, t.TokenPage = c.check, c.address, c.parseAddress, c.tokenPage
-	t.ParseToken = c.parseToken
+	t.ParseToken, t.Uses = c.parseToken, c.uses
 	return t
 }
 
@@ -86,6 +89,7 @@ func webexToken(text string, now time.Time) (string, time.Time, error) {
 // systems opens the outside systems of jobs. It implements provision.Connect, and opens them for mirror.Runner.
 type systems struct {
 	store  provision.Store
+	db     *store.DB // keeps the access tokens of connections
 	mirror mirror.SourceStore
 	files  *folders
 	dialer *web.Dialer
@@ -251,6 +255,13 @@ func (s *systems) scimapp(_ context.Context, j provision.Job) (opened, error) {
 	}
 	c.Name, c.Token, c.HTTP = j.Name, s.secret(j, "token"), s.http(c.Insecure)
 	c.Inside = web.Inside
+	tokens, err := s.tokens(j)
+	if err != nil {
+		return opened{}, err
+	}
+	if tokens != nil {
+		c.Token, c.Refused = tokens.Token, tokens.Refused
+	}
 	t, err := scimapp.New(c)
 	if err != nil {
 		return opened{}, err

@@ -107,7 +107,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, fmt.Errorf("open the folders of file sources: %w", err)
 	}
 	jobs := n.db.Provision()
-	n.systems = &systems{store: jobs, mirror: n.db.Mirrors(), files: n.files, dialer: &web.Dialer{Allow: c.Allow, Connect: c.Connect}, log: c.Log}
+	n.systems = &systems{store: jobs, db: n.db, mirror: n.db.Mirrors(), files: n.files, dialer: &web.Dialer{Allow: c.Allow, Connect: c.Connect}, log: c.Log}
 	n.reads = &mirror.Runner{Store: waking{n.db.Mirrors(), func() { n.queue.Wake() }}, Open: n.systems.read, Log: c.Log}
 	n.engine = &provision.Engine{
 		Store: jobs, Directory: &hub.Connector{Store: n.db, Schemas: n.db.Schemas}, Log: c.Log,
@@ -133,7 +133,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	n.scim.sso, n.scim.issuers = n.sso, n.trustedIssuers()
 	n.operator = &operate.Operator{
 		Directory: n.db, People: n.db, Jobs: jobs, Settings: jobs, Drafts: jobs, Engine: n.engine, Tenants: n.db, Tokens: Tokens{n.db}, Notes: n.db, Standings: n.db, Reads: asking{n.db.Mirrors(), n.reads.Wake}, Sessions: n.sessions(),
-		Schemas: n.db.Schemas, SCIM: n.scim, SignIn: SignIn(n.db, n.sso), Notices: n.notices(), Files: n.files, Gallery: gallery, Address: n.browsed, Wake: n.queue.Wake, Local: c.Local,
+		Schemas: n.db.Schemas, SCIM: n.scim, SignIn: SignIn(n.db, n.sso), Notices: n.notices(), Consents: consents{n.systems, time.Now}, Files: n.files, Gallery: gallery, Address: n.browsed, Wake: n.queue.Wake, Local: c.Local,
 	}
 	n.operator.Visits = n.db.Console()
 	n.measured = newMeasured(n)

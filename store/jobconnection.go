@@ -52,6 +52,43 @@ func (db *DB) ChangeConnection(ctx context.Context, by audit.Actor, tenant locks
 	return nil
 }
 
+// SwapSecret keeps a secret of the job's connection if the one that is kept is still was, "" being none, and check finds nothing against the connection
+// as it is now. When it is another one the error is lockstep.ErrVersion. It is for what a connection does by itself: it leaves no line in the audit log.
+func (db *DB) SwapSecret(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, name, was, next string, check func(provision.Connection) error) error {
+	err := db.write(ctx, &work{tenant: tenant, rows: 1, run: func(t *tx) error {
+		// This locks the row: what is compared stays as it is until this is committed.
+		if _, err := t.exec("UPDATE job SET not_before = not_before WHERE tenant = $1 AND id = $2", string(tenant), string(id)); err != nil {
+			return err
+		}
+		j, err := job(t.query, tenant, id)
+		if err != nil {
+			return err
+		}
+		if err := check(j.Connection); err != nil {
+			return err
+		}
+		rows, err := t.query("SELECT sealed FROM secret WHERE job = $1 AND name = $2", j.no, name)
+		sealed, err := collect(rows, err, scanText)
+		if err != nil {
+			return err
+		}
+		kept := ""
+		if len(sealed) > 0 {
+			if kept, err = db.seal.open(secretPlace(tenant, id, name), sealed[0]); err != nil {
+				return err
+			}
+		}
+		if kept != was {
+			return lockstep.ErrVersion
+		}
+		return t.keepSecret(db.seal, j, name, next)
+	}})
+	if err != nil {
+		return fmt.Errorf("keep secret %s of job %s: %w", name, id, err)
+	}
+	return nil
+}
+
 // unlinkAll makes a job forget which objects of its target belong to whom, and what was written to them: the target is another one,
 // which has none of it. The next cycle looks for everybody there as the first one did, so whoever is there already is found by the
 // matching attributes. Who has left is linked no more; nobody is removed.
@@ -70,26 +107,32 @@ func (t *tx) unlinkAll(job int64) error {
 	return err
 }
 
-// setSecret keeps a secret of a job, or removes it when it is empty.
+// setSecret keeps a secret of a job, or removes it when it is empty, with its line in the audit log.
 func (t *tx) setSecret(by audit.Actor, seal sealer, j jobRow, name, value string) error {
+	if err := t.keepSecret(seal, j, name, value); err != nil {
+		return err
+	}
 	verb := "set secret of"
 	if value == "" {
 		verb = "removed secret of"
-		if _, err := t.exec("DELETE FROM secret WHERE job = $1 AND name = $2", j.no, name); err != nil {
-			return err
-		}
-	} else {
-		sealed, err := seal.seal(secretPlace(j.Tenant, j.ID, name), value)
-		if err != nil {
-			return err
-		}
-		if _, err := t.exec(`INSERT INTO secret (job, name, sealed) VALUES ($1, $2, $3)
-			ON CONFLICT (job, name) DO UPDATE SET sealed = excluded.sealed`, j.no, name, sealed); err != nil {
-			return err
-		}
 	}
 	t.note(audit.Event{Actor: by, Verb: verb, Object: "job", ID: string(j.ID), Name: cmp.Or(j.Name, j.Slug), Detail: name})
 	return nil
+}
+
+// keepSecret keeps a secret of a job, or removes it when it is empty.
+func (t *tx) keepSecret(seal sealer, j jobRow, name, value string) error {
+	if value == "" {
+		_, err := t.exec("DELETE FROM secret WHERE job = $1 AND name = $2", j.no, name)
+		return err
+	}
+	sealed, err := seal.seal(secretPlace(j.Tenant, j.ID, name), value)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO secret (job, name, sealed) VALUES ($1, $2, $3)
+		ON CONFLICT (job, name) DO UPDATE SET sealed = excluded.sealed`, j.no, name, sealed)
+	return err
 }
 
 // setSettings keeps all settings of a job's connection, if they are others.

@@ -81,7 +81,10 @@ func (s Signer) Sign(typ string, claims any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("sign a JWT: %w", err)
 	}
-	options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ)).WithHeader("kid", s.ID)
+	options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ))
+	if s.ID != "" {
+		options = options.WithHeader("kid", s.ID)
+	}
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(s.Alg), Key: s.key}, options)
 	if err != nil {
 		return "", fmt.Errorf("sign a JWT: %w", err)

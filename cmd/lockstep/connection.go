@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+
 	"lockstep"
 	"lockstep/api"
 	"lockstep/report"
@@ -9,6 +11,8 @@ import (
 type connectionCmd struct {
 	Set  connectionSetCmd  `cmd:"" help:"Set settings and a secret."`
 	Test connectionTestCmd `cmd:"" help:"Test the connection."`
+
+	Consent connectionConsentCmd `cmd:"" help:"Ask for an administrator's consent (OAuth 2.0), or show how it stands."`
 }
 
 type connectionSetCmd struct {
@@ -47,6 +51,48 @@ func (s *connectionSetCmd) Run(c *cli) error {
 	return c.print(report.Job(j, nil, nil))
 }
 
+type connectionConsentCmd struct {
+	Job  string `arg:"" help:"The app."`
+	Show bool   `help:"Ask nobody; show how the consent stands."`
+}
+
+// Run prints the address at which somebody consents. It is the only thing on standard output.
+func (t *connectionConsentCmd) Run(c *cli) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	if t.Show {
+		stands, err := client.Consent(c.ctx, t.Job)
+		if err != nil {
+			return err
+		}
+		return c.show(stands, func(w io.Writer) { showConsent(w, stands) })
+	}
+	asked, err := client.AskConsent(c.ctx, t.Job)
+	if err != nil {
+		return err
+	}
+	return c.show(asked, func(w io.Writer) {
+		printf(w, "%s\n", asked.Address)
+		c.say("Open the address within a quarter of an hour, in a browser in which you are signed in to the console (lockstep console).")
+		c.say("The application must know this redirect URI: %s", asked.Redirect)
+	})
+}
+
+func showConsent(w io.Writer, s api.Consent) {
+	word := "given " + report.Minute(s.Given, "")
+	switch {
+	case !s.Needed:
+		word = "not needed: the setting auth is not authorization_code"
+	case s.Ended:
+		word = "ended: consent anew"
+	case s.Given == nil:
+		word = "not given yet"
+	}
+	printf(w, "consent\t%s\nby\t%s\naccess token ends\t%s\nrefreshed\t%t\nscope\t%s\nredirect URI\t%s\n", word, either(s.By, "–"), report.Minute(s.AccessEnds, "–"), s.Refreshed, either(s.Scope, "–"), either(s.Redirect, "–"))
+}
+
 type connectionTestCmd struct {
 	Job string `arg:"" help:"The app or source."`
 }
@@ -61,7 +107,7 @@ func (t *connectionTestCmd) Run(c *cli, client *api.Client) error {
 	switch {
 	case err != nil || r.OK:
 		return err
-	case r.Code == lockstep.CodeAuthToken, r.Code == lockstep.CodeAuthForbidden, r.Code == lockstep.CodeSourceAuth:
+	case r.Code == lockstep.CodeAuthToken, r.Code == lockstep.CodeAuthForbidden, r.Code == lockstep.CodeSourceAuth, r.Code == lockstep.CodeOAuthRefused, r.Code == lockstep.CodeConsent:
 		return &outcome{code: exitForbidden, text: r.Detail}
 	}
 	return &outcome{code: exitFailed, text: r.Detail}

@@ -38,7 +38,7 @@ func exitCode(err error) int {
 		return exitUnreachable
 	case lockstep.CodeTimeout, lockstep.CodeBusy:
 		return exitTimeout
-	case lockstep.CodeUnauthorized, lockstep.CodeAuthForbidden, lockstep.CodeAuthToken, lockstep.CodeSourceAuth:
+	case lockstep.CodeUnauthorized, lockstep.CodeAuthForbidden, lockstep.CodeAuthToken, lockstep.CodeSourceAuth, lockstep.CodeOAuthRefused, lockstep.CodeConsent:
 		return exitForbidden
 	case lockstep.CodeGuardHeld, lockstep.CodePlanStale, lockstep.CodeSourceShrunk:
 		return exitHeld

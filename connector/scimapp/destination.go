@@ -4,18 +4,25 @@ import (
 	"net"
 	"net/url"
 	"strings"
+
+	"lockstep/connection/oauth"
 )
 
-// Destination names where the token goes by these settings: scheme, host and port, and whether it may go without TLS.
+// Destination names where tokens and secrets go by these settings: scheme, host and port, whether they may go without TLS, and where access tokens come
+// from.
 func Destination(settings map[string]string) string {
 	c, err := ParseConfig(settings)
 	if err != nil {
 		return "" // such settings reach nothing
 	}
+	to := Origin(c.BaseURL)
 	if c.Insecure {
-		return Origin(c.BaseURL) + " insecure"
+		to += " insecure"
 	}
-	return Origin(c.BaseURL)
+	if more := oauth.Destination(settings); more != "" {
+		to += " " + more
+	}
+	return to
 }
 
 // Origin returns scheme, host and port of an address (RFC 6454 §4). What is no address stands for itself.

@@ -86,7 +86,8 @@ func (t *Target) discovery(ctx context.Context, path string) (scim.Object, error
 	}
 	err := fault.error("read "+strings.TrimPrefix(path, "/")+" of", t.config.Name)
 	switch lockstep.CodeOf(err) {
-	case lockstep.CodeBlocked, lockstep.CodeTargetUnreachable, lockstep.CodeTargetTimeout, lockstep.CodeTargetRateLimited, lockstep.CodeTargetServerError, lockstep.CodeAuthToken:
+	case lockstep.CodeBlocked, lockstep.CodeTargetUnreachable, lockstep.CodeTargetTimeout, lockstep.CodeTargetRateLimited, lockstep.CodeTargetServerError, lockstep.CodeAuthToken,
+		lockstep.CodeOAuthRefused, lockstep.CodeOAuthEndpoint, lockstep.CodeConsent, lockstep.CodeUnencrypted:
 		return nil, err
 	}
 	return nil, nil

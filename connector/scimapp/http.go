@@ -143,18 +143,42 @@ func (t *Target) address(path string) *url.URL {
 	return &u
 }
 
-// send makes one request. body, when not nil, belongs to send from now on. A fault is returned for everything but a 2xx.
+// send makes one request, and once more when its token was refused and there is another. body, when not nil, belongs to send from now on. A fault is
+// returned for everything but a 2xx.
 func (t *Target) send(ctx context.Context, method, path string, body *bytes.Buffer, ifMatch string, limit int64) (*answer, *fault) {
-	h, err := t.headers(ctx)
-	if err != nil {
-		return nil, &fault{code: lockstep.CodeAuthToken, detail: "there is no token to send", err: err}
-	}
-	r := (&http.Request{Method: method, URL: t.address(path), Header: h.read, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
 	var shared *sharedBody
 	if body != nil {
 		shared = &sharedBody{buffer: body}
 		shared.users.Store(1)
 		defer shared.done()
+	}
+	for again := false; ; again = true {
+		h, err := t.headers(ctx)
+		if err != nil {
+			return nil, tokenFault(err)
+		}
+		a, f := t.try(ctx, h, method, path, shared, ifMatch, limit)
+		if f == nil || f.status != http.StatusUnauthorized || again || t.config.Refused == nil || !t.config.Refused(ctx, h.token) {
+			return a, f
+		}
+	}
+}
+
+// tokenFault tells why there is no token to send. What says so with a code of its own is repeated: it is about the token endpoint.
+func tokenFault(err error) *fault {
+	f := &fault{code: lockstep.CodeAuthToken, detail: "there is no token to send", err: err}
+	if e, ok := errors.AsType[*lockstep.Error](err); ok && strings.HasPrefix(string(e.Code), "auth.") || ok && (e.Code == lockstep.CodeBlocked || e.Code == lockstep.CodeUnencrypted) {
+		f.code, f.detail, f.err = e.Code, "there is no token to send: "+e.Detail, e.Err
+	}
+	return f
+}
+
+// try makes one request with a header.
+func (t *Target) try(ctx context.Context, h *signedHeader, method, path string, shared *sharedBody, ifMatch string, limit int64) (*answer, *fault) {
+	r := (&http.Request{Method: method, URL: t.address(path), Header: h.read, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
+	var body *bytes.Buffer
+	if shared != nil {
+		body = shared.buffer
 		r.Header, r.ContentLength, r.GetBody = h.change, int64(body.Len()), shared.open
 		r.Body, _ = shared.open() // it never fails
 	}

@@ -38,7 +38,9 @@ type Config struct {
 	Name    string // for people; "" is the host
 	Key     string // of the shared budget; "" is BaseURL
 	// Token returns the bearer token to send. It is asked for each request; nil sends none.
-	Token     func(context.Context) (string, error)
+	Token func(context.Context) (string, error)
+	// Refused is told of a token that the application has refused, and returns whether another is worth a try. Nil: none is.
+	Refused   func(ctx context.Context, token string) bool
 	Insecure  bool         // plain http:// to a public address is meant; HTTP has to allow it
 	HTTP      *http.Client // nil is one that reaches public addresses only
 	UserAgent string       // "" is Lockstep
@@ -158,6 +160,9 @@ type Step struct {
 // returns the failure.
 func (t *Target) TestSteps(ctx context.Context, report func(connection.Check), steps ...Step) error {
 	steps = append([]Step{{"reach", t.reach}, {"authenticate", t.authenticate}}, steps...)
+	if t.config.Refused != nil {
+		steps = append([]Step{{"get an access token", t.accessToken}}, steps...)
+	}
 	for _, s := range steps {
 		began := t.config.Now()
 		detail, err := s.Run(ctx)
@@ -171,6 +176,14 @@ func (t *Target) TestSteps(ctx context.Context, report func(connection.Check), s
 		}
 	}
 	return nil
+}
+
+// accessToken succeeds when there is an access token to send.
+func (t *Target) accessToken(ctx context.Context) (string, error) {
+	if _, err := t.headers(ctx); err != nil {
+		return "", tokenFault(err).error("sign in to", t.config.Name)
+	}
+	return "", nil
 }
 
 // reach succeeds when anything answers.

@@ -2,16 +2,18 @@ package scimapp
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"lockstep"
+	"lockstep/connection/oauth"
 )
 
 // ParseConfig reads a connection's settings: url; what of Profile an administrator may have to say: nesting, hard_delete, put,
 // etags, remove_list, overwrite_hidden, insecure (true or false), page_size, max_page, max_objects, max_members, find_batch (numbers), listing_delay (a duration); and unique,
-// whose names the application keeps unique: users (the default), all or none. A setting that is empty has its default.
+// whose names the application keeps unique: users (the default), all or none. Those about access tokens are package oauth's. A setting that is empty has its default.
 func ParseConfig(settings map[string]string) (Config, error) {
 	var c Config
 	p := &c.Profile
@@ -26,6 +28,7 @@ func ParseConfig(settings map[string]string) (Config, error) {
 		switch {
 		case name == "url":
 			c.BaseURL = value
+		case slices.Contains(oauth.Settings, name): // read as a whole, below
 		case value == "":
 		case switches[name] != nil:
 			v, err := strconv.ParseBool(value)
@@ -45,7 +48,8 @@ func ParseConfig(settings map[string]string) (Config, error) {
 			return c, invalid("the setting %s cannot be %q", name, value)
 		}
 	}
-	return c, nil
+	_, err := oauth.Parse(settings)
+	return c, err
 }
 
 // uniqueNames reads the setting unique.

@@ -40,7 +40,7 @@ func TestTemplateSettings(t *testing.T) {
 	if err := json.Unmarshal(Template(), &template); err != nil {
 		t.Fatal(err)
 	}
-	if len(template.Settings) != 15 {
+	if len(template.Settings) != 25 {
 		t.Errorf("%d settings", len(template.Settings))
 	}
 	for _, s := range template.Settings {

@@ -1,0 +1,42 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+
+	"lockstep"
+	"lockstep/operate"
+	"lockstep/provision"
+)
+
+// askConsent shows where an administrator consents to a connection. The browser goes there by a link: a form of the console leads nowhere else.
+func (s *Server) askConsent(w http.ResponseWriter, r *http.Request, v visit, j provision.Job) error {
+	view, _, err := s.connectionView(r, &v)
+	if err != nil {
+		return err
+	}
+	address, err := s.Operator.AskConsent(r.Context(), v.who, j.Slug)
+	if lockstep.CodeOf(err) == lockstep.CodeOAuthRefused || lockstep.CodeOf(err) == lockstep.CodeConflict {
+		f := failureOf(lockstep.CodeOf(err), "")
+		f.Detail, view.Failure = sentenceOf(err), &f
+		return s.render(w, r, http.StatusUnprocessableEntity, connectionPage(v.page, view))
+	}
+	if err != nil {
+		return err
+	}
+	view.Login = address
+	if u, err := url.Parse(address); err == nil {
+		view.Host = u.Host
+	}
+	return s.render(w, r, http.StatusOK, connectionPage(v.page, view))
+}
+
+// consented takes what the browser brought back from an authorization server.
+func (s *Server) consented(w http.ResponseWriter, r *http.Request, v visit) error {
+	q := r.URL.Query()
+	j, err := s.Operator.FinishConsent(r.Context(), v.who, operate.ConsentAnswer{State: q.Get("state"), Code: q.Get("code"), Error: q.Get("error"), Issuer: q.Get("iss")})
+	if err != nil {
+		return err
+	}
+	return seeOther(w, r, jobHref(j)+"/connection?said=consented")
+}

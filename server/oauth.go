@@ -1,0 +1,168 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/connection/oauth"
+	"lockstep/operate"
+	"lockstep/provision"
+	"lockstep/web"
+)
+
+// The secrets that a connection keeps for itself; nobody sets them by hand.
+const (
+	secretTokens = "oauth"   // an oauth.State
+	secretAsked  = "consent" // an oauth.Asked
+)
+
+// vault is what a connection keeps about its access tokens. It implements oauth.Store.
+type vault struct {
+	*systems
+	job    provision.Job
+	config oauth.Config
+}
+
+// tokens returns where the access tokens of a connection come from, or nil when it has a token that somebody typed.
+func (s *systems) tokens(j provision.Job) (*oauth.Source, error) {
+	c, err := oauth.Parse(j.Connection.Settings)
+	if err != nil || c.Grant == "" {
+		return nil, err
+	}
+	return &oauth.Source{Config: c, Client: s.tokenEndpoint(c), Store: vault{s, j, c}}, nil
+}
+
+// tokenEndpoint is a client that asks token endpoints: guarded as connectors are, without redirects.
+func (s *systems) tokenEndpoint(c oauth.Config) *oauth.Client {
+	return &oauth.Client{HTTP: web.NewClient(web.ClientConfig{Dialer: s.dialer, Plain: c.Insecure, Redirects: -1, Timeout: 20 * time.Second})}
+}
+
+// Secret implements oauth.Store.
+func (v vault) Secret(ctx context.Context) (string, error) {
+	name := "client_secret"
+	if v.config.Auth == oauth.PrivateKey {
+		name = "client_key"
+	}
+	return v.secret(v.job, name)(ctx)
+}
+
+// State implements oauth.Store. The mark is the text itself: it never leaves this process.
+func (v vault) State(ctx context.Context) (oauth.State, string, error) {
+	text, err := v.secret(v.job, secretTokens)(ctx)
+	if err != nil || text == "" {
+		return oauth.State{}, "", err
+	}
+	var st oauth.State
+	if err := json.Unmarshal([]byte(text), &st); err != nil {
+		return st, "", &lockstep.Error{Code: lockstep.CodeInternal, Detail: "What the consent of the connection gave cannot be read."} // what lies beneath may quote it
+	}
+	return st, text, nil
+}
+
+// Swap implements oauth.Store.
+func (v vault) Swap(ctx context.Context, mark string, next oauth.State) (string, error) {
+	text, err := json.Marshal(next)
+	if err != nil {
+		return "", err
+	}
+	return string(text), v.db.SwapSecret(ctx, v.job.Tenant, v.job.ID, secretTokens, mark, string(text), v.same)
+}
+
+// same refuses a connection that leads elsewhere by now.
+func (v vault) same(now provision.Connection) error {
+	destination := connectors()[v.job.Connection.Kind].destination
+	if now.Kind != v.job.Connection.Kind || destination(now.Settings) != destination(v.job.Connection.Settings) {
+		return lockstep.ErrVersion
+	}
+	return nil
+}
+
+// consents asks administrators to consent to a connection. It implements operate.Consents.
+type consents struct {
+	systems *systems
+	now     func() time.Time
+}
+
+// AskConsent implements operate.Consents.
+func (c consents) AskConsent(ctx context.Context, by audit.Actor, j provision.Job, redirect string) (string, error) {
+	config, err := oauth.Parse(j.Connection.Settings)
+	if err != nil {
+		return "", err
+	}
+	if config.Grant != oauth.Code {
+		return "", &lockstep.Error{Code: lockstep.CodeConflict, Detail: "The connection asks nobody to consent: its setting auth is not authorization_code."}
+	}
+	address, asked, err := oauth.Ask(config, redirect, string(j.ID)+".", c.now())
+	if err != nil {
+		return "", err
+	}
+	return address, c.keep(ctx, by, j, map[string]any{secretAsked: asked})
+}
+
+// FinishConsent implements operate.Consents.
+func (c consents) FinishConsent(ctx context.Context, by audit.Actor, j provision.Job, came operate.ConsentAnswer) error {
+	config, err := oauth.Parse(j.Connection.Settings)
+	if err != nil {
+		return err
+	}
+	v := vault{c.systems, j, config}
+	text, err := v.secret(j, secretAsked)(ctx)
+	if err != nil {
+		return err
+	}
+	var asked oauth.Asked
+	if text != "" && json.Unmarshal([]byte(text), &asked) != nil {
+		asked = oauth.Asked{}
+	}
+	if asked.State == "" || asked.State != came.State { // let the one that is under way be
+		asked = oauth.Asked{}
+	} else if err := c.systems.db.SwapSecret(ctx, j.Tenant, j.ID, secretAsked, text, "", v.same); err != nil { // once, whatever becomes of it
+		if errors.Is(err, lockstep.ErrVersion) {
+			return &lockstep.Error{Code: lockstep.CodeConsent, Detail: "The consent gives nothing: it was used before, or the connection was changed meanwhile."}
+		}
+		return err
+	}
+	secret, err := v.Secret(ctx)
+	if err != nil {
+		return err
+	}
+	st, err := c.systems.tokenEndpoint(config).Redeem(ctx, config, secret, asked, oauth.Came(came), by.ID)
+	if err != nil {
+		return err
+	}
+	return c.keep(ctx, by, j, map[string]any{secretTokens: st})
+}
+
+// keep keeps values as secrets of the connection, unless it leads elsewhere by now; what failed for want of them may go on.
+func (c consents) keep(ctx context.Context, by audit.Actor, j provision.Job, values map[string]any) error {
+	return c.systems.db.ChangeConnection(ctx, by, j.Tenant, j.ID, func(now provision.Connection) (provision.NewConnection, error) {
+		next := provision.NewConnection{Settings: now.Settings, Secrets: map[string]string{}}
+		for name, v := range values {
+			text, err := json.Marshal(v)
+			if err != nil {
+				return next, err
+			}
+			next.Secrets[name] = string(text)
+		}
+		return next, vault{systems: c.systems, job: j}.same(now)
+	})
+}
+
+// Consented implements operate.Consents.
+func (c consents) Consented(ctx context.Context, j provision.Job) (operate.Consented, error) {
+	config, err := oauth.Parse(j.Connection.Settings)
+	if err != nil || config.Grant != oauth.Code {
+		return operate.Consented{}, err
+	}
+	st, _, err := vault{c.systems, j, config}.State(ctx)
+	return operate.Consented{Needed: true, Given: st.Since, By: st.By, Ended: st.Ended, Refreshed: st.Refresh != "", AccessEnds: st.Expires, Scope: st.Scope}, err
+}
+
+var (
+	_ operate.Consents = consents{}
+	_ oauth.Store      = vault{}
+)

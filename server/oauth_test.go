@@ -1,0 +1,213 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"lockstep"
+	"lockstep/api"
+	"lockstep/operate"
+)
+
+// guarded is a SCIM application with an authorization server: it takes the newest access token only, and every refresh token once.
+type guarded struct {
+	*httptest.Server
+	mu      sync.Mutex
+	n       int
+	refresh string
+	grants  []string
+	seen    []string
+}
+
+func newGuarded(t *testing.T) *guarded {
+	g := &guarded{}
+	mux := http.NewServeMux()
+	g.Server = httptest.NewServer(mux)
+	t.Cleanup(g.Close)
+	mux.HandleFunc("/token", g.token)
+	mux.HandleFunc("/scim/", g.scim)
+	return g
+}
+
+func (g *guarded) token(w http.ResponseWriter, r *http.Request) {
+	_ = r.ParseForm()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	v := r.PostForm
+	g.grants = append(g.grants, v.Get("grant_type"))
+	id, secret, _ := r.BasicAuth()
+	refuse := func(status int, code string) { w.WriteHeader(status); fmt.Fprintf(w, `{"error":%q}`, code) }
+	switch {
+	case id != "lockstep" || secret != "hush-client":
+		refuse(401, "invalid_client")
+		return
+	case v.Get("grant_type") == "authorization_code" && v.Get("code") != "the-code", v.Get("grant_type") == "refresh_token" && v.Get("refresh_token") != g.refresh:
+		refuse(400, "invalid_grant")
+		return
+	}
+	g.n++
+	g.refresh = fmt.Sprintf("hush-refresh-%d", g.n)
+	fmt.Fprintf(w, `{"access_token":"hush-access-%d","token_type":"Bearer","expires_in":3600,"refresh_token":%q}`, g.n, g.refresh)
+}
+
+func (g *guarded) scim(w http.ResponseWriter, r *http.Request) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.seen = append(g.seen, r.Header.Get("Authorization"))
+	w.Header().Set("Content-Type", "application/scim+json")
+	if r.Header.Get("Authorization") != fmt.Sprintf("Bearer hush-access-%d", g.n) {
+		w.WriteHeader(401)
+		fmt.Fprint(w, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"401"}`)
+		return
+	}
+	if !strings.HasSuffix(r.URL.Path, "/Users") {
+		w.WriteHeader(404)
+		return
+	}
+	fmt.Fprint(w, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":0,"Resources":[]}`)
+}
+
+func (g *guarded) settings(auth string) map[string]string {
+	return map[string]string{
+		"url": g.URL + "/scim/v2", "auth": auth, "token_url": g.URL + "/token", "authorize_url": g.URL + "/authorize", "client_id": "lockstep", "oauth_scope": "scim",
+	}
+}
+
+// tested tests the connection and wants a code; "" is that it works.
+func tested(t *testing.T, c *api.Client, code lockstep.Code) api.TestResult {
+	t.Helper()
+	r, err := c.TestConnection(t.Context(), "x")
+	if err != nil || r.Code != code {
+		t.Fatalf("the test of the connection says %+v, %v, want %q", r, err, code)
+	}
+	return r
+}
+
+// TestConnectionByCredentials: a connection gets access tokens by itself; a wrong secret is told with what to mend; and where its secrets go does
+// not change without them.
+func TestConnectionByCredentials(t *testing.T) {
+	_, c := reach(t)
+	g := newGuarded(t)
+	if _, err := c.CreateApp(t.Context(), api.NewSystem{Kind: "scimapp", Slug: "x", Settings: g.settings("client_credentials")}); err != nil {
+		t.Fatal(err)
+	}
+	set := func(change api.ConnectionChange) error {
+		_, err := c.SetConnection(t.Context(), "x", change)
+		return err
+	}
+	tested(t, c, lockstep.CodeOAuthRefused)
+	if err := set(api.ConnectionChange{Secrets: map[string]string{"client_secret": "wrong"}}); err != nil {
+		t.Fatal(err)
+	}
+	if r := tested(t, c, lockstep.CodeOAuthRefused); !strings.Contains(r.Detail, "invalid_client") || strings.Contains(fmt.Sprint(r), "wrong") {
+		t.Errorf("it says %+v", r)
+	}
+	if err := set(api.ConnectionChange{Settings: map[string]string{"oauth_scope": "scim"}, Secrets: map[string]string{"client_secret": "hush-client", "token": "hush-fixed"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := set(api.ConnectionChange{Settings: map[string]string{"page_size": "7"}}); err != nil { // opened anew: nothing is believed from before
+		t.Fatal(err)
+	}
+	tested(t, c, "")
+	for _, s := range g.seen {
+		if strings.Contains(s, "fixed") {
+			t.Error("the fixed token was sent")
+		}
+	}
+	var away thief
+	evil := httptest.NewServer(&away)
+	t.Cleanup(evil.Close)
+	for _, change := range []map[string]string{{"token_url": evil.URL + "/token"}, {"url": evil.URL + "/scim/v2"}, {"authorize_url": evil.URL}, {"client_id": "other"}} {
+		if err := set(api.ConnectionChange{Settings: change}); lockstep.CodeOf(err) != lockstep.CodeSecretsAgain {
+			t.Errorf("%v: %v", change, err)
+		}
+	}
+	if err := set(api.ConnectionChange{Settings: map[string]string{"auth": "token"}}); lockstep.CodeOf(err) != lockstep.CodeSecretsAgain {
+		t.Errorf("back to a token that was kept for another destination: %v", err)
+	}
+	if err := set(api.ConnectionChange{Settings: map[string]string{"auth": "token"}, Secrets: map[string]string{"token": "hush-fixed"}}); err != nil {
+		t.Error(err)
+	}
+	j, err := c.Job(t.Context(), "x")
+	if err != nil || strings.Contains(fmt.Sprint(j.Connection), "client_secret") && !strings.Contains(fmt.Sprint(j.Connection.Settings), "client_secret_basic") {
+		t.Errorf("%+v, %v", j.Connection, err)
+	}
+	for _, name := range j.Connection.Secrets {
+		if name == "client_secret" {
+			t.Error("the client secret stayed where it is of no use")
+		}
+	}
+	if strings.Contains(away.text(), "hush") {
+		t.Error("a stranger has heard a secret")
+	}
+}
+
+// TestConnectionByConsent: from no consent to a connection that works, by redirect; the answer counts once; a token that the application takes back
+// is replaced; and what the consent gave goes when the connection leads elsewhere.
+func TestConnectionByConsent(t *testing.T) {
+	n, c := reach(t)
+	g := newGuarded(t)
+	n.operator.Address = func() string { return "https://id.example" }
+	if _, err := c.CreateApp(t.Context(), api.NewSystem{Kind: "scimapp", Slug: "x", Settings: g.settings("authorization_code")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.SetConnection(t.Context(), "x", api.ConnectionChange{Secrets: map[string]string{"client_secret": "hush-client"}}); err != nil {
+		t.Fatal(err)
+	}
+	tested(t, c, lockstep.CodeConsent)
+	asked, err := c.AskConsent(t.Context(), "x")
+	if err != nil || asked.Redirect != "https://id.example/consent" || !strings.HasPrefix(asked.Address, g.URL+"/authorize?") {
+		t.Fatalf("%+v, %v", asked, err)
+	}
+	u, _ := url.Parse(asked.Address)
+	tenant, err := n.db.TenantBySlug(t.Context(), "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	finish := func(a operate.ConsentAnswer) error {
+		_, err := n.operator.FinishConsent(t.Context(), operate.Machine(tenant.ID), a)
+		return err
+	}
+	state := u.Query().Get("state")
+	for name, a := range map[string]operate.ConsentAnswer{
+		"made up": {State: "x.y", Code: "the-code"}, "of this job, made up": {State: strings.SplitN(state, ".", 2)[0] + ".AAAA", Code: "the-code"}, "empty": {},
+	} {
+		if err := finish(a); lockstep.CodeOf(err) != lockstep.CodeConsent {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	good := operate.ConsentAnswer{State: state, Code: "the-code"}
+	if err := finish(good); err != nil {
+		t.Fatal(err)
+	}
+	if err := finish(good); lockstep.CodeOf(err) != lockstep.CodeConsent {
+		t.Errorf("a second time: %v", err)
+	}
+	tested(t, c, "")
+	stands, err := c.Consent(t.Context(), "x")
+	if err != nil || !stands.Needed || stands.Given == nil || !stands.Refreshed || stands.Ended || stands.By != "machine" {
+		t.Errorf("stands %+v, %v", stands, err)
+	}
+	g.mu.Lock()
+	g.n++ // the application takes the access token back
+	g.mu.Unlock()
+	tested(t, c, "")
+	if got := strings.Join(g.grants, " "); got != "authorization_code refresh_token" {
+		t.Errorf("asked for %s", got)
+	}
+	var away thief
+	evil := httptest.NewServer(&away)
+	t.Cleanup(evil.Close)
+	if _, err := c.SetConnection(t.Context(), "x", api.ConnectionChange{Settings: map[string]string{"url": evil.URL + "/scim/v2"}, Secrets: map[string]string{"client_secret": "another"}}); err != nil {
+		t.Fatal(err)
+	}
+	tested(t, c, lockstep.CodeConsent)
+	if strings.Contains(away.text(), "hush") {
+		t.Error("a stranger has heard a token")
+	}
+}
