@@ -52,7 +52,7 @@ type NewToken struct {
 	Kind    string      `json:"kind,omitempty" enum:"api,scim" doc:"What it opens: the management API, or the tenant's SCIM endpoint. api when absent."`
 	Scopes  string      `json:"scopes" maxLength:"400" doc:"Divided by blanks, such as \"api:read\" or \"scim:write\"; writing includes reading."`
 	Days    int         `json:"days,omitempty" minimum:"0" maximum:"3660" doc:"How long it is valid; 0 is as long as the token that makes it. One made by a token ends with it."`
-	Profile string      `json:"profile,omitempty" enum:"generic,entra,okta,strict" doc:"Of kind scim: what its holder is forgiven, and whether departures from the RFCs are counted."`
+	Profile string      `json:"profile,omitempty" enum:"generic,entra,okta,strict,interop,ipsie" doc:"Of kind scim: what its holder is forgiven, and whether departures from the RFCs are counted."`
 	OAuth   *TokenOAuth `json:"oauth,omitempty" doc:"Of kind scim: its holder shows access tokens (OAuth 2.0), and there is no text."`
 }
 
@@ -111,7 +111,7 @@ func (s *Server) rotateToken(ctx context.Context, p operate.Principal, in *struc
 
 // SetToken is what can be changed of a token.
 type SetToken struct {
-	Profile string `json:"profile" enum:"generic,entra,okta,strict" doc:"What its holder is forgiven, and whether departures from the RFCs are counted."`
+	Profile string `json:"profile" enum:"generic,entra,okta,strict,interop,ipsie" doc:"What its holder is forgiven, and whether departures from the RFCs are counted."`
 }
 
 func (s *Server) setToken(ctx context.Context, p operate.Principal, in *struct {

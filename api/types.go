@@ -317,7 +317,7 @@ type Token struct {
 
 	LastUsed *time.Time    `json:"last_used,omitempty" doc:"To the minute or so; absent when it never was."`
 	Former   *FormerSecret `json:"former,omitempty" doc:"The secret of before the last rotation."`
-	Profile  string        `json:"profile,omitempty" doc:"Of a SCIM token: generic, entra, okta or strict, whose departures from the RFCs are counted."`
+	Profile  string        `json:"profile,omitempty" doc:"Of a SCIM token: generic, entra, okta, strict (departures from the RFCs are counted), interop or ipsie (what those profiles forbid is refused)."`
 	OAuth    *TokenOAuth   `json:"oauth,omitempty" doc:"Whose access tokens a SCIM client shows in place of a secret of its own."`
 }
 

@@ -85,6 +85,9 @@ type NewToken struct {
 // errNotSCIM says that profiles are of SCIM clients.
 var errNotSCIM = &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "Only a token of kind scim has a profile: it says how to take what a SCIM client sends."}
 
+// errIPSIE says that the profile ipsie has no fixed tokens.
+var errIPSIE = &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The profile ipsie is for clients that show access tokens (OAuth 2.0), not for a fixed token: make the client with --client or --issuer."}
+
 // CreateToken makes a token and returns its text, which exists only here. It can do no more than the principal, and lives no
 // longer.
 func (o *Operator) CreateToken(ctx context.Context, p Principal, in NewToken) (TokenEntry, string, error) {
@@ -103,6 +106,9 @@ func (o *Operator) CreateToken(ctx context.Context, p Principal, in NewToken) (T
 	}
 	if in.Profile, err = token.ParseProfile(string(in.Profile)); err != nil {
 		return TokenEntry{}, "", err
+	}
+	if in.Profile == token.IPSIE && in.OAuth.Zero() {
+		return TokenEntry{}, "", errIPSIE
 	}
 	if err := o.checkOAuth(ctx, p, in); err != nil {
 		return TokenEntry{}, "", err
@@ -192,6 +198,9 @@ func (o *Operator) SetProfile(ctx context.Context, p Principal, name string, pro
 	}
 	if profile, err = token.ParseProfile(string(profile)); err != nil {
 		return TokenEntry{}, err
+	}
+	if profile == token.IPSIE && e.OAuth.Zero() {
+		return TokenEntry{}, errIPSIE
 	}
 	e.Profile = profile
 	return e, o.Tokens.SetProfile(ctx, p.Actor, p.Tenant, e.ID, profile)

@@ -12,6 +12,7 @@ type ServiceProviderConfig struct {
 	ETag             bool
 	Pagination       Pagination
 	Authentication   []AuthenticationScheme
+	Interop          bool // it conforms to draft-zollner-scim-interop-profile; said only if so
 }
 
 // Pagination says how a server pages (RFC 9865 §4). The zero value is by index only.
@@ -40,6 +41,9 @@ func (c ServiceProviderConfig) Object() Object {
 		schemes = append(schemes, Object{
 			{"type", s.Type}, {"name", s.Name}, {"description", s.Description}, {"primary", s.Primary},
 		})
+	}
+	if c.Interop {
+		o = append(o, Attr{"interopProfileConformant", true})
 	}
 	return append(o,
 		Attr{"patch", supported(c.Patch)},

@@ -136,8 +136,11 @@ func (s *scimServer) endpoint(r *http.Request) (scimhttp.Backend, error) {
 	if !c.token.Scopes.Allow(scopeSCIMRead) {
 		return nil, &scim.Error{Status: http.StatusForbidden, Detail: "The token lacks the scope " + string(scopeSCIMRead) + "."}
 	}
+	if err := s.refuse(r, c, schemas); err != nil {
+		return nil, err
+	}
 	schemes := func(ctx context.Context) ([]scim.AuthenticationScheme, error) { return s.schemes(ctx, c) }
-	return metered{budget: c.limit, now: s.now, schemes: schemes, Endpoint: directory.Endpoint{
+	return metered{budget: c.limit, now: s.now, schemes: schemes, profile: c.token.Profile, Endpoint: directory.Endpoint{
 		SCIM: s.scim, Schemas: schemas, Tenant: c.tenant.ID, By: audit.Actor{Kind: audit.Token, ID: string(c.token.ID), Name: c.token.Name},
 		Client: string(c.token.ID), Base: s.base(r, slug), ReadOnly: !c.token.Scopes.Allow(scopeSCIMWrite), Tolerant: c.token.Profile.Tolerates(),
 	}}, nil

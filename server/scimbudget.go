@@ -10,6 +10,7 @@ import (
 	"lockstep/directory"
 	"lockstep/scim"
 	"lockstep/scim/scimhttp"
+	"lockstep/token"
 )
 
 // budget is how much a SCIM token may send: so many operations a second, and what two seconds have at once. Nil is as much as it likes.
@@ -57,12 +58,16 @@ type metered struct {
 	directory.Endpoint
 	budget  *budget
 	now     func() time.Time
+	profile token.Profile
 	schemes func(context.Context) ([]scim.AuthenticationScheme, error)
 }
 
-// Authentication implements scimhttp.Authenticated.
-func (m metered) Authentication(ctx context.Context) ([]scim.AuthenticationScheme, error) {
-	return m.schemes(ctx)
+// Configure implements scimhttp.Configured.
+func (m metered) Configure(ctx context.Context, c *scim.ServiceProviderConfig) (err error) {
+	c.Interop = m.profile.Refuses()
+	c.ChangePassword = c.ChangePassword && m.profile != token.IPSIE
+	c.Authentication, err = m.schemes(ctx)
+	return err
 }
 
 // Spend implements scimhttp.Metered.

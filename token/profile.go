@@ -13,10 +13,12 @@ const (
 	Entra   Profile = "entra"   // Microsoft Entra ID, which sends none that do not
 	Okta    Profile = "okta"    // a manager is free text, and a member who does not exist is left out
 	Strict  Profile = "strict"  // as generic, and every departure from the RFCs is counted and told
+	Interop Profile = "interop" // what draft-zollner-scim-interop-profile has servers refuse is refused
+	IPSIE   Profile = "ipsie"   // that, and what the IPSIE AL SCIM profile adds: OAuth 2.0 alone, and no passwords
 )
 
 // profiles are all of them, the default first.
-var profiles = [...]Profile{Generic, Entra, Okta, Strict}
+var profiles = [...]Profile{Generic, Entra, Okta, Strict, Interop, IPSIE}
 
 // ParseProfile reads the name of a profile; "" is Generic. The error has lockstep.CodeInvalid.
 func ParseProfile(name string) (Profile, error) {
@@ -28,7 +30,7 @@ func ParseProfile(name string) (Profile, error) {
 			return p, nil
 		}
 	}
-	return "", &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "There is no profile " + quote(name) + "; there are generic, entra, okta and strict."}
+	return "", &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "There is no profile " + quote(name) + "; there are generic, entra, okta, strict, interop and ipsie."}
 }
 
 // Tolerates reports whether references to who does not exist are forgiven: a manager is kept as text, a member is left out.
@@ -36,3 +38,6 @@ func (p Profile) Tolerates() bool { return p == Okta }
 
 // Reports reports whether departures from the RFCs are counted.
 func (p Profile) Reports() bool { return p == Strict }
+
+// Refuses reports whether what the interoperability profile forbids is refused.
+func (p Profile) Refuses() bool { return p == Interop || p == IPSIE }

@@ -24,7 +24,7 @@ type tokenCreateCmd struct {
 	Scope string `default:"admin" help:"admin, read, or scopes such as api:read or scim:write."`
 	Days  int    `help:"How long it is valid; 0 is for ever."`
 
-	Profile string `enum:",generic,entra,okta,strict" default:"" help:"Of kind scim: generic, entra, okta (members who do not exist are left out, a manager is free text) or strict (departures from the RFCs are reported)."`
+	Profile string `enum:",generic,entra,okta,strict,interop,ipsie" default:"" help:"Of kind scim: generic, entra, okta (members who do not exist are left out, a manager is free text), strict (departures from the RFCs are reported), interop or ipsie (what those profiles forbid is refused)."`
 
 	Client   string `placeholder:"ID" help:"Of kind scim: it shows access tokens (OAuth 2.0) of this application, see lockstep client add --scope scim. There is no text."`
 	Issuer   string `placeholder:"URL" help:"Or JWTs of this issuer, exactly as their claim iss has it."`
@@ -82,7 +82,7 @@ func (tokenListCmd) Run(c *cli, client *api.Client) error {
 
 type tokenSetCmd struct {
 	Token   string `arg:"" name:"id|name" help:"Id or name of the token."`
-	Profile string `enum:"generic,entra,okta,strict" required:"" help:"What kind of client its holder is: generic, entra, okta (members who do not exist are left out, a manager is free text) or strict (departures from the RFCs are reported)."`
+	Profile string `enum:"generic,entra,okta,strict,interop,ipsie" required:"" help:"What kind of client its holder is: generic, entra, okta (members who do not exist are left out, a manager is free text), strict (departures from the RFCs are reported), interop or ipsie (what those profiles forbid is refused)."`
 }
 
 // Run changes a token.

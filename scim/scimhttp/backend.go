@@ -35,9 +35,9 @@ type Metered interface {
 	Spend(operations int) error
 }
 
-// Authenticated is a Backend that knows how clients of its tenant authenticate. Discovery announces that instead of Handler.Authentication.
-type Authenticated interface {
-	Authentication(ctx context.Context) ([]scim.AuthenticationScheme, error)
+// Configured is a Backend that knows what discovery does not: how clients of its tenant authenticate, and what is refused to this one.
+type Configured interface {
+	Configure(ctx context.Context, c *scim.ServiceProviderConfig) error
 }
 
 // Throttled is the error of a Backend or a Tenant function that wants the client to slow down: 429 (RFC 6585 §4).

@@ -77,7 +77,7 @@ func (c *call) discoveryMeta(kind, path string) scim.Attr {
 }
 
 // providerConfig describes what the server can do (RFC 7643 §5).
-func (c *call) providerConfig() (_ scim.Object, err error) {
+func (c *call) providerConfig() (scim.Object, error) {
 	config := scim.ServiceProviderConfig{
 		Patch: true, BulkOperations: c.limits.BulkOps, BulkBytes: int(c.limits.BulkBody), FilterResults: c.limits.MaxPageSize,
 		ChangePassword: c.h.ChangePassword, Sort: true, ETag: !c.h.HideETag, Authentication: c.h.Authentication,
@@ -86,8 +86,8 @@ func (c *call) providerConfig() (_ scim.Object, err error) {
 	if c.h.Cursors != nil {
 		config.Pagination.Cursor, config.Pagination.CursorTimeout = true, int(c.h.Cursors.life()/time.Second)
 	}
-	if b, ok := c.backend.(Authenticated); ok {
-		if config.Authentication, err = b.Authentication(c.r.Context()); err != nil {
+	if b, ok := c.backend.(Configured); ok {
+		if err := b.Configure(c.r.Context(), &config); err != nil {
 			return nil, err
 		}
 	}
