@@ -280,6 +280,9 @@ const (
 	CodeBusy         Code = "cli.data_folder_busy"
 	CodeUnreachable  Code = "cli.server_unreachable"
 	CodeUnauthorized Code = "api.unauthorized"
+	CodeTooMany      Code = "auth.too_many"
+	CodeProveAgain   Code = "auth.prove_again"
+	CodeLastOwner    Code = "auth.last_owner"
 	CodeKeyMissing   Code = "store.key_missing"
 	CodeNoData       Code = "cli.no_data"
 	CodeSchemaNewer  Code = "store.schema_newer"
@@ -454,6 +457,9 @@ var Catalogue = []Entry{
 	{CodeBusy, NeedsYou, "Another process uses the data folder.", "Stop it, or give --server its address."},
 	{CodeUnreachable, NeedsYou, "The server does not answer.", "Check that it runs and that --server is right."},
 	{CodeNoData, NeedsYou, "There are no data in the folder.", "Start with lockstep serve or lockstep source add, or name the folder with --data or LOCKSTEP_DATA."},
+	{CodeTooMany, Heals, "Too many wrong passwords.", "Wait a quarter of an hour, or come from another address. Nobody else is kept out by it."},
+	{CodeProveAgain, NeedsYou, "Show again who you are.", "What you are about to do is severe, and it is a while since you signed in. Sign in again; what you have filled in is kept."},
+	{CodeLastOwner, NeedsYou, "The last owner cannot be removed.", "Make somebody else an owner before: Settings, Administrators, or `lockstep admin add`."},
 	{CodeUnauthorized, NeedsYou, "The token is missing, wrong or expired.", "Create one with `lockstep token create`."},
 	{CodeKeyMissing, NeedsYou, "The key that the database was sealed with is missing.", "Restore the key file or set LOCKSTEP_KEY_FILE."},
 	{CodeSchemaNewer, NeedsYou, "The database was written by a newer version of Lockstep.", "Run that version or a newer one."},

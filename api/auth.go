@@ -65,11 +65,11 @@ func (s *Server) identify(r *http.Request) (operate.Principal, error) {
 	if err != nil {
 		return p, err
 	}
-	want := ScopeWrite
+	verb := "write"
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		want = ScopeRead
+		verb = "read"
 	}
-	if err := p.May(want); err != nil {
+	if err := p.MaySome(verb); err != nil {
 		return p, err
 	}
 	return s.Operator.For(r.Context(), p, r.Header.Get(TenantHeader))

@@ -46,6 +46,7 @@ func (s *Server) Handler() http.Handler {
 	s.tenantRoutes(a)
 	s.tokenRoutes(a)
 	s.consoleSessionRoutes(a)
+	s.administratorRoutes(a)
 	s.userRoutes(a)
 	s.groupRoutes(a)
 	s.schemaRoutes(a)

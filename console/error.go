@@ -34,8 +34,10 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Method != http.MethodGet {
 		p.Path = "/" // nothing is shown at the address of a form
 	}
-	if _, in := s.Operator.Sessions.Of(r); in == nil {
-		p.SignedIn = true
+	if x, in := s.Operator.Sessions.Of(r); in == nil {
+		if who, err := s.Operator.Inside(r.Context(), x); err == nil {
+			p.SignedIn, p.Who = true, who
+		}
 	}
 	if s.render(w, r, status, errorPage(p, f, web.RequestID(r.Context()))) != nil {
 		web.WriteText(w, r, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +42,7 @@ func (s *Server) Handler() http.Handler {
 	handle("GET /favicon.ico", s.favicon)
 	handle("GET /link", s.showLink)
 	handle("POST /link", s.useLink)
+	s.enterPages(handle)
 	handle("POST /theme", s.setTheme)
 	handle("GET /docs", s.docs)
 	handle("GET /docs/{path...}", s.docs)
@@ -100,6 +102,12 @@ func (s *Server) Handler() http.Handler {
 	handle("GET /settings", s.in(s.consoleSettings))
 	handle("GET /settings/sessions", s.in(s.consoleSessions))
 	handle("POST /settings/sessions/end", s.in(s.endConsoleSessions))
+	handle("GET /settings/administrators", s.in(s.administrators))
+	handle("POST /settings/administrators", s.in(s.addAdministrator))
+	handle("POST /settings/administrators/{id}/remove", s.in(s.removeAdministrator))
+	handle("POST /settings/owners", s.in(s.addOwner))
+	handle("POST /settings/owners/{id}/password", s.in(s.setOwnerPassword))
+	handle("POST /settings/owners/{id}/remove", s.in(s.removeOwner))
 	handle("GET /settings/notifications", s.in(s.showNotify))
 	handle("POST /settings/notifications", s.in(s.saveNotify))
 	handle("POST /settings/notifications/test", s.in(s.tryNotify))
@@ -156,13 +164,21 @@ func (s *Server) in(h func(http.ResponseWriter, *http.Request, visit) error) web
 		}
 		if errors.Is(err, session.ErrNone) || lockstep.CodeOf(err) == lockstep.CodeUnauthorized {
 			p.Title = "Sign in"
-			return s.render(w, r, http.StatusUnauthorized, signedOutPage(p))
+			return s.render(w, r, http.StatusUnauthorized, signedOutPage(p, s.enterView(r)))
 		}
 		if err != nil {
 			return err
 		}
-		p.SignedIn = true
-		return h(w, r, visit{page: p, who: who, session: at})
+		p.SignedIn, p.Who = true, who
+		v := visit{page: p, who: who, session: at}
+		if _, waits := r.Cookie(s.cookieForm(r)); waits == nil && r.Method == http.MethodPost {
+			http.SetCookie(w, s.formCookie(r, "", -1)) // it was sent, or something else was done instead
+		}
+		err = h(w, r, v)
+		if asksAgain(err) {
+			return s.keepForm(w, r, v)
+		}
+		return err
 	}
 }
 
@@ -173,6 +189,7 @@ type page struct {
 	Path     string // of the page, with its query
 	Theme    theme
 	SignedIn bool
+	Who      operate.Principal
 	Notice   string
 	Version  string
 	Now      time.Time
@@ -192,10 +209,26 @@ func (p page) menu() []tab {
 		all = append(all, tab{Word: "Sign-in", Href: "/signin"})
 	}
 	all = append(all, tab{Word: "Activity", Href: "/activity"}, tab{Word: "Settings", Href: "/settings"})
+	all = slices.DeleteFunc(all, func(t tab) bool { return !p.sees(t.Href) })
 	for i := range all {
 		all[i].Here = all[i].Href == p.Nav
 	}
 	return all
+}
+
+// sees reports whether whoever looks may see anything of an entry of the navigation.
+func (p page) sees(href string) bool {
+	switch href {
+	case "/apps", "/sources":
+		return p.Who.May(operate.AppsRead) == nil
+	case "/people", "/groups":
+		return p.Who.May(operate.PeopleRead) == nil
+	case "/inbound":
+		return p.Who.May(operate.TokensRead) == nil
+	case "/signin":
+		return p.Who.May(operate.SignInRead) == nil
+	}
+	return true
 }
 
 func (s *Server) page(r *http.Request) page {

@@ -15,7 +15,7 @@ func (s *Server) showLink(w http.ResponseWriter, r *http.Request) error {
 	p.Title = "Sign in"
 	_, err := s.Operator.Sessions.Check(r.Context(), key)
 	if err == nil {
-		return s.render(w, r, http.StatusOK, linkPage(p, key))
+		return s.render(w, r, http.StatusOK, linkPage(p, key, r.URL.Query().Get("first") != ""))
 	}
 	if _, in := s.Operator.Sessions.Of(r); in == nil {
 		return seeOther(w, r, "/") // the link was used in this very browser
@@ -39,7 +39,10 @@ func (s *Server) useLink(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Operator.SignedIn(r.Context(), who); err != nil {
 		return err
 	}
-	return seeOther(w, r, "/")
+	if r.PostFormValue("first") != "" {
+		return seeOther(w, r, "/settings/administrators?said=first")
+	}
+	return seeOther(w, r, s.after(r, who))
 }
 
 // deadLink tells why a link does not open and what to do. Other errors go on.

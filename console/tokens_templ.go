@@ -226,7 +226,7 @@ func consoleSettingsPage(p page, v consoleSettingsView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "</dl><p class=\"quiet beneath\">Everybody who opens the console by a link is an administrator of it. A new link: <code>lockstep console</code></p><p class=\"buttons beneath\"><a class=\"btn\" data-variant=\"outline\" href=\"/settings/sessions\">Who is in the console…</a></p></section><section class=\"panel\" aria-labelledby=\"about-title\"><header><h2 id=\"about-title\">Lockstep</h2></header><dl class=\"facts\"><dt>Version</dt><dd>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "</dl><p class=\"quiet beneath\">A one-time link lets somebody in with the rights of whoever made it: <code>lockstep console</code></p><p class=\"buttons beneath\"><a class=\"btn\" data-variant=\"outline\" href=\"/settings/administrators\">Administrators…</a> <a class=\"btn\" data-variant=\"outline\" href=\"/settings/sessions\">Who is in the console…</a></p></section><section class=\"panel\" aria-labelledby=\"about-title\"><header><h2 id=\"about-title\">Lockstep</h2></header><dl class=\"facts\"><dt>Version</dt><dd>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

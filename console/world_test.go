@@ -102,6 +102,7 @@ func newWorld(t testing.TB, more int) *world {
 		Address: func() string { return w.server.URL }, Gallery: gallery, Files: w,
 	}
 	w.operator.Sessions.Store, w.operator.Visits = w.db.Console(), w.db.Console()
+	w.operator.Admins, w.operator.Forms = server.Admins{DB: w.db}, server.ConsoleForms{DB: w.db}
 	signIn := w.signIns()
 	w.console = &console.Server{Operator: w.operator, Notice: "Demo data", Version: "test", Now: w.now, Log: slog.New(slog.DiscardHandler)}
 	mux := http.NewServeMux()

@@ -132,7 +132,7 @@ func (h Hosted) demo(p place, n *server.Server, token string) Demo {
 
 // stay tells what there is to look at, and waits until nobody does any more.
 func (h Hosted) stay(ctx context.Context, p place, n *server.Server) error {
-	link, err := n.FirstLink(ctx)
+	link, _, err := n.FirstLink(ctx)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"slices"
 
 	"lockstep"
 	"lockstep/directory"
@@ -9,10 +10,11 @@ import (
 
 // Apps lists the tenant's apps.
 func (o *Operator) Apps(ctx context.Context, p Principal) ([]directory.App, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.some(AppsRead); err != nil {
 		return nil, err
 	}
-	return o.Directory.Apps(ctx, p.Tenant)
+	all, err := o.Directory.Apps(ctx, p.Tenant)
+	return slices.DeleteFunc(all, func(a directory.App) bool { return p.mayApp(AppsRead, a.Slug) != nil }), err
 }
 
 // App finds an app by slug or id.
@@ -33,11 +35,17 @@ func (o *Operator) App(ctx context.Context, p Principal, name string) (directory
 
 // DeleteApp removes an app, its assignments and its job; nothing changes at the application.
 func (o *Operator) DeleteApp(ctx context.Context, p Principal, name string) error {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return err
 	}
 	a, err := o.App(ctx, p, name)
 	if err != nil {
+		return err
+	}
+	if err := p.mayApp(AppsWrite, a.Slug); err != nil {
+		return err
+	}
+	if err := o.proved(p); err != nil {
 		return err
 	}
 	jobs, err := o.Settings.ListJobs(ctx, p.Tenant)
@@ -85,11 +93,14 @@ func (o *Operator) Assignments(ctx context.Context, p Principal, app string) ([]
 // Assign assigns a user or the members of a group to an app: one of the two is named. Again to change the role; "" is the app's
 // first.
 func (o *Operator) Assign(ctx context.Context, p Principal, app, user, group, role string) (Assigned, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return Assigned{}, err
 	}
 	a, err := o.App(ctx, p, app)
 	if err != nil {
+		return Assigned{}, err
+	}
+	if err := p.mayApp(AppsWrite, a.Slug); err != nil {
 		return Assigned{}, err
 	}
 	if (user == "") == (group == "") {
@@ -131,11 +142,14 @@ func hasRole(a directory.App, role string) error {
 
 // Withdraw withdraws an assignment, named by its id or by that of whom it is for.
 func (o *Operator) Withdraw(ctx context.Context, p Principal, app, assignment string) error {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return err
 	}
 	a, err := o.App(ctx, p, app)
 	if err != nil {
+		return err
+	}
+	if err := p.mayApp(AppsWrite, a.Slug); err != nil {
 		return err
 	}
 	all, err := o.Directory.Assignments(ctx, p.Tenant, a.ID)

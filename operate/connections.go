@@ -42,10 +42,10 @@ func (c ConnectionChange) check(t Template) error {
 // SetConnection changes how a job reaches its outside system. Nobody can send a secret that they do not know to another place:
 // when the destination changes, every secret has to be given again, or removed, in the same call.
 func (o *Operator) SetConnection(ctx context.Context, p Principal, name string, c ConnectionChange) (provision.Job, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return provision.Job{}, err
 	}
-	j, err := o.job(ctx, p.Tenant, name)
+	j, err := o.job(ctx, p, AppsWrite, name)
 	if err != nil {
 		return provision.Job{}, err
 	}
@@ -63,7 +63,7 @@ func (o *Operator) SetConnection(ctx context.Context, p Principal, name string, 
 		return provision.Job{}, err
 	}
 	o.wake()
-	return o.job(ctx, p.Tenant, string(j.ID))
+	return o.jobNamed(ctx, p.Tenant, string(j.ID))
 }
 
 // apply returns what the connection becomes.

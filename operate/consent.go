@@ -51,10 +51,10 @@ func (o *Operator) ConsentRedirect() string {
 
 // AskConsent returns the address at which the principal consents to a connection, in a browser in which they are signed in to the console.
 func (o *Operator) AskConsent(ctx context.Context, p Principal, name string) (string, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return "", err
 	}
-	j, err := o.job(ctx, p.Tenant, name)
+	j, err := o.job(ctx, p, AppsWrite, name)
 	if err != nil {
 		return "", err
 	}
@@ -67,14 +67,14 @@ func (o *Operator) AskConsent(ctx context.Context, p Principal, name string) (st
 
 // FinishConsent takes what a browser brought back, and returns the job whose connection it was for.
 func (o *Operator) FinishConsent(ctx context.Context, p Principal, came ConsentAnswer) (provision.Job, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return provision.Job{}, err
 	}
 	id, _, _ := strings.Cut(came.State, ".")
 	if o.Consents == nil || !lockstep.ValidID(id) {
 		return provision.Job{}, &lockstep.Error{Code: lockstep.CodeConsent, Detail: "The consent gives nothing: it was not asked for here."}
 	}
-	j, err := o.job(ctx, p.Tenant, id)
+	j, err := o.job(ctx, p, AppsWrite, id)
 	if err != nil {
 		return j, err
 	}
@@ -87,10 +87,10 @@ func (o *Operator) FinishConsent(ctx context.Context, p Principal, came ConsentA
 
 // Consented says how the consent to a connection stands.
 func (o *Operator) Consented(ctx context.Context, p Principal, name string) (Consented, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.some(AppsRead); err != nil {
 		return Consented{}, err
 	}
-	j, err := o.job(ctx, p.Tenant, name)
+	j, err := o.job(ctx, p, AppsRead, name)
 	if err != nil || o.Consents == nil {
 		return Consented{}, err
 	}

@@ -32,7 +32,7 @@ func (x ConsoleSession) How() How { return How(cmp.Or(x.Grant.How, string(ByLink
 
 // ConsoleSessions lists who is in the console, the newest first.
 func (o *Operator) ConsoleSessions(ctx context.Context, p Principal) ([]ConsoleSession, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.may(AdminsRead); err != nil {
 		return nil, err
 	}
 	if o.Visits == nil {
@@ -63,7 +63,7 @@ func errNoConsole() error {
 
 // EndConsoleSession ends a session of the console, by its id.
 func (o *Operator) EndConsoleSession(ctx context.Context, p Principal, id session.ID) error {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(AdminsWrite); err != nil {
 		return err
 	}
 	if o.Visits == nil {
@@ -79,11 +79,14 @@ func (o *Operator) EndConsoleSession(ctx context.Context, p Principal, id sessio
 // EndConsoleSessions ends all sessions of the console but that of the principal, and links that were not used yet. It returns how many
 // sessions it ended.
 func (o *Operator) EndConsoleSessions(ctx context.Context, p Principal) (int, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(AdminsWrite); err != nil {
 		return 0, err
 	}
 	if o.Visits == nil {
 		return 0, errNoConsole()
+	}
+	if err := o.proved(p); err != nil {
+		return 0, err
 	}
 	return o.Visits.EndConsoleSessions(ctx, p.Actor, p.Tenant, "", p.Session)
 }

@@ -106,7 +106,7 @@ func (o *Operator) assigning(ctx context.Context, p Principal, all []provision.A
 // has seen: 0 is none, less than 0 whatever there is, and then it is tried again when somebody else was faster. A draft that changes
 // nothing any more is discarded.
 func (o *Operator) editDraft(ctx context.Context, p Principal, name string, expect int64, f func(*provision.Job, *provision.Draft) error) (Drafted, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return Drafted{}, err
 	}
 	for attempt := 1; ; attempt++ {
@@ -119,7 +119,7 @@ func (o *Operator) editDraft(ctx context.Context, p Principal, name string, expe
 }
 
 func (o *Operator) tryDraft(ctx context.Context, p Principal, name string, expect int64, f func(*provision.Job, *provision.Draft) error) (Drafted, error) {
-	j, err := o.job(ctx, p.Tenant, name)
+	j, err := o.job(ctx, p, AppsWrite, name)
 	if err != nil {
 		return Drafted{}, err
 	}
@@ -266,7 +266,7 @@ func (o *Operator) draftAssign(ctx context.Context, p Principal, a directory.App
 
 // DiscardDraft removes the draft of a job, if it has the revision.
 func (o *Operator) DiscardDraft(ctx context.Context, p Principal, name string, revision int64) error {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return err
 	}
 	j, d, err := o.jobsDraft(ctx, p, name)
@@ -281,7 +281,7 @@ func (o *Operator) DiscardDraft(ctx context.Context, p Principal, name string, r
 
 // jobsDraft finds a job and the draft that it must have.
 func (o *Operator) jobsDraft(ctx context.Context, p Principal, name string) (provision.Job, provision.Draft, error) {
-	j, err := o.job(ctx, p.Tenant, name)
+	j, err := o.job(ctx, p, AppsWrite, name)
 	if err != nil {
 		return j, provision.Draft{}, err
 	}
@@ -304,7 +304,7 @@ const mostNote = 500
 // ApplyDraft puts a draft into force, if it has the revision and no other version has come into force since it was made. What follows is
 // as after any change of the rules: in mode manual the next plan waits for its review, in mode automatic the guard holds what harms.
 func (o *Operator) ApplyDraft(ctx context.Context, p Principal, name string, revision int64, note string) (Applied, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return Applied{}, err
 	}
 	if note = strings.TrimSpace(note); len(note) > mostNote {
@@ -422,10 +422,10 @@ func (o *Operator) CompareVersions(ctx context.Context, p Principal, name string
 // RollBack makes a draft that sets rules and policy back to a version. Assignments, and whom somebody keeps out, stay as they are. A draft
 // that is there already is not overwritten.
 func (o *Operator) RollBack(ctx context.Context, p Principal, name string, number int64) (Drafted, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return Drafted{}, err
 	}
-	j, err := o.job(ctx, p.Tenant, name)
+	j, err := o.job(ctx, p, AppsWrite, name)
 	if err != nil {
 		return Drafted{}, err
 	}

@@ -47,10 +47,10 @@ func (d Drift) Says() string {
 
 // Drift compares what an application had when it was last read with what was written there. It asks the application nothing.
 func (o *Operator) Drift(ctx context.Context, p Principal, name string) (Drift, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.some(AppsRead); err != nil {
 		return Drift{}, err
 	}
-	j, err := o.job(ctx, p.Tenant, name)
+	j, err := o.job(ctx, p, AppsRead, name)
 	if err != nil {
 		return Drift{}, err
 	}
@@ -65,10 +65,10 @@ func (o *Operator) drift(ctx context.Context, j provision.Job) (d Drift, err err
 
 // LookForDrift has an application read once more, waits for the end of that, at most so long, and compares.
 func (o *Operator) LookForDrift(ctx context.Context, p Principal, name string, most time.Duration) (Drift, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return Drift{}, err
 	}
-	j, err := o.job(ctx, p.Tenant, name)
+	j, err := o.job(ctx, p, AppsWrite, name)
 	if err != nil {
 		return Drift{}, err
 	}
@@ -83,10 +83,10 @@ func (o *Operator) LookForDrift(ctx context.Context, p Principal, name string, m
 
 // AskForDrift has an application read once more and does not wait.
 func (o *Operator) AskForDrift(ctx context.Context, p Principal, name string) (provision.Job, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return provision.Job{}, err
 	}
-	j, err := o.job(ctx, p.Tenant, name)
+	j, err := o.job(ctx, p, AppsWrite, name)
 	if err != nil {
 		return j, err
 	}
@@ -120,10 +120,10 @@ func (o *Operator) reread(ctx context.Context, j provision.Job, most time.Durati
 // RestoreDrift has objects written anew that somebody else has changed or removed: those of the given source objects or, with none,
 // all. The job plans that like any other change: at once in mode auto, with the next plan in mode manual.
 func (o *Operator) RestoreDrift(ctx context.Context, p Principal, name string, sources []connection.Ref) (int, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return 0, err
 	}
-	j, err := o.job(ctx, p.Tenant, name)
+	j, err := o.job(ctx, p, AppsWrite, name)
 	if err != nil {
 		return 0, err
 	}

@@ -20,7 +20,7 @@ const mostExcluded = 1000
 // is zero. It is a change of the rules: plans that wait become stale, and an account that is there is treated like that of a leaver. Someone
 // who is excluded already is excluded anew.
 func (o *Operator) Exclude(ctx context.Context, p Principal, job, typ, name, reason string, until time.Time) (rule.Exclusion, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return rule.Exclusion{}, err
 	}
 	reason = strings.TrimSpace(reason)
@@ -32,7 +32,7 @@ func (o *Operator) Exclude(ctx context.Context, p Principal, job, typ, name, rea
 	case !until.IsZero() && !until.After(now):
 		return rule.Exclusion{}, &Faulty{Faults: []Fault{{Field: "until", Detail: "This is past already."}}}
 	}
-	j, err := o.job(ctx, p.Tenant, job)
+	j, err := o.job(ctx, p, AppsWrite, job)
 	if err != nil {
 		return rule.Exclusion{}, err
 	}
@@ -60,10 +60,10 @@ func (o *Operator) Exclude(ctx context.Context, p Principal, job, typ, name, rea
 
 // Include ends the exclusion of a person or group.
 func (o *Operator) Include(ctx context.Context, p Principal, job, typ, name string) error {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return err
 	}
-	j, err := o.job(ctx, p.Tenant, job)
+	j, err := o.job(ctx, p, AppsWrite, job)
 	if err != nil {
 		return err
 	}

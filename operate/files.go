@@ -29,10 +29,10 @@ var fileSettings = []string{"people", "groups", "memberships"}
 // PutSourceFile puts a file where a file source reads it. Which is the setting that names it: people, groups or memberships. Nothing
 // but what the source's own settings name can be written. A source that is turned on reads the file by itself.
 func (o *Operator) PutSourceFile(ctx context.Context, p Principal, source, which string, body io.Reader) (size int64, err error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return 0, err
 	}
-	j, err := o.job(ctx, p.Tenant, source)
+	j, err := o.job(ctx, p, AppsWrite, source)
 	if err != nil {
 		return 0, err
 	}

@@ -54,7 +54,7 @@ type Setting struct {
 
 // Templates lists the gallery.
 func (o *Operator) Templates(p Principal) ([]Template, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.some(AppsRead); err != nil {
 		return nil, err
 	}
 	return o.Gallery, nil
@@ -62,7 +62,7 @@ func (o *Operator) Templates(p Principal) ([]Template, error) {
 
 // Template finds a template of the gallery.
 func (o *Operator) Template(p Principal, kind string) (Template, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.some(AppsRead); err != nil {
 		return Template{}, err
 	}
 	return o.template(kind, "")
@@ -170,7 +170,7 @@ func (o *Operator) AddSource(ctx context.Context, p Principal, in NewSystem) (pr
 	if err := o.Settings.PutJob(ctx, p.Actor, job); err != nil {
 		return provision.Job{}, err
 	}
-	return o.job(ctx, p.Tenant, job.Slug)
+	return o.jobNamed(ctx, p.Tenant, job.Slug)
 }
 
 // slugs are the short names that apps and sources can have: they stand in addresses and commands.
@@ -178,7 +178,7 @@ var slugs = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 
 // newSystem checks what a new app or source is made of.
 func (o *Operator) newSystem(ctx context.Context, p Principal, in *NewSystem, d provision.Direction) (Template, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(AppsWrite); err != nil {
 		return Template{}, err
 	}
 	t, err := o.template(in.Kind, d)
@@ -199,7 +199,7 @@ func (o *Operator) newSystem(ctx context.Context, p Principal, in *NewSystem, d 
 
 // free reports a conflict when an app or a source has the slug already.
 func (o *Operator) free(ctx context.Context, p Principal, slug string) error {
-	_, err := o.job(ctx, p.Tenant, slug)
+	_, err := o.jobNamed(ctx, p.Tenant, slug)
 	if lockstep.CodeOf(err) == lockstep.CodeNotFound {
 		return nil
 	}
@@ -256,11 +256,14 @@ func (f *Faulty) Unwrap() error {
 
 // DeleteSource removes a source; the people whom it brought stay.
 func (o *Operator) DeleteSource(ctx context.Context, p Principal, name string) error {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return err
 	}
-	j, err := o.job(ctx, p.Tenant, name)
+	j, err := o.job(ctx, p, AppsWrite, name)
 	if err != nil {
+		return err
+	}
+	if err := o.proved(p); err != nil {
 		return err
 	}
 	if j.Direction != provision.Inbound {

@@ -12,7 +12,7 @@ import (
 
 // Groups lists or searches the directory's groups.
 func (o *Operator) Groups(ctx context.Context, p Principal, s Search) (found []directory.Group, next string, err error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.may(PeopleRead); err != nil {
 		return nil, "", err
 	}
 	return search(s, func(after string, limit int) ([]directory.Group, error) {
@@ -27,7 +27,7 @@ const suggested = 500
 
 // Group finds the one group that a text names: id, display name or external id.
 func (o *Operator) Group(ctx context.Context, p Principal, name string, deleted bool) (directory.Group, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.may(PeopleRead); err != nil {
 		return directory.Group{}, err
 	}
 	queries := []directory.GroupQuery{
@@ -58,7 +58,7 @@ func (o *Operator) Group(ctx context.Context, p Principal, name string, deleted 
 
 // CreateGroup creates a group.
 func (o *Operator) CreateGroup(ctx context.Context, p Principal, attributes scim.Object) (directory.Group, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(PeopleWrite); err != nil {
 		return directory.Group{}, err
 	}
 	attributes, err := writable(attributes, "displayName", "members")
@@ -77,11 +77,14 @@ func (o *Operator) storeGroup(ctx context.Context, p Principal, g directory.Grou
 
 // ChangeGroup gives a group the attributes that f makes of its own.
 func (o *Operator) ChangeGroup(ctx context.Context, p Principal, name string, f func(scim.Object) scim.Object) (directory.Group, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(PeopleWrite); err != nil {
 		return directory.Group{}, err
 	}
 	g, err := o.Group(ctx, p, name, false)
 	if err != nil {
+		return directory.Group{}, err
+	}
+	if err := o.aboveGroup(ctx, p, g.ID); err != nil {
 		return directory.Group{}, err
 	}
 	if g.Attributes, err = writable(f(g.Attributes.Clone()), "displayName", "members"); err != nil {
@@ -92,11 +95,14 @@ func (o *Operator) ChangeGroup(ctx context.Context, p Principal, name string, f 
 
 // DeleteGroup deletes a group, restorably unless purged.
 func (o *Operator) DeleteGroup(ctx context.Context, p Principal, name string, purge bool) error {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(PeopleWrite); err != nil {
 		return err
 	}
 	g, err := o.Group(ctx, p, name, purge)
 	if err != nil {
+		return err
+	}
+	if err := o.aboveGroup(ctx, p, g.ID); err != nil {
 		return err
 	}
 	return o.commit(ctx, p, directory.DeleteGroup{ID: g.ID, Purge: purge})
@@ -104,11 +110,14 @@ func (o *Operator) DeleteGroup(ctx context.Context, p Principal, name string, pu
 
 // RestoreGroup ends a soft delete.
 func (o *Operator) RestoreGroup(ctx context.Context, p Principal, name string) (directory.Group, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(PeopleWrite); err != nil {
 		return directory.Group{}, err
 	}
 	g, err := o.Group(ctx, p, name, true)
 	if err != nil {
+		return directory.Group{}, err
+	}
+	if err := o.aboveGroup(ctx, p, g.ID); err != nil {
 		return directory.Group{}, err
 	}
 	if err := o.commit(ctx, p, directory.RestoreGroup{ID: g.ID}); err != nil {
@@ -143,7 +152,7 @@ func (o *Operator) Members(ctx context.Context, p Principal, group string, limit
 
 // GroupsOf lists the groups that a user is a direct member of, at most limit.
 func (o *Operator) GroupsOf(ctx context.Context, p Principal, id lockstep.UserID, limit int) ([]directory.Group, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.may(PeopleRead); err != nil {
 		return nil, err
 	}
 	members, err := o.Directory.Members(ctx, p.Tenant, directory.MemberQuery{IDs: []string{string(id)}, Kind: directory.UserKind, Limit: limit})
@@ -204,11 +213,14 @@ type MemberChange struct{ AddUsers, AddGroups, RemoveUsers, RemoveGroups []strin
 
 // ChangeMembers changes who is in a group.
 func (o *Operator) ChangeMembers(ctx context.Context, p Principal, group string, c MemberChange) error {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(PeopleWrite); err != nil {
 		return err
 	}
 	g, err := o.Group(ctx, p, group, false)
 	if err != nil {
+		return err
+	}
+	if err := o.aboveGroup(ctx, p, g.ID); err != nil {
 		return err
 	}
 	add, err := o.members(ctx, p, c.AddUsers, c.AddGroups)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"lockstep"
@@ -14,14 +15,16 @@ import (
 	"lockstep/provision"
 	"lockstep/rule"
 	"lockstep/scim"
+	"lockstep/token"
 )
 
 // ListJobs lists the tenant's jobs, with what a turn in this process knows better than the store.
 func (o *Operator) ListJobs(ctx context.Context, p Principal) ([]provision.Job, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.some(AppsRead); err != nil {
 		return nil, err
 	}
 	all, err := o.Settings.ListJobs(ctx, p.Tenant)
+	all = slices.DeleteFunc(all, func(j provision.Job) bool { return p.mayApp(AppsRead, j.Slug) != nil })
 	for i := range all {
 		o.freshen(&all[i])
 	}
@@ -30,13 +33,28 @@ func (o *Operator) ListJobs(ctx context.Context, p Principal) ([]provision.Job, 
 
 // Job finds a job by the slug of its app or source, or by its id, with its open cycle.
 func (o *Operator) Job(ctx context.Context, p Principal, name string) (provision.Job, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.some(AppsRead); err != nil {
 		return provision.Job{}, err
 	}
-	return o.job(ctx, p.Tenant, name)
+	return o.job(ctx, p, AppsRead, name)
 }
 
-func (o *Operator) job(ctx context.Context, t lockstep.TenantID, name string) (provision.Job, error) {
+// job finds a job that the principal has a right to.
+func (o *Operator) job(ctx context.Context, p Principal, want token.Scope, name string) (provision.Job, error) {
+	if err := p.some(want); err != nil {
+		return provision.Job{}, err
+	}
+	j, err := o.jobNamed(ctx, p.Tenant, name)
+	if err != nil {
+		return provision.Job{}, err
+	}
+	if err := p.mayApp(want, j.Slug); err != nil {
+		return provision.Job{}, err
+	}
+	return j, nil
+}
+
+func (o *Operator) jobNamed(ctx context.Context, t lockstep.TenantID, name string) (provision.Job, error) {
 	if lockstep.ValidID(name) {
 		j, err := o.Jobs.Job(ctx, t, lockstep.JobID(name))
 		if lockstep.CodeOf(err) != lockstep.CodeNotFound {
@@ -69,11 +87,11 @@ func (o *Operator) freshen(j *provision.Job) {
 
 // change reads a job, changes it and writes it, again when somebody else was faster.
 func (o *Operator) change(ctx context.Context, p Principal, name string, f func(*provision.Job) error) (provision.Job, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return provision.Job{}, err
 	}
 	for attempt := 1; ; attempt++ {
-		j, err := o.job(ctx, p.Tenant, name)
+		j, err := o.job(ctx, p, AppsWrite, name)
 		if err != nil {
 			return provision.Job{}, err
 		}
@@ -88,7 +106,7 @@ func (o *Operator) change(ctx context.Context, p Principal, name string, f func(
 			return provision.Job{}, err
 		}
 		o.wake()
-		return o.job(ctx, p.Tenant, string(j.ID))
+		return o.jobNamed(ctx, p.Tenant, string(j.ID))
 	}
 }
 
@@ -127,11 +145,11 @@ func (o *Operator) ChangeJob(ctx context.Context, p Principal, name string, c Jo
 // Run makes a job due at once, also when it waits after a failure. whole has its outside system read from the beginning, also
 // where it could say what has changed, or nothing seems to have. It turns a draft on.
 func (o *Operator) Run(ctx context.Context, p Principal, name string, whole bool) (provision.Job, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return provision.Job{}, err
 	}
 	if whole {
-		j, err := o.job(ctx, p.Tenant, name)
+		j, err := o.job(ctx, p, AppsWrite, name)
 		if err != nil {
 			return provision.Job{}, err
 		}
@@ -160,10 +178,10 @@ const testFor = 60 * time.Second
 
 // TestConnection looks whether a job's outside system can be reached. That it cannot is the error.
 func (o *Operator) TestConnection(ctx context.Context, p Principal, name string, report func(connection.Check)) error {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return err
 	}
-	j, err := o.job(ctx, p.Tenant, name)
+	j, err := o.job(ctx, p, AppsWrite, name)
 	if err != nil {
 		return err
 	}
@@ -195,7 +213,7 @@ func (r *RulesFaulty) Unwrap() error { return r.Faults[0].Err }
 
 // SetRules replaces a job's mappings and scoping filters, if the job still has the version; 0 is whatever it has.
 func (o *Operator) SetRules(ctx context.Context, p Principal, name string, version int64, r rule.Rules) (provision.Job, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(AppsWrite); err != nil {
 		return provision.Job{}, err
 	}
 	job, err := o.Job(ctx, p, name)
@@ -301,7 +319,7 @@ func (o *Operator) cycle(ctx context.Context, t lockstep.TenantID, job lockstep.
 
 // Actions reads rows of a job: its provisioning log, and its plan.
 func (o *Operator) Actions(ctx context.Context, p Principal, j provision.Job, q plan.ActionQuery) ([]plan.Action, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.mayApp(AppsRead, j.Slug); err != nil {
 		return nil, err
 	}
 	return o.Jobs.Actions(ctx, p.Tenant, j.ID, q)
@@ -309,7 +327,7 @@ func (o *Operator) Actions(ctx context.Context, p Principal, j provision.Job, q 
 
 // Links reads what a job knows of its objects.
 func (o *Operator) Links(ctx context.Context, p Principal, j provision.Job, q plan.LinkQuery) ([]plan.Link, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.mayApp(AppsRead, j.Slug); err != nil {
 		return nil, err
 	}
 	return o.Jobs.Links(ctx, p.Tenant, j.ID, q)
@@ -317,7 +335,7 @@ func (o *Operator) Links(ctx context.Context, p Principal, j provision.Job, q pl
 
 // Tally counts the rows of a cycle.
 func (o *Operator) Tally(ctx context.Context, p Principal, j provision.Job, cycle lockstep.CycleID) (plan.Tally, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.mayApp(AppsRead, j.Slug); err != nil {
 		return plan.Tally{}, err
 	}
 	return o.Jobs.Tally(ctx, p.Tenant, j.ID, cycle)

@@ -25,13 +25,17 @@ type Sender interface {
 
 // notices checks a right, and that there are notifications.
 func (o *Operator) notices(p Principal, write bool) (*Notices, error) {
-	scope := ScopeRead
+	scope := SettingsRead
 	if write {
-		scope = ScopeWrite
+		scope = SettingsWrite
 	}
 	if err := p.may(scope); err != nil {
 		return nil, err
 	}
+	return o.notified()
+}
+
+func (o *Operator) notified() (*Notices, error) {
 	if o.Notices == nil {
 		return nil, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "This server sends no notifications."}
 	}
@@ -168,11 +172,11 @@ func (o *Operator) TestNotification(ctx context.Context, p Principal, to string)
 
 // Told returns who is told by mail of what happens to an app or a source.
 func (o *Operator) Told(ctx context.Context, p Principal, name string) (notify.Rule, error) {
-	n, err := o.notices(p, false)
+	j, err := o.job(ctx, p, AppsRead, name)
 	if err != nil {
 		return notify.Rule{}, err
 	}
-	j, err := o.job(ctx, p.Tenant, name)
+	n, err := o.notified()
 	if err != nil {
 		return notify.Rule{}, err
 	}
@@ -182,11 +186,11 @@ func (o *Operator) Told(ctx context.Context, p Principal, name string) (notify.R
 
 // SetTold says who is told by mail of what happens to an app or a source.
 func (o *Operator) SetTold(ctx context.Context, p Principal, name string, r notify.Rule) (notify.Rule, error) {
-	n, err := o.notices(p, true)
+	j, err := o.job(ctx, p, AppsWrite, name)
 	if err != nil {
 		return r, err
 	}
-	j, err := o.job(ctx, p.Tenant, name)
+	n, err := o.notified()
 	if err != nil {
 		return r, err
 	}

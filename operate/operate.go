@@ -45,6 +45,8 @@ type Operator struct {
 	Reads     Reads                                                                      // nil tells of none
 	Sessions  *session.Gate                                                              // of the console; nil is no console
 	Visits    ConsoleSessions                                                            // what the gate keeps, as a list; nil lists none
+	Admins    Admins                                                                     // nil lets nobody in by their own name
+	Forms     Forms                                                                      // nil keeps none
 	Schemas   func(ctx context.Context, t lockstep.TenantID) (*directory.Schemas, error) // those of a tenant's own; nil is none
 	SCIM      SCIM                                                                       // nil is no SCIM endpoint
 	SignIn    *SignIn                                                                    // nil signs nobody in
@@ -58,7 +60,10 @@ type Operator struct {
 	Local   string           // a token that may do everything, made for this process alone; "" is none
 	Now     func() time.Time // nil is time.Now
 
+	Verify func(hash, password string) (bool, error) // of local owners; nil is token.CheckPassword
+
 	streams counter
+	tries   session.Tries
 }
 
 // Engine is what an Operator asks of provision.Engine.
@@ -103,7 +108,7 @@ type Notes interface {
 
 // AuditLog reads who did what, newest first.
 func (o *Operator) AuditLog(ctx context.Context, p Principal, q audit.Query) ([]audit.Line, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.may(AuditRead); err != nil {
 		return nil, err
 	}
 	return o.Notes.Audit(ctx, p.Tenant, q)

@@ -70,7 +70,7 @@ type PeoplePage struct {
 // Users lists or searches the directory's people. Who searches finds any part of a name, an address or an external id with at least
 // directory.GramLetters letters, and the beginnings of user names with fewer.
 func (o *Operator) Users(ctx context.Context, p Principal, s Search) (page PeoplePage, err error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.may(PeopleRead); err != nil {
 		return page, err
 	}
 	if s.Text != "" && o.People != nil {
@@ -106,7 +106,7 @@ func indexNotice(x directory.PeopleIndex) string {
 // User finds the one user that a text names: id, user name, address or external id. A text that names several is refused:
 // nobody should be disabled by guess.
 func (o *Operator) User(ctx context.Context, p Principal, name string, deleted bool) (directory.User, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.may(PeopleRead); err != nil {
 		return directory.User{}, err
 	}
 	queries := []directory.UserQuery{
@@ -134,7 +134,7 @@ func (o *Operator) User(ctx context.Context, p Principal, name string, deleted b
 
 // Claims returns who has a user or group: whoever has made it, and each source and SCIM client that has taken it over.
 func (o *Operator) Claims(ctx context.Context, p Principal, kind directory.Kind, id string) ([]directory.Claim, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.may(PeopleRead); err != nil {
 		return nil, err
 	}
 	return o.Directory.Claims(ctx, p.Tenant, kind, id)
@@ -142,7 +142,7 @@ func (o *Operator) Claims(ctx context.Context, p Principal, kind directory.Kind,
 
 // CreateUser creates a user.
 func (o *Operator) CreateUser(ctx context.Context, p Principal, attributes scim.Object) (directory.User, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(PeopleWrite); err != nil {
 		return directory.User{}, err
 	}
 	attributes, err := writable(attributes, "userName", "groups")
@@ -183,12 +183,15 @@ func (o *Operator) storeUser(ctx context.Context, p Principal, u directory.User)
 // ChangeUser gives a user the attributes that f makes of theirs, if the user still has the version; with version 0 it is
 // whatever it is, and done again when somebody else was faster.
 func (o *Operator) ChangeUser(ctx context.Context, p Principal, name string, version int64, f func(scim.Object) scim.Object) (directory.User, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(PeopleWrite); err != nil {
 		return directory.User{}, err
 	}
 	for attempt := 1; ; attempt++ {
 		u, err := o.User(ctx, p, name, false)
 		if err != nil {
+			return directory.User{}, err
+		}
+		if err := o.above(ctx, p, u.ID); err != nil {
 			return directory.User{}, err
 		}
 		if version != 0 && version != u.Version {
@@ -207,11 +210,14 @@ func (o *Operator) ChangeUser(ctx context.Context, p Principal, name string, ver
 
 // DeleteUser deletes a user, restorably unless purged.
 func (o *Operator) DeleteUser(ctx context.Context, p Principal, name string, purge bool) error {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(PeopleWrite); err != nil {
 		return err
 	}
 	u, err := o.User(ctx, p, name, purge)
 	if err != nil {
+		return err
+	}
+	if err := o.above(ctx, p, u.ID); err != nil {
 		return err
 	}
 	return o.commit(ctx, p, directory.DeleteUser{ID: u.ID, Purge: purge})
@@ -219,11 +225,14 @@ func (o *Operator) DeleteUser(ctx context.Context, p Principal, name string, pur
 
 // RestoreUser ends a soft delete.
 func (o *Operator) RestoreUser(ctx context.Context, p Principal, name string) (directory.User, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(PeopleWrite); err != nil {
 		return directory.User{}, err
 	}
 	u, err := o.User(ctx, p, name, true)
 	if err != nil {
+		return directory.User{}, err
+	}
+	if err := o.above(ctx, p, u.ID); err != nil {
 		return directory.User{}, err
 	}
 	if err := o.commit(ctx, p, directory.RestoreUser{ID: u.ID}); err != nil {
@@ -234,7 +243,7 @@ func (o *Operator) RestoreUser(ctx context.Context, p Principal, name string) (d
 
 // UserByID finds a user by id, a deleted one, too.
 func (o *Operator) UserByID(ctx context.Context, p Principal, id lockstep.UserID) (directory.User, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.may(PeopleRead); err != nil {
 		return directory.User{}, err
 	}
 	if !lockstep.ValidID(string(id)) {
@@ -245,7 +254,7 @@ func (o *Operator) UserByID(ctx context.Context, p Principal, id lockstep.UserID
 
 // FindUsers finds the people whose user name or address a text is, at most limit.
 func (o *Operator) FindUsers(ctx context.Context, p Principal, text string, limit int) ([]directory.User, error) {
-	if err := p.may(ScopeRead); err != nil || len(text) > 320 {
+	if err := p.may(PeopleRead); err != nil || len(text) > 320 {
 		return nil, err
 	}
 	for _, attribute := range []string{"userName", "email"} {

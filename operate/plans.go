@@ -29,10 +29,10 @@ type Plan struct {
 // Plan plans a job. In mode manual the plan takes the place of one that waits already and is kept for Apply; else it is a
 // preview. At most limit rows are read, and it takes at most wait.
 func (o *Operator) Plan(ctx context.Context, p Principal, name string, limit int, wait time.Duration) (Plan, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return Plan{}, err
 	}
-	j, err := o.job(ctx, p.Tenant, name)
+	j, err := o.job(ctx, p, AppsWrite, name)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -42,7 +42,7 @@ func (o *Operator) Plan(ctx context.Context, p Principal, name string, limit int
 	if err != nil {
 		return made, err
 	}
-	if made.Job, err = o.job(ctx, p.Tenant, string(j.ID)); err != nil {
+	if made.Job, err = o.jobNamed(ctx, p.Tenant, string(j.ID)); err != nil {
 		return made, err
 	}
 	made.State, err = o.State(ctx, p, made.Job)
@@ -186,12 +186,17 @@ func (o *Operator) Discard(ctx context.Context, p Principal, name string, cycle 
 }
 
 func (o *Operator) decidePlan(ctx context.Context, p Principal, name string, cycle lockstep.CycleID, v provision.Verdict) (provision.Cycle, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return provision.Cycle{}, err
 	}
-	j, err := o.job(ctx, p.Tenant, name)
+	j, err := o.job(ctx, p, AppsWrite, name)
 	if err != nil {
 		return provision.Cycle{}, err
+	}
+	if len(v.Approve) > 0 {
+		if err := o.proved(p); err != nil {
+			return provision.Cycle{}, err
+		}
 	}
 	switch {
 	case j.Cycle == nil || j.Cycle.Phase != provision.Review:
@@ -217,12 +222,17 @@ const mostHeld = 10_000
 
 // DecideHeld approves or rejects held changes, the given ones or, with all, everything that is held.
 func (o *Operator) DecideHeld(ctx context.Context, p Principal, name string, approve, reject []lockstep.ActionID) (Held, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return Held{}, err
 	}
-	j, err := o.job(ctx, p.Tenant, name)
+	j, err := o.job(ctx, p, AppsWrite, name)
 	if err != nil {
 		return Held{}, err
+	}
+	if len(approve) > 0 {
+		if err := o.proved(p); err != nil {
+			return Held{}, err
+		}
 	}
 	v := provision.Verdict{Approve: approve, Reject: reject}
 	if len(v.Approve)+len(v.Reject) == 0 {
@@ -272,7 +282,7 @@ func (o *Operator) Explain(ctx context.Context, p Principal, job, typ, name stri
 
 // ExplainRef is Explain for an object of the job's source.
 func (o *Operator) ExplainRef(ctx context.Context, p Principal, j provision.Job, ref connection.Ref) (provision.Explanation, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.mayApp(AppsRead, j.Slug); err != nil {
 		return provision.Explanation{}, err
 	}
 	return o.Engine.Explain(ctx, p.Tenant, j.ID, ref)

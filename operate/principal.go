@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/subtle"
+	"errors"
 	"time"
 
 	"lockstep"
@@ -13,10 +14,27 @@ import (
 	"lockstep/token"
 )
 
-// The scopes of the management API. Whoever may write may read.
+// The scopes of the management API as a whole. Whoever may write may read.
 const (
 	ScopeRead  token.Scope = "api:read"
 	ScopeWrite token.Scope = "api:write"
+)
+
+// The scopes of its areas. A right to apps may be one to a single app or source.
+const (
+	AppsRead      token.Scope = "apps:read" // apps and sources: their settings, plans, cycles and logs
+	AppsWrite     token.Scope = "apps:write"
+	PeopleRead    token.Scope = "people:read" // users and groups of the directory
+	PeopleWrite   token.Scope = "people:write"
+	SignInRead    token.Scope = "signin:read" // identity providers, applications that sign people in, sessions, attempts
+	SignInWrite   token.Scope = "signin:write"
+	TokensRead    token.Scope = "tokens:read" // tokens and SCIM clients
+	TokensWrite   token.Scope = "tokens:write"
+	SettingsRead  token.Scope = "settings:read" // notifications, schemas of the tenant's own, tenants
+	SettingsWrite token.Scope = "settings:write"
+	AuditRead     token.Scope = "audit:read"
+	AdminsRead    token.Scope = "admins:read" // administrators and who is in the console
+	AdminsWrite   token.Scope = "admins:write"
 )
 
 // DefaultTenant is the slug of the tenant that the first start creates.
@@ -61,8 +79,9 @@ type Principal struct {
 	Ends   time.Time // zero is never
 	How    How
 
-	Session session.ID // of the console that asks; "" is none
-	Proved  time.Time  // when whoever has it last showed who they are
+	Person  session.Person // who it is by name; zero is whoever has the token or the link
+	Session session.ID     // of the console that asks; "" is none
+	Proved  time.Time      // when whoever has it last showed who they are
 }
 
 // may returns an error unless the principal has the right.
@@ -71,6 +90,40 @@ func (p Principal) may(want token.Scope) error {
 		return nil
 	}
 	return forbidden("The token lacks the scope " + string(want) + ".")
+}
+
+// some returns an error unless the principal has the right, or has it for one app at least.
+func (p Principal) some(want token.Scope) error {
+	if p.Scopes.Some(want) {
+		return nil
+	}
+	return p.may(want)
+}
+
+// mayApp returns an error unless the principal has the right to an app or source, by its short name.
+func (p Principal) mayApp(want token.Scope, name string) error {
+	if name != "" {
+		want = want.At(name)
+	}
+	return p.may(want)
+}
+
+// any returns an error unless the principal has any right at all.
+func (p Principal) any() error {
+	if len(p.Scopes) > 0 {
+		return nil
+	}
+	return forbidden("The token has no right at all.")
+}
+
+// MaySome reports whether the principal may do something of a kind, for at least one app. Verb is read or write.
+func (p Principal) MaySome(verb string) error {
+	for _, s := range p.Scopes {
+		if s.Verb(verb) {
+			return nil
+		}
+	}
+	return p.may(token.Scope("api:" + verb))
 }
 
 // covers returns an error unless the principal has all of the rights.
@@ -84,7 +137,10 @@ func (p Principal) covers(scopes token.Scopes) error {
 }
 
 // May reports whether the principal has the right, for surfaces that show what can be done.
-func (p Principal) May(want token.Scope) error { return p.may(want) }
+func (p Principal) May(want token.Scope) error { return p.some(want) }
+
+// MayApp is May for an app or source, by its short name.
+func (p Principal) MayApp(want token.Scope, name string) error { return p.mayApp(want, name) }
 
 func forbidden(detail string) error {
 	return &lockstep.Error{Code: lockstep.CodeAuthForbidden, Detail: detail}
@@ -112,7 +168,7 @@ func (o *Operator) Bearer(ctx context.Context, text string) (Principal, error) {
 	if err != nil {
 		return Principal{}, err
 	}
-	ends, err := o.Standing(ctx, e)
+	ends, scopes, err := o.line(ctx, e)
 	if err != nil {
 		return Principal{}, err
 	}
@@ -124,7 +180,7 @@ func (o *Operator) Bearer(ctx context.Context, text string) (Principal, error) {
 	}
 	return Principal{
 		Tenant: e.Tenant, Every: e.Tenant == "", Actor: audit.Actor{Kind: audit.Token, ID: string(e.ID), Name: e.Name},
-		Maker: e.ID, Scopes: e.Scopes, Ends: ends, How: ByToken,
+		Maker: e.ID, Scopes: scopes, Ends: ends, How: ByToken,
 	}, nil
 }
 
@@ -174,24 +230,40 @@ var errEnded = &lockstep.Error{Code: lockstep.CodeUnauthorized, Detail: "The tok
 // Standing returns until when a token stands: it has not expired, and neither has any of those that it was made with, none of
 // which was revoked. Zero is for ever. The error has the code of a token that is not known.
 func (o *Operator) Standing(ctx context.Context, e TokenEntry) (time.Time, error) {
-	ends := e.Expires
+	ends, _, err := o.line(ctx, e)
+	return ends, err
+}
+
+// line goes from a token to those that it was made with. It returns until when it stands and the rights that are left of it: a token of the
+// API that an administrator has made can do what they can now, and ends when they are none any more. A SCIM client's belongs to the tenant.
+func (o *Operator) line(ctx context.Context, e TokenEntry) (ends time.Time, scopes token.Scopes, err error) {
+	ends, scopes = e.Expires, e.Scopes
 	for line := 0; ; line++ {
 		if !ends.IsZero() && !o.now().Before(ends) {
-			return time.Time{}, errEnded
+			return time.Time{}, nil, errEnded
+		}
+		if e.Person != (session.Person{}) && e.Kind == token.KindAPI {
+			now, err := o.rights(ctx, e.Tenant, e.Person)
+			if errors.Is(err, errNoRole) {
+				err = errEnded
+			}
+			if err != nil {
+				return time.Time{}, nil, err
+			}
+			scopes = both(scopes, now)
 		}
 		if e.Maker == "" {
-			return ends, nil
+			return ends, scopes, nil
 		}
 		if line == longestLine {
-			return time.Time{}, errEnded
+			return time.Time{}, nil, errEnded
 		}
-		var err error
 		e, err = o.Tokens.FindToken(ctx, e.Maker)
 		if lockstep.CodeOf(err) == lockstep.CodeNotFound {
-			return time.Time{}, errEnded
+			return time.Time{}, nil, errEnded
 		}
 		if err != nil {
-			return time.Time{}, err
+			return time.Time{}, nil, err
 		}
 		ends = sooner(ends, e.Expires)
 	}
@@ -211,6 +283,13 @@ func (o *Operator) Again(ctx context.Context, p Principal) (Principal, error) {
 	if !p.Ends.IsZero() && !o.now().Before(p.Ends) {
 		return Principal{}, errEnded
 	}
+	if p.Person != (session.Person{}) {
+		now, err := o.rights(ctx, p.Tenant, p.Person)
+		if err != nil {
+			return Principal{}, err
+		}
+		p.Scopes = both(p.Scopes, now)
+	}
 	if p.Maker == "" {
 		return p, nil
 	}
@@ -221,11 +300,11 @@ func (o *Operator) Again(ctx context.Context, p Principal) (Principal, error) {
 	if err != nil {
 		return Principal{}, err
 	}
-	ends, err := o.Standing(ctx, e)
+	ends, scopes, err := o.line(ctx, e)
 	if err != nil {
 		return Principal{}, err
 	}
-	p.Ends, p.Scopes = sooner(p.Ends, ends), both(p.Scopes, e.Scopes)
+	p.Ends, p.Scopes = sooner(p.Ends, ends), both(p.Scopes, scopes)
 	return p, nil
 }
 
@@ -245,18 +324,25 @@ func both(a, b token.Scopes) token.Scopes {
 	return common
 }
 
-// Visitor is who has a session of the console, as far as they still may.
+// Visitor is who has a link into the console or a session of it, as far as they still may. Whoever is there by name has the rights that they
+// have now.
 func (o *Operator) Visitor(ctx context.Context, g session.Grant) (Principal, error) {
 	scopes, err := token.ParseScopes(g.Scopes)
 	if err != nil {
 		return Principal{}, err
 	}
 	id := string(g.Maker)
-	if id == "" {
+	switch {
+	case g.Person.Owner != "":
+		id = g.Person.Owner
+	case g.Person.User != "":
+		id = string(g.Person.User)
+	case id == "":
 		id = machine().Actor.ID
 	}
 	return o.Again(ctx, Principal{
-		Tenant: g.Tenant, Actor: audit.Actor{Kind: audit.Admin, ID: id, Name: g.Holder}, Maker: g.Maker, Scopes: scopes, Ends: g.Ends, How: How(cmp.Or(g.How, string(ByLink))),
+		Tenant: g.Tenant, Actor: audit.Actor{Kind: audit.Admin, ID: id, Name: g.Holder}, Maker: g.Maker, Scopes: scopes, Ends: g.Ends,
+		How: How(cmp.Or(g.How, string(ByLink))), Person: g.Person,
 	})
 }
 
@@ -265,4 +351,19 @@ func (o *Operator) Inside(ctx context.Context, x session.Session) (Principal, er
 	p, err := o.Visitor(ctx, x.Grant)
 	p.Session, p.Proved = x.ID, x.Proved
 	return p, err
+}
+
+// ProveFor is how long somebody who has shown who they are may do what is severe.
+const ProveFor = 10 * time.Minute
+
+// errProve asks somebody in the console to show again who they are.
+var errProve = &lockstep.Error{Code: lockstep.CodeProveAgain, Detail: "You showed who you are more than 10 minutes ago."}
+
+// proved is asked before severe acts. It returns an error for somebody in the console who has not shown lately who they are: a browser may be
+// left open. A token shows it with each request.
+func (o *Operator) proved(p Principal) error {
+	if p.Session == "" || o.now().Sub(p.Proved) <= ProveFor {
+		return nil
+	}
+	return errProve
 }

@@ -36,7 +36,7 @@ func (o *Operator) Provision(ctx context.Context, p Principal, job, typ, name st
 // that there is to another object is taken away first; that object stays as it is. An object that is somebody else's is refused.
 func (o *Operator) LinkTo(ctx context.Context, p Principal, job, typ, name, to string, wait time.Duration) (Provisioned, error) {
 	if to = strings.TrimSpace(to); to == "" || len(to) > 300 {
-		if err := p.may(ScopeWrite); err != nil {
+		if err := p.may(AppsWrite); err != nil {
 			return Provisioned{}, err
 		}
 		return Provisioned{}, invalid("Give the id of the object in the application.")
@@ -51,10 +51,10 @@ func (o *Operator) Unlink(ctx context.Context, p Principal, job, typ, name strin
 }
 
 func (o *Operator) demand(ctx context.Context, p Principal, job, typ, name string, d provision.Demand, wait time.Duration) (Provisioned, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return Provisioned{}, err
 	}
-	j, err := o.job(ctx, p.Tenant, job)
+	j, err := o.job(ctx, p, AppsWrite, job)
 	if err != nil {
 		return Provisioned{}, err
 	}
@@ -111,7 +111,7 @@ func (o *Operator) givenUp(ctx context.Context, p Principal, j provision.Job, d 
 		return out, nil
 	}
 	out.Finding = Finding{Working, "It has not begun, since the app is busy, and was taken back. Nothing was done.", ExitLater}
-	if now, err := o.job(ctx, p.Tenant, string(j.ID)); err == nil {
+	if now, err := o.jobNamed(ctx, p.Tenant, string(j.ID)); err == nil {
 		if s, err := o.State(ctx, p, now); err == nil {
 			out.Says += " " + s.Says
 		}
@@ -121,7 +121,7 @@ func (o *Operator) givenUp(ctx context.Context, p Principal, j provision.Job, d 
 
 // OnDemand reads what became of somebody who was provisioned by hand.
 func (o *Operator) OnDemand(ctx context.Context, p Principal, j provision.Job, cycle lockstep.CycleID) (Provisioned, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.mayApp(AppsRead, j.Slug); err != nil {
 		return Provisioned{}, err
 	}
 	c, err := o.cycle(ctx, p.Tenant, j.ID, cycle)

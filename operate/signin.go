@@ -42,9 +42,9 @@ type SignInServer interface {
 
 // signIn checks a right, and that there is sign-in.
 func (o *Operator) signIn(p Principal, write bool) (*SignIn, error) {
-	scope := ScopeRead
+	scope := SignInRead
 	if write {
-		scope = ScopeWrite
+		scope = SignInWrite
 	}
 	if err := p.may(scope); err != nil {
 		return nil, err
@@ -453,6 +453,9 @@ func (o *Operator) SignOuts(ctx context.Context, p Principal) ([]sso.Ending, err
 func (o *Operator) RotateSigningKeys(ctx context.Context, p Principal) error {
 	s, err := o.signIn(p, true)
 	if err != nil {
+		return err
+	}
+	if err := o.proved(p); err != nil {
 		return err
 	}
 	return s.Server.RotateKeys(ctx, p.Tenant)

@@ -76,7 +76,7 @@ type Standings interface {
 
 // State tells how a job stands.
 func (o *Operator) State(ctx context.Context, p Principal, j provision.Job) (State, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.mayApp(AppsRead, j.Slug); err != nil {
 		return State{}, err
 	}
 	s, err := o.Standings.Standing(ctx, p.Tenant, j.ID)

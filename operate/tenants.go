@@ -13,7 +13,7 @@ import (
 
 // ListTenants lists the tenants that the principal may see.
 func (o *Operator) ListTenants(ctx context.Context, p Principal) ([]directory.Tenant, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.any(); err != nil {
 		return nil, err
 	}
 	all, err := o.Tenants.Tenants(ctx)
@@ -31,7 +31,7 @@ func (o *Operator) ListTenants(ctx context.Context, p Principal) ([]directory.Te
 
 // CreateTenant creates a tenant. Only who may speak of every tenant can.
 func (o *Operator) CreateTenant(ctx context.Context, p Principal, slug, name string) (directory.Tenant, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(SettingsWrite); err != nil {
 		return directory.Tenant{}, err
 	}
 	if !p.Every {
@@ -42,7 +42,7 @@ func (o *Operator) CreateTenant(ctx context.Context, p Principal, slug, name str
 }
 
 func (o *Operator) schemas(ctx context.Context, p Principal) (*directory.Schemas, error) {
-	if err := p.may(ScopeRead); err != nil || o.Schemas == nil {
+	if err := p.may(PeopleRead); err != nil || o.Schemas == nil {
 		return nil, err
 	}
 	return o.Schemas(ctx, p.Tenant)
@@ -72,7 +72,7 @@ func (o *Operator) Extension(ctx context.Context, p Principal, urn string) (*dir
 
 // PutExtension creates or replaces a schema of the tenant's own, if it still has the version; 0 is whatever it has.
 func (o *Operator) PutExtension(ctx context.Context, p Principal, urn string, version int64, definition scim.Object) (*directory.Extension, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(SettingsWrite); err != nil {
 		return nil, err
 	}
 	if !definition.Has("id") {
@@ -93,7 +93,7 @@ func (o *Operator) PutExtension(ctx context.Context, p Principal, urn string, ve
 
 // DeleteExtension removes a schema that nobody has values of.
 func (o *Operator) DeleteExtension(ctx context.Context, p Principal, urn string, version int64) error {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(SettingsWrite); err != nil {
 		return err
 	}
 	return o.commit(ctx, p, directory.DeleteExtension{URN: urn, IfVersion: version})
@@ -104,7 +104,7 @@ func (o *Operator) HasSCIM() bool { return o.SCIM != nil }
 
 // Endpoint is the address of the tenant's SCIM endpoint; one that begins with a slash is on the console's own host.
 func (o *Operator) Endpoint(ctx context.Context, p Principal) (string, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.may(TokensRead); err != nil {
 		return "", err
 	}
 	return o.SCIM.Endpoint(ctx, p.Tenant)
@@ -112,7 +112,7 @@ func (o *Operator) Endpoint(ctx context.Context, p Principal) (string, error) {
 
 // Exchanges are the last exchanges of SCIM clients with this node, the newest first.
 func (o *Operator) Exchanges(p Principal) ([]web.Exchange, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.may(TokensRead); err != nil {
 		return nil, err
 	}
 	return o.SCIM.Exchanges(p.Tenant), nil
@@ -120,7 +120,7 @@ func (o *Operator) Exchanges(p Principal) ([]web.Exchange, error) {
 
 // Examine tells where the request of an exchange departs from the RFCs.
 func (o *Operator) Examine(ctx context.Context, p Principal, e web.Exchange) ([]conform.Deviation, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.may(TokensRead); err != nil {
 		return nil, err
 	}
 	return o.SCIM.Examine(ctx, p.Tenant, e)
@@ -128,7 +128,7 @@ func (o *Operator) Examine(ctx context.Context, p Principal, e web.Exchange) ([]
 
 // Report tells where the holders of strict tokens depart from the RFCs, by token.
 func (o *Operator) Report(ctx context.Context, p Principal) (map[lockstep.TokenID][]conform.Tally, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.may(TokensRead); err != nil {
 		return nil, err
 	}
 	return o.SCIM.Report(ctx, p.Tenant)
@@ -136,7 +136,7 @@ func (o *Operator) Report(ctx context.Context, p Principal) (map[lockstep.TokenI
 
 // ClearReport begins the count of a token's holder anew.
 func (o *Operator) ClearReport(ctx context.Context, p Principal, name string) error {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(TokensWrite); err != nil {
 		return err
 	}
 	e, err := o.Token(ctx, p, name)

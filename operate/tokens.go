@@ -6,6 +6,7 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/session"
 	"lockstep/token"
 )
 
@@ -14,6 +15,7 @@ type TokenEntry struct {
 	token.Token
 	Tenant  lockstep.TenantID // "" is every tenant
 	Maker   lockstep.TokenID  // the token that it was made with; "" is none
+	Person  session.Person    // the administrator who has made it; zero is none
 	Name    string
 	Created time.Time
 
@@ -42,7 +44,7 @@ type Tokens interface {
 
 // ListTokens lists the tenant's tokens that are not revoked.
 func (o *Operator) ListTokens(ctx context.Context, p Principal) ([]TokenEntry, error) {
-	if err := p.may(ScopeRead); err != nil {
+	if err := p.may(TokensRead); err != nil {
 		return nil, err
 	}
 	return o.Tokens.ListTokens(ctx, p.Tenant)
@@ -95,7 +97,7 @@ func (o *Operator) CreateToken(ctx context.Context, p Principal, in NewToken) (T
 	if err != nil {
 		return TokenEntry{}, "", err
 	}
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(TokensWrite); err != nil {
 		return TokenEntry{}, "", err
 	}
 	if err := p.covers(scopes); err != nil {
@@ -122,7 +124,7 @@ func (o *Operator) CreateToken(ctx context.Context, p Principal, in NewToken) (T
 	if t.Expires, err = p.until(now, in.Days, p.Ends); err != nil {
 		return TokenEntry{}, "", err
 	}
-	e := TokenEntry{Token: t, Tenant: p.Tenant, Maker: p.Maker, Name: in.Name, Created: now, Profile: in.Profile, OAuth: in.OAuth}
+	e := TokenEntry{Token: t, Tenant: p.Tenant, Maker: p.Maker, Person: session.Person{User: p.Person.User, Owner: p.Person.Owner}, Name: in.Name, Created: now, Profile: in.Profile, OAuth: in.OAuth}
 	if !in.OAuth.Zero() {
 		text = "" // nobody ever has it: what opens the endpoint are access tokens
 	}
@@ -152,7 +154,7 @@ type Rotation struct {
 // RotateToken gives a token a new secret and returns its text, which exists only here: whoever rotates a token can do what it
 // can, so they must be able to already.
 func (o *Operator) RotateToken(ctx context.Context, p Principal, name string, r Rotation) (TokenEntry, string, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(TokensWrite); err != nil {
 		return TokenEntry{}, "", err
 	}
 	e, err := o.Token(ctx, p, name)
@@ -186,7 +188,7 @@ func (o *Operator) RotateToken(ctx context.Context, p Principal, name string, r 
 
 // SetProfile says what kind of client a SCIM token was given to: what it is forgiven and whether its requests are examined.
 func (o *Operator) SetProfile(ctx context.Context, p Principal, name string, profile token.Profile) (TokenEntry, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(TokensWrite); err != nil {
 		return TokenEntry{}, err
 	}
 	e, err := o.Token(ctx, p, name)
@@ -209,7 +211,7 @@ func (o *Operator) SetProfile(ctx context.Context, p Principal, name string, pro
 // RevokeToken ends a token, and with it everything that was made with it. A principal ends its own token, those that were made
 // with it, and any whose rights it has.
 func (o *Operator) RevokeToken(ctx context.Context, p Principal, name string) error {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.may(TokensWrite); err != nil {
 		return err
 	}
 	e, err := o.Token(ctx, p, name)

@@ -18,13 +18,13 @@ type Undos interface {
 // Undo takes back what an application's log says was done: the given rows or, with a cycle instead, all that it has done. Rows that
 // cannot be taken back are named in the result; when that is all of them, nothing happens.
 func (o *Operator) Undo(ctx context.Context, p Principal, name string, rows []lockstep.ActionID, cycle lockstep.CycleID) (provision.Undone, error) {
-	if err := p.may(ScopeWrite); err != nil {
+	if err := p.some(AppsWrite); err != nil {
 		return provision.Undone{}, err
 	}
 	if (len(rows) > 0) == (cycle != "") {
 		return provision.Undone{}, invalid("Name rows of the log, or a cycle.")
 	}
-	j, err := o.job(ctx, p.Tenant, name)
+	j, err := o.job(ctx, p, AppsWrite, name)
 	if err != nil {
 		return provision.Undone{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"strings"
 
+	"lockstep"
 	"lockstep/api"
 	"lockstep/console"
 	"lockstep/operate"
@@ -24,11 +25,38 @@ func (n *Server) browsed() string {
 	return cmp.Or(n.config.SCIM.PublicURL, n.Address())
 }
 
-// FirstLink makes a one-time link into the console for whoever has started the server.
-func (n *Server) FirstLink(ctx context.Context) (string, error) {
+// FirstLink makes a one-time link into the console for whoever has started the server. Where nobody is an administrator yet it leads to where
+// the first is made.
+func (n *Server) FirstLink(ctx context.Context) (link string, first bool, err error) {
 	t, err := n.db.TenantBySlug(ctx, api.DefaultTenant)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	return n.operator.Link(ctx, operate.Machine(t.ID), "")
+	if link, err = n.operator.Link(ctx, operate.Machine(t.ID), ""); err != nil {
+		return "", false, err
+	}
+	owners, err := n.db.Owners(ctx, t.ID)
+	if err != nil || len(owners) > 0 {
+		return link, false, err
+	}
+	all, err := n.db.Administrators(ctx, t.ID)
+	if err != nil || len(all) > 0 {
+		return link, false, err
+	}
+	return link + "&first=yes", true, nil
+}
+
+// ResetOwner gives a local owner of a tenant, by slug, a password, and makes them when there is none of the name. No other server may run on
+// the database of a data folder meanwhile.
+func (n *Server) ResetOwner(ctx context.Context, tenant, name, password string) error {
+	t, err := n.db.TenantBySlug(ctx, cmp.Or(tenant, api.DefaultTenant))
+	if err != nil {
+		return err
+	}
+	p := operate.Machine(t.ID)
+	err = n.operator.SetOwnerPassword(ctx, p, name, password)
+	if lockstep.CodeOf(err) == lockstep.CodeNotFound {
+		_, err = n.operator.AddOwner(ctx, p, name, password)
+	}
+	return err
 }

@@ -72,15 +72,16 @@ type Server struct {
 	files   *folders
 	api     *api.Server
 
-	operator *operate.Operator
-	scim     *scimServer
-	sso      *sso.Server
-	console  *console.Server
-	courier  *notify.Courier
-	listener net.Listener // nil before Listen
-	scraped  net.Listener // of the metrics; nil before ListenMetrics
-	measured *measured
-	inside   net.Listener // for this machine alone; nil unless the other one has TLS
+	operator  *operate.Operator
+	scim      *scimServer
+	sso       *sso.Server
+	passwords passwords
+	console   *console.Server
+	courier   *notify.Courier
+	listener  net.Listener // nil before Listen
+	scraped   net.Listener // of the metrics; nil before ListenMetrics
+	measured  *measured
+	inside    net.Listener // for this machine alone; nil unless the other one has TLS
 }
 
 // Open opens the database, brings it up to date, and puts the parts together. Close the server in the end.
@@ -135,7 +136,8 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 		Directory: n.db, People: n.db, Jobs: jobs, Settings: jobs, Drafts: jobs, Engine: n.engine, Tenants: n.db, Tokens: Tokens{n.db}, Notes: n.db, Standings: n.db, Reads: asking{n.db.Mirrors(), n.reads.Wake}, Sessions: n.sessions(),
 		Schemas: n.db.Schemas, SCIM: n.scim, SignIn: SignIn(n.db, n.sso), Notices: n.notices(), Consents: consents{n.systems, time.Now}, Files: n.files, Gallery: gallery, Address: n.browsed, Wake: n.queue.Wake, Local: c.Local,
 	}
-	n.operator.Visits = n.db.Console()
+	n.operator.Visits, n.operator.Admins, n.operator.Forms = n.db.Console(), Admins{n.db}, ConsoleForms{n.db}
+	n.operator.Verify = n.passwords.verify
 	n.measured = newMeasured(n)
 	n.api = &api.Server{Operator: n.operator, Ready: n.ready, Version: c.Version, Log: c.Log}
 	n.console = &console.Server{Operator: n.operator, Notice: c.Notice, Version: c.Version, Log: c.Log}

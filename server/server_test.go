@@ -32,7 +32,7 @@ func TestServerInProcess(t *testing.T) {
 	if n.Address() != "" {
 		t.Errorf("before Listen it is at %q", n.Address())
 	}
-	if _, err := n.FirstLink(t.Context()); lockstep.CodeOf(err) != lockstep.CodeNotFound {
+	if _, _, err := n.FirstLink(t.Context()); lockstep.CodeOf(err) != lockstep.CodeNotFound {
 		t.Errorf("a console nobody can reach: %v", err)
 	}
 	if err := n.Listen(t.Context(), "127.0.0.1:0"); err != nil {
@@ -49,7 +49,7 @@ func TestServerInProcess(t *testing.T) {
 			t.Errorf("%s: %v", c.Base, err)
 		}
 	}
-	if link, err := n.FirstLink(t.Context()); err != nil || link == "" {
+	if link, first, err := n.FirstLink(t.Context()); err != nil || link == "" || !first {
 		t.Errorf("link %q, %v", link, err)
 	}
 	stop()

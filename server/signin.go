@@ -20,13 +20,13 @@ import (
 
 // newSignIn puts together what people are signed in with. Nothing is made or reached before somebody signs in.
 func newSignIn(n *Server) *sso.Server {
-	kept := passwords{db: n.db, count: &atomic.Int64{}, slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))}
+	n.passwords = passwords{db: n.db, count: &atomic.Int64{}, slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))}
 	rows := n.db.SSO()
 	return &sso.Server{
 		Store: rows, Directory: n.db, Tenants: n.db, Box: n.config.Key.Box("sso access token"), Base: n.browsed, Log: n.config.Log,
 		Client: web.NewClient(web.ClientConfig{Dialer: n.systems.dialer, Timeout: 10 * time.Second, Redirects: -1}),
 		Opener: &upstream.Opener{
-			Dialer: n.systems.dialer, Local: &upstream.Local{Lookup: kept.lookup, Verify: kept.verify, Decoy: decoy},
+			Dialer: n.systems.dialer, Local: &upstream.Local{Lookup: n.passwords.lookup, Verify: n.passwords.verify, Decoy: decoy},
 			Spend: func(ctx context.Context, p sso.ProviderID, id string, until time.Time) (bool, error) {
 				err := rows.Once(ctx, "", "saml assertion", token.HashOf(string(p)+"\x00"+id), until)
 				if errors.Is(err, lockstep.ErrConflict) {

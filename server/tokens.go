@@ -7,6 +7,7 @@ import (
 	"lockstep"
 	"lockstep/audit"
 	"lockstep/operate"
+	"lockstep/session"
 	"lockstep/store"
 	"lockstep/token"
 )
@@ -27,7 +28,7 @@ func (t Tokens) FindToken(ctx context.Context, id lockstep.TokenID) (operate.Tok
 }
 
 func entry(k store.Token) operate.TokenEntry {
-	return operate.TokenEntry{Token: k.Token, Tenant: k.Tenant, Maker: k.Maker, Name: k.Name, Created: k.Created, LastUsed: k.LastUsed, FormerUsed: k.FormerUsed, Profile: k.Profile, OAuth: k.OAuth}
+	return operate.TokenEntry{Token: k.Token, Tenant: k.Tenant, Maker: k.Maker, Person: session.Person{User: k.MakerUser, Owner: k.MakerOwner}, Name: k.Name, Created: k.Created, LastUsed: k.LastUsed, FormerUsed: k.FormerUsed, Profile: k.Profile, OAuth: k.OAuth}
 }
 
 // UseToken implements operate.Tokens.
@@ -53,7 +54,7 @@ func (t Tokens) ListTokens(ctx context.Context, tenant lockstep.TenantID) ([]ope
 
 // PutToken implements operate.Tokens.
 func (t Tokens) PutToken(ctx context.Context, by audit.Actor, e operate.TokenEntry) error {
-	return t.DB.PutToken(ctx, by, store.Token{Token: e.Token, Tenant: e.Tenant, Maker: e.Maker, Name: e.Name, Created: e.Created, Profile: e.Profile, OAuth: e.OAuth})
+	return t.DB.PutToken(ctx, by, store.Token{Token: e.Token, Tenant: e.Tenant, Maker: e.Maker, MakerUser: e.Person.User, MakerOwner: e.Person.Owner, Name: e.Name, Created: e.Created, Profile: e.Profile, OAuth: e.OAuth})
 }
 
 // RotateToken implements operate.Tokens.

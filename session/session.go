@@ -267,6 +267,17 @@ func (g *Gate) secret() (text string, h Hash, err error) {
 	return text, hashOf(text), nil
 }
 
+// HashOf is what is kept of a secret text.
+func HashOf(text string) Hash { return hashOf(text) }
+
+// NewSecret makes a secret of 256 random bits as text, and its hash.
+func NewSecret() (text string, h Hash) {
+	var bits [32]byte
+	_, _ = rand.Read(bits[:]) // never fails: crypto/rand ends the program instead
+	text = base64.RawURLEncoding.EncodeToString(bits[:])
+	return text, hashOf(text)
+}
+
 func hashOf(text string) Hash { return sha256.Sum256([]byte(text)) }
 
 func (g *Gate) now() time.Time {

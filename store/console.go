@@ -242,3 +242,43 @@ func (c Console) TidyConsole(ctx context.Context, since time.Time) error {
 	}
 	return errors.Join(errs...)
 }
+
+// PutForm keeps what somebody was about to do, sealed, until a time.
+func (c Console) PutForm(ctx context.Context, tenant lockstep.TenantID, h session.Hash, until time.Time, doc []byte) error {
+	sealed, err := c.seal.seal(formPlace(tenant, h), string(doc))
+	if err != nil {
+		return fmt.Errorf("keep a form: %w", err)
+	}
+	err = c.write(ctx, &work{tenant: tenant, rows: 2, run: func(t *tx) error {
+		if err := t.known(tenant); err != nil {
+			return err
+		}
+		if err := t.makeRoom("console_form", "expires", tenant, maxConsoleForms); err != nil {
+			return err
+		}
+		_, err := t.exec("INSERT INTO console_form (hash, tenant, doc, expires) VALUES ($1, $2, $3, $4)", consoleHash(h), string(tenant), sealed, millis(until))
+		return err
+	}})
+	if err != nil {
+		return fmt.Errorf("keep a form: %w", err)
+	}
+	return nil
+}
+
+// maxConsoleForms is how many forms of a tenant wait at most.
+const maxConsoleForms = 100
+
+func formPlace(t lockstep.TenantID, h session.Hash) place {
+	return place{tenant: t, table: "console_form", column: "doc", row: consoleHash(h)}
+}
+
+// Form returns a form that has not expired, or lockstep.ErrNotFound.
+func (c Console) Form(ctx context.Context, tenant lockstep.TenantID, h session.Hash) ([]byte, error) {
+	rows, err := c.query(ctx, "SELECT doc FROM console_form WHERE hash = $1 AND tenant = $2 AND expires > $3", consoleHash(h), string(tenant), millis(c.now()))
+	sealed, err := one(rows, err, scanText)
+	if err != nil {
+		return nil, absent(err, "form", "of that kind")
+	}
+	doc, err := c.seal.open(formPlace(tenant, h), sealed)
+	return []byte(doc), err
+}

@@ -17,12 +17,16 @@ import (
 // Token is a bearer token as it is kept.
 type Token struct {
 	token.Token
-	Tenant   lockstep.TenantID // "" opens the whole installation
-	Maker    lockstep.TokenID  // the token that it was made with; "" is none
-	Name     string            // as an administrator calls it
-	Created  time.Time         // when PutToken kept it, unless set before
-	LastUsed time.Time         // zero is never; kept to the minute or so
-	Revoked  time.Time         // zero unless it was revoked
+	Tenant lockstep.TenantID // "" opens the whole installation
+	Maker  lockstep.TokenID  // the token that it was made with; "" is none
+
+	MakerUser  lockstep.UserID // the administrator who has made it; "" is none
+	MakerOwner string          // or the local owner
+
+	Name     string    // as an administrator calls it
+	Created  time.Time // when PutToken kept it, unless set before
+	LastUsed time.Time // zero is never; kept to the minute or so
+	Revoked  time.Time // zero unless it was revoked
 	// FormerUsed is when the secret of before the last rotation was used last since that rotation; zero is never.
 	FormerUsed time.Time
 	// Profile is what kind of client a SCIM token was given to; "" is token.Generic.
@@ -31,7 +35,7 @@ type Token struct {
 	OAuth token.OAuth
 }
 
-const tokenColumns = "id, tenant, kind, name, scopes, hash, created, expires, last_used, revoked, former_hash, former_ends, former_used, profile, maker, oauth"
+const tokenColumns = "id, tenant, kind, name, scopes, hash, created, expires, last_used, revoked, former_hash, former_ends, former_used, profile, maker, oauth, maker_user, maker_owner"
 
 // PutToken keeps a new token. An id that is known already gives lockstep.ErrConflict.
 func (db *DB) PutToken(ctx context.Context, by audit.Actor, k Token) error {
@@ -53,9 +57,9 @@ func (db *DB) PutToken(ctx context.Context, by audit.Actor, k Token) error {
 		if created.IsZero() {
 			created = t.at
 		}
-		_, err := t.exec("INSERT INTO token ("+tokenColumns+", oauth_of) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, '', 0, 0, $9, $10, $11, $12)", string(k.ID), string(k.Tenant),
+		_, err := t.exec("INSERT INTO token ("+tokenColumns+", oauth_of) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, '', 0, 0, $9, $10, $11, $12, $13, $14)", string(k.ID), string(k.Tenant),
 			string(k.Kind), k.Name, strings.Join(scopes, " "), hex.EncodeToString(k.Hash[:]), millis(created), millis(k.Expires), string(cmp.Or(k.Profile, token.Generic)), string(k.Maker),
-			oauth, k.OAuth.Of())
+			oauth, string(k.MakerUser), k.MakerOwner, k.OAuth.Of())
 		if _, is := t.db.dialect.unique(err); is {
 			return taken("There is a token with the id %s.", k.ID)
 		}
@@ -112,7 +116,7 @@ func oauthText(o token.OAuth) (string, error) {
 func scanToken(s scanner) (k Token, err error) {
 	var scopes, hash, former, oauth string
 	var created, expires, used, revoked, ends, formerUsed int64
-	err = s.Scan(&k.ID, &k.Tenant, &k.Kind, &k.Name, &scopes, &hash, &created, &expires, &used, &revoked, &former, &ends, &formerUsed, &k.Profile, &k.Maker, &oauth)
+	err = s.Scan(&k.ID, &k.Tenant, &k.Kind, &k.Name, &scopes, &hash, &created, &expires, &used, &revoked, &former, &ends, &formerUsed, &k.Profile, &k.Maker, &oauth, &k.MakerUser, &k.MakerOwner)
 	if err != nil {
 		return k, err
 	}

@@ -197,14 +197,16 @@ func StatusOf(err error) int {
 		return http.StatusNotFound
 	case lockstep.CodeVersion:
 		return http.StatusPreconditionFailed
-	case lockstep.CodeConflict, lockstep.CodePlanStale, lockstep.CodeDraftBehind, lockstep.CodeGuardHeld, lockstep.CodeEpoch, lockstep.CodeSchemaInUse:
+	case lockstep.CodeConflict, lockstep.CodePlanStale, lockstep.CodeDraftBehind, lockstep.CodeGuardHeld, lockstep.CodeEpoch, lockstep.CodeSchemaInUse, lockstep.CodeLastOwner:
 		return http.StatusConflict
 	case lockstep.CodeInvalid, lockstep.CodeUsage, lockstep.CodeMapSyntax, lockstep.CodeScopeSyntax, lockstep.CodeMapUnknown, lockstep.CodeSecretsAgain:
 		return http.StatusBadRequest
 	case lockstep.CodeUnauthorized:
 		return http.StatusUnauthorized
-	case lockstep.CodeAuthForbidden:
+	case lockstep.CodeAuthForbidden, lockstep.CodeProveAgain:
 		return http.StatusForbidden
+	case lockstep.CodeTooMany:
+		return http.StatusTooManyRequests
 	case lockstep.CodeCursorExpired:
 		return http.StatusGone
 	case lockstep.CodeTimeout:

@@ -8,6 +8,10 @@ import (
 )
 
 type adminCmd struct {
+	List    adminListCmd    `cmd:"" default:"withargs" help:"List who may enter the console by signing in."`
+	Add     adminAddCmd     `cmd:"" help:"Give a person, or everybody in a group, a role."`
+	Remove  adminRemoveCmd  `cmd:"" help:"Take a role away."`
+	Owner   adminOwnerCmd   `cmd:"" help:"Local owners, whom no identity provider can lock out."`
 	Session adminSessionCmd `cmd:"" help:"Who is in the console."`
 }
 

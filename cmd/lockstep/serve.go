@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"time"
 
 	"lockstep/reach"
@@ -126,12 +128,8 @@ func (s *serveCmd) serve(c *cli, n *server.Server, folder, token string) error {
 	if s.tls(folder).On() {
 		c.say("Others reach it by TLS at %s, which is served at %s.", s.PublicURL, s.Listen)
 	}
-	if terminal.IsTerminal(c.stdin) { // a link in a log file would be a key in a log file
-		link, err := n.FirstLink(c.ctx)
-		if err != nil {
-			return err
-		}
-		c.say("Console, for the next 30 minutes and once: %s", link)
+	if err := firstLink(c, n, folder); err != nil {
+		return err
 	}
 	return errors.Join(s.profiled.during(c.ctx, n.Run), server.RemoveCard(folder))
 }
@@ -192,4 +190,31 @@ func (versionCmd) Run(c *cli) error {
 		Version string `json:"version"`
 	}{reach.Version()}
 	return c.show(v, func(w io.Writer) { fmt.Fprintln(w, "lockstep", v.Version) })
+}
+
+// firstLinkFile is where the link is left that makes the first administrator, when nobody looks on.
+const firstLinkFile = "first-link"
+
+// firstLink tells whoever has started the server how to come into the console. Without a terminal it is written only where nobody is an
+// administrator yet, and to a file of the data folder: a link in a log file would be a key in a log file.
+func firstLink(c *cli, n *server.Server, folder string) error {
+	path := filepath.Join(folder, firstLinkFile)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	link, first, err := n.FirstLink(c.ctx)
+	switch {
+	case err != nil:
+		return err
+	case terminal.IsTerminal(c.stdin):
+		c.say("Console, for the next 30 minutes and once: %s", link)
+		return nil
+	case !first:
+		return nil
+	}
+	if err := os.WriteFile(path, []byte(link+"\n"), 0o600); err != nil {
+		return err
+	}
+	c.say("Nobody is an administrator yet. The link that makes the first, for the next 30 minutes and once, is in %s.", path)
+	return nil
 }
