@@ -34,7 +34,7 @@ var docSets = []struct {
 		"how-to/csv-to-webex", "how-to/ldap-to-webex", "how-to/scim-app", "how-to/scim-in", "how-to/scim-oauth", "how-to/sign-in", "how-to/csv-files", "how-to/ldap-directory",
 		"how-to/several-sources", "how-to/drift", "how-to/undo", "how-to/notifications", "how-to/operations", "how-to/postgresql", "how-to/backup",
 	}},
-	{"Reference", []string{"errors", "expressions", "scoping-filters", "identity-providers", "scim-clients", "metrics", "performance"}},
+	{"Reference", []string{"errors", "configuration", "expressions", "scoping-filters", "identity-providers", "scim-clients", "metrics", "performance"}},
 }
 
 // foundSections is how many sections a search shows.
