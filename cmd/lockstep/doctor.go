@@ -3,14 +3,19 @@ package main
 import (
 	"lockstep/reach"
 	"lockstep/report"
+	"lockstep/server"
 )
 
 type doctorCmd struct {
 	Bundle string `placeholder:"FILE" help:"Also write what a supporter needs into this file: how everything stands, without secrets, names of people or values of settings."`
+	Ready  bool   `help:"Only ask whether the server on the data folder is ready, as the health check of a container does."`
 }
 
 // Run looks at the data folder, the database, the key, the server and the jobs. It ends with 3 when something is not well.
 func (d *doctorCmd) Run(c *cli) error {
+	if d.Ready {
+		return d.ready(c)
+	}
 	var all reach.Findings
 	if c.Server == "" {
 		var err error
@@ -40,4 +45,19 @@ func (d *doctorCmd) Run(c *cli) error {
 		return &outcome{code: exitSome, text: "something is not well"}
 	}
 	return err
+}
+
+// ready asks the server of the data folder, and nothing else: it opens no database.
+func (d *doctorCmd) ready(c *cli) error {
+	if c.Server != "" || d.Bundle != "" {
+		return usage("--ready asks the server on the data folder: leave --server and --bundle out.")
+	}
+	folder, err := c.place.Folder()
+	if err == nil {
+		err = server.Ready(c.ctx, folder)
+	}
+	if err != nil {
+		return err
+	}
+	return c.did("server", "ready", "The server is ready.")
 }

@@ -43,7 +43,7 @@ var examples = map[string][]string{
 	"exclude add":        {`lockstep exclude add ada@acme.example --reason "on leave" --until 2027-01-31`},
 	"link set":           {"lockstep link set ada@acme.example --to 1eb65fdf-9643-417f-9974-ad72cae0e10f"},
 	"people list":        {"lockstep people list lindqvist"},
-	"doctor":             {"lockstep doctor", "lockstep doctor --bundle lockstep-doctor.tar.gz"},
+	"doctor":             {"lockstep doctor", "lockstep doctor --bundle lockstep-doctor.tar.gz", "lockstep doctor --ready --timeout 5s"},
 	"backup create":      {"lockstep backup create", "lockstep backup create /backup/lockstep.tar.gz --data /var/lib/lockstep"},
 	"backup restore":     {"lockstep backup restore /backup/lockstep.tar.gz --data /var/lib/lockstep --key-file /etc/lockstep/key"},
 	"notify set":         {"lockstep notify set --mail-host smtp.acme.example --mail-user lockstep --mail-from lockstep@acme.example --password-file smtp.txt --to it@acme.example", "lockstep notify set --webhook https://chat.acme.example/hooks/lockstep"},
