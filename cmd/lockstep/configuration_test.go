@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,9 +76,9 @@ func configuration(t *testing.T) string {
 	return b.String()
 }
 
-// section writes a command with flags of its own, then those below it.
+// section writes a command if it has flags of its own, then those below it.
 func section(b *strings.Builder, node *kong.Node, path string) {
-	if len(node.Flags) > 0 || len(node.Children) == 0 {
+	if slices.ContainsFunc(node.Flags, told) {
 		fmt.Fprintf(b, "## lockstep %s\n\n%s\n\n", path, node.Help)
 		table(b, node)
 	}
@@ -88,15 +89,15 @@ func section(b *strings.Builder, node *kong.Node, path string) {
 
 var noted = regexp.MustCompile(` ?\(\$[A-Z_]+(?:, or [^)]*)?\)`)
 
+// told reports whether a flag is on the page.
+func told(f *kong.Flag) bool { return !f.Hidden && f.Name != "help" }
+
 // table writes the flags of one command.
 func table(b *strings.Builder, node *kong.Node) {
-	n := 0
+	b.WriteString("| flag | variable | without it | what it says |\n| --- | --- | --- | --- |\n")
 	for _, f := range node.Flags {
-		if f.Hidden || f.Name == "help" {
+		if !told(f) {
 			continue
-		}
-		if n++; n == 1 {
-			b.WriteString("| flag | variable | without it | what it says |\n| --- | --- | --- | --- |\n")
 		}
 		name, variable, without := "--"+f.Name, "–", "–"
 		if f.Short != 0 {
@@ -115,9 +116,6 @@ func table(b *strings.Builder, node *kong.Node) {
 			without = "`" + f.Default + "`"
 		}
 		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", name, variable, without, strings.ReplaceAll(noted.ReplaceAllString(strings.ReplaceAll(f.Help, "$$", "$"), ""), "|", `\|`))
-	}
-	if n == 0 {
-		b.WriteString("No flags of its own.\n")
 	}
 	b.WriteString("\n")
 }
