@@ -140,11 +140,7 @@ func (f AuditFilter) values() url.Values {
 	for name, text := range map[string]string{"object": f.Object, "id": f.ID, "who": f.Who, "search": f.Search} {
 		add(v, name, text)
 	}
-	for name, t := range map[string]time.Time{"since": f.Since, "until": f.Until} {
-		if !t.IsZero() {
-			v.Set(name, t.UTC().Format(time.RFC3339))
-		}
-	}
+	addInstants(v, f.Since, f.Until)
 	return v
 }
 

@@ -224,7 +224,12 @@ func (q ListQuery) values() url.Values {
 type LogQuery struct {
 	Cycle  lockstep.CycleID
 	State  string // states divided by commas
-	Search string
+	Kind   string // kinds divided by commas
+	Code   string // part of an error code
+	Search string // part of a name
+	Words  string // each is part of a name, of the detail or of the code
+	Since  time.Time
+	Until  time.Time
 	After  string
 	Limit  int
 }
@@ -232,13 +237,24 @@ type LogQuery struct {
 func (q LogQuery) values() url.Values {
 	v := url.Values{}
 	add(v, "cycle", string(q.Cycle))
-	add(v, "state", q.State)
-	add(v, "search", q.Search)
+	for name, text := range map[string]string{"state": q.State, "kind": q.Kind, "code": q.Code, "search": q.Search, "words": q.Words} {
+		add(v, name, text)
+	}
+	addInstants(v, q.Since, q.Until)
 	add(v, "after", q.After)
 	if q.Limit > 0 {
 		v.Set("limit", strconv.Itoa(q.Limit))
 	}
 	return v
+}
+
+// addInstants adds a range of time, as far as it has ends.
+func addInstants(v url.Values, since, until time.Time) {
+	for name, t := range map[string]time.Time{"since": since, "until": until} {
+		if !t.IsZero() {
+			v.Set(name, t.UTC().Format(time.RFC3339))
+		}
+	}
 }
 
 func add(v url.Values, name, text string) {

@@ -99,6 +99,7 @@ func (s *Server) Handler() http.Handler {
 	handle("GET /groups/{id}", s.in(s.group))
 	handle("GET /activity", s.in(s.activity))
 	handle("GET /activity/audit", s.in(s.auditLog))
+	s.exports(handle)
 	handle("GET /settings", s.in(s.consoleSettings))
 	handle("GET /settings/sessions", s.in(s.consoleSessions))
 	handle("POST /settings/sessions/end", s.in(s.endConsoleSessions))

@@ -2,6 +2,8 @@ package console_test
 
 import (
 	"encoding/base64"
+	"encoding/csv"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -344,13 +346,131 @@ func TestActivity(t *testing.T) {
 	b := w.signedIn(w.tenant)
 	w.applied(b)
 	b.get("/activity").has("summary", "ada@acme.example")
-	b.get("/activity?show=failed").has("summary", "bob@old.example")
+	failed := b.get("/activity?outcome=failed")
+	failed.has("summary", "bob@old.example")
+	failed.hasNot("summary", "ada@acme.example")
 	b.get("/activity?q=nobody").has("strong", "No line matches.")
-	b.get("/activity?show=x").is(http.StatusBadRequest)
+	b.get("/activity?q=app:webex+outcome:failed+error:target+BOB+since:2h+id:x").to("/activity?app=webex&code=target&outcome=failed&q=BOB+id%3Ax&since=2h")
+	shared := b.get("/activity?app=webex&kind=create&who=ada&q=lock+ada&since=2h").is(http.StatusOK)
+	if n := len(shared.find("summary", "")); n != 0 {
+		t.Errorf("%d lines have a word that is nowhere", n)
+	}
+	shared = b.get("/activity?app=webex&kind=create&who=ADA&q=acme.ex+ada&since=2h").is(http.StatusOK)
+	if n := len(shared.find("summary", "ada@acme.example")); n != 1 || len(shared.find("summary", "")) != 1 {
+		t.Errorf("%d lines say that Ada was created, of %d", n, len(shared.find("summary", "")))
+	}
+	for name, want := range map[string]string{"who": "ADA", "q": "acme.ex ada", "since": "2h"} {
+		if got := shared.value(name); got != want {
+			t.Errorf("the field %s has %q", name, got)
+		}
+	}
+	shared.has("ins", "ada@acme.example") // the values
+	b.get("/activity?until=1h").has("strong", "No line matches.")
+	for _, wrong := range []string{"outcome=x", "kind=x", "app=x", "since=yesterday", "since=1h&until=2h", "after=x", "line=x", "q=" + strings.Repeat("x", 201)} {
+		b.get("/activity?"+wrong).is(http.StatusBadRequest).has("h2", "The filter cannot be read")
+	}
+	var line string
+	for _, a := range failed.find("a", "Link to this line") {
+		line = a.attr["href"]
+	}
+	one := b.get(line)
+	one.has("summary", "bob@old.example")
+	if n := len(one.find("summary", "")); n != 1 {
+		t.Errorf("a link to a line shows %d", n)
+	}
 	b.get("/activity/audit").has("td", "signed in to console")
-	for _, path := range []string{"/activity", "/activity/audit", "/settings"} {
+	b.get("/activity/audit?who=MIA&q=signed&since=1h").has("td", "signed in to console")
+	b.get("/activity/audit?object=app").hasNot("td", "signed in to console")
+	b.get("/activity/audit?until=2020-01-01").has("strong", "No line matches.")
+	b.get("/activity/audit?since=x").is(http.StatusBadRequest).has("h2", "The filter cannot be read")
+	same := b.get("/activity/audit?object=app").has("td", "Cisco Webex")
+	if same == nil {
+		t.Error("nothing tells of the app")
+	}
+	for _, path := range []string{"/activity", "/activity?since=x", "/activity/audit", "/activity/audit?q=none", "/settings", line} {
 		checkPage(t, b.get(path))
 	}
+}
+
+// TestActivityPages: going on from page to page shows every line once, over all apps and sources, with the filter kept.
+func TestActivityPages(t *testing.T) {
+	w := newWorld(t, 60).filled()
+	b := w.signedIn(w.tenant)
+	w.applied(b)
+	seen := map[string]int{}
+	path, n := "/activity?kind=create&q=.example", 0
+	for ; path != ""; n++ {
+		a := b.get(path).is(http.StatusOK)
+		for _, l := range a.find("a", "Link to this line") {
+			seen[l.attr["href"]]++
+		}
+		path = ""
+		for _, next := range a.find("a", "Next page") {
+			path = next.attr["href"]
+		}
+	}
+	const all = 60 + 4 + 60 + 3 // at the source, and at Webex without Eve
+	if n != (all+49)/50 || len(seen) != all {
+		t.Errorf("%d pages have %d lines", n, len(seen))
+	}
+	for line := range strings.Lines(b.get("/activity/log.jsonl?kind=create&q=.example").is(http.StatusOK).body) {
+		var l struct{ ID string }
+		w.must(json.Unmarshal([]byte(line), &l))
+		seen["/activity?line="+l.ID]--
+	}
+	for href, times := range seen {
+		if times != 0 {
+			t.Fatalf("the export has %s %d times", href, 1-times)
+		}
+	}
+}
+
+// TestExport: a file has exactly what the page's filter lets through, on whatever page it is asked for, and no cell is a formula.
+func TestExport(t *testing.T) {
+	w := newWorld(t, 0)
+	w.put("people.csv", []byte("id,userName,displayName\np1,=1+1@acme.example,@SUM\np2,ada@acme.example,Ada\n"))
+	w.put("groups.csv", []byte("id,displayName,members\ng1,-Everybody,p1;p2\n"))
+	w.filled()
+	b := w.signedIn(w.tenant)
+	w.applied(b)
+	file := b.get("/activity/log.csv?app=hr&kind=create&after=" + string(w.hr)).is(http.StatusOK)
+	if got := file.resp.Header.Get("Content-Disposition"); !strings.HasPrefix(got, `attachment; filename="provisioning-log-20`) {
+		t.Errorf("it is %s", got)
+	}
+	rows, err := csv.NewReader(strings.NewReader(file.body)).ReadAll()
+	w.must(err)
+	if len(rows) != 1+3 {
+		t.Errorf("%d lines", len(rows))
+	}
+	for _, row := range rows {
+		for _, cell := range row {
+			if cell != "" && strings.ContainsRune("=+-@", rune(cell[0])) {
+				t.Errorf("a spreadsheet takes %q for a formula", cell)
+			}
+		}
+	}
+	if !strings.Contains(file.body, "'=1+1@acme.example") || !strings.Contains(file.body, "userName: nothing → =1+1@acme.example") {
+		t.Errorf("it lacks a name or a value:\n%s", file.body)
+	}
+	for range strings.Lines(b.get("/activity/log.jsonl?outcome=done&who=ada").is(http.StatusOK).body) {
+		rows = rows[1:]
+	}
+	if n := 4 - len(rows); n != 2 { // created at both ends
+		t.Errorf("%d lines are about Ada", n)
+	}
+	for _, path := range []string{"/activity/log.csv?app=none", "/activity/log.jsonl?kind=x", "/activity/audit.csv?since=x"} {
+		if a := b.get(path); a.resp.StatusCode < 400 || a.resp.Header.Get("Content-Disposition") != "" {
+			t.Errorf("%s: status %d", path, a.resp.StatusCode)
+		}
+	}
+	audit := b.get("/activity/audit.csv?q=signed").is(http.StatusOK)
+	if n := strings.Count(audit.body, "\n"); n != 2 {
+		t.Errorf("the audit log has %d lines:\n%s", n, audit.body)
+	}
+	if !strings.Contains(b.get("/activity/audit.jsonl?object=console").is(http.StatusOK).body, `"verb":"signed in to"`) {
+		t.Error("the audit log lacks who signed in")
+	}
+	w.newBrowser().get("/activity/log.csv").is(http.StatusUnauthorized)
 }
 
 // TestNewClient: a SCIM client gets a token of its own, shown once with what its product calls it.

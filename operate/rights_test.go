@@ -298,6 +298,7 @@ var readers = []string{
 	"ProviderKinds", "ProviderLinks",
 	"Report", "Review", "ScopeImpact", "SeenAttempt", "SeenSessions", "SeenSignOuts", "SignOuts", "State", "Stream", "Tally", "Template", "Templates", "Told", "Token", "TryRules", "User", "UserByID",
 	"Users", "Versions",
+	"EachLine", "Log", // of several jobs
 }
 
 // TestEveryUseCaseAsksFirst: no function of an Operator does anything for who has no right, and none that is not a reader's for

@@ -259,7 +259,7 @@ func (m *Memory) page(ctx context.Context, q LinkQuery) ([]Link, error) {
 	return all[:min(len(all), q.Limit)], nil
 }
 
-// Actions is one method of Rows. It does not look at Text.
+// Actions is one method of Rows. It does not look at what people search by: Text, Words, Code, Since and Until.
 func (m *Memory) Actions(ctx context.Context, q ActionQuery) ([]Action, error) {
 	all := m.own(q)
 	if q.Cycle != m.cycle {

@@ -230,6 +230,10 @@ type ActionQuery struct {
 	Codes  []lockstep.Code
 	Source connection.Ref    // of this source object
 	Text   string            // part of a name, for people who search
+	Words  []string          // each is a part of a name, of the detail or of the code, or the whole id of an end
+	Code   string            // part of a code
+	Since  time.Time         // the row ended, or was planned when it has not ended, not before
+	Until  time.Time         // and before
 	After  lockstep.ActionID // with Newest: older than this
 	Newest bool
 	Past   *Action // not Newest: those that come after this one, by lane, rank and id

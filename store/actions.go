@@ -233,10 +233,37 @@ type actionSearch struct {
 	found []plan.Action
 }
 
-// where adds a condition whose parameter is written ?.
-func (s *actionSearch) where(condition string, value any) {
-	s.args = append(s.args, value)
-	s.text += " AND " + strings.Replace(condition, "?", fmt.Sprintf("$%d", len(s.args)), 1)
+// where adds a condition whose parameters are written ?.
+func (s *actionSearch) where(condition string, values ...any) {
+	for _, v := range values {
+		s.args = append(s.args, v)
+		condition = strings.Replace(condition, "?", fmt.Sprintf("$%d", len(s.args)), 1)
+	}
+	s.text += " AND " + condition
+}
+
+// lineAt is when what a row says happened.
+const lineAt = "CASE WHEN ended > 0 THEN ended ELSE planned END"
+
+// people adds the conditions by which people search.
+func (s *actionSearch) people(q plan.ActionQuery) {
+	part := func(text string) string { return "%" + escapeLike(text) + "%" }
+	if q.Text != "" {
+		s.where(`search LIKE ? ESCAPE '\'`, part(fold(q.Text)))
+	}
+	for _, word := range q.Words {
+		s.where(`(search LIKE ? ESCAPE '\' OR LOWER(detail) LIKE ? ESCAPE '\' OR code LIKE ? ESCAPE '\' OR source_id = ? OR target_id = ?)`,
+			part(fold(word)), part(strings.ToLower(word)), part(strings.ToLower(word)), word, word)
+	}
+	if q.Code != "" {
+		s.where(`code LIKE ? ESCAPE '\'`, part(strings.ToLower(q.Code)))
+	}
+	if !q.Since.IsZero() { // a row that was held may have waited for any time, so the ids, which begin with the time, say nothing
+		s.where(lineAt+" >= ?", millis(q.Since))
+	}
+	if !q.Until.IsZero() {
+		s.where(lineAt+" < ?", millis(q.Until))
+	}
 }
 
 // in adds a condition on a column with few possible values.
@@ -273,9 +300,7 @@ func (s *actionSearch) run(q plan.ActionQuery) error {
 		s.where("source_id = ?", q.Source.ID)
 		s.where("source_type = ?", q.Source.Type)
 	}
-	if q.Text != "" {
-		s.where(`search LIKE ? ESCAPE '\'`, "%"+escapeLike(fold(q.Text))+"%")
-	}
+	s.people(q)
 	if p := q.Past; p != nil && !q.Newest {
 		n := len(s.args)
 		s.args = append(s.args, int64(p.Lane), int64(p.Rank), string(p.ID))

@@ -8,6 +8,7 @@ import (
 	"lockstep"
 	"lockstep/api"
 	"lockstep/report"
+	"lockstep/terminal"
 )
 
 type logCmd struct {
@@ -21,11 +22,22 @@ type logFilter struct {
 	App    string `arg:"" optional:"" help:"The app or source; the only app when absent."`
 	Cycle  string `help:"Only of this cycle."`
 	State  string `help:"Only in these states, such as failed,refused."`
+	Kind   string `help:"Only of these kinds, such as create,update."`
+	Code   string `help:"Only with this in the error code, such as match."`
 	Search string `help:"Only with this in a name."`
+	Words  string `help:"Only with each of these words in a name, the detail or the error code."`
+	Since  string `placeholder:"WHEN" help:"Not before: a day such as 2026-11-30, an instant, or so long ago: 2h, 7d."`
+	Until  string `placeholder:"WHEN" help:"Before: a day, an instant, or so long ago."`
 }
 
-func (f *logFilter) query() api.LogQuery {
-	return api.LogQuery{Cycle: lockstep.CycleID(f.Cycle), State: f.State, Search: f.Search}
+func (f *logFilter) query() (api.LogQuery, error) {
+	q := api.LogQuery{Cycle: lockstep.CycleID(f.Cycle), State: f.State, Kind: f.Kind, Code: f.Code, Search: f.Search, Words: f.Words}
+	var err error
+	if q.Since, err = terminal.Instant("--since", f.Since); err != nil {
+		return q, err
+	}
+	q.Until, err = terminal.Instant("--until", f.Until)
+	return q, err
 }
 
 type logListCmd struct {
@@ -35,7 +47,11 @@ type logListCmd struct {
 
 // Run lists log lines.
 func (l *logListCmd) Run(c *cli, client *api.Client, job slug) error {
-	all, err := c.actions(client, job, l.query(), l.Limit)
+	q, err := l.query()
+	if err != nil {
+		return err
+	}
+	all, err := c.actions(client, job, q, l.Limit)
 	return c.print(report.Actions(all, "The log is empty.", err))
 }
 
@@ -76,21 +92,24 @@ type logExportCmd struct {
 
 // Run writes the log.
 func (l *logExportCmd) Run(c *cli, client *api.Client, job slug) error {
+	q, err := l.query()
+	if err != nil {
+		return err
+	}
 	if l.CSV {
-		return l.table(c, client, job)
+		return l.table(c, client, job, q)
 	}
 	c.stdout.JSON = true
-	return client.Export(c.ctx, job, l.query(), c.stdout)
+	return client.Export(c.ctx, job, q, c.stdout)
 }
 
 // table writes the log as CSV (RFC 4180). No cell is a formula.
-func (l *logExportCmd) table(c *cli, client *api.Client, job string) error {
+func (l *logExportCmd) table(c *cli, client *api.Client, job string, q api.LogQuery) error {
 	out, err := report.NewLogCSV(c.stdout)
 	if err != nil {
 		return err
 	}
-	for q := l.query(); ; {
-		q.Limit = 1000
+	for q.Limit = 1000; ; {
 		page, next, err := client.Actions(c.ctx, job, q)
 		if err == nil {
 			err = out.Add(page)

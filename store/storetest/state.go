@@ -93,7 +93,12 @@ func actionSelect(s slice) {
 	})
 	put("c", plan.LaneDisable, 9, plan.Open, func(a *plan.Action) { a.Target.Name = "100%_\\ÉTÉ" })
 	put("d", plan.LaneDisable, 9, plan.Done, func(a *plan.Action) { a.Source.Type = "Group" })
-	put("e", plan.LaneDelete, 0, plan.Held, func(a *plan.Action) { a.Cycle = "c0" })
+	early := time.UnixMilli(1_700_000_000_000)
+	put("e", plan.LaneDelete, 0, plan.Held, func(a *plan.Action) { a.Cycle, a.Planned = "c0", early.Add(time.Hour) })
+	put("g", plan.LaneDelete, 1, plan.Failed, func(a *plan.Action) {
+		a.Cycle, a.Code, a.Detail, a.Target.ID = "cg", lockstep.CodeMatchTaken, "Somebody 100% Else has it.", "tg"
+		a.Planned, a.Ended = early, early.Add(2*time.Hour)
+	})
 	put("f", plan.LaneUpdate, 0, plan.Planned, func(a *plan.Action) { a.Cycle = "c0" })
 	past, disabled := all["b"], all["d"]
 	for _, q := range []struct {
@@ -101,7 +106,7 @@ func actionSelect(s slice) {
 		q    plan.ActionQuery
 		want string
 	}{
-		{"all, in the order of work", plan.ActionQuery{}, "cdefba"},
+		{"all, in the order of work", plan.ActionQuery{}, "cdegfba"},
 		{"cycle", plan.ActionQuery{Cycle: "c1"}, "cdba"},
 		{"state", plan.ActionQuery{Cycle: "c1", States: []plan.ActionState{plan.Planned}}, "ba"},
 		{"limit", plan.ActionQuery{Cycle: "c1", States: []plan.ActionState{plan.Planned}, Limit: 1}, "b"},
@@ -116,9 +121,19 @@ func actionSelect(s slice) {
 		{"more references than there are", plan.ActionQuery{Cycle: "c1", States: []plan.ActionState{plan.Planned}, Most: 3}, "ba"},
 		{"past one", plan.ActionQuery{Cycle: "c1", States: []plan.ActionState{plan.Planned}, Past: &past}, "a"},
 		{"past one of another lane", plan.ActionQuery{Cycle: "c1", Past: &disabled}, "ba"},
-		{"newest", plan.ActionQuery{Newest: true}, "fedcba"},
+		{"newest", plan.ActionQuery{Newest: true}, "gfedcba"},
 		{"newest after", plan.ActionQuery{Newest: true, After: "e", Limit: 2}, "dc"},
 		{"text", plan.ActionQuery{Text: "SON a"}, "a"},
+		{"words of several places", plan.ActionQuery{Words: []string{"SON G", "100% eLSE", "match.", "tg", "sg"}}, "g"},
+		{"a word that is nowhere", plan.ActionQuery{Words: []string{"Person g", "200%"}}, ""},
+		{"a word that is no pattern", plan.ActionQuery{Words: []string{"1%0"}}, ""},
+		{"part of an id is nobody", plan.ActionQuery{Words: []string{"t"}, Codes: []lockstep.Code{lockstep.CodeInternal}}, ""},
+		{"part of a code", plan.ActionQuery{Code: "mATch."}, "g"},
+		{"part of no code", plan.ActionQuery{Code: "match_"}, ""},
+		{"since", plan.ActionQuery{Since: early.Add(time.Hour)}, "eg"},
+		{"since it ended", plan.ActionQuery{Since: early.Add(2 * time.Hour)}, "g"},
+		{"until", plan.ActionQuery{Since: early, Until: early.Add(2 * time.Hour)}, "e"},
+		{"before both", plan.ActionQuery{Since: early, Until: early.Add(time.Hour)}, ""},
 		{"text with signs", plan.ActionQuery{Text: "%_\\été"}, "c"},
 		{"text that is no pattern", plan.ActionQuery{Text: "P%n"}, ""},
 	} {
