@@ -8,7 +8,7 @@ import (
 	"lockstep/operate"
 )
 
-// administratorsView is who may enter the console by signing in.
+// administratorsView is who has a role, and the local owners.
 type administratorsView struct {
 	Said   string
 	All    []operate.Administrator

@@ -6,7 +6,7 @@ import (
 	"lockstep/api"
 )
 
-// Administrators lists who may enter the console by signing in.
+// Administrators lists who has a role.
 func Administrators(all []api.Administrator, err error) (View, error) {
 	return List(all, err, "Nobody has a role.", "WHO KIND ROLE APPS SINCE ID", func(a api.Administrator) []string {
 		role := string(a.Role)

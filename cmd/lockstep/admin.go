@@ -8,7 +8,7 @@ import (
 )
 
 type adminCmd struct {
-	List    adminListCmd    `cmd:"" default:"withargs" help:"List who may enter the console by signing in."`
+	List    adminListCmd    `cmd:"" default:"withargs" help:"List who has a role."`
 	Add     adminAddCmd     `cmd:"" help:"Give a person, or everybody in a group, a role."`
 	Remove  adminRemoveCmd  `cmd:"" help:"Take a role away."`
 	Owner   adminOwnerCmd   `cmd:"" help:"Local owners, whom no identity provider can lock out."`

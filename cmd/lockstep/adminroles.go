@@ -10,7 +10,7 @@ import (
 
 type adminListCmd struct{}
 
-// Run lists who may enter the console by signing in.
+// Run lists who has a role.
 func (adminListCmd) Run(c *cli, client *api.Client) error {
 	return c.print(report.Administrators(client.Administrators(c.ctx)))
 }
@@ -35,7 +35,7 @@ func (a *adminAddCmd) Run(c *cli, client *api.Client) error {
 	if err != nil {
 		return err
 	}
-	return c.show(made, func(io.Writer) { c.say("%s can come into the console by signing in.", made.Name) })
+	return c.show(made, func(io.Writer) { c.say("%s has the role. It opens nothing by itself yet: the console cannot be entered through the login page.", made.Name) })
 }
 
 type adminRemoveCmd struct {
