@@ -35,7 +35,9 @@ func (a *adminAddCmd) Run(c *cli, client *api.Client) error {
 	if err != nil {
 		return err
 	}
-	return c.show(made, func(io.Writer) { c.say("%s has the role. It opens nothing by itself yet: the console cannot be entered through the login page.", made.Name) })
+	return c.show(made, func(io.Writer) {
+		c.say("%s has the role. It opens nothing by itself yet: the console cannot be entered through the login page.", made.Name)
+	})
 }
 
 type adminRemoveCmd struct {
