@@ -23,6 +23,7 @@ func (s *Server) draftRoutes(a huma.API) {
 	route(s, a, http.MethodPost, "/jobs/{job}/draft/assignments", "draft-assignments", "Change assignments in the draft, which is begun if there is none", s.draftAssignments)
 	route(s, a, http.MethodPost, "/jobs/{job}/draft/apply", "apply-draft", "Put the draft into force", s.applyDraft)
 	route(s, a, http.MethodPost, "/jobs/{job}/draft/rebase", "rebase-draft", "Bring the draft up to the version in force", s.rebaseDraft)
+	route(s, a, http.MethodGet, "/jobs/{job}/draft/impact", "draft-impact", "Plan in memory what the draft would do, and to how many", s.draftImpact)
 	route(s, a, http.MethodGet, "/jobs/{job}/versions", "list-versions", "List what the job has been set to", s.listVersions)
 	route(s, a, http.MethodGet, "/jobs/{job}/versions/{number}", "get-version", "Show a version, and what it changed", s.getVersion)
 	route(s, a, http.MethodPost, "/jobs/{job}/versions/{number}/draft", "roll-back", "Make a draft that goes back to a version", s.rollBack)
@@ -203,6 +204,44 @@ func (s *Server) applyDraft(ctx context.Context, p operate.Principal, in *struct
 	return AppliedDraft{versionOf(a.Version), a.LeftOut}, err
 }
 
+// DraftImpact is what a draft would do.
+type DraftImpact struct {
+	Revision int64          `json:"revision" doc:"Of the draft; 0 is that there is none."`
+	Says     string         `json:"says"`
+	Means    []string       `json:"means" doc:"What the numbers do not say."`
+	People   int            `json:"people" doc:"For whom something follows from what the draft decides otherwise."`
+	Groups   int            `json:"groups"`
+	Enter    int            `json:"enter" doc:"Come into scope."`
+	Leave    int            `json:"leave" doc:"Leave scope."`
+	LetGo    int            `json:"let_go" doc:"In scope, and of a type that is no longer sent: nothing is done with them."`
+	Kinds    map[string]int `json:"kinds" doc:"What follows, by kind of action."`
+	Held     int            `json:"held" doc:"Of these, what the guard would hold."`
+	Failed   int            `json:"failed" doc:"Could not be planned."`
+	Looked   int            `json:"looked" doc:"People and groups that were looked at."`
+	Partial  bool           `json:"partial,omitempty" doc:"The time was too short for all."`
+	Unread   bool           `json:"unread,omitempty" doc:"The application was never read: a create may become a link."`
+	Sample   []Action       `json:"sample" doc:"Some of the rows, of each kind the first."`
+	More     int            `json:"more,omitempty" doc:"Rows beside the sample."`
+}
+
+func (s *Server) draftImpact(ctx context.Context, p operate.Principal, in *JobPath) (DraftImpact, error) {
+	i, err := s.Operator.DraftImpact(ctx, p, in.Job, 0)
+	if err != nil {
+		return DraftImpact{}, err
+	}
+	out := DraftImpact{
+		Revision: i.Revision, Says: i.Says(), Means: i.Means(), People: i.Touched["User"], Groups: i.Touched["Group"], Enter: i.Enters, Leave: i.Leaves, LetGo: i.LetGo,
+		Kinds: map[string]int{}, Held: i.Held, Failed: i.Failed, Looked: i.Looked, Partial: i.Partial, Unread: i.Unread, Sample: mapped(i.Sample, "", actionOf).Items, More: i.Rows - len(i.Sample),
+	}
+	for k, n := range i.Kinds {
+		out.Kinds[string(k)] = n
+	}
+	if i.Revision == 0 {
+		out.Says, out.Means = "There is no draft.", []string{}
+	}
+	return out, nil
+}
+
 // RebaseDraft says whose value counts of fields that two people have changed.
 type RebaseDraft struct {
 	Take map[string]string `json:"take,omitempty" maxProperties:"10000" doc:"By field: theirs or yours."`
@@ -299,6 +338,11 @@ func revision(n int64) url.Values {
 // Draft shows the draft of a job.
 func (c *Client) Draft(ctx context.Context, job string) (Draft, error) {
 	return call[Draft](ctx, c, http.MethodGet, at("jobs", job, "draft"), nil, nil)
+}
+
+// DraftImpact plans what the draft would do.
+func (c *Client) DraftImpact(ctx context.Context, job string) (DraftImpact, error) {
+	return call[DraftImpact](ctx, c, http.MethodGet, at("jobs", job, "draft", "impact"), nil, nil)
 }
 
 // DiscardDraft discards it, if it has the revision.

@@ -102,6 +102,7 @@ func TestJSON(t *testing.T) {
 		{"app set --on-leave delete --draft", 0},
 		{"app draft", 0},
 		{"app draft diff", 0},
+		{"app draft impact", 0},
 		{"app draft rebase", 0},
 		{"app draft apply -y", 0},
 		{"app versions", 0},

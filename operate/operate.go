@@ -64,6 +64,7 @@ type Operator struct {
 
 	streams counter
 	tries   session.Tries
+	impacts impacts
 }
 
 // Engine is what an Operator asks of provision.Engine.
@@ -78,6 +79,7 @@ type Engine interface {
 
 // Trials tell what would be done, and do nothing.
 type Trials interface {
+	Impact(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, p provision.Proposal, f func(plan.Action) error) (provision.Impact, error)
 	Preview(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, f func(plan.Action) error) (provision.Counts, error)
 	Explain(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, ref connection.Ref) (provision.Explanation, error)
 	FindAtTarget(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, typ, value string) ([]provision.Found, error)

@@ -7,10 +7,14 @@ import (
 	"lockstep"
 	"lockstep/audit"
 	"lockstep/plan"
+	"lockstep/rule"
 )
 
-// What versions and drafts are made of is a value of package plan.
-type Configuration = plan.Configuration
+// What versions and drafts are made of.
+type (
+	Configuration    = plan.Configuration
+	AssignmentChange = rule.AssignmentChange
+)
 
 // Configuration returns what versions of the job keep, as it is in force.
 func (j Job) Configuration() Configuration { return Configuration{Rules: j.Rules, Policy: j.Policy} }
@@ -40,14 +44,6 @@ type Draft struct {
 	OpenedAt, At  time.Time
 	Configuration Configuration
 	Assignments   []AssignmentChange
-}
-
-// AssignmentChange assigns somebody to the job's app, or takes an assignment back.
-type AssignmentChange struct {
-	Kind string `json:"kind"` // User or Group
-	To   string `json:"to"`   // id
-	Role string `json:"role,omitempty"`
-	Gone bool   `json:"gone,omitempty"` // it is taken back
 }
 
 // MostAssignments is how many assignments a draft changes at most.

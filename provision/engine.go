@@ -29,6 +29,7 @@ import (
 	"lockstep/audit"
 	"lockstep/connection"
 	"lockstep/plan"
+	"lockstep/rule"
 )
 
 // Engine runs jobs. Store, Directory and Connect must be set; the rest has defaults. Its methods may be called at the same
@@ -56,6 +57,8 @@ type Engine struct {
 // Directory opens the tenant's own directory, which is one end of every job. Package connector/directory fulfils it.
 type Directory interface {
 	Source(t lockstep.TenantID, app lockstep.AppID, nested, flatten bool) connection.Source
+	// SourceWith is Source as it would be if assignments had been changed.
+	SourceWith(t lockstep.TenantID, app lockstep.AppID, nested, flatten bool, changed []rule.AssignmentChange) connection.Source
 	Target(t lockstep.TenantID, by audit.Actor) connection.Target
 }
 

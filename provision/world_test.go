@@ -51,6 +51,7 @@ type world struct {
 	in     lockstep.JobID
 	out    lockstep.JobID
 	now    time.Time
+	config store.Config
 	ahead  time.Duration
 }
 
@@ -64,6 +65,7 @@ func newWorldOn(t testing.TB, config store.Config) *world {
 	if config.Now = clock; config.Postgres == "" {
 		config.SQLite = filepath.Join(t.TempDir(), "lockstep.db")
 	}
+	w.config = config
 	w.db, err = store.Open(w.ctx, config)
 	w.must(err)
 	t.Cleanup(func() { w.must(w.db.Close()) })

@@ -107,3 +107,22 @@ func Version(app string, v api.VersionView, err error) (View, error) {
 		p.Say("Go back to it: lockstep app rollback %s %d", app, v.Number)
 	})
 }
+
+// DraftImpact shows what a draft would do, and to whom.
+func DraftImpact(i api.DraftImpact, err error) (View, error) {
+	return Of(i, err, func(p *Page) {
+		p.Printf("%s\n", i.Says)
+		if i.Enter+i.Leave > 0 {
+			p.Printf("%d come into scope, %d leave it.\n", i.Enter, i.Leave)
+		}
+		for _, a := range i.Sample {
+			p.Printf("%s %s\t%s\n", p.mark(a), nameOf(a), p.what(a))
+		}
+		if i.More > 0 {
+			p.Printf("… and %s more\n", words.Number(i.More))
+		}
+		for _, text := range i.Means {
+			p.Say("%s", text)
+		}
+	})
+}

@@ -53,6 +53,14 @@ type Grant struct {
 	Path    []string `json:"path,omitempty"`    // names of the groups that brought him in, the assigned one first; empty when assigned himself
 }
 
+// AssignmentChange assigns somebody to an app, or takes an assignment back.
+type AssignmentChange struct {
+	Kind string `json:"kind"` // User or Group
+	To   string `json:"to"`   // id
+	Role string `json:"role,omitempty"`
+	Gone bool   `json:"gone,omitempty"` // it is taken back
+}
+
 // Reason says why an action was planned or a person left out: the rule that decided, the clause of it, and the values it saw.
 // Sentence puts it in words.
 type Reason struct {

@@ -10,6 +10,7 @@ import (
 type draftCmd struct {
 	Show    draftShowCmd    `cmd:"" default:"withargs" help:"Show the draft: who made it, what it changes, and how many people that touches."`
 	Diff    draftDiffCmd    `cmd:"" help:"Show what the draft changes, field by field."`
+	Impact  draftImpactCmd  `cmd:"" help:"Show what the draft would do, and to whom; nothing is written."`
 	Apply   draftApplyCmd   `cmd:"" help:"Put the draft into force."`
 	Rebase  draftRebaseCmd  `cmd:"" help:"Bring the draft up to the version in force, when somebody else was faster."`
 	Discard draftDiscardCmd `cmd:"" help:"Discard the draft."`
@@ -37,7 +38,30 @@ type draftShowCmd struct {
 // Run shows the draft.
 func (d *draftShowCmd) Run(c *cli, client *api.Client, app slug) error {
 	draft, err := client.Draft(c.ctx, app)
-	return c.print(report.Draft(app, draft, err))
+	if err := c.print(report.Draft(app, draft, err)); err != nil || draft.Revision == 0 || c.Output != "table" {
+		return err
+	}
+	return c.sayImpact(client, app)
+}
+
+// sayImpact says how many people the draft touches. That nobody can say keeps nobody from looking at the draft.
+func (c *cli) sayImpact(client *api.Client, app slug) error {
+	i, err := client.DraftImpact(c.ctx, app)
+	if err != nil {
+		c.say("Whom it touches cannot be said now: %v", err)
+		return nil
+	}
+	c.say("%s See who: lockstep app draft impact %s", i.Says, app)
+	return nil
+}
+
+type draftImpactCmd struct {
+	App string `arg:"" optional:"" help:"The app or source; the only app when absent."`
+}
+
+// Run shows the impact.
+func (d *draftImpactCmd) Run(c *cli, client *api.Client, app slug) error {
+	return c.print(report.DraftImpact(client.DraftImpact(c.ctx, app)))
 }
 
 type draftDiffCmd struct {
@@ -66,6 +90,9 @@ func (d *draftApplyCmd) Run(c *cli, client *api.Client, app slug) error {
 	}
 	if c.Output == "table" && !c.Yes {
 		if err := c.print(report.Draft(app, draft, nil)); err != nil {
+			return err
+		}
+		if err := c.sayImpact(client, app); err != nil {
 			return err
 		}
 	}

@@ -36,6 +36,7 @@ var examples = map[string][]string{
 	"connection set":  {"lockstep connection set webex --secret-file token.txt", "lockstep connection set hr --set people=people.csv"},
 	"connection test": {"lockstep connection test webex"},
 
+	"app draft impact":   {"lockstep app draft impact webex"},
 	"connection consent": {"lockstep connection consent payroll", "lockstep connection consent payroll --show"},
 	"assign add":         {"lockstep assign add --app webex --group Staff", "lockstep assign add --app webex --user ada@acme.example"},
 	"mapping set":        {`lockstep mapping set --app webex displayName 'Join(" ", [name.givenName], [name.familyName])'`},

@@ -39,7 +39,12 @@ type Connector struct {
 // Source opens the tenant's directory as an app sees it. With nested, members of groups in an assigned group are assigned too.
 // With flatten, a group has the members of the groups in it, for targets that know no nested groups.
 func (c *Connector) Source(t lockstep.TenantID, app lockstep.AppID, nested, flatten bool) connection.Source {
-	return &source{dir: c.Store, schemas: c.Schemas, tenant: t, app: app, nested: nested, flatten: flatten}
+	return c.SourceWith(t, app, nested, flatten, nil)
+}
+
+// SourceWith is Source as it would be if assignments had been changed.
+func (c *Connector) SourceWith(t lockstep.TenantID, app lockstep.AppID, nested, flatten bool, changed []rule.AssignmentChange) connection.Source {
+	return &source{dir: c.Store, schemas: c.Schemas, tenant: t, app: app, nested: nested, flatten: flatten, changed: changed}
 }
 
 // Target opens the tenant's directory to be written in the name of by.
@@ -55,6 +60,7 @@ type source struct {
 	app     lockstep.AppID
 	nested  bool // members of groups in an assigned group are assigned too
 	flatten bool // the target knows no nested groups: a group has the members of its groups
+	changed []rule.AssignmentChange
 }
 
 func (h *source) Describe(ctx context.Context) (connection.System, error) {
@@ -250,7 +256,7 @@ func (v *view) loadAssignments(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, a := range assignments {
+	for _, a := range changed(assignments, v.changed) {
 		role := a.Role
 		if role == "" {
 			role = first
@@ -263,6 +269,24 @@ func (v *view) loadAssignments(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// changed are assignments with changes carried out.
+func changed(all []directory.Assignment, by []rule.AssignmentChange) []directory.Assignment {
+	if len(by) == 0 {
+		return all
+	}
+	touched := make(map[string]bool, len(by))
+	for _, c := range by {
+		touched[c.To] = true
+	}
+	all = slices.DeleteFunc(slices.Clone(all), func(a directory.Assignment) bool { return touched[a.To] })
+	for _, c := range by {
+		if !c.Gone {
+			all = append(all, directory.Assignment{Kind: directory.Kind(c.Kind), To: c.To, Role: c.Role})
+		}
+	}
+	return all
 }
 
 // nesting says which groups are in which. It may have cycles. The zero nesting has none.
