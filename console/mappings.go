@@ -80,6 +80,9 @@ func (s *Server) showMappings(w http.ResponseWriter, r *http.Request, v visit) e
 	if j.Direction == provision.Inbound {
 		view.From, view.To = h.Job.Kind, "the directory"
 	}
+	if _, err := s.edits(r, v, &j); err != nil {
+		return err
+	}
 	at, err := objectMapping(j.Rules, view.Type)
 	if err != nil {
 		return err
@@ -256,6 +259,10 @@ func (s *Server) restoreMappings(w http.ResponseWriter, r *http.Request, v visit
 	if err != nil {
 		return err
 	}
+	e, err := s.edits(r, v, &j)
+	if err != nil {
+		return err
+	}
 	t, err := s.Operator.Template(v.who, j.Connection.Kind)
 	if err != nil {
 		return err
@@ -270,11 +277,12 @@ func (s *Server) restoreMappings(w http.ResponseWriter, r *http.Request, v visit
 	}
 	rules := rule.Rules{Objects: slices.Clone(j.Rules.Objects)}
 	rules.Objects[to].Attributes = t.Rules.Objects[from].Attributes
-	if _, err := s.Operator.SetRules(r.Context(), v.who, j.Slug, j.Config, rules); err != nil {
+	word, err := s.saveRules(r, v, e, j.Slug, rules, "restored")
+	if err != nil {
 		return err
 	}
 	href := mappingsHref(jobHref(j), typeOf(r))
-	return seeOther(w, r, href+joint(href)+"said=restored")
+	return seeOther(w, r, href+joint(href)+"said="+word)
 }
 
 // joint is what stands between an address and one more of its parameters.
@@ -291,6 +299,7 @@ type mappingView struct {
 	Type    string
 	Target  string // "" is a new one
 	Version string
+	Edits   editing
 	Back    string
 	Form    form
 	Results []mappingResult
@@ -318,7 +327,11 @@ func (s *Server) mappingView(r *http.Request, v *visit) (view mappingView, j pro
 	if err != nil {
 		return view, j, err
 	}
-	view = mappingView{Head: h, Type: typeOf(r), Target: r.URL.Query().Get("target"), Version: strconv.FormatInt(j.Config, 10)}
+	e, err := s.edits(r, *v, &j)
+	if err != nil {
+		return view, j, err
+	}
+	view = mappingView{Head: h, Type: typeOf(r), Target: r.URL.Query().Get("target"), Version: e.version(j), Edits: e}
 	view.Back = mappingsHref(h.Href, view.Type)
 	if chosen := r.URL.Query()["chosen"]; len(chosen) > 0 && len(chosen) <= mostChosen {
 		view.Back += joint(view.Back) + url.Values{"chosen": chosen}.Encode()
@@ -471,8 +484,7 @@ func (s *Server) saveMapping(w http.ResponseWriter, r *http.Request, v visit) er
 	if do == "try" {
 		return s.tryMapping(w, r, v, view, j, *m)
 	}
-	version, _ := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
-	if _, err := s.Operator.SetRules(r.Context(), v.who, j.Slug, version, rules); err != nil {
+	if word, err = s.saveRules(r, v, view.Edits, j.Slug, rules, word); err != nil {
 		if err := view.wrong(err); err != nil {
 			return err
 		}

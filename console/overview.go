@@ -20,6 +20,7 @@ import (
 
 // overviewView is an app or a source: what moves, and the log.
 type overviewView struct {
+	Bar    *draftBar // nil is no draft
 	Job    job
 	Href   string
 	Said   string
@@ -98,6 +99,9 @@ func (s *Server) overview(w http.ResponseWriter, r *http.Request, v visit) error
 	}
 	view, err := s.overviewView(r.Context(), v.who, j, f)
 	if err != nil {
+		return err
+	}
+	if view.Bar, err = s.bar(r, v, j); err != nil {
 		return err
 	}
 	view.Said = said(r)

@@ -23,6 +23,7 @@ type scopeView struct {
 	Type    string
 	Types   []tab
 	Version string
+	Edits   editing
 	Groups  []filterView
 	Wrong   []string
 	Names   []choice // attributes of the source
@@ -80,7 +81,11 @@ func (s *Server) scopeView(r *http.Request, v *visit) (view scopeView, j provisi
 	if err != nil {
 		return view, j, m, err
 	}
-	view = scopeView{Head: h, Type: typeOf(r), Version: strconv.FormatInt(j.Config, 10), Every: j.Policy.Everyone || j.Direction == provision.Inbound}
+	e, err := s.edits(r, *v, &j)
+	if err != nil {
+		return view, j, m, err
+	}
+	view = scopeView{Head: h, Type: typeOf(r), Version: e.version(j), Edits: e, Every: j.Policy.Everyone || j.Direction == provision.Inbound}
 	at, err := objectMapping(j.Rules, view.Type)
 	if err != nil {
 		return view, j, m, err
@@ -273,20 +278,20 @@ func (s *Server) saveScope(w http.ResponseWriter, r *http.Request, v visit) erro
 	if view.faulty() {
 		return s.refuseScope(w, r, v, view)
 	}
-	view.Sure = !j.Manual && view.Impact.Leaves > 0
+	view.Sure = !view.Edits.Draft && !j.Manual && view.Impact.Leaves > 0
 	if do == "check" || view.Sure && r.PostFormValue("sure") != strconv.Itoa(view.Impact.Leaves) {
 		view.pad()
 		return s.render(w, r, http.StatusOK, scopePage(v.page, view))
 	}
-	version, _ := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
-	if _, err := s.Operator.SetRules(r.Context(), v.who, j.Slug, version, rules); err != nil {
+	word, err := s.saveRules(r, v, view.Edits, j.Slug, rules, "scoped")
+	if err != nil {
 		if err := view.blame(err); err != nil {
 			return err
 		}
 		return s.refuseScope(w, r, v, view)
 	}
 	href := scopeHref(view.Head.Href, view.Type)
-	return seeOther(w, r, href+joint(href)+"said=scoped")
+	return seeOther(w, r, href+joint(href)+"said="+word)
 }
 
 func (s *Server) refuseScope(w http.ResponseWriter, r *http.Request, v visit, view scopeView) error {

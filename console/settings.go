@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -14,12 +15,14 @@ import (
 
 // settingsView is what is decided about an app or a source beside its rules.
 type settingsView struct {
-	Head head
-	Said string
-	Form form
-	Told form   // who is told; without fields nobody can be
-	Sure string // what is typed to delete it
-	Gone string // what deleting does
+	Head    head
+	Said    string
+	Form    form
+	Edits   editing
+	Version string
+	Told    form   // who is told; without fields nobody can be
+	Sure    string // what is typed to delete it
+	Gone    string // what deleting does
 }
 
 // settingsForm is the form with the values of the job.
@@ -112,7 +115,11 @@ func (s *Server) showSettings(w http.ResponseWriter, r *http.Request, v visit) e
 
 func (s *Server) settingsView(r *http.Request, v *visit) (settingsView, provision.Job, error) {
 	j, h, err := s.open(r, v, "/settings", "settings")
-	view := settingsView{Head: h, Form: settingsForm(j), Sure: j.Slug, Gone: "Its job, its links and its assignments go with it. Nothing changes at the application: the accounts stay as they are."}
+	if err != nil {
+		return settingsView{}, j, err
+	}
+	e, err := s.edits(r, *v, &j)
+	view := settingsView{Head: h, Form: settingsForm(j), Edits: e, Version: e.version(j), Sure: j.Slug, Gone: "Its job, its links and its assignments go with it. Nothing changes at the application: the accounts stay as they are."}
 	if j.Direction == provision.Inbound {
 		view.Gone = "Its job and its links go with it. The people whom it brought stay in the directory."
 	}
@@ -136,7 +143,12 @@ func (s *Server) saveSettings(w http.ResponseWriter, r *http.Request, v visit) e
 	if view.Form.faulty() {
 		return s.render(w, r, http.StatusUnprocessableEntity, settingsPage(v.page, view))
 	}
-	_, err = s.Operator.SetPolicy(r.Context(), v.who, j.Slug, policy)
+	said := "saved"
+	if view.Edits.Draft {
+		said, err = s.draftPolicy(r, v, j, policy)
+	} else {
+		_, err = s.Operator.SetPolicy(r.Context(), v.who, j.Slug, policy)
+	}
 	if err == nil {
 		_, err = s.Operator.ChangeJob(r.Context(), v.who, j.Slug, change)
 	}
@@ -146,7 +158,16 @@ func (s *Server) saveSettings(w http.ResponseWriter, r *http.Request, v visit) e
 		}
 		return s.render(w, r, http.StatusUnprocessableEntity, settingsPage(v.page, view))
 	}
-	return seeOther(w, r, view.Head.Href+"/settings?said=saved")
+	return seeOther(w, r, view.Head.Href+"/settings?said="+said)
+}
+
+// draftPolicy writes a policy into the draft, if it is another one than the page has shown.
+func (s *Server) draftPolicy(r *http.Request, v visit, j provision.Job, policy provision.Policy) (string, error) {
+	if reflect.DeepEqual(policy, j.Policy) {
+		return "saved", nil
+	}
+	_, err := s.Operator.DraftPolicy(r.Context(), v.who, j.Slug, seen(r), policy)
+	return "drafted", err
 }
 
 // settingsOf reads the form.

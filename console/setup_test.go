@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"lockstep"
 	"lockstep/operate"
 	"lockstep/provision"
 	"lockstep/rule"
@@ -215,7 +216,7 @@ func TestMappings(t *testing.T) {
 	}
 	tried := b.post(edit, sent("try", "expression", `ToUpper([title])`)...).is(http.StatusOK)
 	tried.has("dd", "ENGINEER")
-	if tried.value("expression") != "ToUpper([title])" || w.state(w.out).Config != 1 {
+	if tried.value("expression") != "ToUpper([title])" || w.state(w.out).Config != 1 || form.value("version") != "draft-0" {
 		t.Errorf("trying loses the expression %q, or saves it", tried.value("expression"))
 	}
 	checkPage(t, tried)
@@ -224,17 +225,20 @@ func TestMappings(t *testing.T) {
 	if e := unknown.has("p", "did you mean"); e.attr["id"] != "f-expression-error" {
 		t.Errorf("it stands at %v", e.attr)
 	}
-	b.post(edit, sent("save", "expression", `ToUpper([title])`)...).to("/apps/webex/mappings?said=mapped")
+	b.post(edit, sent("save", "expression", `ToUpper([title])`)...).to("/apps/webex/mappings?said=drafted")
 	if again := b.get(edit); again.value("expression") != "ToUpper([title])" || again.value("kind") != "expression" || again.value("empty") != "keep" {
 		t.Errorf("after loading again: %q %q %q", again.value("kind"), again.value("expression"), again.value("empty"))
 	}
-	b.post(edit, sent("save", "expression", `ToLower([title])`)...).is(http.StatusUnprocessableEntity).has("li", "somebody else")
-	nowhere := b.post("/apps/webex/mappings/edit?type=User", "type", "User", "version", "2", "target", "titel", "kind", "attribute", "attribute", "title", "empty", "clear", "when", "always", "do", "save").is(http.StatusUnprocessableEntity)
+	b.post(edit, sent("save", "expression", `ToLower([title])`)...).is(http.StatusUnprocessableEntity).has("li", "has begun a draft in the meantime")
+	if w.state(w.out).Config != 1 {
+		t.Error("a draft is in force")
+	}
+	nowhere := b.post("/apps/webex/mappings/edit?type=User", "type", "User", "version", b.get(edit).value("version"), "target", "titel", "kind", "attribute", "attribute", "title", "empty", "clear", "when", "always", "do", "save").is(http.StatusUnprocessableEntity)
 	nowhere.has("p", "titel")
 
 	changed := b.get("/apps/webex/mappings")
 	changed.has("li", "title is changed")
-	b.post("/apps/webex/mappings/restore", "type", "User").to("/apps/webex/mappings?said=restored")
+	b.post("/apps/webex/mappings/restore", "type", "User", "version", b.get(edit).value("version")).to("/apps/webex/mappings?said=drafted")
 	b.get("/apps/webex/mappings").hasNot("button", "Restore defaults")
 }
 
@@ -243,8 +247,9 @@ func TestScope(t *testing.T) {
 	w := newWorld(t, 3).filled()
 	b := w.signedIn(w.tenant)
 	const at = "/apps/webex/scope"
+	version := "draft-0"
 	fields := func(do, attribute, operator, value string) []string {
-		return []string{"version", "1", "g0-name", "Engineers", "g0-c0-attribute", attribute, "g0-c0-operator", operator, "g0-c0-value", value, "do", do}
+		return []string{"version", version, "g0-name", "Engineers", "g0-c0-attribute", attribute, "g0-c0-operator", operator, "g0-c0-value", value, "do", do}
 	}
 	b.get(at).has("h2", "Scoping filter")
 	checked := b.post(at, fields("check", "title", "EQUALS", "Engineer")...).is(http.StatusOK)
@@ -264,20 +269,35 @@ func TestScope(t *testing.T) {
 	if more.value("g0-c0-value") != "Engineer" || len(more.find("label", "and attribute")) != 1 {
 		t.Error("a further condition loses the first")
 	}
-	b.post(at, fields("save", "title", "EQUALS", "Engineer")...).to(at + "?said=scoped")
+	b.post(at, fields("save", "title", "EQUALS", "Engineer")...).to(at + "?said=drafted")
 	if again := b.get(at); again.value("g0-c0-attribute") != "title" || again.value("g0-c0-operator") != "EQUALS" || again.value("g0-c0-value") != "Engineer" || again.value("g0-name") != "Engineers" {
 		t.Errorf("after loading again: %s", again.says())
 	}
-	j := w.state(w.out)
-	j.Manual = false
-	w.must(w.db.PutJob(t.Context(), nobody, j))
-	auto := fields("save", "title", "EQUALS", "Chief")
-	auto[1] = "2"
-	b.post(at, auto...).is(http.StatusOK).has("button", "Save: 4 leave scope")
-	if got := w.state(w.out).Rules.Objects[0].Scope.Groups[0].Clauses[0].Operand.Values[0]; got != "Engineer" {
-		t.Errorf("it was saved unasked: %s", got)
+	if clausesOf(w.state(w.out)) != 0 {
+		t.Error("a draft is in force")
 	}
-	b.post(at, append(auto, "sure", "4")...).to(at + "?said=scoped")
+	version = b.get(at).value("version")
+	b.post(at, fields("save", "title", "EQUALS", "Chief")...).to(at + "?said=drafted") // nobody is asked: nothing goes out by it
+}
+
+// TestScopeBeforeItRuns: of an app that was never turned on there is no draft; in mode automatic, where it goes out at once, who leaves is
+// shown before.
+func TestScopeBeforeItRuns(t *testing.T) {
+	w := newWorld(t, 3).filled()
+	b := w.signedIn(w.tenant)
+	j := w.state(w.out)
+	j.ID, j.Slug, j.Config, j.State, j.Manual, j.Cycle = lockstep.NewID[lockstep.JobID](), "globex", 0, provision.Paused, false, nil
+	w.must(w.db.PutJob(t.Context(), nobody, j))
+	const at = "/apps/globex/scope"
+	form := []string{"version", b.get(at).value("version"), "g0-name", "Chiefs", "g0-c0-attribute", "title", "g0-c0-operator", "EQUALS", "g0-c0-value", "Chief", "do", "save"}
+	asked := b.post(at, form...).is(http.StatusOK)
+	if w.state(j.ID).Config != 1 {
+		t.Error("it was saved unasked")
+	}
+	b.post(at, append(form, "sure", asked.value("sure"))...).to(at + "?said=scoped")
+	if clausesOf(w.state(j.ID)) != 1 {
+		t.Error("it was not saved")
+	}
 }
 
 func clausesOf(j provision.Job) int {
@@ -297,13 +317,17 @@ func TestSettings(t *testing.T) {
 		"name", "Webex of Acme", "mode", "auto", "scope", "everyone", "nested", "on", "groups", "on", "leave", "delete", "missing", "detach",
 		"count", "7", "percent", "12.5", "interval", "40", "rate", "5", "connections", "3", "drift", "6h0m0s",
 	}
-	b.post(at, values...).to(at + "?said=saved")
+	b.post(at, append(values, "version", "draft-0")...).to(at + "?said=drafted")
 	again := b.get(at)
 	for i := 0; i < len(values); i += 2 {
 		if got := again.value(values[i]); got != values[i+1] {
 			t.Errorf("%s is %q after saving %q", values[i], got, values[i+1])
 		}
 	}
+	if j := w.state(w.out); j.Manual || j.Policy.Everyone || j.Name != "Webex of Acme" {
+		t.Errorf("name and mode change at once, and nothing else: %+v", j)
+	}
+	b.post("/apps/webex/draft", "revision", strings.TrimPrefix(again.value("version"), "draft-"), "do", "apply", "note", "for Q1").to("/apps/webex/versions?said=applied&number=2")
 	j := w.state(w.out)
 	if j.Manual || !j.Policy.Everyone || j.Policy.OnLeave != rule.LeaveDelete || j.Policy.Guard.Percent != 12.5 || j.Policy.Interval.Minutes() != 40 {
 		t.Errorf("got %+v", j.Policy)

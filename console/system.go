@@ -11,8 +11,9 @@ import (
 type head struct {
 	Job  job
 	Href string
-	Here string // the tab that is open: the end of its address
-	Plan bool   // a plan waits
+	Here string    // the tab that is open: the end of its address
+	Plan bool      // a plan waits
+	Bar  *draftBar // nil is no draft
 }
 
 // systemTabs are the pages of an app or a source by the end of their addresses.
@@ -21,7 +22,7 @@ var systemTabs = []struct {
 	Apps       bool // apps only
 }{
 	{"", "Overview", false}, {"/people", "People", false}, {"/assignments", "Users and groups", true}, {"/try", "On demand", true}, {"/connection", "Connection", false},
-	{"/mappings", "Mappings", false}, {"/scope", "Scope", false}, {"/drift", "Drift", true}, {"/settings", "Settings", false},
+	{"/mappings", "Mappings", false}, {"/scope", "Scope", false}, {"/drift", "Drift", true}, {"/settings", "Settings", false}, {"/versions", "Versions", false},
 }
 
 func (h head) tabs() []tab {
@@ -53,6 +54,9 @@ func (s *Server) open(r *http.Request, v *visit, here, title string) (provision.
 	v.page.Title, v.page.Nav = view.Name, h.parent().Href
 	if title != "" {
 		v.page.Title = view.Name + ": " + title
+	}
+	if err == nil && here != "/draft" && r.Method == http.MethodGet {
+		h.Bar, err = s.bar(r, *v, j)
 	}
 	return j, h, err
 }

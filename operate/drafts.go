@@ -379,7 +379,7 @@ func conflictsOf(all []plan.Conflict) []Conflict {
 	for i, c := range all {
 		base, theirs := changeOf(plan.Difference{Field: c.Field, Was: c.Base, Now: c.Theirs}, true)
 		_, yours := changeOf(plan.Difference{Field: c.Field, Was: c.Base, Now: c.Yours}, true)
-		out[i] = Conflict{Field: c.Field, What: fieldWords(c.Field), Base: base, Theirs: theirs, Yours: yours}
+		out[i] = Conflict{Field: c.Field, What: FieldWords(c.Field), Base: base, Theirs: theirs, Yours: yours}
 	}
 	return out
 }

@@ -27,7 +27,7 @@ func changes(was, now provision.Configuration) ([]Change, error) {
 	}
 	out := make([]Change, len(all))
 	for i, d := range all {
-		out[i] = Change{Field: d.Field, What: fieldWords(d.Field)}
+		out[i] = Change{Field: d.Field, What: FieldWords(d.Field)}
 		out[i].Was, out[i].Now = changeOf(d, false)
 	}
 	return out, nil
@@ -48,8 +48,8 @@ var policyWords = [][2]string{
 	{"drift_every", "Looking for drift every"},
 }
 
-// fieldWords is what a field is called.
-func fieldWords(f plan.Field) string {
+// FieldWords is what a field is called.
+func FieldWords(f plan.Field) string {
 	of := " (" + kindWord(f.Object()) + ")"
 	switch {
 	case f.Policy() != "":
