@@ -38,6 +38,8 @@ func (s *Server) enterPages(handle func(string, web.Handler)) {
 	handle("GET /enter", s.showEnter)
 	handle("POST /enter/owner", s.enterAsOwner)
 	handle("POST /enter/token", s.enterByToken)
+	handle("GET /enter/sign-in", s.beginSignIn)
+	handle("GET "+operate.SignedInPath, s.signedInByName)
 	handle("GET /again", s.in(s.again))
 	handle("POST /again/cancel", s.in(s.cancelAgain))
 }
@@ -47,7 +49,7 @@ func (s *Server) enterView(r *http.Request) enterView {
 	if len(tenant) > 64 {
 		tenant = ""
 	}
-	return enterView{Tenant: tenant, SignIn: s.Operator.SignsAdministratorsIn()}
+	return enterView{Tenant: tenant, SignIn: s.Operator.SignsAdministratorsIn(r.Context(), tenant)}
 }
 
 func (s *Server) showEnter(w http.ResponseWriter, r *http.Request) error {
@@ -109,6 +111,54 @@ func (s *Server) enterByToken(w http.ResponseWriter, r *http.Request) error {
 		return s.shut(w, r, view, err)
 	}
 	return s.letIn(w, r, g, s.now())
+}
+
+// signInFor is how long a sign-in through the login page may take.
+const signInFor = 15 * time.Minute
+
+// cookieSignIn names what binds a sign-in to this browser: the tenant, by slug, and the secret.
+func (s *Server) cookieSignIn(r *http.Request) string {
+	return s.Operator.Sessions.CookieName(r) + "-sign-in"
+}
+
+func (s *Server) signInCookie(r *http.Request, value string, seconds int) *http.Cookie {
+	return &http.Cookie{Name: s.cookieSignIn(r), Value: value, Path: "/", HttpOnly: true, Secure: s.Operator.Sessions.Secure, SameSite: http.SameSiteLaxMode, MaxAge: seconds}
+}
+
+// beginSignIn leads to the tenant's login page. Nobody can be signed in as somebody else by an address that they are sent: what comes back has to
+// fit the secret that this browser got here.
+func (s *Server) beginSignIn(w http.ResponseWriter, r *http.Request) error {
+	view := s.enterView(r)
+	address, secret, err := s.Operator.BeginSignIn(r.Context(), view.Tenant, r.FormValue("again") != "")
+	if err != nil {
+		return s.shut(w, r, view, err)
+	}
+	http.SetCookie(w, s.signInCookie(r, url.QueryEscape(view.Tenant)+"."+secret, int(signInFor.Seconds())))
+	return seeOther(w, r, address)
+}
+
+// signedInByName takes whoever comes back from the login page.
+func (s *Server) signedInByName(w http.ResponseWriter, r *http.Request) error {
+	var tenant, secret string
+	if c, err := r.Cookie(s.cookieSignIn(r)); err == nil {
+		tenant, secret, _ = strings.Cut(c.Value, ".")
+	}
+	view := s.enterView(r)
+	if view.Tenant, _ = url.QueryUnescape(tenant); len(view.Tenant) > 64 {
+		view.Tenant = ""
+	}
+	http.SetCookie(w, s.signInCookie(r, "", -1))
+	if secret == "" {
+		return s.shut(w, r, view, &lockstep.Error{Code: lockstep.CodeUnauthorized, Detail: "This sign-in did not begin in this browser, or it took too long. Sign in again."})
+	}
+	if code := r.FormValue("error"); code != "" {
+		return s.shut(w, r, view, &lockstep.Error{Code: lockstep.CodeUnauthorized, Detail: "The sign-in was not completed. Sign in again."})
+	}
+	g, proved, err := s.Operator.EnterBySignIn(r.Context(), view.Tenant, r.FormValue("code"), secret)
+	if err != nil {
+		return s.shut(w, r, view, err)
+	}
+	return s.letIn(w, r, g, proved)
 }
 
 // shut says why somebody is not let in, on the page where they tried.

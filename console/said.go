@@ -30,7 +30,7 @@ var sayings = map[string]string{
 	"session-ended":         "Ended. The applications are being told; below is whether they know.",
 	"console-ended":         "Ended. Whoever had it has to sign in again.",
 	"console-all-ended":     "All other sessions are ended.",
-	"administrator-added":   "The role is given. Nobody can come in through the login page yet.",
+	"administrator-added":   "The role is given. They come in by signing in.",
 	"administrator-removed": "The role is taken away.",
 	"first":                 "Welcome. Make a local owner first: with it you can always come back, whatever becomes of links and providers.",
 	"owner-added":           "Added. Try it now, in another browser.",

@@ -286,6 +286,3 @@ func (o *Operator) aboveGroup(ctx context.Context, p Principal, g lockstep.Group
 	}
 	return nil
 }
-
-// SignsAdministratorsIn reports whether administrators can come into the console through the tenant's own login page.
-func (o *Operator) SignsAdministratorsIn() bool { return false }

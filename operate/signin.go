@@ -20,6 +20,7 @@ type SignIn struct {
 	Sessions  sso.Sessions
 	Records   sso.Records
 	Server    SignInServer
+	Console   ConsoleSignIn // nil signs nobody in to the console
 	Look      SignInLook
 	Forms     ProviderForms
 	// Check says what is wrong with the settings of a provider, as a *Faulty; CheckDraft does not mind fields that are empty yet.
@@ -38,6 +39,12 @@ type SignInServer interface {
 	AppMetadata(ctx context.Context, address string) ([]byte, error)
 	// Wake has applications told at once of sessions that have ended.
 	Wake()
+}
+
+// ConsoleSignIn signs people in to the console.
+type ConsoleSignIn interface {
+	Authorize(tenant, redirect, challenge string, fresh bool) string
+	Entered(ctx context.Context, tenant, redirect, code, verifier string) (sso.Grant, error)
 }
 
 // signIn checks a right, and that there is sign-in.

@@ -76,31 +76,37 @@ var errGrant = oauthError{Status: http.StatusBadRequest, Code: "invalid_grant", 
 // redeem gives tokens for a code: once, within a minute, to the client that it was made for, with the same redirect URI and the verifier of
 // its challenge. A code that comes again was stolen, or what it gave was: both end (RFC 6749 §4.1.2).
 func (s *Server) redeem(ctx context.Context, x site, c Client, v url.Values) (tokenAnswer, error) {
-	g, err := s.Store.GrantByCode(ctx, x.tenant.ID, token.HashOf(v.Get("code")))
-	if errors.Is(err, lockstep.ErrNotFound) {
-		return tokenAnswer{}, errGrant
-	}
-	if err != nil {
-		return tokenAnswer{}, err
-	}
-	if g.Client != c.ID || g.Redirect != v.Get("redirect_uri") || !verifies(g.Challenge, v.Get("code_verifier")) {
-		return tokenAnswer{}, errGrant
-	}
-	if !g.CodeUsed.IsZero() {
-		return tokenAnswer{}, s.stolen(ctx, x, g, "code used again")
-	}
-	if !g.usable(c) || !s.now().Before(g.CodeEnds) {
-		return tokenAnswer{}, errGrant
-	}
-	text, first := s.firstRefresh(c, g)
-	err = s.Store.Redeem(ctx, x.tenant.ID, g.ID, first)
-	if errors.Is(err, lockstep.ErrConflict) {
-		return tokenAnswer{}, s.again(ctx, x, g)
-	}
+	g, text, err := s.taken(ctx, x, c, v.Get("code"), v.Get("redirect_uri"), v.Get("code_verifier"))
 	if err != nil {
 		return tokenAnswer{}, err
 	}
 	return s.give(ctx, x, c, g, g.Scopes, text)
+}
+
+// taken uses a code up. It returns what the person gave, and the first refresh token if the client gets them.
+func (s *Server) taken(ctx context.Context, x site, c Client, code, redirect, verifier string) (Grant, string, error) {
+	g, err := s.Store.GrantByCode(ctx, x.tenant.ID, token.HashOf(code))
+	if errors.Is(err, lockstep.ErrNotFound) {
+		return g, "", errGrant
+	}
+	if err != nil {
+		return g, "", err
+	}
+	if g.Client != c.ID || g.Redirect != redirect || !verifies(g.Challenge, verifier) {
+		return g, "", errGrant
+	}
+	if !g.CodeUsed.IsZero() {
+		return g, "", s.stolen(ctx, x, g, "code used again")
+	}
+	if !g.usable(c) || !s.now().Before(g.CodeEnds) {
+		return g, "", errGrant
+	}
+	text, first := s.firstRefresh(c, g)
+	err = s.Store.Redeem(ctx, x.tenant.ID, g.ID, first)
+	if errors.Is(err, lockstep.ErrConflict) {
+		err = s.again(ctx, x, g)
+	}
+	return g, text, err
 }
 
 // usable reports whether a grant gives anything: it stands, and the client may still be signed in to through the provider that let the person in.

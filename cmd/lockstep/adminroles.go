@@ -35,9 +35,7 @@ func (a *adminAddCmd) Run(c *cli, client *api.Client) error {
 	if err != nil {
 		return err
 	}
-	return c.show(made, func(io.Writer) {
-		c.say("%s has the role. It opens nothing by itself yet: the console cannot be entered through the login page.", made.Name)
-	})
+	return c.show(made, func(io.Writer) { c.say("%s has the role, and comes into the console by signing in.", made.Name) })
 }
 
 type adminRemoveCmd struct {
