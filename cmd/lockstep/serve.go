@@ -128,8 +128,8 @@ func (s *serveCmd) serve(c *cli, n *server.Server, folder, token string) error {
 	if s.tls(folder).On() {
 		c.say("Others reach it by TLS at %s, which is served at %s.", s.PublicURL, s.Listen)
 	}
-	if err := firstLink(c, n, folder); err != nil {
-		return err
+	if err := firstLink(c, n, folder); err != nil && c.ctx.Err() == nil { // who is told to end at once ends well
+		return errors.Join(err, server.RemoveCard(folder))
 	}
 	return errors.Join(s.profiled.during(c.ctx, n.Run), server.RemoveCard(folder))
 }
