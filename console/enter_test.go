@@ -28,9 +28,18 @@ func TestAdministratorsPage(t *testing.T) {
 	p.has("td", "ada@acme.example")
 	p.has("span", "webex")
 	checkPage(t, p)
+	ownerFirst := func(p *answer) bool {
+		return strings.Index(p.body, "add-owner-title") < strings.Index(p.body, "add-title\"")
+	}
+	if !ownerFirst(p) {
+		t.Error("where there is no local owner, making one is not the first thing to do")
+	}
 	b.post("/settings/owners", "name", "mia", "password", "short").is(http.StatusUnprocessableEntity).has("bdi", "12 characters")
 	b.post("/settings/owners", "name", "mia", "password", "correct horse battery").to(at + "?said=owner-added")
 	p = b.get(at)
+	if ownerFirst(p) {
+		t.Error("making a second owner comes before giving roles")
+	}
 	owner := ""
 	for _, e := range p.find("form", "") {
 		if path, ok := strings.CutSuffix(e.attr["action"], "/remove"); ok && strings.HasPrefix(path, "/settings/owners/") {

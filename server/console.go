@@ -25,8 +25,11 @@ func (n *Server) browsed() string {
 	return cmp.Or(n.config.SCIM.PublicURL, n.Address())
 }
 
-// FirstLink makes a one-time link into the console for whoever has started the server. Where nobody is an administrator yet it leads to where
-// the first is made.
+// ToFirstOwner is what a link is given so that it leads to where the first owner is made.
+const ToFirstOwner = "&first=yes"
+
+// FirstLink makes a one-time link into the console for whoever has started the server. First says that nobody is an administrator yet; the
+// link leads to the console itself until it is given ToFirstOwner.
 func (n *Server) FirstLink(ctx context.Context) (link string, first bool, err error) {
 	t, err := n.db.TenantBySlug(ctx, api.DefaultTenant)
 	if err != nil {
@@ -43,7 +46,7 @@ func (n *Server) FirstLink(ctx context.Context) (link string, first bool, err er
 	if err != nil || len(all) > 0 {
 		return link, false, err
 	}
-	return link + "&first=yes", true, nil
+	return link, true, nil
 }
 
 // ResetOwner gives a local owner of a tenant, by slug, a password, and makes them when there is none of the name. No other server may run on

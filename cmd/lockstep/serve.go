@@ -203,6 +203,9 @@ func firstLink(c *cli, n *server.Server, folder string) error {
 		return err
 	}
 	link, first, err := n.FirstLink(c.ctx)
+	if first {
+		link += server.ToFirstOwner
+	}
 	switch {
 	case err != nil:
 		return err
