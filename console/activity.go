@@ -124,11 +124,11 @@ func (f activityFilter) find(now time.Time) (q operate.LogQuery, wrong string) {
 		}
 	}
 	if f.Outcome != "" && q.States == nil {
-		return q, "There is no such outcome: choose one from the list."
+		return q, "There is no outcome “" + f.Outcome + "”: choose one from the list."
 	}
 	if f.Kind != "" {
 		if !slices.Contains(rule.Kinds(), rule.Kind(f.Kind)) {
-			return q, "There is no such kind: choose one from the list."
+			return q, "There is no kind “" + f.Kind + "”: choose one from the list."
 		}
 		q.Kinds = []rule.Kind{rule.Kind(f.Kind)}
 	}

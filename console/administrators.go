@@ -70,7 +70,7 @@ func administratorForm(jobs []choice) form {
 func ownerForm() form {
 	return form{Fields: []field{
 		{Name: "name", Label: "Name", Required: true, Hint: "owner", Help: "They sign in to the console with it. No identity provider has a say."},
-		{Name: "password", Label: "Password", Kind: secretField, Required: true},
+		{Name: "password", Label: "Password", Kind: secretField, Hashed: true, Required: true, Help: "At least 12 characters."},
 	}}
 }
 

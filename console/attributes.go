@@ -9,6 +9,7 @@ import (
 	"lockstep/operate"
 	"lockstep/provision"
 	"lockstep/rule"
+	"lockstep/words"
 )
 
 // attributesView is the attribute list of an application: what can be mapped to, and what is.
@@ -68,7 +69,7 @@ func attributeRowOf(base, typ string, mapped []rule.Mapping, a operate.Attribute
 	}
 	row.From = "constant " + mapped[i].Default
 	if mapped[i].Source != nil {
-		row.From = mapped[i].Source.Expression
+		row.From = words.MappingSource(*mapped[i].Source)
 	}
 	row.Href = base + "/mappings/edit?" + url.Values{"type": {typ}, "target": {a.Path}}.Encode()
 	return row

@@ -44,6 +44,7 @@ type field struct {
 	Set               bool   // of a secret: there is one, and an empty field keeps it
 	Hint              string // shown while it is empty
 	Short             bool
+	Hashed            bool // of a secret: it is somebody's new password, of which a hash is kept
 }
 
 // choice is one of several.

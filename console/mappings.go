@@ -142,7 +142,7 @@ func mappingRowOf(base, typ string, a rule.Mapping, one *operate.Try) mappingRow
 	q := url.Values{"type": {typ}, "target": {a.Target}}
 	row := mappingRow{Target: a.Target, Attribute: words.Attribute(a.Target), From: "constant “" + a.Default + "”", Match: a.Match, When: "always", Empty: "keeps its value", Href: base + "/mappings/edit?" + q.Encode()}
 	if a.Source != nil {
-		row.From = shownSource(*a.Source)
+		row.From = words.MappingSource(*a.Source)
 	}
 	if a.FlowType == rule.ObjectAddOnly {
 		row.When = "on create only"
@@ -161,38 +161,6 @@ func mappingRowOf(base, typ string, a rule.Mapping, one *operate.Try) mappingRow
 		row.Value, row.Problem = outcomeFor(a.Target, one)
 	}
 	return row
-}
-
-// shownSource is the source of a mapping as people read it.
-func shownSource(s rule.MappingSource) string {
-	e := s.Expression
-	if s.Type == rule.FromConstant || strings.HasPrefix(e, `"`) {
-		return "constant “" + strings.Trim(e, `"`) + "”"
-	}
-	if name, ok := attributeAlone(e); ok {
-		return words.Attribute(name)
-	}
-	return e
-}
-
-// attributeAlone returns the attribute of an expression that is nothing else.
-func attributeAlone(e string) (string, bool) {
-	e = strings.TrimSpace(e)
-	if !strings.HasPrefix(e, "[") || !strings.HasSuffix(e, "]") {
-		return "", false
-	}
-	depth := 0
-	for i, c := range e {
-		switch c {
-		case '[':
-			depth++
-		case ']':
-			if depth--; depth == 0 && i < len(e)-1 {
-				return "", false
-			}
-		}
-	}
-	return e[1 : len(e)-1], true
 }
 
 // outcomeFor is what a target attribute gets, or why it gets nothing.
@@ -250,7 +218,7 @@ func sameMapping(a, b rule.Mapping) bool {
 	if b.FlowType == rule.Always {
 		b.FlowType = ""
 	}
-	return a == b && (sa == nil) == (sb == nil) && (sa == nil || sa.Expression == sb.Expression)
+	return a == b && (sa == nil) == (sb == nil) && (sa == nil || sa.Text() == sb.Text())
 }
 
 // restoreMappings puts the template's mappings of a type in the place of the job's.
@@ -396,8 +364,8 @@ const (
 func mappingForm(a rule.Mapping, from, to []choice) form {
 	kind, attribute, constant, expression := fromAttribute, "", a.Default, ""
 	if a.Source != nil {
-		expression = a.Source.Expression
-		if name, ok := attributeAlone(expression); ok {
+		expression = a.Source.Text()
+		if name, ok := words.Alone(expression); ok {
 			attribute, expression = name, ""
 		} else if a.Source.Type == rule.FromConstant || strings.HasPrefix(expression, `"`) && strings.Count(expression, `"`) == 2 {
 			kind, constant, expression = fromConstant, strings.Trim(expression, `"`), ""

@@ -393,6 +393,11 @@ func TestActivity(t *testing.T) {
 	for _, wrong := range []string{"outcome=x", "kind=x", "app=x", "since=yesterday", "since=1h&until=2h", "after=x", "line=x", "q=" + strings.Repeat("x", 201)} {
 		b.get("/activity?"+wrong).is(http.StatusBadRequest).has("h2", "The filter cannot be read")
 	}
+	faulty := b.get("/activity?outcome=bad").is(http.StatusBadRequest)
+	faulty.has("p", "outcome “bad”")
+	if _, selected := faulty.has("option", "bad").attr["selected"]; !selected {
+		t.Error("what was wrong in the filter is lost")
+	}
 	var line string
 	for _, a := range failed.find("a", "Link to this line") {
 		line = a.attr["href"]

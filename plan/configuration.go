@@ -49,7 +49,7 @@ func withoutSecret(a rule.Mapping) rule.Mapping {
 	if a.Default != "" {
 		a.Default = hiddenText
 	}
-	if s := a.Source; s != nil && strings.Contains(s.Expression, `"`) {
+	if s := a.Source; s != nil && strings.Contains(s.Text(), `"`) {
 		a.Source = &rule.MappingSource{Type: s.Type, Expression: hiddenText}
 	}
 	return a
@@ -197,7 +197,7 @@ func usualMapping(a rule.Mapping) rule.Mapping {
 		a.Behavior = ""
 	}
 	if a.Source != nil { // of which the expression alone counts
-		a.Source = &rule.MappingSource{Type: a.Source.Type, Expression: a.Source.Expression, Name: a.Source.Name}
+		a.Source = &rule.MappingSource{Type: a.Source.Type, Expression: a.Source.Text(), Name: a.Source.Name}
 	}
 	return a
 }

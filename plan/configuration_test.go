@@ -165,7 +165,9 @@ func TestKeptHoldsNoSecret(t *testing.T) {
 	c.Rules.Objects[0].Attributes = append(c.Rules.Objects[0].Attributes,
 		rule.Mapping{Target: "password", Source: &rule.MappingSource{Type: rule.FromConstant, Name: "hunter2", Expression: `"hunter2"`}},
 		rule.Mapping{Target: "urn:acme:2.0:User:pinSecret", Source: &rule.MappingSource{Type: rule.FromFunction, Name: "Append", Expression: `Append([id], "hunter2")`}, Default: "hunter2"},
-		fed("initialPassword", "[password]"))
+		fed("initialPassword", "[password]"),
+		rule.Mapping{Target: "name.password", Source: &rule.MappingSource{Type: rule.FromConstant, Name: "hunter2"}},
+		rule.Mapping{Target: "entryPassword", Source: &rule.MappingSource{Type: rule.FromConstant, Expression: "hunter2"}})
 	kept := c.Kept()
 	if text := fmt.Sprintf("%+v %+v", kept, kept.Rules.Objects[0].Attributes[2].Source); strings.Contains(text, "hunter2") || strings.Contains(text, "on leave") {
 		t.Error(text)

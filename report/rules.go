@@ -24,7 +24,7 @@ func Mappings(v api.RulesView, typ string) (view View, there bool) {
 	view, _ = List(o.Attributes, nil, "No mappings.", "TARGET FROM DEFAULT MATCH FLOW", func(m rule.Mapping) []string {
 		from, match := "–", "–"
 		if m.Source != nil {
-			from = m.Source.Expression
+			from = m.Source.Text()
 		}
 		if m.Match > 0 {
 			match = strconv.Itoa(m.Match)

@@ -337,19 +337,26 @@ func (c *compiler) feeds(path filter.Path) bool {
 
 // text returns the expression of the source.
 func (s *MappingSource) text() (string, error) {
+	if text := s.Text(); text != "" {
+		return text, nil
+	}
+	return "", errors.New("there is no expression")
+}
+
+// Text is the expression of the source, "" when there is none. A schema of Microsoft Entra may leave the expression out and
+// name the attribute or the constant alone: whoever shows or compares a source asks for its text, not for the field.
+func (s *MappingSource) Text() string {
 	text := strings.TrimSpace(s.Expression)
 	switch {
 	case s.Type == FromConstant && !strings.HasPrefix(text, `"`):
 		if text == "" {
 			text = s.Name
 		}
-		return quote(text), nil
-	case text != "":
-		return text, nil
-	case s.Type == FromAttribute && s.Name != "":
-		return "[" + s.Name + "]", nil
+		return quote(text)
+	case text == "" && s.Type == FromAttribute && s.Name != "":
+		return "[" + s.Name + "]"
 	}
-	return "", errors.New("there is no expression")
+	return text
 }
 
 // quote writes text as expressions do.

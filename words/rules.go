@@ -44,7 +44,7 @@ func MappingParts(m rule.Mapping) []Part {
 
 // MappingSource is where a mapping's value comes from, as people read it.
 func MappingSource(s rule.MappingSource) string {
-	e := strings.TrimSpace(s.Expression)
+	e := s.Text()
 	if s.Type == rule.FromConstant || strings.HasPrefix(e, `"`) && strings.Count(e, `"`) == 2 {
 		return "constant " + Quote(strings.Trim(e, `"`))
 	}

@@ -11,6 +11,8 @@ func TestMappingParts(t *testing.T) {
 	from := func(e string) *rule.MappingSource { return &rule.MappingSource{Expression: e} }
 	for want, m := range map[string]rule.Mapping{
 		"from title; matching ; applied ; without a value it keeps its value":                               {Source: from("[title]")},
+		"from employeeNumber; matching ; applied ; without a value it keeps its value":                      {Source: &rule.MappingSource{Type: rule.FromAttribute, Name: "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber"}},
+		"from constant “FR”; matching ; applied ; without a value it keeps its value":                       {Source: &rule.MappingSource{Type: rule.FromConstant, Name: "FR"}},
 		"from constant “DE”; matching ; applied ; without a value it keeps its value":                       {Default: "DE"},
 		"from constant “DE”; matching ; applied ; without a value it is cleared":                            {Source: from(`"DE"`), Clear: true},
 		"from Join(\"a\", [b]); matching number 1; applied ; without a value it “x” on create":              {Source: from(`Join("a", [b])`), Match: 1, Default: "x"},

@@ -425,6 +425,15 @@ func testApps(t *testing.T, open Open) {
 	c.refuses(lockstep.CodeNotFound, give(directory.UserKind, "nobody", ""))
 	c.refuses(lockstep.CodeNotFound, directory.DeleteAssignment{ID: "none"})
 	c.commit(directory.DeleteAssignment{ID: given[1].ID})
+	lines, err := c.db.Audit(t.Context(), c.tenant, store.AuditQuery{Object: "assignment"})
+	c.ok(err)
+	var told []string
+	for _, l := range lines {
+		told = append(told, l.Verb+" "+l.Name)
+	}
+	if want := []string{"deleted Team at " + app.Name, "created ada at " + app.Name, "created Team at " + app.Name, "created ada at " + app.Name}; !slices.Equal(told, want) {
+		t.Errorf("audit: %q, want %q", told, want)
+	}
 	c.commit(directory.DeleteApp{ID: app.ID})
 	c.refuses(lockstep.CodeNotFound, directory.DeleteApp{ID: app.ID})
 	if given, err = c.db.Assignments(t.Context(), c.tenant, app.ID); err != nil || len(given) != 0 {
