@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -71,7 +72,7 @@ func (p place) tidy() error {
 func (h Hosted) place() (p place, err error) {
 	p = place{dir: h.Keep, kept: h.Keep != ""}
 	if !p.kept {
-		if p.dir, err = os.MkdirTemp("", "lockstep-demo-"); err != nil {
+		if p.dir, err = os.MkdirTemp("", folderPattern); err != nil {
 			return p, err
 		}
 	} else if there, err := os.ReadDir(p.dir); err == nil && len(there) > 0 {
@@ -103,6 +104,11 @@ func (h Hosted) play(ctx context.Context, p place) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	lock, err := server.Lock(p.data(), h.Log)
+	if err != nil {
+		return Report{}, err
+	}
+	defer lock.Close()
 	n, err := reach.Start(ctx, config)
 	if err != nil {
 		return Report{}, err
@@ -110,12 +116,15 @@ func (h Hosted) play(ctx context.Context, p place) (Report, error) {
 	if err := n.Listen(ctx, h.Listen); err != nil {
 		return Report{}, errors.Join(usage("Cannot listen: %v.", err), n.Close())
 	}
+	if err := (server.Card{Address: n.Address(), Token: config.Local, PID: os.Getpid()}).Write(p.data()); err != nil {
+		return Report{}, errors.Join(err, n.Close())
+	}
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running errgroup.Group
 	running.Go(func() error { return n.Run(serving) })
 	report, err := h.demo(p, n, config.Local).Run(ctx)
 	stop()
-	return report, errors.Join(err, running.Wait(), n.Close())
+	return report, errors.Join(err, running.Wait(), n.Close(), server.RemoveCard(p.data()))
 }
 
 // demo is the demo on its server.
@@ -125,21 +134,68 @@ func (h Hosted) demo(p place, n *server.Server, token string) Demo {
 		d.Journal = filepath.Join(p.dir, "webex.journal")
 	}
 	if !h.Leave {
-		d.Stay = func(ctx context.Context) error { return h.stay(ctx, p, n) }
+		d.Stay = func(ctx context.Context, o *org, lines <-chan string) error {
+			return h.stay(ctx, p, n, &Scene{Dir: p.dir, Client: d.Client, Screen: h.Screen, org: o}, lines)
+		}
 	}
 	return d
 }
 
-// stay tells what there is to look at, and waits until nobody does any more.
-func (h Hosted) stay(ctx context.Context, p place, n *server.Server) error {
+// stay tells what there is to look at and which troubles can be made, and makes those that are asked for, until nobody looks any more.
+func (h Hosted) stay(ctx context.Context, p place, n *server.Server, s *Scene, lines <-chan string) (err error) {
 	link, _, err := n.FirstLink(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(h.Screen.Out, "\n  Still running. Look at it in a browser (the link works once):\n\n    %s\n\n  To end it: Ctrl-C.\n", link)
-	if p.kept {
-		fmt.Fprintf(h.Screen.Out, "  Everything is kept in %s.\n", p.dir)
+	if err := s.open(); err != nil {
+		return err
 	}
-	<-ctx.Done()
-	return nil
+	defer func() { err = errors.Join(err, os.Remove(p.scene())) }()
+	h.Screen.line("\n  Still running. Look at it in a browser (the link works once):\n\n    " + link)
+	h.Screen.line("\n  Or in another terminal:\n\n    " + s.commands("status")[0])
+	h.menu(p, lines != nil)
+	h.Screen.line("\n  To end it: Ctrl-C.")
+	if p.kept {
+		h.Screen.line("  Everything is kept in " + p.dir + ".")
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case line, more := <-lines:
+			if !more {
+				lines = nil
+				continue
+			}
+			if err := s.chosen(ctx, strings.TrimSpace(line)); err != nil && ctx.Err() == nil {
+				h.Screen.failed(api.Sentence(err), "")
+			}
+		}
+	}
+}
+
+// menu writes which troubles there are.
+func (h Hosted) menu(p place, asks bool) {
+	h.Screen.line("\n  What goes wrong in earnest can go wrong here" + map[bool]string{true: ": a number and Enter, 0 makes it well again", false: ""}[asks] + ".\n")
+	for i, t := range Troubles() {
+		h.Screen.entry(cyan, fmt.Sprint(i+1), t.Name, t.Title, 8)
+	}
+	at := ""
+	if p.kept {
+		at = " --keep " + quoted(p.dir)
+	}
+	h.Screen.line("\n  From another terminal: lockstep demo trouble NAME" + at + ", and lockstep demo calm" + at)
+}
+
+// chosen does what somebody has chosen from the menu.
+func (s *Scene) chosen(ctx context.Context, choice string) error {
+	switch choice {
+	case "":
+		return nil
+	case "0", "calm":
+		_, err := s.Calm(ctx)
+		return err
+	}
+	_, err := s.Begin(ctx, choice)
+	return err
 }

@@ -25,8 +25,8 @@ type Demo struct {
 	People  int    // 0 is the sample company; more make a company by rule
 	Screen  Screen
 	Ask     io.Reader // whom to wait for before plans are applied; nil waits for nobody
-	// Stay is called at the end with what there is to look at, and returns when nobody looks any more. Nil ends at once.
-	Stay func(context.Context) error
+	// Stay is called at the end with the organisation and with what is typed, and returns when nobody looks any more. Nil ends at once.
+	Stay func(ctx context.Context, o *org, lines <-chan string) error
 }
 
 // Counts is what one phase of the demo did, in objects.
@@ -100,7 +100,7 @@ func (d Demo) Run(ctx context.Context) (Report, error) {
 		if err != nil || d.Stay == nil {
 			return err
 		}
-		return d.Stay(ctx)
+		return d.Stay(ctx, p.org, p.questions)
 	})
 	if err == nil && p.report.Mismatches > 0 {
 		err = ErrMismatch

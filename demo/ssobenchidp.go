@@ -46,6 +46,13 @@ func newBenchIDP() (*benchIDP, error) {
 	return p, nil
 }
 
+// settings are those of an identity provider of Lockstep that asks it.
+func (p *benchIDP) settings() map[string]string {
+	return map[string]string{
+		"client_id": "lockstep", "issuer": p.url, "authorize_url": p.url + "/authorize", "token_url": p.url + "/token", "jwks_url": p.url + "/jwks", "userinfo": "never",
+	}
+}
+
 func (p *benchIDP) close() { _ = p.server.Close() }
 
 // authorize answers an authorization request without a call, as a browser would bring the answer back.

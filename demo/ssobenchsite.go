@@ -75,10 +75,7 @@ func (s *ssoSite) providers(ctx context.Context) error {
 	for _, p := range []api.AddProvider{
 		{Alias: "idp", Kind: sso.KindOIDC, SetProvider: api.SetProvider{
 			TrustEmail: &yes, Secrets: map[string]string{"client_secret": "secret"},
-			Settings: map[string]string{
-				"client_id": "lockstep", "issuer": s.idp.url, "authorize_url": s.idp.url + "/authorize", "token_url": s.idp.url + "/token", "jwks_url": s.idp.url + "/jwks",
-				"userinfo": "never",
-			},
+			Settings: s.idp.settings(),
 		}},
 		{Alias: "passwords", Kind: sso.KindLocal},
 	} {

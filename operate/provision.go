@@ -107,10 +107,10 @@ func (o *Operator) givenUp(ctx context.Context, p Principal, j provision.Job, d 
 		return out, err
 	}
 	if !gone {
-		out.Finding = Finding{Working, "It has begun and is not finished yet: look at the log.", ExitLater}
+		out.Finding = found(Working, "It has begun and is not finished yet: look at the log.", ExitLater)
 		return out, nil
 	}
-	out.Finding = Finding{Working, "It has not begun, since the app is busy, and was taken back. Nothing was done.", ExitLater}
+	out.Finding = found(Working, "It has not begun, since the app is busy, and was taken back. Nothing was done.", ExitLater)
 	if now, err := o.jobNamed(ctx, p.Tenant, string(j.ID)); err == nil {
 		if s, err := o.State(ctx, p, now); err == nil {
 			out.Says += " " + s.Says
@@ -159,15 +159,15 @@ func (o *Operator) OnDemand(ctx context.Context, p Principal, j provision.Job, c
 // outcomeOf says in one sentence what became of one object. Done is said only when nothing of it waits, is held or failed.
 func outcomeOf(c provision.Cycle, rows []plan.Action, link plan.Link, held bool) Finding {
 	if c.Code != "" {
-		return Finding{Failing, "Nothing is known to be done: " + why(c.Code, c.Detail), ExitSome}
+		return found(Failing, "Nothing is known to be done: "+why(c.Code, c.Detail), ExitSome)
 	}
 	var done []string
 	for _, r := range rows {
 		switch r.State {
 		case plan.Failed, plan.Refused, plan.Rejected, plan.LeftOut:
-			return Finding{Failing, words.Sentence(cmp.Or(r.Detail, lockstep.Describe(r.Code).Title)), ExitSome}
+			return found(Failing, words.Sentence(cmp.Or(r.Detail, lockstep.Describe(r.Code).Title)), ExitSome)
 		case plan.Open, plan.Planned:
-			return Finding{Working, "It was begun, and it is not certain yet what became of it.", ExitLater}
+			return found(Working, "It was begun, and it is not certain yet what became of it.", ExitLater)
 		case plan.Held:
 			held = true
 		case plan.Done:
@@ -180,17 +180,17 @@ func outcomeOf(c provision.Cycle, rows []plan.Action, link plan.Link, held bool)
 	}
 	switch {
 	case held:
-		return Finding{HeldBack, "A change is held by the guard and waits for a decision.", ExitHeld}
+		return found(HeldBack, "A change is held by the guard and waits for a decision.", ExitHeld)
 	case len(done) > 0:
-		return Finding{InStep, words.Sentence(strings.Join(done, ", ")), ExitInStep}
+		return found(InStep, words.Sentence(strings.Join(done, ", ")), ExitInStep)
 	case link.Code != "":
-		return Finding{Failing, why(link.Code, link.Detail), ExitSome}
+		return found(Failing, why(link.Code, link.Detail), ExitSome)
 	case !link.Verdict.In && link.Target == "" && link.Verdict.Reason.Rule == "":
-		return Finding{InStep, "Nothing to do: there was no link.", ExitInStep}
+		return found(InStep, "Nothing to do: there was no link.", ExitInStep)
 	case !link.Verdict.In && link.Target == "":
-		return Finding{InStep, "Nothing to do: " + cmp.Or(link.Verdict.Reason.Sentence(), "not in scope") + ".", ExitInStep}
+		return found(InStep, "Nothing to do: "+cmp.Or(link.Verdict.Reason.Sentence(), "not in scope")+".", ExitInStep)
 	}
-	return Finding{InStep, "Nothing to do: the application has it as it should be.", ExitInStep}
+	return found(InStep, "Nothing to do: the application has it as it should be.", ExitInStep)
 }
 
 // FindAtTarget looks in an application for whom a value names: user name, display name, another attribute that it can search, or id.

@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -52,6 +53,12 @@ type Finding struct {
 	Value Value  `json:"value"`
 	Says  string `json:"says"` // one sentence
 	Exit  int    `json:"exit"` // what a command that shows it ends with
+
+	Code lockstep.Code `json:"code,omitempty"` // of the error, where there is one: the docs tell about it
+}
+
+func found(v Value, says string, exit int) Finding {
+	return Finding{Value: v, Says: says, Exit: exit}
 }
 
 // State is how a job stands: its weightiest finding, and all of them.
@@ -96,7 +103,9 @@ func (o *Operator) State(ctx context.Context, p Principal, j provision.Job) (Sta
 // only when nothing is to do, held, refused, failing, unread or pending.
 func StateOf(f Facts) State {
 	var s State
-	add := func(v Value, exit int, says string) { s.All = append(s.All, Finding{v, says, exit}) }
+	add := func(v Value, exit int, says string, code ...lockstep.Code) {
+		s.All = append(s.All, Finding{Value: v, Says: says, Exit: exit, Code: cmp.Or(code...)})
+	}
 	f.stopped(add)
 	f.reading(add)
 	f.moving(add)
@@ -114,7 +123,8 @@ func StateOf(f Facts) State {
 	return s
 }
 
-type addFinding func(v Value, exit int, says string)
+// addFinding adds a finding; the code is that of the error, when it is about one.
+type addFinding func(v Value, exit int, says string, code ...lockstep.Code)
 
 // stopped adds what keeps the job from working.
 func (f Facts) stopped(add addFinding) {
@@ -129,14 +139,18 @@ func (f Facts) stopped(add addFinding) {
 		if j.NotBefore.After(f.Now) {
 			says += " It is tried again at " + clockAt(j.NotBefore) + "."
 		}
-		add(Quarantined, ExitHeld, says)
+		add(Quarantined, ExitHeld, says, j.Code)
 	}
 	if j.Cycle != nil && j.Cycle.Phase == provision.Review {
 		n := j.Cycle.Counts.Planned
 		add(InReview, ExitHeld, "The plan "+string(j.Cycle.ID)+", of "+words.Many(n, "change", "changes")+", waits to be applied.")
 	}
-	if j.State == provision.Active && j.Code != "" && j.NotBefore.After(f.Now) {
-		add(Retrying, ExitSome, why(j.Code, j.Detail)+" It is tried again at "+clockAt(j.NotBefore)+".")
+	switch {
+	case j.State != provision.Active || j.Code == "":
+	case j.NotBefore.After(f.Now):
+		add(Retrying, ExitSome, why(j.Code, j.Detail)+" It is tried again at "+clockAt(j.NotBefore)+".", j.Code)
+	case j.Cycle == nil: // nothing has shown yet that it is over
+		add(Retrying, ExitSome, why(j.Code, j.Detail)+" It is tried again now.", j.Code)
 	}
 }
 
@@ -167,7 +181,7 @@ func (f Facts) reading(add addFinding) {
 		if h.NotBefore.After(f.Now) {
 			says += " It is tried again at " + clockAt(h.NotBefore) + "."
 		}
-		add(Retrying, ExitSome, says)
+		add(Retrying, ExitSome, says, h.Code)
 	case f.waits() && f.Job.Code == "":
 		add(Working, ExitLater, "Waits until "+what+" has been read.")
 	}
@@ -212,20 +226,29 @@ func (f Facts) moving(add addFinding) {
 		}
 		add(Working, ExitLater, says+".")
 	case provision.Applying:
-		add(Working, ExitLater, "Applying "+words.Many(c.Counts.Planned, "change", "changes")+since+".")
+		says := "Applying " + words.Many(c.Counts.Planned, "change", "changes") + since
+		if done := finished(c.Counts); done > 0 {
+			says += ": " + words.Number(done) + " done"
+		}
+		add(Working, ExitLater, says+".")
 	case provision.Sweeping, provision.Ranking, provision.Ended, provision.Review:
 		add(Working, ExitLater, "Planning"+since+".")
 	}
 }
 
+// finished counts the objects of a cycle that it is through with.
+func finished(n provision.Counts) int {
+	return n.Created + n.Linked + n.Updated + n.Disabled + n.Deleted + n.Referred + n.Failed
+}
+
 // inTheWay adds what is held, unread, failing or partial.
 func (f Facts) inTheWay(add addFinding) {
 	if f.Held > 0 {
-		add(HeldBack, ExitHeld, words.Many(f.Held, "change is held and waits", "changes are held and wait")+" for a decision.")
+		add(HeldBack, ExitHeld, words.Many(f.Held, "change is held and waits", "changes are held and wait")+" for a decision.", lockstep.CodeGuardHeld)
 	}
 	if f.Job.Cursor == "" && f.Job.Cycle == nil && !f.begins() {
 		if f.Job.Direction == provision.Inbound {
-			add(Unread, ExitSome, "The source was never read.")
+			add(Unread, ExitSome, "The source was never read.", lockstep.CodeUnread)
 		} else {
 			add(Unread, ExitSome, "It has never run.")
 		}
@@ -234,7 +257,7 @@ func (f Facts) inTheWay(add addFinding) {
 		add(Unread, ExitSome, "Nobody was found in the source.")
 	}
 	if says := f.failing(); says != "" {
-		add(Failing, ExitSome, says)
+		add(Failing, ExitSome, says, f.cause())
 	}
 	if f.Bad > 0 {
 		add(Partial, ExitSome, words.Many(f.Bad, "row of the source", "rows of the source")+" could not be read; who is only there keeps their last state.")
@@ -243,6 +266,14 @@ func (f Facts) inTheWay(add addFinding) {
 
 // shownCodes is how many causes a sentence names.
 const shownCodes = 3
+
+// cause is the code of all objects whose last attempt failed, "" when they have several.
+func (f Facts) cause() lockstep.Code {
+	if len(f.Codes) != 1 {
+		return ""
+	}
+	return slices.Collect(maps.Keys(f.Codes))[0]
+}
 
 // failing tells of the objects whose last attempt failed: first what somebody has to mend, then what is tried again.
 func (f Facts) failing() string {
@@ -281,7 +312,11 @@ func (f Facts) toDo(add addFinding) {
 		switch {
 		case f.begins():
 			add(Behind, ExitLater, "A cycle begins.")
+		case j.Request > 0 && !f.waits() && j.State == provision.Active:
+			add(Behind, ExitLater, "The source has been read; a cycle begins by itself.")
 		case j.Cursor == "":
+		case j.Direction == provision.Inbound && f.Outside.Position > j.Position:
+			f.behind(add, "The source has changed")
 		case j.Direction == provision.Outbound && f.Head > j.Position:
 			f.behind(add, "The directory has changed")
 		case j.Config != j.Applied:

@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,9 +40,14 @@ func TestStateOf(t *testing.T) {
 		{"retrying", []func(*Facts){func(f *Facts) {
 			f.Job.Code, f.Job.Detail, f.Job.NotBefore = lockstep.CodeTargetUnreachable, "connection refused", now.Add(time.Minute)
 		}}, Retrying, 3, "Connection refused. It is tried again at 2026-03-02 10:08:00 UTC."},
+		{"retrying now", []func(*Facts){func(f *Facts) {
+			f.Job.Code, f.Job.Direction, f.Job.Request = lockstep.CodeSourceTruncated, provision.Inbound, 2
+		}}, Retrying, 3, "A file of the source ends in the middle of a row. It is tried again now."},
 		{"a plan waits", []func(*Facts){cycle(provision.Review, provision.Counts{Planned: 45})}, InReview, 5, "The plan c1, of 45 changes, waits to be applied."},
 		{"reading", []func(*Facts){cycle(provision.Reading, provision.Counts{Read: 318})}, Working, 75, "Reading since 2026-03-02 10:02:00 UTC: 318 of 512."},
 		{"listing", []func(*Facts){cycle(provision.Listing, provision.Counts{})}, Working, 75, "Reading the application since 2026-03-02 10:02:00 UTC."},
+		{"applying, and how far", []func(*Facts){cycle(provision.Applying, provision.Counts{Planned: 42, Updated: 10, Failed: 2})}, Working, 75,
+			"Applying 42 changes since 2026-03-02 10:02:00 UTC: 12 done."},
 		{"applying", []func(*Facts){cycle(provision.Applying, provision.Counts{Planned: 1}), refused}, Working, 75, "Applying 1 change since 2026-03-02 10:02:00 UTC."},
 		{"planning", []func(*Facts){cycle(provision.Ranking, provision.Counts{})}, Working, 75, "Planning since 2026-03-02 10:02:00 UTC."},
 		{"held", []func(*Facts){refused, func(f *Facts) { f.Held = 3 }}, HeldBack, 5, "3 changes are held and wait for a decision."},
@@ -54,6 +60,14 @@ func TestStateOf(t *testing.T) {
 		{"partly read", []func(*Facts){func(f *Facts) { f.Bad = 1 }}, Partial, 3, "1 row of the source could not be read; who is only there keeps their last state."},
 		{"behind", []func(*Facts){func(f *Facts) { f.Head = 9 }}, Behind, 75, "The directory has changed; a cycle begins by itself."},
 		{"behind, in mode manual", []func(*Facts){func(f *Facts) { f.Head, f.Job.Manual = 9, true }}, Behind, 5, "The directory has changed since the last plan."},
+		{"a source that was read", []func(*Facts){func(f *Facts) {
+			f.Job.Direction, f.Job.Request, f.Outside.Answered = provision.Inbound, 2, 2
+		}}, Behind, 75, "The source has been read; a cycle begins by itself."},
+		{"a source that has changed", []func(*Facts){func(f *Facts) { f.Job.Direction, f.Outside.Position = provision.Inbound, 9 }}, Behind, 75,
+			"The source has changed; a cycle begins by itself."},
+		{"a source that has changed, in mode manual", []func(*Facts){func(f *Facts) {
+			f.Job.Direction, f.Outside.Position, f.Job.Manual = provision.Inbound, 9, true
+		}}, Behind, 5, "The source has changed since the last plan."},
 		{"rules", []func(*Facts){func(f *Facts) { f.Job.Config, f.Job.Manual = 4, true }}, Behind, 5, "The rules have changed since the last plan."},
 		{"a read it waits for", []func(*Facts){cycle(provision.Listing, provision.Counts{}), func(f *Facts) {
 			f.Job.Request = 2
@@ -95,6 +109,9 @@ func TestStateOf(t *testing.T) {
 		if s.All[0] != s.Finding {
 			t.Errorf("%s: the first finding is %+v", c.name, s.All[0])
 		}
+		if coded := slices.Contains([]Value{Quarantined, Retrying, HeldBack}, s.Value); coded != (s.Code != "") && s.Value != Failing && s.Value != Unread {
+			t.Errorf("%s: %s has the code %q", c.name, s.Value, s.Code)
+		}
 	}
 }
 
@@ -115,6 +132,9 @@ func TestOnlyInStepIsZero(t *testing.T) {
 		func(f *Facts) { f.Codes = map[lockstep.Code]int{"unheard.of": 1} },
 		func(f *Facts) { f.Bad = 1 },
 		func(f *Facts) { f.Waiting = 1 },
+		func(f *Facts) { f.Job.Code = lockstep.CodeSourceTruncated },
+		func(f *Facts) { f.Job.Request, f.Outside.Answered = 2, 2 },
+		func(f *Facts) { f.Job.Request = 3 },
 	}
 	for bits := 1; bits < 1<<len(facts); bits++ {
 		f := Facts{Now: now, Job: provision.Job{State: provision.Active, Direction: provision.Outbound, Cursor: "8", Config: 1, Applied: 1}}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"lockstep"
 	"lockstep/api"
 )
 
@@ -102,7 +103,7 @@ func Job(j api.Job, told *api.Told, err error) (View, error) {
 // job writes what there is to know of a job, a line each.
 func (p *Page) job(j *api.Job) {
 	p.Printf("mode\t%s\n", j.Mode)
-	p.Printf("state\t%s\n", j.Says())
+	p.Printf("state\t%s\n", says(j))
 	p.also(j)
 	if j.Code != "" {
 		p.Printf("trouble\t%s — %s\n", j.Code, Or(j.Hint, j.Detail))
@@ -116,11 +117,27 @@ func (p *Page) job(j *api.Job) {
 	}
 }
 
+// says is how a job stands, with the code of its error and who can end it.
+func says(j *api.Job) string {
+	if j.Standing == nil {
+		return j.Says()
+	}
+	return j.Says() + coded(j.Standing.Code)
+}
+
+// coded is the code of an error, with who can end it.
+func coded(code lockstep.Code) string {
+	if code == "" {
+		return ""
+	}
+	return fmt.Sprintf(" [%s, %s]", code, lockstep.Describe(code).Class)
+}
+
 // also writes what else is to be said of how a job stands.
 func (p *Page) also(j *api.Job) {
 	if j.Standing != nil {
 		for _, also := range j.Standing.All[1:] {
-			p.Printf("\t%s\n", also.Says)
+			p.Printf("\t%s%s\n", also.Says, coded(also.Code))
 		}
 	}
 }
@@ -209,7 +226,7 @@ func (s Status) View() (View, error) {
 			if j.Direction == "inbound" {
 				what = "source"
 			}
-			p.Printf("%s %s\t%s\n", what, j.Slug, j.Says())
+			p.Printf("%s %s\t%s\n", what, j.Slug, says(&j))
 			p.also(&j)
 		}
 		if len(s.Jobs) == 0 {

@@ -11,6 +11,58 @@ import (
 )
 
 type demoCmd struct {
+	Play    demoPlayCmd    `cmd:"" default:"withargs" help:"Play the demo, and stay up to be looked at."`
+	Trouble demoTroubleCmd `cmd:"" help:"Make something go wrong in a demo that is up: token, busy, loss, slow, partial or leaver."`
+	Calm    demoCalmCmd    `cmd:"" help:"Make it well again."`
+}
+
+// demoAt says which demo is meant.
+type demoAt struct {
+	Keep string `placeholder:"DIR" type:"path" help:"Folder of the demo; the only one that is up when absent."`
+}
+
+func (d demoAt) scene(c *cli) (*demo.Scene, error) {
+	s, err := demo.FindScene(d.Keep)
+	if err == nil {
+		s.Screen = demoScreen(c)
+	}
+	return s, err
+}
+
+type demoTroubleCmd struct {
+	Name string `arg:"" help:"The trouble."`
+	demoAt
+}
+
+// Run makes the trouble, and shows how it looks.
+func (d *demoTroubleCmd) Run(c *cli) error {
+	s, err := d.scene(c)
+	if err != nil {
+		return err
+	}
+	shown, err := s.Begin(c.ctx, d.Name)
+	if err != nil || c.Output == "table" {
+		return err
+	}
+	return c.show(shown, nil)
+}
+
+type demoCalmCmd struct{ demoAt }
+
+// Run makes things well again, and shows how the jobs stand then.
+func (d *demoCalmCmd) Run(c *cli) error {
+	s, err := d.scene(c)
+	if err != nil {
+		return err
+	}
+	shown, err := s.Calm(c.ctx)
+	if err != nil || c.Output == "table" {
+		return err
+	}
+	return c.show(shown, nil)
+}
+
+type demoPlayCmd struct {
 	Script bool   `help:"Ask nothing, and end after the last step."`
 	People int    `placeholder:"N" help:"A company of this size instead of the sample company."`
 	Keep   string `placeholder:"DIR" type:"path" help:"Keep everything in this folder, which must be empty: data, files, and the key."`
@@ -18,14 +70,14 @@ type demoCmd struct {
 }
 
 // Run plays the demo on a server of its own.
-func (d *demoCmd) Run(c *cli) error {
+func (d *demoPlayCmd) Run(c *cli) error {
 	if c.Server != "" {
 		return usage("demo starts a server of its own: leave --server out.")
 	}
 	if !c.Verbose {
 		c.logs(slog.LevelError)
 	}
-	show := demo.Hosted{People: d.People, Keep: d.Keep, Listen: d.Listen, Leave: d.Script, Screen: d.screen(c), Log: c.log}
+	show := demo.Hosted{People: d.People, Keep: d.Keep, Listen: d.Listen, Leave: d.Script, Screen: demoScreen(c), Log: c.log}
 	if !d.Script && terminal.IsTerminal(c.stdin) {
 		show.Ask = c.stdin
 	}
@@ -41,8 +93,8 @@ func (d *demoCmd) Run(c *cli) error {
 	return err
 }
 
-// screen is standard output; with -o json, which wants only the report there, standard error.
-func (d *demoCmd) screen(c *cli) demo.Screen {
+// demoScreen is standard output; with -o json, which wants only the report there, standard error.
+func demoScreen(c *cli) demo.Screen {
 	out := c.stdout
 	if c.Output != "table" {
 		out = c.stderr
