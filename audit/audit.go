@@ -20,6 +20,7 @@ const (
 	Admin  ActorKind = "admin"  // a person at the command line or the console
 	Token  ActorKind = "token"  // a client with a bearer token
 	Job    ActorKind = "job"    // a provisioning job
+	Person ActorKind = "person" // somebody of the directory, about themselves
 )
 
 // Event is one line of the audit log.

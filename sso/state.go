@@ -74,6 +74,8 @@ type Session struct {
 	ACR         string
 	AMR         []string
 	Logout      []byte // what the provider needs to end its own session; sealed
+	Factor      Factor // the second factor that was shown; "" is none
+	FactorAt    time.Time
 
 	Began   time.Time
 	Seen    time.Time
@@ -366,4 +368,5 @@ type Store interface {
 	Sessions
 	Grants
 	Records
+	FactorsKept
 }

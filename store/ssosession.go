@@ -11,7 +11,7 @@ import (
 )
 
 const sessionColumns = `s.id, s.hash, s.user_id, s.auth_epoch, s.provider, s.issuer, s.subject, s.upstream_sid, s.auth_time, s.acr, s.amr, s.logout,
-	s.began, s.seen, s.expires`
+	s.began, s.seen, s.expires, s.factor, s.factor_at`
 
 // standing joins sessions with those of their users who may be signed in, and those of their providers that may be used: the very
 // transaction that disables a user or a provider ends them here.
@@ -23,13 +23,13 @@ const standing = ` FROM sso_session s JOIN users u ON u.tenant = s.tenant AND u.
 func (s SSO) scanSession(t lockstep.TenantID) func(scanner) (sso.Session, error) {
 	return func(row scanner) (x sso.Session, err error) {
 		var hash, amr, logout string
-		var auth, began, seen, expires int64
+		var auth, began, seen, expires, factor int64
 		err = row.Scan(&x.ID, &hash, &x.Person.User, &x.Person.Epoch, &x.Provider, &x.Issuer, &x.Subject, &x.UpstreamSID, &auth, &x.ACR, &amr, &logout,
-			&began, &seen, &expires)
+			&began, &seen, &expires, &x.Factor, &factor)
 		if err != nil {
 			return x, err
 		}
-		x.AuthTime, x.Began, x.Seen, x.Expires, x.AMR = instant(auth), instant(began), instant(seen), instant(expires), words(amr)
+		x.AuthTime, x.Began, x.Seen, x.Expires, x.AMR, x.FactorAt = instant(auth), instant(began), instant(seen), instant(expires), words(amr), instant(factor)
 		if logout != "" {
 			text, err := s.seal.open(ssoPlace(t, "sso_session", "logout", string(x.ID)), logout)
 			if err != nil {
@@ -91,15 +91,15 @@ func (t *tx) putSession(tenant lockstep.TenantID, x sso.Session, logout string) 
 	// The same person who signs in again in the same browser goes on with their session, under another cookie. A provider that was disabled
 	// meanwhile lets nobody in.
 	n, err := t.exec(`INSERT INTO sso_session (tenant, id, hash, user_id, auth_epoch, provider, issuer, subject, upstream_sid, auth_time, acr, amr, logout,
-		began, seen, expires, ended, provider_epoch)
+		began, seen, expires, ended, provider_epoch, factor, factor_at)
 		SELECT p.tenant, $2, $3, $4, CAST($5 AS BIGINT), p.id, $7, $8, $9, CAST($10 AS BIGINT), $11, $12, $13, CAST($14 AS BIGINT), CAST($14 AS BIGINT), CAST($15 AS BIGINT), 0,
-			p.epoch FROM sso_provider p WHERE p.tenant = $1 AND p.id = $6 AND p.enabled = TRUE`+t.db.dialect.hold()+`
+			p.epoch, $16, CAST($17 AS BIGINT) FROM sso_provider p WHERE p.tenant = $1 AND p.id = $6 AND p.enabled = TRUE`+t.db.dialect.hold()+`
 		ON CONFLICT (tenant, id) DO UPDATE SET hash = excluded.hash, provider = excluded.provider, issuer = excluded.issuer, subject = excluded.subject,
 		provider_epoch = excluded.provider_epoch, upstream_sid = excluded.upstream_sid, auth_time = excluded.auth_time, acr = excluded.acr, amr = excluded.amr, logout = excluded.logout,
-		seen = excluded.seen, expires = excluded.expires
+		seen = excluded.seen, expires = excluded.expires, factor = excluded.factor, factor_at = excluded.factor_at
 		WHERE sso_session.user_id = excluded.user_id AND sso_session.auth_epoch = excluded.auth_epoch AND sso_session.ended = 0`,
 		string(tenant), string(x.ID), hexOf(x.Hash), string(x.Person.User), x.Person.Epoch, string(x.Provider), x.Issuer, x.Subject, x.UpstreamSID,
-		millis(x.AuthTime), x.ACR, strings.Join(x.AMR, " "), logout, millis(t.at), millis(x.Expires))
+		millis(x.AuthTime), x.ACR, strings.Join(x.AMR, " "), logout, millis(t.at), millis(x.Expires), string(x.Factor), millis(x.FactorAt))
 	if err == nil && n == 0 {
 		err = taken("The session was ended, or its provider disabled meanwhile.")
 	}

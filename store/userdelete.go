@@ -86,6 +86,9 @@ func (c *change) purgeUser(d directory.DeleteUser) error {
 	if err := c.signedOut(string(d.ID), "removed"); err != nil {
 		return err
 	}
+	if err := c.forgetFactors(string(d.ID)); err != nil {
+		return err
+	}
 	if _, err := c.exec("DELETE FROM sso_link WHERE tenant = $1 AND user_id = $2", string(c.tenant), string(d.ID)); err != nil {
 		return err
 	}

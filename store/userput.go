@@ -274,6 +274,11 @@ func (c *change) rewriteUser(old directory.User, f func(directory.User) (userWri
 			return false, err
 		}
 	}
+	if old.Deleted.IsZero() && !u.Deleted.IsZero() {
+		if err := c.forgetFactors(string(u.ID)); err != nil {
+			return false, err
+		}
+	}
 	d := alive(u.Deleted) - alive(old.Deleted)
 	c.work.users, c.work.moved = c.work.users+d, c.work.moved || d != 0
 	if w.shown {
