@@ -10,6 +10,7 @@ import (
 	"lockstep"
 	"lockstep/operate"
 	"lockstep/scim/conform"
+	"lockstep/token"
 	"lockstep/web"
 )
 
@@ -19,6 +20,7 @@ func (s *Server) scimRoutes(a huma.API) {
 	}
 	route(s, a, http.MethodGet, "/scim/exchanges", "list-exchanges", "List the last exchanges of SCIM clients with this node, the newest first", s.listExchanges)
 	route(s, a, http.MethodGet, "/scim/exchanges/{exchange}", "get-exchange", "Show an exchange, without secrets, and where it departs from the RFCs", s.getExchange)
+	route(s, a, http.MethodGet, "/scim/clients", "list-scim-clients", "Tell what each SCIM client has asked first, last and in vain", s.scimClients)
 	route(s, a, http.MethodGet, "/scim/report", "scim-report", "Tell where the holders of strict tokens depart from the RFCs", s.scimReport)
 	command(s, a, http.MethodDelete, "/scim/report/{token}", "clear-scim-report", "Begin a token's count anew", s.clearReport)
 }
@@ -129,6 +131,53 @@ func (s *Server) getExchange(ctx context.Context, p operate.Principal, in *struc
 		return v, nil
 	}
 	return Exchange{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "This node keeps no such exchange: it may have given way to later ones."}
+}
+
+// SCIMClient is what a SCIM client has asked, as it is remembered: to the minute or so, by all nodes.
+type SCIMClient struct {
+	Token   lockstep.TokenID `json:"token"`
+	Client  string           `json:"client" doc:"Name of the token."`
+	First   *SCIMCall        `json:"first,omitempty" doc:"The first request that was served."`
+	Last    *SCIMCall        `json:"last,omitempty" doc:"The last one."`
+	Refused *SCIMCall        `json:"refused,omitempty" doc:"The last that was refused, also with a token that had ended."`
+}
+
+// SCIMCall is one request of a SCIM client.
+type SCIMCall struct {
+	At     time.Time `json:"at"`
+	Method string    `json:"method"`
+	Path   string    `json:"path" doc:"Within the endpoint, without its query."`
+	Status int       `json:"status"`
+	Agent  string    `json:"user_agent,omitempty"`
+	Type   string    `json:"scim_type,omitempty" doc:"Of the answer; of a client that has ended why: expired, former, revoked or maker."`
+	Detail string    `json:"detail,omitempty" doc:"Of the answer, without secrets."`
+}
+
+func scimCallOf(c operate.SCIMCall) *SCIMCall {
+	if c.At.IsZero() {
+		return nil
+	}
+	v := SCIMCall(c)
+	return &v
+}
+
+func (s *Server) scimClients(ctx context.Context, p operate.Principal, _ *struct{}) (list[SCIMClient], error) {
+	all, err := s.Operator.ListTokens(ctx, p)
+	if err != nil {
+		return list[SCIMClient]{}, err
+	}
+	calls, err := s.Operator.SCIMCalls(ctx, p)
+	if err != nil {
+		return list[SCIMClient]{}, err
+	}
+	var out []SCIMClient
+	for _, e := range all {
+		if e.Kind == token.KindSCIM {
+			c := calls.Clients[e.ID]
+			out = append(out, SCIMClient{Token: e.ID, Client: e.Name, First: scimCallOf(c.First), Last: scimCallOf(c.Last), Refused: scimCallOf(c.Refused)})
+		}
+	}
+	return listOf(out), nil
 }
 
 // ClientReport is where the holder of a token departs from the RFCs.

@@ -10,6 +10,7 @@ import (
 	"lockstep"
 	"lockstep/api"
 	"lockstep/audit"
+	"lockstep/operate"
 	"lockstep/scim/conform"
 	"lockstep/store"
 	"lockstep/token"
@@ -43,6 +44,10 @@ func (seen) Examine(context.Context, lockstep.TenantID, web.Exchange) ([]conform
 
 func (s seen) Report(ctx context.Context, t lockstep.TenantID) (map[lockstep.TokenID][]conform.Tally, error) {
 	return s.db.Tallies(ctx, t)
+}
+
+func (s seen) Calls(context.Context, lockstep.TenantID) (operate.SCIMCalls, error) {
+	return operate.SCIMCalls{}, nil
 }
 
 func (s seen) ClearReport(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID) error {

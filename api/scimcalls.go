@@ -35,6 +35,12 @@ func (c *Client) SCIMReport(ctx context.Context, client string) ([]ClientReport,
 	return out.Items, err
 }
 
+// SCIMClients tells what each SCIM client has asked first, last and in vain.
+func (c *Client) SCIMClients(ctx context.Context) ([]SCIMClient, error) {
+	out, err := call[list[SCIMClient]](ctx, c, http.MethodGet, at("scim", "clients"), nil, nil)
+	return out.Items, err
+}
+
 // ClearSCIMReport begins a token's count anew.
 func (c *Client) ClearSCIMReport(ctx context.Context, token string) error {
 	_, err := call[struct{}](ctx, c, http.MethodDelete, at("scim", "report", token), nil, nil)

@@ -23,7 +23,7 @@ func (s *Server) tokenRoutes(a huma.API) {
 func tokenOf(e operate.TokenEntry) Token {
 	v := Token{
 		ID: e.ID, Name: e.Name, Kind: kindNames[e.Kind], Scopes: []string{}, Created: e.Created,
-		Maker: e.Maker, Expires: instant(e.Expires), LastUsed: instant(e.LastUsed), Profile: profileOf(e),
+		Maker: e.Maker, Expires: instant(e.Expires), LastUsed: instant(e.LastUsed), Profile: profileOf(e), Product: string(e.Product), Rate: e.Rate,
 	}
 	if !e.OAuth.Zero() {
 		o := TokenOAuth(e.OAuth)
@@ -53,6 +53,8 @@ type NewToken struct {
 	Scopes  string      `json:"scopes" maxLength:"400" doc:"Divided by blanks, such as \"api:read\" or \"scim:write\"; writing includes reading."`
 	Days    int         `json:"days,omitempty" minimum:"0" maximum:"3660" doc:"How long it is valid; 0 is as long as the token that makes it. One made by a token ends with it."`
 	Profile string      `json:"profile,omitempty" enum:"generic,entra,okta,strict,interop,ipsie" doc:"Of kind scim: what its holder is forgiven, and whether departures from the RFCs are counted."`
+	Product string      `json:"product,omitempty" enum:"entra,okta,onelogin,ping,other" doc:"Of kind scim: which product it is given to. It changes nothing of how requests are answered."`
+	Rate    float64     `json:"rate,omitempty" minimum:"0" maximum:"100000" doc:"Of kind scim: requests a second that its holder may send, never more than the server lets any; 0 is that."`
 	OAuth   *TokenOAuth `json:"oauth,omitempty" doc:"Of kind scim: its holder shows access tokens (OAuth 2.0), and there is no text."`
 }
 
@@ -79,7 +81,7 @@ func (s *Server) createToken(ctx context.Context, p operate.Principal, in *struc
 	if b.Kind == "scim" {
 		kind = token.KindSCIM
 	}
-	made := operate.NewToken{Name: b.Name, Kind: kind, Scopes: b.Scopes, Days: b.Days, Profile: token.Profile(b.Profile)}
+	made := operate.NewToken{Name: b.Name, Kind: kind, Scopes: b.Scopes, Days: b.Days, Profile: token.Profile(b.Profile), Product: token.Product(b.Product), Rate: b.Rate}
 	if b.OAuth != nil {
 		made.OAuth = token.OAuth(*b.OAuth)
 	}
@@ -109,9 +111,11 @@ func (s *Server) rotateToken(ctx context.Context, p operate.Principal, in *struc
 	return CreatedToken{Token: tokenOf(e), Text: text}, err
 }
 
-// SetToken is what can be changed of a token.
+// SetToken is what can be changed of a SCIM token. What is absent stays.
 type SetToken struct {
-	Profile string `json:"profile" enum:"generic,entra,okta,strict,interop,ipsie" doc:"What its holder is forgiven, and whether departures from the RFCs are counted."`
+	Profile string   `json:"profile,omitempty" enum:"generic,entra,okta,strict,interop,ipsie" doc:"What its holder is forgiven, and whether departures from the RFCs are counted."`
+	Product string   `json:"product,omitempty" enum:"entra,okta,onelogin,ping,other" doc:"Which product it is given to."`
+	Rate    *float64 `json:"rate,omitempty" minimum:"0" maximum:"100000" doc:"Requests a second that its holder may send, never more than the server lets any; 0 is that."`
 }
 
 func (s *Server) setToken(ctx context.Context, p operate.Principal, in *struct {
@@ -119,7 +123,14 @@ func (s *Server) setToken(ctx context.Context, p operate.Principal, in *struct {
 	Body  SetToken
 },
 ) (Token, error) {
-	e, err := s.Operator.SetProfile(ctx, p, in.Token, token.Profile(in.Body.Profile))
+	c := operate.TokenChange{Rate: in.Body.Rate}
+	if profile := token.Profile(in.Body.Profile); profile != "" {
+		c.Profile = &profile
+	}
+	if product := token.Product(in.Body.Product); product != "" {
+		c.Product = &product
+	}
+	e, err := s.Operator.SetToken(ctx, p, in.Token, c)
 	return tokenOf(e), err
 }
 

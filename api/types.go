@@ -318,6 +318,8 @@ type Token struct {
 	LastUsed *time.Time    `json:"last_used,omitempty" doc:"To the minute or so; absent when it never was."`
 	Former   *FormerSecret `json:"former,omitempty" doc:"The secret of before the last rotation."`
 	Profile  string        `json:"profile,omitempty" doc:"Of a SCIM token: generic, entra, okta, strict (departures from the RFCs are counted), interop or ipsie (what those profiles forbid is refused)."`
+	Product  string        `json:"product,omitempty" doc:"Of a SCIM token: entra, okta, onelogin, ping or other; absent when nobody has said."`
+	Rate     float64       `json:"rate,omitempty" doc:"Of a SCIM token: requests a second; absent is as many as the server lets any."`
 	OAuth    *TokenOAuth   `json:"oauth,omitempty" doc:"Whose access tokens a SCIM client shows in place of a secret of its own."`
 }
 

@@ -307,7 +307,7 @@ func (s *Server) setStrict(w http.ResponseWriter, r *http.Request, v visit) erro
 	if r.PostFormValue("strict") == "on" {
 		profile = token.Strict
 	}
-	if _, err := s.Operator.SetProfile(r.Context(), v.who, string(e.ID), profile); err != nil {
+	if _, err := s.Operator.SetToken(r.Context(), v.who, string(e.ID), operate.TokenChange{Profile: &profile}); err != nil {
 		return err
 	}
 	return seeOther(w, r, "/inbound")

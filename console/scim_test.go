@@ -10,6 +10,7 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/operate"
 	"lockstep/scim/conform"
 	"lockstep/store"
 	"lockstep/token"
@@ -50,6 +51,10 @@ func (i inbound) Examine(_ context.Context, _ lockstep.TenantID, e web.Exchange)
 
 func (i inbound) Report(ctx context.Context, t lockstep.TenantID) (map[lockstep.TokenID][]conform.Tally, error) {
 	return i.w.db.Tallies(ctx, t)
+}
+
+func (i inbound) Calls(context.Context, lockstep.TenantID) (operate.SCIMCalls, error) {
+	return i.w.calls, nil
 }
 
 func (inbound) ClearReport(context.Context, audit.Actor, lockstep.TenantID, lockstep.TokenID) error {

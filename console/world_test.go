@@ -56,8 +56,9 @@ type world struct {
 	console  *console.Server
 	operator *operate.Operator
 	server   *httptest.Server
-	webex    string // where the organisation answers
-	public   string // the address by which people sign in; "" is that of the console
+	webex    string            // where the organisation answers
+	calls    operate.SCIMCalls // what SCIM clients have asked
+	public   string            // the address by which people sign in; "" is that of the console
 
 	mu    sync.Mutex
 	ahead time.Duration

@@ -126,9 +126,58 @@ type SCIM interface {
 	Examine(ctx context.Context, t lockstep.TenantID, e web.Exchange) ([]conform.Deviation, error)
 	// Report returns how the holders of strict tokens have departed, by token.
 	Report(ctx context.Context, t lockstep.TenantID) (map[lockstep.TokenID][]conform.Tally, error)
+	// Calls returns what clients have asked first, last and in vain.
+	Calls(ctx context.Context, t lockstep.TenantID) (SCIMCalls, error)
 	// ClearReport begins a token's count anew.
 	ClearReport(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID) error
 }
+
+// SCIMCalls is what the clients of a tenant have asked, as it is remembered: to the minute or so.
+type SCIMCalls struct {
+	Clients map[lockstep.TokenID]ClientCalls
+	// Stranger is the last request that showed nothing that opens the tenant, as this node has seen it since it started, wherever it came from.
+	Stranger *Stranger
+	Rate     float64 // requests a second that the server lets any client send; 0 is as many as it likes
+}
+
+// ClientCalls are the requests of a client that are remembered; one that was not made has no At.
+type ClientCalls struct {
+	First, Last SCIMCall // that were served
+	Refused     SCIMCall // the last
+}
+
+// SCIMCall is one request of a SCIM client.
+type SCIMCall struct {
+	At     time.Time
+	Method string
+	Path   string // within the endpoint, without its query
+	Status int
+	Agent  string // User-Agent
+	Type   string // scimType of the answer; of a client that has ended why: expired, former, revoked or maker
+	Detail string // of the answer, without secrets
+}
+
+// Stranger is a request that showed nothing that opens the tenant.
+type Stranger struct {
+	SCIMCall
+	Token lockstep.TokenID // whose text it resembles; "" is nobody's
+	Why   StrangerReason
+}
+
+// StrangerReason says what a request lacked.
+type StrangerReason string
+
+// The reasons.
+const (
+	StrangerNothing StrangerReason = "nothing" // it showed no token at all
+	StrangerScheme  StrangerReason = "scheme"  // something else than a bearer token
+	StrangerBroken  StrangerReason = "broken"  // a token of ours, of which a part is missing
+	StrangerKind    StrangerReason = "kind"    // a token of ours for something else
+	StrangerSecret  StrangerReason = "secret"  // a token whose secret is another by now
+	StrangerTenant  StrangerReason = "tenant"  // a token at the address of another tenant
+	StrangerAccess  StrangerReason = "access"  // an access token (OAuth 2.0) that does not fit
+	StrangerText    StrangerReason = "text"    // a text that is no token of ours
+)
 
 func (o *Operator) now() time.Time {
 	if o.Now != nil {

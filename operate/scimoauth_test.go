@@ -61,10 +61,11 @@ func TestSCIMClientByOAuth(t *testing.T) {
 		if again, err := w.Token(ctx, w.admin(), string(e.ID)); err != nil || again.OAuth.Client != "app" {
 			t.Errorf("kept %+v, %v", again, err)
 		}
-		_, err = w.SetProfile(ctx, w.admin(), string(e.ID), token.IPSIE)
+		ipsie := token.IPSIE
+		_, err = w.SetToken(ctx, w.admin(), string(e.ID), operate.TokenChange{Profile: &ipsie})
 		w.must(err)
 		_, fixed, _ := w.with(w.admin(), "api:write", 0)
-		_, err = w.SetProfile(ctx, w.admin(), string(fixed.ID), token.IPSIE)
+		_, err = w.SetToken(ctx, w.admin(), string(fixed.ID), operate.TokenChange{Profile: &ipsie})
 		w.want("ipsie for a token of the API", err, lockstep.CodeInvalid)
 		_, _, err = w.CreateToken(ctx, w.admin(), operate.NewToken{Name: "fixed", Kind: token.KindSCIM, Scopes: "scim:write", Profile: token.IPSIE})
 		w.want("ipsie with a fixed token", err, lockstep.CodeInvalid)

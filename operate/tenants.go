@@ -118,6 +118,14 @@ func (o *Operator) Exchanges(p Principal) ([]web.Exchange, error) {
 	return o.SCIM.Exchanges(p.Tenant), nil
 }
 
+// SCIMCalls is what SCIM clients have asked first, last and in vain.
+func (o *Operator) SCIMCalls(ctx context.Context, p Principal) (SCIMCalls, error) {
+	if err := p.may(TokensRead); err != nil {
+		return SCIMCalls{}, err
+	}
+	return o.SCIM.Calls(ctx, p.Tenant)
+}
+
 // Examine tells where the request of an exchange departs from the RFCs.
 func (o *Operator) Examine(ctx context.Context, p Principal, e web.Exchange) ([]conform.Deviation, error) {
 	if err := p.may(TokensRead); err != nil {

@@ -23,6 +23,8 @@ type TokenEntry struct {
 	FormerUsed time.Time     // the secret of before the last rotation; zero is never since then
 	Profile    token.Profile // of a SCIM token; "" is token.Generic
 	OAuth      token.OAuth   // whose access tokens a SCIM client shows; zero is none: it has a secret
+	Product    token.Product // which product a SCIM token was given to
+	Rate       float64       // requests a second that a SCIM token may send; 0 is as many as the server lets any
 }
 
 // Tokens keeps bearer tokens.
@@ -37,8 +39,8 @@ type Tokens interface {
 	// RotateToken keeps the token that was made by rotating one whose secret had the hash from; lockstep.ErrVersion when it has
 	// another one by now.
 	RotateToken(ctx context.Context, by audit.Actor, t lockstep.TenantID, from token.Hash, next token.Token) error
-	// SetProfile gives a SCIM token another profile.
-	SetProfile(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID, profile token.Profile) error
+	// SetToken gives a SCIM token the profile, product and limit of e.
+	SetToken(ctx context.Context, by audit.Actor, e TokenEntry) error
 	RevokeToken(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID) error
 }
 
@@ -82,10 +84,12 @@ type NewToken struct {
 	Days    int           // how long it is valid; 0 is as long as its maker
 	Profile token.Profile // of a SCIM token; "" is token.Generic
 	OAuth   token.OAuth   // of a SCIM token: whose access tokens its holder shows; then there is no text
+	Product token.Product // of a SCIM token
+	Rate    float64       // of a SCIM token: requests a second; 0 is as many as the server lets any
 }
 
-// errNotSCIM says that profiles are of SCIM clients.
-var errNotSCIM = &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "Only a token of kind scim has a profile: it says how to take what a SCIM client sends."}
+// errNotSCIM says what only SCIM clients have.
+var errNotSCIM = &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "Only a token of kind scim has a profile, a product and a limit: they say how to take what a SCIM client sends."}
 
 // errIPSIE says that the profile ipsie has no fixed tokens.
 var errIPSIE = &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The profile ipsie is for clients that show access tokens (OAuth 2.0), not for a fixed token: make the client with --client or --issuer."}
@@ -103,14 +107,8 @@ func (o *Operator) CreateToken(ctx context.Context, p Principal, in NewToken) (T
 	if err := p.covers(scopes); err != nil {
 		return TokenEntry{}, "", err
 	}
-	if in.Profile != "" && in.Kind != token.KindSCIM {
-		return TokenEntry{}, "", errNotSCIM
-	}
-	if in.Profile, err = token.ParseProfile(string(in.Profile)); err != nil {
+	if err := in.checkSCIM(); err != nil {
 		return TokenEntry{}, "", err
-	}
-	if in.Profile == token.IPSIE && in.OAuth.Zero() {
-		return TokenEntry{}, "", errIPSIE
 	}
 	if err := o.checkOAuth(ctx, p, in); err != nil {
 		return TokenEntry{}, "", err
@@ -124,7 +122,7 @@ func (o *Operator) CreateToken(ctx context.Context, p Principal, in NewToken) (T
 	if t.Expires, err = p.until(now, in.Days, p.Ends); err != nil {
 		return TokenEntry{}, "", err
 	}
-	e := TokenEntry{Token: t, Tenant: p.Tenant, Maker: p.Maker, Person: session.Person{User: p.Person.User, Owner: p.Person.Owner}, Name: in.Name, Created: now, Profile: in.Profile, OAuth: in.OAuth}
+	e := TokenEntry{Token: t, Tenant: p.Tenant, Maker: p.Maker, Person: session.Person{User: p.Person.User, Owner: p.Person.Owner}, Name: in.Name, Created: now, Profile: in.Profile, OAuth: in.OAuth, Product: in.Product, Rate: in.Rate}
 	if !in.OAuth.Zero() {
 		text = "" // nobody ever has it: what opens the endpoint are access tokens
 	}
@@ -186,8 +184,36 @@ func (o *Operator) RotateToken(ctx context.Context, p Principal, name string, r 
 	return e, text, nil
 }
 
-// SetProfile says what kind of client a SCIM token was given to: what it is forgiven and whether its requests are examined.
-func (o *Operator) SetProfile(ctx context.Context, p Principal, name string, profile token.Profile) (TokenEntry, error) {
+// checkSCIM checks what only SCIM tokens have, and puts the profile that is meant.
+func (in *NewToken) checkSCIM() error {
+	if in.Kind != token.KindSCIM && (in.Profile != "" || in.Product != "" || in.Rate != 0) {
+		return errNotSCIM
+	}
+	return checkSCIMToken(&in.Profile, in.Product, in.Rate, in.OAuth)
+}
+
+func checkSCIMToken(profile *token.Profile, product token.Product, rate float64, oauth token.OAuth) (err error) {
+	if *profile, err = token.ParseProfile(string(*profile)); err != nil {
+		return err
+	}
+	if *profile == token.IPSIE && oauth.Zero() {
+		return errIPSIE
+	}
+	if _, err := token.ParseProduct(string(product)); err != nil {
+		return err
+	}
+	return token.CheckRate(rate)
+}
+
+// TokenChange is what is changed of a SCIM token; nil stays as it is.
+type TokenChange struct {
+	Profile *token.Profile // what its holder is forgiven, and whether its requests are examined
+	Product *token.Product
+	Rate    *float64 // requests a second; 0 is as many as the server lets any
+}
+
+// SetToken changes a SCIM token.
+func (o *Operator) SetToken(ctx context.Context, p Principal, name string, c TokenChange) (TokenEntry, error) {
 	if err := p.may(TokensWrite); err != nil {
 		return TokenEntry{}, err
 	}
@@ -198,14 +224,20 @@ func (o *Operator) SetProfile(ctx context.Context, p Principal, name string, pro
 	if e.Kind != token.KindSCIM {
 		return TokenEntry{}, errNotSCIM
 	}
-	if profile, err = token.ParseProfile(string(profile)); err != nil {
+	if c.Profile != nil {
+		e.Profile = *c.Profile
+	}
+	if c.Product != nil {
+		e.Product = *c.Product
+	}
+	if c.Rate != nil {
+		e.Rate = *c.Rate
+	}
+	if err := checkSCIMToken(&e.Profile, e.Product, e.Rate, e.OAuth); err != nil {
 		return TokenEntry{}, err
 	}
-	if profile == token.IPSIE && e.OAuth.Zero() {
-		return TokenEntry{}, errIPSIE
-	}
-	e.Profile = profile
-	return e, o.Tokens.SetProfile(ctx, p.Actor, p.Tenant, e.ID, profile)
+	e.Tenant = p.Tenant
+	return e, o.Tokens.SetToken(ctx, p.Actor, e)
 }
 
 // RevokeToken ends a token, and with it everything that was made with it. A principal ends its own token, those that were made

@@ -53,6 +53,7 @@ type scimServer struct {
 	standing func(context.Context, operate.TokenEntry) (time.Time, error)
 
 	reports scimReports
+	calls   *scimCalls
 
 	mu      sync.Mutex
 	clients map[token.Hash]*scimClient
@@ -65,6 +66,9 @@ type scimClient struct {
 	tenant  directory.Tenant
 	until   time.Time // when it is looked up again
 	limit   *budget
+	ended   string             // why it opens nothing any more, as SCIMCall.Type has it; "" when it does
+	then    func(web.Exchange) // remembers an exchange
+	thenIf  func(int) bool     // if there is something to remember
 	secrets atomic.Pointer[secretNames]
 }
 
@@ -84,6 +88,7 @@ func newSCIM(db *store.DB, c Config) *scimServer {
 	if base := strings.TrimSuffix(c.SCIM.PublicURL, "/"); base != "" {
 		s.http.Base = func(r *http.Request) string { return base + scimPrefix + r.PathValue("tenant") + "/v2" }
 	}
+	s.calls = newSCIMCalls(db, func() time.Time { return s.now() })
 	tokens := &operate.Operator{Tokens: Tokens{db}, Now: func() time.Time { return s.now() }}
 	s.standing = tokens.Standing
 	return s
@@ -111,15 +116,19 @@ var errNoToken = &scim.Error{Status: http.StatusUnauthorized, Detail: "A valid b
 // endpoint is the directory of the tenant in the address, for the token of the request.
 func (s *scimServer) endpoint(r *http.Request) (scimhttp.Backend, error) {
 	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	text = strings.TrimSpace(text)
 	if !strings.EqualFold(scheme, "Bearer") {
+		s.refused(r, scheme, text, errNoToken)
 		return nil, errNoToken
 	}
 	slug := r.PathValue("tenant")
-	c, ended := s.client(r.Context(), slug, strings.TrimSpace(text))
+	c, ended := s.client(r.Context(), slug, text)
 	if c == nil {
+		s.refused(r, scheme, text, ended)
 		return nil, ended
 	}
 	if slug != c.tenant.Slug && slug != string(c.tenant.ID) {
+		s.calls.stranger(r, c.tenant.Slug, errNoToken.Status, c.token.ID, operate.StrangerTenant, "")
 		return nil, errNoToken
 	}
 	schemas, err := s.db.Schemas(r.Context(), c.tenant.ID)
@@ -172,6 +181,9 @@ func (s *scimServer) client(ctx context.Context, slug, text string) (*scimClient
 		return known, nil
 	}
 	c, err := look(ctx, slug, text, now)
+	if c != nil {
+		s.remembers(c)
+	}
 	if err != nil {
 		s.mu.Lock()
 		delete(s.clients, hash)
@@ -184,13 +196,22 @@ func (s *scimServer) client(ctx context.Context, slug, text string) (*scimClient
 		clear(s.clients)
 		clear(s.limits)
 	}
+	rate := s.rateOf(c.token)
 	c.limit = s.limits[c.token.ID]
-	if c.limit == nil && s.config.SCIM.Rate > 0 {
-		c.limit = newBudget(s.config.SCIM.Rate)
+	if c.limit.perSecond() != rate {
+		c.limit = newBudget(rate)
 		s.limits[c.token.ID] = c.limit
 	}
 	s.clients[hash] = c
 	return c, nil
+}
+
+// rateOf is how much a token may send: its own limit, but never more than the server lets any.
+func (s *scimServer) rateOf(k store.Token) float64 {
+	if server := s.config.SCIM.Rate; k.Rate == 0 || server > 0 && server < k.Rate {
+		return server
+	}
+	return k.Rate
 }
 
 // look reads the token from the database and checks it.
@@ -207,7 +228,7 @@ func (s *scimServer) look(ctx context.Context, _, text string, now time.Time) (*
 		return nil, err
 	}
 	half, err := k.Match(text, now)
-	ended := err == token.ErrExpired || !k.Revoked.IsZero()                                        //nolint:errorlint // the errors of Match share their code
+	expired := err == token.ErrExpired                                                             //nolint:errorlint // the errors of Match share their code
 	if err == token.ErrMismatch || k.Kind != token.KindSCIM || k.Tenant == "" || !k.OAuth.Zero() { //nolint:errorlint // see above
 		return nil, errNoToken
 	}
@@ -215,18 +236,29 @@ func (s *scimServer) look(ctx context.Context, _, text string, now time.Time) (*
 	if err != nil {
 		return nil, err
 	}
-	return s.admit(ctx, &scimClient{token: k, tenant: t, until: until(k.Token, half, now)}, half, ended)
+	c := &scimClient{token: k, tenant: t, until: until(k.Token, half, now)}
+	switch {
+	case !k.Revoked.IsZero():
+		c.ended = endedRevoked
+	case expired && half == token.Old:
+		c.ended = endedFormer
+	case expired:
+		c.ended = endedExpired
+	}
+	return s.admit(ctx, c, half)
 }
 
 // admit lets a client in that has shown who it is, unless it has ended, or what it was made with.
-func (s *scimServer) admit(ctx context.Context, c *scimClient, half token.Half, ended bool) (*scimClient, error) {
-	if !ended && c.token.Maker != "" {
+func (s *scimServer) admit(ctx context.Context, c *scimClient, half token.Half) (*scimClient, error) {
+	if c.ended == "" && c.token.Maker != "" {
 		_, err := s.standing(ctx, entry(c.token))
-		if ended = lockstep.CodeOf(err) == lockstep.CodeUnauthorized; err != nil && !ended {
+		if lockstep.CodeOf(err) == lockstep.CodeUnauthorized {
+			c.ended = endedMaker
+		} else if err != nil {
 			return nil, err
 		}
 	}
-	if ended {
+	if c.ended != "" {
 		return c, errNoToken
 	}
 	return c, s.db.TouchToken(ctx, c.token, half)

@@ -19,8 +19,20 @@ type budget struct {
 	limit *rate.Limiter
 }
 
+// newBudget makes a budget; 0 is none.
 func newBudget(perSecond float64) *budget {
+	if perSecond == 0 {
+		return nil
+	}
 	return &budget{limit: rate.NewLimiter(rate.Limit(perSecond), max(1, int(2*perSecond)))}
+}
+
+// perSecond is what newBudget was asked for.
+func (b *budget) perSecond() float64 {
+	if b == nil {
+		return 0
+	}
+	return float64(b.limit.Limit())
 }
 
 // delay takes one request from the budget, or says how long the client has to wait for the next.

@@ -44,7 +44,13 @@ func (s *scimServer) lookOAuth(ctx context.Context, slug, text string, now time.
 	if ends.Before(c.until) {
 		c.until = ends
 	}
-	return s.admit(ctx, c, token.Current, !k.Revoked.IsZero() || !k.Expires.IsZero() && !now.Before(k.Expires))
+	switch {
+	case !k.Revoked.IsZero():
+		c.ended = endedRevoked
+	case !k.Expires.IsZero() && !now.Before(k.Expires):
+		c.ended = endedExpired
+	}
+	return s.admit(ctx, c, token.Current)
 }
 
 func (s *scimServer) tenantOf(ctx context.Context, name string) (directory.Tenant, error) {

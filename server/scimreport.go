@@ -88,16 +88,26 @@ func (s *scimReports) write(ctx context.Context, of lockstep.TenantID) error {
 	return errors.Join(errs...)
 }
 
-// run writes now and then until ctx ends, and then what is left.
+// run writes now and then until ctx ends, and then what is left. The first requests of a client are written at once.
 func (s *scimServer) run(ctx context.Context) error {
-	for wait(ctx, talliesEvery) == nil {
-		if err := s.reports.write(ctx, ""); err != nil && ctx.Err() == nil {
-			s.config.Log.Warn("deviations of SCIM clients were not written; tried again", "error", err)
+	every := time.NewTicker(talliesEvery)
+	defer every.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			return errors.Join(s.reports.write(last, ""), s.calls.write(last, true))
+		case <-s.calls.due:
+			err = s.calls.write(ctx, false)
+		case <-every.C:
+			err = errors.Join(s.reports.write(ctx, ""), s.calls.write(ctx, false))
+		}
+		if err != nil && ctx.Err() == nil {
+			s.config.Log.Warn("what is remembered of SCIM clients was not written; tried again", "error", err)
 		}
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	return s.reports.write(last, "")
 }
 
 // Endpoint implements operate.SCIM.
@@ -130,10 +140,15 @@ func examine(schemas *directory.Schemas, e web.Exchange) []conform.Deviation {
 
 // watch has the exchange kept for the administrators of the client's tenant, and examined if the client is strict.
 func (s *scimServer) watch(r *http.Request, c *scimClient, schemas *directory.Schemas) {
-	who := web.Watched{Holder: string(c.tenant.ID), Client: c.token.Name, ClientID: string(c.token.ID), Secrets: c.secretsOf(schemas), Vouched: true}
+	who := web.Watched{Holder: string(c.tenant.ID), Client: c.token.Name, ClientID: string(c.token.ID), Secrets: c.secretsOf(schemas), Vouched: true, Then: c.then, ThenIf: c.thenIf}
 	if c.token.Profile.Reports() {
-		who.ThenBody = examinedBody
-		who.Then = func(e web.Exchange) { s.reports.count(counted{c.tenant.ID, c.token.ID}, e.At, examine(schemas, e)) }
+		who.ThenBody, who.ThenIf = examinedBody, nil
+		who.Then = func(e web.Exchange) {
+			s.reports.count(counted{c.tenant.ID, c.token.ID}, e.At, examine(schemas, e))
+			if c.thenIf(e.Status) {
+				c.then(e)
+			}
+		}
 	}
 	s.seen.Watch(r, who)
 }

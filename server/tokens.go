@@ -28,7 +28,7 @@ func (t Tokens) FindToken(ctx context.Context, id lockstep.TokenID) (operate.Tok
 }
 
 func entry(k store.Token) operate.TokenEntry {
-	return operate.TokenEntry{Token: k.Token, Tenant: k.Tenant, Maker: k.Maker, Person: session.Person{User: k.MakerUser, Owner: k.MakerOwner}, Name: k.Name, Created: k.Created, LastUsed: k.LastUsed, FormerUsed: k.FormerUsed, Profile: k.Profile, OAuth: k.OAuth}
+	return operate.TokenEntry{Token: k.Token, Tenant: k.Tenant, Maker: k.Maker, Person: session.Person{User: k.MakerUser, Owner: k.MakerOwner}, Name: k.Name, Created: k.Created, LastUsed: k.LastUsed, FormerUsed: k.FormerUsed, Profile: k.Profile, OAuth: k.OAuth, Product: k.Product, Rate: k.Rate}
 }
 
 // UseToken implements operate.Tokens.
@@ -54,7 +54,7 @@ func (t Tokens) ListTokens(ctx context.Context, tenant lockstep.TenantID) ([]ope
 
 // PutToken implements operate.Tokens.
 func (t Tokens) PutToken(ctx context.Context, by audit.Actor, e operate.TokenEntry) error {
-	return t.DB.PutToken(ctx, by, store.Token{Token: e.Token, Tenant: e.Tenant, Maker: e.Maker, MakerUser: e.Person.User, MakerOwner: e.Person.Owner, Name: e.Name, Created: e.Created, Profile: e.Profile, OAuth: e.OAuth})
+	return t.DB.PutToken(ctx, by, store.Token{Token: e.Token, Tenant: e.Tenant, Maker: e.Maker, MakerUser: e.Person.User, MakerOwner: e.Person.Owner, Name: e.Name, Created: e.Created, Profile: e.Profile, OAuth: e.OAuth, Product: e.Product, Rate: e.Rate})
 }
 
 // RotateToken implements operate.Tokens.
@@ -62,9 +62,9 @@ func (t Tokens) RotateToken(ctx context.Context, by audit.Actor, tenant lockstep
 	return t.DB.RotateToken(ctx, by, tenant, from, next)
 }
 
-// SetProfile implements operate.Tokens.
-func (t Tokens) SetProfile(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.TokenID, profile token.Profile) error {
-	return t.DB.SetProfile(ctx, by, tenant, id, profile)
+// SetToken implements operate.Tokens.
+func (t Tokens) SetToken(ctx context.Context, by audit.Actor, e operate.TokenEntry) error {
+	return t.DB.SetToken(ctx, by, store.Token{Token: e.Token, Tenant: e.Tenant, Profile: e.Profile, Product: e.Product, Rate: e.Rate})
 }
 
 // RevokeToken implements operate.Tokens.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,9 +34,13 @@ type Token struct {
 	Profile token.Profile
 	// OAuth is whose access tokens a SCIM client shows; zero is none: it has a secret.
 	OAuth token.OAuth
+	// Product is which product a SCIM token was given to.
+	Product token.Product
+	// Rate is how many requests a second a SCIM token may send; 0 is as many as the server lets any.
+	Rate float64
 }
 
-const tokenColumns = "id, tenant, kind, name, scopes, hash, created, expires, last_used, revoked, former_hash, former_ends, former_used, profile, maker, oauth, maker_user, maker_owner"
+const tokenColumns = "id, tenant, kind, name, scopes, hash, created, expires, last_used, revoked, former_hash, former_ends, former_used, profile, maker, oauth, maker_user, maker_owner, product, rate"
 
 // PutToken keeps a new token. An id that is known already gives lockstep.ErrConflict.
 func (db *DB) PutToken(ctx context.Context, by audit.Actor, k Token) error {
@@ -57,9 +62,9 @@ func (db *DB) PutToken(ctx context.Context, by audit.Actor, k Token) error {
 		if created.IsZero() {
 			created = t.at
 		}
-		_, err := t.exec("INSERT INTO token ("+tokenColumns+", oauth_of) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, '', 0, 0, $9, $10, $11, $12, $13, $14)", string(k.ID), string(k.Tenant),
+		_, err := t.exec("INSERT INTO token ("+tokenColumns+", oauth_of) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, '', 0, 0, $9, $10, $11, $12, $13, $14, $15, $16)", string(k.ID), string(k.Tenant),
 			string(k.Kind), k.Name, strings.Join(scopes, " "), hex.EncodeToString(k.Hash[:]), millis(created), millis(k.Expires), string(cmp.Or(k.Profile, token.Generic)), string(k.Maker),
-			oauth, string(k.MakerUser), k.MakerOwner, k.OAuth.Of())
+			oauth, string(k.MakerUser), k.MakerOwner, string(k.Product), k.Rate, k.OAuth.Of())
 		if _, is := t.db.dialect.unique(err); is {
 			return taken("There is a token with the id %s.", k.ID)
 		}
@@ -116,7 +121,7 @@ func oauthText(o token.OAuth) (string, error) {
 func scanToken(s scanner) (k Token, err error) {
 	var scopes, hash, former, oauth string
 	var created, expires, used, revoked, ends, formerUsed int64
-	err = s.Scan(&k.ID, &k.Tenant, &k.Kind, &k.Name, &scopes, &hash, &created, &expires, &used, &revoked, &former, &ends, &formerUsed, &k.Profile, &k.Maker, &oauth, &k.MakerUser, &k.MakerOwner)
+	err = s.Scan(&k.ID, &k.Tenant, &k.Kind, &k.Name, &scopes, &hash, &created, &expires, &used, &revoked, &former, &ends, &formerUsed, &k.Profile, &k.Maker, &oauth, &k.MakerUser, &k.MakerOwner, &k.Product, &k.Rate)
 	if err != nil {
 		return k, err
 	}
@@ -190,8 +195,12 @@ func (db *DB) RevokeToken(ctx context.Context, by audit.Actor, tenant lockstep.T
 			return absent(err, "token", string(id))
 		}
 		t.note(audit.Event{Actor: by, Verb: "revoked", Object: "token", ID: string(id), Name: name})
-		_, err = t.exec("DELETE FROM scim_tally WHERE tenant = $1 AND token = $2", string(tenant), string(id))
-		return err
+		for _, table := range []string{"scim_tally", "scim_call"} {
+			if _, err := t.exec("DELETE FROM "+table+" WHERE tenant = $1 AND token = $2", string(tenant), string(id)); err != nil {
+				return err
+			}
+		}
+		return nil
 	}})
 	if err != nil {
 		return fmt.Errorf("revoke token %s: %w", id, err)
@@ -199,19 +208,33 @@ func (db *DB) RevokeToken(ctx context.Context, by audit.Actor, tenant lockstep.T
 	return nil
 }
 
-// SetProfile gives a SCIM token another profile. An unknown or revoked token gives lockstep.ErrNotFound.
-func (db *DB) SetProfile(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.TokenID, profile token.Profile) error {
-	err := db.write(ctx, &work{tenant: tenant, rows: 2, run: func(t *tx) error {
-		rows, err := t.query("UPDATE token SET profile = $3 WHERE tenant = $1 AND id = $2 AND revoked = 0 RETURNING name", string(tenant), string(id), string(profile))
-		name, err := one(rows, err, scanText)
+// SetToken gives a SCIM token the profile, product and limit of k. An unknown or revoked token gives lockstep.ErrNotFound.
+func (db *DB) SetToken(ctx context.Context, by audit.Actor, k Token) error {
+	err := db.write(ctx, &work{tenant: k.Tenant, rows: 2, run: func(t *tx) error {
+		rows, err := t.query("SELECT "+tokenColumns+" FROM token WHERE tenant = $1 AND id = $2 AND revoked = 0", string(k.Tenant), string(k.ID))
+		old, err := one(rows, err, scanToken)
 		if err != nil {
-			return absent(err, "token", string(id))
+			return absent(err, "token", string(k.ID))
 		}
-		t.note(audit.Event{Actor: by, Verb: "updated", Object: "token", ID: string(id), Name: name, Detail: "profile " + string(profile)})
-		return nil
+		var changes []string
+		if old.Profile != k.Profile {
+			changes = append(changes, "profile "+string(k.Profile))
+		}
+		if old.Product != k.Product {
+			changes = append(changes, "product "+string(k.Product))
+		}
+		if old.Rate != k.Rate {
+			changes = append(changes, "limit "+strconv.FormatFloat(k.Rate, 'f', -1, 64)+" requests a second")
+		}
+		if len(changes) == 0 {
+			return nil
+		}
+		_, err = t.exec("UPDATE token SET profile = $3, product = $4, rate = $5 WHERE tenant = $1 AND id = $2", string(k.Tenant), string(k.ID), string(k.Profile), string(k.Product), k.Rate)
+		t.note(audit.Event{Actor: by, Verb: "updated", Object: "token", ID: string(k.ID), Name: old.Name, Detail: strings.Join(changes, ", ")})
+		return err
 	}})
 	if err != nil {
-		return fmt.Errorf("set token %s: %w", id, err)
+		return fmt.Errorf("set token %s: %w", k.ID, err)
 	}
 	return nil
 }

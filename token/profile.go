@@ -41,3 +41,48 @@ func (p Profile) Reports() bool { return p == Strict }
 
 // Refuses reports whether what the interoperability profile forbids is refused.
 func (p Profile) Refuses() bool { return p == Interop || p == IPSIE }
+
+// Product is which product a SCIM token was given to, so that its administrators are told what to do in its own words. It changes nothing
+// of how requests are answered.
+type Product string
+
+// The products; "" is not said.
+const (
+	ProductEntra    Product = "entra"
+	ProductOkta     Product = "okta"
+	ProductOneLogin Product = "onelogin"
+	ProductPing     Product = "ping"
+	ProductOther    Product = "other"
+)
+
+// ParseProduct reads the name of a product; "" is not said. The error has lockstep.CodeInvalid.
+func ParseProduct(name string) (Product, error) {
+	switch p := Product(name); p {
+	case "", ProductEntra, ProductOkta, ProductOneLogin, ProductPing, ProductOther:
+		return p, nil
+	}
+	return "", &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "There is no product " + quote(name) + "; there are entra, okta, onelogin, ping and other."}
+}
+
+// Profile is the profile that suits the product.
+func (p Product) Profile() Profile {
+	switch p {
+	case ProductEntra:
+		return Entra
+	case ProductOkta:
+		return Okta
+	case "", ProductOneLogin, ProductPing, ProductOther:
+	}
+	return Generic
+}
+
+// MaxRate is how many requests a second a SCIM token can be allowed at most.
+const MaxRate = 100_000
+
+// CheckRate checks how many requests a second a SCIM token may send; 0 is as many as the server lets any. The error has lockstep.CodeInvalid.
+func CheckRate(rate float64) error {
+	if rate == 0 || rate >= 0.1 && rate <= MaxRate {
+		return nil
+	}
+	return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "A limit is between 0.1 and 100,000 requests a second, or 0 for as many as the server lets any client."}
+}

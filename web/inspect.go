@@ -110,6 +110,8 @@ type Watched struct {
 	// Then gets the exchange once it is over, with a body of the request of up to ThenBody bytes. Nil is nobody.
 	Then     func(Exchange)
 	ThenBody int
+	// ThenIf says whether Then gets an exchange that was answered with this status; taking it apart costs. Nil is always.
+	ThenIf func(status int) bool
 }
 
 // Watch keeps the exchange that the request belongs to, from here on: its handler calls it, before it reads the body, as soon
@@ -179,7 +181,7 @@ func (w *watch) end(e *exchange, at time.Time, took time.Duration) {
 	k.ends[partAnswer] = len(w.text)
 	k.text = bytes.Clone(w.text)
 	w.inspector.add(w.who.Holder, k)
-	if w.who.Then != nil {
+	if w.who.Then != nil && (w.who.ThenIf == nil || w.who.ThenIf(k.status)) {
 		x := k.exchange()
 		x.Request.Body = string(whole)
 		w.who.Then(x)

@@ -81,13 +81,17 @@ func (tokenListCmd) Run(c *cli, client *api.Client) error {
 }
 
 type tokenSetCmd struct {
-	Token   string `arg:"" name:"id|name" help:"Id or name of the token."`
-	Profile string `enum:"generic,entra,okta,strict,interop,ipsie" required:"" help:"What kind of client its holder is: generic, entra, okta (members who do not exist are left out, a manager is free text), strict (departures from the RFCs are reported), interop or ipsie (what those profiles forbid is refused)."`
+	Token   string   `arg:"" name:"id|name" help:"Id or name of the token."`
+	Profile string   `enum:",generic,entra,okta,strict,interop,ipsie" default:"" help:"What kind of client its holder is: generic, entra, okta (members who do not exist are left out, a manager is free text), strict (departures from the RFCs are reported), interop or ipsie (what those profiles forbid is refused)."`
+	Rate    *float64 `placeholder:"N" help:"Requests a second that it may send, never more than --scim-rate of the server; 0 is that."`
 }
 
 // Run changes a token.
 func (t *tokenSetCmd) Run(c *cli, client *api.Client) error {
-	set, err := client.SetToken(c.ctx, t.Token, api.SetToken{Profile: t.Profile})
+	if t.Profile == "" && t.Rate == nil {
+		return usage("Say what to change: --profile or --rate.")
+	}
+	set, err := client.SetToken(c.ctx, t.Token, api.SetToken{Profile: t.Profile, Rate: t.Rate})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -130,9 +131,9 @@ func testTallies(t *testing.T, open Open) {
 		t.Errorf("of a tenant without the token %+v, %v", all, err)
 	}
 	c.ok(c.db.ClearTallies(t.Context(), admin, other, made.ID))
-	c.ok(c.db.SetProfile(t.Context(), admin, c.tenant, made.ID, token.Okta))
-	c.fails(c.db.SetProfile(t.Context(), admin, other, made.ID, token.Strict), lockstep.CodeNotFound)
-	if k, err := c.db.Token(t.Context(), made.ID); err != nil || k.Profile != token.Okta || len(read()) != 2 {
+	c.ok(c.db.SetToken(t.Context(), admin, store.Token{Token: made, Tenant: c.tenant, Profile: token.Okta, Product: token.ProductOkta, Rate: 2.5}))
+	c.fails(c.db.SetToken(t.Context(), admin, store.Token{Token: made, Tenant: other, Profile: token.Strict}), lockstep.CodeNotFound)
+	if k, err := c.db.Token(t.Context(), made.ID); err != nil || k.Profile != token.Okta || k.Product != token.ProductOkta || k.Rate != 2.5 || len(read()) != 2 {
 		t.Errorf("no longer strict: %+v, %v", k, err)
 	}
 	c.ok(c.db.ClearTallies(t.Context(), admin, c.tenant, made.ID))
@@ -145,7 +146,45 @@ func testTallies(t *testing.T, open Open) {
 	if got := read(); len(got) != 0 {
 		t.Errorf("of a revoked token: %+v", got)
 	}
-	c.fails(c.db.SetProfile(t.Context(), admin, c.tenant, made.ID, token.Strict), lockstep.CodeNotFound)
+	c.fails(c.db.SetToken(t.Context(), admin, store.Token{Token: made, Tenant: c.tenant, Profile: token.Strict}), lockstep.CodeNotFound)
+}
+
+// testSCIMCalls: the first request stays the earliest, the others are the latest, and all go with their token.
+func testSCIMCalls(t *testing.T, open Open) {
+	c := found(t, open, store.Config{})
+	made, _, err := token.New(token.KindSCIM)
+	c.ok(err)
+	c.ok(c.db.PutToken(t.Context(), admin, store.Token{Token: made, Tenant: c.tenant, Name: "entra"}))
+	call := func(minutes int) store.SCIMCall {
+		return store.SCIMCall{At: noon.Add(time.Duration(minutes) * time.Minute), Method: "GET", Path: "/Users", Status: 200, Agent: "a/1", Type: "x", Detail: fmt.Sprint(minutes)}
+	}
+	add := func(calls store.SCIMCalls) {
+		t.Helper()
+		c.ok(c.db.AddSCIMCalls(t.Context(), c.tenant, made.ID, calls))
+	}
+	read := func() store.SCIMCalls {
+		t.Helper()
+		all, err := c.db.SCIMCalls(t.Context(), c.tenant)
+		c.ok(err)
+		return all[made.ID]
+	}
+	add(store.SCIMCalls{First: call(5), Last: call(5)})
+	add(store.SCIMCalls{First: call(7), Last: call(7), Refused: call(6)})
+	add(store.SCIMCalls{First: call(3), Last: call(4), Refused: call(2)}) // of another node, late
+	if got, want := read(), (store.SCIMCalls{First: call(3), Last: call(7), Refused: call(6)}); !got.First.At.Equal(want.First.At) || got.First.Detail != "3" || got.Last.Detail != "7" || got.Refused.Detail != "6" ||
+		got.Last.Method != "GET" || got.Last.Path != "/Users" || got.Last.Status != 200 || got.Last.Agent != "a/1" || got.Last.Type != "x" {
+		t.Errorf("remembered %+v, want %+v", got, want)
+	}
+	other := c.add("other")
+	c.ok(c.db.AddSCIMCalls(t.Context(), other, made.ID, store.SCIMCalls{First: call(1)}))
+	if all, err := c.db.SCIMCalls(t.Context(), other); err != nil || len(all) != 0 {
+		t.Errorf("of a tenant without the token %+v, %v", all, err)
+	}
+	c.ok(c.db.RevokeToken(t.Context(), admin, c.tenant, made.ID))
+	add(store.SCIMCalls{First: call(1)})
+	if got := read(); got != (store.SCIMCalls{}) {
+		t.Errorf("of a revoked token %+v", got)
+	}
 }
 
 // values: small facts under names, per tenant.

@@ -51,6 +51,7 @@ func Run(t *testing.T, open Open) {
 		{"tokens", testTokens},
 		{"rotation", testRotation},
 		{"tallies", testTallies},
+		{"scim calls", testSCIMCalls},
 		{"jobs", testJobs},
 		{"due", testDue},
 		{"secrets", testSecrets},
