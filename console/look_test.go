@@ -119,7 +119,7 @@ func (w *world) pages(b *browser) []looked {
 		{Name: "people", Path: "/people"}, {Name: "groups", Path: "/groups"}, {Name: "group", Path: group},
 		{Name: "person-in", Path: "/people/" + string(w.user("ada@acme.example"))}, {Name: "person-out", Path: "/people/" + string(w.user("eve@acme.example"))},
 		{Name: "person-failing", Path: "/people/" + string(w.user("bob@old.example"))},
-		{Name: "console-sessions", Path: "/settings/sessions"}, {Name: "administrators", Path: "/settings/administrators"}, {Name: "scim", Path: "/inbound"}, {Name: "scim-add", Path: "/inbound/add"}, {Name: "activity", Path: "/activity"}, {Name: "audit", Path: "/activity/audit"},
+		{Name: "console-sessions", Path: "/settings/sessions"}, {Name: "administrators", Path: "/settings/administrators"}, {Name: "scim", Path: "/inbound"}, {Name: "activity", Path: "/activity"}, {Name: "audit", Path: "/activity/audit"},
 		{Name: "settings", Path: "/settings"},
 		{Name: "docs", Path: "/docs"}, {Name: "docs-errors", Path: "/docs/errors#internal"}, {Name: "docs-how-to", Path: "/docs/how-to/csv-files"}, {Name: "docs-found", Path: "/docs?q=guard+held"},
 		{Name: "notifications", Path: "/settings/notifications"},

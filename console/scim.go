@@ -14,6 +14,7 @@ import (
 	"lockstep/api"
 	"lockstep/operate"
 	"lockstep/scim/conform"
+	"lockstep/sso"
 	"lockstep/token"
 	"lockstep/web"
 	"lockstep/words"
@@ -22,23 +23,26 @@ import (
 // scimView is the page about what comes in by SCIM.
 type scimView struct {
 	Endpoint  string
-	Tokens    []scimToken
-	Reports   []scimReport
+	Clients   []scimRow
 	Filter    scimFilter
-	Clients   []string // names, for the filter
+	Names     []string // of clients, for the filter
 	Exchanges []scimLine
 	Kept      bool // there are exchanges, if not of this filter
 	Said      string
 }
 
-type scimToken struct {
-	ID, Name, May string
-	Secret        string // which secret it has: a part of its hash
-	Used, Expires time.Time
-	Soon, Over    bool // it expires soon, or has expired
-	FormerEnds    time.Time
-	FormerUsed    time.Time
-	Strict        bool
+// scimRow is a client in the list.
+type scimRow struct {
+	ID, Name, Href string
+	Product, Way   string
+	State          state
+	Last           time.Time
+	Expires        time.Time
+	Soon, Over     bool // it expires soon, or has expired
+	Reads          bool // it may not write
+	FormerEnds     time.Time
+	FormerUsed     time.Time
+	Departs        int // in how many ways what it sends departs from the RFCs
 }
 
 type scimReport struct {
@@ -61,6 +65,8 @@ type scimFilter struct {
 	Status string // first digit of the status; "" is any
 	Client string
 	Row    string // the exchange that is open
+	Page   string // where they are shown
+	Of     string // id of the client whose page that is; "" is all
 }
 
 type scimLine struct {
@@ -85,31 +91,46 @@ type scimMessage struct {
 // statusClasses are the choices of exchanges.
 var statusClasses = []struct{ Name, Word string }{{"", "Everything"}, {"2", "Succeeded"}, {"4", "Refused"}, {"5", "Failed"}}
 
-func scimHref(f scimFilter) string {
+func (f scimFilter) href() string {
 	q := url.Values{}
 	for name, v := range map[string]string{"status": f.Status, "client": f.Client, "row": f.Row} {
-		if v != "" {
+		if v != "" && (name != "client" || f.Of == "") {
 			q.Set(name, v)
 		}
-	}
-	if len(q) == 0 {
-		return "/inbound#exchanges"
 	}
 	at := "#exchanges"
 	if f.Row != "" {
 		at = "#x-" + f.Row
 	}
-	return "/inbound?" + q.Encode() + at
+	if len(q) == 0 {
+		return f.Page + at
+	}
+	return f.Page + "?" + q.Encode() + at
 }
 
-// scim shows the endpoint, its tokens, where clients depart from the RFCs, and their last exchanges.
-func (s *Server) scim(w http.ResponseWriter, r *http.Request, v visit) error {
+// with is the filter with another class of statuses and another client, and nothing open.
+func (f scimFilter) with(status, client string) scimFilter {
+	f.Status, f.Client, f.Row = status, client, ""
+	return f
+}
+
+// exchangesAsked reads the filter of the page.
+func exchangesAsked(r *http.Request, page string) (scimFilter, error) {
 	q := r.URL.Query()
-	view := scimView{Said: said(r), Filter: scimFilter{Status: q.Get("status"), Client: q.Get("client"), Row: q.Get("row")}}
-	if f := view.Filter; len(f.Client) > 100 || len(f.Row) > 20 || len(f.Status) > 1 {
-		return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The exchanges have no such view."}
+	f := scimFilter{Status: q.Get("status"), Client: q.Get("client"), Row: q.Get("row"), Page: page}
+	if len(f.Client) > 100 || len(f.Row) > 20 || len(f.Status) > 1 {
+		return f, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The exchanges have no such view."}
 	}
+	return f, nil
+}
+
+// scim shows the endpoint, its clients and their last exchanges.
+func (s *Server) scim(w http.ResponseWriter, r *http.Request, v visit) error {
+	view := scimView{Said: said(r)}
 	var err error
+	if view.Filter, err = exchangesAsked(r, "/inbound"); err != nil {
+		return err
+	}
 	if view.Endpoint, err = s.endpoint(r, v.who); err != nil {
 		return err
 	}
@@ -135,9 +156,13 @@ func (s *Server) endpoint(r *http.Request, p operate.Principal) (string, error) 
 	return "http://" + r.Host + address, nil
 }
 
-// clients fills in the tokens and the reports about their holders.
+// clients fills in the clients.
 func (s *Server) clients(ctx context.Context, p operate.Principal, view *scimView) error {
 	all, err := s.Operator.ListTokens(ctx, p)
+	if err != nil {
+		return err
+	}
+	calls, err := s.Operator.SCIMCalls(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -145,20 +170,23 @@ func (s *Server) clients(ctx context.Context, p operate.Principal, view *scimVie
 	if err != nil {
 		return err
 	}
-	now := s.now()
+	applications := map[string]sso.Client{}
+	if s.Operator.HasSignIn() && p.May(operate.SignInRead) == nil {
+		found, err := s.Operator.Clients(ctx, p)
+		if err != nil {
+			return err
+		}
+		for _, c := range found {
+			applications[string(c.ID)] = c
+		}
+	}
 	for _, e := range all {
 		if e.Kind != token.KindSCIM {
 			continue
 		}
-		view.Tokens = append(view.Tokens, scimTokenOf(e, now))
-		if !e.Profile.Reports() && len(tallies[e.ID]) == 0 {
-			continue
-		}
-		report := scimReport{Client: e.Name, Strict: e.Profile.Reports(), Called: !e.LastUsed.IsZero()}
-		for _, one := range tallies[e.ID] {
-			report.Rows = append(report.Rows, deviation{Rule: conform.Describe(one.Code), Path: one.Path, Seen: one.Seen, Times: one.Times, Last: one.Last})
-		}
-		view.Reports = append(view.Reports, report)
+		row := scimRowOf(e, applications[e.OAuth.Client], calls, s.now())
+		row.Departs = len(tallies[e.ID])
+		view.Clients = append(view.Clients, row)
 	}
 	return nil
 }
@@ -166,19 +194,28 @@ func (s *Server) clients(ctx context.Context, p operate.Principal, view *scimVie
 // expirySoon is how long before its end a token is marked.
 const expirySoon = 30 * 24 * time.Hour
 
-func scimTokenOf(e operate.TokenEntry, now time.Time) scimToken {
-	v := scimToken{
-		ID: string(e.ID), Name: e.Name, Secret: secretMark(e.Hash), Used: e.LastUsed, Expires: e.Expires, FormerEnds: e.Former.Ends, FormerUsed: e.FormerUsed, Strict: e.Profile.Reports(),
-		May: "reads", Over: !e.Expires.IsZero() && !now.Before(e.Expires),
+func scimRowOf(e operate.TokenEntry, c sso.Client, calls operate.SCIMCalls, now time.Time) scimRow {
+	of := productOf(e.Product)
+	v := scimRow{
+		ID: string(e.ID), Name: e.Name, Href: "/inbound/clients/" + string(e.ID), Product: of.Name, Way: of.way(wayOfEntry(e, c)).Word, State: stateOfClient(e, calls, of, now).state,
+		Last: e.LastUsed, Expires: e.Expires, Reads: !e.Scopes.Allow("scim:write"), FormerEnds: e.Former.Ends, FormerUsed: e.FormerUsed, Over: !e.Expires.IsZero() && !now.Before(e.Expires),
+	}
+	if last := calls.Clients[e.ID].Last.At; last.After(v.Last) {
+		v.Last = last
 	}
 	v.Soon = !v.Over && !e.Expires.IsZero() && e.Expires.Sub(now) < expirySoon
-	if e.Scopes.Allow("scim:write") {
-		v.May = "reads and writes"
-	}
 	if !now.Before(v.FormerEnds) {
 		v.FormerEnds, v.FormerUsed = time.Time{}, time.Time{}
 	}
 	return v
+}
+
+func reportOf(e operate.TokenEntry, tallies []conform.Tally) scimReport {
+	report := scimReport{Client: e.Name, Strict: e.Profile.Reports(), Called: !e.LastUsed.IsZero()}
+	for _, one := range tallies {
+		report.Rows = append(report.Rows, deviation{Rule: conform.Describe(one.Code), Path: one.Path, Seen: one.Seen, Times: one.Times, Last: one.Last})
+	}
+	return report
 }
 
 // exchanges fills in those that the filter lets through; only the one that is open has its bodies.
@@ -189,11 +226,14 @@ func (s *Server) exchanges(ctx context.Context, p operate.Principal, view *scimV
 		return err
 	}
 	for _, e := range all {
-		view.Kept = true
-		if !slices.Contains(view.Clients, e.Client) {
-			view.Clients = append(view.Clients, e.Client)
+		if f.Of != "" && f.Of != e.ClientID {
+			continue
 		}
-		if f.Status != "" && f.Status != strconv.Itoa(e.Status/100) || f.Client != "" && f.Client != e.Client {
+		view.Kept = true
+		if !slices.Contains(view.Names, e.Client) {
+			view.Names = append(view.Names, e.Client)
+		}
+		if f.Status != "" && f.Status != strconv.Itoa(e.Status/100) || f.Of == "" && f.Client != "" && f.Client != e.Client {
 			continue
 		}
 		to := f
@@ -213,7 +253,7 @@ func (s *Server) exchanges(ctx context.Context, p operate.Principal, view *scimV
 				line.Deviations = append(line.Deviations, deviation{Rule: d.Rule, Path: d.Path, Seen: d.Seen, Times: int64(d.Times)})
 			}
 		}
-		line.Href = scimHref(to)
+		line.Href = to.href()
 		view.Exchanges = append(view.Exchanges, line)
 	}
 	return nil
@@ -266,49 +306,7 @@ func secretMark(h token.Hash) string { return hex.EncodeToString(h[:4]) }
 func (s *Server) findSCIMToken(r *http.Request, p operate.Principal) (operate.TokenEntry, error) {
 	e, err := s.Operator.Token(r.Context(), p, r.PathValue("id"))
 	if lockstep.CodeOf(err) == lockstep.CodeNotFound || err == nil && e.Kind != token.KindSCIM {
-		err = &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such token; it may have been revoked."}
+		err = &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such client; it may have been revoked."}
 	}
 	return e, err
-}
-
-// rotateToken gives a token a new secret and shows it, this once. A form that is sent again, as by a browser that reloads the page
-// with the secret, is about a secret that is no longer the token's.
-func (s *Server) rotateToken(w http.ResponseWriter, r *http.Request, v visit) error {
-	e, err := s.findSCIMToken(r, v.who)
-	if err != nil {
-		return err
-	}
-	if r.PostFormValue("of") != secretMark(e.Hash) {
-		return &lockstep.Error{Code: lockstep.CodeConflict, Detail: "The token has another secret by now, so it was not rotated. To rotate it once more, begin at its row."}
-	}
-	hours, err := strconv.Atoi(r.PostFormValue("overlap"))
-	if err != nil || hours < 0 || hours > int(token.MaxOverlap/time.Hour) {
-		return unreadable()
-	}
-	how := operate.Rotation{Of: &e.Hash, Overlap: time.Duration(hours) * time.Hour}
-	if days, err := strconv.Atoi(r.PostFormValue("days")); err == nil && days > 0 && days <= 3660 {
-		how.Days = days
-	}
-	next, text, err := s.Operator.RotateToken(r.Context(), v.who, string(e.ID), how)
-	if err != nil {
-		return err
-	}
-	v.page.Title, v.page.Nav, v.page.Path = "New secret of "+e.Name, "/inbound", "/inbound"
-	return s.render(w, r, http.StatusOK, rotatedPage(v.page, e.Name, text, next.Former.Ends))
-}
-
-// setStrict has the requests of a token's holder examined, or no more.
-func (s *Server) setStrict(w http.ResponseWriter, r *http.Request, v visit) error {
-	e, err := s.findSCIMToken(r, v.who)
-	if err != nil {
-		return err
-	}
-	profile := token.Generic
-	if r.PostFormValue("strict") == "on" {
-		profile = token.Strict
-	}
-	if _, err := s.Operator.SetToken(r.Context(), v.who, string(e.ID), operate.TokenChange{Profile: &profile}); err != nil {
-		return err
-	}
-	return seeOther(w, r, "/inbound")
 }

@@ -54,6 +54,8 @@ func (i inbound) Report(ctx context.Context, t lockstep.TenantID) (map[lockstep.
 }
 
 func (i inbound) Calls(context.Context, lockstep.TenantID) (operate.SCIMCalls, error) {
+	i.w.mu.Lock()
+	defer i.w.mu.Unlock()
 	return i.w.calls, nil
 }
 
@@ -72,32 +74,40 @@ func (w *world) scimToken(name string, expires time.Time) (store.Token, string) 
 	return k, text
 }
 
-// TestSCIMPage: the endpoint, its tokens and its exchanges, each of which opens with what it departs in.
+// TestSCIMPage: the endpoint, its clients and its exchanges, each of which opens with what it departs in.
 func TestSCIMPage(t *testing.T) {
 	w := newWorld(t, 0)
 	b := w.signedIn(w.tenant)
 	a := b.get("/inbound").is(http.StatusOK)
 	checkPage(t, a)
-	a.has("p", "No client has a token yet.")
+	a.has("p", "There is no client yet.")
 	a.has("code", w.server.URL+"/scim/acme/v2")
 	k, _ := w.scimToken("entra", w.now().Add(5*24*time.Hour))
 	okta, _ := w.scimToken("okta", time.Time{})
-	b.post("/inbound/tokens/"+string(okta.ID)+"/strict", "strict", "on").to("/inbound")
-	b.get("/inbound").has("p", "It has not called yet.")
+	at := "/inbound/clients/" + string(okta.ID)
+	b.get(at+"/requests").has("p", "Its requests are not examined.")
+	b.post(at+"/settings", "product", "okta", "profile", "strict", "rate", "").to(at + "/settings?said=saved")
+	b.get(at+"/requests").has("p", "It has not called yet.")
 	w.must(w.db.TouchToken(t.Context(), okta, token.Current))
-	b.get("/inbound").has("span", "Nothing that it sent departs.")
-	b.post("/inbound/tokens/"+string(k.ID)+"/strict", "strict", "on").to("/inbound")
+	b.get(at+"/requests").has("span", "Nothing that it sent departs.")
+	at = "/inbound/clients/" + string(k.ID)
+	b.post(at+"/settings", "product", "entra", "profile", "strict", "rate", "").to(at + "/settings?said=saved")
 	w.must(w.db.AddTallies(t.Context(), w.tenant, k.ID, []conform.Tally{{Code: conform.BooleanText, Times: 1234, First: w.now(), Last: w.now(), Path: "active", Seen: `"True"`}}))
 	a = b.get("/inbound").is(http.StatusOK)
 	checkPage(t, a)
 	a.has("td", "soon")
-	a.has("button", "Stop examining entra")
+	a.has("a", "departs from the RFCs in 1 way")
+	a = b.get(at + "/requests").is(http.StatusOK)
+	checkPage(t, a)
 	a.has("li", "It sends a boolean as text")
+	a.has("button", "Begin the count anew")
+	b.post(at + "/clear").to(at + "/requests?said=report-cleared")
+	a = b.get("/inbound")
 	if got := len(a.find("a", " ms")); got != 3 {
 		t.Errorf("%d exchanges", got)
 	}
 	a.has("a", `GET /Users?filter=userName eq "ada"`)
-	for path, want := range map[string]int{"/inbound?status=4": 1, "/inbound?client=entra": 2, "/inbound?client=entra&status=2": 0} {
+	for path, want := range map[string]int{"/inbound?status=4": 1, "/inbound?client=entra": 2, "/inbound?client=entra&status=2": 0, at + "/requests": 0} {
 		a := b.get(path).is(http.StatusOK)
 		checkPage(t, a)
 		if got := len(a.find("a", " ms")); got != want {
@@ -120,7 +130,8 @@ func TestSCIMRotate(t *testing.T) {
 	w := newWorld(t, 0)
 	b := w.signedIn(w.tenant)
 	k, old := w.scimToken("entra", w.now().Add(time.Hour*1000))
-	path := "/inbound/tokens/" + string(k.ID) + "/rotate"
+	at := "/inbound/clients/" + string(k.ID)
+	path := at + "/rotate"
 	a := b.post(path, "of", secretOf(w, k.ID), "overlap", "24", "days", "365").is(http.StatusOK)
 	checkPage(t, a)
 	text := a.has("code", "lkp_").text
@@ -132,8 +143,10 @@ func TestSCIMRotate(t *testing.T) {
 	if half, err := got.Match(old, w.now()); half != token.Old || err != nil {
 		t.Errorf("the old secret: %v, %v", half, err)
 	}
-	if a := b.get("/inbound"); strings.Contains(a.body, text) || len(a.find("td", "not used since")) != 1 {
-		t.Error("the page shows the secret again, or not that the old one still works")
+	for _, path := range []string{"/inbound", at, at + "/settings"} {
+		if a := b.get(path).is(http.StatusOK); strings.Contains(a.body, text) || path != at && len(a.find("span", "not used since")) == 0 {
+			t.Errorf("%s shows the secret again, or not that the old one still works", path)
+		}
 	}
 	b.post(path, "of", secretOf(w, k.ID), "overlap", "0", "days", "0").is(http.StatusOK)
 	got, err = w.db.Token(t.Context(), k.ID)
@@ -146,11 +159,12 @@ func TestSCIMRotate(t *testing.T) {
 	b.post(path, "of", of, "overlap", "5124096").is(http.StatusBadRequest) // more hours than a Duration holds
 	b.post(path, "of", of, "overlap", "a day").is(http.StatusBadRequest)
 	b.post(path, "of", of, "overlap", fmt.Sprint(24*365)).is(http.StatusBadRequest)
-	b.post("/inbound/tokens/"+string(lockstep.NewID[lockstep.TokenID]())+"/rotate", "overlap", "0").is(http.StatusNotFound)
+	b.post("/inbound/clients/"+string(lockstep.NewID[lockstep.TokenID]())+"/rotate", "overlap", "0").is(http.StatusNotFound)
 	w.later(400 * 24 * time.Hour)
 	b = w.signedIn(w.tenant)
 	b.post(path, "of", of, "overlap", "0", "days", "0").is(http.StatusConflict)
 	b.get("/inbound").has("td", "expired")
+	b.get(at).has("h2", "Its token has expired")
 }
 
 // secretOf is what the form of a token sends of the secret that it had when the page was made.
@@ -167,13 +181,13 @@ func TestSCIMRotateTwice(t *testing.T) {
 	w := newWorld(t, 0)
 	b := w.signedIn(w.tenant)
 	k, old := w.scimToken("entra", time.Time{})
-	page := b.get("/inbound")
+	page := b.get("/inbound/clients/" + string(k.ID))
 	of := secretOf(w, k.ID)
 	if !strings.Contains(page.body, `name="of" value="`+of+`"`) || strings.Contains(page.body, "ends at once") {
 		t.Error("the form does not say which secret it is about, or warns without reason")
 	}
 	form := []string{"of", of, "overlap", "24", "days", "0"}
-	path := "/inbound/tokens/" + string(k.ID) + "/rotate"
+	path := "/inbound/clients/" + string(k.ID) + "/rotate"
 	b.post(path, form...).is(http.StatusOK)
 	b.post(path, form...).is(http.StatusConflict)
 	b.post(path, "overlap", "24", "days", "0").is(http.StatusConflict)
@@ -182,5 +196,5 @@ func TestSCIMRotateTwice(t *testing.T) {
 	if half, err := got.Match(old, w.now()); half != token.Old || err != nil {
 		t.Errorf("the old secret: %v, %v", half, err)
 	}
-	b.get("/inbound").has("p", "ends at once")
+	b.get("/inbound/clients/"+string(k.ID)).has("p", "ends at once")
 }

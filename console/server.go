@@ -125,11 +125,7 @@ func (s *Server) Handler() http.Handler {
 	handle("POST /people/{id}/edit", s.in(s.editPerson))
 	handle("POST /people/{id}/delete", s.in(s.deletePerson))
 	if s.Operator.HasSCIM() {
-		handle("GET /inbound", s.in(s.scim))
-		handle("GET /inbound/add", s.in(s.showNewClient))
-		handle("POST /inbound/add", s.in(s.newClient))
-		handle("POST /inbound/tokens/{id}/rotate", s.in(s.rotateToken))
-		handle("POST /inbound/tokens/{id}/strict", s.in(s.setStrict))
+		s.scimClientPages(handle)
 	}
 	if s.Operator.HasSignIn() {
 		s.signInPages(handle)

@@ -501,20 +501,3 @@ func TestExport(t *testing.T) {
 	}
 	w.newBrowser().get("/activity/log.csv").is(http.StatusUnauthorized)
 }
-
-// TestNewClient: a SCIM client gets a token of its own, shown once with what its product calls it.
-func TestNewClient(t *testing.T) {
-	w := newWorld(t, 0)
-	b := w.signedIn(w.tenant)
-	b.post("/inbound/add", "name", "", "kind", "entra", "days", "365").is(http.StatusUnprocessableEntity).has("a", "Name")
-	made := b.post("/inbound/add", "name", "entra", "kind", "entra", "days", "365").is(http.StatusOK)
-	made.has("p", "Tenant URL")
-	made.has("p", "Secret Token")
-	checkPage(t, made)
-	b.post("/inbound/add", "name", "entra", "kind", "entra", "days", "365").is(http.StatusUnprocessableEntity).has("p", "of this name already")
-	tokens, err := w.operator.ListTokens(t.Context(), operate.Machine(w.tenant))
-	w.must(err)
-	b.get("/inbound").has("strong", "entra")
-	b.post("/tokens/" + string(tokens[0].ID) + "/revoke").to("/inbound?said=revoked")
-	b.get("/inbound").hasNot("strong", "entra")
-}

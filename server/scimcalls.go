@@ -73,7 +73,8 @@ func (s *scimCalls) of(c counted) *clientCalls {
 // wants reports whether a request that was answered so is looked at.
 func (c *clientCalls) wants(now time.Time, status int) bool {
 	if status < 400 {
-		return now.UnixNano()-c.served.Load() >= int64(callsEvery)
+		served := c.served.Load()
+		return now.UnixNano()-served >= int64(callsEvery) || c.refused.Load() > served // what was wrong is over
 	}
 	return now.UnixNano()-c.refused.Load() >= int64(refusedEvery)
 }

@@ -56,17 +56,22 @@ func TestSCIMCalls(t *testing.T) {
 		t.Errorf("written %+v", kept)
 	}
 	b.now = b.now.Add(50 * time.Second)
+	b.status(200, bearer, "acme", "GET", "/Schemas", "")
+	if seen, _ = b.calls(id); seen.Last.Path != "/Groups" {
+		t.Errorf("a request was looked at within a minute of the last: %+v", seen.Last)
+	}
 	b.status(404, bearer, "acme", "GET", "/Users/1", "")
-	b.status(200, bearer, "acme", "GET", "/Users", "")
+	b.now = b.now.Add(time.Second)
+	b.status(200, bearer, "acme", "GET", "/ResourceTypes", "")
 	b.flush()
 	seen, kept := b.calls(id)
 	if seen.Refused.Status != 404 || kept.Refused.Status != 400 {
 		t.Errorf("within the minute %+v is known, %+v written", seen.Refused, kept.Refused)
 	}
-	if seen.Last.Path != "/Groups" {
-		t.Errorf("a request was looked at within a minute of the last: %+v", seen.Last)
+	if seen.Last.Path != "/ResourceTypes" {
+		t.Errorf("that it works again is not known: %+v", seen.Last)
 	}
-	b.now = b.now.Add(20 * time.Second)
+	b.now = b.now.Add(60 * time.Second)
 	b.status(200, bearer, "acme", "GET", "/Users", "")
 	b.flush()
 	if seen, kept = b.calls(id); kept.Last.Path != "/Users" || kept.Refused.Status != 404 || kept.First.Path != "/Groups" || seen.First.Path != "/Groups" {
