@@ -270,6 +270,9 @@ const (
 	CodeSSORefused         Code = "sso.refused"
 	CodeSSOConfirm         Code = "sso.confirm"
 	CodeSSOTooMany         Code = "sso.too_many"
+	CodeSSOCode            Code = "sso.code_wrong"
+	CodeSSOPasskey         Code = "sso.passkey_refused"
+	CodeSSOFresh           Code = "sso.not_fresh"
 	CodeSSOBack            Code = "sso.came_back"
 	CodeSSOMessage         Code = "sso.message_invalid"
 	CodeSSOReplayed        Code = "sso.message_replayed"
@@ -447,6 +450,9 @@ var Catalogue = []Entry{
 	{CodeSSORefused, NeedsYou, "Who has signed in at the identity provider cannot be linked to the person.", "Look at the login by its reference: the stage that failed says why."},
 	{CodeSSOConfirm, NeedsYou, "A person has to sign in as before, so that another way to sign in can be linked.", "They choose the way that they used before, once."},
 	{CodeSSOTooMany, Heals, "Too many tries to sign in.", "Wait a quarter of an hour."},
+	{CodeSSOCode, NeedsYou, "A code of a second factor was wrong, or was used before.", "They wait for the next code, and look at the clock of their device. Whoever has neither device nor recovery code asks an administrator to remove the factor."},
+	{CodeSSOPasskey, NeedsYou, "A passkey was not accepted.", "The sign-in's stages say why. A passkey works only at the host name that it was set up at, and only for its person."},
+	{CodeSSOFresh, NeedsYou, "Somebody was to show again who they are, and their identity provider has not asked them.", "They sign out at the identity provider, or add a second factor, which is asked for here."},
 	{CodeSSOBack, Heals, "Somebody came back before the sign-in was finished.", "They choose again."},
 	{CodeSSOMessage, NeedsYou, "A message of an application that speaks SAML cannot be used.", "The message says what is wrong: compare the application's certificate and addresses with its metadata."},
 	{CodeSSOReplayed, NeedsYou, "A message of an application came a second time.", "Go back to the application and begin again. If nobody has loaded a page anew, somebody has sent a message that they have seen."},

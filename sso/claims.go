@@ -36,9 +36,9 @@ func namesOfClaims(scopes, more []string) []string {
 	return names
 }
 
-// enough reports whether a sign-in of a kind is one that the application cannot do without.
-func (r *Request) enough(acr string) bool {
-	return len(r.ACRNeeded) == 0 || slices.Contains(r.ACRNeeded, acr)
+// enough reports whether a sign-in is of a kind that the application cannot do without.
+func (r *Request) enough(s *Session) bool {
+	return len(r.ACRNeeded) == 0 || slices.ContainsFunc(s.acrs(), func(acr string) bool { return slices.Contains(r.ACRNeeded, acr) })
 }
 
 // askedClaim is how one claim is asked for. nil is as good as an empty one (§5.5.1).

@@ -83,11 +83,12 @@ type Client struct {
 	IDToken   token.Alg   // "" is RS256, which every client understands
 	Audience  []string    // of its access tokens, beside itself
 
-	Provider ProviderID   // pinned: its people go there without a choice
-	Allowed  []ProviderID // empty is every provider
-	Disabled bool
-	NoPKCE   bool // a confidential client that knows no PKCE may leave it out
-	Pushed   bool // it pushes its requests (RFC 9126), and others are refused
+	Provider     ProviderID   // pinned: its people go there without a choice
+	Allowed      []ProviderID // empty is every provider
+	SecondFactor Demand       `json:",omitempty"`
+	Disabled     bool
+	NoPKCE       bool // a confidential client that knows no PKCE may leave it out
+	Pushed       bool // it pushes its requests (RFC 9126), and others are refused
 
 	Secret  Hash // zero is none
 	Former  token.Former
@@ -207,6 +208,9 @@ func (c *Client) Check() error {
 	}
 	if c.Name == "" || len(c.Name) > 200 {
 		return invalid("A client has a name of at most 200 bytes.")
+	}
+	if !c.SecondFactor.OfClient() {
+		return invalid("An application asks for a second factor as its provider does, of who has one (enrolled), or of everybody (required).")
 	}
 	if len(c.Redirects) > maxURIs || len(c.AfterLogout) > maxURIs || len(c.Audience) > maxURIs || len(c.Scopes) > maxURIs {
 		return invalid("A client has at most 50 of each kind of address.")

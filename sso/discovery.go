@@ -30,6 +30,7 @@ type metadata struct {
 	Claims            []string `json:"claims_supported"`
 	Prompts           []string `json:"prompt_values_supported"`
 	Locales           []string `json:"ui_locales_supported"`
+	ACRs              []string `json:"acr_values_supported"`
 	ClaimsParameter   bool     `json:"claims_parameter_supported"`
 	RequestParameter  bool     `json:"request_parameter_supported"`
 	RequestURI        bool     `json:"request_uri_parameter_supported"`
@@ -65,7 +66,7 @@ func (s *Server) discovery(w http.ResponseWriter, r *http.Request) error {
 			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "acr", "amr",
 			"name", "given_name", "family_name", "preferred_username", "locale", "updated_at", "email", "email_verified",
 		},
-		Prompts: []string{"none", "login", "select_account"}, Locales: []string{"en", "de"},
+		Prompts: []string{"none", "login", "select_account"}, Locales: []string{"en", "de"}, ACRs: []string{ACRTwo, ACRPhishing},
 		ClaimsParameter: true, Iss: true, BackChannel: true, BackChannelSID: true,
 	})
 	return nil

@@ -56,7 +56,7 @@ type FactorSet struct {
 }
 
 // Any reports whether there is a second factor. Recovery codes alone are none: they stand in for another.
-func (f *FactorSet) Any() bool { return len(f.Passkeys) > 0 || f.TOTP != nil }
+func (f FactorSet) Any() bool { return len(f.Passkeys) > 0 || f.TOTP != nil }
 
 // NewFactors are added together, or not at all.
 type NewFactors struct {

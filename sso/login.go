@@ -62,6 +62,11 @@ func (v *visit) choose(ctx context.Context) (answerer, error) {
 		v.trace(OutcomeRefused, err)
 		return func() error { return v.errorPage(err, "") }, nil
 	}
+	if slices.ContainsFunc(shown, func(p Provider) bool { return p.Kind == KindLocal }) {
+		if v.passkey, err = v.askAny(); err != nil {
+			return nil, err
+		}
+	}
 	notice := v.login.Notice
 	return func() error { return v.choicePage(shown, notice) }, nil
 }
@@ -162,6 +167,10 @@ func (v *visit) readClient(ctx context.Context) (err error) {
 	if v.login.Test || v.login.Request.Client == "" {
 		return nil
 	}
+	if v.login.Request.Client == AccountClient {
+		v.client = accountClient(v.login.Locale)
+		return nil
+	}
 	v.client, err = v.Store.Client(ctx, v.site.tenant.ID, v.login.Request.Client)
 	if errors.Is(err, lockstep.ErrNotFound) || err == nil && v.client.Disabled {
 		return &lockstep.Error{Code: lockstep.CodeSSOClient, Detail: "The application was removed or disabled meanwhile."}
@@ -171,8 +180,9 @@ func (v *visit) readClient(ctx context.Context) (err error) {
 
 // What a browser is told that names no login of its own.
 var (
-	errExpired = &lockstep.Error{Code: lockstep.CodeSSOExpired, Detail: "This sign-in is over: it took longer than a quarter of an hour, or was finished already."}
-	errBrowser = &lockstep.Error{Code: lockstep.CodeSSOBrowser, Detail: "This sign-in was begun in another browser."}
+	errExpired   = &lockstep.Error{Code: lockstep.CodeSSOExpired, Detail: "This sign-in is over: it took longer than a quarter of an hour, or was finished already."}
+	errElsewhere = &lockstep.Error{Code: lockstep.CodeSSOExpired, Detail: "This sign-in goes on in another window."}
+	errBrowser   = &lockstep.Error{Code: lockstep.CodeSSOBrowser, Detail: "This sign-in was begun in another browser."}
 )
 
 // cross refuses forms that another site has sent.
@@ -201,13 +211,17 @@ func (s *Server) loginPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ctx := r.Context()
-	if v.login.Step == StepAway && r.Method == http.MethodGet { // back by the browser's own button
-		v.login.Step, v.login.State, v.login.Notice = StepChoose, Hash{}, lockstep.CodeSSOBack
+	if v.login.Step == StepBusy { // nothing is written: whoever looks at it goes on
+		return errElsewhere
 	}
-	if v.login.Step != StepChoose || r.Method == http.MethodGet {
+	if v.login.Step == StepAway && r.Method == http.MethodGet { // back by the browser's own button
+		v.restart()
+		v.login.Notice = lockstep.CodeSSOBack
+	}
+	if !v.login.Step.takes() || r.Method == http.MethodGet {
 		return v.run(ctx)
 	}
-	answer, err := v.chosen(ctx)
+	answer, err := v.posted(ctx)
 	if err != nil {
 		answer, err = v.fail(ctx, err)
 	}
@@ -241,6 +255,9 @@ func (v *visit) chosen(ctx context.Context) (answerer, error) {
 		}
 		return nil, &lockstep.Error{Code: lockstep.CodeSSOProvider, Detail: "There is no identity provider “" + clip(alias) + "” here."}
 	}
+	if answer := v.r.PostFormValue("passkey"); answer != "" && !v.login.Test {
+		return nil, v.byPasskey(ctx, all, answer)
+	}
 	if name := v.r.PostFormValue("name"); v.r.PostForm.Has("password") {
 		return nil, v.password(ctx, all, name, v.r.PostFormValue("password"))
 	}
@@ -250,6 +267,29 @@ func (v *visit) chosen(ctx context.Context) (answerer, error) {
 		}
 	}
 	return v.choose(ctx)
+}
+
+// byPasskey signs in who has a passkey, as who has a password that is kept here: where one may be used, the other may.
+func (v *visit) byPasskey(ctx context.Context, all []Provider, answer string) error {
+	at := slices.IndexFunc(all, func(p Provider) bool { return p.Kind == KindLocal })
+	if at < 0 {
+		return &lockstep.Error{Code: lockstep.CodeSSOProvider, Detail: "Nobody signs in with a passkey here."}
+	}
+	if _, err := v.allowed(ctx, all[at].ID); err != nil {
+		return err
+	}
+	if err := v.claim(ctx); err != nil {
+		return err
+	}
+	shown, err := v.firstPasskey(ctx, answer)
+	if err != nil {
+		return err
+	}
+	l := &v.login
+	l.Chosen, l.Step, l.Notice, l.Shown = all[at].ID, StepKnown, "", shown
+	l.Identity = &Identity{Issuer: "lockstep", Subject: string(shown.User), AuthTime: v.now(), AMR: shown.AMR}
+	v.stage(Stage{Name: "passkey", OK: true})
+	return nil
 }
 
 // password asks every provider that takes passwords, in order.

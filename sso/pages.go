@@ -18,13 +18,16 @@ import (
 //go:embed pages.html
 var pagesText string
 
+//go:embed account.html
+var accountText string
+
 //go:embed style.css
 var styleText string
 
 // pageSet are the templates. They escape whatever comes from outside.
-var pageSet = template.Must(template.New("pages").Parse(pagesText))
+var pageSet = template.Must(template.Must(template.New("pages").Parse(pagesText)).Parse(accountText))
 
-// submitScript sends a form at once. It is the only script there is, named in the policy by its hash; without it there is a button.
+// submitScript sends a form at once. It is the only script that stands in a page, named in the policy by its hash; without it there is a button.
 const submitScript = "document.forms[0].submit()"
 
 // submitHash is the CSP source of submitScript, written out because it is part of a constant. TestSubmitHash compares.
@@ -55,6 +58,18 @@ type page struct {
 	Detail string
 	Claims [][2]string
 	Stages []Stage
+
+	Scripts  string // address of the script that asks for passkeys
+	Passkey  string // what it asks for, as JSON
+	Offer    bool   // the browser may offer passkeys in the field of the user name
+	App      bool   // a code of an authenticator app
+	Recovery bool
+	Back     string // what the button that leads back says; "" is none
+	Must     bool   // it has to be set up
+	Secret   string
+	QR       template.HTML
+	Codes    []string
+	Account  *accountView
 }
 
 type button struct {
@@ -66,7 +81,7 @@ func (s *Server) page(x site, lang, title string) page {
 	if texts[lang] == nil {
 		lang = "en"
 	}
-	return page{Lang: lang, T: texts[lang], Title: texts[lang][title], Style: x.style}
+	return page{Lang: lang, T: texts[lang], Title: texts[lang][title], Style: x.style, Scripts: x.path + "/passkey.js"}
 }
 
 func render(w http.ResponseWriter, status int, name string, p page) error {
@@ -95,6 +110,7 @@ func (v *visit) choicePage(shown []Provider, notice lockstep.Code) error {
 	if notice != "" {
 		p.Notice, _ = say(notice, p.Lang)
 	}
+	p.Passkey, p.Offer = v.passkey, true
 	last := v.site.cookieValue(v.r, cookieLast)
 	for _, one := range shown {
 		if byPassword(one.Kind) {

@@ -276,7 +276,7 @@ func TestSAMLWishes(t *testing.T) {
 		"unspecified by attribute":    {ends(policy, saml.FormatUnspecified), func(a *sso.SAMLApp) { a.NameID, a.NameIDFrom = sso.NameIDUnspecified, "name" }, "Ada Lovelace"},
 		"another than allowed":        {ends(policy, saml.FormatEmail), func(a *sso.SAMLApp) { a.NameID = sso.NameIDPersistent }, "status:InvalidNameIDPolicy"},
 		"a format there is not":       {ends(policy, "urn:oasis:names:tc:SAML:2.0:nameid-format:kerberos"), nil, "status:InvalidNameIDPolicy"},
-		"class that was not":          {ends(context, "exact", saml.ContextMFA), nil, "status:NoAuthnContext"},
+		"class that was not":          {ends(context, "exact", "urn:oasis:names:tc:SAML:2.0:ac:classes:Kerberos"), nil, "status:NoAuthnContext"},
 		"class that is set":           {ends(context, "exact", saml.ContextMFA), func(a *sso.SAMLApp) { a.Context = sso.ContextAsked }, "email"},
 		"at least nothing":            {ends(context, "minimum", saml.ContextUnspecified), nil, "email"},
 		"by index":                    {[]string{`AssertionConsumerServiceURL="` + wikiACS + `"`, `AssertionConsumerServiceIndex="7"`}, nil, "email"},

@@ -22,7 +22,7 @@ const samlLife = 5 * time.Minute
 func (v *visit) enough(s *Session) bool {
 	req := &v.login.Request
 	if req.SAML == nil {
-		return req.enough(s.ACR)
+		return req.enough(s)
 	}
 	return v.client.SAML.Context != "" || req.SAML.accepts(classOf(s))
 }
@@ -31,6 +31,8 @@ func (v *visit) enough(s *Session) bool {
 // the person has signed in.
 func classOf(s *Session) string {
 	switch {
+	case s.Factor != "":
+		return saml.ContextMFA
 	case saml.IsEntity(s.ACR):
 		return s.ACR
 	case slices.Contains(s.AMR, "mfa"), slices.Contains(s.AMR, "otp") && slices.Contains(s.AMR, "pwd"):

@@ -61,6 +61,7 @@ type Server struct {
 	kept       keyring
 	clientKeys clientKeys
 	limits     limits
+	hashing    sync.Mutex // a password that is set takes 19 MiB and a processor
 	wake       wakeup
 	tenants    sync.Map // slug → tenantEntry
 }
@@ -155,7 +156,7 @@ func (s *Server) tenant(ctx context.Context, slug string) (directory.Tenant, err
 
 // policyLogin is the Content-Security-Policy of the sign-in pages. A form there leads, by redirects, to the application or to the
 // provider, which browsers count as targets of the form; so forms may go anywhere, over TLS.
-const policyLogin = "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src " + submitHash +
+const policyLogin = "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self' " + submitHash +
 	"; form-action 'self' https: http://127.0.0.1:* http://localhost:* http://[::1]:*; base-uri 'none'; frame-ancestors 'none'"
 
 // Handler answers everything below Prefix.
@@ -202,6 +203,9 @@ func (s *Server) Handler() http.Handler {
 	page("GET "+proxy+"style.css", s.style)
 	page("GET "+at+"/signed-out", s.signedOut)
 	page("GET "+at+"/style.css", s.style)
+	page("GET "+at+"/passkey.js", s.script)
+	page(at+"/account", s.account)
+	page(at+"/account/{part}", s.account)
 	page(at+"/", func(http.ResponseWriter, *http.Request) error { return errNoSite })
 	page(Prefix, func(http.ResponseWriter, *http.Request) error { return errNoSite })
 	return mux

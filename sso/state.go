@@ -155,7 +155,11 @@ const (
 	StepAway    Step = "away"    // the browser is at the provider
 	StepArrived Step = "arrived" // it has come back; what it brought is to be looked at
 	StepKnown   Step = "known"   // the provider has said who it is
-	StepSigned  Step = "signed"  // it is a person of the directory
+	StepFactor  Step = "factor"  // it is a person of the directory, who may have to show a second factor
+	StepEnrol   Step = "enrol"   // they set one up
+	StepCodes   Step = "codes"   // they are shown their recovery codes
+	StepBusy    Step = "busy"    // a code or an answer is being looked at
+	StepSigned  Step = "signed"  // they have shown what they have to
 	StepLeaving Step = "leaving" // a logout, the browser is at the provider
 	StepEnded   Step = "ended"
 )
@@ -184,6 +188,12 @@ type Login struct {
 	Began    time.Time
 	Stages   []Stage
 	Leaving  *Leaving `json:",omitempty"` // what is still to be done in a logout
+
+	Shown    *Shown     `json:",omitempty"` // the second factor, in this login
+	Ceremony []byte     `json:",omitempty"` // the passkey that the page asks for; its challenge is answered once
+	Enrol    *Enrolment `json:",omitempty"`
+	Codes    []string   `json:",omitempty"` // recovery codes, until they were shown
+	Return   string     `json:",omitempty"` // the part of the account page that the person wanted
 }
 
 // Proof is an identity that waits until its person has signed in in another way (PolicyConfirm).

@@ -30,6 +30,7 @@ type visit struct {
 	cookies   []*http.Cookie
 	providers []Provider
 	read      Provider // the one that was looked at last, in this request
+	passkey   string   // what the login page asks the browser for; "" is nothing
 }
 
 // answerer writes the answer of a visit. A step that returns none has the dispatcher go on.
@@ -65,9 +66,15 @@ func (v *visit) step(ctx context.Context) (answerer, error) {
 		return v.arrived(ctx)
 	case StepKnown:
 		return v.known(ctx)
+	case StepFactor:
+		return v.factor(ctx)
+	case StepEnrol:
+		return v.enrol(ctx)
+	case StepCodes:
+		return v.codesShown(ctx)
 	case StepSigned:
 		return v.signed(ctx)
-	case StepAway, StepLeaving, StepEnded:
+	case StepAway, StepLeaving, StepEnded, StepBusy:
 	}
 	return nil, &lockstep.Error{Code: lockstep.CodeSSOExpired, Detail: "This sign-in has ended, or goes on in another window."}
 }
@@ -129,6 +136,9 @@ func (v *visit) fail(ctx context.Context, err error) (answerer, error) {
 	if e, ok := errors.AsType[oauthError](err); ok {
 		v.finish.Trace.Code, v.finish.Trace.Detail = lockstep.Code("sso."+e.Code), e.Description
 		v.login.Step = StepEnded
+		if v.client.ID == AccountClient {
+			return func() error { return v.errorPage(&lockstep.Error{Code: lockstep.CodeSSORefused}, "") }, nil
+		}
 		if v.login.Request.SAML != nil {
 			v.stage(Stage{Name: "saml response", Code: lockstep.Code("sso." + e.Code), Detail: e.Description, Fix: samlFixes[e.Code]})
 			v.finish.Trace.Stages = v.login.Stages
@@ -141,12 +151,12 @@ func (v *visit) fail(ctx context.Context, err error) (answerer, error) {
 	if lockstep.CodeOf(err) == lockstep.CodeInternal {
 		v.log().ErrorContext(ctx, "a sign-in failed", "error", err, "login", v.login.ID)
 	}
-	v.login.Identity, v.login.Callback, v.login.State = nil, nil, Hash{}
+	v.restart()
 	if v.login.Test {
 		v.login.Step = StepEnded
 		return func() error { return v.testPage(nil, err) }, nil
 	}
-	v.login.Step, v.login.Notice = StepChoose, lockstep.CodeOf(err)
+	v.login.Notice = lockstep.CodeOf(err)
 	if retryHere(v.login.Notice) {
 		return v.choose(ctx)
 	}
@@ -155,7 +165,7 @@ func (v *visit) fail(ctx context.Context, err error) (answerer, error) {
 
 // retryHere reports whether the login page itself is the place to tell of a failure.
 func retryHere(c lockstep.Code) bool {
-	return c == wrongPassword || c == lockstep.CodeSSOTooMany || c == lockstep.CodeSSOConfirm
+	return c == wrongPassword || c == lockstep.CodeSSOTooMany || c == lockstep.CodeSSOConfirm || c == lockstep.CodeSSOPasskey
 }
 
 func (v *visit) retryAddress() string { return v.site.issuer + "/login?l=" + string(v.login.ID) }
@@ -169,7 +179,7 @@ func (v *visit) start(ctx context.Context) (answerer, error) {
 		return nil, err
 	}
 	if session != nil && v.answers(*session) {
-		v.login.Step, v.login.Reused, v.login.Person, v.login.Chosen = StepSigned, session.ID, session.Person, session.Provider
+		v.login.Step, v.login.Reused, v.login.Person, v.login.Chosen = StepFactor, session.ID, session.Person, session.Provider
 		v.stage(Stage{Name: "session", OK: true, Facts: map[string]string{"session": string(session.ID)}})
 		return nil, nil
 	}
@@ -192,7 +202,11 @@ func (v *visit) answers(s Session) bool {
 	if req.MaxAge != nil && v.now().Sub(s.AuthTime) > time.Duration(*req.MaxAge)*time.Second {
 		return false
 	}
-	return v.client.allows(s.Provider) && v.enough(&s) // the store gives no session of a provider that is not enabled
+	if !v.client.allows(s.Provider) { // the store gives no session of a provider that is not enabled
+		return false
+	}
+	d, _ := v.wants(&s)
+	return v.enough(&s) || d == DemandRequired // a second factor is all that is missing, and is asked for
 }
 
 // arrived hands what the browser brought back to the provider's upstream. Whether the provider may be used is asked again: it may have been
@@ -214,17 +228,26 @@ func (v *visit) arrived(ctx context.Context) (answerer, error) {
 	return nil, nil
 }
 
-// opened returns a provider that may be used for this login, and its upstream. Every entry asks here: the start, the callback, a password.
-func (v *visit) opened(ctx context.Context, id ProviderID) (Provider, Upstream, error) {
+// allowed returns a provider that may be used for this login. Every step asks here.
+func (v *visit) allowed(ctx context.Context, id ProviderID) (Provider, error) {
 	p, err := v.provider(ctx, id)
 	if errors.Is(err, lockstep.ErrNotFound) {
-		return p, nil, &lockstep.Error{Code: lockstep.CodeSSOProvider, Detail: "The identity provider was removed."}
+		return p, &lockstep.Error{Code: lockstep.CodeSSOProvider, Detail: "The identity provider was removed."}
 	}
 	if err != nil {
-		return p, nil, err
+		return p, err
 	}
 	if !v.login.Test && (p.State != Enabled || !v.client.allows(p.ID)) {
-		return p, nil, &lockstep.Error{Code: lockstep.CodeSSOProvider, Detail: "“" + p.Name + "” cannot be used here."}
+		return p, &lockstep.Error{Code: lockstep.CodeSSOProvider, Detail: "“" + p.Name + "” cannot be used here."}
+	}
+	return p, nil
+}
+
+// opened returns a provider that may be used for this login, and its upstream.
+func (v *visit) opened(ctx context.Context, id ProviderID) (Provider, Upstream, error) {
+	p, err := v.allowed(ctx, id)
+	if err != nil {
+		return p, nil, err
 	}
 	up, err := v.Opener.Open(ctx, p)
 	return p, up, err
@@ -274,9 +297,7 @@ func (v *visit) known(ctx context.Context) (answerer, error) {
 		if proof.Link.User != m.Person.User {
 			return nil, &lockstep.Error{Code: lockstep.CodeSSORefused, Detail: "You signed in as somebody else than the person to be linked."}
 		}
-		v.finish.Links = append(v.finish.Links, proof.Link)
-		v.login.Proof = nil
-	}
+	} // it is linked when they have shown all that they have to
 	if m.Link != nil {
 		v.finish.Links = append(v.finish.Links, *m.Link)
 	}
@@ -285,7 +306,7 @@ func (v *visit) known(ctx context.Context) (answerer, error) {
 		return nil, badRequest("login_required", "somebody else has signed in than the one who was asked for")
 	}
 	v.stage(Stage{Name: "match", OK: true, Detail: m.How})
-	v.login.Step = StepSigned
+	v.login.Step = StepFactor
 	return nil, nil
 }
 
@@ -299,13 +320,23 @@ func (v *visit) signed(ctx context.Context) (answerer, error) {
 	if l.Reused == "" {
 		made := v.newSession(session, now)
 		session = &made
-	} else if session == nil || session.ID != l.Reused {
-		return nil, &lockstep.Error{Code: lockstep.CodeSSOExpired, Detail: "The session has ended meanwhile."}
+	} else if session == nil || session.ID != l.Reused || session.Person != l.Person {
+		return nil, errGone
+	} else if l.Shown != nil {
+		more := v.stepped(*session, now)
+		session = &more
 	} else if now.Sub(session.Seen) >= time.Minute {
 		v.finish.Seen = session.ID
 	}
 	if !v.enough(session) {
 		return nil, badRequest("unmet_authentication_requirements", "the sign-in was not of a kind that the application asked for")
+	}
+	if l.Proof != nil {
+		v.finish.Links = append(v.finish.Links, l.Proof.Link)
+		l.Proof = nil
+	}
+	if v.client.ID == AccountClient {
+		return v.signedHere(), nil
 	}
 	if l.Request.SAML != nil {
 		return v.signedSAML(ctx, session, now)
@@ -319,7 +350,7 @@ func (v *visit) signedCode(session *Session, now time.Time) answerer {
 	code, hash := secret()
 	v.finish.Grant = &Grant{
 		ID: lockstep.NewID[GrantID](), Client: l.Request.Client, Person: l.Person, Session: session.ID, Scopes: l.Request.Scopes, AuthTime: session.AuthTime,
-		ACR: session.ACR, AMR: session.AMR, Nonce: l.Request.Nonce, Redirect: l.Request.Redirect, Challenge: l.Request.Challenge, Claims: l.Request.Claims,
+		ACR: l.Request.acr(session), AMR: session.AMR, Nonce: l.Request.Nonce, Redirect: l.Request.Redirect, Challenge: l.Request.Challenge, Claims: l.Request.Claims,
 		Code: hash, CodeEnds: now.Add(codeLife), Expires: v.grantEnds(now, session),
 	}
 	l.Step, l.Identity = StepEnded, nil
@@ -355,6 +386,7 @@ func (v *visit) newSession(old *Session, now time.Time) Session {
 	case old != nil:
 		v.finish.End = old.Hash
 	}
+	v.marked(&s)
 	v.finish.Session = &s
 	v.cookies = append(v.cookies, v.cookie(cookieSession, text, sessionLife))
 	return s
