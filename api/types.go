@@ -57,6 +57,7 @@ type Policy struct {
 	Rate         float64 `json:"rate,omitempty" minimum:"0" maximum:"10000" doc:"Requests a second at most; 0 is as many as the target takes."`
 	Connections  int     `json:"connections,omitempty" minimum:"0" maximum:"256" doc:"Calls at the same time at most; 0 is the connector's default."`
 	Drift        int     `json:"drift_seconds,omitempty" minimum:"-1" maximum:"31536000" doc:"How often the application is read to look for drift; 0 is once a day, -1 is never."`
+	Order        int     `json:"order,omitempty" minimum:"0" maximum:"1000" doc:"Of a source: 1 is heard first where several have a person; 0 is after all that have an order."`
 }
 
 func policyOf(p provision.Policy) Policy {
@@ -64,7 +65,7 @@ func policyOf(p provision.Policy) Policy {
 		Everyone: p.Everyone, Nested: p.Nested, DefaultRole: p.DefaultRole, Groups: p.Groups,
 		OnLeave: string(p.OnLeave), OnMissing: string(p.OnMissing),
 		GuardCount: p.Guard.Count, GuardPercent: p.Guard.Percent, GuardOff: p.Guard.Off,
-		Interval: int(p.Interval / time.Second), Rate: p.Rate, Connections: p.Connections, Drift: int(p.DriftEvery / time.Second),
+		Interval: int(p.Interval / time.Second), Rate: p.Rate, Connections: p.Connections, Drift: int(p.DriftEvery / time.Second), Order: p.Order,
 	}
 }
 
@@ -74,7 +75,7 @@ func (p Policy) domain() provision.Policy {
 		Everyone: p.Everyone, Nested: p.Nested, DefaultRole: p.DefaultRole, Groups: p.Groups,
 		OnLeave: rule.Leave(p.OnLeave), OnMissing: rule.Missing(p.OnMissing),
 		Guard:    rule.GuardLimit{Count: p.GuardCount, Percent: p.GuardPercent, Off: p.GuardOff},
-		Interval: time.Duration(p.Interval) * time.Second, Rate: p.Rate, Connections: p.Connections, DriftEvery: time.Duration(p.Drift) * time.Second,
+		Interval: time.Duration(p.Interval) * time.Second, Rate: p.Rate, Connections: p.Connections, DriftEvery: time.Duration(p.Drift) * time.Second, Order: p.Order,
 	}
 }
 
@@ -158,13 +159,14 @@ type End struct {
 type Action struct {
 	ID      lockstep.ActionID `json:"id,omitempty"`
 	Cycle   lockstep.CycleID  `json:"cycle,omitempty"`
-	Kind    string            `json:"kind" enum:"create,link,update,disable,delete,refer,skip"`
+	Kind    string            `json:"kind" enum:"create,link,update,disable,delete,release,refer,skip"`
 	State   string            `json:"state" doc:"planned, held, left_out, open, done, failed, refused, rejected or skipped."`
 	Source  End               `json:"source"`
 	Target  End               `json:"target"`
 	Changes []Change          `json:"changes" doc:"What differs, attribute by attribute."`
 	Reason  rule.Reason       `json:"reason"`
 	Why     string            `json:"why" doc:"The reason in words."`
+	Note    string            `json:"note,omitempty" doc:"What becomes of somebody whom other sources have, too."`
 	Code    lockstep.Code     `json:"code,omitempty"`
 	Detail  string            `json:"detail,omitempty"`
 	Class   string            `json:"class,omitempty"`
@@ -196,7 +198,7 @@ func actionOf(a plan.Action) Action {
 	v := Action{
 		ID: a.ID, Cycle: a.Cycle, Kind: string(a.Kind), State: string(a.State),
 		Source: End{a.Source.Type, a.Source.ID, a.Source.Name}, Target: End{a.Target.Type, a.Target.ID, a.Target.Name},
-		Changes: changesOf(a), Reason: a.Reason, Why: a.Reason.Sentence(),
+		Changes: changesOf(a), Reason: a.Reason, Why: a.Reason.Sentence(), Note: a.Note(),
 		Code: a.Code, Detail: a.Detail, Attempt: a.Attempt, Planned: instant(a.Planned), Ended: instant(a.Ended),
 	}
 	if a.Code != "" {

@@ -150,6 +150,33 @@ type Committer interface {
 	Create(ctx context.Context, ops []Operation, beside any) error
 }
 
+// Foreseer is a Target that keeps who has an object. What an operation comes to depends on who else has it.
+type Foreseer interface {
+	// Foresee returns what the operations would come to, in their order. It changes nothing.
+	Foresee(ctx context.Context, ops []Operation) ([]Foreseen, error)
+}
+
+// Foreseen is what an operation would come to.
+type Foreseen struct {
+	Kind   rule.Kind   // the operation's, or what comes of it: Release, Update, Link or, when nothing is left to do, Skip
+	Effect *Effect     // nil: what the operation says, since nobody else has the object
+	Stay   []Reference // of Operation.Remove: those that others want, so that they are not taken away
+}
+
+// Effect is what an operation comes to at an object that others have, too.
+type Effect struct {
+	Before, After scim.Object // the attributes that change, as they stand and as they will
+	Note          string      // what becomes of the object, as a sentence without a full stop; "" is nothing to be said
+}
+
+// Equal reports whether the two do the same. What is said of them may differ.
+func (e *Effect) Equal(other *Effect) bool {
+	if e == nil || other == nil {
+		return e == other
+	}
+	return scim.Equal(e.Before, other.Before) && scim.Equal(e.After, other.After)
+}
+
 // Rehearser is a Target that can say what it would send.
 type Rehearser interface {
 	// Rehearse returns the requests that Apply would send, up to the first that would change the system: what follows depends on its
@@ -160,7 +187,7 @@ type Rehearser interface {
 // Operation is one call to a target.
 type Operation struct {
 	Action   lockstep.ActionID
-	Kind     rule.Kind   // Create, Update, Disable, Delete, Refer
+	Kind     rule.Kind   // Create, Update, Disable, Delete, Release, Refer
 	Ref      Ref         // Type always; ID unless Create
 	Name     string      // of the object, for messages
 	Before   scim.Object // Update, Disable: what was last written; what is absent from it was never ours
@@ -169,6 +196,7 @@ type Operation struct {
 	Remove   []Reference // Refer: references to remove
 	Together int         // not 0: with the other operations of the call that have the same number, or not at all
 	Version  string      // of the object when it was last seen; sent as If-Match where the target knows it
+	Effect   *Effect     // Update, Disable, Release: what was foreseen. What would come to something else is refused with lockstep.CodePlanStale
 	Written  *Written    // Update, Disable, Refer at a target that Replaces: what the object has from us
 }
 

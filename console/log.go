@@ -45,6 +45,7 @@ var (
 		{"updated", "Updated", done, []rule.Kind{rule.Update}},
 		{"disabled", "Disabled", done, []rule.Kind{rule.Disable}},
 		{"deleted", "", done, []rule.Kind{rule.Delete}},
+		{"released", "", done, []rule.Kind{rule.Release}},
 		{"references", "", done, []rule.Kind{rule.Refer}},
 		{"failed", "Failed", []plan.ActionState{plan.Failed, plan.Refused}, nil},
 		{"held", "Held", []plan.ActionState{plan.Held}, nil},
@@ -163,7 +164,7 @@ func rowOf(j provision.Job, a plan.Action, f logFilter) row {
 	f.Row = string(a.ID)
 	r := row{
 		ID: string(a.ID), At: a.Planned, Outcome: words.OutcomeOf(a.Kind, a.State), Type: a.Source.Type, Name: a.Source.Name, Person: personHref(j, a.Source.Ref, a.Target.Ref),
-		Target: a.Target.ID, Why: words.Sentence(a.Reason.Sentence()), Changes: a.Changes(), Updates: a.Kind == rule.Update || a.Kind == rule.Refer, Attempt: a.Attempt,
+		Target: a.Target.ID, Why: words.Sentence(a.Reason.Sentence()), Changes: a.Changes(), Updates: a.Note() == "" && (a.Kind == rule.Update || a.Kind == rule.Refer), Attempt: a.Attempt,
 		Cycle: logHref(jobHref(j), logFilter{Cycle: string(a.Cycle)}), Href: logHref(jobHref(j), f),
 	}
 	if !a.Ended.IsZero() {
@@ -197,7 +198,7 @@ func undoing(a plan.Action) string {
 		return "The account is enabled again, with the values from before."
 	case rule.Refer:
 		return "What was added is taken away, and what was taken away is added again."
-	case rule.Link, rule.Delete, rule.Skip:
+	case rule.Link, rule.Delete, rule.Release, rule.Skip:
 	}
 	return ""
 }
@@ -209,6 +210,8 @@ func says(a plan.Action, changes []words.Change) string {
 		return a.Detail
 	case a.Code != "":
 		return lockstep.Describe(a.Code).Title
+	case a.Note() != "":
+		return words.Sentence(a.Note())
 	case a.Kind == rule.Update && len(changes) > 0:
 		return words.Names(changes, 3)
 	}

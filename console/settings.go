@@ -77,6 +77,13 @@ func settingsForm(j provision.Job) form {
 	if j.Direction == provision.Outbound {
 		add(field{Name: "drift", Label: "Look for drift", Kind: selectField, Value: driftOf(p.DriftEvery), Choices: driftChoices(p.DriftEvery), Help: "The application is read for it; nothing is changed there."})
 	}
+	if j.Direction == provision.Inbound {
+		order := ""
+		if p.Order != 0 {
+			order = strconv.Itoa(p.Order)
+		}
+		add(field{Name: "order", Label: "Order among sources", Kind: numberField, Short: true, Value: order, Help: "Where several sources have a person, 1 is heard first. Empty: after all that have an order; among those the value that changed last stands."})
+	}
 	return f
 }
 
@@ -185,6 +192,9 @@ func settingsOf(f *form, j provision.Job) (operate.JobChange, provision.Policy) 
 	if j.Direction == provision.Outbound {
 		p.Everyone, p.Nested = f.value("scope") == "everyone", f.value("nested") != ""
 		p.DriftEvery = f.every("drift")
+	}
+	if j.Direction == provision.Inbound {
+		p.Order = int(f.number("order", 1000, true))
 	}
 	p.OnLeave, p.OnMissing = rule.Leave(f.value("leave")), rule.Missing(f.value("missing"))
 	if l := p.OnLeave; l != "" && l != rule.LeaveDisable && l != rule.LeaveDelete && l != rule.LeaveKeep {

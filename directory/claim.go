@@ -1,10 +1,12 @@
 package directory
 
 import (
+	"slices"
 	"strings"
 
 	"lockstep"
 	"lockstep/scim"
+	"lockstep/scim/filter"
 )
 
 // Claim says that somebody has a user or group: whoever has made it, and each job and SCIM client that has taken it over.
@@ -14,6 +16,19 @@ type Claim struct {
 	Active bool   // false: the owner has the user as disabled
 	// Written is what a job last wrote into the object, as far as Reader.Claims says.
 	Written scim.Object
+}
+
+// Source is a job that brings people in, as one of several that an administrator has put in order.
+type Source struct {
+	Job   lockstep.JobID
+	Order int // 1 comes first; 0 is after all that have one
+	// Clears are the attributes of which an empty value counts, too: those that the job's mapping clears.
+	Clears map[Kind][]filter.Path
+}
+
+// Before reports whether the administrator has put the source before another one.
+func (s Source) Before(other Source) bool {
+	return s.Order > 0 && (other.Order == 0 || s.Order < other.Order)
 }
 
 // ClaimAs is what a job says of its claim when it writes an object.
@@ -92,7 +107,25 @@ const (
 	Untouched KeptAs = "left as it is"
 	Enabled   KeptAs = "left enabled"
 	Disabled  KeptAs = "disabled and not deleted" // the others have the user as disabled
+	Removed   KeptAs = "deleted"                  // nobody else had it
 )
+
+// LetGo is what becomes of an object that somebody lets go of; had says that they had a claim, left is who else has one.
+func LetGo(kind Kind, had bool, left []Claim) KeptAs {
+	switch {
+	case had && len(left) == 0:
+		return Removed
+	case had && kind == UserKind && !slices.ContainsFunc(left, Claim.Keeps):
+		return Disabled
+	}
+	return Untouched
+}
+
+// Exceeds reports whether more has become of it than somebody has expected. "" expects anything.
+func (k KeptAs) Exceeds(expected KeptAs) bool {
+	order := []KeptAs{Enabled, Untouched, Disabled, Removed}
+	return expected != "" && slices.Index(order, k) > max(slices.Index(order, expected), slices.Index(order, Untouched))
+}
 
 // String says why it was kept.
 func (k Kept) String() string {

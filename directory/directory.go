@@ -113,6 +113,8 @@ type (
 		Client bool
 		// Claim says what the writer's claim becomes. With ClaimInactive the user is disabled only if no other claim is active.
 		Claim ClaimAs
+		// Expect Enabled with ClaimInactive refuses with lockstep.CodePlanStale what would disable the user after all.
+		Expect KeptAs
 	}
 	// DeleteUser soft-deletes the user: it is out of every list and every group, nobody's manager any more, its userName is free
 	// for others, and its AuthEpoch rises. Purge removes it and all that refers to it for good.
@@ -124,6 +126,9 @@ type (
 		IfVersion int64
 		Purge     bool
 		Leave     bool
+		// Expect is what, with Leave, is to become of the user at most: when others have let go meanwhile, so that more would, it is
+		// refused with lockstep.CodePlanStale. "" expects anything.
+		Expect KeptAs
 	}
 	// RestoreUser ends a soft delete, and gives back what the deletion took: memberships in groups that still exist, and those whose
 	// manager the user was and who have no other. It fails with lockstep.ErrConflict while somebody else has the userName, and
@@ -152,6 +157,7 @@ type (
 		IfVersion int64
 		Purge     bool
 		Leave     bool // as of DeleteUser
+		Expect    KeptAs
 	}
 	// RestoreGroup ends a soft delete, as RestoreUser does.
 	RestoreGroup struct{ ID lockstep.GroupID }
@@ -306,8 +312,10 @@ type Applications interface {
 
 // Claimants reads what sources want.
 type Claimants interface {
-	// Claims returns who has a user or group, each job with what it wrote last.
-	Claims(ctx context.Context, t lockstep.TenantID, kind Kind, id string) ([]Claim, error)
+	// Claims returns who has users or groups, by their ids, each job with what it wrote last where there are several.
+	Claims(ctx context.Context, t lockstep.TenantID, kind Kind, ids ...string) (map[string][]Claim, error)
+	// SourceOrder returns the jobs that bring people in, if an administrator has given any an order. Those that have one come first.
+	SourceOrder(ctx context.Context, t lockstep.TenantID) ([]Source, error)
 	// Wanted returns the ids of objects that sources want an object to refer to.
 	Wanted(ctx context.Context, t lockstep.TenantID, q WantedQuery) ([]string, error)
 }

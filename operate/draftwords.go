@@ -45,6 +45,7 @@ var policyWords = [][2]string{
 	{"interval", "A cycle at least every"},
 	{"rate", "Requests a second"},
 	{"connections", "Calls at the same time"},
+	{"order", "Heard before other sources"},
 	{"drift_every", "Looking for drift every"},
 }
 
@@ -202,6 +203,8 @@ func policyValue(name, text string) string {
 		return guardWords(p.Guard)
 	case "interval":
 		return every(p.Interval, 0, "only on change")
+	case "order":
+		return yes(p.Order > 0, fmt.Sprintf("as number %d", p.Order), "after all that have an order")
 	case "drift_every":
 		return every(p.DriftEvery, plan.DefaultDriftEvery, "only when asked")
 	case "rate":

@@ -137,7 +137,8 @@ func (o *Operator) Claims(ctx context.Context, p Principal, kind directory.Kind,
 	if err := p.may(PeopleRead); err != nil {
 		return nil, err
 	}
-	return o.Directory.Claims(ctx, p.Tenant, kind, id)
+	all, err := o.Directory.Claims(ctx, p.Tenant, kind, id)
+	return all[id], err
 }
 
 // CreateUser creates a user.

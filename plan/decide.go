@@ -10,8 +10,8 @@ import (
 	"lockstep/scim"
 )
 
-// settleOn decides about one candidate and adds what follows to the piece.
-func (p *Planner) settleOn(ctx context.Context, c *candidate, whole bool, out *Piece) error {
+// decide decides about one candidate.
+func (p *Planner) decide(ctx context.Context, c *candidate) error {
 	before := c.link.Image
 	if len(c.hits) == 1 && c.link.Target == "" {
 		before = c.program.Ours(c.hits[0].Values)
@@ -27,9 +27,14 @@ func (p *Planner) settleOn(ctx context.Context, c *candidate, whole bool, out *P
 			return err
 		}
 	}
-	d := rule.Decide(s)
-	c.decision = d
-	c.restrict(d)
+	c.decision, c.before = rule.Decide(s), before
+	c.restrict(c.decision)
+	return nil
+}
+
+// settleOn adds to the piece what follows from the decision about a candidate.
+func (p *Planner) settleOn(ctx context.Context, c *candidate, whole bool, out *Piece) error {
+	d, before := c.decision, c.before
 	if c.known && c.link.Seen == p.Job.Cycle {
 		if err := p.reuse(ctx, c, d, before, out); err != nil {
 			return err
@@ -158,7 +163,7 @@ func (p *Planner) does(c *candidate, d rule.Decision, before scim.Object, row *A
 	}
 	now := p.action(c, d, before)
 	return now.Kind == row.Kind && now.Target.Ref == row.Target.Ref && scim.Equal(now.Before, row.Before) && scim.Equal(now.After, row.After) &&
-		sameReferences(now.References, row.References)
+		now.Effect.Equal(row.Effect) && sameReferences(now.References, row.References)
 }
 
 // row makes the row of a decision. One that does harm and follows a row on which somebody had to decide waits for a decision, too,
@@ -226,7 +231,7 @@ func (p *Planner) action(c *candidate, d rule.Decision, before scim.Object) Acti
 	a := Action{
 		ID: lockstep.NewID[lockstep.ActionID](), Job: p.Job.ID, Cycle: p.Job.Cycle, Kind: d.Kind, Lane: laneOf(d.Kind),
 		Source: End{Ref: c.Ref, Name: c.Name}, Target: End{Ref: connection.Ref{Type: c.program.Type, ID: c.link.Target}},
-		Before: c.program.Known(before), After: c.out.Want, Reason: d.Because(c.verdict), Epoch: p.Job.Epoch,
+		Before: c.program.Known(before), After: c.out.Want, Effect: c.effect, Reason: d.Because(c.verdict), Epoch: p.Job.Epoch,
 		Seen: Seen{Version: c.Version, Gone: c.gone, Config: p.Job.Config}, State: Planned, Planned: p.Now(),
 	}
 	if c.replaces != "" {
@@ -238,7 +243,7 @@ func (p *Planner) action(c *candidate, d rule.Decision, before scim.Object) Acti
 			a.After = before // take it over as it is
 		}
 	}
-	if d.Kind == rule.Delete {
+	if d.Kind == rule.Delete || d.Kind == rule.Release {
 		a.After = nil
 	}
 	a.Target.Name = objectName(a.After, objectName(a.Before, c.Name))
@@ -250,7 +255,11 @@ func (p *Planner) action(c *candidate, d rule.Decision, before scim.Object) Acti
 			}
 		}
 	}
-	if a.Kind == rule.Update && len(c.program.Clears(a.Before, a.After)) > 0 {
+	loses, keeps := a.Before, a.After
+	if c.effect != nil {
+		loses, keeps = c.effect.Before, c.effect.After
+	}
+	if a.Kind == rule.Update && len(c.program.Clears(loses, keeps)) > 0 {
 		a.Code = lockstep.CodeClears
 	}
 	if has := c.program.Key(c.link.Image); a.Kind == rule.Update && has != "" && c.next.Key != has {
@@ -266,7 +275,7 @@ func laneOf(k rule.Kind) Lane {
 	switch k {
 	case rule.Disable:
 		return LaneDisable
-	case rule.Delete:
+	case rule.Delete, rule.Release:
 		return LaneDelete
 	case rule.Update:
 		return LaneUpdate

@@ -7,7 +7,6 @@ import (
 	"lockstep/connection"
 	"lockstep/rule"
 	"lockstep/scim"
-	"lockstep/words"
 )
 
 // Explanation says why an object is or is not at the target, step by step.
@@ -52,6 +51,12 @@ func (p *Planner) Explain(ctx context.Context, o connection.Object) (Explanation
 	if err := p.match(ctx, cs); err != nil {
 		return Explanation{}, err
 	}
+	if err := p.decide(ctx, c); err != nil {
+		return Explanation{}, err
+	}
+	if err := p.foresee(ctx, cs); err != nil {
+		return Explanation{}, err
+	}
 	var out Piece
 	undecided := *p
 	undecided.Waits = noWaits() // the decision itself is asked for
@@ -81,8 +86,13 @@ func (p *Planner) explanation(c *candidate, out *Piece) Explanation {
 		if a.Code != "" && a.State == Refused {
 			last.OK, last.Summary = false, a.Detail
 		}
-		for _, d := range words.Changes(a.Before, a.After) {
-			last.Details = append(last.Details, d.String())
+		for _, d := range a.Changes() {
+			if !d.Reference {
+				last.Details = append(last.Details, d.String())
+			}
+		}
+		if note := a.Note(); note != "" {
+			last.Details = append(last.Details, note)
 		}
 	}
 	if h, ok := p.Waits.rows[waitKey{c.Ref, false}]; ok && h.State == Held {

@@ -8,6 +8,7 @@ import (
 	"lockstep"
 	"lockstep/connection"
 	"lockstep/rule"
+	"lockstep/scim"
 )
 
 // guard holds the planned rows of each kind of harm that goes too far.
@@ -29,11 +30,15 @@ func (p *Planner) guard(ctx context.Context, out *Piece) error {
 		rule.GroupDelete: planned(rule.Delete, connection.GroupType),
 		rule.Clear:       len(clears),
 	}
+	if n := planned(rule.Release, connection.UserType) + planned(rule.Release, connection.GroupType); n > 0 { // some may be disabled by it
+		harm[rule.LetGo] = n
+		harm[rule.UserDisable] += planned(rule.Release, connection.UserType)
+	}
 	if len(p.Job.tooMuch(harm, tally.Linked)) == 0 { // spare reading the rows
 		return nil
 	}
 	leave, err := p.Rows.Actions(ctx, ActionQuery{
-		Cycle: p.Job.Cycle, States: []ActionState{Planned}, Kinds: []rule.Kind{rule.Disable, rule.Delete}, Limit: 1 << 20,
+		Cycle: p.Job.Cycle, States: []ActionState{Planned}, Kinds: []rule.Kind{rule.Disable, rule.Delete, rule.Release}, Limit: 1 << 20,
 	})
 	if err != nil {
 		return err
@@ -106,6 +111,7 @@ func tolls(planned map[rule.Harm]int, linked map[string]int) []rule.Toll {
 		{Harm: rule.UserDelete, Count: planned[rule.UserDelete], Linked: linked[connection.UserType]},
 		{Harm: rule.GroupDelete, Count: planned[rule.GroupDelete], Linked: linked[connection.GroupType]},
 		{Harm: rule.Clear, Count: planned[rule.Clear], Linked: linked[connection.UserType]},
+		{Harm: rule.LetGo, Count: planned[rule.LetGo], Linked: linked[connection.UserType] + linked[connection.GroupType]},
 	}
 }
 
@@ -122,6 +128,10 @@ func harmOf(a Action) (rule.Harm, bool) {
 	switch {
 	case a.Kind == rule.Disable && a.Source.Type == connection.UserType:
 		return rule.UserDisable, true
+	case a.Kind == rule.Release && a.Effect != nil && scim.Equal(a.Effect.After.Get("active"), false):
+		return rule.UserDisable, true
+	case a.Kind == rule.Release:
+		return rule.LetGo, true
 	case a.Kind == rule.Delete && a.Source.Type == connection.UserType:
 		return rule.UserDelete, true
 	case a.Kind == rule.Delete && a.Source.Type == connection.GroupType:

@@ -98,7 +98,7 @@ func (p *Planner) leavers(ctx context.Context) ([]leaver, error) {
 
 // deletions returns the rows of this cycle that delete an object.
 func (p *Planner) deletions(ctx context.Context) ([]Action, error) {
-	return p.Rows.Actions(ctx, ActionQuery{Cycle: p.Job.Cycle, States: []ActionState{Planned}, Kinds: []rule.Kind{rule.Delete}, Limit: 1 << 20})
+	return p.Rows.Actions(ctx, ActionQuery{Cycle: p.Job.Cycle, States: []ActionState{Planned}, Kinds: []rule.Kind{rule.Delete, rule.Release}, Limit: 1 << 20})
 }
 
 // order puts the planned creates into the order in which a manager comes before their people, and returns all that the cycle

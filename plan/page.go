@@ -23,14 +23,17 @@ type candidate struct {
 	verdict  rule.Verdict
 	out      rule.Output
 	hits     []connection.Object
-	matched  int               // of out.Match: what the hits were found by
-	decision rule.Decision     // once it was settled on
-	unasked  error             // why it could not be looked for
-	taken    bool              // the hit is linked to another object
-	twin     bool              // another object of the source has the same matching value
-	replaces lockstep.ActionID // a row that there is for it already
-	decided  Decision          // of that row, if it does the same
-	anew     bool              // somebody had to decide on a row that did something else
+	matched  int                // of out.Match: what the hits were found by
+	decision rule.Decision      // once it was decided
+	before   scim.Object        // what the target has from us, or has of the object that it is joined to
+	effect   *connection.Effect // what the decision comes to where others have the object, too
+	says     bool               // next.Image is what the source says now, although nothing is written
+	unasked  error              // why it could not be looked for
+	taken    bool               // the hit is linked to another object
+	twin     bool               // another object of the source has the same matching value
+	replaces lockstep.ActionID  // a row that there is for it already
+	decided  Decision           // of that row, if it does the same
+	anew     bool               // somebody had to decide on a row that did something else
 }
 
 // Page decides what to do about the objects of one page of the source and those that are gone, and records what could not be read. When
@@ -50,6 +53,14 @@ func (p *Planner) Page(ctx context.Context, page connection.Page, whole bool) (o
 		return out, err
 	}
 	if err := p.release(ctx, cs, &out); err != nil {
+		return out, err
+	}
+	for _, c := range cs {
+		if err := p.decide(ctx, c); err != nil {
+			return out, err
+		}
+	}
+	if err := p.foresee(ctx, cs); err != nil {
 		return out, err
 	}
 	for _, c := range cs {
@@ -152,7 +163,7 @@ func earliest(a, b time.Time) time.Time {
 
 // link stores the link when something about it is new.
 func (out *Piece) link(c *candidate) {
-	if c.known && sameLink(c.link, c.next) {
+	if c.known && !c.says && sameLink(c.link, c.next) {
 		return
 	}
 	out.Links = append(out.Links, c.next)

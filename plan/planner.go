@@ -11,7 +11,7 @@ import (
 
 // Planner decides what a job should do: for the objects of a page of its source, and, when all have been seen, for the plan as a whole.
 // Everything that it depends on is a field. Its only effect is what it hands to Sink; the store keeps that in a cycle, and Memory in
-// a plan that is only looked at. All fields must be set.
+// a plan that is only looked at. All fields but Foresee must be set.
 type Planner struct {
 	Job      Job
 	From, To connection.System
@@ -19,7 +19,8 @@ type Planner struct {
 	Known    Known
 	Rows     Rows
 	Search   Searcher
-	Source   connection.Getter // reads objects of the source again
+	Foresee  connection.Foreseer // nil: what an operation says is what it comes to
+	Source   connection.Getter   // reads objects of the source again
 	Sink     Sink
 	Waits    *Waits
 

@@ -29,6 +29,7 @@ type Policy struct {
 	Interval    time.Duration    `json:"interval,omitempty"` // at least this often, also without a change; 0 is only on change
 	Rate        float64          `json:"rate,omitempty"`     // requests a second at most; 0 is as many as the target takes
 	Connections int              `json:"connections,omitempty"`
+	Order       int              `json:"order,omitempty"`       // of a source: 1 is heard first where several have a person; 0 is after all that have an order
 	DriftEvery  time.Duration    `json:"drift_every,omitempty"` // how often the application is read to look for drift; 0 is DefaultDriftEvery, less than 0 is never
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"lockstep"
 	"lockstep/connection"
@@ -21,8 +22,9 @@ type referrer struct {
 	link      Link
 	adds      []RowReference
 	removes   []RowReference
-	withdraws []RowReference // of objects that this cycle deletes: they go before the deletion
-	anew      bool           // somebody has rejected some of the removals before
+	withdraws []RowReference     // of objects that this cycle deletes: they go before the deletion
+	anew      bool               // somebody has rejected some of the removals before
+	effect    *connection.Effect // what is to be said of what takes the place of those that are taken away
 }
 
 // referencePlan plans the rows that write references, in pieces.
@@ -226,17 +228,66 @@ func (p *referencePlan) take(ctx context.Context, rows []ReferenceRow) error {
 	if err != nil {
 		return err
 	}
-	var w *referrer
+	var all []*referrer
 	for _, e := range rows {
-		if w == nil || w.from != e.From {
-			if err := p.one(ctx, w); err != nil {
-				return err
-			}
-			w = &referrer{from: e.From, link: links[e.From]}
+		if len(all) == 0 || all[len(all)-1].from != e.From {
+			all = append(all, &referrer{from: e.From, link: links[e.From]})
 		}
-		p.sort(w, e, links[e.To])
+		p.sort(all[len(all)-1], e, links[e.To])
 	}
-	return p.one(ctx, w)
+	if err := p.stay(ctx, all); err != nil {
+		return err
+	}
+	for _, w := range all {
+		if err := p.one(ctx, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stay asks the target which references others want as well as the job that lets go of them, where it keeps that.
+func (p *referencePlan) stay(ctx context.Context, all []*referrer) error {
+	if p.Foresee == nil {
+		return nil
+	}
+	var asked []*referrer
+	var ops []connection.Operation
+	for _, w := range all {
+		gone := slices.Concat(w.removes, w.withdraws)
+		if len(gone) == 0 || w.link.Target == "" {
+			continue
+		}
+		op := connection.Operation{Kind: rule.Refer, Ref: connection.Ref{Type: p.Programs[w.from.Type].Type, ID: w.link.Target}, Name: w.link.Name}
+		for _, r := range gone {
+			op.Remove = append(op.Remove, p.reference(r))
+		}
+		for _, r := range w.adds {
+			op.Add = append(op.Add, p.reference(r))
+		}
+		asked, ops = append(asked, w), append(ops, op)
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	found, err := p.Foresee.Foresee(ctx, ops)
+	if err != nil {
+		return fmt.Errorf("ask %s what changes of references would come to: %w", p.To.Name, err)
+	}
+	for i, w := range asked {
+		w.effect = found[i].Effect
+		for _, refs := range [][]RowReference{w.removes, w.withdraws} {
+			for j := range refs {
+				refs[j].Stays = slices.Contains(found[i].Stay, p.reference(refs[j]))
+			}
+		}
+	}
+	return nil
+}
+
+// reference is a reference in the target's ids.
+func (p *referencePlan) reference(r RowReference) connection.Reference {
+	return connection.Reference{Attribute: r.Attribute, To: connection.Ref{Type: p.Programs[r.To.Type].Type, ID: r.Target}}
 }
 
 // linksOfEnds returns the links of both ends of the references, without what was written.
@@ -406,7 +457,7 @@ func (p *Planner) tooMany(ctx context.Context, removals int) (bool, error) {
 		return false, err
 	}
 	for k, n := range tally.Actions { // held in an earlier slice of the cycle
-		if k.State == Held && k.Type == connection.UserType && (k.Kind == rule.Disable || k.Kind == rule.Delete) && n > 0 {
+		if k.State == Held && k.Type == connection.UserType && (k.Kind == rule.Disable || k.Kind == rule.Delete || k.Kind == rule.Release) && n > 0 {
 			p.Waits.alarmed = true
 			return true, nil
 		}
@@ -474,24 +525,35 @@ func sameReferences(a, b []RowReference) bool {
 }
 
 func (p *referencePlan) referRow(w *referrer, refs []RowReference) Action {
-	adds := 0
+	adds, stays, removes := 0, 0, 0
 	for _, r := range refs {
-		if !r.Gone {
+		switch {
+		case r.Stays:
+			stays++
+		case r.Gone:
+			removes++
+		default:
 			adds++
 		}
 	}
-	what := fmt.Sprintf("%d added, %d removed", adds, len(refs)-adds)
-	switch {
-	case adds == len(refs):
-		what = fmt.Sprintf("%d added", adds)
-	case adds == 0:
-		what = fmt.Sprintf("%d removed", len(refs))
+	var what []string
+	for _, part := range []struct {
+		n    int
+		text string
+	}{{adds, "%d added"}, {removes, "%d removed"}, {stays, "%d let go of, which others have, too"}} {
+		if part.n > 0 {
+			what = append(what, fmt.Sprintf(part.text, part.n))
+		}
 	}
 	name := w.link.Name
-	return Action{
+	row := Action{
 		ID: lockstep.NewID[lockstep.ActionID](), Job: p.Job.ID, Cycle: p.Job.Cycle, Kind: rule.Refer, Lane: LaneRefer,
 		Source: End{Ref: w.from, Name: name}, Target: End{Ref: connection.Ref{Type: p.Programs[w.from.Type].Type, ID: w.link.Target}, Name: name},
-		References: slices.Clone(refs), Reason: rule.Reason{Rule: "references changed", Clause: what}, Epoch: p.Job.Epoch,
+		References: slices.Clone(refs), Reason: rule.Reason{Rule: "references changed", Clause: strings.Join(what, ", ")}, Epoch: p.Job.Epoch,
 		Seen: Seen{Config: p.Job.Config}, State: Planned, Planned: p.Now(),
 	}
+	if removes+stays > 0 {
+		row.Effect = w.effect
+	}
+	return row
 }

@@ -59,7 +59,8 @@ type Action struct {
 	Target End // ID is "" before a create
 	Before scim.Object
 	After  scim.Object
-	Refers string // a create: source id of the manager whom its References name, by which creates are ordered; an update: Names
+	Effect *connection.Effect // what it comes to, where others have the object at the target, too; nil is from Before to After
+	Refers string             // a create: source id of the manager whom its References name, by which creates are ordered; an update: Names
 	// References is all that the row writes or takes away beside values: of a create what rides along.
 	References []RowReference
 	Reason     rule.Reason
@@ -101,10 +102,24 @@ type Seen struct {
 // Changes is what the row changes, as people read it: attribute by attribute, then the references, each by the name of its other end.
 func (a *Action) Changes() []words.Change {
 	all := words.Changes(a.Before, a.After)
+	if a.Effect != nil {
+		all = words.Differences(a.Effect.Before, a.Effect.After)
+	}
 	for _, r := range a.References {
+		if r.Stays {
+			continue
+		}
 		all = append(all, words.Referred(r.Attribute, cmp.Or(r.To.Name, r.To.ID), r.Gone))
 	}
 	return all
+}
+
+// Note says what becomes of an object that others have, too, as a sentence without a full stop. It is "" when there is nothing to be said.
+func (a *Action) Note() string {
+	if a.Effect == nil {
+		return ""
+	}
+	return a.Effect.Note
 }
 
 // Names is how an update that changes the first matching value says so in Action.Refers: the value that it gives up and the one
@@ -127,6 +142,7 @@ type RowReference struct {
 	To        End    // the other end, at the source; the name may be "" when the object was not known yet
 	Target    string // its id at the target; "" when it gets one by the same plan
 	Gone      bool   // it is taken away
+	Stays     bool   // with Gone: the job lets go of it, and it stays, since another has it, too
 }
 
 // Made is a planned row that brings an object to the target.

@@ -88,7 +88,7 @@ func (p *Planner) standsRejected(ctx context.Context, old *Action) (bool, error)
 	}
 	kinds := []rule.Kind{rule.Refer}
 	if old.Kind != rule.Refer {
-		kinds = []rule.Kind{rule.Create, rule.Link, rule.Update, rule.Disable, rule.Delete, rule.Skip}
+		kinds = []rule.Kind{rule.Create, rule.Link, rule.Update, rule.Disable, rule.Delete, rule.Release, rule.Skip}
 	}
 	rows, err := p.Rows.Actions(ctx, ActionQuery{Source: old.Source.Ref, Kinds: kinds, Newest: true, Limit: 1})
 	return err == nil && len(rows) == 1 && rows[0].ID == old.ID, err

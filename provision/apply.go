@@ -99,6 +99,7 @@ type item struct {
 	kept    []plan.ReferenceRow // those that went through although the call was refused
 	waiting int                 // references that the row names and whose other end is not at the target
 	manager *becoming           // whose create must end first
+	stay    int                 // references that are let go of and stay, since others have them, too
 	resumed bool                // an earlier attempt may have been sent
 	lost    bool                // an attempt of this slice may have been done, although no answer says so
 	found   *connection.Object  // there already: adopted instead of created
@@ -338,7 +339,7 @@ func (a *applier) operations(ctx context.Context, rows []plan.Action, here bool)
 		it.link = links[it.Source.Ref]
 		it.op = connection.Operation{
 			Action: it.ID, Kind: it.Kind, Ref: connection.Ref{Type: it.Target.Type, ID: it.Target.ID}, Name: it.Target.Name,
-			Before: it.Before, After: it.After, Version: it.link.Version,
+			Before: it.Before, After: it.After, Effect: it.Effect, Version: it.link.Version,
 		}
 		if it.Kind != rule.Create && it.link.Target != "" {
 			it.op.Ref.ID = it.link.Target
@@ -395,9 +396,12 @@ func (a *applier) carry(it *item, links map[connection.Ref]plan.Link) {
 			continue
 		}
 		to := connection.Reference{Attribute: ref.Attribute, To: connection.Ref{Type: p.Type, ID: target}}
-		if ref.Gone {
+		switch {
+		case ref.Stays:
+			it.stay++
+		case ref.Gone:
 			it.op.Remove = append(it.op.Remove, to)
-		} else {
+		default:
 			it.op.Add = append(it.op.Add, to)
 		}
 		it.carried = append(it.carried, edge)

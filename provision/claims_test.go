@@ -156,8 +156,8 @@ func TestTwoSourcesOfOnePerson(t *testing.T) {
 			first.has()
 			w.wantDirectory(map[bool][]string{true: {"ada"}, false: {"ada", "ben"}}[makerFirst]...)
 			other := map[bool]string{true: "crm.csv", false: "hr.csv"}[makerFirst]
-			if row := first.row("ada"); row.State != plan.Skipped || row.Detail != "left as it is: it is claimed by the source "+other+", too" {
-				t.Errorf("%s: %s", row.State, row.Detail)
+			if row := first.row("ada"); row.Kind != rule.Release || row.State != plan.Done || row.Note() != "left as it is: it is claimed by the source "+other+", too" || row.Note() != row.Detail {
+				t.Errorf("%s %s: %s, foreseen %s", row.Kind, row.State, row.Detail, row.Note())
 			}
 			none.has() // has never had them
 			first.has("ada")
@@ -277,13 +277,19 @@ func TestReferencesOfTwoSources(t *testing.T) {
 	w.wantDirectory("ada", "ben manager=ada", "cleo", "+team ada ben")
 	rows, err := w.db.Provision().Actions(w.ctx, w.tenant, hr.job, plan.ActionQuery{Kinds: []rule.Kind{rule.Refer}, Newest: true, Limit: 2})
 	w.must(err)
-	var said []string
+	var said, shown []string
 	for _, r := range rows {
+		for _, c := range r.Changes() {
+			shown = append(shown, c.String())
+		}
 		said = append(said, string(r.State)+" "+r.Detail)
 	}
 	slices.Sort(said)
 	if want := []string{"done 1 of 2 references stay: another source has them, too", "skipped 1 of 1 references stay: another source has them, too"}; !slices.Equal(said, want) {
 		t.Errorf("the rows say %q", said)
+	}
+	if len(shown) != 1 || !strings.HasPrefix(shown[0], "members − “cleo") {
+		t.Errorf("the plan showed %q, and cleo alone is taken away", shown)
 	}
 	crm.has("ada", "ben", "+team ada")
 	w.wantDirectory("ada", "ben", "cleo", "+team ada")

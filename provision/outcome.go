@@ -36,6 +36,9 @@ func (a *applier) outcome(it *item, b *Batch) {
 	case it.end == pointless && it.Kind == rule.Refer:
 		to.To, to.Detail = plan.Skipped, "nothing was left to do: no other end of the references is at the target"
 	default:
+		if it.stay > 0 && it.result.Note == "" {
+			it.result.Note = fmt.Sprintf("%d of %d references stay: another source has them, too", it.stay, len(it.References))
+		}
 		to.To, to.Target, to.Detail = plan.Done, it.result.ID, it.result.Note
 		if it.result.Same {
 			to.To, to.Detail = plan.Skipped, cmp.Or(it.result.Note, "nothing was left to do: the object was as it was to be already")
@@ -53,9 +56,13 @@ func (a *applier) success(it *item, b *Batch) {
 	l, row := it.link, &it.Action
 	l.Code, l.Detail, l.Attempts = "", "", 0
 	switch row.Kind {
-	case rule.Delete:
+	case rule.Delete, rule.Release:
 		b.Unwrite = append(b.Unwrite, it.Source.Ref)
-		a.tally(it, &a.cycle.Counts.Deleted)
+		if row.Kind == rule.Release {
+			a.tally(it, &a.cycle.Counts.Released)
+		} else {
+			a.tally(it, &a.cycle.Counts.Deleted)
+		}
 		if row.Seen.Gone && !a.to.Restores {
 			b.Unlink = append(b.Unlink, it.Source.Ref)
 			return
@@ -172,6 +179,12 @@ func (a *applier) failure(it *item, row *plan.Transition, now time.Time, b *Batc
 		l.Target, l.Image, l.Matched = it.Target.ID, it.Before, a.programs[it.Source.Type].MatchedBy() // theirs all the same: who leaves is disabled
 	}
 	switch {
+	case code == lockstep.CodePlanStale: // nothing was written: it is planned again as things are now
+		row.To, l.Code, l.Detail, l.Due = plan.LeftOut, "", "", now
+		a.cycle.Counts.Failed--
+		if l.Attempts > 1 {
+			l.Due = now.Add(plan.BackOff(l.Attempts - 1))
+		}
 	case code == lockstep.CodeTargetGone:
 		row.To = plan.Failed
 		a.vanished(it, &l, now, b)

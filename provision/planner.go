@@ -11,12 +11,13 @@ import (
 // planner returns what decides for the run's cycle, and hands what is decided to the sink. known and rows include what the sink has
 // taken.
 func (r *run) planner(known plan.Known, rows plan.Rows, sink plan.Sink) *plan.Planner {
+	foresee, _ := r.target.(connection.Foreseer)
 	return &plan.Planner{
 		Job: plan.Job{
 			ID: r.job.ID, Cycle: r.cycle.ID, Epoch: r.job.Epoch, Config: r.job.Config, Direction: r.job.Direction, Policy: r.job.Policy,
 			Manual: r.job.Manual, Elsewhere: r.cycle.Trigger == elsewhere,
 		},
-		From: r.from, To: r.to, Programs: r.programs, Known: known, Rows: rows, Search: searcher{r}, Source: r.source, Sink: sink,
+		From: r.from, To: r.to, Programs: r.programs, Known: known, Rows: rows, Search: searcher{r}, Foresee: foresee, Source: r.source, Sink: sink,
 		Now: r.now, Random: r.random(),
 	}
 }

@@ -185,7 +185,7 @@ func (a *applier) again(ctx context.Context, it *item, try int) bool {
 	case lockstep.CodeTargetUnreachable, lockstep.CodeTargetTimeout, lockstep.CodeTargetServerError, lockstep.CodeTargetMalformed, lockstep.CodeOAuthEndpoint:
 		return a.systemFailed(ctx, it, try)
 	case lockstep.CodeTargetGone:
-		if it.op.Kind == rule.Delete {
+		if it.op.Kind == rule.Delete || it.op.Kind == rule.Release {
 			res.Err, res.Same = nil, true // what was wished for
 		}
 	}

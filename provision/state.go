@@ -149,6 +149,7 @@ type Counts struct {
 	Updated        int `json:"updated"`
 	Disabled       int `json:"disabled"`
 	Deleted        int `json:"deleted"`
+	Released       int `json:"released,omitempty"` // let go of, and kept by others
 	Referred       int `json:"referred"`
 	Skipped        int `json:"skipped"`
 	Unchanged      int `json:"unchanged"`

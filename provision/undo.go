@@ -126,7 +126,7 @@ func undoable(k rule.Kind) bool {
 func (u *undo) last(ctx context.Context, a *plan.Action) (lockstep.ActionID, error) {
 	kinds := []rule.Kind{rule.Refer}
 	if a.Kind != rule.Refer {
-		kinds = []rule.Kind{rule.Create, rule.Link, rule.Update, rule.Disable, rule.Delete}
+		kinds = []rule.Kind{rule.Create, rule.Link, rule.Update, rule.Disable, rule.Delete, rule.Release}
 	}
 	rows, err := u.Store.Actions(ctx, u.job.Tenant, u.job.ID, plan.ActionQuery{Source: a.Source.Ref, Kinds: kinds, Newest: true, Limit: 1})
 	if err != nil || len(rows) == 0 {
@@ -152,7 +152,7 @@ func (u *undo) inverse(a plan.Action) plan.Action {
 			r.Gone = !r.Gone
 			back.References = append(back.References, r)
 		}
-	case rule.Update, rule.Disable, rule.Link, rule.Delete, rule.Skip:
+	case rule.Update, rule.Disable, rule.Link, rule.Delete, rule.Release, rule.Skip:
 	}
 	return back
 }

@@ -46,10 +46,20 @@ func whyOf(a api.Action) string {
 	switch {
 	case a.Code != "":
 		return Or(a.Detail, a.Hint)
+	case a.Note != "":
+		return noted(a)
 	case changes(a):
 		return changesOf(a.Changes)
 	}
 	return dash(a.Why)
+}
+
+// noted tells what becomes of somebody whom other sources have, too, and what changes.
+func noted(a api.Action) string {
+	if len(a.Changes) == 0 {
+		return a.Note
+	}
+	return a.Note + "; " + changesOf(a.Changes)
 }
 
 // changes reports whether an action is told by its changes.
@@ -66,6 +76,8 @@ func (p *Page) what(a api.Action) string {
 	switch {
 	case a.Code != "":
 		return p.Paint(terminal.Red, string(a.Code)) + " — " + words.Clean(Or(a.Detail, a.Hint))
+	case a.Note != "":
+		return words.Clean(noted(a))
 	case changes(a):
 		return words.Clean(changesOf(a.Changes))
 	case a.Kind == "link":

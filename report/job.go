@@ -158,6 +158,9 @@ func (p *Page) policy(j *api.Job) {
 		}
 		p.Printf("scope\t%s\n", who)
 	}
+	if policy.Order > 0 {
+		p.Printf("order\tnumber %d among the sources that have a person\n", policy.Order)
+	}
 	leave := map[string]string{"": "disabled", "disable": "disabled", "delete": "deleted", "keep": "kept as they are"}[policy.OnLeave]
 	p.Printf("leavers\tare %s\n", leave)
 	guard := fmt.Sprintf("more than %d harmful changes of a kind, and more than %g %% of who is linked, wait for a decision", cmp.Or(policy.GuardCount, 5), cmp.Or(policy.GuardPercent, 10))

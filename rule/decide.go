@@ -77,6 +77,7 @@ const (
 	ruleUndecided       = "scope cannot be told"
 	ruleProblem         = "mapping failed"
 	ruleNoMatch         = "cannot be matched"
+	ruleYields          = "another source comes first"
 )
 
 // Because returns the reason to store with an action: the rule that decided and, where the verdict explains it, the verdict.
@@ -86,6 +87,14 @@ func (d Decision) Because(v Verdict) Reason {
 		return Reason{Rule: d.Rule, Clause: v.Reason.clause(), Values: v.Reason.Values}
 	}
 	return Reason{Rule: d.Rule}
+}
+
+// As is the decision as it comes out where others have a say in the object, too. Skip is when what it would write is another's to say.
+func (d Decision) As(k Kind) Decision {
+	if d.Kind = k; k == Skip {
+		d.Rule = ruleYields
+	}
+	return d
 }
 
 // Allows reports whether objects may be created ("Add"), updated and disabled ("Update"), or deleted ("Delete"). The empty

@@ -12,6 +12,7 @@ const (
 	GroupDelete  Harm = "group delete"  // of the linked groups
 	MemberRemove Harm = "member remove" // of the written memberships
 	Clear        Harm = "clear"         // linked users who lose a value, of the linked users
+	LetGo        Harm = "release"       // objects that others keep, of the linked users and groups
 )
 
 // Toll is how much of one kind of harm a cycle would do.

@@ -16,15 +16,16 @@ const (
 	Update  Kind = "update"
 	Disable Kind = "disable"
 	Delete  Kind = "delete"
-	Refer   Kind = "refer" // references only: members, a late manager
+	Release Kind = "release" // others have the object, too, and keep it: who lets go of it takes their own part back
+	Refer   Kind = "refer"   // references only: members, a late manager
 	Skip    Kind = "skip"
 )
 
 // Kinds are all kinds of action, in the order in which they are listed.
-func Kinds() []Kind { return []Kind{Create, Link, Update, Disable, Delete, Refer, Skip} }
+func Kinds() []Kind { return []Kind{Create, Link, Update, Disable, Delete, Release, Refer, Skip} }
 
 // Harms are all kinds of harm.
-func Harms() []Harm { return []Harm{UserDisable, UserDelete, GroupDelete, MemberRemove, Clear} }
+func Harms() []Harm { return []Harm{UserDisable, UserDelete, GroupDelete, MemberRemove, Clear, LetGo} }
 
 // Leave is what happens to an object whose person leaves scope.
 type Leave string

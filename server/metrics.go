@@ -241,7 +241,7 @@ func (m *measured) cycle(ctx context.Context, put putMetric, tenant string, j pr
 		}
 		put(metrics.ended, seconds(c.EndedAt), tenant, j.Slug)
 		for result, n := range map[string]int{
-			"created": c.Counts.Created, "linked": c.Counts.Linked, "updated": c.Counts.Updated, "disabled": c.Counts.Disabled, "deleted": c.Counts.Deleted,
+			"created": c.Counts.Created, "linked": c.Counts.Linked, "updated": c.Counts.Updated, "disabled": c.Counts.Disabled, "deleted": c.Counts.Deleted, "released": c.Counts.Released,
 			"referred": c.Counts.Referred, "skipped": c.Counts.Skipped, "unchanged": c.Counts.Unchanged, "failed": c.Counts.Failed, "held": c.Counts.Held,
 		} {
 			put(metrics.objects, float64(n), tenant, j.Slug, result)

@@ -14,19 +14,20 @@ import (
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
+	"lockstep/scim"
 )
 
 const actionColumns = `id, cycle, state, kind, lane, rank, source_type, source_id, source_name, target_type, target_id, target_name, refers,
-	code, detail, attempt, epoch, expires, undoes, planned, opened, ended, seen, decided, reason, before_doc, after_doc, refs`
+	code, detail, attempt, epoch, expires, undoes, planned, opened, ended, seen, decided, reason, before_doc, after_doc, refs, effect`
 
-var upsertActions = bulk{lead: []string{"BIGINT"}, n: 29, text: "INSERT INTO action (job, " + actionColumns + `, search) VALUES @rows
+var upsertActions = bulk{lead: []string{"BIGINT"}, n: 30, text: "INSERT INTO action (job, " + actionColumns + `, search) VALUES @rows
 	ON CONFLICT (job, id) DO UPDATE SET cycle = excluded.cycle, state = excluded.state, kind = excluded.kind, lane = excluded.lane,
 		rank = excluded.rank, source_type = excluded.source_type, source_id = excluded.source_id, source_name = excluded.source_name,
 		target_type = excluded.target_type, target_id = excluded.target_id, target_name = excluded.target_name, refers = excluded.refers,
 		code = excluded.code, detail = excluded.detail, attempt = excluded.attempt, epoch = excluded.epoch, expires = excluded.expires,
 		undoes = excluded.undoes, planned = excluded.planned, opened = excluded.opened, ended = excluded.ended, seen = excluded.seen,
 		decided = excluded.decided, reason = excluded.reason, before_doc = excluded.before_doc, after_doc = excluded.after_doc, refs = excluded.refs,
-		search = excluded.search`}
+		effect = excluded.effect, search = excluded.search`}
 
 func (w batch) actions(all []plan.Action) error {
 	all = lastOf(all, func(a *plan.Action) lockstep.ActionID { return a.ID })
@@ -38,7 +39,7 @@ func appendAction(args []any, a *plan.Action) []any {
 	return append(args, string(a.ID), string(a.Cycle), string(a.State), string(a.Kind), int64(a.Lane), int64(a.Rank),
 		a.Source.Type, a.Source.ID, a.Source.Name, a.Target.Type, a.Target.ID, a.Target.Name, a.Refers, string(a.Code), a.Detail,
 		int64(a.Attempt), a.Epoch, millis(a.Expires), string(a.Undoes), millis(a.Planned), millis(a.Opened), millis(a.Ended),
-		seenText(a.Seen), decidedText(a.Decided), reasonText(a.Reason), document(a.Before), document(a.After), refsText(a.References), searchText(a))
+		seenText(a.Seen), decidedText(a.Decided), reasonText(a.Reason), document(a.Before), document(a.After), refsText(a.References), effectText(a.Effect), searchText(a))
 }
 
 // searchText is what people search in: the names of both ends.
@@ -58,11 +59,33 @@ func refsText(refs []plan.RowReference) string {
 	all := make([][6]string, len(refs))
 	for i, r := range refs {
 		all[i] = [6]string{r.Attribute, r.To.Type, r.To.ID, r.To.Name, r.Target, ""}
-		if r.Gone {
+		switch {
+		case r.Stays:
+			all[i][5] = "stays"
+		case r.Gone:
 			all[i][5] = "gone"
 		}
 	}
 	return plain(all)
+}
+
+// effectText is how what a row comes to is kept: as an object with three attributes.
+func effectText(e *connection.Effect) string {
+	if e == nil {
+		return ""
+	}
+	return document(scim.Object{{Name: "before", Value: e.Before}, {Name: "after", Value: e.After}, {Name: "note", Value: e.Note}})
+}
+
+func effectOf(text string) (*connection.Effect, error) {
+	o, err := object(text)
+	if err != nil || o == nil {
+		return nil, err
+	}
+	e := &connection.Effect{Note: o.Text("note")}
+	e.Before, _ = o.Get("before").(scim.Object)
+	e.After, _ = o.Get("after").(scim.Object)
+	return e, nil
 }
 
 func refsOf(text string) ([]plan.RowReference, error) {
@@ -73,7 +96,7 @@ func refsOf(text string) ([]plan.RowReference, error) {
 	refs := make([]plan.RowReference, len(all))
 	for i, a := range all {
 		refs[i] = plan.RowReference{
-			Attribute: a[0], To: plan.End{Ref: connection.Ref{Type: a[1], ID: a[2]}, Name: a[3]}, Target: a[4], Gone: a[5] != "",
+			Attribute: a[0], To: plan.End{Ref: connection.Ref{Type: a[1], ID: a[2]}, Name: a[3]}, Target: a[4], Gone: a[5] != "", Stays: a[5] == "stays",
 		}
 	}
 	return refs, nil
@@ -130,10 +153,10 @@ func parse(text string, into any) error {
 
 func scanAction(s scanner) (a plan.Action, err error) {
 	var expires, planned, opened, ended int64
-	var seen, decided, reason, before, after, refs string
+	var seen, decided, reason, before, after, refs, effect string
 	err = s.Scan(&a.ID, &a.Cycle, &a.State, &a.Kind, &a.Lane, &a.Rank, &a.Source.Type, &a.Source.ID, &a.Source.Name,
 		&a.Target.Type, &a.Target.ID, &a.Target.Name, &a.Refers, &a.Code, &a.Detail, &a.Attempt, &a.Epoch, &expires, &a.Undoes,
-		&planned, &opened, &ended, &seen, &decided, &reason, &before, &after, &refs)
+		&planned, &opened, &ended, &seen, &decided, &reason, &before, &after, &refs, &effect)
 	if err != nil {
 		return a, err
 	}
@@ -147,8 +170,13 @@ func scanAction(s scanner) (a plan.Action, err error) {
 	if a.Before, err = object(before); err != nil {
 		return a, err
 	}
-	a.After, err = object(after)
-	return a, err
+	if a.After, err = object(after); err != nil {
+		return a, err
+	}
+	if a.Effect, err = effectOf(effect); err != nil {
+		return a, fmt.Errorf("action %s: %w", a.ID, err)
+	}
+	return a, nil
 }
 
 var openActions = bulk{lead: []string{"BIGINT", "BIGINT", "BIGINT"}, cols: []string{"TEXT"}, text: `WITH v(job, epoch, at, id) AS (VALUES @rows)

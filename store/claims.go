@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"lockstep"
 	"lockstep/audit"
@@ -81,26 +82,34 @@ func (c *change) hold(kind directory.Kind, id string) error {
 }
 
 // withdraw takes the writer's claim away and reports what is to become of the object. Whoever has no claim decides nothing. Why an
-// object is not deleted goes into the receipt.
-func (c *change) withdraw(kind directory.Kind, id string) (f fate, err error) {
+// object is not deleted goes into the receipt. It refuses when more would become of the object than the writer expects.
+func (c *change) withdraw(kind directory.Kind, id string, expect directory.KeptAs) (f fate, err error) {
 	had, left, err := c.others(kind, id)
 	if err != nil {
 		return stays, err
+	}
+	k := directory.Kept{Kind: kind, ID: id, Claims: left, As: directory.LetGo(kind, had, left)}
+	if k.As.Exceeds(expect) {
+		return stays, notAsForeseen(kind, id)
 	}
 	if had {
 		if err := c.drop(kind, id); err != nil {
 			return stays, err
 		}
 	}
-	k := directory.Kept{Kind: kind, ID: id, Claims: left, As: directory.Untouched}
-	switch {
-	case had && len(left) == 0:
+	switch k.As {
+	case directory.Removed:
 		return goes, nil
-	case had && kind == directory.UserKind && !slices.ContainsFunc(left, directory.Claim.Keeps):
-		k.As, k.Changed, f = directory.Disabled, true, switchedOff
+	case directory.Disabled:
+		k.Changed, f = true, switchedOff
 	}
 	c.kept = append(c.kept, k)
 	return f, nil
+}
+
+// notAsForeseen is for a change that would do more than its writer has said, since others have let go meanwhile.
+func notAsForeseen(kind directory.Kind, id string) error {
+	return &lockstep.Error{Code: lockstep.CodePlanStale, Detail: fmt.Sprintf("Who else has %s %s has changed since this was planned.", kind, id)}
 }
 
 // disable writes a user whom a job has as disabled: the job's claim keeps them enabled no longer, and they are disabled unless
@@ -112,6 +121,9 @@ func (c *change) disable(p directory.PutUser) error {
 		return err
 	}
 	if !slices.ContainsFunc(left, directory.Claim.Keeps) {
+		if p.Expect == directory.Enabled {
+			return notAsForeseen(directory.UserKind, id)
+		}
 		return c.rewritten(p)
 	}
 	k := directory.Kept{Kind: directory.UserKind, ID: id, Claims: left, As: directory.Enabled}
@@ -186,48 +198,81 @@ func (c *change) drop(kind directory.Kind, id string) error {
 	return err
 }
 
-const readClaims = `SELECT c.owner, c.active, COALESCE(j.name, t.name, ''), COALESCE(j.slug, '') FROM claim c
+const readClaims = `SELECT c.id, c.owner, c.active, COALESCE(j.name, t.name, ''), COALESCE(j.slug, '') FROM claim c
 	LEFT JOIN job j ON j.tenant = c.tenant AND j.id = c.owner LEFT JOIN token t ON t.id = substr(c.owner, 6)
-	WHERE c.tenant = $1 AND c.kind = $2 AND c.id = $3 AND (c.owner = 'hand' OR c.owner LIKE 'scim:%' OR j.id IS NOT NULL) ORDER BY c.owner`
+	WHERE c.tenant = $1 AND c.kind = $2 AND (c.owner = 'hand' OR c.owner LIKE 'scim:%' OR j.id IS NOT NULL)`
+
+// claimRow is a claim to an object.
+type claimRow struct {
+	id string
+	directory.Claim
+}
+
+func scanClaim(s scanner) (h claimRow, err error) {
+	var slug string
+	err = s.Scan(&h.id, &h.Owner, &h.Active, &h.Name, &slug)
+	h.Name = cmp.Or(h.Name, slug)
+	return h, err
+}
 
 // claims reads who has an object. What a removed job has left holds nobody and is not shown.
 func claims(ask asker, tenant lockstep.TenantID, kind directory.Kind, id string) ([]directory.Claim, error) {
-	rows, err := ask(readClaims, string(tenant), string(kind), id)
-	return collect(rows, err, func(s scanner) (cl directory.Claim, err error) {
-		var slug string
-		err = s.Scan(&cl.Owner, &cl.Active, &cl.Name, &slug)
-		cl.Name = cmp.Or(cl.Name, slug)
-		return cl, err
+	rows, err := ask(readClaims+" AND c.id = $3 ORDER BY c.owner", string(tenant), string(kind), id)
+	return collect(rows, err, func(s scanner) (directory.Claim, error) {
+		h, err := scanClaim(s)
+		return h.Claim, err
 	})
 }
 
-const readWritten = `SELECT j.id, l.image FROM job j JOIN link l ON l.job = j.no AND l.type = $2 AND l.target = $3 AND l.target <> ''
-	WHERE j.tenant = $1 AND j.direction = 'inbound'`
+const readWritten = `SELECT l.target, j.id, l.image FROM job j JOIN link l ON l.job = j.no AND l.type = $2 AND l.target <> ''
+	WHERE j.tenant = $1 AND j.direction = 'inbound' AND l.target IN (@list)`
 
-// Claims returns who has a user or group, by their owners' ids, each job with what it wrote last. It satisfies directory.Reader.
-func (db *DB) Claims(ctx context.Context, tenant lockstep.TenantID, kind directory.Kind, id string) ([]directory.Claim, error) {
-	all, err := claims(db.asks(ctx), tenant, kind, id)
-	if err != nil {
-		return nil, fmt.Errorf("read claims to %s %s: %w", kind, id, err)
-	}
-	rows, err := db.query(ctx, readWritten, string(tenant), string(kind), id)
-	written, err := collect(rows, err, func(s scanner) (w directory.Claim, err error) {
-		var image string
-		if err := s.Scan(&w.Owner, &image); err != nil {
-			return w, err
-		}
-		w.Written, err = object(image)
-		return w, err
+// Claims returns who has users or groups, by their ids and in the order of the owners' ids, each job with what it wrote last where there
+// are several claims. It satisfies directory.Claimants.
+func (db *DB) Claims(ctx context.Context, tenant lockstep.TenantID, kind directory.Kind, ids ...string) (map[string][]directory.Claim, error) {
+	all := map[string][]directory.Claim{}
+	args := []any{string(tenant), string(kind)}
+	err := lists(db, readClaims+" AND c.id IN (@list)", args, ids, func(text string, args []any) error {
+		rows, err := db.query(ctx, text, args...)
+		_, err = collect(rows, err, func(s scanner) (struct{}, error) {
+			h, err := scanClaim(s)
+			all[h.id] = append(all[h.id], h.Claim)
+			return struct{}{}, err
+		})
+		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read what sources wrote into %s %s: %w", kind, id, err)
+		return nil, fmt.Errorf("read claims to %ss: %w", kind, err)
 	}
-	for i := range all {
-		for _, w := range written {
-			if w.Owner == all[i].Owner {
-				all[i].Written = w.Written
-			}
+	var several []string
+	for id, claims := range all {
+		slices.SortFunc(claims, func(a, b directory.Claim) int { return strings.Compare(a.Owner, b.Owner) })
+		if len(claims) > 1 || len(ids) == 1 {
+			several = append(several, id)
 		}
+	}
+	if len(several) == 0 {
+		return all, nil
+	}
+	err = lists(db, readWritten, args, several, func(text string, args []any) error {
+		rows, err := db.query(ctx, text, args...)
+		_, err = collect(rows, err, func(s scanner) (struct{}, error) {
+			var id, owner, image string
+			if err := s.Scan(&id, &owner, &image); err != nil {
+				return struct{}{}, err
+			}
+			written, err := object(image)
+			for i, c := range all[id] {
+				if c.Owner == owner {
+					all[id][i].Written = written
+				}
+			}
+			return struct{}{}, err
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what sources wrote into %ss: %w", kind, err)
 	}
 	return all, nil
 }

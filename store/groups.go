@@ -208,7 +208,7 @@ func (c *change) deleteGroup(d directory.DeleteGroup) error {
 		return c.purgeGroup(d)
 	}
 	if d.Leave {
-		if f, err := c.withdraw(directory.GroupKind, string(d.ID)); err != nil || f != goes {
+		if f, err := c.withdraw(directory.GroupKind, string(d.ID), d.Expect); err != nil || f != goes {
 			return err
 		}
 	}

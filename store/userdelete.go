@@ -10,7 +10,7 @@ func (c *change) deleteUser(d directory.DeleteUser) error {
 		return c.purgeUser(d)
 	}
 	if d.Leave {
-		switch f, err := c.withdraw(directory.UserKind, string(d.ID)); {
+		switch f, err := c.withdraw(directory.UserKind, string(d.ID), d.Expect); {
 		case err != nil || f == stays:
 			return err
 		case f == switchedOff:

@@ -32,6 +32,11 @@ func Changes(before, after scim.Object) []Change {
 	if len(after) == 0 {
 		return nil
 	}
+	return Differences(before, after)
+}
+
+// Differences lists what differs between two objects, attribute by attribute.
+func Differences(before, after scim.Object) []Change {
 	var all []Change
 	for _, d := range scim.Diff(before, after) {
 		all = append(all, Change{Path: d.Path, Attribute: Attribute(d.Path), Before: Value(d.Before), After: Value(d.After)})

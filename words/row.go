@@ -26,6 +26,8 @@ func DeedOf(k rule.Kind) Deed {
 		return Deed{"⊘", "disable", "disabled"}
 	case rule.Delete:
 		return Deed{"−", "delete", "deleted"}
+	case rule.Release:
+		return Deed{"↮", "let go of", "let go of"}
 	case rule.Refer:
 		return Deed{"→", "set references", "references set"}
 	case rule.Skip:
@@ -81,6 +83,8 @@ func HarmOf(h rule.Harm, n int) string {
 		return Many(n, "group", "groups") + " to delete"
 	case rule.MemberRemove:
 		return Many(n, "membership", "memberships") + " to remove"
+	case rule.LetGo:
+		return Many(n, "person or group", "people and groups") + " to let go of"
 	case rule.Clear:
 		return People(n) + " to lose a value"
 	}

@@ -64,11 +64,12 @@ func (s *sourceShowCmd) Run(c *cli, client *api.Client) error {
 type sourceSetCmd struct {
 	Source string `arg:"" help:"The source."`
 	jobSet
+	Order *int `placeholder:"N" help:"Where several sources have a person: 1 is heard first; 0 is after all that have an order."`
 }
 
 // Run changes a source's job.
 func (s *sourceSetCmd) Run(c *cli, client *api.Client) error {
-	return s.change(c, client, s.Source, func(*api.Policy) {})
+	return s.change(c, client, s.Source, func(p *api.Policy) { set(&p.Order, s.Order) })
 }
 
 type sourceRmCmd struct {

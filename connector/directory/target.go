@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"lockstep"
@@ -83,19 +82,13 @@ func (h *target) Find(ctx context.Context, typ, attribute string, values ...stri
 }
 
 func (h *target) Get(ctx context.Context, ref connection.Ref) (connection.Object, error) {
-	var objects []connection.Object
+	find := h.usersOf
 	if ref.Type == connection.GroupType {
-		groups, err := h.dir.Groups(ctx, h.tenant, directory.GroupQuery{IDs: []lockstep.GroupID{lockstep.GroupID(ref.ID)}, Deleted: true})
-		if err != nil {
-			return connection.Object{}, err
-		}
-		objects = groupTargets(groups)
-	} else {
-		users, err := h.dir.Users(ctx, h.tenant, directory.UserQuery{IDs: []lockstep.UserID{lockstep.UserID(ref.ID)}, Deleted: true})
-		if err != nil {
-			return connection.Object{}, err
-		}
-		objects = userTargets(users)
+		find = h.groupsOf
+	}
+	objects, err := find(ctx, []string{ref.ID})
+	if err != nil {
+		return connection.Object{}, err
 	}
 	if len(objects) == 0 {
 		return connection.Object{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("no %s %s in the directory", ref.Type, ref.ID)}
@@ -103,11 +96,36 @@ func (h *target) Get(ctx context.Context, ref connection.Ref) (connection.Object
 	return objects[0], nil
 }
 
+func (h *target) usersOf(ctx context.Context, ids []string) ([]connection.Object, error) {
+	users, err := h.dir.Users(ctx, h.tenant, directory.UserQuery{IDs: typed[lockstep.UserID](ids), Deleted: true})
+	return userTargets(users), err
+}
+
+func (h *target) groupsOf(ctx context.Context, ids []string) ([]connection.Object, error) {
+	groups, err := h.dir.Groups(ctx, h.tenant, directory.GroupQuery{IDs: typed[lockstep.GroupID](ids), Deleted: true})
+	return groupTargets(groups), err
+}
+
+func typed[ID ~string](ids []string) []ID {
+	all := make([]ID, len(ids))
+	for i, id := range ids {
+		all[i] = ID(id)
+	}
+	return all
+}
+
 // Apply commits each operation by itself, with its action's id in the feed; the store's writer gathers them into few
 // transactions. Operations that belong together are one commit. People who are created one after another are one, too, for the sake of
 // speed; when that is refused they are committed by themselves, so that one bad object does not hold up the rest.
 func (h *target) Apply(ctx context.Context, ops []connection.Operation) []connection.Result {
 	results := make([]connection.Result, len(ops))
+	with, err := h.sharing(ctx, ops)
+	if err != nil {
+		for i := range results {
+			results[i].Err = err
+		}
+		return results
+	}
 	var all sync.WaitGroup
 	for i := 0; i < len(ops); {
 		n := i + 1
@@ -116,7 +134,7 @@ func (h *target) Apply(ctx context.Context, ops []connection.Operation) []connec
 		}
 		some, theirs := ops[i:n], results[i:n]
 		all.Go(func() {
-			if h.commit(ctx, some, theirs); newcomer(&some[0]) && len(some) > 1 && refused(theirs[0].Err) {
+			if h.commit(ctx, some, theirs, with); newcomer(&some[0]) && len(some) > 1 && refused(theirs[0].Err) {
 				h.apart(ctx, some, theirs)
 			}
 		})
@@ -135,7 +153,7 @@ func (h *target) Create(ctx context.Context, ops []connection.Operation, beside 
 		if op.Kind != rule.Create || op.Ref.ID == "" {
 			return fmt.Errorf("create %s beside its row: it is no create, or has no id", op.Name)
 		}
-		more, _, err := h.changes(ctx, op)
+		more, _, err := h.changes(ctx, op, nil)
 		if err != nil {
 			return err
 		}
@@ -162,20 +180,20 @@ func refused(err error) bool {
 func (h *target) apart(ctx context.Context, ops []connection.Operation, results []connection.Result) {
 	var all sync.WaitGroup
 	for i := range ops {
-		all.Go(func() { h.commit(ctx, ops[i:i+1], results[i:i+1]) })
+		all.Go(func() { h.commit(ctx, ops[i:i+1], results[i:i+1], nil) })
 	}
 	all.Wait()
 }
 
 // commit writes the operations in one commit. When it fails, none is done, and each has the error.
-func (h *target) commit(ctx context.Context, ops []connection.Operation, results []connection.Result) {
+func (h *target) commit(ctx context.Context, ops []connection.Operation, results []connection.Result, with map[connection.Ref]*shared) {
 	var changes []directory.Change
 	for i := range ops {
 		op, note, err := h.spare(ctx, ops[i])
 		var more []directory.Change
 		id := op.Ref.ID
 		if err == nil {
-			more, id, err = h.changes(ctx, &op)
+			more, id, err = h.changes(ctx, &op, with[op.Ref])
 		}
 		results[i] = connection.Result{ID: id, Err: err, Same: err == nil && !slices.ContainsFunc(more, does), Note: note}
 		if err != nil {
@@ -199,7 +217,7 @@ func (h *target) commit(ctx context.Context, ops []connection.Operation, results
 		results[i].Err = err
 		for _, k := range receipt.Kept {
 			if string(k.Kind) == ops[i].Ref.Type && k.ID == ops[i].Ref.ID {
-				results[i].Same, results[i].Note = !k.Changed, k.String()
+				results[i].Same, results[i].Note = !k.Changed && (ops[i].Kind != rule.Release || len(k.Claims) == 0), k.String()
 			}
 		}
 	}
@@ -213,9 +231,9 @@ func does(c directory.Change) bool {
 
 // changes turns an operation into changes of the directory. An update merges what the job says anew into what is there, since others
 // may own the rest.
-func (h *target) changes(ctx context.Context, op *connection.Operation) ([]directory.Change, string, error) {
+func (h *target) changes(ctx context.Context, op *connection.Operation, with *shared) ([]directory.Change, string, error) {
 	if op.Ref.Type == connection.GroupType {
-		return h.groupChanges(ctx, op)
+		return h.groupChanges(ctx, op, with)
 	}
 	id := lockstep.UserID(op.Ref.ID)
 	if op.Kind == rule.Create {
@@ -232,47 +250,61 @@ func (h *target) changes(ctx context.Context, op *connection.Operation) ([]direc
 	}
 	u := users[0]
 	switch deleted := !u.Deleted.IsZero(); {
-	case deleted && (op.Kind == rule.Delete || op.Kind == rule.Disable):
+	case deleted && (op.Kind == rule.Delete || op.Kind == rule.Release || op.Kind == rule.Disable):
 		return []directory.Change{directory.DropClaim{Kind: directory.UserKind, ID: op.Ref.ID}}, op.Ref.ID, nil // by somebody else, or by a call whose answer was lost
 	case deleted && op.Kind == rule.Refer:
 		return nil, op.Ref.ID, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("user %s is deleted in the directory", op.Name)}
 	}
 	before := u.Attributes
-	u.Attributes = before.Clone()
-	if err := h.withdraw(ctx, op, &u.Attributes); err != nil {
-		return nil, op.Ref.ID, err
+	if op.Kind == rule.Refer {
+		u.Attributes = before.Clone()
+	} else {
+		u.Attributes = with.write(op, before)
+		if err := with.asForeseen(op, before, u.Attributes); err != nil && u.Deleted.IsZero() {
+			return nil, op.Ref.ID, err
+		}
 	}
-	if op.Kind == rule.Delete {
-		changes := []directory.Change{directory.DeleteUser{ID: id, Leave: true}}
+	if op.Kind == rule.Delete || op.Kind == rule.Release {
+		changes := []directory.Change{directory.DeleteUser{ID: id, Leave: true, Expect: expected(op)}}
 		if !scim.Equal(before, u.Attributes) {
 			put := directory.PutUser{User: u, IfVersion: u.Version, Before: before, Claim: directory.ClaimUnchanged}
 			changes = slices.Insert(changes, 0, directory.Change(put))
 		}
 		return changes, op.Ref.ID, nil
 	}
-	if op.Kind != rule.Refer {
-		merge(&u.Attributes, op.Before, op.After)
-	}
 	setManager(&u.Attributes, op)
-	claim := directory.ClaimActive
+	claim, expect := directory.ClaimActive, directory.KeptAs("")
 	switch {
 	case op.Kind == rule.Refer:
 		claim = directory.ClaimUnchanged
 	case scim.Equal(op.After.Get("active"), false):
-		claim = directory.ClaimInactive
+		if claim = directory.ClaimInactive; op.Kind == rule.Update && op.Effect != nil {
+			expect = directory.Enabled
+		}
 	}
 	switch {
 	case !u.Deleted.IsZero():
-		return []directory.Change{directory.RestoreUser{ID: id}, directory.PutUser{User: u, Claim: claim}}, op.Ref.ID, nil
+		return []directory.Change{directory.RestoreUser{ID: id}, directory.PutUser{User: u, Claim: claim, Expect: expect}}, op.Ref.ID, nil
 	case op.Kind == rule.Refer && scim.Equal(before, u.Attributes):
 		return nil, op.Ref.ID, nil
 	case op.Kind == rule.Update && scim.Equal(before, u.Attributes):
 		return []directory.Change{directory.TakeClaim{Kind: directory.UserKind, ID: op.Ref.ID, Claim: claim}}, op.Ref.ID, nil
 	}
-	return []directory.Change{directory.PutUser{User: u, IfVersion: u.Version, Before: before, Claim: claim}}, op.Ref.ID, nil
+	return []directory.Change{directory.PutUser{User: u, IfVersion: u.Version, Before: before, Claim: claim, Expect: expect}}, op.Ref.ID, nil
 }
 
-func (h *target) groupChanges(ctx context.Context, op *connection.Operation) ([]directory.Change, string, error) {
+// expected is what, at most, is to become of what the job lets go of.
+func expected(op *connection.Operation) directory.KeptAs {
+	switch {
+	case op.Kind != rule.Release || op.Effect == nil:
+		return ""
+	case scim.Equal(op.Effect.After.Get("active"), false):
+		return directory.Disabled
+	}
+	return directory.Untouched
+}
+
+func (h *target) groupChanges(ctx context.Context, op *connection.Operation, with *shared) ([]directory.Change, string, error) {
 	id := lockstep.GroupID(op.Ref.ID)
 	switch op.Kind {
 	case rule.Create:
@@ -289,18 +321,18 @@ func (h *target) groupChanges(ctx context.Context, op *connection.Operation) ([]
 		return nil, op.Ref.ID, &lockstep.Error{Code: lockstep.CodeTargetGone, Detail: fmt.Sprintf("group %s is no longer in the directory", op.Name)}
 	}
 	g := groups[0]
-	if op.Kind == rule.Delete || op.Kind == rule.Disable {
+	if op.Kind == rule.Delete || op.Kind == rule.Release || op.Kind == rule.Disable {
 		if !g.Deleted.IsZero() {
 			return []directory.Change{directory.DropClaim{Kind: directory.GroupKind, ID: op.Ref.ID}}, op.Ref.ID, nil // by somebody else, or by a call whose answer was lost
 		}
 		changes, err := h.disband(ctx, id)
-		return append(changes, directory.DeleteGroup{ID: id, Leave: true}), op.Ref.ID, err
+		return append(changes, directory.DeleteGroup{ID: id, Leave: true, Expect: expected(op)}), op.Ref.ID, err
 	}
-	g.Attributes = g.Attributes.Clone()
-	if err := h.withdraw(ctx, op, &g.Attributes); err != nil {
+	before := g.Attributes
+	g.Attributes = with.write(op, before)
+	if err := with.asForeseen(op, before, g.Attributes); err != nil && g.Deleted.IsZero() {
 		return nil, op.Ref.ID, err
 	}
-	merge(&g.Attributes, op.Before, op.After)
 	changes := []directory.Change{directory.PutGroup{Group: g, IfVersion: g.Version}}
 	if !g.Deleted.IsZero() {
 		changes = []directory.Change{directory.RestoreGroup{ID: id}, directory.PutGroup{Group: g}}
@@ -348,7 +380,7 @@ func (h *target) spare(ctx context.Context, op connection.Operation) (connection
 func (h *target) disband(ctx context.Context, id lockstep.GroupID) ([]directory.Change, error) {
 	claims, err := h.dir.Claims(ctx, h.tenant, directory.GroupKind, string(id))
 	me := lockstep.JobID(h.by.ID)
-	if err != nil || !slices.ContainsFunc(claims, func(c directory.Claim) bool { return c.Owner != string(me) }) {
+	if err != nil || !slices.ContainsFunc(claims[string(id)], func(c directory.Claim) bool { return c.Owner != string(me) }) {
 		return nil, err
 	}
 	q := directory.WantedQuery{Of: me, Kind: directory.GroupKind, ID: string(id), Attribute: connection.Members}
@@ -373,27 +405,6 @@ func (h *target) disband(ctx context.Context, id lockstep.GroupID) ([]directory.
 	return changes, nil
 }
 
-// withdraw takes back what the job wrote and does not write any more. Where another source has a value, that one takes its place: of
-// several the one whose id comes first, which is the oldest. Whom the job lets go of altogether keeps the rest, for those who have
-// them, too.
-func (h *target) withdraw(ctx context.Context, op *connection.Operation, o *scim.Object) error {
-	if op.Kind == rule.Refer || op.Kind == rule.Create || !drops(op.Before, op.After) {
-		return nil
-	}
-	claims, err := h.dir.Claims(ctx, h.tenant, directory.Kind(op.Ref.Type), op.Ref.ID)
-	if err != nil {
-		return err
-	}
-	var others []scim.Object
-	for _, c := range claims {
-		if c.Owner != h.by.ID && len(c.Written) > 0 {
-			others = append(others, c.Written)
-		}
-	}
-	giveWay(o, op.Before, op.After, others, op.Kind == rule.Delete)
-	return nil
-}
-
 // drops reports whether an attribute that before has is missing from after.
 func drops(before, after scim.Object) bool {
 	return slices.ContainsFunc(before, func(a scim.Attr) bool {
@@ -401,64 +412,6 @@ func drops(before, after scim.Object) bool {
 		has, is := after.Get(a.Name).(scim.Object)
 		return !after.Has(a.Name) || was && is && drops(had, has)
 	})
-}
-
-// giveWay removes what before has and after has not, or sets it to what the first of the others has who has it. With keep nothing is
-// removed, nor is what decides who somebody is and whether they may sign in replaced.
-func giveWay(o *scim.Object, before, after scim.Object, others []scim.Object, keep bool) {
-	for _, a := range before {
-		if keep && (strings.EqualFold(a.Name, "userName") || strings.EqualFold(a.Name, "active")) {
-			continue
-		}
-		had, was := a.Value.(scim.Object)
-		has, _ := after.Get(a.Name).(scim.Object)
-		old, stands := o.Get(a.Name).(scim.Object)
-		if was && stands { // an extension or a complex attribute, one part after the other
-			var parts []scim.Object
-			for _, other := range others {
-				if part, ok := other.Get(a.Name).(scim.Object); ok {
-					parts = append(parts, part)
-				}
-			}
-			old = old.Clone()
-			if giveWay(&old, had, has, parts, keep); len(old) == 0 {
-				o.Delete(a.Name)
-			} else {
-				o.Set(a.Name, old)
-			}
-			continue
-		}
-		if after.Has(a.Name) {
-			continue
-		}
-		n := slices.IndexFunc(others, func(other scim.Object) bool { return other.Has(a.Name) })
-		switch {
-		case n >= 0:
-			o.Set(a.Name, scim.CloneValue(others[n].Get(a.Name)))
-		case !keep:
-			o.Delete(a.Name)
-		}
-	}
-}
-
-// merge sets what after has and before has not, or not so. What the job says as it did before is left as it is: another source, or a
-// person, may have said otherwise since. Extensions are merged attribute by attribute.
-func merge(o *scim.Object, before, after scim.Object) {
-	for _, a := range after {
-		if before.Has(a.Name) && scim.Equal(before.Get(a.Name), a.Value) {
-			continue
-		}
-		now, isObject := a.Value.(scim.Object)
-		old, was := o.Get(a.Name).(scim.Object)
-		if isObject && was {
-			had, _ := before.Get(a.Name).(scim.Object)
-			old = old.Clone()
-			merge(&old, had, now)
-			o.Set(a.Name, old)
-			continue
-		}
-		o.Set(a.Name, scim.CloneValue(a.Value))
-	}
 }
 
 func setManager(o *scim.Object, op *connection.Operation) {

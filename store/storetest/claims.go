@@ -70,7 +70,7 @@ func (c claimants) claims(id lockstep.UserID) string {
 	c.Helper()
 	all, err := c.db.Claims(c.Context(), c.tenant, directory.UserKind, string(id))
 	c.ok(err)
-	return fmt.Sprint(all)
+	return fmt.Sprint(all[string(id)])
 }
 
 func (c claimants) user(id lockstep.UserID) directory.User {
@@ -307,7 +307,7 @@ func (c claimants) wants() {
 	claims, err := c.db.Claims(c.Context(), c.tenant, directory.UserKind, string(ada))
 	c.ok(err)
 	var written []string
-	for _, one := range claims {
+	for _, one := range claims[string(ada)] {
 		written = append(written, one.Name+" "+one.Written.Text("title"))
 	}
 	c.want(fmt.Sprint(written), "[a.csv of a.csv b.csv of b.csv]")
