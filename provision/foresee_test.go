@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"lockstep"
 	"lockstep/audit"
 	"lockstep/directory"
 	"lockstep/e2e/parts"
@@ -225,4 +226,47 @@ func TestOrderOfSources(t *testing.T) {
 	w.wantDirectory("ada title=Queen")
 	hr.has("ada title=Knight")
 	w.wantDirectory("ada title=Knight")
+}
+
+// TestReleaseThatWouldDelete: a plan says that a person is let go of, since another source has them. When that one has let go by the time
+// the plan is applied, nothing happens to the person, and the next plan says delete.
+func TestReleaseThatWouldDelete(t *testing.T) {
+	for _, database := range []string{"sqlite", "postgres"} {
+		t.Run(database, func(t *testing.T) {
+			config := store.Config{}
+			if database == "postgres" {
+				config.Postgres = parts.Postgres(t)
+			}
+			w := newWorldOn(t, config)
+			hr, crm := w.source("hr"), w.source("crm")
+			hr.has("ada active=true", "ben active=true")
+			crm.has("ada active=true", "ben active=true")
+			hr.edit(func(j *provision.Job) { j.Manual = true })
+			apply := func(c provision.Cycle) {
+				t.Helper()
+				w.must(w.db.Provision().Decide(w.ctx, audit.Actor{Name: "test"}, w.tenant, hr.job, provision.Verdict{Cycle: c.ID, Apply: true}))
+				hr.run(hr.job)
+			}
+			is := func(name string, kind rule.Kind, state plan.ActionState, code lockstep.Code) {
+				t.Helper()
+				if row := hr.row(name); row.Kind != kind || row.State != state || row.Code != code {
+					t.Errorf("%s: %s %s [%s] %s", name, row.Kind, row.State, row.Code, row.Detail)
+				}
+			}
+			c := hr.has("ben active=false")
+			is("ada", rule.Release, plan.Planned, "")
+			is("ben", rule.Update, plan.Planned, "")
+			crm.has("ben active=false") // hr keeps them both
+			w.wantDirectory("ada", "ben")
+			apply(c)
+			is("ada", rule.Release, plan.LeftOut, lockstep.CodePlanStale)
+			is("ben", rule.Update, plan.LeftOut, lockstep.CodePlanStale)
+			w.wantDirectory("ada", "ben")
+			c = hr.run(hr.job)
+			is("ada", rule.Delete, plan.Planned, "")
+			is("ben", rule.Disable, plan.Planned, "")
+			apply(c)
+			w.wantDirectory("ben inactive")
+		})
+	}
 }

@@ -176,6 +176,9 @@ func (db *DB) DeleteJob(ctx context.Context, by audit.Actor, tenant lockstep.Ten
 		if err := t.forgetNotify(tenant, id); err != nil {
 			return err
 		}
+		if err := t.disclaimLater(tenant, string(id)); err != nil {
+			return err
+		}
 		return t.doom(no, listing)
 	}})
 	if err != nil {

@@ -64,6 +64,10 @@ func (db *DB) sweep() {
 			db.pursue(p) // which sweeps again when it has ended
 			return nil
 		}
+		if more, err = t.disclaim(); err != nil || more {
+			t.work.dooms = more // look again afterwards
+			return err
+		}
 		rows, err := t.query("SELECT no FROM doomed ORDER BY no LIMIT 1")
 		numbers, err := collect(rows, err, scanInt)
 		if err != nil || len(numbers) == 0 {
@@ -90,6 +94,53 @@ func (db *DB) sweep() {
 	}}
 	_ = db.writer.enqueue(x) // when the store is closed, the next Open finds the rest
 }
+
+// disclaimLater has the claims of a job that is gone removed once the transaction is committed.
+func (t *tx) disclaimLater(tenant lockstep.TenantID, owner string) error {
+	_, err := t.exec("INSERT INTO disclaimed (tenant, owner) VALUES ($1, $2) ON CONFLICT DO NOTHING", string(tenant), owner)
+	t.work.dooms = true
+	return err
+}
+
+// disclaim looks at the next claims of a tenant, and removes those of a job that is gone. It reports whether there was such a job.
+// Who owns claims is in no index, which whoever creates people would pay for.
+func (t *tx) disclaim() (bool, error) {
+	type walk struct{ tenant, owner, kind, id string }
+	rows, err := t.query("SELECT tenant, owner, kind, id FROM disclaimed ORDER BY tenant, owner LIMIT 1")
+	walks, err := collect(rows, err, func(s scanner) (w walk, err error) { return w, s.Scan(&w.tenant, &w.owner, &w.kind, &w.id) })
+	if err != nil || len(walks) == 0 {
+		return false, err
+	}
+	w := walks[0]
+	rows, err = t.query(nextClaims, w.tenant, w.kind, w.id, int64(sweepRows))
+	next, err := collect(rows, err, func(s scanner) (n walk, err error) { return n, s.Scan(&n.kind, &n.id, &n.owner) })
+	if err != nil {
+		return true, err
+	}
+	if len(next) == 0 {
+		_, err = t.exec("DELETE FROM disclaimed WHERE tenant = $1 AND owner = $2", w.tenant, w.owner)
+		return true, err
+	}
+	last := next[len(next)-1]
+	for kind, ids := range map[string][]string{string(directory.UserKind): nil, string(directory.GroupKind): nil} {
+		for _, n := range next {
+			if n.kind == kind && n.owner == w.owner {
+				ids = append(ids, n.id)
+			}
+		}
+		if _, err := execLists(t, "DELETE FROM claim WHERE tenant = $1 AND kind = $2 AND owner = $3 AND id IN (@list)", []any{w.tenant, kind, w.owner}, ids); err != nil {
+			return true, err
+		}
+	}
+	_, err = t.exec("UPDATE disclaimed SET kind = $3, id = $4 WHERE tenant = $1 AND owner = $2", w.tenant, w.owner, last.kind, last.id)
+	return true, err
+}
+
+// nextClaims are the claims after a user or group. The last one of them may have claims that are beyond the limit, so whole objects
+// are given: those up to the one at the limit, which are few more.
+const nextClaims = `SELECT kind, id, owner FROM claim WHERE tenant = $1 AND (kind, id) > ($2, $3) AND (kind, id) <= (
+	SELECT kind, id FROM (SELECT kind, id FROM claim WHERE tenant = $1 AND (kind, id) > ($2, $3) ORDER BY kind, id LIMIT $4) AS page ORDER BY kind DESC, id DESC LIMIT 1)
+	ORDER BY kind, id`
 
 // deleteSome deletes at most limit rows of a table.
 func (t *tx) deleteSome(table, key, where string, limit int64, args ...any) (int64, error) {
