@@ -272,6 +272,7 @@ type mappingView struct {
 	Form    form
 	Results []mappingResult
 	Tried   bool
+	Unsaved bool // what was tried is not what is kept
 	Outside string // why the application's attributes are not known
 	List    []operate.Attribute
 	ListOf  string
@@ -283,9 +284,14 @@ type mappingResult struct {
 }
 
 func (s *Server) showMapping(w http.ResponseWriter, r *http.Request, v visit) error {
-	view, _, err := s.mappingView(r, &v)
+	view, j, err := s.mappingView(r, &v)
 	if err != nil {
 		return err
+	}
+	if at, err := objectMapping(j.Rules, view.Type); err == nil && view.Target != "" {
+		if err := s.tryMapping(r, v, &view, j, j.Rules.Objects[at]); err != nil && view.wrong(err) != nil {
+			return err
+		}
 	}
 	return s.render(w, r, http.StatusOK, mappingPage(v.page, view))
 }
@@ -401,9 +407,9 @@ func mappingForm(a rule.Mapping, from, to []choice) form {
 			{fromAttribute, "Direct", "The value of one attribute of the source."}, {fromConstant, "Constant", "The same text for everybody."},
 			{fromExpression, "Expression", "Made of several attributes by functions."},
 		}},
-		{Name: "attribute", Label: "Source attribute", Value: attribute, Code: true, Suggest: from, Help: "For a direct mapping."},
-		{Name: "constant", Label: "Text", Value: constant, Help: "For a constant."},
-		{Name: "expression", Label: "Expression", Kind: textField, Value: expression, Code: true, Help: `For an expression, such as Join(" ", [name.givenName], [name.familyName]).`},
+		{Name: "attribute", Label: "Source attribute", Value: attribute, Code: true, Suggest: from, Only: "kind:" + fromAttribute},
+		{Name: "constant", Label: "Text", Value: constant, Only: "kind:" + fromConstant},
+		{Name: "expression", Label: "Expression", Kind: textField, Value: expression, Code: true, Only: "kind:" + fromExpression, Help: `Such as Join(" ", [name.givenName], [name.familyName]).`},
 		{Name: "match", Label: "Matching precedence", Kind: numberField, Short: true, Value: match, Help: "1 finds existing accounts by this attribute first, 2 after that. Empty: does not match."},
 		{Name: "empty", Label: "When the source has no value", Kind: choiceField, Value: empty, Choices: []choice{
 			{"keep", "Keep what is there", ""}, {"clear", "Clear it", "So that nothing outdated stays."}, {"default", "Use the default value", "On create and later."},
@@ -443,6 +449,7 @@ func (s *Server) saveMapping(w http.ResponseWriter, r *http.Request, v visit) er
 		if view.Form.faulty() {
 			return s.render(w, r, http.StatusUnprocessableEntity, mappingPage(v.page, view))
 		}
+		view.Unsaved = i < 0 || !sameMapping(was, a)
 		if i >= 0 {
 			m.Attributes[i] = a
 		} else {
@@ -450,7 +457,13 @@ func (s *Server) saveMapping(w http.ResponseWriter, r *http.Request, v visit) er
 		}
 	}
 	if do == "try" {
-		return s.tryMapping(w, r, v, view, j, *m)
+		if err := s.tryMapping(r, v, &view, j, *m); err != nil {
+			if err := view.wrong(err); err != nil {
+				return err
+			}
+			return s.render(w, r, http.StatusUnprocessableEntity, mappingPage(v.page, view))
+		}
+		return s.render(w, r, http.StatusOK, mappingPage(v.page, view))
 	}
 	if word, err = s.saveRules(r, v, view.Edits, j.Slug, rules, word); err != nil {
 		if err := view.wrong(err); err != nil {
@@ -512,13 +525,11 @@ func mappingOf(f *form, a rule.Mapping) rule.Mapping {
 // triedPeople is how many real people a mapping is tried on.
 const triedPeople = 5
 
-func (s *Server) tryMapping(w http.ResponseWriter, r *http.Request, v visit, view mappingView, j provision.Job, m rule.ObjectMapping) error {
+// tryMapping shows what the mapping of the page gives to real people, with all mappings of a type as m has them.
+func (s *Server) tryMapping(r *http.Request, v visit, view *mappingView, j provision.Job, m rule.ObjectMapping) error {
 	tries, err := s.Operator.TryRules(r.Context(), v.who, j.Slug, m, nil, triedPeople)
 	if err != nil {
-		if err := view.wrong(err); err != nil {
-			return err
-		}
-		return s.render(w, r, http.StatusUnprocessableEntity, mappingPage(v.page, view))
+		return err
 	}
 	view.Tried = true
 	for i := range tries {
@@ -526,7 +537,7 @@ func (s *Server) tryMapping(w http.ResponseWriter, r *http.Request, v visit, vie
 		one.Value, one.Problem = outcomeFor(view.Form.value("target"), &tries[i])
 		view.Results = append(view.Results, one)
 	}
-	return s.render(w, r, http.StatusOK, mappingPage(v.page, view))
+	return nil
 }
 
 // wrong puts what is wrong with rules beside the field that it names.

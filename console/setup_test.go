@@ -211,11 +211,16 @@ func TestMappings(t *testing.T) {
 	if form.value("target") != "title" || form.value("kind") != "attribute" || form.value("attribute") != "title" || form.value("empty") != "clear" {
 		t.Errorf("the form has %q %q %q %q", form.value("target"), form.value("kind"), form.value("attribute"), form.value("empty"))
 	}
+	form.has("h2", "What people get")
+	form.hasNot("h2", "not saved yet")
+	form.has("dd", "Engineer")
 	sent := func(do string, more ...string) []string {
 		return append(more, "type", "User", "version", form.value("version"), "target", "title", "kind", "expression", "empty", "keep", "when", "always", "do", do)
 	}
 	tried := b.post(edit, sent("try", "expression", `ToUpper([title])`)...).is(http.StatusOK)
+	tried.has("h2", "not saved yet")
 	tried.has("dd", "ENGINEER")
+	b.post(edit, sent("try", "expression", "ToUpper([title]")...).is(http.StatusUnprocessableEntity).has("bdi", "closing parenthesis")
 	if tried.value("expression") != "ToUpper([title])" || w.state(w.out).Config != 1 || form.value("version") != "draft-0" {
 		t.Errorf("trying loses the expression %q, or saves it", tried.value("expression"))
 	}

@@ -116,6 +116,29 @@
     }, 200)
   })
 
+  // What a form would give is shown while somebody types; without a script a button shows it.
+  let tried = 0
+  let trial = null
+  const live = (e) => {
+    const form = e.target.form?.dataset.live ? e.target.form : null
+    if (!form) return
+    clearTimeout(tried)
+    tried = setTimeout(async () => {
+      trial?.abort()
+      trial = new AbortController()
+      const body = new URLSearchParams(new FormData(form))
+      body.set('do', 'try')
+      try {
+        const answer = await fetch(form.getAttribute('action'), { method: 'POST', body, signal: trial.signal })
+        if (answer.redirected || !(answer.ok || answer.status === 422)) return
+        const to = new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById(form.dataset.live)
+        if (to) byId(form.dataset.live)?.replaceChildren(...to.childNodes)
+      } catch {} // typed on, or not connected: the next letter asks anew
+    }, 300)
+  }
+  document.addEventListener('input', live)
+  document.addEventListener('change', live)
+
   const stream = byId('stream')
   if (!stream) return
 
