@@ -45,7 +45,7 @@ type field struct {
 	Hint              string // shown while it is empty
 	Short             bool
 	Only              string // "name:value" of a choice of the form: the field is of use with that one alone, and shown only then
-	Hashed            bool // of a secret: it is somebody's new password, of which a hash is kept
+	Hashed            bool   // of a secret: it is somebody's new password, of which a hash is kept
 }
 
 // choice is one of several.

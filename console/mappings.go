@@ -272,7 +272,7 @@ type mappingView struct {
 	Form    form
 	Results []mappingResult
 	Tried   bool
-	Unsaved bool // what was tried is not what is kept
+	Unsaved bool   // what was tried is not what is kept
 	Outside string // why the application's attributes are not known
 	List    []operate.Attribute
 	ListOf  string
