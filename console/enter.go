@@ -19,6 +19,7 @@ type enterView struct {
 	Tenant string // by slug; "" is the default one
 	Wrong  string // why they were not let in
 	Name   string // of a local owner, as it was typed
+	Owner  bool   // there is a local owner
 	SignIn bool   // people can come in through the tenant's own login page
 	Again  *kept  // what they were about to do when they were asked to show again who they are
 }
@@ -49,7 +50,7 @@ func (s *Server) enterView(r *http.Request) enterView {
 	if len(tenant) > 64 {
 		tenant = ""
 	}
-	return enterView{Tenant: tenant, SignIn: s.Operator.SignsAdministratorsIn(r.Context(), tenant)}
+	return enterView{Tenant: tenant, SignIn: s.Operator.SignsAdministratorsIn(r.Context(), tenant), Owner: s.Operator.HasLocalOwner(r.Context(), tenant)}
 }
 
 func (s *Server) showEnter(w http.ResponseWriter, r *http.Request) error {

@@ -33,6 +33,19 @@ func (o *Operator) SignsAdministratorsIn(ctx context.Context, tenant string) boo
 	return err == nil && slices.ContainsFunc(all, func(p sso.Provider) bool { return p.State == sso.Enabled && !p.LinkOnly })
 }
 
+// HasLocalOwner reports whether a tenant, by slug, has a local owner, who comes into the console by a password.
+func (o *Operator) HasLocalOwner(ctx context.Context, tenant string) bool {
+	if o.Admins == nil {
+		return false
+	}
+	t, err := o.tenant(ctx, orDefault(tenant))
+	if err != nil {
+		return false
+	}
+	all, err := o.Admins.Owners(ctx, t.ID)
+	return err == nil && len(all) > 0
+}
+
 func orDefault(tenant string) string {
 	if tenant == "" {
 		return DefaultTenant
