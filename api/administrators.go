@@ -98,7 +98,7 @@ func (s *Server) addOwner(ctx context.Context, p operate.Principal, in *struct{ 
 	return ownerOf(l), err
 }
 
-// OwnerPassword is another password.
+// OwnerPassword is another password, of a local owner or of a user.
 type OwnerPassword struct {
 	Password string `json:"password" maxLength:"1000" doc:"At least 12 characters."`
 }

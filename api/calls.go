@@ -92,6 +92,12 @@ func (c *Client) SetActive(ctx context.Context, name string, active bool) (User,
 	return c.PatchUser(ctx, name, p)
 }
 
+// SetUserPassword gives a user a password for the provider that keeps passwords here.
+func (c *Client) SetUserPassword(ctx context.Context, name, password string) error {
+	_, err := call[struct{}](ctx, c, http.MethodPut, at("users", name, "password"), nil, OwnerPassword{password})
+	return err
+}
+
 // DeleteUser deletes a user, for good when purge is set.
 func (c *Client) DeleteUser(ctx context.Context, name string, purge bool) error {
 	_, err := call[struct{}](ctx, c, http.MethodDelete, at("users", name), purged(purge), nil)

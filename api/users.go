@@ -18,6 +18,7 @@ func (s *Server) userRoutes(a huma.API) {
 	route(s, a, http.MethodPut, "/users/{user}", "put-user", "Replace a user's attributes", s.putUser)
 	route(s, a, http.MethodPatch, "/users/{user}", "patch-user", "Set some of a user's attributes; null removes one (RFC 7396)", s.patchUser)
 	command(s, a, http.MethodDelete, "/users/{user}", "delete-user", "Delete a user, restorably unless purged", s.deleteUser)
+	command(s, a, http.MethodPut, "/users/{user}/password", "set-user-password", "Give a user a password for the provider that keeps passwords here; their sessions end", s.setUserPassword)
 	route(s, a, http.MethodPost, "/users/{user}/restore", "restore-user", "End a soft delete", s.restoreUser)
 }
 
@@ -54,6 +55,14 @@ func (s *Server) getUser(ctx context.Context, p operate.Principal, in *UserPath)
 	shown := userOf(u)
 	shown.Claims = claimsOf(claims)
 	return shown, err
+}
+
+func (s *Server) setUserPassword(ctx context.Context, p operate.Principal, in *struct {
+	UserPath
+	Body OwnerPassword
+},
+) error {
+	return s.Operator.SetUserPassword(ctx, p, in.User, in.Body.Password)
 }
 
 func (s *Server) createUser(ctx context.Context, p operate.Principal, in *struct{ Body Attributes }) (User, error) {

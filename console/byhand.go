@@ -1,8 +1,10 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"lockstep/operate"
 	"lockstep/provision"
 	"lockstep/rule"
+	"lockstep/sso"
 )
 
 // exclude keeps somebody out of an app.
@@ -123,6 +126,32 @@ func (s *Server) setActive(w http.ResponseWriter, r *http.Request, v visit) erro
 		return err
 	}
 	return seeOther(w, r, "/people/"+url.PathEscape(id))
+}
+
+// setUserPassword gives a person a password for the provider that keeps passwords here.
+func (s *Server) setUserPassword(w http.ResponseWriter, r *http.Request, v visit) error {
+	id := r.PathValue("id")
+	if _, err := s.Operator.UserByID(r.Context(), v.who, lockstep.UserID(id)); err != nil {
+		return err
+	}
+	if err := s.Operator.SetUserPassword(r.Context(), v.who, id, r.PostFormValue("password")); err != nil {
+		return err
+	}
+	return seeOther(w, r, "/people/"+url.PathEscape(id)+"?said=password-set")
+}
+
+// keepsPasswords reports whether somebody can set passwords of people: the provider that checks them is enabled.
+func (s *Server) keepsPasswords(ctx context.Context, p operate.Principal) (bool, error) {
+	if p.May(operate.SignInWrite) != nil || p.May(operate.SignInRead) != nil {
+		return false, nil
+	}
+	all, err := s.Operator.IdentityProviders(ctx, p)
+	if lockstep.CodeOf(err) == lockstep.CodeNotFound { // this server signs nobody in
+		return false, nil
+	}
+	return slices.ContainsFunc(all, func(one operate.IdentityProvider) bool {
+		return one.Kind == sso.KindLocal && one.State == sso.Enabled
+	}), err
 }
 
 // restoreUser brings a deleted person back.

@@ -23,6 +23,11 @@ func TestEnterByName(t *testing.T) {
 	w.newBrowser().get("/enter?tenant=acme").has("a", "Sign in")
 
 	ada := w.user("ada@acme.example")
+	admin.get("/people/" + string(ada)).has("button", "Password")
+	admin.post("/people/"+string(ada)+"/password", "password", "correct horse battery").to("/people/" + string(ada) + "?said=password-set")
+	if kept, err := w.db.SSO().PasswordHash(t.Context(), w.tenant, ada); err != nil || kept == "" {
+		t.Errorf("the password is not kept: %v", err)
+	}
 	cookie := strings.Repeat("c", 43)
 	signedIn := w.signedInTo(ada, w.provider("local").ID, w.clientNamed("Wiki").ID, cookie)
 	site, err := url.Parse(w.server.URL)

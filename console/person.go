@@ -29,10 +29,11 @@ type personView struct {
 	Active  bool
 	History []auditRow // what was done with them, newest first
 	Deleted time.Time
+	Keeps   bool // a password can be set
 	Facts   []setting
 	Manager *who
 	Groups  []who
-	Origins []who // the sources he comes from
+	Origins []who // the sources they come from
 	Apps    []personApp
 }
 
@@ -72,6 +73,9 @@ func (s *Server) person(w http.ResponseWriter, r *http.Request, v visit) error {
 		return err
 	}
 	view := personView{ID: string(u.ID), Name: displayName(u), Active: u.Active, Deleted: u.Deleted, Facts: facts(u)}
+	if view.Keeps, err = s.keepsPasswords(r.Context(), v.who); err != nil {
+		return err
+	}
 	if view.Groups, err = s.groupsOf(r.Context(), v.who, id); err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ var sayings = map[string]string{
 	"administrator-removed": "The role is taken away.",
 	"first":                 "Welcome. Make a local owner first: with it you can always come back, whatever becomes of links and providers.",
 	"owner-added":           "Added. Try it now, in another browser.",
+	"password-set":          "The password is set, and their sessions have ended.",
 	"owner-changed":         "The password is changed, and the sessions of whoever had it have ended.",
 	"owner-removed":         "Removed.",
 	"trusted":               "The certificate is trusted for this provider. Test again.",

@@ -123,6 +123,7 @@ func (s *Server) Handler() http.Handler {
 	handle("GET /people/{id}", s.in(s.person))
 	handle("GET /people/{id}/edit", s.in(s.showEditPerson))
 	handle("POST /people/{id}/edit", s.in(s.editPerson))
+	handle("POST /people/{id}/password", s.in(s.setUserPassword))
 	handle("POST /people/{id}/delete", s.in(s.deletePerson))
 	if s.Operator.HasSCIM() {
 		s.scimClientPages(handle)

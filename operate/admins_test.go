@@ -62,6 +62,7 @@ func TestAdministrators(t *testing.T) {
 				a.Set("password", "I am you now")
 				return a
 			})),
+			"gives one a password":     w.SetUserPassword(ctx, operator, "ada@acme.example", "I am you now, Ada"),
 			"disables an owner":        w.SetActive(ctx, operator, "ada@acme.example", false),
 			"deletes an owner":         w.DeleteUser(ctx, operator, "ada@acme.example", false),
 			"makes a token with more":  third(w.CreateToken(ctx, operator, operate.NewToken{Name: "x", Kind: token.KindAPI, Scopes: "*:*"})),
@@ -75,6 +76,8 @@ func TestAdministrators(t *testing.T) {
 		w.must(err)
 		p, err := w.as(cy)
 		w.must(err)
+		w.want("a password of somebody who may do more", w.SetUserPassword(ctx, p, "ada@acme.example", "I am you now, Ada"), lockstep.CodeAuthForbidden)
+		w.want("a short password", w.SetUserPassword(ctx, p, "cy@acme.example", "short"), lockstep.CodeInvalid)
 		_, err = add(p, operate.NewAdministrator{User: "ben@acme.example", Role: operate.RoleOwner})
 		w.want("somebody gives more than they have", err, lockstep.CodeAuthForbidden)
 		w.want("or takes it", w.RemoveAdministrator(ctx, p, string(owner.ID)), lockstep.CodeAuthForbidden)

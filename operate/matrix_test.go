@@ -31,7 +31,7 @@ var rights = map[token.Scope][]string{
 	},
 	operate.SignInWrite: {
 		"AddClient", "AddIdentityProvider", "DeleteClient", "DeleteIdentityProvider", "EnableIdentityProvider", "EndSessions", "ImportProvider", "MoveIdentityProvider", "ReadAppMetadata", "RotateClient",
-		"RotateSigningKeys", "SetClient", "SetIdentityProvider", "TestIdentityProvider",
+		"RotateSigningKeys", "SetClient", "SetIdentityProvider", "SetUserPassword", "TestIdentityProvider",
 	},
 	operate.TokensRead:    {"Endpoint", "Examine", "Exchanges", "ListTokens", "Report", "SCIMCalls", "Token"},
 	operate.TokensWrite:   {"ClearReport", "CreateToken", "RevokeToken", "RotateToken", "SetToken"},

@@ -109,6 +109,11 @@ func (o *Operator) User(ctx context.Context, p Principal, name string, deleted b
 	if err := p.may(PeopleRead); err != nil {
 		return directory.User{}, err
 	}
+	return o.userNamed(ctx, p, name, deleted)
+}
+
+// userNamed is User for whoever may do something to people without reading them.
+func (o *Operator) userNamed(ctx context.Context, p Principal, name string, deleted bool) (directory.User, error) {
 	queries := []directory.UserQuery{
 		{Attribute: "userName", Values: []string{name}},
 		{Attribute: "email", Values: []string{name}},

@@ -107,19 +107,17 @@ func (c *change) replaceValues(id lockstep.UserID, old, next []value) error {
 
 // setPassword keeps the hash of a user's password. Whoever is signed in with the old one no longer is.
 func (c *change) setPassword(p directory.SetPassword) error {
-	n, err := c.exec("UPDATE users SET auth_epoch = auth_epoch + 1 WHERE tenant = $1 AND id = $2 AND deleted = 0", string(c.tenant), string(p.ID))
+	rows, err := c.query("UPDATE users SET auth_epoch = auth_epoch + 1 WHERE tenant = $1 AND id = $2 AND deleted = 0 RETURNING user_name", string(c.tenant), string(p.ID))
+	name, err := one(rows, err, scanText)
 	if err != nil {
-		return err
-	}
-	if n == 0 {
-		return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no user " + string(p.ID) + "."}
+		return absent(err, "user", string(p.ID))
 	}
 	if err := c.signedOut(string(p.ID), "password changed"); err != nil {
 		return err
 	}
 	_, err = c.exec(`INSERT INTO user_password (tenant, user_id, hash, at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (tenant, user_id) DO UPDATE SET hash = excluded.hash, at = excluded.at`, string(c.tenant), string(p.ID), p.Hash, millis(c.at))
-	c.record("set the password of", "user", string(p.ID), "", "")
+	c.record("set the password of", "user", string(p.ID), name, "")
 	return err
 }
 

@@ -68,7 +68,7 @@ func Kinds() []Kind {
 		{sso.KindSAML, "SAML 2.0", "An identity provider that speaks SAML: AD FS, Shibboleth and others.", "Single sign-on"},
 		{sso.KindOAuth2, "OAuth 2.0", "A provider without ID tokens, which tells who somebody is at a user-info address.", "Single sign-on"},
 		{sso.KindLDAP, "LDAP password", "Name and password are checked by an LDAP directory, such as Active Directory.", "Company password"},
-		{sso.KindLocal, "Password", "Name and password are kept here.", "Password"},
+		{sso.KindLocal, "Password", "Name and password are kept here: a person gets theirs on their page.", "Password"},
 	}
 }
 

@@ -9,14 +9,15 @@ import (
 )
 
 type peopleCmd struct {
-	List    peopleListCmd    `cmd:"" default:"withargs" help:"List or search people."`
-	Show    peopleShowCmd    `cmd:"" help:"Show a person."`
-	Add     peopleAddCmd     `cmd:"" help:"Add a person."`
-	Set     peopleSetCmd     `cmd:"" help:"Set attributes of a person."`
-	Disable peopleDisableCmd `cmd:"" help:"Block a person from signing in."`
-	Enable  peopleEnableCmd  `cmd:"" help:"End a block."`
-	Rm      peopleRmCmd      `cmd:"" help:"Delete a person, restorably."`
-	Restore peopleRestoreCmd `cmd:"" help:"Restore a deleted person."`
+	List     peopleListCmd     `cmd:"" default:"withargs" help:"List or search people."`
+	Show     peopleShowCmd     `cmd:"" help:"Show a person."`
+	Add      peopleAddCmd      `cmd:"" help:"Add a person."`
+	Set      peopleSetCmd      `cmd:"" help:"Set attributes of a person."`
+	Password peoplePasswordCmd `cmd:"" help:"Give a person a password for the provider that keeps passwords here."`
+	Disable  peopleDisableCmd  `cmd:"" help:"Block a person from signing in."`
+	Enable   peopleEnableCmd   `cmd:"" help:"End a block."`
+	Rm       peopleRmCmd       `cmd:"" help:"Delete a person, restorably."`
+	Restore  peopleRestoreCmd  `cmd:"" help:"Restore a deleted person."`
 }
 
 type peopleListCmd struct {
@@ -122,6 +123,23 @@ func (p *peopleSetCmd) Run(c *cli, client *api.Client) error {
 		}
 	}
 	return c.print(report.User(client.PutUser(c.ctx, string(u.ID), u.Version, api.Attributes(o))))
+}
+
+type peoplePasswordCmd struct {
+	onePerson
+	passwordFlags
+}
+
+// Run gives a person a password.
+func (p *peoplePasswordCmd) Run(c *cli, client *api.Client) error {
+	password, err := p.read(c)
+	if err != nil {
+		return err
+	}
+	if err := client.SetUserPassword(c.ctx, p.Person, password); err != nil {
+		return err
+	}
+	return c.did("changed", p.Person, "Set. Their sessions have ended.")
 }
 
 type peopleDisableCmd struct{ onePerson }
