@@ -23,7 +23,7 @@ func TestEnterByName(t *testing.T) {
 	w.newBrowser().get("/enter?tenant=acme").has("a", "Sign in")
 
 	ada := w.user("ada@acme.example")
-	admin.get("/people/" + string(ada)).has("button", "Password")
+	admin.get("/people/"+string(ada)).has("button", "Password")
 	admin.post("/people/"+string(ada)+"/password", "password", "correct horse battery").to("/people/" + string(ada) + "?said=password-set")
 	if kept, err := w.db.SSO().PasswordHash(t.Context(), w.tenant, ada); err != nil || kept == "" {
 		t.Errorf("the password is not kept: %v", err)
