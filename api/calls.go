@@ -323,9 +323,9 @@ func (c *Client) Drift(ctx context.Context, job string) (DriftView, error) {
 	return call[DriftView](ctx, c, http.MethodGet, at("jobs", job, "drift"), nil, nil)
 }
 
-// ReadForDrift has the application read once more, and shows what differs then.
-func (c *Client) ReadForDrift(ctx context.Context, job string) (DriftView, error) {
-	return call[DriftView](ctx, c, http.MethodPost, at("jobs", job, "drift", "read"), url.Values{"wait": {"600"}}, nil)
+// ReadForDrift has the application read once more, and shows what differs then, with members of groups or without.
+func (c *Client) ReadForDrift(ctx context.Context, job string, members bool) (DriftView, error) {
+	return call[DriftView](ctx, c, http.MethodPost, at("jobs", job, "drift", "read"), url.Values{"wait": {"600"}, "members": {strconv.FormatBool(members)}}, nil)
 }
 
 // RestoreDrift has objects written anew.

@@ -54,10 +54,11 @@ func (s *Server) drift(ctx context.Context, p operate.Principal, in *JobPath) (D
 
 func (s *Server) lookForDrift(ctx context.Context, p operate.Principal, in *struct {
 	JobPath
-	Wait int `query:"wait" minimum:"1" maximum:"600" default:"120" doc:"Seconds to wait for the end of the read."`
+	Wait    int  `query:"wait" minimum:"1" maximum:"600" default:"120" doc:"Seconds to wait for the end of the read."`
+	Members bool `query:"members" doc:"Ask for each group by its id, too, and compare its members."`
 },
 ) (DriftView, error) {
-	d, err := s.Operator.LookForDrift(ctx, p, in.Job, time.Duration(in.Wait)*time.Second)
+	d, err := s.Operator.LookForDrift(ctx, p, in.Job, time.Duration(in.Wait)*time.Second, in.Members)
 	return driftOf(d), err
 }
 
@@ -65,6 +66,7 @@ func (s *Server) lookForDrift(ctx context.Context, p operate.Principal, in *stru
 type DriftRestore struct {
 	All     bool  `json:"all,omitempty"`
 	Sources []End `json:"sources,omitempty" maxItems:"10000" doc:"By type and id."`
+	Members bool  `json:"members,omitempty" doc:"Ask for each group by its id, and write its members anew, too."`
 }
 
 // Restored is how many objects are written anew.
@@ -84,6 +86,6 @@ func (s *Server) restoreDrift(ctx context.Context, p operate.Principal, in *stru
 	for i, e := range in.Body.Sources {
 		refs[i] = connection.Ref{Type: e.Type, ID: e.ID}
 	}
-	n, err := s.Operator.RestoreDrift(ctx, p, in.Job, refs)
+	n, err := s.Operator.RestoreDrift(ctx, p, in.Job, refs, in.Body.Members)
 	return Restored{n}, err
 }

@@ -113,7 +113,7 @@ func (s *Server) restoreDrift(w http.ResponseWriter, r *http.Request, v visit) e
 			return s.driftPage(w, r, v, http.StatusUnprocessableEntity, "Tick at least one, or choose all.")
 		}
 	}
-	_, err := s.Operator.RestoreDrift(r.Context(), v.who, slug, refs)
+	_, err := s.Operator.RestoreDrift(r.Context(), v.who, slug, refs, false)
 	switch lockstep.CodeOf(err) {
 	case "":
 		return seeOther(w, r, "/apps/"+url.PathEscape(slug)+"?said=mended")

@@ -16,8 +16,8 @@ import (
 
 // Drifts is what an Operator asks of provision.Engine about drift.
 type Drifts interface {
-	Drift(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) ([]plan.Drift, provision.DriftLook, error)
-	RestoreDrift(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, sources []connection.Ref) (int, error)
+	Drift(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, members bool) ([]plan.Drift, provision.DriftLook, error)
+	RestoreDrift(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, sources []connection.Ref, members bool) (int, error)
 }
 
 // Drift is how an application differs from what was written there: what somebody else has changed or removed.
@@ -54,17 +54,18 @@ func (o *Operator) Drift(ctx context.Context, p Principal, name string) (Drift, 
 	if err != nil {
 		return Drift{}, err
 	}
-	return o.drift(ctx, j)
+	return o.drift(ctx, j, false)
 }
 
-func (o *Operator) drift(ctx context.Context, j provision.Job) (d Drift, err error) {
+func (o *Operator) drift(ctx context.Context, j provision.Job, members bool) (d Drift, err error) {
 	d.Job = j
-	d.Found, d.Look, err = o.Engine.Drift(ctx, j.Tenant, j.ID)
+	d.Found, d.Look, err = o.Engine.Drift(ctx, j.Tenant, j.ID, members)
 	return d, err
 }
 
-// LookForDrift has an application read once more, waits for the end of that, at most so long, and compares.
-func (o *Operator) LookForDrift(ctx context.Context, p Principal, name string, most time.Duration) (Drift, error) {
+// LookForDrift has an application read once more, waits for the end of that, at most so long, and compares. With members each linked group is
+// asked for by its id, too, since lists do not show who is in them.
+func (o *Operator) LookForDrift(ctx context.Context, p Principal, name string, most time.Duration, members bool) (Drift, error) {
 	if err := p.some(AppsWrite); err != nil {
 		return Drift{}, err
 	}
@@ -73,12 +74,14 @@ func (o *Operator) LookForDrift(ctx context.Context, p Principal, name string, m
 		return Drift{}, err
 	}
 	if j.Direction == provision.Inbound {
-		return o.drift(ctx, j) // which says why not
+		return o.drift(ctx, j, false) // which says why not
 	}
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
 	if err := o.reread(ctx, j, most); err != nil {
 		return Drift{}, err
 	}
-	return o.drift(ctx, j)
+	return o.drift(ctx, j, members)
 }
 
 // AskForDrift has an application read once more and does not wait.
@@ -118,8 +121,8 @@ func (o *Operator) reread(ctx context.Context, j provision.Job, most time.Durati
 }
 
 // RestoreDrift has objects written anew that somebody else has changed or removed: those of the given source objects or, with none,
-// all. The job plans that like any other change: at once in mode auto, with the next plan in mode manual.
-func (o *Operator) RestoreDrift(ctx context.Context, p Principal, name string, sources []connection.Ref) (int, error) {
+// all; with members those count that groups have lost and gained, as they are now. The job plans that like any other change: at once in mode auto, with the next plan in mode manual.
+func (o *Operator) RestoreDrift(ctx context.Context, p Principal, name string, sources []connection.Ref, members bool) (int, error) {
 	if err := p.some(AppsWrite); err != nil {
 		return 0, err
 	}
@@ -127,7 +130,7 @@ func (o *Operator) RestoreDrift(ctx context.Context, p Principal, name string, s
 	if err != nil {
 		return 0, err
 	}
-	n, err := o.Engine.RestoreDrift(ctx, p.Tenant, j.ID, sources)
+	n, err := o.Engine.RestoreDrift(ctx, p.Tenant, j.ID, sources, members)
 	if err != nil || n == 0 {
 		return n, err
 	}

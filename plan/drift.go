@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -24,6 +25,9 @@ type Drift struct {
 	Source End
 	Target End
 	Differ []scim.Change // Before is what was written, After is what was seen
+	// References are memberships that differ: Gone are those that were written and are no longer there, the others somebody else has
+	// added. To is at the source; its ID is "" when the job knows nobody who is that member, and Name is the member's id at the target then.
+	References []RowReference
 }
 
 // Changes is what has become of the object's attributes, as people read it.
@@ -31,6 +35,9 @@ func (d *Drift) Changes() []words.Change {
 	all := make([]words.Change, len(d.Differ))
 	for i, c := range d.Differ {
 		all[i] = words.Change{Path: c.Path, Attribute: words.Attribute(c.Path), Before: words.Value(c.Before), After: words.Value(c.After)}
+	}
+	for _, r := range d.References {
+		all = append(all, words.Referred(r.Attribute, cmp.Or(r.To.Name, r.To.ID, r.Target), r.Gone))
 	}
 	return all
 }

@@ -11,58 +11,47 @@ import (
 	"lockstep/connection"
 	"lockstep/mirror"
 	"lockstep/plan"
-	"lockstep/scim"
-	"lockstep/scim/filter"
 )
 
 // DriftLook is what comparing an application with what was written there has come to.
-type DriftLook struct {
-	Read     time.Time // when the read began that was compared
-	Compared int       // objects that are to be there
-	Changed  int
-	Missing  int
-	Unsure   int      // objects that were written since the read, or that it could not see for certain: the next read tells
-	Silent   []string // attributes that were written and that the application shows of nobody: they cannot be compared
-	More     int      // objects with drift beyond the ones that are kept
-}
+type DriftLook = plan.DriftLook
 
 // chunkOf is how many links are compared, or changed, at once.
 const chunkOf = 500
 
-// mostDrift is how many objects with drift are kept: who has more has another problem than single accounts.
-const mostDrift = 10_000
-
 // Drift compares what an application had when it was last read with what was last written there, and returns the objects that somebody
-// else has changed or removed. It asks the application nothing and changes nothing. Members of groups are not compared: lists of
-// applications do not show them.
-func (e *Engine) Drift(ctx context.Context, t lockstep.TenantID, id lockstep.JobID) ([]plan.Drift, DriftLook, error) {
+// else has changed or removed. It asks the application nothing and changes nothing. Members of groups are compared only when members
+// says so: lists of applications do not show them, so each group is asked for by its id.
+func (e *Engine) Drift(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, members bool) ([]plan.Drift, DriftLook, error) {
 	job, err := e.Store.Job(ctx, t, id)
 	if err != nil {
 		return nil, DriftLook{}, err
 	}
-	d, err := e.drift(ctx, job)
+	d, err := e.drift(ctx, job, members)
 	if err != nil {
 		return nil, DriftLook{}, err
 	}
-	return d.found, d.look, d.keep(ctx)
+	if members { // what the next look has come to would say otherwise
+		return d.Found, d.Look, nil
+	}
+	return d.Found, d.Look, d.keep(ctx)
 }
 
 // keep notes what the look has come to, for whoever asks how the job stands.
 func (d *drift) keep(ctx context.Context) error {
 	was, err := d.Store.DriftLook(ctx, d.job.Tenant, d.job.ID)
-	if now := d.look; err != nil || was.Read.UnixMilli() == now.Read.UnixMilli() && was.Compared == now.Compared && was.Changed == now.Changed+now.More && was.Missing == now.Missing && was.Unsure == now.Unsure {
+	if now := d.Look; err != nil || was.Read.UnixMilli() == now.Read.UnixMilli() && was.Compared == now.Compared && was.Changed == now.Changed+now.More && was.Missing == now.Missing && was.Unsure == now.Unsure {
 		return err
 	}
-	return d.Store.PutDriftLook(ctx, d.job.Tenant, d.job.ID, d.look)
+	return d.Store.PutDriftLook(ctx, d.job.Tenant, d.job.ID, d.Look)
 }
 
-func (e *Engine) drift(ctx context.Context, job Job) (*drift, error) {
+func (e *Engine) drift(ctx context.Context, job Job, members bool) (*drift, error) {
 	if job.Direction == Inbound {
 		return nil, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: job.Name + " is a source: what differs there is a change, and no drift."}
 	}
 	d := &drift{
-		run:     &run{Engine: e, job: job, until: e.now().Add(patience), cycle: &Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: job.ID, Trigger: "person"}},
-		written: map[string]int{}, shown: map[string]int{}, paths: map[string]filter.Path{},
+		run: &run{Engine: e, job: job, until: e.now().Add(patience), cycle: &Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: job.ID, Trigger: "person"}},
 	}
 	if err := d.open(ctx); err != nil {
 		return nil, err
@@ -75,18 +64,19 @@ func (e *Engine) drift(ctx context.Context, job Job) (*drift, error) {
 			return nil, err
 		}
 	}
-	d.settle()
+	if members {
+		if err := d.members(ctx); err != nil {
+			return nil, err
+		}
+	}
+	d.Settle()
 	return d, nil
 }
 
 // drift is one look for drift.
 type drift struct {
 	*run
-	look    DriftLook
-	found   []plan.Drift
-	paths   map[string]filter.Path
-	written map[string]int // objects of which an attribute was written, by its path
-	shown   map[string]int // and how many of them show any value of it
+	plan.Drifts
 }
 
 // readAt finds out since when the application is known. It fails when it was never read, or is being read.
@@ -106,8 +96,8 @@ func (d *drift) readAt(ctx context.Context) error {
 		case !pass.Once:
 			return &lockstep.Error{Code: lockstep.CodeUnread, Detail: fmt.Sprintf("the %ss of %s were never read to their end", p.Type, d.to.Name)}
 		}
-		if d.look.Read.IsZero() || pass.Asked.Before(d.look.Read) {
-			d.look.Read = pass.Asked
+		if d.Look.Read.IsZero() || pass.Asked.Before(d.Look.Read) {
+			d.Look.Read = pass.Asked
 		}
 	}
 	return nil
@@ -153,12 +143,12 @@ func (d *drift) compare(ctx context.Context, p *plan.Program, l *plan.Link, row 
 	if !there && !l.Verdict.In {
 		return nil // who has left need not be there
 	}
-	d.look.Compared++
+	d.Look.Compared++
 	if there {
 		seen := p.Ours(row.Object.Values)
 		found.Kind, found.Target.Name = plan.DriftChanged, cmp.Or(seen.Text("userName"), seen.Text("displayName"), l.Name)
 		found.Differ = plan.Differ(l.Image, seen)
-		if err := d.count(l.Image, seen); err != nil {
+		if err := d.Count(l.Image, seen); err != nil {
 			return err
 		}
 		if len(found.Differ) == 0 {
@@ -166,7 +156,7 @@ func (d *drift) compare(ctx context.Context, p *plan.Program, l *plan.Link, row 
 		}
 	}
 	if row != nil && (row.State == mirror.Hidden || row.State == mirror.Missed) {
-		d.look.Unsure++
+		d.Look.Unsure++
 		return nil
 	}
 	since, err := d.writtenSince(ctx, l.Source)
@@ -174,84 +164,32 @@ func (d *drift) compare(ctx context.Context, p *plan.Program, l *plan.Link, row 
 		return err
 	}
 	if since {
-		d.look.Unsure++
+		d.Look.Unsure++
 		return nil
 	}
-	if len(d.found) == mostDrift {
-		d.look.More++
-		return nil
-	}
-	d.found = append(d.found, found)
+	d.Add(found)
 	return nil
 }
 
 // writtenSince reports whether we have written the object, or may have, so late that the read need not show it.
 func (d *drift) writtenSince(ctx context.Context, ref connection.Ref) (bool, error) {
+	return d.writtenAfter(ctx, ref, d.Look.Read.Add(-d.to.Lag))
+}
+
+func (d *drift) writtenAfter(ctx context.Context, ref connection.Ref, known time.Time) (bool, error) {
 	rows, err := d.Store.Actions(ctx, d.job.Tenant, d.job.ID, plan.ActionQuery{Source: ref, States: []plan.ActionState{plan.Done, plan.Open, plan.Failed, plan.Skipped}, Newest: true, Limit: 20})
 	if err != nil {
 		return false, err
 	}
-	known := d.look.Read.Add(-d.to.Lag)
 	return slices.ContainsFunc(rows, func(a plan.Action) bool {
 		return a.State == plan.Open || !a.Opened.IsZero() && (a.Ended.After(known) || a.Opened.After(known))
 	}), nil
 }
 
-// count notes which attributes the application shows at all, by the paths of what was written.
-func (d *drift) count(written, seen scim.Object) error {
-	for _, c := range scim.Diff(nil, written) {
-		path, known := d.paths[c.Path]
-		if !known {
-			var err error
-			if path, err = filter.ParsePath(c.Path); err != nil {
-				return err
-			}
-			d.paths[c.Path] = path
-		}
-		d.written[c.Path]++
-		if scim.First(seen, path) != nil {
-			d.shown[c.Path]++
-		}
-	}
-	return nil
-}
-
-// fewest is of how many people an attribute must be missing before it is the application that does not show it.
-const fewest = 3
-
-// settle takes out what cannot be compared, and counts the rest.
-func (d *drift) settle() {
-	silent := map[string]bool{}
-	for name, n := range d.written {
-		if n >= fewest && d.shown[name] == 0 {
-			silent[name] = true
-			d.look.Silent = append(d.look.Silent, name)
-		}
-	}
-	slices.Sort(d.look.Silent)
-	kept := d.found[:0]
-	for _, f := range d.found {
-		f.Differ = slices.DeleteFunc(f.Differ, func(c scim.Change) bool { return silent[c.Path] })
-		switch {
-		case f.Kind == plan.DriftMissing:
-			d.look.Missing++
-		case len(f.Differ) > 0:
-			d.look.Changed++
-		default:
-			continue
-		}
-		kept = append(kept, f)
-	}
-	d.found = kept
-	slices.SortStableFunc(d.found, func(a, b plan.Drift) int {
-		return cmp.Or(cmp.Compare(a.Source.Type, b.Source.Type), cmp.Compare(a.Source.ID, b.Source.ID))
-	})
-}
-
 // RestoreDrift has objects with drift written anew, those of the given source objects or, with none, all: from now on the job takes what
 // was seen for what is there, and the next cycle plans the difference like any other, before the guard. An object that the
 // application has no longer is created again. It returns how many objects that concerns.
-func (e *Engine) RestoreDrift(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, sources []connection.Ref) (int, error) {
+func (e *Engine) RestoreDrift(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, sources []connection.Ref, members bool) (int, error) {
 	job, err := e.Store.Job(ctx, t, id)
 	if err != nil {
 		return 0, err
@@ -259,11 +197,11 @@ func (e *Engine) RestoreDrift(ctx context.Context, t lockstep.TenantID, id locks
 	if job.Cycle != nil {
 		return 0, &lockstep.Error{Code: lockstep.CodeConflict, Detail: "A cycle of " + job.Name + " is under way; restore when it has ended."}
 	}
-	d, err := e.drift(ctx, job)
+	d, err := e.drift(ctx, job, members)
 	if err != nil {
 		return 0, err
 	}
-	found := d.found
+	found := slices.DeleteFunc(d.Found, func(f plan.Drift) bool { return !f.Restorable() })
 	if len(sources) > 0 {
 		found = slices.DeleteFunc(found, func(f plan.Drift) bool { return !slices.Contains(sources, f.Source.Ref) })
 	}
@@ -285,10 +223,13 @@ func (e *Engine) RestoreDrift(ctx context.Context, t lockstep.TenantID, id locks
 	}
 	for _, f := range found {
 		if f.Kind == plan.DriftMissing {
-			d.look.Missing--
+			d.Look.Missing--
 		} else {
-			d.look.Changed--
+			d.Look.Changed--
 		}
+	}
+	if members {
+		return len(found), nil
 	}
 	return len(found), d.keep(ctx)
 }
@@ -313,10 +254,11 @@ func (d *drift) restore(ctx context.Context, found []plan.Drift) error {
 				continue
 			}
 			l.Due = d.now()
+			f.Members(&b.Wanted, &b.Written)
 			if f.Kind == plan.DriftMissing {
 				l.Target, l.Image, l.Version, l.Matched, l.Disabled = "", nil, "", "", false
 				b.Unwrite = append(b.Unwrite, l.Source)
-			} else {
+			} else if len(f.Differ) > 0 {
 				if l.Image, err = f.SeenAs(l.Image); err != nil {
 					return fmt.Errorf("take over what was seen of %s: %w", l.Name, err)
 				}

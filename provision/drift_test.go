@@ -53,7 +53,7 @@ func (w *world) patchByHand(userName, path, value string) {
 // drift prints what drift there is.
 func (w *world) drift() (string, provision.DriftLook) {
 	w.Helper()
-	found, look, err := w.engine.Drift(w.ctx, w.tenant, w.out)
+	found, look, err := w.engine.Drift(w.ctx, w.tenant, w.out, false)
 	w.must(err)
 	var lines []string
 	for _, f := range found {
@@ -114,7 +114,7 @@ func findsDrift(w *world) {
 		w.Error("drift went away although nobody asked for it")
 	}
 
-	n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil)
+	n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil, false)
 	if err != nil || n != 3 {
 		w.Fatalf("restored %d: %v", n, err)
 	}
@@ -161,9 +161,9 @@ func TestDriftOfLeaver(t *testing.T) {
 	if got, _ := w.drift(); !strings.HasSuffix(got, "changed; active “false” → “true”") {
 		t.Fatalf("drift is %q", got)
 	}
-	found, _, err := w.engine.Drift(w.ctx, w.tenant, w.out)
+	found, _, err := w.engine.Drift(w.ctx, w.tenant, w.out, false)
 	w.must(err)
-	n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, []connection.Ref{found[0].Source.Ref})
+	n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, []connection.Ref{found[0].Source.Ref}, false)
 	if err != nil || n != 1 {
 		t.Fatalf("restored %d: %v", n, err)
 	}
@@ -176,10 +176,10 @@ func TestDriftOfLeaver(t *testing.T) {
 // TestDriftNeedsRead: nothing is said of an application that was never read, of one that is being read, or of a source.
 func TestDriftNeedsRead(t *testing.T) {
 	w := newWorld(t)
-	if _, _, err := w.engine.Drift(w.ctx, w.tenant, w.out); lockstep.CodeOf(err) != lockstep.CodeUnread {
+	if _, _, err := w.engine.Drift(w.ctx, w.tenant, w.out, false); lockstep.CodeOf(err) != lockstep.CodeUnread {
 		t.Errorf("never read: %v", err)
 	}
-	if _, _, err := w.engine.Drift(w.ctx, w.tenant, w.in); lockstep.CodeOf(err) != lockstep.CodeInvalid {
+	if _, _, err := w.engine.Drift(w.ctx, w.tenant, w.in, false); lockstep.CodeOf(err) != lockstep.CodeInvalid {
 		t.Errorf("a source: %v", err)
 	}
 }
@@ -198,7 +198,7 @@ func TestDriftManual(t *testing.T) {
 	w.patchByHand("ada@acme.example", "title", `"Queen"`)
 	w.ahead += 60e9
 	w.reread()
-	_, err = w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil)
+	_, err = w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil, false)
 	w.must(err)
 	var rows []plan.Action
 	_, err = w.engine.Preview(w.ctx, w.tenant, w.out, func(a plan.Action) error { rows = append(rows, a); return nil })
@@ -206,4 +206,89 @@ func TestDriftManual(t *testing.T) {
 	if len(rows) != 1 || rows[0].Before.Text("title") != "Queen" || rows[0].After.Text("title") != "Analyst" {
 		t.Errorf("the plan has %+v", rows)
 	}
+}
+
+// TestDriftOfMembers: whom somebody else has taken out of a group or put into it is found when the groups are asked for, and the group
+// is as it was written after it was restored, also when the other was somebody whom the job does not know, who stays.
+func TestDriftOfMembers(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) { findsMembers(newWorld(t)) })
+	t.Run("postgres", func(t *testing.T) { findsMembers(newWorldOn(t, store.Config{Postgres: parts.Postgres(t)})) })
+}
+
+func findsMembers(w *world) {
+	w.Helper()
+	w.file("people.csv", driftPeople)
+	w.file("groups.csv", "id,displayName,members\ng1,Team,1;2;3\ng2,Board,1\n")
+	w.run(w.in)
+	w.run(w.out)
+	w.ahead += 60e9
+	w.reread()
+	look := func() (string, provision.DriftLook) {
+		w.Helper()
+		found, look, err := w.engine.Drift(w.ctx, w.tenant, w.out, true)
+		w.must(err)
+		var lines []string
+		for _, f := range found {
+			var parts []string
+			for _, c := range f.Changes() {
+				parts = append(parts, c.String())
+			}
+			slices.Sort(parts)
+			lines = append(lines, f.Source.Name+": "+strings.Join(parts, "; "))
+		}
+		return strings.Join(lines, "\n"), look
+	}
+	if got, l := look(); got != "" || l.Unsure > 0 {
+		w.Fatalf("as it was written: %q, %+v", got, l)
+	}
+	before := w.target()
+	patch := func(op, path, value string) {
+		w.Helper()
+		w.byHand(http.MethodPatch, "/Groups/"+w.targetGroup("Team"), fmt.Sprintf(
+			`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":%q,"path":%q%s}]}`, op, path, value))
+	}
+	patch("remove", fmt.Sprintf("members[value eq %q]", w.targetID("bo@acme.example")), "")
+	patch("add", "members", fmt.Sprintf(`,"value":[{"value":%q}]`, w.targetID("di@acme.example")))
+	if got, _ := w.drift(); got != "" {
+		w.Errorf("without asking for the groups: %q", got)
+	}
+	const want = "Team: members + “di@acme.example”; members − “bo@acme.example”"
+	if got, l := look(); got != want || l.Changed != 1 {
+		w.Errorf("drift is %q, %+v", got, l)
+	}
+	if n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil, true); err != nil || n != 1 {
+		w.Fatalf("restored %d: %v", n, err)
+	}
+	w.run(w.out)
+	if after := w.target(); after != before {
+		w.Errorf("after it was restored the organisation has\n%s\nwant\n%s", after, before)
+	}
+	if got, l := look(); got != "" {
+		w.Errorf("just written: %q, %+v", got, l)
+	}
+	w.ahead += 60e9
+	if got, l := look(); got != "" || l.Unsure > 0 {
+		w.Errorf("at the end: %q, %+v", got, l)
+	}
+	w.byHand(http.MethodPost, "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"eve@acme.example","displayName":"Eve"}`)
+	patch("add", "members", fmt.Sprintf(`,"value":[{"value":%q}]`, w.targetID("eve@acme.example")))
+	if got, _ := look(); got != "Team: members + “"+w.targetID("eve@acme.example")+"”" {
+		w.Errorf("a stranger: %q", got)
+	}
+	if n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil, true); err != nil || n != 0 {
+		w.Errorf("restored %d, and the job does not know them: %v", n, err)
+	}
+}
+
+// targetGroup returns the id of a group of the organisation.
+func (w *world) targetGroup(name string) string {
+	w.Helper()
+	target, err := w.Target(w.ctx, provision.Job{})
+	w.must(err)
+	found, err := target.Find(w.ctx, "Group", "displayName", name)
+	w.must(err)
+	if len(found) != 1 {
+		w.Fatalf("%d groups are called %s", len(found), name)
+	}
+	return found[0].ID
 }

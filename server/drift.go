@@ -43,7 +43,7 @@ func (n *Server) lookForDriftOf(ctx context.Context, j provision.Job) error {
 	case readForDrift:
 		_, err = n.engine.Mirrors.Request(ctx, id, mirror.Request{Whole: true})
 	case compareForDrift:
-		_, _, err = n.engine.Drift(ctx, j.Tenant, j.ID)
+		_, _, err = n.engine.Drift(ctx, j.Tenant, j.ID, false)
 	case noDriftStep:
 	}
 	return err

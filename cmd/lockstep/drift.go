@@ -15,17 +15,14 @@ type driftCmd struct {
 }
 
 type driftListCmd struct {
-	App  string `arg:"" optional:"" help:"The app; the only app when absent."`
-	Read bool   `help:"Read the application first, and wait for it."`
+	App     string `arg:"" optional:"" help:"The app; the only app when absent."`
+	Read    bool   `help:"Read the application first, and wait for it."`
+	Members bool   `help:"And ask for each group, to compare its members."`
 }
 
 // Run lists what differs.
 func (d *driftListCmd) Run(c *cli, client *api.Client, app slug) error {
-	look := client.Drift
-	if d.Read {
-		look = client.ReadForDrift
-	}
-	view, err := look(c.ctx, app)
+	view, err := lookForDrift(c, client, string(app), d.Read, d.Members)
 	if err := c.out.Drift(app, view, err); err != nil {
 		return err
 	}
@@ -35,10 +32,18 @@ func (d *driftListCmd) Run(c *cli, client *api.Client, app slug) error {
 	return nil
 }
 
+func lookForDrift(c *cli, client *api.Client, app string, read, members bool) (api.DriftView, error) {
+	if read || members {
+		return client.ReadForDrift(c.ctx, app, members)
+	}
+	return client.Drift(c.ctx, app)
+}
+
 type driftRestoreCmd struct {
-	App   string   `short:"a" help:"The app; the only app when absent."`
-	All   bool     `help:"All that differs."`
-	Names []string `arg:"" optional:"" name:"name" help:"People or groups, as drift list shows them."`
+	App     string   `short:"a" help:"The app; the only app when absent."`
+	All     bool     `help:"All that differs."`
+	Members bool     `help:"Members of groups, too."`
+	Names   []string `arg:"" optional:"" name:"name" help:"People or groups, as drift list shows them."`
 }
 
 // Run has objects written anew.
@@ -50,11 +55,11 @@ func (d *driftRestoreCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	view, err := client.Drift(c.ctx, app)
+	view, err := lookForDrift(c, client, app, false, d.Members)
 	if err != nil {
 		return err
 	}
-	in := api.DriftRestore{All: d.All}
+	in := api.DriftRestore{All: d.All, Members: d.Members}
 	for _, name := range d.Names {
 		i := slices.IndexFunc(view.Items, func(i api.Drifted) bool { return i.Source.ID == name || strings.EqualFold(i.Source.Name, name) })
 		if i < 0 {
