@@ -524,10 +524,8 @@ func (v *visit) enrolPage(u directory.User, have FactorSet) (answerer, error) {
 	e := v.login.Enrol
 	p := v.page(v.site, v.login.Locale, "enrol")
 	p.Client, p.Login, p.Action, p.Back = v.client.Name, v.login.ID, v.site.path+"/login", "back"
-	if v.login.Reused != "" {
+	if p.Must = v.client.ID != AccountClient; !p.Must {
 		p.Back = "notNow"
-	} else {
-		p.Must = true
 	}
 	if code := v.login.Notice; code != "" {
 		p.Notice, _ = say(code, p.Lang)

@@ -296,7 +296,7 @@ const maxWrong = 10
 func (v *visit) enrolTaken(ctx context.Context) (answerer, error) {
 	l := &v.login
 	if v.r.PostForm.Has("back") {
-		if l.Reused != "" {
+		if v.client.ID == AccountClient && l.Reused != "" { // where there is nothing to be let in to
 			l.Step, l.Enrol, l.Ceremony, l.Shown = StepSigned, nil, nil, nil
 			return nil, nil
 		}
@@ -313,7 +313,7 @@ func (v *visit) enrolTaken(ctx context.Context) (answerer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.Enrol == nil || l.Reused == "" && have.Any() { // somebody has set one up meanwhile: it is asked for
+	if l.Enrol == nil || v.client.ID != AccountClient && have.Any() { // somebody has set one up meanwhile: it is asked for
 		l.Step, l.Enrol = StepFactor, nil
 		return nil, nil
 	}

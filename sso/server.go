@@ -157,7 +157,7 @@ func (s *Server) tenant(ctx context.Context, slug string) (directory.Tenant, err
 // policyLogin is the Content-Security-Policy of the sign-in pages. A form there leads, by redirects, to the application or to the
 // provider, which browsers count as targets of the form; so forms may go anywhere, over TLS.
 const policyLogin = "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self' " + submitHash +
-	"; form-action 'self' https: http://127.0.0.1:* http://localhost:* http://[::1]:*; base-uri 'none'; frame-ancestors 'none'"
+	"; form-action 'self' https: http://127.0.0.1:* http://localhost:*; base-uri 'none'; frame-ancestors 'none'"
 
 // Handler answers everything below Prefix.
 func (s *Server) Handler() http.Handler {
