@@ -68,6 +68,9 @@ func (v *visit) factor(ctx context.Context) (answerer, error) {
 		return nil, nil
 	case slices.Contains(v.login.Request.Prompt, "none"):
 		return nil, badRequest("login_required", "a second factor is asked for, which nobody can be asked for silently")
+	case !any && v.login.Reused != "" && v.now().Sub(far.AuthTime) > freshLife:
+		v.anew()
+		return nil, nil
 	case !any:
 		v.login.Step = StepEnrol
 		return nil, nil
@@ -75,6 +78,14 @@ func (v *visit) factor(ctx context.Context) (answerer, error) {
 		return nil, badRequest("unmet_authentication_requirements", "the application asks for a passkey, and the person has none here")
 	}
 	return v.factorPage(here)
+}
+
+// anew has the person sign in once more, before they set up what signs in as them from then on: a browser may have been left open.
+func (v *visit) anew() {
+	v.restart()
+	if asked := &v.login.Request.Prompt; upstreamPrompt(*asked) == "" {
+		*asked = append(*asked, "login")
+	}
 }
 
 // have are the second factors of the person that can be shown here, and whether there is any at all. A passkey for another host name cannot be
@@ -106,7 +117,11 @@ func (v *visit) shown(p Provider, far *Session, passkey bool) bool {
 	if p.SecondFactor != DemandOwn || v.login.Identity == nil || passkey || !slices.Contains(v.login.Identity.AMR, "mfa") {
 		return false
 	}
-	v.login.Shown = &Shown{Factor: FactorProvider, User: v.login.Person.User, At: v.now()}
+	at := v.now()
+	if asked := v.login.Identity.AuthTime; !asked.IsZero() && asked.Before(at) { // it may have let them in without asking again
+		at = asked
+	}
+	v.login.Shown = &Shown{Factor: FactorProvider, User: v.login.Person.User, At: at}
 	v.stage(Stage{Name: "second factor", OK: true, Detail: "the identity provider has asked for one"})
 	return true
 }
@@ -319,6 +334,10 @@ func (v *visit) enrolTaken(ctx context.Context) (answerer, error) {
 	}
 	u, err := v.self(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if far, err := v.far(ctx); err != nil || have.Any() && v.now().Sub(far.FactorAt) > freshLife+loginLife { // the page was asked for before there was one
+		l.Step, l.Enrol = StepFactor, nil
 		return nil, err
 	}
 	l.Notice = ""
