@@ -99,8 +99,7 @@ func (s *Server) Handler() http.Handler {
 		handle("POST "+base+"/delete", s.in(s.deleteSystem))
 	}
 	handle("GET "+operate.ConsentPath, s.in(s.consented))
-	handle("GET /groups", s.in(s.groups))
-	handle("GET /groups/{id}", s.in(s.group))
+	s.groupPages(handle)
 	handle("GET /activity", s.in(s.activity))
 	handle("GET /activity/audit", s.in(s.auditLog))
 	s.exports(handle)

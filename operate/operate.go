@@ -34,26 +34,28 @@ import (
 type Operator struct {
 	Directory directory.Store
 	People    directory.Finder // nil looks at everybody
-	Jobs      provision.Store
-	Settings  provision.Settings
-	Drafts    provision.Drafts
-	Engine    Engine
-	Tenants   Tenants
-	Tokens    Tokens
-	Notes     Notes
-	Standings Standings
-	Reads     Reads                                                                      // nil tells of none
-	Sessions  *session.Gate                                                              // of the console; nil is no console
-	Visits    ConsoleSessions                                                            // what the gate keeps, as a list; nil lists none
-	Admins    Admins                                                                     // nil lets nobody in by their own name
-	Forms     Forms                                                                      // nil keeps none
-	Schemas   func(ctx context.Context, t lockstep.TenantID) (*directory.Schemas, error) // those of a tenant's own; nil is none
-	SCIM      SCIM                                                                       // nil is no SCIM endpoint
-	SignIn    *SignIn                                                                    // nil signs nobody in
-	Notices   *Notices                                                                   // nil tells nobody
-	Files     Files                                                                      // nil keeps no files of sources
-	Consents  Consents                                                                   // nil asks nobody
-	Gallery   []Template
+	// GroupFinder searches for groups.
+	GroupFinder directory.GroupFinder
+	Jobs        provision.Store
+	Settings    provision.Settings
+	Drafts      provision.Drafts
+	Engine      Engine
+	Tenants     Tenants
+	Tokens      Tokens
+	Notes       Notes
+	Standings   Standings
+	Reads       Reads                                                                      // nil tells of none
+	Sessions    *session.Gate                                                              // of the console; nil is no console
+	Visits      ConsoleSessions                                                            // what the gate keeps, as a list; nil lists none
+	Admins      Admins                                                                     // nil lets nobody in by their own name
+	Forms       Forms                                                                      // nil keeps none
+	Schemas     func(ctx context.Context, t lockstep.TenantID) (*directory.Schemas, error) // those of a tenant's own; nil is none
+	SCIM        SCIM                                                                       // nil is no SCIM endpoint
+	SignIn      *SignIn                                                                    // nil signs nobody in
+	Notices     *Notices                                                                   // nil tells nobody
+	Files       Files                                                                      // nil keeps no files of sources
+	Consents    Consents                                                                   // nil asks nobody
+	Gallery     []Template
 
 	Address func() string    // where browsers reach the console; nil or "" is nowhere
 	Wake    func()           // called after a change that may give jobs work; nil is nothing

@@ -50,7 +50,7 @@ func newWorld(t *testing.T, c store.Config) *world {
 	jobs := w.db.Provision()
 	w.engine = &provision.Engine{Store: jobs, Log: slog.New(slog.DiscardHandler)}
 	w.Operator = &operate.Operator{
-		Directory: w.db, Jobs: jobs, Settings: jobs, Drafts: jobs, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db, Reads: w.db.Mirrors(), Engine: w.engine, Schemas: w.db.Schemas,
+		Directory: w.db, GroupFinder: w.db, Jobs: jobs, Settings: jobs, Drafts: jobs, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db, Reads: w.db.Mirrors(), Engine: w.engine, Schemas: w.db.Schemas,
 		Sessions: &session.Gate{Surface: "console", Store: w.db.Console(), Now: func() time.Time { return w.at }},
 		Visits:   w.db.Console(), Admins: server.Admins{DB: w.db}, Forms: server.ConsoleForms{DB: w.db},
 		Address: func() string { return "http://localhost" }, Local: "local", Now: func() time.Time { return w.at },
@@ -293,8 +293,8 @@ var open = []string{"Again", "For", "SignedIn", "SignedOut"}
 // readers are methods that need the right to read only.
 var readers = []string{
 	"Actions", "Administrators", "App", "Apps", "Assignments", "Attempt", "Attempts", "Attributes", "AuditLog", "CheckIdentityProvider", "Claims", "Client", "Clients", "CompareVersions", "Consented", "ConsoleSessions", "Cycle", "Cycles", "Draft", "DraftImpact", "Drift", "Endpoint",
-	"Examine", "Exchanges", "Explain", "ExplainRef", "Extension", "Extensions", "FindAtTarget", "FindUsers", "Group", "Groups", "GroupsOf", "HeldIDs",
-	"IdentityProvider", "IdentityProviders", "Issuer", "Job", "KeepForm", "KeptForm", "LocalOwners", "LastTest", "Link", "Links", "ListJobs", "ListTenants", "ListTokens", "Members", "Notifications", "OnDemand", "PersonSessions", "ProviderGuide", "ProviderKind",
+	"Examine", "Exchanges", "Explain", "ExplainRef", "Extension", "Extensions", "FindAtTarget", "FindGroups", "FindMembers", "FindUsers", "Group", "Groups", "GroupsOf", "HeldIDs",
+	"IdentityProvider", "IdentityProviders", "Issuer", "Job", "KeepForm", "KeptForm", "LocalOwners", "LastTest", "Link", "Links", "ListJobs", "ListTenants", "ListTokens", "Members", "Notifications", "OnDemand", "PeopleWithin", "PersonSessions", "ProviderGuide", "ProviderKind",
 	"ProviderKinds", "ProviderLinks",
 	"Report", "Review", "SCIMCalls", "ScopeImpact", "SeenAttempt", "SeenSessions", "SeenSignOuts", "SignOuts", "State", "Stream", "Tally", "Template", "Templates", "Told", "Token", "TryRules", "User", "UserByID",
 	"Users", "Versions",

@@ -4,13 +4,16 @@ import { browser, heading, picture, sheet, text } from './browser.js'
 import { did } from './person.js'
 
 const { LINK } = process.env
-const { page, mistakes, press } = await sheet()
+const { page, mistakes } = await sheet()
+await page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'reduce' }])
+// A click of the mouse can meet the transition between two pages, and is lost there: the element itself is clicked.
+const press = async selector => { await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), page.$eval(selector, e => e.click())]) }
 const follow = async words => {
   const links = await page.$$eval('main a', all => all.map(a => a.textContent.trim().replace(/\s+/g, ' ')))
   const at = links.findIndex(t => t === words)
   assert.ok(at >= 0, `no link ${words} among ${links.join(' | ')}`)
   const link = (await page.$$('main a'))[at]
-  await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), link.click()])
+  await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), link.evaluate(a => a.click())])
 }
 // says waits until the panel about requests says something, without reloading the page.
 const says = async words => {

@@ -52,6 +52,7 @@ func Run(t *testing.T, open Open) {
 		{"rotation", testRotation},
 		{"tallies", testTallies},
 		{"scim calls", testSCIMCalls},
+		{"group search", testGroupSearch},
 		{"jobs", testJobs},
 		{"due", testDue},
 		{"secrets", testSecrets},
