@@ -29,14 +29,13 @@ type Program struct {
 	rows       []row
 	match      []int // of rows, in order of priority
 	groups     []filterGroup
-	sources    []*reader // what expressions read
+	sources    []*reader // what mappings read
 	required   []*reader
 	references []string
 	attributes []string
 	redacted   []string
 	always     []filter.Path
 	blocks     bool
-	frozen     bool // some row is
 }
 
 // Compile prepares a mapping for a type of the target, which may be nil. It returns all problems that it finds, each a
@@ -75,7 +74,7 @@ func (p *Program) Blocks() bool { return p.blocks }
 // Known returns what to compare Want with: what was written, without the attributes whose mapping is FlowAlways. The difference
 // between the two is what to send.
 func (p *Program) Known(written scim.Object) scim.Object {
-	if len(p.always) == 0 || written == nil {
+	if len(p.always) == 0 {
 		return written
 	}
 	known := written.Clone()
@@ -157,8 +156,8 @@ func (c *compiler) targetPath(m Mapping) (path filter.Path, attribute *scim.Attr
 		return path, nil, false
 	}
 	if c.target != nil {
-		canonical, known := c.target.Canonical(path)
-		if attribute, ok = c.target.Attribute(path); !ok || !known {
+		canonical, _ := c.target.Canonical(path)
+		if attribute, ok = c.target.Attribute(path); !ok {
 			c.problems = append(c.problems, unknownAttribute("the target", m.Target, c.target))
 			return path, nil, false
 		}
@@ -227,9 +226,7 @@ func (c *compiler) source(r *row) bool {
 		c.problem(lockstep.CodeMapInvalid, r.name+" "+err.Error())
 		return false
 	}
-	if r.program != nil {
-		c.p.sources = appendReaders(c.p.sources, r.inputs)
-	}
+	c.p.sources = append(c.p.sources, r.inputs...)
 	return true
 }
 
@@ -264,16 +261,6 @@ func (c *compiler) searchable(name string) bool {
 	return found
 }
 
-// appendReaders appends those that read what none of the list does.
-func appendReaders(list, more []*reader) []*reader {
-	for _, r := range more {
-		if !slices.ContainsFunc(list, func(o *reader) bool { return o.name == r.name }) {
-			list = append(list, r)
-		}
-	}
-	return list
-}
-
 // add keeps a row.
 func (c *compiler) add(r row, attribute *scim.Attribute) {
 	if r.Match > 0 {
@@ -286,7 +273,6 @@ func (c *compiler) add(r row, attribute *scim.Attribute) {
 	if r.Behavior == FlowAlways {
 		c.p.always = append(c.p.always, r.path)
 	}
-	c.p.frozen = c.p.frozen || r.frozen
 	c.p.rows = append(c.p.rows, r)
 }
 
@@ -375,10 +361,8 @@ func plain(err error) string {
 // unknownAttribute is the problem of a name that the type does not have, with the name that was probably meant.
 func unknownAttribute(where, name string, t *scim.Type) error {
 	var names []string
-	if t != nil {
-		for path := range t.Attributes() {
-			names = append(names, path.String())
-		}
+	for path := range t.Attributes() {
+		names = append(names, path.String())
 	}
 	return &lockstep.Error{Code: lockstep.CodeMapUnknown, Detail: where + " has no attribute " + strconv.Quote(name) + didYouMean(name, names)}
 }

@@ -136,7 +136,7 @@ func Decide(s Situation) Decision {
 		d = s.linked
 	}
 	decision := d()
-	decision.Unlink = decision.Unlink || unlink
+	decision.Unlink = unlink
 	return decision
 }
 
@@ -200,7 +200,7 @@ func (s Situation) mismatch() lockstep.Code {
 		return lockstep.CodeMatchDuplicate
 	case s.Hits > 1:
 		return lockstep.CodeMatchAmbiguous
-	case s.Hits == 1 && s.HitLinked:
+	case s.HitLinked:
 		return lockstep.CodeMatchTaken
 	}
 	return ""
@@ -240,10 +240,8 @@ func (s Situation) gone() Decision {
 		return Decision{Kind: Skip, Rule: ruleKept}
 	case s.Flow.Allows(Delete):
 		return Decision{Kind: Delete, Rule: ruleGone}
-	case s.SoftDelete:
-		return s.disable(ruleGone)
 	}
-	return Decision{Kind: Skip, Rule: ruleNotAllowed}
+	return s.disable(ruleGone)
 }
 
 // disable is rows 8, 9, 11, 12 and 15. Nothing differs where the object was made disabled, with ProvisionDisabled. Who was disabled and

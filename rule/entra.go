@@ -99,7 +99,6 @@ func (in *entraImport) mapping(m entraMapping) {
 		return
 	}
 	in.seen[key] = true
-	o.Scope = Filter{}
 	if m.Scope != nil {
 		o.Scope.Groups = m.Scope.Groups
 		if len(m.Scope.Input) > 0 {

@@ -2,6 +2,7 @@ package rule_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -51,11 +52,51 @@ func TestParseEntraRefuses(t *testing.T) {
 		{"an array", `[]`, "not the JSON"},
 		{"a type that is wrong", `{"synchronizationRules": [{"objectMappings": 7}]}`, "not the JSON"},
 		{"no types", `{"objectMappings": [{"name": "x"}]}`, "no sourceObjectName"},
+		{"no source type", `{"objectMappings": [{"name": "x", "targetObjectName": "User"}]}`, "no sourceObjectName"},
+		{"no target type", `{"objectMappings": [{"name": "x", "sourceObjectName": "User"}]}`, "no targetObjectName"},
+		{"not yet too long", strings.Repeat(" ", rule.MaxEntra), "not the JSON"},
 		{"far too long", strings.Repeat(" ", rule.MaxEntra+1), "longer than"},
 	} {
 		rules, problems := rule.ParseEntra([]byte(c.data))
 		if len(problems) != 1 || !strings.Contains(problems[0].Error(), c.want) || len(rules.Objects) > 0 {
 			t.Errorf("%s: got %v, %q", c.name, rules, problems)
+		}
+	}
+}
+
+// TestParseEntraMends: what means something else here, or nothing, is told, and taken as what does least.
+func TestParseEntraMends(t *testing.T) {
+	schema := func(mapping, scope string) string {
+		return `{"objectMappings": [{"sourceObjectName": "User", "targetObjectName": "User", "scope": {` + scope + `}, "attributeMappings": [{"targetAttributeName": "title", "defaultValue": "x"` + mapping + `}]}]}`
+	}
+	rules := func(source, target string) string {
+		one := `{"name": %q, "sourceDirectoryName": %q, "targetDirectoryName": %q, "objectMappings": [{"sourceObjectName": "User", "targetObjectName": "User"}]}`
+		return `{"synchronizationRules": [` + fmt.Sprintf(one, "first", "a", "b") + `, ` + fmt.Sprintf(one, "other", source, target) + `]}`
+	}
+	plain := rule.Mapping{Target: "title", Default: "x"}
+	for _, c := range []struct {
+		name, data, problem string
+		want                rule.Mapping
+	}{
+		{"plain", schema(``, ``), "", plain},
+		{"flowType", schema(`, "flowType": "Odd"`, ``), "flowType Odd", rule.Mapping{Target: "title", Default: "x", FlowType: rule.ObjectAddOnly}},
+		{"flowBehavior", schema(`, "flowBehavior": "Odd"`, ``), "flowBehavior Odd", rule.Mapping{Target: "title", Default: "x", Behavior: rule.FlowWhenChanged}},
+		{"a priority below one", schema(`, "matchingPriority": -1`, ``), "", plain},
+		{"input filters", schema(``, `"inputFilterGroups": [{"name": "x"}]`), "inputFilterGroups", plain},
+		{"category filters", schema(``, `"categoryFilterGroups": [{"name": "x"}]`), "categoryFilterGroups", plain},
+		{"another source", rules("c", "b"), `rule "other" goes from "c"`, rule.Mapping{}},
+		{"another target", rules("a", "c"), `rule "other" goes from "a" to "c"`, rule.Mapping{}},
+		{"twice the same", rules("a", "b"), "is the second from User to User", rule.Mapping{}},
+	} {
+		got, problems := rule.ParseEntra([]byte(c.data))
+		if c.problem == "" && len(problems) > 0 || c.problem != "" && (len(problems) != 1 || !strings.Contains(problems[0].Error(), c.problem)) {
+			t.Errorf("%s: %v", c.name, problems)
+		}
+		if len(got.Objects) != 1 {
+			t.Fatalf("%s: %+v", c.name, got)
+		}
+		if c.want.Target != "" && !cmp.Equal(got.Objects[0].Attributes, []rule.Mapping{c.want}) {
+			t.Errorf("%s: %+v", c.name, got.Objects[0].Attributes)
 		}
 	}
 }

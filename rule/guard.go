@@ -32,7 +32,7 @@ const (
 // left of two or more things, however few they are. The latter is what a source that answers with nothing looks like.
 // A negative Count or Percent is none at all, so that the other one decides alone.
 func (l GuardLimit) Holds(harm, linked int) bool {
-	if l.Off || harm <= 0 {
+	if l.Off {
 		return false
 	}
 	if linked > 1 && harm >= linked {

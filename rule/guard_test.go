@@ -50,6 +50,8 @@ func TestGuard(t *testing.T) {
 		{"together", []Toll{{UserDisable, 8, 100}, {UserDelete, 8, 100}}, []Harm{UserDisable, UserDelete}},
 		{"together, one of them not at all", []Toll{{UserDisable, 30, 100}, {UserDelete, 0, 100}}, []Harm{UserDisable}},
 		{"groups do not hold people", []Toll{{UserDisable, 2, 100}, {GroupDelete, 4, 4}}, []Harm{GroupDelete}},
+		{"together, but not the groups", []Toll{{UserDisable, 8, 100}, {UserDelete, 8, 100}, {GroupDelete, 1, 100}}, []Harm{UserDisable, UserDelete}},
+		{"what groups lose does not hold people", []Toll{{UserDisable, 3, 100}, {MemberRemove, 20, 100}}, []Harm{MemberRemove}},
 		{"members and values", []Toll{{MemberRemove, 600, 1000}, {Clear, 90, 100}}, []Harm{MemberRemove, Clear}},
 		{"twice the same", []Toll{{Clear, 90, 100}, {Clear, 90, 100}}, []Harm{Clear}},
 	} {

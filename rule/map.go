@@ -119,9 +119,7 @@ func (e *evaluation) row(r *row, fresh bool) {
 	case len(list) > 0:
 		e.set(r, list)
 	case r.Clear:
-		if !e.in.Creating {
-			scim.Remove(&e.out.Want, r.path)
-		}
+		scim.Remove(&e.out.Want, r.path)
 	case r.fallback != nil && (e.in.Creating || r.DefaultOnUpdate):
 		e.set(r, r.fallback)
 	}

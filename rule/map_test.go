@@ -127,7 +127,8 @@ func TestRandomValuesStay(t *testing.T) {
 		rule.Mapping{Target: "password", Source: function(`RandomString(12, 1, 1, 1, 1)`)},
 		rule.Mapping{Target: "nickName", Source: function(`SelectUniqueValue([nick], Append([nick], "2"))`)},
 		rule.Mapping{Target: "externalId", Source: function(`Guid()`)},
-		rule.Mapping{Target: "title", Source: function(`FormatDateTime(Now(), , "M/d/yyyy h:mm:ss tt", "yyyy-MM-dd HH:mm:ss")`)},
+		rule.Mapping{Target: "title", Source: function(`FormatDateTime(Now(), , "M/d/yyyy h:mm:ss tt", "yyyy-MM-dd HH:mm:ss")`), Clear: true},
+		rule.Mapping{Target: "displayName", Source: function(`FormatDateTime(Now(), , "M/d/yyyy h:mm:ss tt", "HH:mm:ss")`)},
 	)
 	var asked []string
 	in := rule.Input{
@@ -145,7 +146,7 @@ func TestRandomValuesStay(t *testing.T) {
 	if got := strings.Join(made.Redacted, " "); got != "password" {
 		t.Errorf("redacted: %s", got)
 	}
-	if made.Want.Text("title") != "2026-11-22 12:00:00" || !made.Recheck.IsZero() {
+	if made.Want.Text("title") != "2026-11-22 12:00:00" || made.Want.Text("displayName") != "12:00:00" || !made.Recheck.IsZero() {
 		t.Errorf("got %s, again at %s", made.Want.Text("title"), made.Recheck)
 	}
 	in.Creating, in.Written, in.WrittenHash = false, made.Want, made.Hash
@@ -174,10 +175,13 @@ func TestUniqueFails(t *testing.T) {
 		Values:   scim.Object{{Name: "userName", Value: "ada"}, {Name: "a", Value: "1"}, {Name: "b", Value: "2"}},
 		Creating: true, Enabled: true, InScope: true,
 		Unique: func(string, string) (bool, error) {
-			return false, &lockstep.Error{Code: lockstep.CodeTargetUnreachable}
+			return false, &lockstep.Error{Code: lockstep.CodeTargetUnreachable, Detail: "it is away"}
 		},
 	})
-	if len(out.Problems) != 1 || lockstep.CodeOf(out.Problems[0]) != lockstep.CodeTargetUnreachable || !strings.HasPrefix(out.Problems[0].Error(), "nickName") {
+	if len(out.Problems) != 1 || lockstep.CodeOf(out.Problems[0]) != lockstep.CodeTargetUnreachable {
+		t.Fatalf("got %q", out.Problems)
+	}
+	if e, ok := errors.AsType[*lockstep.Error](out.Problems[0]); !ok || e.Detail != "nickName: it is away" {
 		t.Errorf("got %q", out.Problems)
 	}
 }
@@ -216,12 +220,69 @@ func TestGone(t *testing.T) {
 			rule.Mapping{Target: "displayName", Source: function(`Append([first], "!")`)},
 			rule.Mapping{Target: "nickName", Source: function(`Switch([IsSoftDeleted], , "True", "gone", "False", "here")`)},
 			rule.Mapping{Target: "userType", Default: "y", DefaultOnUpdate: true},
+			rule.Mapping{Target: "locale", Source: &rule.MappingSource{Type: rule.FromConstant, Expression: "de"}},
 		)
-		out := p.Map(rule.Input{Gone: true, Written: written, Now: noon})
+		out := p.Map(rule.Input{Gone: true, Enabled: true, InScope: true, Written: written, Now: noon})
 		want := `{"userName":"ada","active":false,"title":"T","displayName":"Ada","nickName":"gone","userType":"x"}`
 		if got := string(scim.AppendJSON(nil, out.Want)); got != want || len(out.Problems) > 0 {
 			t.Errorf("%s: got %s, %v", active, got, out.Problems)
 		}
+	}
+}
+
+// TestHash: what a random value depends on is told apart by where it stands.
+func TestHash(t *testing.T) {
+	p := compile(t, rule.Mapping{Target: "nickName", Source: function(`SelectUniqueValue([a], [b])`)})
+	seen := map[string]string{}
+	for _, values := range []string{`{"a": "x"}`, `{"b": "x"}`, `{"a": ["x", "y"]}`, `{"a": "xy"}`, `{"a": "x", "b": "y"}`} {
+		hash := p.Map(rule.Input{Values: object(t, []byte(values))}).Hash
+		if other, is := seen[hash]; is {
+			t.Errorf("%s and %s have the hash %s", other, values, hash)
+		}
+		seen[hash] = values
+	}
+}
+
+// TestMapSmall: what becomes of one value.
+func TestMapSmall(t *testing.T) {
+	constant := func(name, expression string) *rule.MappingSource {
+		return &rule.MappingSource{Type: rule.FromConstant, Name: name, Expression: expression}
+	}
+	for _, c := range []struct {
+		name         string
+		m            rule.Mapping
+		source, want string // want is userName's too, unless it is said
+		in           rule.Input
+	}{
+		{"a bare constant", rule.Mapping{Target: "title", Source: constant("", `de`)}, `{}`, `{"userName":"ada","title":"de"}`, rule.Input{}},
+		{"a quoted constant", rule.Mapping{Target: "title", Source: constant("", `"de"`)}, `{}`, `{"userName":"ada","title":"de"}`, rule.Input{}},
+		{"a constant by its name", rule.Mapping{Target: "title", Source: constant("de", ``)}, `{}`, `{"userName":"ada","title":"de"}`, rule.Input{}},
+		{"an empty text is no Boolean", rule.Mapping{Target: "active", Source: function(`Switch([x], "", "y", "True")`), Default: "False"}, `{}`, `{"userName":"ada","active":false}`, rule.Input{Creating: true}},
+		{"an empty text is a text", rule.Mapping{Target: "title", Source: function(`Switch([x], "", "y", "True")`), Default: "none"}, `{}`, `{"userName":"ada","title":""}`, rule.Input{Creating: true}},
+		{"what was written does not count on create", rule.Mapping{Target: "title", Source: from("x")}, `{}`, `{"userName":"ada"}`, rule.Input{Creating: true, Written: scim.Object{{Name: "title", Value: "old"}}}},
+		{"roles", rule.Mapping{Target: "title", Source: function(`SingleAppRoleAssignment([appRoleAssignments])`)}, `{"appRoleAssignments": ["Admin"]}`, `{"userName":"ada","title":"Admin"}`, rule.Input{}},
+	} {
+		c.in.Values = object(t, []byte(c.source))
+		c.in.Values.Set("userName", "ada")
+		out := compile(t, c.m).Map(c.in)
+		if want := object(t, []byte(c.want)); !scim.Equal(out.Want, want) || len(out.Problems) > 0 {
+			t.Errorf("%s: got %s, %v", c.name, scim.AppendJSON(nil, out.Want), out.Problems)
+		}
+	}
+}
+
+// TestEmptyKey: nobody is looked for by an empty text.
+func TestEmptyKey(t *testing.T) {
+	p, problems := rule.Compile(rule.ObjectMapping{Attributes: []rule.Mapping{
+		{Target: "title", Source: from("title")},
+		{Target: "userName", Source: function(`Switch([x], "", "y", "z")`), Match: 1},
+	}}, scim.UserType(), rule.Options{})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	out := p.Map(rule.Input{Creating: true})
+	if len(out.Match) > 0 || len(out.Problems) != 1 || !strings.HasPrefix(out.Problems[0].Error(), "userName stays empty: the source has no x") {
+		t.Errorf("got %v, %v", out.Match, out.Problems)
 	}
 }
 

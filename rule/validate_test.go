@@ -38,6 +38,7 @@ func TestValidate(t *testing.T) {
 		{"of an unknown source anything goes", []rule.ObjectMapping{one("User", "User", "region", function("nickName", "[dispalyName]"))}, inbound, "", ""},
 		{"a misspelt target", []rule.ObjectMapping{one("User", "User", "", function("nickNmae", "[displayName]"))}, inbound, lockstep.CodeMapUnknown, "nickName"},
 		{"a scope that nobody can be in", []rule.ObjectMapping{one("User", "User", "region")}, outbound, lockstep.CodeMapUnknown, `no attribute "region"`},
+		{"several values to match by", []rule.ObjectMapping{one("User", "User", "", rule.Mapping{Target: "roles", Match: 2, Source: &rule.MappingSource{Type: rule.FromAttribute, Expression: "[roles]"}})}, inbound, lockstep.CodeMapInvalid, "has several values"},
 		{"two for one type", []rule.ObjectMapping{one("User", "User", ""), one("urn:x:2.0:User", "User", "")}, outbound, lockstep.CodeMapInvalid, "both for objects of type User"},
 		{"one of two is disabled", []rule.ObjectMapping{off, one("User", "User", "")}, outbound, "", ""},
 		{"a default domain that nobody set", []rule.ObjectMapping{one("User", "User", "", function("nickName", `Join("@", [userName], DefaultDomain())`))}, rule.Systems{}, lockstep.CodeMapInvalid, "DefaultDomain() has no value"},
@@ -56,6 +57,10 @@ func TestValidate(t *testing.T) {
 		{
 			"unique", []rule.ObjectMapping{one("User", "User", "", function("nickName", `SelectUniqueValue([userName], [displayName])`))},
 			rule.Systems{Target: user, Searchable: map[string][]string{"User": {"userName", "nickname"}}}, "", "",
+		},
+		{
+			"unique, asked for by the whole name", []rule.ObjectMapping{one("User", "User", "", function("nickName", `SelectUniqueValue([userName], [displayName])`))},
+			rule.Systems{Target: user, Searchable: map[string][]string{"User": {"userName", scim.UserType().Schema + ":nickName"}}}, "", "",
 		},
 	} {
 		faults := rule.Validate(rule.Rules{Objects: c.rules}, c.known)
