@@ -196,6 +196,13 @@ func TestSentences(t *testing.T) {
 		{"filter", []rule.FilterGroup{emea}, rule.Subject{Enabled: true, Everyone: true}, false, "left out: filter “EMEA”, clause 2: country equals US — it is DE"},
 		{"filter, empty", []rule.FilterGroup{apac}, rule.Subject{Enabled: true, Everyone: true}, false, "left out: filter “APAC”: missing equals JP — it is empty"},
 		{"the nearest of two filters", []rule.FilterGroup{apac, emea}, rule.Subject{Enabled: true, Everyone: true}, false, "left out: nearest filter “EMEA”, clause 2: country equals US — it is DE"},
+		{"the first of two as near", []rule.FilterGroup{apac, all(is("country", "EQUALS", "US"))}, rule.Subject{Enabled: true, Everyone: true}, false, "left out: nearest filter “APAC”: missing equals JP — it is empty"},
+		{"the nearest comes first", []rule.FilterGroup{emea, apac}, rule.Subject{Enabled: true, Everyone: true}, false, "left out: nearest filter “EMEA”, clause 2: country equals US — it is DE"},
+		{"not assigned, nor let through", []rule.FilterGroup{emea}, rule.Subject{Enabled: true}, false, "left out: not assigned"},
+		{"not assigned, and disabled", nil, rule.Subject{}, false, "left out: not assigned"},
+		{"two groups as near", nil, rule.Subject{Enabled: true, Grants: []rule.Grant{{Path: []string{"A"}}, {Path: []string{"B"}}}}, true, "in scope: assigned through group A"},
+		{"only the enabled", []rule.FilterGroup{all(is("accountEnabled", "IS TRUE"))}, rule.Subject{Everyone: true}, false, "left out: filter: accountEnabled is true — it is False"},
+		{"not the disabled", []rule.FilterGroup{all(is("IsSoftDeleted", "IS FALSE"))}, rule.Subject{Everyone: true}, false, "left out: filter: IsSoftDeleted is false — it is True"},
 		{"several values", []rule.FilterGroup{all(is("tags", "IN", "red", "black"))}, rule.Subject{Enabled: true, Everyone: true}, false, "left out: filter: tags is one of red, black — it is blue, green"},
 	} {
 		c.s.Values, c.s.Now = person(), noon
@@ -265,6 +272,9 @@ func TestRecheckIsEarliest(t *testing.T) {
 	v = scoped(t, all(is("country", "EQUALS", "US"), soon)).Scope(rule.Subject{Values: person(), Enabled: true, Everyone: true, Now: noon})
 	if v.In || !v.Recheck.IsZero() {
 		t.Errorf("got %t, %s", v.In, v.Recheck)
+	}
+	if v = scoped(t, all(is("country", "EQUALS", "DE")), all(soon)).Scope(rule.Subject{Values: person(), Enabled: true, Everyone: true, Now: noon}); !v.In || !v.Recheck.IsZero() {
+		t.Errorf("got %t, %s, although the first filter lets them through for good", v.In, v.Recheck)
 	}
 }
 
