@@ -435,8 +435,8 @@ func (p *Policy) put(name, value string) error {
 }
 
 func unnumbered(name string) (string, int) {
-	name, number, several := strings.Cut(name, "#")
-	if n, err := strconv.Atoi(number); several && err == nil {
+	name, number, _ := strings.Cut(name, "#")
+	if n, err := strconv.Atoi(number); err == nil {
 		return name, n
 	}
 	return name, 1

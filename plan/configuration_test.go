@@ -123,15 +123,18 @@ func TestMerge(t *testing.T) {
 		"removed and yours": {without, title("[b]"), both(without, func(c *Configuration) {
 			c.Rules.Objects[0].Attributes = append(c.Rules.Objects[0].Attributes, fed("title", "[b]"))
 		}), map[Field]Side{"User/attribute/title": Yours}, ""},
-		"a filter each":           {func(c *Configuration) { c.Rules.Objects[0].Scope = where("a", "1") }, func(c *Configuration) { c.Rules.Objects[0].Scope = where("a", "2") }, func(c *Configuration) { c.Rules.Objects[0].Scope = where("a", "1") }, nil, "User/scope"},
-		"a whole mapping removed": {everyone, gone, both(everyone, gone), nil, ""},
-		"who is excluded since":   {func(c *Configuration) { c.Policy.Excluded = nil }, everyone, func(c *Configuration) { c.Policy.Everyone, c.Policy.Excluded = false, nil }, nil, ""},
+		"a filter each":                   {func(c *Configuration) { c.Rules.Objects[0].Scope = where("a", "1") }, func(c *Configuration) { c.Rules.Objects[0].Scope = where("a", "2") }, func(c *Configuration) { c.Rules.Objects[0].Scope = where("a", "1") }, nil, "User/scope"},
+		"the first of the mappings":       {everyone, func(c *Configuration) { c.Rules.Objects[0].Attributes[0] = fed("userName", "[login]") }, both(everyone, func(c *Configuration) { c.Rules.Objects[0].Attributes[0] = fed("userName", "[login]") }), nil, ""},
+		"the first whole mapping removed": {everyone, func(c *Configuration) { c.Rules.Objects = c.Rules.Objects[1:] }, both(everyone, func(c *Configuration) { c.Rules.Objects = c.Rules.Objects[1:] }), nil, ""},
+		"a whole mapping removed":         {everyone, gone, both(everyone, gone), nil, ""},
+		"who is excluded since":           {func(c *Configuration) { c.Policy.Excluded = nil }, everyone, func(c *Configuration) { c.Policy.Everyone, c.Policy.Excluded = false, nil }, nil, ""},
 	} {
 		theirs, yours, want := settled(), settled(), settled()
 		c.theirs(&theirs)
 		c.yours(&yours)
 		c.want(&want)
-		inForce := theirs.clone()
+		inForce := settled()
+		c.theirs(&inForce)
 		got, conflicts, err := Merge(settled(), theirs, yours, c.take)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -167,8 +170,18 @@ func TestKeptHoldsNoSecret(t *testing.T) {
 		rule.Mapping{Target: "urn:acme:2.0:User:pinSecret", Source: &rule.MappingSource{Type: rule.FromFunction, Name: "Append", Expression: `Append([id], "hunter2")`}, Default: "hunter2"},
 		fed("initialPassword", "[password]"),
 		rule.Mapping{Target: "name.password", Source: &rule.MappingSource{Type: rule.FromConstant, Name: "hunter2"}},
-		rule.Mapping{Target: "entryPassword", Source: &rule.MappingSource{Type: rule.FromConstant, Expression: "hunter2"}})
+		rule.Mapping{Target: "entryPassword", Source: &rule.MappingSource{Type: rule.FromConstant, Expression: "hunter2"}},
+		rule.Mapping{Target: "secretQuestion", Default: "hunter2"},
+		rule.Mapping{Target: "userType", Default: "member", Source: &rule.MappingSource{Type: rule.FromFunction, Expression: `Append([kind], "!")`}})
+	c.Rules.Objects[1].Attributes = append([]rule.Mapping{{Target: "password", Default: "hunter22"}}, c.Rules.Objects[1].Attributes...)
+	before := fmt.Sprintf("%+v %+v", c, *c.Rules.Objects[0].Attributes[2].Source)
 	kept := c.Kept()
+	if after := fmt.Sprintf("%+v %+v", c, *c.Rules.Objects[0].Attributes[2].Source); after != before {
+		t.Errorf("what is in force has changed: %s", after)
+	}
+	if a := kept.Rules.Objects[0].Attributes[8]; a.Default != "member" || a.Source.Expression != `Append([kind], "!")` {
+		t.Errorf("what is no secret was hidden: %+v", a)
+	}
 	if text := fmt.Sprintf("%+v %+v", kept, kept.Rules.Objects[0].Attributes[2].Source); strings.Contains(text, "hunter2") || strings.Contains(text, "on leave") {
 		t.Error(text)
 	}
@@ -183,7 +196,7 @@ func TestKeptHoldsNoSecret(t *testing.T) {
 	if kept.Rules.Objects[0].Attributes[4].Source.Expression != "[password]" {
 		t.Error("a mapping without a text was hidden")
 	}
-	if d := fields(t, settled(), kept.Over(settled())); d != "+User/attribute/initialPassword" {
+	if d := fields(t, settled(), kept.Over(settled())); d != "+User/attribute/initialPassword +User/attribute/userType" {
 		t.Errorf("brought back where the texts are gone: %s", d)
 	}
 }

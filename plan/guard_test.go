@@ -25,6 +25,8 @@ func TestHeldBack(t *testing.T) {
 		{"disabled and deleted count together", Job{Policy: Policy{Guard: few}}, "disable.User disable.User delete.User", "0 1 2"},
 		{"groups", Job{Policy: Policy{Guard: few}}, "delete.Group delete.Group delete.Group disable.Group", "0 1 2"},
 		{"values taken away", Job{Policy: Policy{Guard: few}}, "clears.User clears.User clears.User update.User", "0 1 2"},
+		{"groups that are disabled do no harm", Job{Policy: Policy{Guard: few}}, "disable.Group disable.Group disable.Group", ""},
+		{"nor do objects of another type", Job{Policy: Policy{Guard: few}}, "delete.Device delete.Device delete.Device", ""},
 		{"of groups they do no harm", Job{Policy: Policy{Guard: few}}, "clears.Group clears.Group clears.Group", ""},
 		{"the approved neither count nor wait", Job{Policy: Policy{Guard: few}}, "disable.User! disable.User disable.User", ""},
 		{"nor do they let others go", Job{Policy: Policy{Guard: few}}, "disable.User! disable.User disable.User disable.User", "1 2 3"},
