@@ -25,7 +25,7 @@ func (w *Wanted) sameObjects(other Wanted) bool {
 // Keep cuts objects down to what is kept. Entry is for one goroutine at a time.
 type Keep struct {
 	attributes map[string]bool            // names of attributes, folded; nil keeps all
-	extensions map[string]map[string]bool // by URN, folded: names, or nil for all of it
+	extensions map[string]map[string]bool // by URN, folded: names of its attributes
 	secrets    map[string]bool
 	keys       []keyPath
 	known      map[string]naming // what was found out about names; they are the same in all objects
@@ -37,7 +37,7 @@ type naming struct {
 	core   bool            // the URN of a schema whose attributes are the object's own
 	kept   bool            // with everything in it
 	part   bool            // an extension of which parts are kept
-	parts  map[string]bool // these; nil is all
+	parts  map[string]bool // these
 }
 
 // maxNamings bounds what is remembered: names come from outside.
@@ -99,17 +99,10 @@ func (k *Keep) path(s string) {
 	switch {
 	case urn == "" || strings.HasPrefix(urn, coreURN):
 		k.attributes[filter.Fold(p.Attr)] = true
-	case p.Attr == "":
-		k.extensions[urn] = nil
+	case k.extensions[urn] == nil:
+		k.extensions[urn] = map[string]bool{filter.Fold(p.Attr): true}
 	default:
-		names, known := k.extensions[urn]
-		if !known {
-			names = map[string]bool{}
-			k.extensions[urn] = names
-		}
-		if names != nil {
-			names[filter.Fold(p.Attr)] = true
-		}
+		k.extensions[urn][filter.Fold(p.Attr)] = true
 	}
 }
 
@@ -185,11 +178,8 @@ func empty(v any) bool {
 	return false
 }
 
-// only returns the attributes with these names; nil is all.
+// only returns the attributes with these names.
 func only(o scim.Object, names map[string]bool) scim.Object {
-	if names == nil {
-		return o
-	}
 	var kept scim.Object
 	for _, a := range o {
 		if names[filter.Fold(a.Name)] {

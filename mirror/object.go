@@ -99,8 +99,7 @@ func Decode(ref connection.Ref, version string, text []byte) (connection.Object,
 			r.To.ID = textOf(id)
 			o.References = append(o.References, r)
 		}
-		r.To.ID = ""
-		for _, name := range list(g, "names") {
+		for _, name := range list(g, "names") { // of a group that has no ids
 			r.Name = textOf(name)
 			o.References = append(o.References, r)
 		}

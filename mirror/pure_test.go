@@ -1,7 +1,9 @@
 package mirror
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -12,6 +14,7 @@ import (
 
 	"lockstep"
 	"lockstep/connection"
+	"lockstep/rule"
 	"lockstep/scim"
 )
 
@@ -36,12 +39,17 @@ func TestKeep(t *testing.T) {
 			`{"urn:ietf:params:scim:schemas:core:2.0:User":{"title":"y"}}`},
 		{"password within", ``, `{"a":{"password":"x"},"b":[{"password":"x"},{"password":"x","c":"y"}],"` + enterprise + `":{"PASSWORD":"x","division":"y"}}`,
 			`{"b":[{"c":"y"}],"` + enterprise + `":{"division":"y"}}`},
+		{"password deep within", ``, `{"a":{"b":{"password":"x","c":"y"},"l":[{"password":"x","c":{"password":"x","d":"z"}}]}}`, `{"a":{"b":{"c":"y"},"l":[{"c":{"d":"z"}}]}}`},
 		{"hidden by the schema", ``, `{"pin":"1","a":{"PIN":"2"}}`, `{}`},
 		{"asked for and secret", `password title`, `{"password":"x","title":"y"}`, `{"title":"y"}`},
 		{"paths", `username name.givenName emails[type eq "work"].value`, `{"userName":"a","name":{"givenName":"b","familyName":"c"},"emails":[{"value":"d"}],"title":"e"}`,
 			`{"userName":"a","name":{"givenName":"b","familyName":"c"},"emails":[{"value":"d"}]}`},
+		{"paths, but no other parts", `title`, `{"title":"e","name":{"givenName":"b"}}`, `{"title":"e"}`},
+		{"paths in the schema's own URN", `title`, `{"urn:ietf:params:scim:schemas:core:2.0:User":{"title":"y","userName":"a"}}`,
+			`{"urn:ietf:params:scim:schemas:core:2.0:User":{"title":"y"}}`},
 		{"own schema", `urn:ietf:params:scim:schemas:core:2.0:User:title`, `{"title":"e","userName":"a"}`, `{"title":"e"}`},
 		{"extension, a part", enterprise + `:division`, `{"` + enterprise + `":{"division":"x","department":"y"},"title":"e"}`, `{"` + enterprise + `":{"division":"x"}}`},
+		{"extension, two parts", enterprise + `:division ` + enterprise + `:department`, `{"` + enterprise + `":{"division":"x","department":"y","costCenter":"z"}}`, `{"` + enterprise + `":{"division":"x","department":"y"}}`},
 		{"extension, all", enterprise, `{"` + enterprise + `":{"division":"x","department":"y"}}`, `{"` + enterprise + `":{"division":"x","department":"y"}}`},
 		{"extension, a part and all", enterprise + `:division ` + enterprise, `{"` + enterprise + `":{"department":"y"}}`, `{"` + enterprise + `":{"department":"y"}}`},
 		{"no path at all", `user;lang-de`, `{"user;lang-de":"x","user":"y"}`, `{"user;lang-de":"x"}`},
@@ -53,7 +61,10 @@ func TestKeep(t *testing.T) {
 			}
 			in := object(t, c.in)
 			before := in.Clone()
-			e := NewKeep(w).Entry(connection.Object{Values: in})
+			e := NewKeep(w).Entry(connection.Object{Values: in, Grants: []rule.Grant{{Role: "user"}}})
+			if e.Object.Grants != nil {
+				t.Error("assignments are kept")
+			}
 			if d := cmp.Diff(string(scim.AppendJSON(nil, object(t, c.out))), string(scim.AppendJSON(nil, e.Object.Values))); d != "" {
 				t.Error(d)
 			}
@@ -117,7 +128,8 @@ func TestEncode(t *testing.T) {
 // TestHash: what makes an object another, and what does not.
 func TestHash(t *testing.T) {
 	base := func() connection.Object {
-		return connection.Object{Name: "n", Enabled: true, Values: scim.Object{{Name: "a", Value: "1"}, {Name: "b", Value: scim.List{"x", "y"}}},
+		return connection.Object{Name: "n", Enabled: true, Values: scim.Object{{Name: "a", Value: "1"}, {Name: "b", Value: scim.List{"x", "y"}},
+			{Name: "c", Value: true}, {Name: "d", Value: 0.0}, {Name: "e", Value: scim.Object{{Name: "f", Value: "1"}, {Name: "g", Value: "2"}}}},
 			References: []connection.Reference{reference("members", "User", "1", ""), reference("members", "User", "2", "")}, Names: []string{"p", "q"}}
 	}
 	for _, c := range []struct {
@@ -133,6 +145,17 @@ func TestHash(t *testing.T) {
 		{"enabled", func(o *connection.Object) { o.Enabled = false }, false, false},
 		{"deleted", func(o *connection.Object) { o.Deleted = true }, false, false},
 		{"value", func(o *connection.Object) { o.Values.Set("a", "2") }, false, false},
+		{"a value within", func(o *connection.Object) {
+			o.Values.Set("e", scim.Object{{Name: "f", Value: "1"}, {Name: "g", Value: "3"}})
+		}, false, false},
+		{"a value that leaves another", func(o *connection.Object) {
+			o.Values.Set("e", scim.Object{{Name: "f", Value: "1"}})
+			o.Values.Set("g", "2")
+		}, false, false},
+		{"one of several", func(o *connection.Object) { o.Values.Set("b", scim.List{"x", "z"}) }, false, false},
+		{"several as one of several", func(o *connection.Object) { o.Values.Set("b", scim.List{scim.List{"x"}, "y"}) }, false, false},
+		{"a Boolean", func(o *connection.Object) { o.Values.Set("c", false) }, false, false},
+		{"nought with a sign", func(o *connection.Object) { o.Values.Set("d", math.Copysign(0, -1)) }, true, true},
 		{"kind of value", func(o *connection.Object) { o.Values.Set("a", int64(1)) }, false, false},
 		{"reference", func(o *connection.Object) { o.References = o.References[:1] }, false, false},
 		{"reference, by name", func(o *connection.Object) { o.References[0] = reference("members", "User", "", "1") }, false, false},
@@ -146,6 +169,26 @@ func TestHash(t *testing.T) {
 		if hash := HashOf(&a) == HashOf(&b); hash != c.hash {
 			t.Errorf("%s: equal hash %v", c.name, hash)
 		}
+	}
+	r := connection.Object{References: []connection.Reference{reference("", "a", "bb", "ccc")}}
+	if HashOf(&r) == HashOf(&connection.Object{Names: []string{"", "a", "bb", "ccc"}}) {
+		t.Error("a reference has the hash of names")
+	}
+}
+
+// TestPointers: an object is looked up by the ends that it names, each once, and by those that it is a member of.
+func TestPointers(t *testing.T) {
+	o := connection.Object{References: []connection.Reference{
+		reference("manager", "User", "1", ""), reference("manager", "User", "", "x"), reference("members", "", "", "y"), reference("members", "", "", "x"),
+		reference(connection.MemberOf, "Group", "g", ""), reference(connection.MemberOf, "", "", "h"),
+	}}
+	want := append(MemberPointers(&connection.Object{Ref: connection.Ref{ID: "g"}, Names: []string{"h"}}), NamePointer("x"), NamePointer("y"))
+	slices.Sort(want)
+	if got := PointersOf(&o); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got := MemberEnds(&o); !slices.Equal(got, o.References[4:]) {
+		t.Errorf("a member of %v", got)
 	}
 }
 
@@ -192,7 +235,7 @@ var noon = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 
 func TestMeet(t *testing.T) {
 	entry := Entry{Object: connection.Object{Version: "2"}, Hash: 7}
-	partial := Entry{Object: connection.Object{Version: "2", Partial: true}}
+	partial := Entry{Object: connection.Object{Version: "2", Partial: true}, Hash: 7}
 	for _, c := range []struct {
 		name  string
 		known *Known
@@ -227,7 +270,7 @@ func TestMerge(t *testing.T) {
 	old := connection.Object{References: []connection.Reference{reference("members", "User", "a", ""), reference("members", "", "", "n")}}
 	gone := reference("members", "", "", "n")
 	gone.Gone = true
-	change := connection.Object{Name: "new", Partial: true, References: []connection.Reference{reference("members", "User", "b", ""), gone, reference("members", "User", "a", "")}}
+	change := connection.Object{Name: "new", Partial: true, References: []connection.Reference{reference("members", "User", "b", ""), gone, reference("members", "User", "a", ""), reference("members", "User", "b", "")}}
 	got := Merge(old, change)
 	want := connection.Object{Name: "new", References: []connection.Reference{reference("members", "User", "a", ""), reference("members", "User", "b", "")}}
 	if d := cmp.Diff(want, got); d != "" {
@@ -263,6 +306,25 @@ func TestCover(t *testing.T) {
 		if a, b, all := cover.Hides(&one), cover.Hides(&two), cover.Exact(); a != c.first || b != c.second || all != c.all {
 			t.Errorf("%s: hides %v, %v, exact %v", c.name, a, b, all)
 		}
+		if nothing := !c.first && !c.second && c.all; cover.Nothing() != nothing {
+			t.Errorf("%s: hides nobody: %v", c.name, !nothing)
+		}
+	}
+	for _, c := range []struct {
+		name, branch string
+		want         bool
+	}{
+		{"dc=x", "dc=x", true}, {"ou=a,dc=x", "dc=x", true}, {"a/b", "b", true}, {"adc=x", "dc=x", false}, {"ou=a,", "dc=x", false},
+	} {
+		if under(c.name, c.branch) != c.want {
+			t.Errorf("%s is under %s: %v", c.name, c.branch, !c.want)
+		}
+	}
+	if p := PartOf(connection.Hidden{}); p.Detail != "" {
+		t.Errorf("%+v", p)
+	}
+	if err := errors.New("odd"); PartOf(connection.Hidden{Err: err}).Detail != lockstep.Said(err) {
+		t.Error("an error that is not ours is not told in our words")
 	}
 	p := PartOf(connection.Hidden{Name: "x", Err: fmt.Errorf("read: %w", &lockstep.Error{Code: lockstep.CodeSourceReferral, Detail: "Elsewhere."})})
 	if p.Err != nil || p.Code != lockstep.CodeSourceReferral || p.Detail != "Elsewhere." {
@@ -348,18 +410,20 @@ func TestBegin(t *testing.T) {
 		{"known", func(*Pass) {}, w, false, false, "m"},
 		{"never whole", func(p *Pass) { p.Once = false }, w, true, false, "m"},
 		{"other attributes", func(*Pass) {}, Wanted{Paths: []string{"b"}}, true, false, ""},
+		{"other secrets", func(*Pass) {}, Wanted{Paths: []string{"a"}, Secrets: []string{"pin"}}, true, false, ""},
 		{"missed some", func(p *Pass) { p.Missed = 1 }, w, true, true, "m"},
 	} {
 		p := known
 		c.change(&p)
 		got := p.Begin(c.wanted, noon)
 		if got.Whole != c.all || got.Second != c.second || got.Since != c.since || got.Request != 0 || got.Answered != 4 ||
-			got.Stage != Reading || got.Counts != (Counts{}) || got.Unseen != -1 || !got.Ended.IsZero() || got.Last.Objects != 9 {
+			got.Stage != Reading || got.Counts != (Counts{}) || got.Unseen != -1 || !got.Ended.IsZero() || got.Last.Objects != 9 || !reflect.DeepEqual(got.Wanted, c.wanted) {
 			t.Errorf("%s: %+v", c.name, got)
 		}
-		got.Counts.Objects, got.From, got.Request = 5, "x", 7
-		anew := got.Anew(noon.Add(time.Second))
-		if anew.From != "" || anew.Counts.Objects != 0 || anew.Request != 7 || anew.Asked != noon {
+		got.Counts.Objects, got.From, got.Request, got.Before = 5, "x", 7, 3
+		later := noon.Add(time.Second)
+		anew := got.Anew(later)
+		if anew.Resumed != later || anew.Progress != later || anew.Before != 0 || anew.From != "" || anew.Counts.Objects != 0 || anew.Request != 7 || anew.Asked != noon {
 			t.Errorf("%s, anew: %+v", c.name, anew)
 		}
 	}
@@ -384,11 +448,39 @@ func TestEnd(t *testing.T) {
 		{"changes", connection.Changes, &none, false, "new", 7, 1},
 		{"changes, one unreadable", connection.Changes, &some, false, "old", 7, 1},
 	} {
-		p := Pass{No: 9, Stage: Judging, Reach: c.reach, Request: 5, Mark: "old", Next: "new", Parts: 7, Hides: 1, Missed: 1, Counts: Counts{Hides: 2, Hidden: 1}}
+		p := Pass{No: 9, Stage: Judging, Reach: c.reach, Request: 5, Mark: "old", Next: "new", Parts: 7, Hides: 1, Missed: 1, Asked: noon.Add(-time.Minute), Counts: Counts{Objects: 3, Hides: 2, Hidden: 1}}
 		got := p.End(c.cover, noon)
+		if whole := c.reach == connection.Pages; whole != (got.Last == Ended{Objects: 3, Took: time.Minute, At: noon}) {
+			t.Errorf("%s: remembered %+v", c.name, got.Last)
+		}
 		if got.Once != c.once || got.Mark != c.mark || got.Parts != c.parts || got.Hides != c.hides || got.Answered != 5 || got.Stage != Idle || got.Ended != noon {
 			t.Errorf("%s: %+v", c.name, got)
 		}
+	}
+}
+
+// TestEndOfChanges: what could not be read of them is read again from where the first such pass began.
+func TestEndOfChanges(t *testing.T) {
+	some := CoverOf([]Part{PartOf(connection.Hidden{IDs: []string{"x"}})})
+	for _, c := range []struct {
+		name                 string
+		parts, hides, hidden int64
+		mark                 connection.Mark
+		want                 int64
+	}{
+		{"the first", 0, 1, 1, "old", 9},
+		{"nothing hidden before", 7, 0, 1, "old", 9},
+		{"one more", 7, 1, 1, "old", 7},
+		{"nothing hidden", 7, 1, 0, "new", 7},
+	} {
+		p := Pass{No: 9, Reach: connection.Changes, Mark: "old", Next: "new", Parts: c.parts, Hides: c.hides, Counts: Counts{Hidden: c.hidden}}
+		if got := p.End(&some, noon); got.Mark != c.mark || got.Parts != c.want {
+			t.Errorf("%s: %+v", c.name, got)
+		}
+	}
+	any := CoverOf([]Part{{}})
+	if got := (Pass{Once: true, Reach: connection.Pages}).End(&any, noon); !got.Once {
+		t.Error("what was read whole once was not")
 	}
 }
 
@@ -402,5 +494,17 @@ func TestWatch(t *testing.T) {
 	p.Counts.Total = 400
 	if got := h.Watch(p, noon.Add(time.Hour)); got.Running || got.Left != 5*time.Second {
 		t.Errorf("%+v", got)
+	}
+	for name, change := range map[string]func(*Pass){
+		"nobody reads":      func(p *Pass) { p.Stage = Idle },
+		"it has just begun": func(p *Pass) { p.Progress = p.Resumed },
+		"more than said":    func(p *Pass) { p.Counts.Objects = 500 },
+	} {
+		q := p
+		change(&q)
+		got := h.Watch(q, noon)
+		if got.Running != (q.Stage != Idle) || got.Left != 0 || (got.Rate == 0) == (name == "more than said") {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
 }
