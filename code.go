@@ -289,6 +289,7 @@ const (
 	CodeKeyMissing   Code = "store.key_missing"
 	CodeNoData       Code = "cli.no_data"
 	CodeSchemaNewer  Code = "store.schema_newer"
+	CodeSchemaOlder  Code = "store.schema_older"
 	CodeSealed       Code = "store.unsealing_failed"
 	CodePlanStale    Code = "plan.stale"
 	CodeDraftBehind  Code = "draft.behind"
@@ -469,6 +470,7 @@ var Catalogue = []Entry{
 	{CodeUnauthorized, NeedsYou, "The token is missing, wrong or expired.", "Create one with `lockstep token create`."},
 	{CodeKeyMissing, NeedsYou, "The key that the database was sealed with is missing.", "Restore the key file or set LOCKSTEP_KEY_FILE."},
 	{CodeSchemaNewer, NeedsYou, "The database was written by a newer version of Lockstep.", "Run that version or a newer one."},
+	{CodeSchemaOlder, NeedsYou, "The database is of an older version of Lockstep, and only a server upgrades it.", "Start the server, or run lockstep migrate up: both keep a copy of a SQLite database first. On PostgreSQL make a dump before."},
 	{CodeSealed, NeedsYou, "A sealed value cannot be opened with this key.", "Restore the key that sealed it."},
 	{CodePlanStale, NeedsYou, "The plan no longer fits: data or rules have changed.", "Make a new plan."},
 	{CodeDraftBehind, NeedsYou, "The draft was made from a version that is no longer in force.", "Bring it up to date (`lockstep app draft rebase`, or the draft's page in the console): what only one of you has changed is kept, and you say whose value counts where both have."},

@@ -7,6 +7,7 @@ import (
 
 	"lockstep"
 	"lockstep/operate"
+	"lockstep/web"
 )
 
 // TenantHeader names the tenant, by slug or id, for callers whose token belongs to no tenant. Without it they speak of the
@@ -38,6 +39,7 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 			return
 		}
 		p, err := s.identify(r)
+		web.By(r.Context(), string(p.Actor.Kind), p.Actor.ID) // also of who may not do it
 		if err != nil {
 			WriteProblem(w, r, err)
 			return

@@ -170,6 +170,7 @@ func (s *Server) in(h func(http.ResponseWriter, *http.Request, visit) error) web
 		if err != nil {
 			return err
 		}
+		web.By(r.Context(), string(who.Actor.Kind), who.Actor.ID)
 		p.SignedIn, p.Who = true, who
 		v := visit{page: p, who: who, session: at}
 		if _, waits := r.Cookie(s.cookieForm(r)); waits == nil && r.Method == http.MethodPost {

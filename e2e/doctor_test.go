@@ -4,11 +4,14 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"database/sql"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	_ "modernc.org/sqlite"
 )
 
 // TestDoctor: what is not well is said and ends with 3, and the bundle holds none of the secrets, people and addresses that were put in.
@@ -83,4 +86,55 @@ func unpacked(t *testing.T, path string) string {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestOnlyServersUpgrade: no command but serve and migrate up changes the schema of a database of before, and doctor says what it is and what
+// upgrades have left.
+func TestOnlyServersUpgrade(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	h.run("people", "add", "ada@acme.example")
+	path := filepath.Join(h.dir, "share", "lockstep", "lockstep.db")
+	put := older(t, path)
+	before := h.run("migrate", "status")
+	for _, command := range [][]string{{"status"}, {"people", "list"}, {"people", "add", "ben@acme.example"}, {"app", "list"}} {
+		if r := h.try(command...); r.code != 1 || !strings.Contains(r.stderr, "[store.schema_older]") || !strings.Contains(r.stderr, "lockstep migrate up") {
+			t.Errorf("%v of a database of before: %d\n%s%s", command, r.code, r.stdout, r.stderr)
+		}
+	}
+	if r := h.try("doctor"); r.code != 3 || !strings.Contains(r.stdout, "the next start of this program brings it to") {
+		t.Errorf("doctor: %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if now := h.run("migrate", "status"); now != before {
+		t.Errorf("the schema was %s and is %s", before, now)
+	}
+	put()
+	if r := h.try("people", "list"); r.code != 0 || !strings.Contains(r.stdout, "ada@") || strings.Contains(r.stdout, "ben@") {
+		t.Errorf("of a database of now: %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	h.write("share/lockstep/lockstep.db.schema-7", "a copy of before")
+	if r := h.try("doctor"); !strings.Contains(r.stdout, "lockstep.db.schema-") || !strings.Contains(r.stdout, "as this program has it") {
+		t.Errorf("doctor: %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+// older makes a database look as if its last migration had never been, until put is called.
+func older(t *testing.T, path string) (put func()) {
+	t.Helper()
+	do := func(text string) {
+		t.Helper()
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(text); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do("CREATE TABLE last_version AS SELECT * FROM schema_version WHERE version_id = (SELECT max(version_id) FROM schema_version)")
+	do("DELETE FROM schema_version WHERE version_id = (SELECT max(version_id) FROM schema_version)")
+	return func() { do("INSERT INTO schema_version SELECT * FROM last_version") }
 }

@@ -100,6 +100,18 @@ func setDefault[T comparable](v *T, d T) {
 // Migrate brings the queue's own tables up to date. It may run beside others that do the same.
 func (q *Queue) Migrate(ctx context.Context) error { return q.river.migrate(ctx) }
 
+// Depth is how much waits.
+type Depth struct {
+	Waiting int       // slices whose time has come and that no node has begun
+	Running int       // slices that run, on any node
+	Oldest  time.Time // since when the one waits that waits longest; zero when none does
+}
+
+// Depth tells how much waits at an instant, on all nodes.
+func (q *Queue) Depth(ctx context.Context, now time.Time) (Depth, error) {
+	return q.river.depth(ctx, now)
+}
+
 // Wake makes Run ask Due at once. It never blocks, and many calls before the next look are one.
 func (q *Queue) Wake() {
 	select {

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	_ "modernc.org/sqlite"
 
+	"lockstep"
 	"lockstep/e2e/parts"
 	"lockstep/queue"
 )
@@ -329,4 +330,46 @@ func TestConfigIsChecked(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
+}
+
+// TestDepth: what waits for a worker is counted, with the time of what waits longest, and what runs apart from it.
+func TestDepth(t *testing.T) {
+	onBoth(t, func(t *testing.T, _ int, place func() queue.Config) {
+		f, began, end := newFeed(), make(chan struct{}, 3), make(chan struct{})
+		c := place()
+		c.Workers, c.Due = 1, f.due
+		c.Work = func(ctx context.Context, k queue.Key) error {
+			began <- struct{}{}
+			<-end
+			f.settle(k, f.read(k))
+			return nil
+		}
+		before := time.Now()
+		for _, job := range []lockstep.JobID{"a", "b", "c"} {
+			f.change(queue.Key{Tenant: "t", Job: job})
+		}
+		q, _ := start(t, c)
+		await(t, began, "a slice to begin")
+		var d queue.Depth
+		for until := time.Now().Add(10 * time.Second); d.Waiting != 2 && time.Now().Before(until); {
+			var err error
+			if d, err = q.Depth(t.Context(), time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d.Waiting != 2 || d.Running != 1 || d.Oldest.Before(before.Add(-time.Second)) || d.Oldest.After(time.Now()) {
+			t.Errorf("%+v", d)
+		}
+		close(end)
+		f.wait(t)
+		for until := time.Now().Add(10 * time.Second); d.Waiting+d.Running > 0 && time.Now().Before(until); {
+			var err error
+			if d, err = q.Depth(t.Context(), time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d != (queue.Depth{}) {
+			t.Errorf("when everything is done: %+v", d)
+		}
+	})
 }

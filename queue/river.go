@@ -24,6 +24,7 @@ type backend interface {
 	insert(context.Context, []Key) error
 	start(context.Context) error
 	stopped() <-chan struct{}
+	depth(ctx context.Context, now time.Time) (Depth, error)
 }
 
 // sliceArgs is the payload of a River job: the key, all of it part of the uniqueness.
@@ -149,6 +150,31 @@ func (c *client[T]) start(ctx context.Context) error {
 }
 
 func (c *client[T]) stopped() <-chan struct{} { return c.Stopped() }
+
+// depthMost bounds what is counted one by one: there are no more slices than jobs.
+const depthMost = 10_000
+
+// depth counts what waits and what runs.
+func (c *client[T]) depth(ctx context.Context, now time.Time) (Depth, error) {
+	var d Depth
+	list, err := c.JobList(ctx, river.NewJobListParams().First(depthMost).Kinds(sliceArgs{}.Kind()).
+		States(rivertype.JobStateAvailable, rivertype.JobStateRunning, rivertype.JobStateScheduled, rivertype.JobStateRetryable))
+	if err != nil {
+		return d, fmt.Errorf("count what waits: %w", err)
+	}
+	for _, j := range list.Jobs {
+		switch {
+		case j.State == rivertype.JobStateRunning:
+			d.Running++
+		case !j.ScheduledAt.After(now):
+			d.Waiting++
+			if d.Oldest.IsZero() || j.ScheduledAt.Before(d.Oldest) {
+				d.Oldest = j.ScheduledAt
+			}
+		}
+	}
+	return d, nil
+}
 
 // worker runs a slice when River says so.
 type worker[T any] struct {

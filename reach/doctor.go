@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"lockstep"
@@ -42,6 +43,57 @@ func (f *Findings) add(what string, err error, says string) {
 	*f = append(*f, one)
 }
 
+// skew is how far clocks may be apart: leases, back-offs and ends of tokens are told by them.
+const skew = 5 * time.Second
+
+// clock says how far the clock of this machine is ahead of another.
+func (f *Findings) clock(of string, ahead time.Duration) {
+	var err error
+	if ahead.Abs() > skew {
+		word := "ahead of"
+		if ahead < 0 {
+			word = "behind"
+		}
+		err = &lockstep.Error{Code: lockstep.CodeUsage, Detail: fmt.Sprintf("The clock of this machine is %s %s %s: let both follow a time server.", ahead.Abs().Round(time.Second), word, of)}
+	}
+	f.add("clock", err, "within "+max(ahead.Abs(), time.Second).Round(time.Second).String()+" of "+of)
+}
+
+// mib is a size as people read it.
+func mib(bytes int64) string {
+	if bytes < 10<<30 {
+		return fmt.Sprintf("%d MiB", (bytes+1<<19)>>20)
+	}
+	return fmt.Sprintf("%d GiB", bytes>>30)
+}
+
+// disk says whether there is room for a copy of the database, as an upgrade and a backup make it.
+func (f *Findings) disk(folder, database string) {
+	free, known := server.FreeBytes(folder)
+	if !known {
+		return
+	}
+	var err error
+	if needs := server.DatabaseBytes(database); free < needs {
+		err = &lockstep.Error{Code: lockstep.CodeUsage, Detail: fmt.Sprintf(
+			"There is %s free in %s, and the database takes %s: an upgrade, which keeps a copy of it, would not begin.", mib(free), folder, mib(needs))}
+	}
+	f.add("disk", err, mib(free)+" free, room for a copy of the database")
+}
+
+// kept says which copies upgrades have left. They do no harm but take room.
+func (f *Findings) kept(database string) {
+	all, err := server.KeptBefore(database)
+	var names []string
+	var bytes int64
+	for _, k := range all {
+		names, bytes = append(names, k.Path), bytes+k.Bytes
+	}
+	if err != nil || len(all) > 0 {
+		f.add("copies", err, fmt.Sprintf("of before upgrades, %s; remove what is needed no more: %s", mib(bytes), strings.Join(names, " ")))
+	}
+}
+
 // Examine looks at what is on this machine. It may run beside a server and changes nothing.
 func (p *Place) Examine(ctx context.Context) (all Findings, err error) {
 	folder, err := p.Folder()
@@ -67,10 +119,19 @@ func (p *Place) Examine(ctx context.Context) (all Findings, err error) {
 	if err == nil && s.Current > s.Newest {
 		err = &lockstep.Error{Code: lockstep.CodeSchemaNewer}
 	}
-	all.add("schema", err, fmt.Sprintf("%d of %d", s.Current, s.Newest))
+	says := fmt.Sprintf("%d, as this program has it", s.Current)
+	if s.Current < s.Newest {
+		says = fmt.Sprintf("%d; the next start of this program brings it to %d", s.Current, s.Newest)
+	}
+	all.add("schema", err, says)
+	if err == nil && config.Postgres != "" {
+		all.clock("the clock of the database", s.Ahead)
+	}
 	if config.SQLite == "" || err != nil || s.Current == 0 {
 		return all, nil //nolint:nilerr // it was said
 	}
+	all.disk(folder, config.SQLite)
+	all.kept(config.SQLite)
 	held, err := server.Inspect(ctx, config.SQLite)
 	all.add("database", err, fmt.Sprintf("whole: %d users, %d groups, %d jobs", held.Users, held.Groups, held.Jobs))
 	if err != nil {
@@ -95,7 +156,11 @@ func (s *Server) Examine(ctx context.Context, all *Findings, unreached error) ([
 	if err == nil && !s.Runs() {
 		err = &lockstep.Error{Code: lockstep.CodeUnreachable, Detail: "No server runs: nothing happens by itself."}
 	}
-	all.add("server", err, "answers, version "+v.Version)
+	says := "answers, version " + v.Version
+	if v.Version != "" && v.Version != Version() {
+		says += "; this command is version " + Version()
+	}
+	all.add("server", err, says)
 	if unreached != nil || v.Version == "" {
 		return nil, nil
 	}

@@ -12,6 +12,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -134,6 +135,9 @@ func wait(ctx context.Context, d time.Duration) error {
 // inside runs the server of a data folder in this process, without a network.
 func (p *Place) inside(ctx context.Context, folder string, lock *os.File) (*Server, error) {
 	config, err := p.Config(ctx, folder)
+	if err == nil {
+		err = upgraded(ctx, config)
+	}
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -142,6 +146,16 @@ func (p *Place) inside(ctx context.Context, folder string, lock *os.File) (*Serv
 		return nil, errors.Join(err, lock.Close())
 	}
 	return s, nil
+}
+
+// upgraded fails when the database is of an older version: a command of a newer program does not upgrade it by the way, which on PostgreSQL would
+// take it from under the servers that run.
+func upgraded(ctx context.Context, config server.Config) error {
+	s, err := server.Schema(ctx, config)
+	if err == nil && s.Current > 0 && s.Current < s.Newest {
+		err = &lockstep.Error{Code: lockstep.CodeSchemaOlder, Detail: fmt.Sprintf("The database has schema %d, this program has %d, and no server runs that has brought it up to date.", s.Current, s.Newest)}
+	}
+	return err
 }
 
 // process runs a server in this process, without a network. after is called when it has ended.

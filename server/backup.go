@@ -235,6 +235,15 @@ func beforeUpgrade(ctx context.Context, c Config) error {
 	return err
 }
 
+// KeptBefore lists the copies that upgrades have left beside a SQLite database.
+func KeptBefore(path string) ([]store.Kept, error) { return store.KeptBefore(path) }
+
+// DatabaseBytes is what a SQLite database takes on disk, with its log; 0 when there is none.
+func DatabaseBytes(path string) int64 {
+	n, _ := databaseBytes(path)
+	return int64(n)
+}
+
 // Inspect says what a SQLite database holds, and whether it is whole, page by page. It may run beside a server.
 func Inspect(ctx context.Context, path string) (store.Copied, error) {
 	return store.CheckCopy(ctx, path)

@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"crypto/subtle"
+	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -27,7 +29,7 @@ type Metric struct {
 
 // The metrics, all of them. docs/metrics.md is made of this table.
 var metrics = struct {
-	build, state, held, failing, references, lag, ended, next, objects, ends, bytes, scrape, requests Metric
+	build, state, held, failing, references, lag, ended, next, objects, ends, waiting, running, oldest, bytes, scrape, requests Metric
 }{
 	build:      Metric{"lockstep_build_info", "Always 1; the version is a label.", []string{"version"}},
 	state:      Metric{"lockstep_job_state", "1 for the state in which a job is, 0 for the others, as lockstep status says it.", []string{"tenant", "job", "direction", "state"}},
@@ -39,6 +41,9 @@ var metrics = struct {
 	next:       Metric{"lockstep_job_next_run_timestamp_seconds", "When the job runs at the latest; absent without an interval.", []string{"tenant", "job"}},
 	objects:    Metric{"lockstep_job_cycle_objects", "Objects of the last cycle that has ended, by what became of them.", []string{"tenant", "job", "result"}},
 	ends:       Metric{"lockstep_secret_end_timestamp_seconds", "When a token or a secret ends; job is empty for a token.", []string{"tenant", "job", "name"}},
+	waiting:    Metric{"lockstep_queue_waiting", "Turns of jobs whose time has come and that no node has begun.", nil},
+	running:    Metric{"lockstep_queue_running", "Turns of jobs that run, on all nodes.", nil},
+	oldest:     Metric{"lockstep_queue_oldest_seconds", "How long the turn waits that waits longest; 0 when none does.", nil},
 	bytes:      Metric{"lockstep_database_bytes", "Size of the SQLite database with its log; absent on PostgreSQL.", nil},
 	scrape:     Metric{"lockstep_metrics_errors_total", "How often something could not be read for the metrics.", nil},
 	requests:   Metric{"lockstep_http_request_seconds", "How long requests took, by surface; streams are left out.", []string{"surface", "method"}},
@@ -47,7 +52,7 @@ var metrics = struct {
 // Metrics lists what is measured, in the order of the documentation.
 func Metrics() []Metric {
 	m := metrics
-	return []Metric{m.build, m.state, m.held, m.failing, m.references, m.lag, m.ended, m.next, m.objects, m.ends, m.bytes, m.scrape, m.requests}
+	return []Metric{m.build, m.state, m.held, m.failing, m.references, m.lag, m.ended, m.next, m.objects, m.ends, m.waiting, m.running, m.oldest, m.bytes, m.scrape, m.requests}
 }
 
 func (m Metric) desc() *prometheus.Desc { return prometheus.NewDesc(m.Name, m.Help, m.Labels, nil) }
@@ -58,6 +63,7 @@ type measured struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
 	errors   prometheus.Counter
+	token    string     // that a scrape has to bring; "" is none
 	mu       sync.Mutex // one reads at a time
 }
 
@@ -76,7 +82,15 @@ func newMeasured(n *Server) *measured {
 // handler answers a scrape.
 func (m *measured) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: scrapeFor}))
+	scrape := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: scrapeFor})
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		if m.token != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+m.token)) != 1 {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="metrics"`)
+			http.Error(w, "A token is needed.", http.StatusUnauthorized)
+			return
+		}
+		scrape.ServeHTTP(w, r)
+	})
 	return mux
 }
 
@@ -141,10 +155,27 @@ func (m *measured) Collect(out chan<- prometheus.Metric) {
 	if n, ok := databaseBytes(m.server.config.SQLite); ok {
 		put(metrics.bytes, n)
 	}
-	if err := m.tenants(ctx, put); err != nil {
+	if err := errors.Join(m.queue(ctx, put), m.tenants(ctx, put)); err != nil {
 		m.errors.Inc()
 		m.server.config.Log.Warn("the metrics are not whole", "error", err)
 	}
+}
+
+// queue tells how much waits for a worker.
+func (m *measured) queue(ctx context.Context, put putMetric) error {
+	now := time.Now()
+	d, err := m.server.queue.Depth(ctx, now)
+	if err != nil {
+		return err
+	}
+	put(metrics.waiting, float64(d.Waiting))
+	put(metrics.running, float64(d.Running))
+	oldest := 0.0
+	if !d.Oldest.IsZero() {
+		oldest = max(0, now.Sub(d.Oldest).Seconds())
+	}
+	put(metrics.oldest, oldest)
+	return nil
 }
 
 // databaseBytes is what a SQLite database takes on disk.
@@ -251,9 +282,10 @@ func (m *measured) cycle(ctx context.Context, put putMetric, tenant string, j pr
 	return nil
 }
 
-// ListenMetrics takes an address at which Run tells the metrics to whoever asks: it is for a network that the operator trusts. Call it
-// once, before Run.
-func (n *Server) ListenMetrics(ctx context.Context, address string) (err error) {
+// ListenMetrics takes an address at which Run tells the metrics: to whoever has the token, or, without one, to whoever asks, which is for a
+// network that the operator trusts. Call it once, before Run.
+func (n *Server) ListenMetrics(ctx context.Context, address, token string) (err error) {
+	n.measured.token = token
 	n.scraped, err = (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	return err
 }

@@ -31,7 +31,8 @@ const metricsPage = "../docs/metrics.md"
 func TestMetricsPage(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# Metrics\n\nMade by `make docs`. `lockstep serve --metrics-listen 127.0.0.1:9420` tells them at `/metrics`, in the text form of Prometheus, to whoever\n" +
-		"reaches that address: they name tenants, apps and error codes, and no person. What is not a counter or a histogram is read when it is asked for.\n" +
+		"reaches that address, or, with `--metrics-token-file FILE`, to whoever sends the token in that file (`authorization: {credentials_file: …}` of Prometheus). They name\n" +
+		"tenants, apps and error codes, and no person. What is not a counter or a histogram is read when it is asked for.\n" +
 		"Beside these are those of the Go runtime and of the process.\n\nAlert rules are in `packaging/prometheus`, a dashboard for Grafana in `packaging/grafana`.\n\n" +
 		"| metric | labels | what it is |\n| --- | --- | --- |\n")
 	for _, m := range server.Metrics() {
@@ -59,7 +60,7 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := freePort(t)
-	if err := n.ListenMetrics(t.Context(), address); err != nil {
+	if err := n.ListenMetrics(t.Context(), address, "scraper"); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -78,7 +79,10 @@ func TestMetrics(t *testing.T) {
 	must(err)
 	scrape := func() string {
 		t.Helper()
-		res, err := http.Get("http://" + address + "/metrics")
+		q, err := http.NewRequest(http.MethodGet, "http://"+address+"/metrics", nil)
+		must(err)
+		q.Header.Set("Authorization", "Bearer scraper")
+		res, err := http.DefaultClient.Do(q)
 		must(err)
 		defer res.Body.Close()
 		text, err := io.ReadAll(res.Body)
@@ -96,6 +100,9 @@ func TestMetrics(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("the scrape lacks %s", want)
 		}
+	}
+	if res, err := http.Get("http://" + address + "/metrics"); err != nil || res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("who has no token gets the metrics: %v, %v", res, err)
 	}
 	if strings.Contains(text, "Ada") {
 		t.Error("a metric names a person")
@@ -163,7 +170,7 @@ func TestRules(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, promtool, "check", "rules", "../packaging/prometheus/lockstep-alerts.yml").CombinedOutput()
-	if err != nil || !bytes.Contains(out, []byte("8 rules found")) {
+	if err != nil || !bytes.Contains(out, []byte("9 rules found")) {
 		t.Errorf("promtool: %v\n%s", err, out)
 	}
 }

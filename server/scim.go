@@ -131,6 +131,7 @@ func (s *scimServer) endpoint(r *http.Request) (scimhttp.Backend, error) {
 		s.calls.stranger(r, c.tenant.Slug, errNoToken.Status, c.token.ID, operate.StrangerTenant, "")
 		return nil, errNoToken
 	}
+	web.By(r.Context(), string(audit.Token), string(c.token.ID))
 	schemas, err := s.db.Schemas(r.Context(), c.tenant.ID)
 	if err != nil {
 		return nil, err

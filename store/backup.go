@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"lockstep"
 )
@@ -129,8 +130,37 @@ func beforeUpgrade(path string, schema int64) string {
 	return fmt.Sprintf("%s.schema-%d", path, schema)
 }
 
+// Kept is a copy of a database that was made before its schema changed.
+type Kept struct {
+	Path  string
+	Bytes int64
+	Made  time.Time
+}
+
+// KeptBefore lists the copies that upgrades have left beside a SQLite database.
+func KeptBefore(path string) ([]Kept, error) {
+	names, err := filepath.Glob(strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path) + ".schema-*")
+	if err != nil {
+		return nil, err
+	}
+	var all []Kept
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Kept{Path: name, Bytes: info.Size(), Made: info.ModTime()})
+	}
+	return all, nil
+}
+
 // CopyBeforeUpgrade makes a copy of a SQLite database whose schema this program is about to change, and returns its name; "" when there
-// is nothing to do. A copy that is there already, of an upgrade that did not come to its end, stays.
+// is nothing to do. It takes the place of a copy of the same schema: that one is of an upgrade that was cut off before it had changed anything, or
+// of an earlier one that was taken back, and what has happened since is only here. (A migration is one transaction: a database that still has
+// the old schema is untouched.)
 func CopyBeforeUpgrade(ctx context.Context, path string) (string, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return "", nil
@@ -140,9 +170,6 @@ func CopyBeforeUpgrade(ctx context.Context, path string) (string, error) {
 		return "", err
 	}
 	to := beforeUpgrade(path, s.Current)
-	if _, err := os.Stat(to); err == nil {
-		return to, nil
-	}
 	half := to + ".part"
 	if err := os.Remove(half); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err

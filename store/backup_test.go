@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"bytes"
+	"database/sql"
 	"os"
 	"path/filepath"
 	"testing"
@@ -8,7 +10,7 @@ import (
 	"lockstep/store"
 )
 
-// TestCopyBeforeUpgrade: a database of an older schema is kept as it was, once, and one that is up to date is not.
+// TestCopyBeforeUpgrade: a database of an older schema is kept as it was, however often it is tried, and one that is up to date is not.
 func TestCopyBeforeUpgrade(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lockstep.db")
 	copied := func() string {
@@ -45,10 +47,25 @@ func TestCopyBeforeUpgrade(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
+	// An upgrade was taken back by copying the copy back, and the old version went on for a while: what it did must be in the next copy.
+	plain, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := plain.ExecContext(t.Context(), "CREATE TABLE done_meanwhile (x)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := plain.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if again := copied(); again != name {
 		t.Errorf("again: %s", again)
 	}
-	if later, err := os.Stat(name); err != nil || !later.ModTime().Equal(info.ModTime()) {
-		t.Errorf("the copy was written again: %v", err)
+	if text, err := os.ReadFile(name); err != nil || !bytes.Contains(text, []byte("done_meanwhile")) {
+		t.Errorf("the copy is of before: %v", err)
+	}
+	kept, err := store.KeptBefore(path)
+	if err != nil || len(kept) != 1 || kept[0].Path != name || kept[0].Bytes == 0 {
+		t.Errorf("kept: %+v, %v", kept, err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -69,6 +70,8 @@ func (db *DB) migrations() (*goose.Provider, error) {
 type Schema struct {
 	Current int64 `json:"current"` // 0 before the first start
 	Newest  int64 `json:"newest"`  // what this program brings a database up to
+
+	Ahead time.Duration `json:"-"` // how far the clock of this machine is ahead of that of the database's, on PostgreSQL
 }
 
 // ReadSchema returns the version of a database's schema and applies no migration. It may run beside a server.
@@ -94,10 +97,24 @@ func ReadSchema(ctx context.Context, c Config) (Schema, error) {
 	if err == nil {
 		s.Current, s.Newest, err = p.GetVersions(ctx) // which makes its own table in an empty database
 	}
+	if err == nil && db.dialect.name() == Postgres {
+		s.Ahead, err = db.ahead(ctx)
+	}
 	if err = errors.Join(err, db.dialect.close(db)); err != nil {
 		return Schema{}, fmt.Errorf("read the schema's version: %w", err)
 	}
 	return s, nil
+}
+
+// ahead is how far the clock of this machine is ahead of that of the database, give or take half of what asking takes.
+func (db *DB) ahead(ctx context.Context) (time.Duration, error) {
+	var theirs float64
+	before := time.Now()
+	if err := db.writerDB.QueryRowContext(ctx, "SELECT extract(epoch FROM clock_timestamp())::float8").Scan(&theirs); err != nil {
+		return 0, err
+	}
+	took := time.Since(before)
+	return before.Add(took / 2).Sub(time.UnixMicro(int64(theirs * 1e6))), nil
 }
 
 // migrationsFor returns the migrations in the words of the database.

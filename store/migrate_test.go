@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"lockstep"
 	"lockstep/e2e/parts"
@@ -121,5 +122,13 @@ func TestSQLiteIsPrivate(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// TestAhead: how far this machine's clock is ahead of the database's is found, and on one machine it is not.
+func TestAhead(t *testing.T) {
+	s, err := ReadSchema(t.Context(), Config{Postgres: parts.Postgres(t)})
+	if err != nil || s.Ahead.Abs() > time.Second {
+		t.Errorf("%v ahead, %v", s.Ahead, err)
 	}
 }

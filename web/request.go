@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -18,6 +19,7 @@ type exchange struct {
 	err     error
 	aborted bool
 	watch   *watch // nil unless an inspector keeps it
+	by      slog.Attr
 }
 
 type exchangeKey struct{}
@@ -28,6 +30,14 @@ func RequestID(ctx context.Context) string {
 		return e.id
 	}
 	return ""
+}
+
+// By tells the log line who sent the request: the id of a token, of an administrator or of whatever else kind says. It is never a name and
+// never a secret.
+func By(ctx context.Context, kind, id string) {
+	if e, ok := ctx.Value(exchangeKey{}).(*exchange); ok && kind != "" && id != "" {
+		e.by = slog.String(kind, id)
+	}
 }
 
 // note keeps the error for the log line.

@@ -141,6 +141,9 @@ func (s *Surface) log(r *http.Request, e *exchange, took time.Duration) {
 		slog.Int("status", rec.code()), slog.Int64("bytes", rec.bytes), slog.Duration("took", took),
 		slog.String("remote", r.RemoteAddr),
 	}
+	if e.by.Key != "" {
+		attrs = append(attrs, e.by)
+	}
 	if e.err != nil {
 		attrs = append(attrs, slog.String("code", string(lockstep.CodeOf(e.err))), slog.String("error", e.err.Error()))
 	}

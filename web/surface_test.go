@@ -119,6 +119,18 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
+// TestBy: the log line names who sent the request by an id, and nobody where nobody is known.
+func TestBy(t *testing.T) {
+	for _, c := range []struct{ kind, id, logged string }{{"token", "01a2", "01a2"}, {"token", "", ""}, {"", "01a2", ""}} {
+		var s Surface
+		_, log := run(t, s, s.Handle(func(_ http.ResponseWriter, r *http.Request) error { By(r.Context(), c.kind, c.id); return nil }), httptest.NewRequest("GET", "/", nil))
+		if len(log) != 1 || log[0]["token"] != c.logged {
+			t.Errorf("%+v: log %v", c, log)
+		}
+	}
+	By(t.Context(), "token", "01a2") // outside of a Surface it is nothing
+}
+
 func TestBodyLimit(t *testing.T) {
 	s := Surface{MaxBody: 4}
 	read := s.Handle(func(w http.ResponseWriter, r *http.Request) error {

@@ -56,6 +56,7 @@ type cli struct {
 	server         *reach.Server // that the command talks to, once it does
 	command        string        // that runs, as it is typed: "app add"
 	log            *slog.Logger
+	level          slog.LevelVar // of the log
 }
 
 // open settles what depends on flags and environment.
@@ -77,7 +78,8 @@ func (c *cli) open() {
 
 // logs sets what is logged: text to a terminal, and JSON elsewhere.
 func (c *cli) logs(level slog.Level) {
-	options := &slog.HandlerOptions{Level: level}
+	c.level.Set(level)
+	options := &slog.HandlerOptions{Level: &c.level}
 	if c.stderr.IsTerminal() {
 		c.log = slog.New(slog.NewTextHandler(c.stderr, options))
 	} else {

@@ -23,8 +23,9 @@ type serveCmd struct {
 	Listen       string `default:"127.0.0.1:8420" env-also:"1" help:"Address to listen on ($$LOCKSTEP_LISTEN)."`
 	InsecureHTTP bool   `name:"insecure-http" help:"Listen beyond this machine without TLS: only behind a proxy that has it."`
 	tlsFlags
-	Metrics string `name:"metrics-listen" placeholder:"ADDRESS" env-also:"1" help:"Tell Prometheus metrics at /metrics of this address, such as 127.0.0.1:9420, to whoever asks ($$LOCKSTEP_METRICS_LISTEN)."`
-	NoWork  bool   `help:"Leave the queue to lockstep work; needs PostgreSQL."`
+	Metrics      string `name:"metrics-listen" placeholder:"ADDRESS" env-also:"1" help:"Tell Prometheus metrics at /metrics of this address, such as 127.0.0.1:9420, to whoever asks ($$LOCKSTEP_METRICS_LISTEN)."`
+	MetricsToken string `name:"metrics-token-file" placeholder:"FILE" env-also:"1" help:"Tell them only to who sends the token in this file ($$LOCKSTEP_METRICS_TOKEN_FILE)."`
+	NoWork       bool   `help:"Leave the queue to lockstep work; needs PostgreSQL."`
 	scimFlags
 	keepFlags
 	profiled
@@ -97,6 +98,9 @@ func (s *serveCmd) Run(c *cli) error {
 		return err
 	}
 	defer lock.Close()
+	if !terminal.IsTerminal(c.stdin) { // whose end is a hang-up
+		defer reach.FollowLevel(folder, &c.level, c.log)()
+	}
 	c.place.Founds = true
 	config, err := c.place.Config(c.ctx, folder)
 	if err != nil {
@@ -116,10 +120,8 @@ func (s *serveCmd) serve(c *cli, n *server.Server, folder, token string) error {
 	if err := n.Listen(c.ctx, s.Listen); err != nil {
 		return usage("Cannot listen: %v.", err)
 	}
-	if s.Metrics != "" {
-		if err := n.ListenMetrics(c.ctx, s.Metrics); err != nil {
-			return usage("Cannot listen for metrics: %v.", err)
-		}
+	if err := s.metrics(c, n); err != nil {
+		return err
 	}
 	if err := (server.Card{Address: n.Address(), Token: token, PID: os.Getpid()}).Write(folder); err != nil {
 		return err
@@ -132,6 +134,23 @@ func (s *serveCmd) serve(c *cli, n *server.Server, folder, token string) error {
 		return errors.Join(err, server.RemoveCard(folder))
 	}
 	return errors.Join(s.profiled.during(c.ctx, n.Run), server.RemoveCard(folder))
+}
+
+// metrics listens where the metrics are told.
+func (s *serveCmd) metrics(c *cli, n *server.Server) (err error) {
+	token := ""
+	if s.MetricsToken != "" {
+		if token, err = c.secret("token of the metrics", s.MetricsToken, false); err != nil {
+			return err
+		}
+	}
+	if s.Metrics == "" {
+		return nil
+	}
+	if err := n.ListenMetrics(c.ctx, s.Metrics, token); err != nil {
+		return usage("Cannot listen for metrics: %v.", err)
+	}
+	return nil
 }
 
 func (s *serveCmd) check(c *cli) error {
@@ -169,6 +188,7 @@ func (w workCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
+	defer reach.FollowLevel(folder, &c.level, c.log)()
 	config, err := c.place.Config(c.ctx, folder)
 	if err != nil {
 		return err
