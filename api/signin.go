@@ -31,6 +31,8 @@ func (s *Server) signInRoutes(a huma.API) {
 	command(s, a, http.MethodDelete, "/clients/{client}", "delete-client", "Remove an application", s.deleteClient)
 	route(s, a, http.MethodGet, "/sessions", "list-sessions", "List the sessions of people", s.listSessions)
 	route(s, a, http.MethodPost, "/sessions/end", "end-sessions", "End a session, or all of a person; the applications are told", s.endSessions)
+	route(s, a, http.MethodGet, "/users/{user}/second-factors", "get-second-factors", "Get what somebody can show beside their password", s.secondFactors)
+	route(s, a, http.MethodPost, "/users/{user}/second-factors/remove", "remove-second-factors", "Take a second factor from somebody who has lost it, or all", s.removeSecondFactors)
 	route(s, a, http.MethodGet, "/sign-outs", "list-sign-outs", "List the newest ends of sessions and what became of telling the applications", s.listSignOuts)
 	route(s, a, http.MethodGet, "/sign-ins/{reference}", "get-sign-in", "Get what happened in a sign-in, by the reference that its page showed", s.getSignIn)
 }
@@ -45,6 +47,7 @@ type IdentityProvider struct {
 	Hidden      bool              `json:"hidden,omitempty" doc:"It has no button."`
 	LinkOnly    bool              `json:"link_only,omitempty" doc:"It signs in only who is linked."`
 	TrustEmail  bool              `json:"trust_email,omitempty" doc:"Its names and addresses are believed."`
+	Second      sso.Demand        `json:"second_factor" enum:"none,enrolled,required,own" doc:"Of whom one is asked: of nobody, of who has one, of everybody; or the provider asks itself."`
 	Order       int               `json:"order,omitempty"`
 	Policy      sso.LinkPolicy    `json:"policy" enum:"imported,create,confirm,verified,linked"`
 	Domains     []string          `json:"domains,omitempty"`
@@ -59,7 +62,7 @@ type IdentityProvider struct {
 
 func providerOf(p operate.IdentityProvider) IdentityProvider {
 	v := IdentityProvider{
-		ID: p.ID, Alias: p.Alias, Kind: p.Kind, Name: p.Name, State: p.State, Hidden: p.Hidden, LinkOnly: p.LinkOnly, TrustEmail: p.TrustEmail, Order: p.Order,
+		ID: p.ID, Alias: p.Alias, Kind: p.Kind, Name: p.Name, State: p.State, Hidden: p.Hidden, LinkOnly: p.LinkOnly, TrustEmail: p.TrustEmail, Second: p.Demands(), Order: p.Order,
 		Policy: p.Policy, Domains: p.Domains, Settings: p.Settings, Secrets: p.Given, Roots: len(p.Roots), RedirectURI: p.RedirectURI, LogoutURI: p.LogoutURI, Tested: instant(p.Tested), Updated: p.Updated,
 	}
 	if v.Settings == nil {
@@ -77,6 +80,7 @@ type SetProvider struct {
 	Hidden     *bool             `json:"hidden,omitempty"`
 	LinkOnly   *bool             `json:"link_only,omitempty"`
 	TrustEmail *bool             `json:"trust_email,omitempty"`
+	Second     *sso.Demand       `json:"second_factor,omitempty" enum:"none,enrolled,required,own"`
 	Order      *int              `json:"order,omitempty"`
 	Policy     *sso.LinkPolicy   `json:"policy,omitempty" enum:"imported,create,confirm,verified,linked"`
 	Domains    *[]string         `json:"domains,omitempty" maxItems:"100"`
@@ -87,7 +91,7 @@ type SetProvider struct {
 
 func (b SetProvider) change() (operate.ProviderChange, error) {
 	c := operate.ProviderChange{
-		Name: b.Name, Hidden: b.Hidden, LinkOnly: b.LinkOnly, TrustEmail: b.TrustEmail, Order: b.Order, Policy: b.Policy, Domains: b.Domains, Settings: b.Settings, Secrets: b.Secrets,
+		Name: b.Name, Hidden: b.Hidden, LinkOnly: b.LinkOnly, TrustEmail: b.TrustEmail, Second: b.Second, Order: b.Order, Policy: b.Policy, Domains: b.Domains, Settings: b.Settings, Secrets: b.Secrets,
 	}
 	if b.Roots == nil {
 		return c, nil
@@ -202,6 +206,7 @@ type SSOClient struct {
 	Audience    []string         `json:"audience,omitempty"`
 	Provider    sso.ProviderID   `json:"provider,omitempty" doc:"Its people go to this identity provider without a choice."`
 	Allowed     []sso.ProviderID `json:"allowed_providers,omitempty"`
+	Second      sso.Demand       `json:"second_factor,omitempty" enum:"enrolled,required" doc:"Of whom one is asked, beside what the identity provider demands."`
 	Disabled    bool             `json:"disabled,omitempty"`
 	FormerEnds  *time.Time       `json:"former_secret_ends,omitempty"`
 	Issuer      string           `json:"issuer" doc:"What the application is given, beside its id and secret."`
@@ -219,7 +224,7 @@ type CreatedClient struct {
 func clientOf(c sso.Client, issuer string) SSOClient {
 	v := SSOClient{
 		ID: c.ID, Name: c.Name, Redirects: c.Redirects, AfterLogout: c.AfterLogout, LogoutURI: c.LogoutURI, Auth: c.Auth, Grants: c.Grants, Scopes: c.Scopes, Token: c.Token,
-		IDToken: c.IDToken, Audience: c.Audience, Provider: c.Provider, Allowed: c.Allowed, Disabled: c.Disabled, FormerEnds: instant(c.Former.Ends), Issuer: issuer,
+		IDToken: c.IDToken, Audience: c.Audience, Provider: c.Provider, Allowed: c.Allowed, Second: c.SecondFactor, Disabled: c.Disabled, FormerEnds: instant(c.Former.Ends), Issuer: issuer,
 		Created: c.Created, Updated: c.Updated, Kind: kindName(c.Kind), SAML: samlOf(c.SAML, issuer), Proxy: proxyOf(c.Proxy), RevokeURI: c.RevocationURI, KeysURI: c.KeysURI,
 	}
 	if v.Token == "" {
@@ -253,6 +258,7 @@ type NewClient struct {
 	Audience    []string         `json:"audience,omitempty" maxItems:"50"`
 	Provider    sso.ProviderID   `json:"provider,omitempty" maxLength:"100" doc:"Alias or id."`
 	Allowed     []sso.ProviderID `json:"allowed_providers,omitempty" maxItems:"50"`
+	Second      sso.Demand       `json:"second_factor,omitempty" enum:"enrolled,required" doc:"Of whom one is asked, beside what the identity provider demands: of who has one, or of everybody."`
 	NoPKCE      bool             `json:"without_pkce,omitempty" doc:"It knows no PKCE. Not for an application without a secret."`
 	Pushed      bool             `json:"require_pushed_authorization_requests,omitempty"`
 	Kind        string           `json:"kind,omitempty" enum:"openid,saml,proxy" doc:"What it speaks: OpenID Connect when absent."`
@@ -273,7 +279,7 @@ func (s *Server) addClient(ctx context.Context, p operate.Principal, in *struct{
 	b := in.Body
 	n := sso.Client{
 		ID: sso.ClientID(b.ID), Name: b.Name, Redirects: b.Redirects, AfterLogout: b.AfterLogout, LogoutURI: b.LogoutURI, RevocationURI: b.RevokeURI, Auth: b.Auth, Grants: b.Grants, Scopes: b.Scopes,
-		Keys: b.Keys, KeysURI: b.KeysURI, Assertion: b.Assertion, Token: b.Token, IDToken: b.IDToken, Audience: b.Audience, Provider: b.Provider, Allowed: b.Allowed, NoPKCE: b.NoPKCE, Pushed: b.Pushed,
+		Keys: b.Keys, KeysURI: b.KeysURI, Assertion: b.Assertion, Token: b.Token, IDToken: b.IDToken, Audience: b.Audience, Provider: b.Provider, Allowed: b.Allowed, SecondFactor: b.Second, NoPKCE: b.NoPKCE, Pushed: b.Pushed,
 		Kind: kindOf(b.Kind),
 	}
 	change, notes, err := s.appChange(ctx, p, b.SAML, b.Proxy)
@@ -317,6 +323,7 @@ type SetClient struct {
 	RevokeURI   *string           `json:"global_token_revocation_endpoint,omitempty" maxLength:"2000"`
 	Provider    *sso.ProviderID   `json:"provider,omitempty" maxLength:"100"`
 	Allowed     *[]sso.ProviderID `json:"allowed_providers,omitempty" maxItems:"50"`
+	Second      *sso.Demand       `json:"second_factor,omitempty" enum:",enrolled,required"`
 	Disabled    *bool             `json:"disabled,omitempty"`
 	KeysURI     *string           `json:"jwks_uri,omitempty" maxLength:"2000" doc:"Where it publishes its keys, in place of those that were given."`
 	SAML        *SAMLSettings     `json:"saml,omitempty"`
@@ -345,6 +352,7 @@ func (s *Server) setClient(ctx context.Context, p operate.Principal, in *struct 
 		change(&c.RevocationURI, b.RevokeURI)
 		change(&c.Provider, b.Provider)
 		change(&c.Allowed, b.Allowed)
+		change(&c.SecondFactor, b.Second)
 		change(&c.Disabled, b.Disabled)
 	})
 	if err != nil {

@@ -139,12 +139,14 @@ func viaFields(c sso.Client, providers []operate.IdentityProvider) []field {
 	if len(allowed) > 1 {
 		all = append(all, allowed...)
 	}
-	return all
+	return append(all, field{Name: "second", Label: "Second factor", Kind: selectField, Value: string(c.SecondFactor), Choices: []choice{
+		{"", "as the provider has it", ""}, {string(sso.DemandEnrolled), "Asked of who has one", ""}, {string(sso.DemandRequired), "Asked of everybody; who has none sets one up", ""},
+	}, Help: "The stronger of this and what the provider asks for counts."})
 }
 
 // readVia puts what the form says of that into the application.
 func (v *oneClientView) readVia(c *sso.Client, providers []operate.IdentityProvider) {
-	c.Provider, c.Allowed = "", nil
+	c.Provider, c.Allowed, c.SecondFactor = "", nil, sso.Demand(v.More.value("second"))
 	for _, p := range providers {
 		if p.Alias == v.More.value("provider") {
 			c.Provider = p.ID

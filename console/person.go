@@ -23,6 +23,7 @@ import (
 
 // personView is one person: facts, and why he is or is not in each app.
 type personView struct {
+	SignIn  bool // there is something about how they sign in
 	ID      string
 	Name    string
 	Said    string
@@ -110,6 +111,7 @@ func (s *Server) person(w http.ResponseWriter, r *http.Request, v visit) error {
 		}
 	}
 	view.Said = said(r)
+	view.SignIn = s.Operator.HasSignIn() && v.who.May(operate.SignInRead) == nil
 	view.Apps = s.explainAll(r.Context(), v.who, outbound, id)
 	v.page.Title, v.page.Nav = view.Name, "/people"
 	return s.render(w, r, http.StatusOK, personPage(v.page, view))

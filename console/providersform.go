@@ -85,8 +85,18 @@ func whoFields(p provider, k operate.KindOfProvider) []field {
 		{Name: "trust_email", Label: "Trust its user names and e-mail addresses", Kind: tickField, Value: tickOf(p.TrustEmail), Help: "Needed to find people by them when the provider does not say that it has verified the address."},
 		{Name: "link_only", Label: "Only people who are linked already", Kind: tickField, Value: tickOf(p.LinkOnly)},
 	}
+	all = append(all, field{Name: "second_factor", Label: "Second factor", Kind: selectField, Value: string(p.Demands()), Choices: demandsOf(k.Kind), Help: "A passkey, an authenticator app or a recovery code, asked for here after people have signed in there."})
 	if k.Kind != sso.KindLocal {
 		all = append(all, field{Name: "domains", Label: "E-mail domains", Kind: textField, Value: strings.Join(p.Domains, "\n"), Hint: "example.com", Help: "One a line. People with such an address are sent here at once."})
+	}
+	return all
+}
+
+// demandsOf are whom a second factor can be asked of, after a provider.
+func demandsOf(k sso.ProviderKind) []choice {
+	all := []choice{{string(sso.DemandNone), "Asked of nobody", ""}, {string(sso.DemandEnrolled), "Asked of who has one", ""}, {string(sso.DemandRequired), "Asked of everybody; who has none sets one up", ""}}
+	if k != sso.KindLocal && k != sso.KindLDAP {
+		all = append(all, choice{string(sso.DemandOwn), "The provider asks itself, and says so (amr: mfa)", ""})
 	}
 	return all
 }
@@ -237,6 +247,10 @@ func (v *providerView) change() operate.ProviderChange {
 	name, policy := v.value("name"), sso.LinkPolicy(v.value("policy"))
 	if name == "" {
 		name = k.Name
+	}
+	if f := v.field("second_factor"); f != nil && f.Value != "" {
+		demand := sso.Demand(f.Value)
+		c.Second = &demand
 	}
 	hidden, trust, linked := v.value("hidden") != "", v.value("trust_email") != "", v.value("link_only") != ""
 	domains := strings.Fields(v.value("domains"))

@@ -35,6 +35,7 @@ var sayings = map[string]string{
 	"provider-deleted":      "Deleted, with its links.",
 	"app-deleted":           "Deleted. Nobody signs in to it any more.",
 	"session-ended":         "Ended. The applications are being told; below is whether they know.",
+	"factor-removed":        "Removed. They sign in without it, or set up another where one is required.",
 	"console-ended":         "Ended. Whoever had it has to sign in again.",
 	"console-all-ended":     "All other sessions are ended.",
 	"administrator-added":   "The role is given. They come in by signing in.",

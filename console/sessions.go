@@ -17,6 +17,7 @@ import (
 func (s *Server) sessionPages(handle func(string, web.Handler)) {
 	handle("GET /signin/sessions", s.in(s.sessions))
 	handle("POST /signin/sessions/end", s.in(s.endSessions))
+	handle("POST /signin/sessions/factors", s.in(s.removeFactors))
 }
 
 // sessionsView is who is signed in, and who was told of those who are no more.
@@ -28,6 +29,33 @@ type sessionsView struct {
 	All    []operate.SeenSession
 	Most   bool // there are more than are shown
 	Ends   []signOut
+
+	Factors []factor // of the person
+}
+
+// factor is something that somebody can show beside their password.
+type factor struct {
+	ID, Name, Kind, Note string
+	Since, Used          time.Time
+}
+
+// factorsOf are those of somebody, the recovery codes last.
+func factorsOf(f sso.FactorSet) []factor {
+	var all []factor
+	for _, k := range f.Passkeys {
+		note := "for " + k.RP
+		if k.BackedUp {
+			note += ", on more than one device"
+		}
+		all = append(all, factor{k.Key(), k.Name, "Passkey", note, k.Created, k.Used})
+	}
+	if f.TOTP != nil {
+		all = append(all, factor{"app", "Authenticator app", "Code", "", f.TOTP.Created, f.TOTP.Used})
+	}
+	if f.Codes > 0 {
+		all = append(all, factor{"codes", "Recovery codes", words.Number(f.Codes) + " left", "", f.Made, time.Time{}})
+	}
+	return all
 }
 
 // signOut is the end of somebody's sessions, and what became of telling the applications.
@@ -64,6 +92,11 @@ func (s *Server) sessions(w http.ResponseWriter, r *http.Request, v visit) error
 			return err
 		}
 		view.Person = operate.Called{ID: string(u.ID), Name: displayName(u)}
+		f, err := s.Operator.SecondFactors(r.Context(), v.who, user)
+		if err != nil {
+			return err
+		}
+		view.Factors = factorsOf(f)
 	}
 	var err error
 	if view.All, err = s.Operator.SeenSessions(r.Context(), v.who, user); err != nil {
@@ -111,6 +144,26 @@ func signOutOf(e operate.SeenSignOut) signOut {
 		to.Took = words.Lasted(last.Sub(e.At))
 	}
 	return to
+}
+
+// removeFactors takes a second factor from somebody, or all.
+func (s *Server) removeFactors(w http.ResponseWriter, r *http.Request, v visit) error {
+	user, which := lockstep.UserID(r.PostFormValue("person")), sso.Which{}
+	switch id := r.PostFormValue("factor"); id {
+	case "app":
+		which.TOTP = true
+	case "codes":
+		which.Codes = true
+	case "all":
+		which.All = true
+	default:
+		which.Passkey = id
+	}
+	if _, err := s.Operator.RemoveSecondFactors(r.Context(), v.who, user, which); err != nil && lockstep.CodeOf(err) != lockstep.CodeNotFound {
+		return err
+	}
+	to := url.Values{"said": {"factor-removed"}, "person": {string(user)}}
+	return seeOther(w, r, "/signin/sessions?"+to.Encode())
 }
 
 // endSessions ends one session, or all of a person.

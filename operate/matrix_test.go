@@ -27,10 +27,10 @@ var rights = map[token.Scope][]string{
 	},
 	operate.SignInRead: {
 		"Attempt", "Attempts", "CheckIdentityProvider", "Client", "Clients", "IdentityProvider", "IdentityProviders", "Issuer", "LastTest", "PersonSessions", "ProviderGuide", "ProviderKind",
-		"ProviderKinds", "ProviderLinks", "SeenAttempt", "SeenSessions", "SeenSignOuts", "SignOuts",
+		"ProviderKinds", "ProviderLinks", "SecondFactors", "SeenAttempt", "SeenSessions", "SeenSignOuts", "SignOuts",
 	},
 	operate.SignInWrite: {
-		"AddClient", "AddIdentityProvider", "DeleteClient", "DeleteIdentityProvider", "EnableIdentityProvider", "EndSessions", "ImportProvider", "MoveIdentityProvider", "ReadAppMetadata", "RotateClient",
+		"AddClient", "AddIdentityProvider", "DeleteClient", "DeleteIdentityProvider", "EnableIdentityProvider", "EndSessions", "ImportProvider", "MoveIdentityProvider", "ReadAppMetadata", "RemoveSecondFactors", "RotateClient",
 		"RotateSigningKeys", "SetClient", "SetIdentityProvider", "SetUserPassword", "TestIdentityProvider",
 	},
 	operate.TokensRead:    {"Endpoint", "Examine", "Exchanges", "ListTokens", "Report", "SCIMCalls", "Token"},

@@ -19,6 +19,7 @@ type SignIn struct {
 	Clients   sso.Clients
 	Sessions  sso.Sessions
 	Records   sso.Records
+	Factors   sso.FactorsKept
 	Server    SignInServer
 	Console   ConsoleSignIn // nil signs nobody in to the console
 	Look      SignInLook
@@ -147,6 +148,7 @@ type ProviderChange struct {
 	Hidden     *bool
 	LinkOnly   *bool
 	TrustEmail *bool
+	Second     *sso.Demand // of whom a second factor is asked
 	Order      *int
 	Policy     *sso.LinkPolicy
 	Domains    *[]string
@@ -206,6 +208,7 @@ func (c ProviderChange) apply(one *sso.Provider) error {
 	set(&one.Hidden, c.Hidden)
 	set(&one.LinkOnly, c.LinkOnly)
 	set(&one.TrustEmail, c.TrustEmail)
+	set(&one.SecondFactor, c.Second)
 	set(&one.Order, c.Order)
 	set(&one.Policy, c.Policy)
 	set(&one.Domains, c.Domains)
@@ -216,6 +219,8 @@ func (c ProviderChange) apply(one *sso.Provider) error {
 	switch {
 	case one.Name == "" || len(one.Name) > 100:
 		return &Faulty{Faults: []Fault{{"name", "A provider has a name of at most 100 bytes."}}}
+	case !one.SecondFactor.OfProvider():
+		return invalid("A provider asks for a second factor of nobody (none), of who has one (enrolled), of everybody (required), or asks for it itself (own).")
 	case one.Policy != "" && !one.Policy.Known():
 		return invalid("The policies are imported, create, confirm, verified and linked.")
 	case len(one.Domains) > 100 || len(one.Roots) > 20:

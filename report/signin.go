@@ -23,7 +23,7 @@ func Providers(all []api.IdentityProvider, err error) (View, error) {
 // Provider shows an identity provider.
 func Provider(i api.IdentityProvider, err error) (View, error) {
 	return Of(i, err, func(p *Page) {
-		p.Printf("alias\t%s\nname\t%s\nkind\t%s\nstate\t%s\npolicy\t%s\nredirect URI\t%s\ntested\t%s\n", i.Alias, i.Name, i.Kind, i.State, i.Policy, Or(i.RedirectURI, noAddress), Minute(i.Tested, "never"))
+		p.Printf("alias\t%s\nname\t%s\nkind\t%s\nstate\t%s\npolicy\t%s\nsecond factor\t%s\nredirect URI\t%s\ntested\t%s\n", i.Alias, i.Name, i.Kind, i.State, i.Policy, i.Second, Or(i.RedirectURI, noAddress), Minute(i.Tested, "never"))
 		if i.LogoutURI != "" {
 			p.Printf("back-channel logout URI\t%s\n", i.LogoutURI)
 		}
@@ -184,6 +184,26 @@ func ClientRotated(a api.CreatedClient, err error) (View, error) {
 func Sessions(all []api.PersonSession, err error) (View, error) {
 	return List(all, err, "Nobody is signed in.", "ID PERSON SIGNED-IN SEEN ENDS", func(x api.PersonSession) []string {
 		return []string{string(x.ID), string(x.User), Minute(&x.AuthTime, "–"), Minute(&x.Seen, "–"), Minute(&x.Expires, "–")}
+	})
+}
+
+// SecondFactors lists what somebody can show beside their password.
+func SecondFactors(f api.SecondFactors, err error) (View, error) {
+	return Of(f, err, func(p *Page) {
+		if len(f.Passkeys) == 0 && f.App == nil && f.Codes == 0 {
+			p.Printf("No second factor.\n")
+			return
+		}
+		p.Printf("FACTOR\tID\tSINCE\tUSED\n")
+		for _, k := range f.Passkeys {
+			p.Printf("passkey %s (%s)\t%s\t%s\t%s\n", k.Name, k.Host, k.ID, Minute(&k.Created, "–"), Minute(k.Used, "never"))
+		}
+		if f.App != nil {
+			p.Printf("authenticator app\tapp\t%s\t%s\n", Minute(f.App, "–"), Minute(f.AppUsed, "never"))
+		}
+		if f.Codes > 0 {
+			p.Printf("recovery codes, %d left\tcodes\t%s\t\n", f.Codes, Minute(f.CodesMade, "–"))
+		}
 	})
 }
 

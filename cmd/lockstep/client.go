@@ -54,6 +54,7 @@ type clientAddCmd struct {
 	Alg         string   `enum:"RS256,ES256" default:"RS256" help:"How its ID tokens are signed."`
 	Provider    string   `placeholder:"ALIAS" help:"Its people go to this identity provider without a choice."`
 	Allow       []string `placeholder:"ALIAS" help:"Identity providers that it accepts; all when absent."`
+	Second      string   `name:"second-factor" enum:",enrolled,required" default:"" help:"Of whom it asks for a second factor: enrolled (who has one) or required (everybody)."`
 	WithoutPKCE bool     `name:"without-pkce" help:"It knows no PKCE."`
 	Kind        string   `enum:"openid,saml,proxy" default:"openid" help:"openid, saml (SAML 2.0), or proxy (it speaks neither, and a reverse proxy asks for it)."`
 
@@ -64,7 +65,7 @@ type clientAddCmd struct {
 func (a *clientAddCmd) Run(c *cli) error {
 	n := api.NewClient{
 		ID: a.ID, Name: a.Name, Redirects: a.Redirect, AfterLogout: a.AfterLogout, LogoutURI: a.LogoutURI, Auth: sso.ClientAuth(a.Auth), Scopes: a.Scope, KeysURI: a.KeysURI, RevokeURI: a.RevokeURI,
-		Assertion: token.Alg(a.Assertion), Token: sso.TokenFormat(a.Format), IDToken: token.Alg(a.Alg), Provider: sso.ProviderID(a.Provider), NoPKCE: a.WithoutPKCE,
+		Assertion: token.Alg(a.Assertion), Token: sso.TokenFormat(a.Format), IDToken: token.Alg(a.Alg), Provider: sso.ProviderID(a.Provider), Second: sso.Demand(a.Second), NoPKCE: a.WithoutPKCE,
 	}
 	n.Kind = a.Kind
 	var err error
@@ -94,22 +95,23 @@ func (a *clientAddCmd) Run(c *cli) error {
 }
 
 type clientSetCmd struct {
-	Client      string   `arg:"" help:"Client ID."`
-	Name        *string  `placeholder:"TEXT" help:"What it is called."`
-	Redirect    []string `placeholder:"URI" help:"Where people are sent back to, in place of what is there."`
-	AfterLogout []string `placeholder:"URI" help:"Where people may be sent after they signed out, in place of what is there."`
-	LogoutURI   *string  `placeholder:"URI" help:"Is told when a session ends."`
-	RevokeURI   *string  `name:"revocation-uri" placeholder:"URI" help:"Is asked to end everything of whoever leaves (Global Token Revocation)."`
-	KeysURI     *string  `name:"keys-uri" placeholder:"URI" help:"Where it publishes its JWK Set (jwks_uri), in place of keys that were given."`
-	Provider    *string  `placeholder:"ALIAS" help:"Its people go to this identity provider without a choice."`
-	Disabled    *bool    `negatable:"" help:"It signs nobody in."`
+	Client      string      `arg:"" help:"Client ID."`
+	Name        *string     `placeholder:"TEXT" help:"What it is called."`
+	Redirect    []string    `placeholder:"URI" help:"Where people are sent back to, in place of what is there."`
+	AfterLogout []string    `placeholder:"URI" help:"Where people may be sent after they signed out, in place of what is there."`
+	LogoutURI   *string     `placeholder:"URI" help:"Is told when a session ends."`
+	RevokeURI   *string     `name:"revocation-uri" placeholder:"URI" help:"Is asked to end everything of whoever leaves (Global Token Revocation)."`
+	KeysURI     *string     `name:"keys-uri" placeholder:"URI" help:"Where it publishes its JWK Set (jwks_uri), in place of keys that were given."`
+	Provider    *string     `placeholder:"ALIAS" help:"Its people go to this identity provider without a choice."`
+	Second      *sso.Demand `name:"second-factor" placeholder:"WHOM" help:"Of whom it asks for a second factor: enrolled (who has one) or required (everybody); empty is as the provider has it."`
+	Disabled    *bool       `negatable:"" help:"It signs nobody in."`
 
 	clientAppFlags
 }
 
 // Run changes an application.
 func (s *clientSetCmd) Run(c *cli) error {
-	change := api.SetClient{Name: s.Name, LogoutURI: s.LogoutURI, RevokeURI: s.RevokeURI, KeysURI: s.KeysURI, Disabled: s.Disabled}
+	change := api.SetClient{Name: s.Name, LogoutURI: s.LogoutURI, RevokeURI: s.RevokeURI, KeysURI: s.KeysURI, Second: s.Second, Disabled: s.Disabled}
 	var err error
 	if change.SAML, change.Proxy, err = s.settings(); err != nil {
 		return err
@@ -151,9 +153,10 @@ func (r *clientRMCmd) Run(c *cli) error {
 }
 
 type sessionCmd struct {
-	List sessionListCmd `cmd:"" default:"withargs" help:"List the sessions of people."`
-	End  sessionEndCmd  `cmd:"" help:"End a session, or all of a person; the applications are told."`
-	Told sessionToldCmd `cmd:"" help:"List the newest sign-outs, and whether the applications were told."`
+	List    sessionListCmd    `cmd:"" default:"withargs" help:"List the sessions of people."`
+	End     sessionEndCmd     `cmd:"" help:"End a session, or all of a person; the applications are told."`
+	Factors sessionFactorsCmd `cmd:"" help:"List somebody's second factors, or remove one that they have lost."`
+	Told    sessionToldCmd    `cmd:"" help:"List the newest sign-outs, and whether the applications were told."`
 }
 
 type sessionListCmd struct {
@@ -184,6 +187,21 @@ func (s *sessionEndCmd) Run(c *cli) error {
 		return err
 	}
 	return c.show(n, func(io.Writer) { c.say("Ended. The applications are being told: lockstep session told") })
+}
+
+type sessionFactorsCmd struct {
+	User   lockstep.UserID `arg:"" help:"Id of the person."`
+	Remove string          `placeholder:"FACTOR" help:"Remove a passkey by its id, app, codes, or all."`
+}
+
+// Run lists second factors, after it has removed one.
+func (s *sessionFactorsCmd) Run(c *cli, client *api.Client) error {
+	if s.Remove != "" {
+		if _, err := client.RemoveSecondFactors(c.ctx, s.User, s.Remove); err != nil {
+			return err
+		}
+	}
+	return c.print(report.SecondFactors(client.SecondFactors(c.ctx, s.User)))
 }
 
 type sessionToldCmd struct{}

@@ -29,6 +29,7 @@ type idpFlags struct {
 	SecretFile map[string]string `placeholder:"NAME=FILE" help:"Read a secret, such as client_secret, from a file."`
 	Policy     string            `enum:",imported,create,confirm,verified,linked" default:"" help:"Whom somebody who is not linked may become: imported (people who are in the directory), create, confirm (who matches signs in as before once), verified (by a verified address) or linked (nobody)."`
 	TrustEmail *bool             `negatable:"" help:"Believe its names and addresses."`
+	Second     *sso.Demand       `name:"second-factor" placeholder:"WHOM" help:"Of whom a second factor is asked: none (nobody), enrolled (who has one), required (everybody), or own (the provider asks itself)."`
 	Hidden     *bool             `negatable:"" help:"No button."`
 	LinkOnly   *bool             `negatable:"" help:"Sign in only who is linked."`
 	Order      *int              `placeholder:"N" help:"Place of its button."`
@@ -38,7 +39,7 @@ type idpFlags struct {
 
 // change reads the files that the flags name.
 func (f *idpFlags) change() (api.SetProvider, error) {
-	s := api.SetProvider{Name: f.Name, Hidden: f.Hidden, LinkOnly: f.LinkOnly, TrustEmail: f.TrustEmail, Order: f.Order, Settings: f.Set}
+	s := api.SetProvider{Name: f.Name, Hidden: f.Hidden, LinkOnly: f.LinkOnly, TrustEmail: f.TrustEmail, Second: f.Second, Order: f.Order, Settings: f.Set}
 	if f.Policy != "" {
 		policy := sso.LinkPolicy(f.Policy)
 		s.Policy = &policy
