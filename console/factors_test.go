@@ -40,6 +40,9 @@ func TestSecondFactorsOfSomebody(t *testing.T) {
 			t.Errorf("no %q on the page", want)
 		}
 	}
+	if *everyPage {
+		b.look(looked{Name: "factors", Path: page}, looked{Name: "factors-remove", Path: page, Click: "button[commandfor=remove-all]"})
+	}
 	b.post("/signin/sessions/factors", "person", string(u.ID), "factor", "app")
 	f, err := w.db.SSO().Factors(t.Context(), w.tenant, u.ID)
 	w.must(err)
