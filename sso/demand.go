@@ -80,7 +80,7 @@ func (r *Request) acr(s *Session) string {
 func (v *visit) wants(have *Session) (d Demand, passkey bool) {
 	req := &v.login.Request
 	if ask := req.SAML; ask != nil {
-		if v.client.SAML.Context == "" && !ask.accepts(classOf(have)) && ask.accepts(ACRTwo) {
+		if v.client.SAML.Context == "" && !ask.enough(have) && ask.accepts(ACRTwo) {
 			return DemandRequired, false
 		}
 		return DemandDefault, false

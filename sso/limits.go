@@ -63,7 +63,18 @@ func (l *limits) succeeded(t lockstep.TenantID, name, from string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.counts, "name\x00"+string(t)+"\x00"+name+"\x00"+from)
-	key := "from\x00" + string(t) + "\x00" + from
+	l.back("from\x00" + string(t) + "\x00" + from)
+}
+
+// right forgets that the last try of a second factor came from there: it was none.
+func (l *limits) right(kind string, t lockstep.TenantID, from string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.back(kind + "\x00" + string(t) + "\x00" + from)
+}
+
+// back counts one less. The caller holds mu.
+func (l *limits) back(key string) {
 	if c, there := l.counts[key]; there && c.n > 0 {
 		c.n--
 		l.counts[key] = c

@@ -170,7 +170,8 @@ func holderOf(u directory.User, have FactorSet) holder {
 // maxAnswer is the longest answer of an authenticator that is looked at.
 const maxAnswer = 32 << 10
 
-// firstPasskey signs in whoever has the passkey that answers, and is its authenticator's. It is a first and a second factor in one.
+// firstPasskey signs in whoever has the passkey that answers, and is its authenticator's. It is a first and a second factor in one, in the place of a
+// password: who has none here comes by their identity provider, which goes on deciding whether and how they do.
 func (v *visit) firstPasskey(ctx context.Context, answer string) (*Shown, error) {
 	data, err := v.ceremony()
 	if err != nil {
@@ -198,7 +199,18 @@ func (v *visit) firstPasskey(ctx context.Context, answer string) (*Shown, error)
 	if err != nil {
 		return nil, refusedPasskey("The passkey is not known here, or its answer cannot be believed.", err)
 	}
-	return v.spend(ctx, found, credential)
+	_, err = v.Store.PasswordHash(ctx, v.site.tenant.ID, found.User)
+	if errors.Is(err, lockstep.ErrNotFound) {
+		return nil, refusedPasskey("The person has no password here: they sign in at their identity provider, and show the passkey after that.", nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	shown, err := v.spend(ctx, found, credential)
+	if err == nil {
+		v.limits.right("passkey", v.site.tenant.ID, prefixOf(v.r.RemoteAddr))
+	}
+	return shown, err
 }
 
 // secondPasskey has the person of the login show one of their passkeys.

@@ -24,29 +24,36 @@ func (v *visit) enough(s *Session) bool {
 	if req.SAML == nil {
 		return req.enough(s)
 	}
-	return v.client.SAML.Context != "" || req.SAML.accepts(classOf(s))
+	return v.client.SAML.Context != "" || req.SAML.enough(s)
 }
 
-// classOf is the class of a sign-in (saml-core §2.7.2.2): what the identity provider said if it is one, else what follows from how it says that
-// the person has signed in.
-func classOf(s *Session) string {
-	switch {
-	case s.Factor != "":
-		return saml.ContextMFA
-	case saml.IsEntity(s.ACR):
-		return s.ACR
-	case slices.Contains(s.AMR, "mfa"), slices.Contains(s.AMR, "otp") && slices.Contains(s.AMR, "pwd"):
-		return saml.ContextMFA
-	case slices.Contains(s.AMR, "pwd"):
-		return saml.ContextPasswordTLS
+// classesOf are the classes that a sign-in is of (saml-core §2.7.2.2), the strongest first: what the identity provider said if it is one, else what
+// follows from how it says that the person has signed in. A second factor takes nothing away: who has shown one beside a password has shown that, too.
+func classesOf(s *Session) []string {
+	said, password := saml.IsEntity(s.ACR), slices.Contains(s.AMR, "pwd")
+	var all []string
+	if s.Factor != "" || !said && (slices.Contains(s.AMR, "mfa") || slices.Contains(s.AMR, "otp") && password) {
+		all = append(all, saml.ContextMFA)
 	}
-	return saml.ContextUnspecified
+	switch {
+	case said:
+		return append(all, s.ACR)
+	case password:
+		return append(all, saml.ContextPasswordTLS)
+	case len(all) == 0:
+		return []string{saml.ContextUnspecified}
+	}
+	return all
 }
+
+// enough reports whether a sign-in is of a class that is asked for.
+func (a *SAMLAsk) enough(s *Session) bool { return slices.ContainsFunc(classesOf(s), a.accepts) }
 
 // class is the class that the application is told.
 func (v *visit) class(s *Session) string {
 	ask := v.login.Request.SAML
-	have := classOf(s)
+	all := classesOf(s)
+	have := all[max(0, slices.IndexFunc(all, ask.accepts))]
 	switch set := v.client.SAML.Context; {
 	case set == ContextAsked && len(ask.Contexts) > 0 && !ask.accepts(have):
 		return ask.Contexts[0]

@@ -229,6 +229,7 @@ func (v *visit) code(ctx context.Context, text string, have FactorSet) (*Shown, 
 	if err != nil {
 		return nil, err
 	}
+	v.limits.right("code", t, prefixOf(v.r.RemoteAddr))
 	return &Shown{Factor: factor, AMR: []string{"otp", "mfa"}, User: user, At: now}, nil
 }
 

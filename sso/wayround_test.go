@@ -1,11 +1,16 @@
 package sso_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/directory"
 	"lockstep/sso"
+	"lockstep/sso/saml"
 )
 
 // TestEnrolmentIsNoWayRound: whoever has to set a second factor up gets no further without; not by going back, and not over a session that is there
@@ -103,5 +108,92 @@ func TestProviderOfLongAgo(t *testing.T) {
 		b := w.browser()
 		b.goes(b.comeBack(b.sends(b.at(""), "provider", "webex")))
 		w.is("asked again after "+c.ago.String(), strings.Contains(b.at("/app").body, `name="code"`) && !secretOnPage.MatchString(b.at("/app").body), !c.fresh)
+	}
+}
+
+// TestOfficeOfMany: many people who come from one network show their second factors, and none of them is in the way of another.
+func TestOfficeOfMany(t *testing.T) {
+	w := twoFactors(t)
+	key := w.withPasskey("ada@acme.example")
+	for i := range 201 {
+		b := w.browser()
+		p := b.authorize()
+		if !b.sends(p, "passkey", key.get(p.body, w.http.URL)).to().Query().Has("code") {
+			t.Fatalf("number %d, by passkey", i+1)
+		}
+	}
+	const people = 8
+	apps := map[string]app{}
+	for i := range people {
+		name := fmt.Sprintf("p%d@acme.example", i)
+		apps[name] = app{[]byte(name)}
+		person := sso.Person{User: w.person(name, "P", "Q")}
+		person.Epoch = must(w.db.Users(t.Context(), w.tenant, directory.UserQuery{IDs: []lockstep.UserID{person.User}}))[0].AuthEpoch
+		w.must(w.db.SSO().AddFactors(t.Context(), audit.Actor{}, w.tenant, person, sso.NewFactors{TOTP: &sso.TOTP{Secret: apps[name].secret}}))
+	}
+	for round := range 201/people + 1 { // within a quarter of an hour
+		for name, a := range apps {
+			b := w.browser()
+			if !b.sends(b.byPassword(name), "code", a.code(w.now())).to().Query().Has("code") {
+				t.Fatalf("%s, round %d, by code", name, round+1)
+			}
+		}
+		w.later(30 * time.Second)
+	}
+	// Wrong ones still count for where they come from, whoever they are of.
+	tooMany := 0
+	for range 210 {
+		b := w.browser()
+		p := b.authorize()
+		x := newAuthenticator(t)
+		x.handle = key.handle
+		if strings.Contains(b.sends(p, "passkey", x.get(p.body, w.http.URL)).body, "Too many") {
+			tooMany++
+		}
+	}
+	w.is("refused without a look", tooMany >= 10, true)
+}
+
+// TestPasskeyOfAProvidersPerson: who signs in through an identity provider signs in through it. A passkey of theirs is a second factor; it stands in
+// the place of a password only for who has one here.
+func TestPasskeyOfAProvidersPerson(t *testing.T) {
+	w := twoFactors(t)
+	w.person("ben@acme.example", "Ben", "Ito")
+	w.up.becomes(sso.Identity{Issuer: "https://idp.example", Subject: "ben", Email: "ben@acme.example", EmailVerified: true})
+	b, key := w.browser(), newAuthenticator(t)
+	b.goes(b.comeBack(b.sends(b.at(""), "provider", "webex")))
+	p := b.at("/passkey")
+	b.goes(b.sends(b.sends(p, "passkey", key.make(p.body, w.http.URL))))
+	b = w.browser()
+	p = b.authorize()
+	q := b.sends(p, "passkey", key.get(p.body, w.http.URL))
+	w.is("said", strings.Contains(q.body, "was not accepted"), true)
+	b.out("by passkey alone", q)
+	w.setClient("app", func(c *sso.Client) { c.SecondFactor = sso.DemandRequired })
+	b = w.browser()
+	p = b.comeBack(b.sends(b.authorize(), "provider", "webex"))
+	w.in(b.sends(p, "passkey", key.get(p.body, w.http.URL)))
+}
+
+// TestSAMLClassOfTwoFactors: who has shown more than an application asks for is let in, too, and it is told what it asked for.
+func TestSAMLClassOfTwoFactors(t *testing.T) {
+	const context = `</saml:Issuer><samlp:RequestedAuthnContext Comparison="%s"><saml:AuthnContextClassRef>%s</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>`
+	w := twoFactors(t)
+	a, _ := w.withApp("ada@acme.example")
+	s := w.samlApp(nil)
+	b := w.browser()
+	w.in(b.sends(b.byPassword("ada@acme.example", "acr_values", sso.ACRTwo), "code", a.code(w.now())))
+	for _, c := range [][3]string{
+		{"exact", saml.ContextPasswordTLS, saml.ContextPasswordTLS}, {"exact", saml.ContextMFA, saml.ContextMFA}, {"minimum", saml.ContextPasswordTLS, saml.ContextMFA},
+		{"maximum", saml.ContextPassword, ""}, {"better", saml.ContextMFA, ""},
+	} {
+		p := b.signOn(s.redirect("SAMLRequest", s.asks("</saml:Issuer>", fmt.Sprintf(context, c[0], c[1])), "", nil))
+		if c[2] == "" {
+			w.is(c[0]+" "+c[1], strings.Contains(p.body, "SAMLResponse"), false)
+			continue
+		}
+		got, err := s.received(p, s.lastID())
+		w.must(err)
+		w.is(c[0]+" "+c[1], got.AuthnStatements[0].AuthnContext.AuthnContextClassRef.Value, c[2])
 	}
 }
