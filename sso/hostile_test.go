@@ -624,7 +624,8 @@ func TestProvidersAreAskedAgain(t *testing.T) {
 	} {
 		w := newWorld(t)
 		signed, away, choosing := w.browser(), w.browser(), w.browser()
-		signed.signIn()
+		code := signed.signIn()
+		got := w.token(redeeming(w.browser().signIn()))
 		p := away.authorize()
 		w.provider("second", nil)
 		login := loginIn(choosing.authorize().body)
@@ -638,5 +639,9 @@ func TestProvidersAreAskedAgain(t *testing.T) {
 		if p := choosing.post(w.issuer+"/login", url.Values{"l": {login}, "provider": {"webex"}}); p.to().Host == "idp.example" {
 			t.Errorf("%s: the form leads there", name)
 		}
+		w.is(name+": a code", w.token(redeeming(code)).Error, "invalid_grant")
+		w.is(name+": a refresh token", w.token(refreshing(got.Refresh)).Error, "invalid_grant")
+		status, _ := w.whois(got.Access)
+		w.is(name+": an access token", status, 401)
 	}
 }
