@@ -268,7 +268,6 @@ func compileClause(c Clause, options Options) (clause, error) {
 	words := c.Attribute + " " + op.Words
 	switch n := len(c.Operand.Values); {
 	case op.Unary:
-		c.Operand.Values = nil
 	case n == 0:
 		return clause{}, scopeError(op.Name + " needs a value to compare with")
 	case n > 1 && !op.Several:
