@@ -177,6 +177,7 @@ const (
 	CodeMatchAmbiguous Code = "match.ambiguous"
 	CodeMatchDuplicate Code = "match.duplicate_source"
 	CodeMatchTaken     Code = "match.already_linked"
+	CodeMatchOther     Code = "match.other"
 
 	CodeMapUnknown    Code = "map.unknown_attribute"
 	CodeMapExpression Code = "map.expression_failed"
@@ -358,6 +359,7 @@ var Catalogue = []Entry{
 	{CodeMatchAmbiguous, NeedsYou, "More than one object in the application matches.", "Remove the duplicates there or match by another attribute."},
 	{CodeMatchDuplicate, NeedsYou, "Two people of the source would become the same object.", "Give them different values for the matching attribute."},
 	{CodeMatchTaken, NeedsYou, "The object that matches is already linked to somebody else.", "Unlink it or change the matching value."},
+	{CodeMatchOther, NeedsYou, "The connection leads to another system since, and whoever has this id there is called otherwise.", "Ids may mean other people there. If it is the same person, approve the change; else reject it."},
 
 	{CodeMapUnknown, NeedsYou, "A mapping names an attribute that does not exist.", "Correct the name; the message says which."},
 	{CodeMapExpression, NeedsYou, "An expression could not be evaluated for this person.", "Test the expression with this person's values."},

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"lockstep"
@@ -27,7 +28,8 @@ func (p *Planner) decide(ctx context.Context, c *candidate) error {
 			return err
 		}
 	}
-	c.decision, c.before = rule.Decide(s), before
+	c.decision, c.before, c.renamed = rule.Decide(s), before, s.Renamed
+	c.other = p.Job.Elsewhere && s.Renamed
 	c.restrict(c.decision)
 	return nil
 }
@@ -128,6 +130,7 @@ func (p *Planner) stillWaits(c *candidate, d rule.Decision, before scim.Object, 
 	case changes(d):
 		moved.Detail = "something else is to be done now"
 		c.anew = old.Code == lockstep.CodeGuardHeld
+		c.other = c.other || c.renamed && old.Code == lockstep.CodeMatchOther
 	}
 	out.Moved = append(out.Moved, moved)
 	return false
@@ -148,7 +151,7 @@ func (p *Planner) staysRejected(ctx context.Context, c *candidate, d rule.Decisi
 		out.link(c)
 		return true, nil
 	}
-	c.anew = true
+	c.anew, c.other = true, c.other || c.renamed && old.Code == lockstep.CodeMatchOther
 	return false, nil
 }
 
@@ -170,6 +173,13 @@ func (p *Planner) does(c *candidate, d rule.Decision, before scim.Object, row *A
 // however little is planned beside it.
 func (p *Planner) row(c *candidate, d rule.Decision, before scim.Object, out *Piece) Action {
 	row := p.action(c, d, before)
+	if c.other && row.Kind == rule.Update && c.decided.At.IsZero() {
+		row.State, row.Code = Held, lockstep.CodeMatchOther
+		row.Detail = fmt.Sprintf("the connection leads to another system since, where %s has the id that %s had: is it the same person?", c.Name, c.link.Name)
+		out.Sum.Held++
+		p.Waits.rows[waitKey{c.Ref, false}] = row
+		return row
+	}
 	h, harm := harmOf(row)
 	if !c.anew || !harm {
 		out.Sum.Planned++

@@ -185,6 +185,9 @@ func (p *Planner) former(ctx context.Context, cs []*candidate) error {
 		if err != nil {
 			return err
 		}
+		if has := c.program.Key(o.Values); p.Job.Elsewhere && has != "" && c.next.Key != has {
+			continue // the id is that of another system, and may be somebody else's there
+		}
 		c.hits = []connection.Object{o}
 		if err := p.markTaken(ctx, []*candidate{c}, []string{o.ID}); err != nil {
 			return err

@@ -33,6 +33,8 @@ type candidate struct {
 	twin     bool               // another object of the source has the same matching value
 	replaces lockstep.ActionID  // a row that there is for it already
 	decided  Decision           // of that row, if it does the same
+	renamed  bool               // the object at the target is called otherwise than the candidate
+	other    bool               // for that reason it may be somebody else's: the ids are those of another system
 	anew     bool               // somebody had to decide on a row that did something else
 }
 

@@ -1,14 +1,18 @@
 package provision_test
 
 import (
+	"slices"
 	"testing"
 
 	"lockstep"
 	"lockstep/audit"
 	"lockstep/connection"
+	"lockstep/directory"
+	"lockstep/e2e/parts"
 	"lockstep/mirror"
 	"lockstep/plan"
 	"lockstep/provision"
+	"lockstep/store"
 )
 
 // TestMovedRemovesNobody: a connection that leads to another system keeps its links; whoever is found again goes on, and nobody
@@ -91,4 +95,75 @@ func TestMovedTarget(t *testing.T) {
 			t.Errorf("the old organisation had\n%s\nand has\n%s", old, now)
 		}
 	}
+}
+
+// TestMovedToSameIDs: where a connection leads to another system, in which the ids of the old one are other people's, nobody gets somebody
+// else's account, neither one that is there nor one of somebody who has left: a change that would make another person of somebody waits
+// for a decision, also when something else changes meanwhile or after it was rejected. Those who are called the same go on.
+func TestMovedToSameIDs(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) { movesToSameIDs(newWorld(t)) })
+	t.Run("postgres", func(t *testing.T) { movesToSameIDs(newWorldOn(t, store.Config{Postgres: parts.Postgres(t)})) })
+}
+
+func movesToSameIDs(w *world) {
+	w.Helper()
+	const head = "id,userName,displayName,title\n"
+	others := "4,di@acme.example,Di,\n5,ed@acme.example,Ed,\n6,flo@acme.example,Flo,\n"
+	w.file("people.csv", head+"1,ada@acme.example,Ada,Analyst\n2,ben@acme.example,Ben,Clerk\n3,eve@acme.example,Eve,Boss\n"+others)
+	w.run(w.in)
+	w.file("people.csv", head+"1,ada@acme.example,Ada,Analyst\n2,ben@acme.example,Ben,Clerk\n"+others)
+	w.run(w.in) // eve has left
+	ada := w.userID("ada")
+	w.must(w.db.Provision().ChangeConnection(w.ctx, audit.Actor{}, w.tenant, w.in, func(c provision.Connection) (provision.NewConnection, error) {
+		return provision.NewConnection{Settings: map[string]string{"people": "people.csv"}, Moved: true}, nil
+	}))
+	is := func(want string, states ...plan.ActionState) plan.Action {
+		w.Helper()
+		rows, err := w.db.Provision().Actions(w.ctx, w.tenant, w.in, plan.ActionQuery{Source: connection.Ref{Type: "User", ID: "1"}, Newest: true, Limit: 1})
+		w.must(err)
+		if len(rows) != 1 || !slices.Contains(states, rows[0].State) || rows[0].Code != lockstep.CodeMatchOther {
+			w.Fatalf("the row is %+v", rows)
+		}
+		users, err := w.db.Users(w.ctx, w.tenant, directory.UserQuery{IDs: []lockstep.UserID{ada}})
+		w.must(err)
+		if got := users[0].Attributes.Text("userName") + " " + users[0].Attributes.Text("title"); got != want {
+			w.Fatalf("the account of ada is %s", got)
+		}
+		return rows[0]
+	}
+	now := "2,ben@acme.example,Ben,Head\n3,mia@acme.example,Mia,Boss\n" + others
+	w.file("people.csv", head+"1,zoe@acme.example,Zoe,Clerk\n"+now)
+	w.run(w.in)
+	is("ada@acme.example Analyst", plan.Held)
+	if u := w.named("ben"); u.Attributes.Text("title") != "Head" {
+		w.Errorf("ben has the title %s", u.Attributes.Text("title"))
+	}
+	if mia := w.named("mia"); mia.Version != 1 {
+		w.Errorf("mia got the account of somebody who has left: %+v", mia)
+	}
+	w.file("people.csv", head+"1,zoe@acme.example,Zoe,Chief\n"+now)
+	w.run(w.in)
+	row := is("ada@acme.example Analyst", plan.Held)
+	w.must(w.db.Provision().Decide(w.ctx, audit.Actor{Name: "test"}, w.tenant, w.in, provision.Verdict{Reject: []lockstep.ActionID{row.ID}}))
+	w.run(w.in)
+	is("ada@acme.example Analyst", plan.Rejected)
+	w.file("people.csv", head+"1,zoe@acme.example,Zoe,Queen\n"+now)
+	w.run(w.in)
+	row = is("ada@acme.example Analyst", plan.Held)
+	w.must(w.db.Provision().Decide(w.ctx, audit.Actor{Name: "test"}, w.tenant, w.in, provision.Verdict{Approve: []lockstep.ActionID{row.ID}}))
+	w.run(w.in)
+	if u := w.named("zoe"); u.ID != ada || u.Attributes.Text("title") != "Queen" {
+		w.Errorf("after it was approved: %+v", u)
+	}
+}
+
+// named returns who has a user name now.
+func (w *world) named(name string) directory.User {
+	w.Helper()
+	users, err := w.db.Users(w.ctx, w.tenant, directory.UserQuery{Attribute: "userName", Values: []string{name + "@acme.example"}})
+	w.must(err)
+	if len(users) != 1 {
+		w.Fatalf("%d people are called %s", len(users), name)
+	}
+	return users[0]
 }
