@@ -12,6 +12,7 @@ type benchCmd struct {
 	SCIM     bench[demo.SCIMBench, demo.SCIMReport]     `cmd:"" name:"scim" help:"Measure the SCIM endpoint of a tenant."`
 	Tenants  bench[demo.TenantBench, demo.TenantReport] `cmd:"" help:"Measure what many tenants cost who do nothing."`
 	Fair     benchFairCmd                               `cmd:"" help:"Measure what one tenant feels of another who is loud."`
+	Pages    bench[demo.PagesBench, demo.PagesReport]   `cmd:"" help:"Measure the console on a large directory with a long log."`
 	Import   bench[demo.ImportBench, demo.ImportReport] `cmd:"" help:"Measure how a company comes into the directory and stays in step with its source."`
 	Search   bench[demo.SearchBench, demo.SearchReport] `cmd:"" help:"Measure how long it takes to look people up in a large directory."`
 	SSO      bench[demo.SSOBench, demo.SSOReport]       `cmd:"" name:"sso" help:"Measure how people and applications sign in."`
