@@ -27,7 +27,7 @@ func (o *Operator) SecondFactors(ctx context.Context, p Principal, user lockstep
 }
 
 // RemoveSecondFactors takes a factor from somebody who has lost it, or all that they have, and returns how many there were. They sign in without,
-// or set up another one where one is required. Whoever does so has to have shown a short while ago who they are.
+// or set up another one where one is required. Whoever does so has to have shown a short while ago who they are, and has the rights that they have.
 func (o *Operator) RemoveSecondFactors(ctx context.Context, p Principal, user lockstep.UserID, which sso.Which) (int, error) {
 	s, err := o.signIn(p, true)
 	if err != nil {
@@ -37,6 +37,9 @@ func (o *Operator) RemoveSecondFactors(ctx context.Context, p Principal, user lo
 		return 0, invalid("Say which second factor is to be removed: a passkey by its id, the authenticator app, the recovery codes, or all.")
 	}
 	if _, err := o.factorsOf(ctx, p, user); err != nil {
+		return 0, err
+	}
+	if err := o.above(ctx, p, user); err != nil {
 		return 0, err
 	}
 	if err := o.proved(p); err != nil {
