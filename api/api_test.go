@@ -191,7 +191,7 @@ func TestAccess(t *testing.T) {
 	_, err = w.client(other.Text, "").CreateTenant(ctx, api.NewTenant{Slug: "mine", Name: "Mine"})
 	wantCode(t, err, lockstep.CodeAuthForbidden)
 
-	// Nobody gives away more than he has, and a revoked token is none.
+	// Nobody gives away more than they have, and a revoked token is none.
 	limited, err := w.admin.CreateToken(ctx, api.NewToken{Name: "writer", Scopes: "api:write"})
 	w.must(err)
 	_, err = w.client(limited.Text, "").CreateToken(ctx, api.NewToken{Name: "more", Scopes: "*:*"})

@@ -101,5 +101,5 @@ func (a *answer) Write(p []byte) (int, error) {
 // Flush implements http.Flusher: nothing is held back.
 func (a *answer) Flush() { a.begin(http.StatusOK) }
 
-// SetWriteDeadline lets a stream ask for time, as it does on a network: here a reader may take as long as he likes.
+// SetWriteDeadline lets a stream ask for time, as it does on a network: here a reader may take as long as it likes.
 func (a *answer) SetWriteDeadline(time.Time) error { return nil }

@@ -226,7 +226,7 @@ func causeOf(a plan.Action) string {
 	return a.Reason.Rule
 }
 
-// personHref is where the person of an action stands: he is the source of an outbound job and the target of an inbound one.
+// personHref is where the person of an action stands: they are the source of an outbound job and the target of an inbound one.
 func personHref(j provision.Job, source, target connection.Ref) string {
 	ref := source
 	if j.Direction == provision.Inbound {

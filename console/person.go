@@ -21,7 +21,7 @@ import (
 	"lockstep/words"
 )
 
-// personView is one person: facts, and why he is or is not in each app.
+// personView is one person: facts, and why they are or are not in each app.
 type personView struct {
 	SignIn  bool // there is something about how they sign in
 	ID      string
@@ -205,7 +205,7 @@ func (s *Server) origins(ctx context.Context, p operate.Principal, jobs []provis
 	return all, nil
 }
 
-// origin is the source's own object of the person, nil when he does not come from this source.
+// origin is the source's own object of the person, nil when they do not come from this source.
 func (s *Server) origin(ctx context.Context, p operate.Principal, j provision.Job, id lockstep.UserID) (*who, error) {
 	links, err := s.Operator.Links(ctx, p, j, plan.LinkQuery{Type: "User", Targets: []string{string(id)}, Limit: 1})
 	if err != nil || len(links) == 0 {

@@ -59,7 +59,7 @@ func TestPersonByHand(t *testing.T) {
 	b.post(edit, append(fields, "version", "x")...).is(http.StatusBadRequest)
 
 	ada := "/people/" + string(w.user("ada@acme.example"))
-	b.get(ada+"/edit").has("a", "People") // the source that she comes from
+	b.get(ada+"/edit").has("a", "People") // the source that they come from
 	b.post("/people/" + string(id) + "/delete").is(http.StatusSeeOther)
 	b.get("/people/"+string(id)).has("button", "Restore")
 	b.get(edit).is(http.StatusConflict)

@@ -126,7 +126,7 @@ func (r *benchRun) change(at ids, i, person int) (change, error) {
 	}}, nil
 }
 
-// join brings the person into a group that he is not in; ok is false when he is in it.
+// join brings the person into a group that they are not in; ok is false when they are in it.
 func (r *benchRun) join(at ids, i, person int) (c change, ok bool) {
 	name, g := r.company.UserName(person), i%r.Groups
 	if r.want.groups[GroupName(g)][key(name)] {

@@ -22,7 +22,7 @@ type expectation struct {
 // were.
 type wantedPerson struct {
 	values  []string // by column
-	manager string   // his user name, "" when there is none
+	manager string   // their user name, "" when there is none
 	active  bool
 }
 

@@ -16,7 +16,7 @@ import (
 	"lockstep/api"
 )
 
-// FairBench measures what one tenant feels of another on the same server: how long his PATCH of active takes alone, and beside
+// FairBench measures what one tenant feels of another on the same server: how long their PATCH of active takes alone, and beside
 // another who sends Bulk requests and filters without an index as fast as they are answered. Its zero fields have the defaults
 // of `lockstep bench fair`.
 type FairBench struct {
@@ -207,7 +207,7 @@ func (f *fairBench) filter(ctx context.Context) error {
 	return f.loud.find(ctx, `filter=nickName%20eq%20"nick`+strconv.Itoa(rand.IntN(f.Users))+`"`, 1)
 }
 
-// patch disables a user of the quiet tenant, or enables him.
+// patch disables a user of the quiet tenant, or enables them.
 func (f *fairBench) patch(ctx context.Context, _ int) (bool, error) {
 	n := int(f.patched.Add(1) - 1) // goes on from one noise to the next, so that every PATCH changes something
 	_, err := f.quiet.exchange(ctx, http.MethodPatch, "/Users/"+f.ids[n%len(f.ids)], patchActive(n/len(f.ids)%2 == 1), http.StatusOK)

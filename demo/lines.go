@@ -99,7 +99,7 @@ func what(a api.Action) string {
 	return a.Why
 }
 
-// as names the account that a person is linked to when it is not called as he is.
+// as names the account that a person is linked to when it is not called as they are.
 func as(a api.Action) string {
 	if a.Target.Name == "" || a.Target.Name == a.Source.Name {
 		return ""

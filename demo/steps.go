@@ -194,7 +194,7 @@ func (p *play) plan(ctx context.Context) error {
 	return p.applied(ctx, c, planned, time.Since(began))
 }
 
-// tell shows the plan's line about somebody; about who has none, why he is left out.
+// tell shows the plan's line about somebody; about who has none, why they are left out.
 func (p *play) tell(ctx context.Context, plan api.Plan, name string) error {
 	for _, a := range plan.Actions {
 		if a.Source.Name == name {
@@ -348,7 +348,7 @@ func (p *play) edit() ([]string, error) {
 	}
 	p.want = p.roster.expect(p.design)
 	p.story.keepResidents(p.want)
-	gone := *before.people[leaver] // his account is disabled, not deleted
+	gone := *before.people[leaver] // their account is disabled, not deleted
 	gone.active = false
 	p.want.people[leaver] = &gone
 	return told, nil

@@ -78,7 +78,7 @@ func sampleStory() story {
 				"p044", "p045", "p046", "p047", "p048", "p057", "p058", // Finance and Operations are not assigned
 				"p049",         // on a domain that the organisation has not verified
 				"p051",         // a user name that differs from another by letter case alone
-				"p052",         // two accounts have his employee number
+				"p052",         // two accounts have this employee number
 				"p053",         // may not sign in
 				"p054", "p055", // contractors
 			),

@@ -207,7 +207,7 @@ func (t *tenantBench) perPerson(size float64) float64 {
 	return round(size/float64(t.Tenants*t.People), 1)
 }
 
-// create creates the i-th tenant with his people and his app, which nobody is assigned to.
+// create creates the i-th tenant with its people and its app, which nobody is assigned to.
 func (t *tenantBench) create(ctx context.Context, client *api.Client, i int) error {
 	whole := *client
 	whole.Tenant = ""

@@ -20,7 +20,7 @@ import (
 	"lockstep/store"
 )
 
-// benchUser is a person as directories send him.
+// benchUser is a person as directories send them.
 const benchUser = `{"schemas":["` + scim.UserURN + `","` + scim.EnterpriseUserURN + `"],"userName":"user%[1]d@bench.example","externalId":"ext-%[1]d",
 "active":true,"displayName":"User Number %[1]d","title":"Engineer","name":{"givenName":"Given%[1]d","familyName":"Family%[1]d"},
 "emails":[{"value":"user%[1]d@bench.example","type":"work","primary":true}],"phoneNumbers":[{"value":"+4420%[1]d","type":"work"}],

@@ -70,7 +70,7 @@ func (p *peer) check(name string, seen, stayed []string) {
 	}
 }
 
-// TestCursorWalk: whoever walks by cursor, forward or backward, while others delete what he has seen and what he has not, and
+// TestCursorWalk: whoever walks by cursor, forward or backward, while others delete what they have seen and what they have not, and
 // create more, meets everybody who stays exactly once.
 func TestCursorWalk(t *testing.T) {
 	onEach(t, func(t *testing.T, db *store.DB) {

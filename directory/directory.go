@@ -4,7 +4,7 @@
 // Invariants. Every write is a list of Changes that commits whole or not at all, with its feed rows and its audit rows in the
 // same transaction. The feed has one position per tenant, and commit order is position order, so a reader that follows by
 // position misses nothing and sees nothing twice. A membership change is one row; it never loads the group. A write that
-// disables or deletes a user raises his AuthEpoch in the same transaction, which ends his sessions wherever they are checked;
+// disables or deletes a user raises their AuthEpoch in the same transaction, which ends their sessions wherever they are checked;
 // this package knows nothing of sign-in.
 package directory
 
@@ -32,7 +32,7 @@ type User struct {
 	Version    int64     // rises with each write; the entity tag is W/"<version>"
 	Active     bool      // the attribute active; absent means true
 	Deleted    time.Time // zero unless soft-deleted
-	AuthEpoch  int64     // rises when the user is disabled or deleted, or his credentials change
+	AuthEpoch  int64     // rises when the user is disabled or deleted, or their credentials change
 	Created    time.Time
 	Modified   time.Time
 	Attributes scim.Object

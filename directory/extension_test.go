@@ -99,7 +99,7 @@ func (p *peer) discovers(other *peer) {
 	other.want(404, "GET", "/Schemas/"+badgeURN, "")
 }
 
-// createsBadge creates a user with the extension and returns his path.
+// createsBadge creates a user with the extension and returns their path.
 func (p *peer) createsBadge() string {
 	p.Helper()
 	ada := p.want(201, "POST", "/Users", badged("ada", `"NUMBER": "A-1", "colour": "Red", "issued": "2026-01-01T00:00:00Z", "printed": 3, "note": "n", "always": "True",
@@ -249,7 +249,7 @@ func TestFixed(t *testing.T) {
 }
 
 // TestExtensionRace: of 32 writers of one value that must be unique one wins, whatever the case; two processes share the
-// PostgreSQL database, as two nodes do. A deleted user's value is free, and he comes back only while it is.
+// PostgreSQL database, as two nodes do. A deleted user's value is free, and they come back only while it is.
 func TestExtensionRace(t *testing.T) {
 	onEach(t, func(t *testing.T, db *store.DB) {
 		a := newPeer(t, db, nil)
@@ -284,7 +284,7 @@ func TestExtensionRace(t *testing.T) {
 		heir := a.create("/Users", body(901, "GONE"))
 		_, err := db.Commit(t.Context(), a.tenant, audit.Actor{}, "", directory.RestoreUser{ID: lockstep.UserID(gone)})
 		if lockstep.CodeOf(err) != lockstep.CodeConflict {
-			t.Errorf("restored beside his heir: %v", err)
+			t.Errorf("restored beside their heir: %v", err)
 		}
 		a.want(200, "PATCH", "/Users/"+heir, `{"Operations": [{"op": "remove", "path": "`+badgeURN+`"}]}`)
 		if _, err := db.Commit(t.Context(), a.tenant, audit.Actor{}, "", directory.RestoreUser{ID: lockstep.UserID(gone)}); err != nil {

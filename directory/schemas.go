@@ -176,7 +176,7 @@ func hasActive(list []scim.Attribute) bool {
 	return slices.ContainsFunc(list, func(a scim.Attribute) bool { return strings.EqualFold(a.Name, "active") || hasActive(a.SubAttributes) })
 }
 
-// saysActive reports whether a user's document has active, his own and not an extension's.
+// saysActive reports whether a user's document has active, their own and not an extension's.
 func (s *Schemas) saysActive(doc []byte) bool {
 	if !bytes.Contains(doc, activeName) {
 		return false

@@ -209,7 +209,7 @@ func (e Endpoint) Create(ctx context.Context, typ string, o scim.Object) (scim.R
 	return e.createUser(ctx, o)
 }
 
-// Replace replaces the attributes of a user or a group. A user without active stays as active as he is.
+// Replace replaces the attributes of a user or a group. A user without active stays as active as they are.
 func (e Endpoint) Replace(ctx context.Context, ref scim.Ref, ifMatch string, o scim.Object) (scim.Resource, error) {
 	if Kind(ref.Type) == GroupKind {
 		res, err := e.rewrite(ctx, ref, ifMatch, func(r Record) ([]Change, error) { return e.replaceGroup(ctx, r, o.Clone()) })
@@ -296,7 +296,7 @@ func (e Endpoint) rewrite(ctx context.Context, ref scim.Ref, ifMatch string, f f
 	return scim.Resource{}, &scim.Error{Status: 409, Detail: "Others keep changing the resource; try again."}
 }
 
-// after is what the changes have made of a record. A user is known without reading him again.
+// after is what the changes have made of a record. A user is known without reading them again.
 func (e Endpoint) after(ctx context.Context, r Record, receipt Receipt, changes []Change) (Record, error) {
 	if _, is := changes[0].(PutUser); !is {
 		_, password := changes[0].(SetPassword) // changes nothing that is shown

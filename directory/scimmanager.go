@@ -13,7 +13,7 @@ var (
 )
 
 // managers returns the names of those who manage the users of the records, by id: with one query, and none when nobody has a
-// manager or the client does not want to see him.
+// manager or the client does not want to see them.
 func (e Endpoint) managers(ctx context.Context, kind Kind, want *scim.Projection, records ...Record) (map[string]string, error) {
 	if kind != UserKind || want != nil && !want.Wants(e.Schemas.Type(UserKind), managerWholePath) {
 		return nil, nil
@@ -33,7 +33,7 @@ func (e Endpoint) managers(ctx context.Context, kind Kind, want *scim.Projection
 }
 
 // withManager adds $ref and displayName to the manager in the document of a user (RFC 7643 §4.3). A manager without a name does
-// not exist, or no longer: he is the id alone.
+// not exist, or no longer: they are the id alone.
 func (e Endpoint) withManager(doc []byte, names map[string]string) []byte {
 	if len(names) == 0 {
 		return doc
@@ -56,7 +56,7 @@ func hasManager(doc []byte) bool {
 
 var managerName = []byte(`"manager":{"value":"`)
 
-// managerIn finds the manager in the document of a user: his id, and where it ends. It looks at the bytes, which are as
+// managerIn finds the manager in the document of a user: their id, and where it ends. It looks at the bytes, which are as
 // scim.AppendJSON wrote them, since most users of a page are passed on without decoding them. at is 0 when there is none.
 func managerIn(doc []byte) (id string, at int) {
 	if !bytes.Contains(doc, managerName) { // as of most

@@ -66,7 +66,7 @@ func ldapToWebex(t *testing.T, h *home, company demo.Company) {
 	expect(t, page.run(h, "Let it run by itself"), "person7@acme.example", demo.GroupName(group))
 }
 
-// changeLDAP promotes person 7, who gets person 8 and leaves his group.
+// changeLDAP promotes person 7, who gets person 8 and leaves their group.
 func changeLDAP(t *testing.T, server *parts.LDAP, c demo.Company) {
 	conn, err := ldap.DialURL(server.URL)
 	if err != nil {

@@ -52,7 +52,7 @@ func newOrganisation(t testing.TB, wrap func(http.Handler) http.Handler) *organi
 // endpoint is the address of the organisation's SCIM service.
 func (o *organisation) endpoint() string { return o.server.URL + "/identity/scim/" + o.ID() + "/v2" }
 
-// account is a user of a target as tests compare him: by attribute, in flat form.
+// account is a user of a target as tests compare them: by attribute, in flat form.
 type account map[string]string
 
 // holdings is all that a target has: accounts by user name, and the names of each group's members, sorted. Names that occur

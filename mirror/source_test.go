@@ -123,7 +123,7 @@ func TestSource(t *testing.T) {
 	w.out.set(person("dan", "cn=dan", ""))
 	step("somebody who was referred to comes", "dan", "g members=User:ada members=User:dan members=User:cy members=User:bob")
 	w.out.set(person("bob", "cn=robert", "", "gid=7"))
-	step("a manager is renamed: nobody has his name", "bob", "ada")
+	step("a manager is renamed: nobody has that name", "bob", "ada")
 	w.out.set(person("bob", "cn=robert", ""))
 	step("a primary group is left", "bob", "g members=User:ada members=User:dan members=User:cy")
 	w.out.drop("dan")

@@ -54,7 +54,7 @@ type Action struct {
 	Cycle  lockstep.CycleID
 	Kind   rule.Kind
 	Lane   Lane
-	Rank   int // order within the lane: a manager's create has a lower rank than his people's
+	Rank   int // order within the lane: a manager's create has a lower rank than their people's
 	Source End
 	Target End // ID is "" before a create
 	Before scim.Object

@@ -109,7 +109,7 @@ func TestDemandOfADraft(t *testing.T) {
 	if !slices.ContainsFunc(lines, func(l audit.Line) bool { return l.Verb == "provisioned by hand in" && l.Detail == "somebody" }) {
 		t.Error("the audit log does not tell of it")
 	}
-	// The others come when the job is turned on, and she is not made twice.
+	// The others come when the job is turned on, and Ada is not made twice.
 	w.edit(func(j *provision.Job) { j.State = provision.Active; j.Manual = false })
 	w.run(w.out)
 	w.wantTarget("user ada@acme.example\nuser ben@acme.example\n")
@@ -327,7 +327,7 @@ func TestLinkByHand(t *testing.T) {
 	if c, _ := link(w, ada, "01a22998-0000-7743-b09b-2206535b71ea", false); c.Code != lockstep.CodeTargetGone {
 		t.Errorf("linked to nobody: %+v", c)
 	}
-	// The account is hers from now on, with her name.
+	// The account is theirs from now on, with their name.
 	link(w, ada, there, false)
 	w.wantTarget("user ada@acme.example\nuser ben@acme.example\n")
 	if l := w.linkOf(ada); l.Target != there || l.Matched != "by hand" {

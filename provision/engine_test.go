@@ -110,7 +110,7 @@ user cleo@acme.example title=Engineer manager=ada@acme.example
 		name:     "a leaver",
 		people:   strings.Replace(smallPeople, "3,cleo@acme.example,Cleo,Roy,Cleo Roy,Engineer,2\n", "", 1),
 		groups:   strings.Replace(smallGroups, "2;3", "2", 1),
-		requests: "2× PATCH /Groups/{id} 200, 1× PATCH /Users/{id} 200", // nothing waits for him if he comes back
+		requests: "2× PATCH /Groups/{id} 200, 1× PATCH /Users/{id} 200", // nothing waits for them if they come back
 		want: `
 group Engineers: ben@acme.example
 group Everybody: ada@acme.example ben@acme.example

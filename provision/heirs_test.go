@@ -14,7 +14,7 @@ import (
 )
 
 // TestHeirsOfAMatchingValue is for people who were refused because another had their matching value, and who were not looked
-// at again when he gave it up.
+// at again when they gave it up.
 func TestHeirsOfAMatchingValue(t *testing.T) {
 	t.Run("purged and made anew", func(t *testing.T) {
 		w := newWorld(t)

@@ -47,7 +47,7 @@ func TestDeletedBySomebodyElse(t *testing.T) {
 	}
 }
 
-// refusing is a target that refuses to create one person, and yet names an id for him.
+// refusing is a target that refuses to create one person, and yet names an id for them.
 type refusing struct {
 	connection.Target
 	name string
@@ -60,7 +60,7 @@ func (r refusing) Apply(ctx context.Context, ops []connection.Operation) []conne
 	return r.Target.Apply(ctx, ops)
 }
 
-// TestManagerWhoIsRefused is for people whose manager's create had failed: they got the id that he would have had, for good.
+// TestManagerWhoIsRefused is for people whose manager's create had failed: they got the id that they would have had, for good.
 func TestManagerWhoIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.file("people.csv", smallPeople)

@@ -75,7 +75,7 @@ func TestShownIsSent(t *testing.T) {
 			boss := w.person("boss")
 			ada, ben := w.person("ada"), w.person("ben")
 			w.manager(ada, boss)
-			w.manager(boss, ben) // and Ben has nobody above him
+			w.manager(boss, ben) // and Ben has nobody above them
 			w.group("Engineering", string(ada), string(ben))
 			w.group("All", string(boss))
 		}},

@@ -20,7 +20,7 @@ type poisoned struct {
 
 func (p poisoned) Apply(ctx context.Context, ops []connection.Operation) []connection.Result {
 	if strings.HasPrefix(ops[0].Name, "bad") {
-		return []connection.Result{{Err: &lockstep.Error{Code: lockstep.CodeTargetServerError, Detail: "It fails over him."}}}
+		return []connection.Result{{Err: &lockstep.Error{Code: lockstep.CodeTargetServerError, Detail: "It fails over them."}}}
 	}
 	return p.Target.Apply(ctx, ops)
 }

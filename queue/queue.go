@@ -1,7 +1,7 @@
 // Package queue runs jobs at least once, one slice at a time, on one machine or on many. It is the only package that knows
 // River; what a job does is a function that the caller gives.
 //
-// Design. A job is a key, a tenant and a job of his; there is no payload, and nobody enqueues. What has work to do is always
+// Design. A job is a key, a tenant and a job of theirs; there is no payload, and nobody enqueues. What has work to do is always
 // asked for anew with Due: each Tick, when Wake is called, and when a slice of this process has ended. The keys that Due names
 // are handed to River, unique while they wait or run, so that every node may hand over the same ones. River runs a slice of
 // each: a short piece of the job that yields by itself.

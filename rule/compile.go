@@ -23,7 +23,7 @@ type Options struct {
 	DefaultDomain string // what DefaultDomain() gives
 }
 
-// Program is an ObjectMapping ready for use: Scope tells who is in scope, Map what he looks like at the target. It never
+// Program is an ObjectMapping ready for use: Scope tells who is in scope, Map what they look like at the target. It never
 // changes, so any number of goroutines may use it at once.
 type Program struct {
 	rows       []row

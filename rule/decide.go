@@ -207,7 +207,7 @@ func (s Situation) mismatch() lockstep.Code {
 }
 
 // linked is rows 6 to 12 and 14, 15, 17, 18. A delete wins over a disable, a disable over anything milder. Row 9 stands before
-// LeaveKeep: to keep what a person has left does not mean that he may go on signing in when the source says that he may not.
+// LeaveKeep: to keep what a person has left does not mean that they may go on signing in when the source says that they may not.
 func (s Situation) linked() Decision {
 	switch {
 	case s.Gone:
@@ -232,7 +232,7 @@ func (s Situation) linked() Decision {
 	return s.update()
 }
 
-// gone is rows 10 and 12. Who is deleted at the source without having been disabled before must not keep his access, so where
+// gone is rows 10 and 12. Who is deleted at the source without having been disabled before must not keep their access, so where
 // deleting is switched off the object is disabled.
 func (s Situation) gone() Decision {
 	switch {
@@ -263,12 +263,12 @@ func (s Situation) disable(r string) Decision {
 }
 
 // disabledInScope is row 9 for people who stay in scope: what is known of them goes on being written, so that a person who
-// comes back after a year has his present name.
+// comes back after a year has their present name.
 func (s Situation) disabledInScope() Decision {
 	switch {
 	case s.Disabled && s.Differs && s.Problem == "":
 		return s.allowed(Update, ruleChanged)
-	case s.ProvisionDisabled && !s.SoftDelete: // made without a way to show that he is disabled: he stays
+	case s.ProvisionDisabled && !s.SoftDelete: // made without a way to show that they are disabled: they stay
 		s.Disabled = false
 		return s.update()
 	}

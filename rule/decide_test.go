@@ -9,7 +9,7 @@ import (
 )
 
 // person returns a linked person in scope of a target that can disable, with nothing to do, after the changes. Whoever loses
-// access differs from what was written, until he is disabled.
+// access differs from what was written, until they are disabled.
 func person(changes ...func(*Situation)) Situation {
 	s := Situation{Linked: true, In: true, Enabled: true, SoftDelete: true, Blocks: true}
 	for _, c := range changes {

@@ -51,7 +51,7 @@ const (
 type Grant struct {
 	Role    string   `json:"role,omitempty"`
 	Exclude bool     `json:"exclude,omitempty"` // the role excludes from provisioning
-	Path    []string `json:"path,omitempty"`    // names of the groups that brought him in, the assigned one first; empty when assigned himself
+	Path    []string `json:"path,omitempty"`    // names of the groups that brought them in, the assigned one first; empty when assigned directly
 }
 
 // AssignmentChange assigns somebody to an app, or takes an assignment back.

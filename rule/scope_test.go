@@ -300,7 +300,7 @@ func TestRegexTooSlow(t *testing.T) {
 	}
 	either := scoped(t, all(is("text", "REGEX MATCH", `^(a+)+$`)), all(is("text", "ENDS_WITH", "!")))
 	if v := either.Scope(s); !v.In || v.Code != "" {
-		t.Errorf("got %+v, although the other group lets him through", v)
+		t.Errorf("got %+v, although the other group lets them through", v)
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package session lets a browser in and keeps it in: one-time links, session cookies, and the check that a request was not
-// sent by another site. It knows values and cookies; who the holder of a session is and what he may do is the caller's.
+// sent by another site. It knows values and cookies; who the holder of a session is and what they may do is the caller's.
 //
 // Design. A Gate guards one surface of the program, such as the console. A link is spent by Enter, which begins a session and
 // sets its cookie; Of finds the session of a request; Leave ends it. What must be remembered is behind Store; Memory is one

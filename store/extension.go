@@ -293,8 +293,8 @@ func (c *change) conform(kind directory.Kind, a scim.Object) (scim.Object, error
 	return a, nil
 }
 
-// returning is conform for somebody who is restored: he need not have had an extension that has become required since. What the
-// same commit makes of him afterwards is checked then.
+// returning is conform for somebody who is restored: they need not have had an extension that has become required since. What the
+// same commit makes of them afterwards is checked then.
 func (c *change) returning(kind directory.Kind, id string, a scim.Object) (scim.Object, error) {
 	if c.later(kind, id) {
 		return a, nil

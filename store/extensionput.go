@@ -185,7 +185,7 @@ func (s *survey) inUse(o scim.Object, why string) error {
 // changeExtension carries out the change that the survey was made for.
 //
 // It takes the head of the feed first. Whoever wrote before has committed and is in the feed; whoever has not yet got that far
-// finds other schemas there than those he went by, and begins anew.
+// finds other schemas there than those it went by, and begins anew.
 func (c *change) changeExtension(s *survey, ifVersion int64) error {
 	rows, err := c.query("UPDATE feed_head SET schemas = schemas + 1 WHERE tenant = $1 RETURNING schemas", string(c.tenant))
 	if _, err = one(rows, err, scanInt); err != nil {

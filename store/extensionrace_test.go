@@ -14,7 +14,7 @@ import (
 )
 
 // TestIndexAmidWrites: while eight writers on two nodes change people, an attribute becomes filterable and ceases to be so, over
-// and over. The index that is left has everybody as he is.
+// and over. The index that is left has everybody as they are.
 func TestIndexAmidWrites(t *testing.T) {
 	t.Parallel()
 	dsn := parts.Postgres(t)

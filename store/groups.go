@@ -99,7 +99,7 @@ func (c *change) putGroup(p directory.PutGroup) error {
 }
 
 // freeName fails when another group has the displayName. There is no constraint to rely on, as names may come twice from elsewhere;
-// so whoever wants the name takes turns until his transaction ends, and sees what the one before him has committed.
+// so whoever wants the name takes turns until their transaction ends, and sees what the one before them has committed.
 func (c *change) freeName(g directory.Group) error {
 	display := g.Attributes.Text("displayName")
 	name := fold(display)

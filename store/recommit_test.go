@@ -107,7 +107,7 @@ func TestCommitsThatFail(t *testing.T) {
 	}
 }
 
-// TestPurgeSparesTheRestored: who is restored on another node while his like are removed for good stays.
+// TestPurgeSparesTheRestored: who is restored on another node while their like are removed for good stays.
 func TestPurgeSparesTheRestored(t *testing.T) {
 	t.Parallel()
 	all := nodes(t, 2)

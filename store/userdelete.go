@@ -54,8 +54,8 @@ func (c *change) restoreUser(id lockstep.UserID) error {
 	return c.rejoin(directory.UserKind, string(id))
 }
 
-// purgeUser removes the user and all that refers to him. The feed tells of each membership and assignment, so that a reader
-// finds out what he had.
+// purgeUser removes the user and all that refers to them. The feed tells of each membership and assignment, so that a reader
+// finds out what they had.
 func (c *change) purgeUser(d directory.DeleteUser) error {
 	u, err := c.user(d.ID)
 	if err != nil {

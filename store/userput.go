@@ -58,7 +58,7 @@ func (c *change) rewritten(p directory.PutUser) error {
 
 // replaceAs replaces a user by what f makes of them, without reading them when the change says how they are stored.
 func (c *change) replaceAs(p directory.PutUser, replace func(directory.User) (userWrite, error)) error {
-	if p.Before != nil && p.IfVersion != 0 { // whoever deletes or restores a user raises his version, so this one is there
+	if p.Before != nil && p.IfVersion != 0 { // whoever deletes or restores a user raises their version, so this one is there
 		old := directory.User{ID: p.User.ID, Version: p.IfVersion, Active: isActive(p.Before), Attributes: p.Before}
 		if done, err := c.rewriteUser(old, replace); done || err != nil {
 			return err
@@ -227,8 +227,8 @@ const (
 		user_name = $9, external_id = $10, manager = $11, deleted = $12 WHERE tenant = $1 AND id = $2 AND version = $3`
 )
 
-// updateUser replaces a user by what f makes of him, provided that nobody else does so meanwhile (which can only be another
-// node). With ifVersion 0 it then starts over. f returns an empty op to leave him alone. Going inactive or being deleted raises
+// updateUser replaces a user by what f makes of them, provided that nobody else does so meanwhile (which can only be another
+// node). With ifVersion 0 it then starts over. f returns an empty op to leave them alone. Going inactive or being deleted raises
 // the auth epoch.
 func (c *change) updateUser(id lockstep.UserID, ifVersion int64, f func(directory.User) (userWrite, error)) error {
 	for range contended {
@@ -246,7 +246,7 @@ func (c *change) updateUser(id lockstep.UserID, ifVersion int64, f func(director
 	return errContended
 }
 
-// rewriteUser replaces a user, who is stored like old, by what f makes of him. It is not done when his version is another one.
+// rewriteUser replaces a user, who is stored like old, by what f makes of them. It is not done when their version is another one.
 func (c *change) rewriteUser(old directory.User, f func(directory.User) (userWrite, error)) (done bool, err error) {
 	w, err := f(old)
 	if err != nil || w.op == "" {

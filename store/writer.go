@@ -169,7 +169,7 @@ func (w *writer) crowded(l *lane) bool {
 }
 
 // enough reports whether a transaction with so many functions of each tenant had better end: one of them has nothing to wait
-// for but its end, and everybody whose functions could still be admitted has had his share. So a write beside another tenant's
+// for but its end, and everybody whose functions could still be admitted has had their share. So a write beside another tenant's
 // thousands waits for a few of them, and thousands beside nobody share a transaction by dozens.
 func (w *writer) enough(l *lane, had map[lockstep.TenantID]int) bool {
 	w.mu.Lock()

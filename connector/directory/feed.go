@@ -222,7 +222,7 @@ func (v *view) touchGroup(ctx context.Context, t *touched, g lockstep.GroupID) e
 }
 
 // touchMember notes what a membership of a user changes: the group's members, with flattening those of every group above,
-// and his scope.
+// and their scope.
 func (v *view) touchMember(t *touched, group lockstep.GroupID, user lockstep.UserID) {
 	above := v.ever.above(group)
 	for _, g := range above {

@@ -451,7 +451,7 @@ func (v *view) memberships(ctx context.Context, users []string) (map[string][]lo
 	}
 }
 
-// grants says why the user is assigned: himself first, then through each group that is.
+// grants says why the user is assigned: directly first, then through each group that is.
 func (v *view) grants(ctx context.Context, user string, in []lockstep.GroupID) ([]rule.Grant, error) {
 	grants := slices.Clone(v.direct[user])
 	for _, direct := range in {

@@ -232,7 +232,7 @@ func testExtensions(t *testing.T, open Open) {
 	}
 	c.refuses(lockstep.CodeSchemaInUse, directory.DeleteExtension{URN: skillURN})
 	c.commit(directory.DeleteUser{ID: id})
-	c.refuses(lockstep.CodeSchemaInUse, put(without("word"))) // he may come back
+	c.refuses(lockstep.CodeSchemaInUse, put(without("word"))) // they may come back
 	c.commit(directory.RestoreUser{ID: id}, put(without("tags")))
 	c.commit(put(attribute("tags", func(a *scim.Attribute) { a.Uniqueness = scim.UniqueServer })))
 	c.indexed()

@@ -29,7 +29,7 @@ func extensionRestored(c company) {
 	c.commit(directory.PutExtension{Extension: users}, directory.PutExtension{Extension: groups})
 	c.refuses(lockstep.CodeInvalid, directory.RestoreUser{ID: id})
 	c.refuses(lockstep.CodeInvalid, directory.RestoreGroup{ID: g.ID})
-	// A job brings somebody back with what the source has of him now.
+	// A job brings somebody back with what the source has of them now.
 	back := person("ada", skillURN, scim.Object{{Name: "word", Value: "x"}})
 	back.User.ID, back.User.Version = id, 2
 	g.Version, g.Attributes = 2, append(g.Attributes, scim.Attr{Name: roomURN, Value: scim.Object{{Name: "word", Value: "x"}}})

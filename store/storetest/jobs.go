@@ -46,7 +46,7 @@ func jobSources(c company) {
 	}
 }
 
-// jobWaits: whoever leaves before his job is written shares nothing with the writer, who goes on.
+// jobWaits: whoever leaves before their job is written shares nothing with the writer, who goes on.
 func jobWaits(c company) {
 	var wg sync.WaitGroup
 	for i := range 50 {

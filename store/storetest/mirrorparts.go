@@ -109,7 +109,7 @@ func mirrorParts(o *outside) {
 	}
 }
 
-// mirrorLeases: one reader at a time, whose commits count only while he is the one.
+// mirrorLeases: one reader at a time, whose commits count only while it is the one.
 func mirrorLeases(o *outside) {
 	o.fails(claimError(o, "none"), lockstep.CodeEpoch)
 	o.begin()

@@ -8,7 +8,7 @@ import (
 	"lockstep/store"
 )
 
-// testPurge: who is soft-deleted can be restored until the retention is over, and then is gone with all that refers to him.
+// testPurge: who is soft-deleted can be restored until the retention is over, and then is gone with all that refers to them.
 // Nobody else is touched, and other tenants keep theirs.
 func testPurge(t *testing.T, open Open) {
 	now := noon

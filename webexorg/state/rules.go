@@ -144,7 +144,7 @@ func schemas(o scim.Object, core string, extensions ...string) scim.List {
 	return list
 }
 
-// manager returns the id of the manager and adds his name to the reference, as it is now.
+// manager returns the id of the manager and adds their name to the reference, as it is now.
 func (o *Org) manager(u *scim.Object) string {
 	ext, _ := u.Get(scim.EnterpriseUserURN).(scim.Object)
 	ref, _ := ext.Get("manager").(scim.Object)
