@@ -14,11 +14,11 @@ import (
 	"lockstep"
 	"lockstep/audit"
 	"lockstep/directory"
-	"lockstep/e2e/parts"
 	"lockstep/scim"
 	"lockstep/scim/scimhttp"
 	"lockstep/scim/scimtest"
 	"lockstep/store"
+	"lockstep/store/storetest"
 )
 
 // peer is a directory behind HTTP, with one tenant.
@@ -41,7 +41,7 @@ func onEach(t *testing.T, f func(t *testing.T, db *store.DB)) {
 		"sqlite": func(t *testing.T) store.Config {
 			return store.Config{SQLite: filepath.Join(t.TempDir(), "lockstep.db")}
 		},
-		"postgres": func(t *testing.T) store.Config { return store.Config{Postgres: parts.Postgres(t)} },
+		"postgres": func(t *testing.T) store.Config { return store.Config{Postgres: storetest.Postgres(t)} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

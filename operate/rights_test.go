@@ -16,12 +16,12 @@ import (
 	"lockstep/audit"
 	"lockstep/console"
 	"lockstep/directory"
-	"lockstep/e2e/parts"
 	"lockstep/operate"
 	"lockstep/provision"
 	"lockstep/server"
 	"lockstep/session"
 	"lockstep/store"
+	"lockstep/store/storetest"
 	"lockstep/token"
 )
 
@@ -66,7 +66,7 @@ func sqlite(t *testing.T) store.Config {
 func onBoth(t *testing.T, f func(*world)) {
 	t.Run("sqlite", func(t *testing.T) { f(newWorld(t, sqlite(t))) })
 	t.Run("postgres", func(t *testing.T) {
-		f(newWorld(t, store.Config{Postgres: parts.Postgres(t), Key: store.NewKey()}))
+		f(newWorld(t, store.Config{Postgres: storetest.Postgres(t), Key: store.NewKey()}))
 	})
 }
 

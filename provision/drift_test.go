@@ -12,12 +12,12 @@ import (
 	"lockstep"
 	"lockstep/audit"
 	"lockstep/connection"
-	"lockstep/e2e/parts"
 	"lockstep/mirror"
 	"lockstep/mirror/mirrortest"
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/store"
+	"lockstep/store/storetest"
 )
 
 // reread has the application read once more.
@@ -79,7 +79,7 @@ const driftPeople = `id,userName,displayName,title,active
 // it was after it was restored. A change of letter case is none, and what we have written since the read is none either.
 func TestDrift(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { findsDrift(newWorld(t)) })
-	t.Run("postgres", func(t *testing.T) { findsDrift(newWorldOn(t, store.Config{Postgres: parts.Postgres(t)})) })
+	t.Run("postgres", func(t *testing.T) { findsDrift(newWorldOn(t, store.Config{Postgres: storetest.Postgres(t)})) })
 }
 
 func findsDrift(w *world) {
@@ -212,7 +212,7 @@ func TestDriftManual(t *testing.T) {
 // is as it was written after it was restored, also when the other was somebody whom the job does not know, who stays.
 func TestDriftOfMembers(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { findsMembers(newWorld(t)) })
-	t.Run("postgres", func(t *testing.T) { findsMembers(newWorldOn(t, store.Config{Postgres: parts.Postgres(t)})) })
+	t.Run("postgres", func(t *testing.T) { findsMembers(newWorldOn(t, store.Config{Postgres: storetest.Postgres(t)})) })
 }
 
 func findsMembers(w *world) {

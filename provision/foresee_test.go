@@ -9,12 +9,12 @@ import (
 	"lockstep"
 	"lockstep/audit"
 	"lockstep/directory"
-	"lockstep/e2e/parts"
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
 	"lockstep/scim"
 	"lockstep/store"
+	"lockstep/store/storetest"
 	"lockstep/words"
 )
 
@@ -26,7 +26,7 @@ func TestPlanOfSourcesIsWhatHappens(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %d", database, seed), func(t *testing.T) {
 				config := store.Config{}
 				if database == "postgres" {
-					config.Postgres = parts.Postgres(t)
+					config.Postgres = storetest.Postgres(t)
 				}
 				w := newWorldOn(t, config)
 				r := rand.New(rand.NewPCG(seed, 5))
@@ -235,7 +235,7 @@ func TestReleaseThatWouldDelete(t *testing.T) {
 		t.Run(database, func(t *testing.T) {
 			config := store.Config{}
 			if database == "postgres" {
-				config.Postgres = parts.Postgres(t)
+				config.Postgres = storetest.Postgres(t)
 			}
 			w := newWorldOn(t, config)
 			hr, crm := w.source("hr"), w.source("crm")

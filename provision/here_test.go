@@ -12,10 +12,10 @@ import (
 	"lockstep/connection"
 	hub "lockstep/connector/directory"
 	"lockstep/directory"
-	"lockstep/e2e/parts"
 	"lockstep/plan"
 	"lockstep/scim"
 	"lockstep/store"
+	"lockstep/store/storetest"
 )
 
 // doors is a directory that does something before or after the n-th commit of people.
@@ -141,7 +141,7 @@ func TestCreatedHere(t *testing.T) {
 				t.Run(fmt.Sprintf("%s %d after=%v", database, commit, after), func(t *testing.T) {
 					var config store.Config
 					if database == "postgres" {
-						config.Postgres = parts.Postgres(t)
+						config.Postgres = storetest.Postgres(t)
 					}
 					w := newWorldOn(t, config)
 					w.file("people.csv", crowdOf(people))

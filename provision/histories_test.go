@@ -14,6 +14,7 @@ import (
 	"lockstep/provision"
 	"lockstep/rule"
 	"lockstep/store"
+	"lockstep/store/storetest"
 )
 
 // What TestIncrementalEqualsFull does: with -operations 0 some short histories, otherwise as many changes on each database.
@@ -50,7 +51,7 @@ func TestIncrementalEqualsFull(t *testing.T) {
 				parts.SkipPassed(t, *resume)
 				config := store.Config{}
 				if database == "postgres" {
-					config.Postgres = parts.Postgres(t)
+					config.Postgres = storetest.Postgres(t)
 				}
 				incremental(t, newWorldOn(t, config), seed)
 			})

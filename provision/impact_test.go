@@ -12,12 +12,12 @@ import (
 	"lockstep/audit"
 	hub "lockstep/connector/directory"
 	"lockstep/directory"
-	"lockstep/e2e/parts"
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
 	"lockstep/scim"
 	"lockstep/store"
+	"lockstep/store/storetest"
 )
 
 // users are the object mapping of people of a configuration.
@@ -141,7 +141,7 @@ func TestImpactIsThePreview(t *testing.T) {
 		t.Run(database, func(t *testing.T) {
 			config := store.Config{}
 			if database == "postgres" {
-				config.Postgres = parts.Postgres(t)
+				config.Postgres = storetest.Postgres(t)
 			}
 			w := settledWorld(t, config)
 			jobs := w.db.Provision()

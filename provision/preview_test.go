@@ -9,12 +9,12 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
-	"lockstep/e2e/parts"
 	"lockstep/mirror"
 	"lockstep/mirror/mirrortest"
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/store"
+	"lockstep/store/storetest"
 )
 
 // TestPreviewIsTheCycle: what a plan that is only looked at says is, row by row and in the same order, what the cycle plans that
@@ -25,7 +25,7 @@ func TestPreviewIsTheCycle(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %d", database, seed), func(t *testing.T) {
 				config := store.Config{}
 				if database == "postgres" {
-					config.Postgres = parts.Postgres(t)
+					config.Postgres = storetest.Postgres(t)
 				}
 				previews(t, newWorldOn(t, config), seed)
 			})

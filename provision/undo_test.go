@@ -6,11 +6,11 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
-	"lockstep/e2e/parts"
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
 	"lockstep/store"
+	"lockstep/store/storetest"
 )
 
 // undo undoes the newest rows of the app's log of some kinds, and runs what comes of it.
@@ -39,7 +39,7 @@ const undoPeople = `id,userName,displayName,title,active,manager
 // about the object.
 func TestUndo(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { undoes(newWorld(t)) })
-	t.Run("postgres", func(t *testing.T) { undoes(newWorldOn(t, store.Config{Postgres: parts.Postgres(t)})) })
+	t.Run("postgres", func(t *testing.T) { undoes(newWorldOn(t, store.Config{Postgres: storetest.Postgres(t)})) })
 }
 
 func undoes(w *world) {

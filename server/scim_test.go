@@ -20,8 +20,8 @@ import (
 	"lockstep"
 	"lockstep/audit"
 	"lockstep/directory"
-	"lockstep/e2e/parts"
 	"lockstep/store"
+	"lockstep/store/storetest"
 	"lockstep/token"
 )
 
@@ -167,7 +167,7 @@ func TestSCIMTokens(t *testing.T) {
 func TestSCIMTenants(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { keepApart(newSCIMBench(t, SCIM{})) })
 	t.Run("postgres", func(t *testing.T) {
-		keepApart(newSCIMBenchOn(t, SCIM{}, store.Config{Postgres: parts.Postgres(t)}))
+		keepApart(newSCIMBenchOn(t, SCIM{}, store.Config{Postgres: storetest.Postgres(t)}))
 	})
 }
 

@@ -8,16 +8,16 @@ import (
 	"time"
 
 	"lockstep/audit"
-	"lockstep/e2e/parts"
 	"lockstep/scim"
 	"lockstep/store"
+	"lockstep/store/storetest"
 	"lockstep/token"
 )
 
 // TestSCIMCursor: two nodes on one database serve the pages of one walk, each authorized anew: the cursor of a token that was
 // revoked, or somebody else's, opens nothing.
 func TestSCIMCursor(t *testing.T) {
-	config := store.Config{Postgres: parts.Postgres(t), Key: store.NewKey()}
+	config := store.Config{Postgres: storetest.Postgres(t), Key: store.NewKey()}
 	b := newSCIMBenchOn(t, SCIM{}, config)
 	id, mine := b.token(token.KindSCIM, "acme", "scim:write", time.Time{})
 	_, other := b.token(token.KindSCIM, "acme", "scim:read", time.Time{})

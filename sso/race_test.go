@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"lockstep"
-	"lockstep/e2e/parts"
 	"lockstep/sso"
 	"lockstep/store"
+	"lockstep/store/storetest"
 )
 
 // slow is a store that is far away: every look at a code or refresh token, and every use of one, takes its time before and after.
@@ -56,7 +56,7 @@ func TestOneWinner(t *testing.T) {
 		"sqlite": func(t *testing.T) store.Config {
 			return store.Config{SQLite: filepath.Join(t.TempDir(), "lockstep.db")}
 		},
-		"postgres": func(t *testing.T) store.Config { return store.Config{Postgres: parts.Postgres(t)} },
+		"postgres": func(t *testing.T) store.Config { return store.Config{Postgres: storetest.Postgres(t)} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := worldOn(t, config(t))

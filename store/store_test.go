@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"lockstep/e2e/parts"
 	"lockstep/store"
 	"lockstep/store/storetest"
 )
@@ -17,7 +16,7 @@ func openSQLite(t testing.TB, c store.Config) *store.DB {
 
 func openPostgres(t testing.TB, c store.Config) *store.DB {
 	t.Helper()
-	c.Postgres = parts.Postgres(t)
+	c.Postgres = storetest.Postgres(t)
 	return opened(t, c)
 }
 

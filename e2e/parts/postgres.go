@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,22 @@ import (
 // is dropped at the end of the test, even when connections to it are still open.
 func Postgres(t testing.TB) (dsn string) {
 	t.Helper()
+	return postgresNeeded(t).copied(t, "template0")
+}
+
+// PostgresMade is Postgres with what create has put into the database. It is called once for a name in a test binary, with no other
+// connection left when it returns; every later database of the name is a copy.
+func PostgresMade(t testing.TB, name string, create func(dsn string) error) (dsn string) {
+	t.Helper()
+	pg := postgresNeeded(t)
+	if err := pg.made(name, create); err != nil {
+		t.Fatal(err)
+	}
+	return pg.copied(t, "made_"+name)
+}
+
+func postgresNeeded(t testing.TB) *postgres {
+	t.Helper()
 	for _, tool := range []string{"initdb", "postgres", "createdb", "dropdb"} {
 		Need(t, tool)
 	}
@@ -26,17 +43,47 @@ func Postgres(t testing.TB) (dsn string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := "test_" + strconv.FormatInt(pg.count.Add(1), 10)
-	if err := pg.run("createdb", "--template=template0", "--encoding=UTF8", "--lc-collate=C", "--lc-ctype=C", name); err != nil {
+	return pg
+}
+
+// made makes the database to copy for a name, once.
+func (p *postgres) made(name string, create func(dsn string) error) error {
+	p.making.Lock()
+	defer p.making.Unlock()
+	if slices.Contains(p.ready, name) {
+		return nil
+	}
+	if err := p.create("template0", "made_"+name); err != nil {
+		return err
+	}
+	if err := create(p.dsn("made_" + name)); err != nil {
+		return err
+	}
+	p.ready = append(p.ready, name)
+	return nil
+}
+
+func (p *postgres) create(template, name string) error {
+	return p.run("createdb", "--template="+template, "--encoding=UTF8", "--lc-collate=C", "--lc-ctype=C", name)
+}
+
+func (p *postgres) dsn(name string) string {
+	return "postgres://" + postgresUser + "@/" + name + "?" + url.Values{"host": {p.dir}}.Encode()
+}
+
+// copied is a copy of a template until the test has ended.
+func (p *postgres) copied(t testing.TB, template string) (dsn string) {
+	t.Helper()
+	name := "test_" + strconv.FormatInt(p.count.Add(1), 10)
+	if err := p.create(template, name); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := pg.run("dropdb", "--force", name); err != nil {
+		if err := p.run("dropdb", "--force", name); err != nil {
 			t.Error(err)
 		}
 	})
-	query := url.Values{"host": {pg.dir}}
-	return "postgres://" + postgresUser + "@/" + name + "?" + query.Encode()
+	return p.dsn(name)
 }
 
 const postgresUser = "lockstep"
@@ -46,6 +93,9 @@ type postgres struct {
 	*server
 	dir   string
 	count atomic.Int64 // databases created so far
+
+	making sync.Mutex
+	ready  []string // names of databases that are copied
 }
 
 // sharedPostgres is the one server of this test binary; it ends with the binary.
