@@ -282,6 +282,10 @@ func TestRecheckIsEarliest(t *testing.T) {
 	if want := time.Date(2026, 11, 24, 0, 0, 0, 1e6, time.UTC); !v.In || !v.Recheck.Equal(want) {
 		t.Errorf("got %t, %s", v.In, v.Recheck)
 	}
+	v = scoped(t, all(late, soon, is("country", "EQUALS", "DE"))).Scope(rule.Subject{Values: person(), Enabled: true, Everyone: true, Now: noon})
+	if want := time.Date(2026, 11, 24, 0, 0, 0, 1e6, time.UTC); !v.In || !v.Recheck.Equal(want) {
+		t.Errorf("with a clause behind it that time does not change: %t, %s", v.In, v.Recheck)
+	}
 	v = scoped(t, all(is("country", "EQUALS", "US"), soon)).Scope(rule.Subject{Values: person(), Enabled: true, Everyone: true, Now: noon})
 	if v.In || !v.Recheck.IsZero() {
 		t.Errorf("got %t, %s", v.In, v.Recheck)
