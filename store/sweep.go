@@ -97,7 +97,7 @@ func (db *DB) sweep() {
 
 // disclaimLater has the claims of a job that is gone removed once the transaction is committed.
 func (t *tx) disclaimLater(tenant lockstep.TenantID, owner string) error {
-	_, err := t.exec("INSERT INTO disclaimed (tenant, owner) VALUES ($1, $2) ON CONFLICT DO NOTHING", string(tenant), owner)
+	_, err := t.exec("INSERT INTO disclaimed (tenant, owner, kind, id) VALUES ($1, $2, '', '') ON CONFLICT DO NOTHING", string(tenant), owner)
 	t.work.dooms = true
 	return err
 }
