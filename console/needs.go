@@ -63,7 +63,7 @@ func (s *Server) problems(ctx context.Context, p operate.Principal, j provision.
 	}
 	links := map[connection.Ref]plan.Link{}
 	for typ, sources := range ids {
-		found, err := s.Operator.Links(ctx, p, j, plan.LinkQuery{Type: typ, Sources: sources, Limit: len(sources)})
+		found, err := s.Operator.Links(ctx, p, j, plan.LinkQuery{Type: typ, Sources: sources, Outline: true, Limit: len(sources)})
 		if err != nil {
 			return nil, nil, err
 		}

@@ -229,7 +229,7 @@ const funnelLinks = 2000
 // funnel counts how far people get, in the links of the job: there is one for everybody it has met.
 func (s *Server) funnel(ctx context.Context, p operate.Principal, j provision.Job) ([]funnelStep, error) {
 	var known, in, linked, failing int
-	q := plan.LinkQuery{Type: "User", Limit: 1000}
+	q := plan.LinkQuery{Type: "User", Outline: true, Limit: 1000}
 	more := true
 	for more && known < funnelLinks {
 		links, err := s.Operator.Links(ctx, p, j, q)

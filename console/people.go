@@ -125,9 +125,13 @@ func (s *Server) jobPeople(w http.ResponseWriter, r *http.Request, v visit) erro
 
 // collectLinks fills the page and returns where the next begins, "" at the end.
 func (s *Server) collectLinks(ctx context.Context, p operate.Principal, j provision.Job, after string, view *jobPeopleView) (next string, err error) {
-	const look = 1000
-	for looked := 0; looked < 10*look; looked += look {
-		links, err := s.Operator.Links(ctx, p, j, plan.LinkQuery{Type: "User", After: after, Limit: look})
+	const most = 10_000
+	look := 1000
+	if view.Show == "" { // everybody is shown: one more says whether there are more
+		look = peopleRows + 1
+	}
+	for looked := 0; looked < most; looked += look {
+		links, err := s.Operator.Links(ctx, p, j, plan.LinkQuery{Type: "User", After: after, Outline: true, Limit: look})
 		if err != nil {
 			return "", err
 		}

@@ -221,6 +221,7 @@ type LinkQuery struct {
 	DueBefore time.Time        // Due is set and not later
 	Unseen    lockstep.CycleID // Seen is another cycle
 	Bare      bool             // of a link only the ends, the name and the version are wanted
+	Outline   bool             // of a link everything but the image, Recheck and Former is wanted: for lists that people read
 	Limit     int              // 0 is 1,000
 }
 

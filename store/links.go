@@ -83,6 +83,9 @@ func scanLink(s scanner) (l plan.Link, err error) {
 	return l, err
 }
 
+// outlinedLink is the columns of plan.LinkQuery.Outline. They stand before the image in the row, which is the most of it and is not read.
+const outlinedLink = "type, source_id, name, target, matched, match_key, version, disabled, code, detail, attempts, due, seen, verdict, '', 0, ''"
+
 // bareLink is the columns of plan.LinkQuery.Bare.
 const bareLink = "type, source_id, name, target, version"
 
@@ -98,6 +101,9 @@ func (db *DB) Links(ctx context.Context, tenant lockstep.TenantID, job lockstep.
 	scan := scanLink
 	if q.Bare {
 		text, scan = strings.Replace(text, linkColumns, bareLink, 1), scanBareLink
+	}
+	if q.Outline {
+		text = strings.Replace(text, linkColumns, outlinedLink, 1)
 	}
 	var all []plan.Link
 	read := func(text string, args []any) error {

@@ -123,6 +123,11 @@ func actionSelect(s slice) {
 		{"past one of another lane", plan.ActionQuery{Cycle: "c1", Past: &disabled}, "ba"},
 		{"newest", plan.ActionQuery{Newest: true}, "gfedcba"},
 		{"newest after", plan.ActionQuery{Newest: true, After: "e", Limit: 2}, "dc"},
+		{"newest in states of which there are few", plan.ActionQuery{Newest: true, States: []plan.ActionState{plan.Failed, plan.Held, plan.Open}}, "gec"},
+		{"the same, of one cycle", plan.ActionQuery{Newest: true, Cycle: "c0", States: []plan.ActionState{plan.Failed, plan.Held}}, "e"},
+		{"the same, after and limit", plan.ActionQuery{Newest: true, After: "g", Limit: 1, States: []plan.ActionState{plan.Failed, plan.Held, plan.Open}}, "e"},
+		{"the same, with a text", plan.ActionQuery{Newest: true, Text: "son g", States: []plan.ActionState{plan.Failed, plan.Held}}, "g"},
+		{"newest in others as well", plan.ActionQuery{Newest: true, States: []plan.ActionState{plan.Failed, plan.Planned}}, "gfba"},
 		{"text", plan.ActionQuery{Text: "SON a"}, "a"},
 		{"words of several places", plan.ActionQuery{Words: []string{"SON G", "100% eLSE", "match.", "tg", "sg"}}, "g"},
 		{"a word that is nowhere", plan.ActionQuery{Words: []string{"Person g", "200%"}}, ""},
@@ -252,6 +257,13 @@ func testLinks(t *testing.T, open Open) {
 		}
 	}
 	read(whole)
+	outline := whole
+	outline.Image, outline.Recheck, outline.Former = nil, time.Time{}, ""
+	got, err := s.db.Links(t.Context(), s.tenant, s.job.ID, plan.LinkQuery{Type: "User", Sources: []string{"a"}, Outline: true})
+	s.ok(err)
+	if d := cmp.Diff([]plan.Link{outline}, got); d != "" {
+		t.Errorf("in outline: %s", d)
+	}
 	least := plan.Link{Source: user("a")}
 	s.commit(provision.Batch{Links: []plan.Link{whole, least}})
 	read(least)
