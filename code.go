@@ -178,6 +178,7 @@ const (
 	CodeMatchDuplicate Code = "match.duplicate_source"
 	CodeMatchTaken     Code = "match.already_linked"
 	CodeMatchOther     Code = "match.other"
+	CodeShared         Code = "connection.shared"
 
 	CodeMapUnknown    Code = "map.unknown_attribute"
 	CodeMapExpression Code = "map.expression_failed"
@@ -360,6 +361,7 @@ var Catalogue = []Entry{
 	{CodeMatchDuplicate, NeedsYou, "Two people of the source would become the same object.", "Give them different values for the matching attribute."},
 	{CodeMatchTaken, NeedsYou, "The object that matches is already linked to somebody else.", "Unlink it or change the matching value."},
 	{CodeMatchOther, NeedsYou, "The connection leads to another system since, and whoever has this id there is called otherwise.", "Ids may mean other people there. If it is the same person, approve the change; else reject it."},
+	{CodeShared, NeedsYou, "Another app leads to the same place, so both may write the same accounts.", "Use one app, or see that no person is in the scope of both."},
 
 	{CodeMapUnknown, NeedsYou, "A mapping names an attribute that does not exist.", "Correct the name; the message says which."},
 	{CodeMapExpression, NeedsYou, "An expression could not be evaluated for this person.", "Test the expression with this person's values."},

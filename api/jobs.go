@@ -97,7 +97,11 @@ func (s *Server) putConnection(ctx context.Context, p operate.Principal, in *str
 },
 ) (Job, error) {
 	j, err := s.Operator.SetConnection(ctx, p, in.Job, operate.ConnectionChange(in.Body))
-	return s.standing(ctx, p, j, err)
+	v, err := s.standing(ctx, p, j, err)
+	if shared, e := s.Operator.Shared(ctx, p, in.Job); err == nil && e == nil { // whoever may only write is not told
+		v.Shared = shared
+	}
+	return v, err
 }
 
 // TestResult is the outcome of a connection test.

@@ -31,21 +31,22 @@ func (s *Server) planRoutes(a huma.API) {
 
 // Plan is what a job would do.
 type Plan struct {
-	Cycle    *Cycle           `json:"cycle,omitempty" doc:"The cycle that waits for apply; absent for a preview, or when there is nothing to do."`
-	Preview  bool             `json:"preview" doc:"Nothing was kept: the job is in mode auto."`
-	Counts   provision.Counts `json:"counts"`
-	Kinds    map[string]int   `json:"kinds" doc:"Actions by kind, without what is held or cannot be done."`
-	Held     int              `json:"held"`
-	Problems int              `json:"problems" doc:"People for whom something cannot be done."`
-	Actions  []Action         `json:"actions" doc:"The first of them, at most limit."`
-	More     int              `json:"more" doc:"How many were left out."`
-	Standing operate.State    `json:"standing" doc:"How the job stands with this plan, in words."`
+	Cycle    *Cycle            `json:"cycle,omitempty" doc:"The cycle that waits for apply; absent for a preview, or when there is nothing to do."`
+	Preview  bool              `json:"preview" doc:"Nothing was kept: the job is in mode auto."`
+	Counts   provision.Counts  `json:"counts"`
+	Kinds    map[string]int    `json:"kinds" doc:"Actions by kind, without what is held or cannot be done."`
+	Held     int               `json:"held"`
+	Problems int               `json:"problems" doc:"People for whom something cannot be done."`
+	Actions  []Action          `json:"actions" doc:"The first of them, at most limit."`
+	More     int               `json:"more" doc:"How many were left out."`
+	Standing operate.State     `json:"standing" doc:"How the job stands with this plan, in words."`
+	Shared   []operate.Sharing `json:"shared,omitempty" doc:"Other apps that lead to the same place."`
 }
 
 func planOf(p operate.Plan) Plan {
 	v := Plan{
 		Preview: p.Preview, Counts: p.Counts, Kinds: map[string]int{}, Held: p.Held, Problems: p.Problems, More: p.More,
-		Actions: mapped(p.Rows, "", actionOf).Items, Standing: p.State,
+		Actions: mapped(p.Rows, "", actionOf).Items, Standing: p.State, Shared: p.Shared,
 	}
 	if p.Cycle != nil {
 		c := cycleOf(*p.Cycle)

@@ -88,23 +88,24 @@ type Connection struct {
 
 // Job is what an app or a source does to keep in step.
 type Job struct {
-	ID         lockstep.JobID `json:"id"`
-	Slug       string         `json:"slug" doc:"Of the app or the source."`
-	Name       string         `json:"name"`
-	Direction  string         `json:"direction" enum:"inbound,outbound"`
-	App        lockstep.AppID `json:"app,omitempty"`
-	Mode       string         `json:"mode" enum:"auto,manual" doc:"In mode manual a plan waits for apply."`
-	State      string         `json:"state" enum:"active,paused,quarantined" doc:"What it may do."`
-	Standing   *operate.State `json:"standing,omitempty" doc:"How it stands, in words, and what a command that shows it ends with."`
-	Code       lockstep.Code  `json:"code,omitempty" doc:"Why it is quarantined."`
-	Detail     string         `json:"detail,omitempty"`
-	Hint       string         `json:"hint,omitempty"`
-	Connection Connection     `json:"connection"`
-	Policy     Policy         `json:"policy"`
-	Config     int64          `json:"config" doc:"Version of connection, rules and policy."`
-	NextRun    *time.Time     `json:"next_run,omitempty"`
-	Created    time.Time      `json:"created"`
-	Cycle      *Cycle         `json:"cycle,omitempty" doc:"The open one."`
+	ID         lockstep.JobID    `json:"id"`
+	Slug       string            `json:"slug" doc:"Of the app or the source."`
+	Name       string            `json:"name"`
+	Direction  string            `json:"direction" enum:"inbound,outbound"`
+	App        lockstep.AppID    `json:"app,omitempty"`
+	Mode       string            `json:"mode" enum:"auto,manual" doc:"In mode manual a plan waits for apply."`
+	State      string            `json:"state" enum:"active,paused,quarantined" doc:"What it may do."`
+	Standing   *operate.State    `json:"standing,omitempty" doc:"How it stands, in words, and what a command that shows it ends with."`
+	Code       lockstep.Code     `json:"code,omitempty" doc:"Why it is quarantined."`
+	Detail     string            `json:"detail,omitempty"`
+	Hint       string            `json:"hint,omitempty"`
+	Connection Connection        `json:"connection"`
+	Shared     []operate.Sharing `json:"shared,omitempty" doc:"Other apps that lead to the same place; when the connection was set."`
+	Policy     Policy            `json:"policy"`
+	Config     int64             `json:"config" doc:"Version of connection, rules and policy."`
+	NextRun    *time.Time        `json:"next_run,omitempty"`
+	Created    time.Time         `json:"created"`
+	Cycle      *Cycle            `json:"cycle,omitempty" doc:"The open one."`
 }
 
 func jobOf(j provision.Job) Job {

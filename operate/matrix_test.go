@@ -14,7 +14,7 @@ import (
 // rights is the right that each use case needs. A use case that is not here needs one of the whole API; TestMatrix fails for it.
 var rights = map[token.Scope][]string{
 	operate.AppsRead: {
-		"Actions", "App", "Apps", "Assignments", "CompareVersions", "Consented", "Cycle", "Cycles", "Draft", "DraftImpact", "Drift", "Explain", "ExplainRef", "FindAtTarget", "HeldIDs", "Job", "Links", "Log", "EachLine",
+		"Actions", "App", "Apps", "Assignments", "CompareVersions", "Consented", "Cycle", "Cycles", "Draft", "DraftImpact", "Drift", "Shared", "Explain", "ExplainRef", "FindAtTarget", "HeldIDs", "Job", "Links", "Log", "EachLine",
 		"ListJobs", "OnDemand", "Review", "State", "Tally", "Template", "Templates", "Told", "TryRules", "ScopeImpact", "Attributes", "Versions",
 	},
 	operate.AppsWrite: {

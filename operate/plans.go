@@ -24,6 +24,7 @@ type Plan struct {
 	Rows     []plan.Action // the first of them
 	More     int           // how many were left out
 	State    State         // how the job stands with this plan
+	Shared   []Sharing     // other apps that lead to the same place
 }
 
 // Plan plans a job. In mode manual the plan takes the place of one that waits already and is kept for Apply; else it is a
@@ -43,6 +44,9 @@ func (o *Operator) Plan(ctx context.Context, p Principal, name string, limit int
 		return made, err
 	}
 	if made.Job, err = o.jobNamed(ctx, p.Tenant, string(j.ID)); err != nil {
+		return made, err
+	}
+	if made.Shared, err = o.shared(ctx, p, made.Job, made.Rows); err != nil {
 		return made, err
 	}
 	made.State, err = o.State(ctx, p, made.Job)

@@ -97,6 +97,7 @@ func Job(j api.Job, told *api.Told, err error) (View, error) {
 	return Of(j, err, func(p *Page) {
 		p.job(&j)
 		p.told(told)
+		p.shared(j.Shared)
 	})
 }
 

@@ -36,6 +36,7 @@ func Plan(app string, plan api.Plan, err error) (View, error) {
 		if plan.More > 0 {
 			fmt.Fprintf(p, "  … %d more (--all)\n", plan.More)
 		}
+		p.shared(plan.Shared)
 		switch {
 		case plan.Cycle != nil:
 			p.Say("Next: lockstep apply %s --plan %s · lockstep explain PERSON --app %s", app, plan.Cycle.ID, app)
@@ -43,6 +44,13 @@ func Plan(app string, plan api.Plan, err error) (View, error) {
 			fmt.Fprintln(p, "  "+nothing(plan))
 		}
 	})
+}
+
+// shared tells which other apps lead to the same place.
+func (p *Page) shared(all []operate.Sharing) {
+	for _, s := range all {
+		p.Say("Note: %s (%s)", s.Says, s.Code)
+	}
 }
 
 // Nothing shows a plan that has nothing to do.
