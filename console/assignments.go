@@ -26,6 +26,7 @@ type assignmentsView struct {
 	Leave  string // what happens to whom an assignment is taken from
 	Every  bool   // everybody is in scope, assigned or not
 	Groups bool   // group objects are sent, too
+	Drafts bool   // the app runs, so that a draft makes sense
 }
 
 type assignmentRow struct {
@@ -53,7 +54,7 @@ func (s *Server) assignments(w http.ResponseWriter, r *http.Request, v visit, st
 	if err != nil {
 		return err
 	}
-	view := assignmentsView{Head: h, Said: said(r), Error: wrong, Search: strings.TrimSpace(r.FormValue("q")), Every: j.Policy.Everyone, Groups: j.Policy.Groups}
+	view := assignmentsView{Head: h, Said: said(r), Error: wrong, Search: strings.TrimSpace(r.FormValue("q")), Every: j.Policy.Everyone, Groups: j.Policy.Groups, Drafts: !j.Draft()}
 	view.Leave = leaveWords(j.Policy.OnLeave)
 	app, err := s.Operator.App(r.Context(), v.who, j.Slug)
 	if err != nil {
@@ -79,10 +80,10 @@ func (s *Server) assignments(w http.ResponseWriter, r *http.Request, v visit, st
 	if view.Found, view.Notice, err = s.find(r, v, view.Search); err != nil {
 		return err
 	}
-	chosen := r.FormValue("to")
+	chosen := r.Form["to"]
 	view.Found = slices.DeleteFunc(view.Found, func(o option) bool { _, id, _ := strings.Cut(o.Value, ":"); return there[id] })
 	for i := range view.Found {
-		view.Found[i].Chosen = view.Found[i].Value == chosen
+		view.Found[i].Chosen = slices.Contains(chosen, view.Found[i].Value)
 	}
 	return s.render(w, r, status, assignmentsPage(v.page, view))
 }
@@ -137,34 +138,51 @@ func leaveWords(l rule.Leave) string {
 	return "The account is disabled with the next plan."
 }
 
-// assign assigns whom the form names.
+// assign assigns whom the form names, or writes that into the app's draft.
 func (s *Server) assign(w http.ResponseWriter, r *http.Request, v visit) error {
-	kind, id, _ := strings.Cut(r.PostFormValue("to"), ":")
-	var user, group string
-	switch kind {
-	case "user":
-		user = id
-	case "group":
-		group = id
-	default:
-		return s.assignments(w, r, v, http.StatusUnprocessableEntity, "Choose a person or a group from the list.")
+	role := r.PostFormValue("role")
+	var all []operate.DraftAssignment
+	for _, to := range r.PostForm["to"] {
+		one := operate.DraftAssignment{Role: role}
+		switch kind, id, _ := strings.Cut(to, ":"); kind {
+		case "user":
+			one.User = id
+		case "group":
+			one.Group = id
+		default:
+			return unreadable()
+		}
+		all = append(all, one)
+	}
+	if len(all) == 0 {
+		return s.assignments(w, r, v, http.StatusUnprocessableEntity, "Tick people or groups in the list.")
 	}
 	j, err := s.Operator.Job(r.Context(), v.who, r.PathValue("slug"))
 	if err != nil {
 		return err
 	}
-	_, err = s.Operator.Assign(r.Context(), v.who, j.Slug, user, group, r.PostFormValue("role"))
-	if code := lockstep.CodeOf(err); code == lockstep.CodeInvalid || code == lockstep.CodeNotFound {
+	draft := r.PostFormValue("do") == "draft"
+	if draft {
+		_, err = s.Operator.DraftAssign(r.Context(), v.who, j.Slug, operate.AnyRevision, all)
+	} else {
+		for _, one := range all {
+			if _, err = s.Operator.Assign(r.Context(), v.who, j.Slug, one.User, one.Group, role); err != nil {
+				break
+			}
+		}
+	}
+	if code := lockstep.CodeOf(err); code == lockstep.CodeInvalid || code == lockstep.CodeNotFound || code == lockstep.CodeConflict {
 		return s.assignments(w, r, v, http.StatusUnprocessableEntity, sentenceOf(err))
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case draft:
+		return seeOther(w, r, jobHref(j)+"/draft?said=drafted")
+	case r.PostFormValue("again") != "":
+		return seeOther(w, r, jobHref(j)+"/assignments?said=role")
 	}
-	word := "assigned"
-	if r.PostFormValue("again") != "" {
-		word = "role"
-	}
-	return seeOther(w, r, jobHref(j)+"/assignments?said="+word)
+	return seeOther(w, r, jobHref(j)+"/assignments?said=assigned")
 }
 
 func (s *Server) withdraw(w http.ResponseWriter, r *http.Request, v visit) error {

@@ -205,6 +205,36 @@ func TestGroupBrings(t *testing.T) {
 	b.get(at).has("p", "6 people")
 }
 
+// TestAssignSeveral: several people and groups are assigned at once, or written into the draft of an app that runs.
+func TestAssignSeveral(t *testing.T) {
+	w := newWorld(t, 0).filled()
+	b := w.signedIn(w.tenant)
+	pilots := w.handGroup("Pilots", nil, nil)
+	const at = "/apps/webex/assignments"
+	page := b.get(at).is(http.StatusOK)
+	checkPage(t, page)
+	page.has("button", "Into the draft")
+	several := []string{"role", "user", "to", "user:" + string(w.user("eve@acme.example")), "to", "group:" + pilots}
+	b.post(at, append(several, "do", "draft")...).to("/apps/webex/draft?said=drafted")
+	assigned := func() int {
+		t.Helper()
+		all, err := w.operator.Assignments(t.Context(), operate.Machine(w.tenant), "webex")
+		w.must(err)
+		return len(all)
+	}
+	d, err := w.operator.Draft(t.Context(), operate.Machine(w.tenant), "webex")
+	w.must(err)
+	if len(d.Assigned) != 2 || assigned() != 1 {
+		t.Errorf("the draft assigns %d, and %d are assigned", len(d.Assigned), assigned())
+	}
+	b.post(at, several...).to(at + "?said=assigned")
+	if got := assigned(); got != 3 {
+		t.Errorf("%d are assigned, want 3", got)
+	}
+	b.post(at, "role", "user").is(http.StatusUnprocessableEntity).has("p", "Tick people or groups")
+	b.post(at, "role", "user", "to", "dog:1").is(http.StatusBadRequest)
+}
+
 // TestGroupRights: who may not change people sees groups and changes none; who may not see apps is shown none.
 func TestGroupRights(t *testing.T) {
 	w := newWorld(t, 0).filled()

@@ -177,7 +177,7 @@ func TestAssignments(t *testing.T) {
 			to = e.attr["value"]
 		}
 	}
-	b.post("/apps/webex/assignments").is(http.StatusUnprocessableEntity).has("p", "Choose a person or a group")
+	b.post("/apps/webex/assignments").is(http.StatusUnprocessableEntity).has("p", "Tick people or groups")
 	b.post("/apps/webex/assignments", "to", to, "role", "king").is(http.StatusUnprocessableEntity).has("p", "has no role")
 	b.post("/apps/webex/assignments", "to", to, "role", "user").to("/apps/webex/assignments?said=assigned")
 	a = b.get("/apps/webex/assignments?said=assigned&q=lindq")
