@@ -190,18 +190,22 @@ func (s *sessionEndCmd) Run(c *cli) error {
 }
 
 type sessionFactorsCmd struct {
-	User   lockstep.UserID `arg:"" help:"Id of the person."`
-	Remove string          `placeholder:"FACTOR" help:"Remove a passkey by its id, app, codes, or all."`
+	User   string `arg:"" help:"Id, user name or e-mail address."`
+	Remove string `placeholder:"FACTOR" help:"Remove a passkey by its id, app, codes, or all."`
 }
 
 // Run lists second factors, after it has removed one.
 func (s *sessionFactorsCmd) Run(c *cli, client *api.Client) error {
+	u, err := client.User(c.ctx, s.User)
+	if err != nil {
+		return err
+	}
 	if s.Remove != "" {
-		if _, err := client.RemoveSecondFactors(c.ctx, s.User, s.Remove); err != nil {
+		if _, err := client.RemoveSecondFactors(c.ctx, u.ID, s.Remove); err != nil {
 			return err
 		}
 	}
-	return c.print(report.SecondFactors(client.SecondFactors(c.ctx, s.User)))
+	return c.print(report.SecondFactors(client.SecondFactors(c.ctx, u.ID)))
 }
 
 type sessionToldCmd struct{}
