@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"lockstep"
 	"lockstep/audit"
@@ -45,19 +44,10 @@ type OwnersKept interface {
 	UsedOwner(ctx context.Context, t lockstep.TenantID, id string) error
 }
 
-// The shortest and the longest password of a local owner, in characters and bytes.
-const (
-	shortestPassword = 12
-	longestPassword  = 1000
-)
-
-// CheckPassword says what is wrong with a password for a local owner; nil is nothing.
+// CheckPassword says what is wrong with a password that somebody chooses; nil is nothing.
 func CheckPassword(password string) error {
-	switch {
-	case utf8.RuneCountInString(password) < shortestPassword:
-		return &Faulty{Faults: []Fault{{"password", "The password has at least 12 characters."}}}
-	case len(password) > longestPassword || !utf8.ValidString(password):
-		return &Faulty{Faults: []Fault{{"password", "The password is too long, or no text."}}}
+	if fault := token.PasswordFault(password); fault != "" {
+		return &Faulty{Faults: []Fault{{"password", fault}}}
 	}
 	return nil
 }
@@ -186,10 +176,10 @@ func (o *Operator) EnterAsOwner(ctx context.Context, tenant, name, password, fro
 		return session.Grant{}, err
 	}
 	hash := l.Hash
-	if err != nil || l.Disabled || len(password) > longestPassword {
+	if err != nil || l.Disabled || len(password) > token.LongestPassword {
 		hash = noHash // whoever is not there takes as long
 	}
-	right, err := o.verify(hash, password[:min(len(password), longestPassword)])
+	right, err := o.verify(hash, password[:min(len(password), token.LongestPassword)])
 	if err != nil {
 		return session.Grant{}, err
 	}

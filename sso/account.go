@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"lockstep"
 	"lockstep/directory"
@@ -290,12 +289,6 @@ func (v *visit) local(ctx context.Context) (Provider, bool, error) {
 	return all[at], true, nil
 }
 
-// The shortest and the longest password that somebody can give themselves, in characters and bytes.
-const (
-	shortestPassword = 12
-	longestPassword  = 1000
-)
-
 // setPassword gives the person another password, if they know the one that they have. All their sessions end.
 func (o *own) setPassword(ctx context.Context) error {
 	p, has, err := o.local(ctx)
@@ -303,7 +296,7 @@ func (o *own) setPassword(ctx context.Context) error {
 		return errors.Join(err, errNoSite)
 	}
 	name, next := o.user.Attributes.Text("userName"), o.r.PostForm.Get("new")
-	if utf8.RuneCountInString(next) < shortestPassword || len(next) > longestPassword || !utf8.ValidString(next) || strings.EqualFold(next, name) {
+	if token.PasswordFault(next) != "" || strings.EqualFold(next, name) {
 		return o.passwordPage("passwordRule")
 	}
 	err = o.password(ctx, []Provider{p}, name, o.r.PostForm.Get("current"))

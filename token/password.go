@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -33,6 +34,21 @@ func HashPassword(password string) (string, error) {
 	key := argon2.IDKey([]byte(password), salt, passwordPasses, passwordMemory, passwordThreads, passwordKey)
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, passwordMemory, passwordPasses, passwordThreads,
 		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key)), nil
+}
+
+// LongestPassword is in bytes: a longer text is no password, and is not hashed.
+const LongestPassword = 1000
+
+// PasswordFault says in a sentence what is wrong with a password that somebody chooses: it has 12 characters or more, and 1,000 bytes or less. ""
+// is nothing.
+func PasswordFault(password string) string {
+	switch {
+	case utf8.RuneCountInString(password) < 12:
+		return "The password has at least 12 characters."
+	case len(password) > LongestPassword || !utf8.ValidString(password):
+		return "The password is too long, or no text."
+	}
+	return ""
 }
 
 // CheckPassword reports whether the hash, which HashPassword made, perhaps at another cost, is that of the password.
