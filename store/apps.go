@@ -111,8 +111,13 @@ func (c *change) deleteApp(id lockstep.AppID) error {
 const upsertAssignment = `INSERT INTO assignment (tenant, id, app, kind, principal, role, created) VALUES ($1, $2, $3, $4, $5, $6, $7)
 	ON CONFLICT (tenant, app, principal) DO UPDATE SET role = excluded.role RETURNING ` + assignmentColumns
 
+// assignable is the table of what can be assigned, "" of what cannot.
+func assignable(k directory.Kind) string {
+	return map[directory.Kind]string{directory.UserKind: "users", directory.GroupKind: "groups"}[k]
+}
+
 func (c *change) putAssignment(a directory.Assignment) error {
-	table := map[directory.Kind]string{directory.UserKind: "users", directory.GroupKind: "groups"}[a.Kind]
+	table := assignable(a.Kind)
 	if a.ID == "" || table == "" {
 		return invalid("An assignment needs an id, and a User or a Group.")
 	}
@@ -121,12 +126,10 @@ func (c *change) putAssignment(a directory.Assignment) error {
 	if err != nil {
 		return absent(err, "app", string(a.App))
 	}
-	alive := map[string]bool{}
-	if err := c.existing(table, []string{a.To}, alive); err != nil {
-		return err
-	}
-	if _, exists := alive[a.To]; !exists { // who is soft-deleted has assignments, for when they are restored
-		return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("There is no %s %s.", strings.TrimSuffix(table, "s"), a.To)}
+	rows, err = c.query("SELECT doc FROM "+table+" WHERE tenant = $1 AND id = $2"+c.db.dialect.lock(), string(c.tenant), a.To)
+	doc, err := one(rows, err, scanText) // who is soft-deleted has assignments, for when they are restored
+	if err != nil {
+		return absent(err, strings.TrimSuffix(table, "s"), a.To)
 	}
 	if a.Created.IsZero() {
 		a.Created = c.at
@@ -139,11 +142,7 @@ func (c *change) putAssignment(a directory.Assignment) error {
 	if err != nil {
 		return err
 	}
-	name, err := c.assigned(kept, app)
-	if err != nil {
-		return err
-	}
-	c.tell(assignmentEvent(kept, directory.OpPut), "created", name, kept.Role)
+	c.tell(assignmentEvent(kept, directory.OpPut), "created", assigned(kept, doc, app), kept.Role)
 	return nil
 }
 
@@ -158,36 +157,25 @@ func (c *change) deleteAssignment(id lockstep.AssignmentID) error {
 	if err != nil {
 		return absent(err, "app", string(a.App))
 	}
-	name, err := c.assigned(a, app)
-	if err != nil {
-		return err
+	rows, err = c.query("SELECT doc FROM "+assignable(a.Kind)+" WHERE tenant = $1 AND id = $2", string(c.tenant), a.To)
+	doc, err := one(rows, err, scanText)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("name whom an assignment is of: %w", err)
 	}
-	c.tell(assignmentEvent(a, directory.OpDelete), "deleted", name, a.Role)
+	c.tell(assignmentEvent(a, directory.OpDelete), "deleted", assigned(a, doc, app), a.Role)
 	return nil
 }
 
-// assigned is an assignment as the audit log names it: Engineering at Cisco Webex. It says so for good, whatever becomes of either.
-func (c *change) assigned(a directory.Assignment, app string) (string, error) {
-	text := "SELECT doc FROM users WHERE tenant = $1 AND id = $2"
-	if a.Kind == directory.GroupKind {
-		text = "SELECT doc FROM groups WHERE tenant = $1 AND id = $2"
-	}
-	rows, err := c.query(text, string(c.tenant), a.To)
-	doc, err := one(rows, err, scanText)
-	if errors.Is(err, sql.ErrNoRows) {
-		return a.To + " at " + cmp.Or(app, string(a.App)), nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("name whom an assignment is of: %w", err)
-	}
+// assigned is an assignment as the audit log names it: Engineering at Cisco Webex. doc is the document of whom it is of, "" when they are gone. It
+// says so for good, whatever becomes of either.
+func assigned(a directory.Assignment, doc, app string) string {
 	var named struct{ UserName, DisplayName string }
-	if err := json.Unmarshal([]byte(doc), &named); err != nil {
-		return "", fmt.Errorf("name whom an assignment is of: %w", err)
-	}
+	_ = json.Unmarshal([]byte(doc), &named) // without a name the id has to do
+	name := named.UserName
 	if a.Kind == directory.GroupKind {
-		named.UserName = named.DisplayName
+		name = named.DisplayName
 	}
-	return cmp.Or(named.UserName, a.To) + " at " + cmp.Or(app, string(a.App)), nil
+	return cmp.Or(name, a.To) + " at " + cmp.Or(app, string(a.App))
 }
 
 // assignmentEvent names the principal as Member: after a delete nothing else tells who it was.
