@@ -3,6 +3,8 @@ package operate
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"lockstep"
 	"lockstep/connection"
@@ -110,10 +112,7 @@ func (o *Operator) inCommon(ctx context.Context, t lockstep.TenantID, a, b locks
 			}
 		}
 		more = more || len(have) >= mostShared
-		ids := make([]string, 0, len(have))
-		for id := range have {
-			ids = append(ids, id)
-		}
+		ids := slices.Sorted(maps.Keys(have))
 		if len(ids) == 0 {
 			continue
 		}

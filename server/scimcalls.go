@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"lockstep"
 	"lockstep/operate"
@@ -18,6 +17,7 @@ import (
 	"lockstep/store"
 	"lockstep/token"
 	"lockstep/web"
+	"lockstep/words"
 )
 
 // callsEvery is how old what is written of a client's requests gets. Its first request that was served and its first that was refused are
@@ -280,17 +280,7 @@ func later(kept operate.SCIMCall, own store.SCIMCall) operate.SCIMCall {
 }
 
 // clip is a text that others have written, at a length that can be kept.
-func clip(text string) string {
-	const most = 200
-	if len(text) <= most {
-		return strings.ToValidUTF8(text, "")
-	}
-	cut := most
-	for cut > 0 && !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return strings.ToValidUTF8(text[:cut], "") + "…"
-}
+func clip(text string) string { return words.Clip(strings.ToValidUTF8(text, ""), 200) }
 
 // remembers has the exchanges of a client remembered. It is called when the client is looked up, so that its requests cost no closures.
 func (s *scimServer) remembers(c *scimClient) {
