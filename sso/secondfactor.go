@@ -322,23 +322,23 @@ func (v *visit) enrolTaken(ctx context.Context) (answerer, error) {
 	if _, err := v.allowed(ctx, l.Chosen); err != nil {
 		return nil, err
 	}
-	if _, err := v.far(ctx); err != nil {
+	far, err := v.far(ctx)
+	if err != nil {
 		return nil, err
 	}
 	have, err := v.Store.Factors(ctx, v.site.tenant.ID, l.Person.User)
 	if err != nil {
 		return nil, err
 	}
-	if l.Enrol == nil || v.client.ID != AccountClient && have.Any() { // somebody has set one up meanwhile: it is asked for
+	// A second factor that was set up since the page was asked for is asked for first. At the account page that is one which was not shown
+	// shortly before.
+	meanwhile := have.Any() && (v.client.ID != AccountClient || v.now().Sub(far.FactorAt) > freshLife+loginLife)
+	if l.Enrol == nil || meanwhile {
 		l.Step, l.Enrol = StepFactor, nil
 		return nil, nil
 	}
 	u, err := v.self(ctx)
 	if err != nil {
-		return nil, err
-	}
-	if far, err := v.far(ctx); err != nil || have.Any() && v.now().Sub(far.FactorAt) > freshLife+loginLife { // the page was asked for before there was one
-		l.Step, l.Enrol = StepFactor, nil
 		return nil, err
 	}
 	l.Notice = ""
