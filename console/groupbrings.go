@@ -168,12 +168,21 @@ func (s *Server) broughtTo(ctx context.Context, p operate.Principal, group strin
 	}
 	links := stands[out.Show]
 	out.Rest = max(0, len(links)-broughtRows)
-	for _, l := range links[:len(links)-out.Rest] {
+	links = links[:len(links)-out.Rest]
+	names := map[string]string{}
+	if out.Show == "unmet" { // whom no link names
+		people, err := s.Operator.UsersByID(ctx, p, idsOf(links))
+		if err != nil {
+			return out, err
+		}
+		for _, u := range people {
+			names[string(u.ID)] = displayName(u)
+		}
+	}
+	for _, l := range links {
 		row := linkRowOf(a.Job, l)
 		if out.Show == "unmet" {
-			if u, err := s.Operator.UserByID(ctx, p, lockstep.UserID(l.Source.ID)); err == nil {
-				row.Name = displayName(u)
-			}
+			row.Name = cmp.Or(names[l.Source.ID], row.Name)
 			row.State, row.Why = words.Outcome{Sign: "…", Word: "not looked at yet", Tone: "skip"}, "The next cycle looks at them."
 		}
 		row.Href = "/people/" + url.PathEscape(l.Source.ID)
@@ -182,12 +191,20 @@ func (s *Server) broughtTo(ctx context.Context, p operate.Principal, group strin
 	return out, nil
 }
 
+func idsOf(links []plan.Link) []lockstep.UserID {
+	ids := make([]lockstep.UserID, len(links))
+	for i, l := range links {
+		ids[i] = lockstep.UserID(l.Source.ID)
+	}
+	return ids
+}
+
 // standsAt are the links of people at an app by how they stand, each by name.
 func (s *Server) standsAt(ctx context.Context, p operate.Principal, j provision.Job, ids []string) (map[string][]plan.Link, error) {
 	stands := map[string][]plan.Link{}
 	const batch = 500
 	for part := range slices.Chunk(ids, batch) {
-		links, err := s.Operator.Links(ctx, p, j, plan.LinkQuery{Type: "User", Sources: part, Limit: batch})
+		links, err := s.Operator.Links(ctx, p, j, plan.LinkQuery{Type: connection.UserType, Sources: part, Outline: true, Limit: batch})
 		if err != nil {
 			return nil, err
 		}
@@ -198,7 +215,7 @@ func (s *Server) standsAt(ctx context.Context, p operate.Principal, j provision.
 		}
 		for _, id := range part {
 			if !met[id] {
-				stands["unmet"] = append(stands["unmet"], plan.Link{Source: connection.Ref{Type: "User", ID: id}})
+				stands["unmet"] = append(stands["unmet"], plan.Link{Source: connection.Ref{Type: connection.UserType, ID: id}})
 			}
 		}
 	}

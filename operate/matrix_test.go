@@ -21,7 +21,7 @@ var rights = map[token.Scope][]string{
 		"AddApp", "AddSource", "Apply", "ApplyDraft", "AskConsent", "FinishConsent", "DiscardDraft", "DraftAssign", "DraftPolicy", "DraftRules", "AskForDrift", "Assign", "ChangeJob", "DecideHeld", "DeleteApp", "DeleteSource", "Discard", "Exclude", "Include", "LinkTo", "LookForDrift",
 		"Plan", "Provision", "PutSourceFile", "RebaseDraft", "RestoreDrift", "RollBack", "Run", "SetConnection", "SetPolicy", "SetRules", "SetTold", "TestConnection", "Undo", "Unlink", "Withdraw",
 	},
-	operate.PeopleRead: {"Claims", "Extension", "Extensions", "FindGroups", "FindMembers", "FindUsers", "Group", "Groups", "GroupsOf", "Members", "PeopleWithin", "User", "UserByID", "Users"},
+	operate.PeopleRead: {"Claims", "Extension", "Extensions", "FindGroups", "FindMembers", "FindUsers", "Group", "Groups", "GroupsOf", "Members", "PeopleWithin", "User", "UserByID", "UsersByID", "Users"},
 	operate.PeopleWrite: {
 		"ChangeGroup", "ChangeMembers", "ChangeUser", "CreateGroup", "CreateUser", "DeleteGroup", "DeleteUser", "RestoreGroup", "RestoreUser", "SetActive",
 	},

@@ -258,6 +258,14 @@ func (o *Operator) UserByID(ctx context.Context, p Principal, id lockstep.UserID
 	return o.User(ctx, p, string(id), true)
 }
 
+// UsersByID finds users by id, deleted ones, too; who is not there is left out. At most 1,000 ids are looked for at once.
+func (o *Operator) UsersByID(ctx context.Context, p Principal, ids []lockstep.UserID) ([]directory.User, error) {
+	if err := p.may(PeopleRead); err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	return o.Directory.Users(ctx, p.Tenant, directory.UserQuery{IDs: ids, Deleted: true, Limit: len(ids)})
+}
+
 // FindUsers finds the people whose user name or address a text is, at most limit.
 func (o *Operator) FindUsers(ctx context.Context, p Principal, text string, limit int) ([]directory.User, error) {
 	if err := p.may(PeopleRead); err != nil || len(text) > 320 {
