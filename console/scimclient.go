@@ -149,6 +149,9 @@ func (s *Server) renderClient(w http.ResponseWriter, r *http.Request, v visit, h
 			view.Lacks = "Where access tokens are had is not known, since the server has no public address yet. Start it with --public-url https://…"
 		}
 	}
+	if h.Product.ID != token.ProductOther && !strings.HasPrefix(values[theAddress], "https://") {
+		view.Lacks = h.Product.Name + " is on the internet and calls public https addresses alone, and this one is none. Start the server with --public-url https://…"
+	}
 	view.Secret = h.Way.Way == byToken || h.Way.Way == bySecret && (c.Auth == sso.AuthBasic || c.Auth == sso.AuthPost)
 	for _, g := range h.Way.Give {
 		one := copied{Label: g.Label, Value: cmp.Or(g.Value, values[g.Of]), Plain: g.Plain, Long: strings.Contains(g.Value, "\n")}

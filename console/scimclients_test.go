@@ -83,6 +83,9 @@ func TestSCIMProducts(t *testing.T) {
 		again := b.get("/inbound/clients/" + string(e.ID)).is(http.StatusOK)
 		checkPage(t, again)
 		again.has("h2", "Waiting for its first request")
+		if says := len(again.find("p", "public https addresses alone")) > 0; says != (product != "other") {
+			t.Errorf("%s: it says that the address cannot be reached: %t", product, says)
+		}
 		if strings.Contains(again.body, text) {
 			t.Errorf("%s: the secret is shown again", product)
 		}
