@@ -267,6 +267,15 @@ func (s *Server) funnel(ctx context.Context, p operate.Principal, j provision.Jo
 // slowly is how often, at most, a stream reads what costs more than the state of the job.
 const slowly = 2 * time.Second
 
+// cycle is the cycle of the page. What it ended with is not told once more where it is why the job is stopped.
+func (v overviewView) cycle() progress {
+	c := *v.Cycle
+	if why := v.Job.Problem; why != nil && c.Failure != nil && c.Failure.Code == why.Code {
+		c.Failure = nil
+	}
+	return c
+}
+
 // overviewLive sends the moving part of the page and the log whenever they have changed.
 func (s *Server) overviewLive(w http.ResponseWriter, r *http.Request, v visit) error {
 	f, err := filterOf(r)

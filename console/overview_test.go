@@ -269,6 +269,25 @@ func TestNeedsYou(t *testing.T) {
 	b.get("/apps/webex").has("p", "Nothing waits for you here.")
 }
 
+// TestStoppedSaysWhyOnce: an app that is stopped says why at one place, and that it needs somebody.
+func TestStoppedSaysWhyOnce(t *testing.T) {
+	w := newWorld(t, 30).filled()
+	b := w.signedIn(w.tenant)
+	w.applied(b)
+	w.must(w.org.ExpireTokens())
+	j := w.state(w.out)
+	j.Manual = false
+	w.must(w.db.PutJob(t.Context(), nobody, j))
+	w.disable(1)
+	w.run(w.out)
+	a := b.get("/apps/webex")
+	a.has("a", "It is stopped until somebody helps")
+	if n := strings.Count(a.body, "/docs/errors#"+string(w.state(w.out).Code)+`"`); n != 1 {
+		t.Errorf("it says why %d times: %s", n, w.state(w.out).Code)
+	}
+	a.hasNot("p", "Nothing waits for you here.")
+}
+
 // TestWords that people chose cannot become markup.
 func TestNamesAreText(t *testing.T) {
 	w := newWorld(t, 0).filled()
