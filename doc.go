@@ -4,6 +4,7 @@
 // ours. The map of the rest:
 //
 //	cmd/lockstep      the program: flags and printing
+//	cli               what every command runs with: flags of all, its server, results, exit codes
 //	terminal          what a program at a terminal needs: screen, tables, questions, help, completion
 //	report            how answers of the management API read on a terminal
 //	reach             the server that a command talks to: named, running, or in this process

@@ -65,7 +65,8 @@ var charters = map[string]charter{
 	"terminal":            {ours: "rule words", must: "net net/http database/sql"}, // rule for what is near to a mistyped word
 	"reach":               {ours: "server api operate", must: "net/http database/sql"},
 	"report":              {ours: "terminal api operate words rule scim sso", must: "net/http database/sql os"},
-	"cmd/lockstep":        {ours: "reach terminal report server api operate words demo webexorg sso sso/saml rule scim scim/filter token web", must: "database/sql"},
+	"cli":                 {ours: "reach terminal report api operate", must: "net/http database/sql"},
+	"cmd/lockstep":        {ours: "cli reach terminal report server api operate words demo webexorg sso sso/saml rule scim scim/filter token web", must: "database/sql"},
 	"e2e/parts":           {},
 
 	"webexorg/state": {ours: "scim scim/filter token"},
@@ -89,7 +90,7 @@ var modules = map[string]string{
 	"github.com/pquerna/otp":                              "sso",
 	"github.com/a-h/templ":                                "console",
 	"github.com/yuin/goldmark":                            "docs",
-	"github.com/alecthomas/kong":                          "cmd/lockstep terminal",
+	"github.com/alecthomas/kong":                          "cmd/lockstep cli terminal",
 	"github.com/danielgtaylor/huma/v2":                    "api",
 	"github.com/dlclark/regexp2":                          "expr",
 	"github.com/go-json-experiment/json":                  "scim",

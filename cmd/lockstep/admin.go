@@ -4,7 +4,9 @@ import (
 	"io"
 
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
+	"lockstep/terminal"
 )
 
 type adminCmd struct {
@@ -23,8 +25,8 @@ type adminSessionCmd struct {
 type adminSessionListCmd struct{}
 
 // Run lists who is in the console.
-func (adminSessionListCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.ConsoleSessions(client.ConsoleSessions(c.ctx)))
+func (adminSessionListCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.ConsoleSessions(client.ConsoleSessions(c.Ctx)))
 }
 
 type adminSessionEndCmd struct {
@@ -33,28 +35,28 @@ type adminSessionEndCmd struct {
 }
 
 // Run ends sessions of the console.
-func (e adminSessionEndCmd) Run(c *cli) error {
+func (e adminSessionEndCmd) Run(c *cli.Command) error {
 	if (e.Session == "") != e.All {
-		return usage("Give the id of a session, or --all.")
+		return terminal.Usage("Give the id of a session, or --all.")
 	}
 	if e.All {
-		if err := c.confirm("End all sessions of the console?"); err != nil {
+		if err := c.Confirm("End all sessions of the console?"); err != nil {
 			return err
 		}
 	}
-	client, err := c.client()
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
 	if e.Session != "" {
-		if err := client.EndConsoleSession(c.ctx, e.Session); err != nil {
+		if err := client.EndConsoleSession(c.Ctx, e.Session); err != nil {
 			return err
 		}
-		return c.did("ended", e.Session, "Ended.")
+		return c.Did("ended", e.Session, "Ended.")
 	}
-	n, err := client.EndConsoleSessions(c.ctx)
+	n, err := client.EndConsoleSessions(c.Ctx)
 	if err != nil {
 		return err
 	}
-	return c.show(api.Ended{Ended: n}, func(io.Writer) { c.say("Ended: %d.", n) })
+	return c.Show(api.Ended{Ended: n}, func(io.Writer) { c.Say("Ended: %d.", n) })
 }

@@ -4,15 +4,17 @@ import (
 	"io"
 
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/reach"
 	"lockstep/report"
+	"lockstep/terminal"
 )
 
 type adminListCmd struct{}
 
 // Run lists who has a role.
-func (adminListCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.Administrators(client.Administrators(c.ctx)))
+func (adminListCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.Administrators(client.Administrators(c.Ctx)))
 }
 
 type adminAddCmd struct {
@@ -24,18 +26,18 @@ type adminAddCmd struct {
 }
 
 // Run gives a role.
-func (a *adminAddCmd) Run(c *cli, client *api.Client) error {
+func (a *adminAddCmd) Run(c *cli.Command, client *api.Client) error {
 	if (a.User == "") == (a.Group == "") {
-		return usage("Give --user or --group.")
+		return terminal.Usage("Give --user or --group.")
 	}
 	if (a.Role == "") == (a.Scope == "") {
-		return usage("Give --role or --scope.")
+		return terminal.Usage("Give --role or --scope.")
 	}
-	made, err := client.AddAdministrator(c.ctx, api.NewAdministrator{User: a.User, Group: a.Group, Role: a.Role, Apps: a.App, Scopes: a.Scope})
+	made, err := client.AddAdministrator(c.Ctx, api.NewAdministrator{User: a.User, Group: a.Group, Role: a.Role, Apps: a.App, Scopes: a.Scope})
 	if err != nil {
 		return err
 	}
-	return c.show(made, func(io.Writer) { c.say("%s has the role, and comes into the console by signing in.", made.Name) })
+	return c.Show(made, func(io.Writer) { c.Say("%s has the role, and comes into the console by signing in.", made.Name) })
 }
 
 type adminRemoveCmd struct {
@@ -43,14 +45,14 @@ type adminRemoveCmd struct {
 }
 
 // Run takes a role away.
-func (a *adminRemoveCmd) Run(c *cli, client *api.Client) error {
-	if err := c.confirm("Take the role from " + a.Who + "? They are signed out of the console."); err != nil {
+func (a *adminRemoveCmd) Run(c *cli.Command, client *api.Client) error {
+	if err := c.Confirm("Take the role from " + a.Who + "? They are signed out of the console."); err != nil {
 		return err
 	}
-	if err := client.RemoveAdministrator(c.ctx, a.Who); err != nil {
+	if err := client.RemoveAdministrator(c.Ctx, a.Who); err != nil {
 		return err
 	}
-	return c.did("removed", a.Who, "Removed.")
+	return c.Did("removed", a.Who, "Removed.")
 }
 
 type adminOwnerCmd struct {
@@ -64,8 +66,8 @@ type adminOwnerCmd struct {
 type adminOwnerListCmd struct{}
 
 // Run lists the local owners.
-func (adminOwnerListCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.Owners(client.Owners(c.ctx)))
+func (adminOwnerListCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.Owners(client.Owners(c.Ctx)))
 }
 
 // passwordFlags say where a password comes from.
@@ -74,8 +76,8 @@ type passwordFlags struct {
 	PasswordStdin bool   `help:"Read the password from standard input."`
 }
 
-func (p passwordFlags) read(c *cli) (string, error) {
-	return c.secret("password", p.PasswordFile, p.PasswordStdin)
+func (p passwordFlags) read(c *cli.Command) (string, error) {
+	return c.Secret("password", p.PasswordFile, p.PasswordStdin)
 }
 
 type adminOwnerAddCmd struct {
@@ -84,16 +86,16 @@ type adminOwnerAddCmd struct {
 }
 
 // Run adds a local owner.
-func (a *adminOwnerAddCmd) Run(c *cli, client *api.Client) error {
+func (a *adminOwnerAddCmd) Run(c *cli.Command, client *api.Client) error {
 	password, err := a.read(c)
 	if err != nil {
 		return err
 	}
-	made, err := client.AddOwner(c.ctx, api.NewOwner{Name: a.Name, Password: password})
+	made, err := client.AddOwner(c.Ctx, api.NewOwner{Name: a.Name, Password: password})
 	if err != nil {
 		return err
 	}
-	return c.show(made, func(io.Writer) { c.say("%s can sign in to the console as local owner.", made.Name) })
+	return c.Show(made, func(io.Writer) { c.Say("%s can sign in to the console as local owner.", made.Name) })
 }
 
 type adminOwnerPasswordCmd struct {
@@ -102,15 +104,15 @@ type adminOwnerPasswordCmd struct {
 }
 
 // Run gives a local owner another password.
-func (a *adminOwnerPasswordCmd) Run(c *cli, client *api.Client) error {
+func (a *adminOwnerPasswordCmd) Run(c *cli.Command, client *api.Client) error {
 	password, err := a.read(c)
 	if err != nil {
 		return err
 	}
-	if err := client.SetOwnerPassword(c.ctx, a.Name, password); err != nil {
+	if err := client.SetOwnerPassword(c.Ctx, a.Name, password); err != nil {
 		return err
 	}
-	return c.did("changed", a.Name, "Changed. The owner's sessions have ended.")
+	return c.Did("changed", a.Name, "Changed. The owner's sessions have ended.")
 }
 
 type adminOwnerRemoveCmd struct {
@@ -118,14 +120,14 @@ type adminOwnerRemoveCmd struct {
 }
 
 // Run removes a local owner.
-func (a *adminOwnerRemoveCmd) Run(c *cli, client *api.Client) error {
-	if err := c.confirm("Remove the local owner " + a.Name + "?"); err != nil {
+func (a *adminOwnerRemoveCmd) Run(c *cli.Command, client *api.Client) error {
+	if err := c.Confirm("Remove the local owner " + a.Name + "?"); err != nil {
 		return err
 	}
-	if err := client.RemoveOwner(c.ctx, a.Name); err != nil {
+	if err := client.RemoveOwner(c.Ctx, a.Name); err != nil {
 		return err
 	}
-	return c.did("removed", a.Name, "Removed.")
+	return c.Did("removed", a.Name, "Removed.")
 }
 
 type adminOwnerResetCmd struct {
@@ -134,11 +136,11 @@ type adminOwnerResetCmd struct {
 }
 
 // Run sets a local owner's password on the data folder, which no server may use meanwhile.
-func (a *adminOwnerResetCmd) Run(c *cli) error {
+func (a *adminOwnerResetCmd) Run(c *cli.Command) error {
 	if c.Server != "" {
-		return usage("reset works on the data folder of this machine: leave --server out. To change a password of a running server: lockstep admin owner password")
+		return terminal.Usage("reset works on the data folder of this machine: leave --server out. To change a password of a running server: lockstep admin owner password")
 	}
-	folder, lock, err := c.place.Lock()
+	folder, lock, err := c.Place.Lock()
 	if err != nil {
 		return err
 	}
@@ -147,17 +149,17 @@ func (a *adminOwnerResetCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	config, err := c.place.Config(c.ctx, folder)
+	config, err := c.Place.Config(c.Ctx, folder)
 	if err != nil {
 		return err
 	}
-	n, err := reach.Start(c.ctx, config)
+	n, err := reach.Start(c.Ctx, config)
 	if err != nil {
 		return err
 	}
 	defer n.Close()
-	if err := n.ResetOwner(c.ctx, c.Tenant, a.Name, password); err != nil {
+	if err := n.ResetOwner(c.Ctx, c.Tenant, a.Name, password); err != nil {
 		return err
 	}
-	return c.did("reset", a.Name, "The password is set. Start the server, and sign in as local owner "+a.Name+".")
+	return c.Did("reset", a.Name, "The password is set. Start the server, and sign in as local owner "+a.Name+".")
 }

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
-	"strings"
-
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
 	"lockstep/terminal"
 )
@@ -25,12 +23,12 @@ type appCmd struct {
 type galleryCmd struct{}
 
 // Run lists the templates.
-func (galleryCmd) Run(c *cli) error {
-	client, err := c.anywhere()
+func (galleryCmd) Run(c *cli.Command) error {
+	client, err := c.Anywhere()
 	if err != nil {
 		return err
 	}
-	return c.print(report.Gallery(client.Gallery(c.ctx)))
+	return c.Print(report.Gallery(client.Gallery(c.Ctx)))
 }
 
 type appAddCmd struct {
@@ -42,19 +40,19 @@ type appAddCmd struct {
 }
 
 // Run adds an app.
-func (a *appAddCmd) Run(c *cli) error {
-	client, err := c.found()
+func (a *appAddCmd) Run(c *cli.Command) error {
+	client, err := c.Found()
 	if err != nil {
 		return err
 	}
-	return c.print(report.AppAdded(client.CreateApp(c.ctx, api.NewSystem{Kind: a.Kind, Slug: either(a.Slug, a.Kind), Name: a.Name, Settings: a.Set, Auto: a.Auto})))
+	return c.Print(report.AppAdded(client.CreateApp(c.Ctx, api.NewSystem{Kind: a.Kind, Slug: report.Or(a.Slug, a.Kind), Name: a.Name, Settings: a.Set, Auto: a.Auto})))
 }
 
 type appListCmd struct{}
 
 // Run lists the apps.
-func (appListCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.Apps(client.Apps(c.ctx)))
+func (appListCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.Apps(client.Apps(c.Ctx)))
 }
 
 type appShowCmd struct {
@@ -62,9 +60,9 @@ type appShowCmd struct {
 }
 
 // Run shows an app.
-func (a *appShowCmd) Run(c *cli, client *api.Client, slug slug) error {
-	app, err := client.App(c.ctx, slug)
-	return c.print(report.App(app, c.told(client, slug), err))
+func (a *appShowCmd) Run(c *cli.Command, client *api.Client, slug cli.Slug) error {
+	app, err := client.App(c.Ctx, slug)
+	return c.Print(report.App(app, told(c, client, slug), err))
 }
 
 // jobSet are the flags of an app and of a source that change its job.
@@ -91,7 +89,7 @@ type appSetCmd struct {
 }
 
 // Run changes an app's job.
-func (a *appSetCmd) Run(c *cli, client *api.Client, slug slug) error {
+func (a *appSetCmd) Run(c *cli.Command, client *api.Client, slug cli.Slug) error {
 	drift := 0
 	if a.Drift != nil && *a.Drift == "never" {
 		drift = -1
@@ -112,11 +110,11 @@ func (a *appSetCmd) Run(c *cli, client *api.Client, slug slug) error {
 }
 
 // change sets what was given, and shows the job as it is then.
-func (s *jobSet) change(c *cli, client *api.Client, slug string, more func(*api.Policy)) error {
+func (s *jobSet) change(c *cli.Command, client *api.Client, slug string, more func(*api.Policy)) error {
 	if s.Draft {
 		return s.changeDraft(c, client, slug, more)
 	}
-	j, err := client.Job(c.ctx, slug)
+	j, err := client.Job(c.Ctx, slug)
 	if err != nil {
 		return err
 	}
@@ -125,19 +123,19 @@ func (s *jobSet) change(c *cli, client *api.Client, slug string, more func(*api.
 		return err
 	}
 	if p != j.Policy {
-		if j, err = client.PutPolicy(c.ctx, slug, p); err != nil {
+		if j, err = client.PutPolicy(c.Ctx, slug, p); err != nil {
 			return err
 		}
 	}
 	if patch := (api.JobPatch{Name: s.Name, Mode: s.Mode, State: s.State}); patch != (api.JobPatch{}) {
-		if j, err = client.PatchJob(c.ctx, slug, patch); err != nil {
+		if j, err = client.PatchJob(c.Ctx, slug, patch); err != nil {
 			return err
 		}
 	}
 	if err := s.tellSet.change(c, client, slug); err != nil {
 		return err
 	}
-	return c.print(report.Job(j, c.told(client, slug), nil))
+	return c.Print(report.Job(j, told(c, client, slug), nil))
 }
 
 // policy is the policy with what was given.
@@ -155,11 +153,11 @@ func (s *jobSet) policy(p api.Policy, more func(*api.Policy)) (api.Policy, error
 }
 
 // changeDraft sets what was given in the draft.
-func (s *jobSet) changeDraft(c *cli, client *api.Client, slug string, more func(*api.Policy)) error {
+func (s *jobSet) changeDraft(c *cli.Command, client *api.Client, slug string, more func(*api.Policy)) error {
 	if s.Name+s.Mode+s.State != "" || s.tellSet != (tellSet{}) {
-		return usage("Name, mode, state and who is told are set at once: a draft has scope and policy. Give them without --draft.")
+		return terminal.Usage("Name, mode, state and who is told are set at once: a draft has scope and policy. Give them without --draft.")
 	}
-	d, err := client.Draft(c.ctx, slug)
+	d, err := client.Draft(c.Ctx, slug)
 	if err != nil {
 		return err
 	}
@@ -167,10 +165,10 @@ func (s *jobSet) changeDraft(c *cli, client *api.Client, slug string, more func(
 	if err != nil {
 		return err
 	}
-	if d, err = client.DraftPolicy(c.ctx, slug, d.Revision, p); err != nil {
+	if d, err = client.DraftPolicy(c.Ctx, slug, d.Revision, p); err != nil {
 		return err
 	}
-	return c.inDraft(slug, d)
+	return inDraft(c, slug, d)
 }
 
 func set[T any](into, from *T) {
@@ -184,28 +182,6 @@ type appRmCmd struct {
 }
 
 // Run removes an app.
-func (a *appRmCmd) Run(c *cli) error {
-	return c.remove("Remove the app "+a.App+" with its assignments, mappings and log?", "removed", a.App, "Removed the app "+a.App+".", (*api.Client).DeleteApp)
-}
-
-// onlyApp is the named app, or the only one there is.
-func onlyApp(ctx context.Context, client *api.Client, name string) (string, error) {
-	if name != "" {
-		return name, nil
-	}
-	all, err := client.Apps(ctx)
-	if err != nil {
-		return "", err
-	}
-	switch len(all) {
-	case 0:
-		return "", usage("There is no app yet; add one with lockstep app add.")
-	case 1:
-		return all[0].Slug, nil
-	}
-	var names []string
-	for _, a := range all {
-		names = append(names, a.Slug)
-	}
-	return "", usage("Which app? There are: %s.", strings.Join(names, ", "))
+func (a *appRmCmd) Run(c *cli.Command) error {
+	return c.Remove("Remove the app "+a.App+" with its assignments, mappings and log?", "removed", a.App, "Removed the app "+a.App+".", (*api.Client).DeleteApp)
 }

@@ -4,7 +4,9 @@ import (
 	"io"
 
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
+	"lockstep/terminal"
 )
 
 type assignCmd struct {
@@ -22,7 +24,7 @@ type principals struct {
 
 func (p *principals) check() error {
 	if len(p.User)+len(p.Group) == 0 {
-		return usage("Name somebody with --user or --group.")
+		return terminal.Usage("Name somebody with --user or --group.")
 	}
 	return nil
 }
@@ -48,11 +50,11 @@ type assignAddCmd struct {
 }
 
 // Run assigns.
-func (a *assignAddCmd) Run(c *cli) error {
+func (a *assignAddCmd) Run(c *cli.Command) error {
 	if err := a.check(); err != nil {
 		return err
 	}
-	client, app, err := c.about(a.App)
+	client, app, err := c.About(a.App)
 	if err != nil {
 		return err
 	}
@@ -61,26 +63,26 @@ func (a *assignAddCmd) Run(c *cli) error {
 	}
 	var made []api.Assignment
 	for user, group := range a.each {
-		as, err := client.Assign(c.ctx, app, api.NewAssignment{User: user, Group: group, Role: a.Role})
+		as, err := client.Assign(c.Ctx, app, api.NewAssignment{User: user, Group: group, Role: a.Role})
 		if err != nil {
 			return err
 		}
 		made = append(made, as)
 	}
-	return c.print(report.Assignments(made, nil))
+	return c.Print(report.Assignments(made, nil))
 }
 
 // draft has the draft assign all that are named, or take their assignments back, as one says.
-func (p *principals) draft(c *cli, client *api.Client, app slug, one api.DraftAssignmentInput) error {
+func (p *principals) draft(c *cli.Command, client *api.Client, app cli.Slug, one api.DraftAssignmentInput) error {
 	var all []api.DraftAssignmentInput
 	for one.User, one.Group = range p.each {
 		all = append(all, one)
 	}
-	d, err := client.DraftAssign(c.ctx, app, all)
+	d, err := client.DraftAssign(c.Ctx, app, all)
 	if err != nil {
 		return err
 	}
-	return c.inDraft(app, d)
+	return inDraft(c, app, d)
 }
 
 type assignRmCmd struct {
@@ -89,11 +91,11 @@ type assignRmCmd struct {
 }
 
 // Run withdraws assignments.
-func (a *assignRmCmd) Run(c *cli) error {
+func (a *assignRmCmd) Run(c *cli.Command) error {
 	if err := a.check(); err != nil {
 		return err
 	}
-	client, app, err := c.about(a.App)
+	client, app, err := c.About(a.App)
 	if err != nil {
 		return err
 	}
@@ -105,9 +107,9 @@ func (a *assignRmCmd) Run(c *cli) error {
 		var u api.User
 		var g api.Group
 		if user != "" {
-			u, err = client.User(c.ctx, user)
+			u, err = client.User(c.Ctx, user)
 		} else {
-			g, err = client.Group(c.ctx, group)
+			g, err = client.Group(c.Ctx, group)
 		}
 		if err != nil {
 			return err
@@ -115,11 +117,11 @@ func (a *assignRmCmd) Run(c *cli) error {
 		ids = append(ids, string(u.ID)+string(g.ID))
 	}
 	for _, id := range ids {
-		if err := client.Unassign(c.ctx, app, id); err != nil {
+		if err := client.Unassign(c.Ctx, app, id); err != nil {
 			return err
 		}
 	}
-	return c.show(map[string]int{"removed": len(ids)}, func(w io.Writer) { printf(w, "withdrew %d\n", len(ids)) })
+	return c.Show(map[string]int{"removed": len(ids)}, func(w io.Writer) { terminal.Printf(w, "withdrew %d\n", len(ids)) })
 }
 
 type assignListCmd struct {
@@ -127,6 +129,6 @@ type assignListCmd struct {
 }
 
 // Run lists assignments.
-func (a *assignListCmd) Run(c *cli, client *api.Client, app slug) error {
-	return c.print(report.Assignments(client.Assignments(c.ctx, app)))
+func (a *assignListCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
+	return c.Print(report.Assignments(client.Assignments(c.Ctx, app)))
 }

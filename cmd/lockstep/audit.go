@@ -2,6 +2,7 @@ package main
 
 import (
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
 	"lockstep/terminal"
 )
@@ -37,17 +38,17 @@ type auditListCmd struct {
 }
 
 // Run lists lines of the audit log.
-func (a *auditListCmd) Run(c *cli) error {
+func (a *auditListCmd) Run(c *cli.Command) error {
 	f, err := a.filter()
 	if err != nil {
 		return err
 	}
-	client, err := c.client()
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
-	return c.print(report.Audit(pages(a.Limit, func(after string, n int) ([]api.AuditLine, string, error) {
-		return client.Audit(c.ctx, f, after, n)
+	return c.Print(report.Audit(cli.Pages(a.Limit, func(after string, n int) ([]api.AuditLine, string, error) {
+		return client.Audit(c.Ctx, f, after, n)
 	})))
 }
 
@@ -57,25 +58,25 @@ type auditExportCmd struct {
 }
 
 // Run writes the audit log.
-func (a *auditExportCmd) Run(c *cli) error {
+func (a *auditExportCmd) Run(c *cli.Command) error {
 	f, err := a.filter()
 	if err != nil {
 		return err
 	}
-	client, err := c.client()
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
 	if !a.CSV {
-		c.stdout.JSON = true
-		return client.ExportAudit(c.ctx, f, c.stdout)
+		c.Stdout.JSON = true
+		return client.ExportAudit(c.Ctx, f, c.Stdout)
 	}
-	table, err := api.NewAuditCSV(c.stdout)
+	table, err := api.NewAuditCSV(c.Stdout)
 	if err != nil {
 		return err
 	}
 	for after := ""; ; {
-		page, next, err := client.Audit(c.ctx, f, after, 1000)
+		page, next, err := client.Audit(c.Ctx, f, after, 1000)
 		if err != nil {
 			return err
 		}

@@ -6,8 +6,11 @@ import (
 	"io/fs"
 	"time"
 
+	"lockstep/cli"
 	"lockstep/reach"
+	"lockstep/report"
 	"lockstep/server"
+	"lockstep/terminal"
 )
 
 type backupCmd struct {
@@ -18,7 +21,7 @@ type backupCmd struct {
 
 // errPostgres says what is used instead.
 func errPostgres() error {
-	return usage("The data are in PostgreSQL, which has better means: pg_dump --format=custom, or continuous archiving. See docs/how-to/backup.md.")
+	return terminal.Usage("The data are in PostgreSQL, which has better means: pg_dump --format=custom, or continuous archiving. See docs/how-to/backup.md.")
 }
 
 type backupCreateCmd struct {
@@ -26,47 +29,47 @@ type backupCreateCmd struct {
 }
 
 // Run writes a backup.
-func (b *backupCreateCmd) Run(c *cli) error {
+func (b *backupCreateCmd) Run(c *cli.Command) error {
 	if c.Server != "" {
-		return usage("A backup is made on the machine that has the data: leave --server out.")
+		return terminal.Usage("A backup is made on the machine that has the data: leave --server out.")
 	}
-	if c.place.OnPostgres() {
+	if c.Place.OnPostgres() {
 		return errPostgres()
 	}
-	folder, err := c.place.Folder()
+	folder, err := c.Place.Folder()
 	if err != nil {
 		return err
 	}
-	if there, err := server.Exists(c.ctx, server.Config{SQLite: server.Database(folder)}); err != nil || !there {
+	if there, err := server.Exists(c.Ctx, server.Config{SQLite: server.Database(folder)}); err != nil || !there {
 		return errors.Join(err, reach.Unfounded(folder))
 	}
-	file := either(b.File, "lockstep-"+time.Now().UTC().Format("20060102T150405Z")+".tar.gz")
-	m, err := server.Backup(c.ctx, folder, file, reach.Version())
+	file := report.Or(b.File, "lockstep-"+time.Now().UTC().Format("20060102T150405Z")+".tar.gz")
+	m, err := server.Backup(c.Ctx, folder, file, reach.Version())
 	if errors.Is(err, fs.ErrExist) {
-		return usage("There is a file %s already.", file)
+		return terminal.Usage("There is a file %s already.", file)
 	}
 	if err != nil {
 		return err
 	}
-	return c.showBackup(file, m, func() {
-		if path, err := c.place.KeyPath(); err == nil {
-			c.say("The key is not in it, and without the key its secrets cannot be read: keep a copy of %s elsewhere.", path)
+	return showBackup(c, file, m, func() {
+		if path, err := c.Place.KeyPath(); err == nil {
+			c.Say("The key is not in it, and without the key its secrets cannot be read: keep a copy of %s elsewhere.", path)
 		}
-		c.say("Next: lockstep backup verify %s", file)
+		c.Say("Next: lockstep backup verify %s", file)
 	})
 }
 
 // showBackup says what a backup holds.
-func (c *cli) showBackup(file string, m server.Manifest, more func()) error {
+func showBackup(c *cli.Command, file string, m server.Manifest, more func()) error {
 	v := struct {
 		File string `json:"file"`
 		server.Manifest
 	}{file, m}
-	return c.show(v, func(w io.Writer) {
-		printf(w, "file\t%s\n", file)
-		printf(w, "made\t%s by %s\n", m.Created.Local().Format("2006-01-02 15:04:05"), m.Version)
-		printf(w, "holds\t%d users, %d groups, %d jobs; schema %d\n", m.Users, m.Groups, m.Jobs, m.Schema)
-		printf(w, "key\t%s\n", either(m.KeyID, "none"))
+	return c.Show(v, func(w io.Writer) {
+		terminal.Printf(w, "file\t%s\n", file)
+		terminal.Printf(w, "made\t%s by %s\n", m.Created.Local().Format("2006-01-02 15:04:05"), m.Version)
+		terminal.Printf(w, "holds\t%d users, %d groups, %d jobs; schema %d\n", m.Users, m.Groups, m.Jobs, m.Schema)
+		terminal.Printf(w, "key\t%s\n", report.Or(m.KeyID, "none"))
 		more()
 	})
 }
@@ -76,16 +79,16 @@ type backupVerifyCmd struct {
 }
 
 // Run verifies a backup.
-func (b *backupVerifyCmd) Run(c *cli) error {
-	key, err := c.place.Key()
+func (b *backupVerifyCmd) Run(c *cli.Command) error {
+	key, err := c.Place.Key()
 	if err != nil {
 		return err
 	}
-	m, err := server.VerifyBackup(c.ctx, b.File, key)
+	m, err := server.VerifyBackup(c.Ctx, b.File, key)
 	if err != nil {
 		return err
 	}
-	return c.showBackup(b.File, m, func() { c.say("It is whole, and the key opens it.") })
+	return showBackup(c, b.File, m, func() { c.Say("It is whole, and the key opens it.") })
 }
 
 type backupRestoreCmd struct {
@@ -93,24 +96,24 @@ type backupRestoreCmd struct {
 }
 
 // Run restores a backup.
-func (b *backupRestoreCmd) Run(c *cli) error {
-	if c.place.OnPostgres() {
+func (b *backupRestoreCmd) Run(c *cli.Command) error {
+	if c.Place.OnPostgres() {
 		return errPostgres()
 	}
-	folder, lock, err := c.place.Lock()
+	folder, lock, err := c.Place.Lock()
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	key, err := c.place.Key()
+	key, err := c.Place.Key()
 	if err != nil {
 		return err
 	}
-	m, err := server.RestoreBackup(c.ctx, b.File, folder, key)
+	m, err := server.RestoreBackup(c.Ctx, b.File, folder, key)
 	if err != nil {
 		return err
 	}
-	return c.showBackup(b.File, m, func() {
-		c.say("Restored into %s. Applications may have changed since the backup: run each job once with lockstep run NAME --whole.", folder)
+	return showBackup(c, b.File, m, func() {
+		c.Say("Restored into %s. Applications may have changed since the backup: run each job once with lockstep run NAME --whole.", folder)
 	})
 }

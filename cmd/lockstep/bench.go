@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"lockstep/cli"
 	"lockstep/demo"
 )
 
@@ -41,22 +42,22 @@ func (b *bench[B, R]) Help() string {
 }
 
 // Run measures.
-func (b *bench[B, R]) Run(c *cli) error {
+func (b *bench[B, R]) Run(c *cli.Command) error {
 	if m, ok := any(&b.Bench).(interface {
 		Within(store, data string, say func(string))
 	}); ok {
-		m.Within(c.Store, c.Data, func(text string) { c.say("%s", text) })
+		m.Within(c.Store, c.Data, func(text string) { c.Say("%s", text) })
 	}
-	r, err := b.Bench.Run(c.ctx)
+	r, err := b.Bench.Run(c.Ctx)
 	if err != nil {
 		return err
 	}
 	var written error
-	if err := c.show(r, func(w io.Writer) { written = r.Write(w) }); err != nil {
+	if err := c.Show(r, func(w io.Writer) { written = r.Write(w) }); err != nil {
 		return err
 	}
 	if wrong := r.Wrong(); wrong != "" {
-		return &outcome{code: exitFailed, text: wrong}
+		return &cli.Outcome{Code: cli.ExitFailed, Text: wrong}
 	}
 	return written
 }
@@ -69,7 +70,7 @@ type benchFairCmd struct {
 }
 
 // Run measures.
-func (b *benchFairCmd) Run(c *cli) error {
+func (b *benchFairCmd) Run(c *cli.Command) error {
 	if b.Paused == 0 && b.Hung == 0 {
 		return b.bench.Run(c)
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
 	"lockstep/terminal"
 	"lockstep/words"
@@ -29,7 +30,7 @@ type excludeAddCmd struct {
 }
 
 // Run excludes.
-func (e *excludeAddCmd) Run(c *cli) error {
+func (e *excludeAddCmd) Run(c *cli.Command) error {
 	var until time.Time
 	if e.Until != "" {
 		var err error
@@ -37,22 +38,22 @@ func (e *excludeAddCmd) Run(c *cli) error {
 			return err
 		}
 	}
-	client, app, err := c.about(e.App)
+	client, app, err := c.About(e.App)
 	if err != nil {
 		return err
 	}
-	x, err := client.Exclude(c.ctx, app, api.ExclusionInput{Object: e.Person, Type: e.Type, Reason: e.Reason, Until: until})
-	return c.print(report.Excluded(app, x, err))
+	x, err := client.Exclude(c.Ctx, app, api.ExclusionInput{Object: e.Person, Type: e.Type, Reason: e.Reason, Until: until})
+	return c.Print(report.Excluded(app, x, err))
 }
 
 type excludeRmCmd struct{ ofApp }
 
 // Run lets somebody in again.
-func (e *excludeRmCmd) Run(c *cli, client *api.Client, app slug) error {
-	if err := client.Include(c.ctx, app, e.Type, e.Person); err != nil {
+func (e *excludeRmCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
+	if err := client.Include(c.Ctx, app, e.Type, e.Person); err != nil {
 		return err
 	}
-	return c.did("included", e.Person, words.Clean(e.Person)+" is not excluded from "+app+" any more.")
+	return c.Did("included", e.Person, words.Clean(e.Person)+" is not excluded from "+app+" any more.")
 }
 
 type excludeListCmd struct {
@@ -60,8 +61,8 @@ type excludeListCmd struct {
 }
 
 // Run lists exclusions.
-func (e *excludeListCmd) Run(c *cli, client *api.Client, app slug) error {
-	return c.print(report.Exclusions(client.Exclusions(c.ctx, app)))
+func (e *excludeListCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
+	return c.Print(report.Exclusions(client.Exclusions(c.Ctx, app)))
 }
 
 type linkCmd struct {
@@ -77,7 +78,7 @@ type linkSetCmd struct {
 }
 
 // Run links.
-func (l *linkSetCmd) Run(c *cli) error { return c.linkByHand(l.ofApp, l.To, l.Wait) }
+func (l *linkSetCmd) Run(c *cli.Command) error { return linkByHand(c, l.ofApp, l.To, l.Wait) }
 
 type linkRmCmd struct {
 	ofApp
@@ -85,16 +86,16 @@ type linkRmCmd struct {
 }
 
 // Run takes a link away.
-func (l *linkRmCmd) Run(c *cli) error { return c.linkByHand(l.ofApp, "", l.Wait) }
+func (l *linkRmCmd) Run(c *cli.Command) error { return linkByHand(c, l.ofApp, "", l.Wait) }
 
-func (c *cli) linkByHand(p ofApp, to string, wait time.Duration) error {
-	client, app, err := c.about(p.App)
+func linkByHand(c *cli.Command, p ofApp, to string, wait time.Duration) error {
+	client, app, err := c.About(p.App)
 	if err != nil {
 		return err
 	}
-	c.server.Work()
-	out, err := client.LinkByHand(c.ctx, app, api.LinkInput{Object: p.Person, Type: p.Type, To: to, Wait: int(wait.Seconds())})
-	return c.provisioned(app, out, err)
+	c.Reached.Work()
+	out, err := client.LinkByHand(c.Ctx, app, api.LinkInput{Object: p.Person, Type: p.Type, To: to, Wait: int(wait.Seconds())})
+	return provisioned(c, app, out, err)
 }
 
 type linkFindCmd struct {
@@ -104,6 +105,6 @@ type linkFindCmd struct {
 }
 
 // Run looks in the application.
-func (l *linkFindCmd) Run(c *cli, client *api.Client, app slug) error {
-	return c.print(report.Linked(client.FindAtTarget(c.ctx, app, l.Type, l.Value)))
+func (l *linkFindCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
+	return c.Print(report.Linked(client.FindAtTarget(c.Ctx, app, l.Type, l.Value)))
 }

@@ -6,6 +6,7 @@ import (
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
 	"lockstep/sso"
 	"lockstep/terminal"
@@ -24,8 +25,8 @@ type clientCmd struct {
 type clientListCmd struct{}
 
 // Run lists the applications.
-func (clientListCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.Clients(client.SSOClients(c.ctx)))
+func (clientListCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.Clients(client.SSOClients(c.Ctx)))
 }
 
 type clientShowCmd struct {
@@ -33,8 +34,8 @@ type clientShowCmd struct {
 }
 
 // Run shows an application.
-func (s *clientShowCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.Client(client.SSOClient(c.ctx, s.Client)))
+func (s *clientShowCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.Client(client.SSOClient(c.Ctx, s.Client)))
 }
 
 type clientAddCmd struct {
@@ -62,7 +63,7 @@ type clientAddCmd struct {
 }
 
 // Run adds an application. Its secret is the only thing on standard output, beside what a script reads with -o json.
-func (a *clientAddCmd) Run(c *cli) error {
+func (a *clientAddCmd) Run(c *cli.Command) error {
 	n := api.NewClient{
 		ID: a.ID, Name: a.Name, Redirects: a.Redirect, AfterLogout: a.AfterLogout, LogoutURI: a.LogoutURI, Auth: sso.ClientAuth(a.Auth), Scopes: a.Scope, KeysURI: a.KeysURI, RevokeURI: a.RevokeURI,
 		Assertion: token.Alg(a.Assertion), Token: sso.TokenFormat(a.Format), IDToken: token.Alg(a.Alg), Provider: sso.ProviderID(a.Provider), Second: sso.Demand(a.Second), NoPKCE: a.WithoutPKCE,
@@ -87,11 +88,11 @@ func (a *clientAddCmd) Run(c *cli) error {
 			return err
 		}
 	}
-	client, err := c.client()
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
-	return c.print(report.ClientAdded(client.AddSSOClient(c.ctx, n)))
+	return c.Print(report.ClientAdded(client.AddSSOClient(c.Ctx, n)))
 }
 
 type clientSetCmd struct {
@@ -110,7 +111,7 @@ type clientSetCmd struct {
 }
 
 // Run changes an application.
-func (s *clientSetCmd) Run(c *cli) error {
+func (s *clientSetCmd) Run(c *cli.Command) error {
 	change := api.SetClient{Name: s.Name, LogoutURI: s.LogoutURI, RevokeURI: s.RevokeURI, KeysURI: s.KeysURI, Second: s.Second, Disabled: s.Disabled}
 	var err error
 	if change.SAML, change.Proxy, err = s.settings(); err != nil {
@@ -126,11 +127,11 @@ func (s *clientSetCmd) Run(c *cli) error {
 		p := sso.ProviderID(*s.Provider)
 		change.Provider = &p
 	}
-	client, err := c.client()
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
-	return c.print(report.Client(client.SetSSOClient(c.ctx, s.Client, change)))
+	return c.Print(report.Client(client.SetSSOClient(c.Ctx, s.Client, change)))
 }
 
 type clientRotateCmd struct {
@@ -139,8 +140,8 @@ type clientRotateCmd struct {
 }
 
 // Run gives an application a new secret, the only thing on standard output.
-func (r *clientRotateCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.ClientRotated(client.RotateSSOClient(c.ctx, r.Client, int(r.Overlap/time.Second))))
+func (r *clientRotateCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.ClientRotated(client.RotateSSOClient(c.Ctx, r.Client, int(r.Overlap/time.Second))))
 }
 
 type clientRMCmd struct {
@@ -148,8 +149,8 @@ type clientRMCmd struct {
 }
 
 // Run removes an application.
-func (r *clientRMCmd) Run(c *cli) error {
-	return c.remove("Remove the application "+r.Client+"? It signs nobody in any more.", "removed", r.Client, "Removed.", (*api.Client).DeleteSSOClient)
+func (r *clientRMCmd) Run(c *cli.Command) error {
+	return c.Remove("Remove the application "+r.Client+"? It signs nobody in any more.", "removed", r.Client, "Removed.", (*api.Client).DeleteSSOClient)
 }
 
 type sessionCmd struct {
@@ -164,8 +165,8 @@ type sessionListCmd struct {
 }
 
 // Run lists sessions.
-func (s *sessionListCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.Sessions(client.PersonSessions(c.ctx, s.User)))
+func (s *sessionListCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.Sessions(client.PersonSessions(c.Ctx, s.User)))
 }
 
 type sessionEndCmd struct {
@@ -174,19 +175,19 @@ type sessionEndCmd struct {
 }
 
 // Run ends sessions.
-func (s *sessionEndCmd) Run(c *cli) error {
+func (s *sessionEndCmd) Run(c *cli.Command) error {
 	if (s.Session == "") == (s.User == "") {
-		return usage("Give the id of a session, or --user.")
+		return terminal.Usage("Give the id of a session, or --user.")
 	}
-	client, err := c.client()
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
-	n, err := client.EndSessions(c.ctx, api.EndSessions{Session: sso.SessionID(s.Session), User: lockstep.UserID(s.User)})
+	n, err := client.EndSessions(c.Ctx, api.EndSessions{Session: sso.SessionID(s.Session), User: lockstep.UserID(s.User)})
 	if err != nil {
 		return err
 	}
-	return c.show(n, func(io.Writer) { c.say("Ended. The applications are being told: lockstep session told") })
+	return c.Show(n, func(io.Writer) { c.Say("Ended. The applications are being told: lockstep session told") })
 }
 
 type sessionFactorsCmd struct {
@@ -195,29 +196,29 @@ type sessionFactorsCmd struct {
 }
 
 // Run lists second factors, after it has removed one.
-func (s *sessionFactorsCmd) Run(c *cli, client *api.Client) error {
-	u, err := client.User(c.ctx, s.User)
+func (s *sessionFactorsCmd) Run(c *cli.Command, client *api.Client) error {
+	u, err := client.User(c.Ctx, s.User)
 	if err != nil {
 		return err
 	}
 	if s.Remove != "" {
-		if _, err := client.RemoveSecondFactors(c.ctx, u.ID, s.Remove); err != nil {
+		if _, err := client.RemoveSecondFactors(c.Ctx, u.ID, s.Remove); err != nil {
 			return err
 		}
 	}
-	return c.print(report.SecondFactors(client.SecondFactors(c.ctx, u.ID)))
+	return c.Print(report.SecondFactors(client.SecondFactors(c.Ctx, u.ID)))
 }
 
 type sessionToldCmd struct{}
 
 // Run lists sign-outs.
-func (sessionToldCmd) Run(c *cli, client *api.Client) error {
-	all, err := client.SignOuts(c.ctx)
-	if err := c.print(report.SignOuts(all, err)); err != nil {
+func (sessionToldCmd) Run(c *cli.Command, client *api.Client) error {
+	all, err := client.SignOuts(c.Ctx)
+	if err := c.Print(report.SignOuts(all, err)); err != nil {
 		return err
 	}
-	if exit, why := report.Untold(all); exit != exitDone {
-		return &outcome{code: exit, text: why}
+	if exit, why := report.Untold(all); exit != cli.ExitDone {
+		return &cli.Outcome{Code: exit, Text: why}
 	}
 	return nil
 }

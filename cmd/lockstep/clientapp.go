@@ -113,7 +113,7 @@ func mappingFlags(all []string) (*[]api.AppMapping, error) {
 	for _, text := range all {
 		m, err := sso.ParseMapping(text)
 		if err != nil {
-			return nil, usage("%v", err)
+			return nil, terminal.Usage("%v", err)
 		}
 		out = append(out, api.AppMapping(m))
 	}

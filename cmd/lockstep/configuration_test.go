@@ -78,7 +78,7 @@ func configuration(t *testing.T) string {
 
 // section writes a command if it has flags of its own, then those below it.
 func section(b *strings.Builder, node *kong.Node, path string) {
-	if slices.ContainsFunc(node.Flags, told) {
+	if slices.ContainsFunc(node.Flags, said) {
 		fmt.Fprintf(b, "## lockstep %s\n\n%s\n\n", path, node.Help)
 		table(b, node)
 	}
@@ -89,14 +89,14 @@ func section(b *strings.Builder, node *kong.Node, path string) {
 
 var noted = regexp.MustCompile(` ?\(\$[A-Z_]+(?:, or [^)]*)?\)`)
 
-// told reports whether a flag is on the page.
-func told(f *kong.Flag) bool { return !f.Hidden && f.Name != "help" }
+// said reports whether a flag is on the page.
+func said(f *kong.Flag) bool { return !f.Hidden && f.Name != "help" }
 
 // table writes the flags of one command.
 func table(b *strings.Builder, node *kong.Node) {
 	b.WriteString("| flag | variable | without it | what it says |\n| --- | --- | --- | --- |\n")
 	for _, f := range node.Flags {
-		if !told(f) {
+		if !said(f) {
 			continue
 		}
 		name, variable, without := "--"+f.Name, "–", "–"

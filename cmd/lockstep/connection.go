@@ -5,7 +5,9 @@ import (
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
+	"lockstep/terminal"
 )
 
 type connectionCmd struct {
@@ -25,30 +27,30 @@ type connectionSetCmd struct {
 }
 
 // Run sets the connection.
-func (s *connectionSetCmd) Run(c *cli) error {
+func (s *connectionSetCmd) Run(c *cli.Command) error {
 	change := api.ConnectionChange{Settings: s.Set}
 	if s.SecretFile != "" || s.TokenStdin || s.Prompt {
-		text, err := c.secret(s.Secret, s.SecretFile, s.TokenStdin)
+		text, err := c.Secret(s.Secret, s.SecretFile, s.TokenStdin)
 		if err != nil {
 			return err
 		}
 		if text == "" {
-			return usage("The %s is empty.", s.Secret)
+			return terminal.Usage("The %s is empty.", s.Secret)
 		}
 		change.Secrets = map[string]string{s.Secret: text}
 	}
 	if len(change.Settings) == 0 && len(change.Secrets) == 0 {
-		return usage("Nothing to set: give --set NAME=VALUE, --secret-file, --secret-stdin or --prompt.")
+		return terminal.Usage("Nothing to set: give --set NAME=VALUE, --secret-file, --secret-stdin or --prompt.")
 	}
-	client, err := c.client()
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
-	j, err := client.SetConnection(c.ctx, s.Job, change)
+	j, err := client.SetConnection(c.Ctx, s.Job, change)
 	if err != nil {
 		return err
 	}
-	return c.print(report.Job(j, nil, nil))
+	return c.Print(report.Job(j, nil, nil))
 }
 
 type connectionConsentCmd struct {
@@ -57,26 +59,26 @@ type connectionConsentCmd struct {
 }
 
 // Run prints the address at which somebody consents. It is the only thing on standard output.
-func (t *connectionConsentCmd) Run(c *cli) error {
-	client, err := c.client()
+func (t *connectionConsentCmd) Run(c *cli.Command) error {
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
 	if t.Show {
-		stands, err := client.Consent(c.ctx, t.Job)
+		stands, err := client.Consent(c.Ctx, t.Job)
 		if err != nil {
 			return err
 		}
-		return c.show(stands, func(w io.Writer) { showConsent(w, stands) })
+		return c.Show(stands, func(w io.Writer) { showConsent(w, stands) })
 	}
-	asked, err := client.AskConsent(c.ctx, t.Job)
+	asked, err := client.AskConsent(c.Ctx, t.Job)
 	if err != nil {
 		return err
 	}
-	return c.show(asked, func(w io.Writer) {
-		printf(w, "%s\n", asked.Address)
-		c.say("Open the address within a quarter of an hour, in a browser in which you are signed in to the console (lockstep console).")
-		c.say("The application must know this redirect URI: %s", asked.Redirect)
+	return c.Show(asked, func(w io.Writer) {
+		terminal.Printf(w, "%s\n", asked.Address)
+		c.Say("Open the address within a quarter of an hour, in a browser in which you are signed in to the console (lockstep console).")
+		c.Say("The application must know this redirect URI: %s", asked.Redirect)
 	})
 }
 
@@ -90,7 +92,7 @@ func showConsent(w io.Writer, s api.Consent) {
 	case s.Given == nil:
 		word = "not given yet"
 	}
-	printf(w, "consent\t%s\nby\t%s\naccess token ends\t%s\nrefreshed\t%t\nscope\t%s\nredirect URI\t%s\n", word, either(s.By, "–"), report.Minute(s.AccessEnds, "–"), s.Refreshed, either(s.Scope, "–"), either(s.Redirect, "–"))
+	terminal.Printf(w, "consent\t%s\nby\t%s\naccess token ends\t%s\nrefreshed\t%t\nscope\t%s\nredirect URI\t%s\n", word, report.Or(s.By, "–"), report.Minute(s.AccessEnds, "–"), s.Refreshed, report.Or(s.Scope, "–"), report.Or(s.Redirect, "–"))
 }
 
 type connectionTestCmd struct {
@@ -98,17 +100,17 @@ type connectionTestCmd struct {
 }
 
 // Run tests the connection. A test that fails ends with 1, or 4 when the credentials are refused.
-func (t *connectionTestCmd) Run(c *cli, client *api.Client) error {
-	r, err := client.TestConnection(c.ctx, t.Job)
+func (t *connectionTestCmd) Run(c *cli.Command, client *api.Client) error {
+	r, err := client.TestConnection(c.Ctx, t.Job)
 	if err != nil {
 		return err
 	}
-	err = c.print(report.ConnectionTest(r, nil))
+	err = c.Print(report.ConnectionTest(r, nil))
 	switch {
 	case err != nil || r.OK:
 		return err
 	case r.Code == lockstep.CodeAuthToken, r.Code == lockstep.CodeAuthForbidden, r.Code == lockstep.CodeSourceAuth, r.Code == lockstep.CodeOAuthRefused, r.Code == lockstep.CodeConsent:
-		return &outcome{code: exitForbidden, text: r.Detail}
+		return &cli.Outcome{Code: cli.ExitForbidden, Text: r.Detail}
 	}
-	return &outcome{code: exitFailed, text: r.Detail}
+	return &cli.Outcome{Code: cli.ExitFailed, Text: r.Detail}
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"lockstep/api"
+	"lockstep/cli"
 )
 
 type consoleCmd struct {
@@ -12,10 +13,10 @@ type consoleCmd struct {
 }
 
 // Run shows a one-time link into the web console of the running server.
-func (k consoleCmd) Run(c *cli, client *api.Client) error {
-	link, err := client.ConsoleLink(c.ctx, k.As)
+func (k consoleCmd) Run(c *cli.Command, client *api.Client) error {
+	link, err := client.ConsoleLink(c.Ctx, k.As)
 	if err != nil {
 		return err
 	}
-	return c.show(link, func(w io.Writer) { fmt.Fprintln(w, link.URL) })
+	return c.Show(link, func(w io.Writer) { fmt.Fprintln(w, link.URL) })
 }

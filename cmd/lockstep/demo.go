@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 
+	"lockstep/cli"
 	"lockstep/demo"
 	"lockstep/terminal"
 )
@@ -21,7 +22,7 @@ type demoAt struct {
 	Keep string `placeholder:"DIR" type:"path" help:"Folder of the demo; the only one that is up when absent."`
 }
 
-func (d demoAt) scene(c *cli) (*demo.Scene, error) {
+func (d demoAt) scene(c *cli.Command) (*demo.Scene, error) {
 	s, err := demo.FindScene(d.Keep)
 	if err == nil {
 		s.Screen = demoScreen(c)
@@ -35,31 +36,31 @@ type demoTroubleCmd struct {
 }
 
 // Run makes the trouble, and shows how it looks.
-func (d *demoTroubleCmd) Run(c *cli) error {
+func (d *demoTroubleCmd) Run(c *cli.Command) error {
 	s, err := d.scene(c)
 	if err != nil {
 		return err
 	}
-	shown, err := s.Begin(c.ctx, d.Name)
+	shown, err := s.Begin(c.Ctx, d.Name)
 	if err != nil || c.Output == "table" {
 		return err
 	}
-	return c.show(shown, nil)
+	return c.Show(shown, nil)
 }
 
 type demoCalmCmd struct{ demoAt }
 
 // Run makes things well again, and shows how the jobs stand then.
-func (d *demoCalmCmd) Run(c *cli) error {
+func (d *demoCalmCmd) Run(c *cli.Command) error {
 	s, err := d.scene(c)
 	if err != nil {
 		return err
 	}
-	shown, err := s.Calm(c.ctx)
+	shown, err := s.Calm(c.Ctx)
 	if err != nil || c.Output == "table" {
 		return err
 	}
-	return c.show(shown, nil)
+	return c.Show(shown, nil)
 }
 
 type demoPlayCmd struct {
@@ -70,39 +71,39 @@ type demoPlayCmd struct {
 }
 
 // Run plays the demo on a server of its own.
-func (d *demoPlayCmd) Run(c *cli) error {
+func (d *demoPlayCmd) Run(c *cli.Command) error {
 	if c.Server != "" {
-		return usage("demo starts a server of its own: leave --server out.")
+		return terminal.Usage("demo starts a server of its own: leave --server out.")
 	}
 	if !c.Verbose {
-		c.logs(slog.LevelError)
+		c.Logs(slog.LevelError)
 	}
-	show := demo.Hosted{People: d.People, Keep: d.Keep, Listen: d.Listen, Leave: d.Script, Screen: demoScreen(c), Log: c.log}
-	if !d.Script && terminal.IsTerminal(c.stdin) {
-		show.Ask = c.stdin
+	show := demo.Hosted{People: d.People, Keep: d.Keep, Listen: d.Listen, Leave: d.Script, Screen: demoScreen(c), Log: c.Log}
+	if !d.Script && terminal.IsTerminal(c.Stdin) {
+		show.Ask = c.Stdin
 	}
-	report, err := show.Run(c.ctx)
+	report, err := show.Run(c.Ctx)
 	if errors.Is(err, demo.ErrMismatch) {
-		err = &outcome{code: exitFailed, text: err.Error()}
+		err = &cli.Outcome{Code: cli.ExitFailed, Text: err.Error()}
 	} else if err != nil {
 		return err
 	}
 	if c.Output != "table" {
-		return errors.Join(c.show(report, nil), err)
+		return errors.Join(c.Show(report, nil), err)
 	}
 	return err
 }
 
 // demoScreen is standard output; with -o json, which wants only the report there, standard error.
-func demoScreen(c *cli) demo.Screen {
-	out := c.stdout
+func demoScreen(c *cli.Command) demo.Screen {
+	out := c.Stdout
 	if c.Output != "table" {
-		out = c.stderr
+		out = c.Stderr
 	}
 	if c.Quiet {
 		out = terminal.New(io.Discard)
 	}
-	s := demo.Screen{Out: out.Raw(), Live: out.IsTerminal(), Colour: c.stdout.Colours && c.Output == "table"}
+	s := demo.Screen{Out: out.Raw(), Live: out.IsTerminal(), Colour: c.Stdout.Colours && c.Output == "table"}
 	if s.Live {
 		s.Width = func() int { return cmp.Or(out.Width(), 80) }
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"lockstep/cli"
 	"lockstep/reach"
 	"lockstep/report"
 	"lockstep/server"
+	"lockstep/terminal"
 )
 
 type doctorCmd struct {
@@ -12,25 +14,25 @@ type doctorCmd struct {
 }
 
 // Run looks at the data folder, the database, the key, the server and the jobs. It ends with 3 when something is not well.
-func (d *doctorCmd) Run(c *cli) error {
+func (d *doctorCmd) Run(c *cli.Command) error {
 	if d.Ready {
 		return d.ready(c)
 	}
 	var all reach.Findings
 	if c.Server == "" {
 		var err error
-		if all, err = c.place.Examine(c.ctx); err != nil {
+		if all, err = c.Place.Examine(c.Ctx); err != nil {
 			return err
 		}
 	}
-	_, unreached := c.client()
-	jobs, notices := c.server.Examine(c.ctx, &all, unreached)
+	_, unreached := c.Client()
+	jobs, notices := c.Reached.Examine(c.Ctx, &all, unreached)
 	if d.Bundle != "" {
 		if err := all.Bundle(d.Bundle, jobs, notices); err != nil {
 			return err
 		}
 	}
-	err := c.print(report.Of(all, nil, func(p *report.Page) {
+	err := c.Print(report.Of(all, nil, func(p *report.Page) {
 		for _, f := range all {
 			p.Printf("%s %s\t%s\n", p.Tick(f.OK), f.What, f.Says)
 			if f.Hint != "" {
@@ -42,22 +44,22 @@ func (d *doctorCmd) Run(c *cli) error {
 		}
 	}))
 	if err == nil && !all.Well() {
-		return &outcome{code: exitSome, text: "something is not well"}
+		return &cli.Outcome{Code: cli.ExitSome, Text: "something is not well"}
 	}
 	return err
 }
 
 // ready asks the server of the data folder, and nothing else: it opens no database.
-func (d *doctorCmd) ready(c *cli) error {
+func (d *doctorCmd) ready(c *cli.Command) error {
 	if c.Server != "" || d.Bundle != "" {
-		return usage("--ready asks the server on the data folder: leave --server and --bundle out.")
+		return terminal.Usage("--ready asks the server on the data folder: leave --server and --bundle out.")
 	}
-	folder, err := c.place.Folder()
+	folder, err := c.Place.Folder()
 	if err == nil {
-		err = server.Ready(c.ctx, folder)
+		err = server.Ready(c.Ctx, folder)
 	}
 	if err != nil {
 		return err
 	}
-	return c.did("server", "ready", "The server is ready.")
+	return c.Did("server", "ready", "The server is ready.")
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
 	"lockstep/rule"
+	"lockstep/terminal"
 	"lockstep/words"
 )
 
@@ -22,13 +24,13 @@ type drafted struct {
 }
 
 // inDraft tells of what was written into a draft, which is told in full beside it.
-func (c *cli) inDraft(app slug, d api.Draft) error {
+func inDraft(c *cli.Command, app cli.Slug, d api.Draft) error {
 	if d.Revision == 0 {
-		c.say("The draft would change nothing any more, and is gone.")
+		c.Say("The draft would change nothing any more, and is gone.")
 	} else {
-		c.say("Nothing has changed yet. See what it does: lockstep app draft show %s · put it into force: lockstep app draft apply %s", app, app)
+		c.Say("Nothing has changed yet. See what it does: lockstep app draft show %s · put it into force: lockstep app draft apply %s", app, app)
 	}
-	return c.print(report.Draft(app, d, nil))
+	return c.Print(report.Draft(app, d, nil))
 }
 
 type draftShowCmd struct {
@@ -36,22 +38,22 @@ type draftShowCmd struct {
 }
 
 // Run shows the draft.
-func (d *draftShowCmd) Run(c *cli, client *api.Client, app slug) error {
-	draft, err := client.Draft(c.ctx, app)
-	if err := c.print(report.Draft(app, draft, err)); err != nil || draft.Revision == 0 || c.Output != "table" {
+func (d *draftShowCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
+	draft, err := client.Draft(c.Ctx, app)
+	if err := c.Print(report.Draft(app, draft, err)); err != nil || draft.Revision == 0 || c.Output != "table" {
 		return err
 	}
-	return c.sayImpact(client, app)
+	return sayImpact(c, client, app)
 }
 
 // sayImpact says how many people the draft touches. That nobody can say keeps nobody from looking at the draft.
-func (c *cli) sayImpact(client *api.Client, app slug) error {
-	i, err := client.DraftImpact(c.ctx, app)
+func sayImpact(c *cli.Command, client *api.Client, app cli.Slug) error {
+	i, err := client.DraftImpact(c.Ctx, app)
 	if err != nil {
-		c.say("Whom it touches cannot be said now: %v", err)
+		c.Say("Whom it touches cannot be said now: %v", err)
 		return nil
 	}
-	c.say("%s See who: lockstep app draft impact %s", i.Says, app)
+	c.Say("%s See who: lockstep app draft impact %s", i.Says, app)
 	return nil
 }
 
@@ -60,8 +62,8 @@ type draftImpactCmd struct {
 }
 
 // Run shows the impact.
-func (d *draftImpactCmd) Run(c *cli, client *api.Client, app slug) error {
-	return c.print(report.DraftImpact(client.DraftImpact(c.ctx, app)))
+func (d *draftImpactCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
+	return c.Print(report.DraftImpact(client.DraftImpact(c.Ctx, app)))
 }
 
 type draftDiffCmd struct {
@@ -69,9 +71,9 @@ type draftDiffCmd struct {
 }
 
 // Run shows what the draft changes.
-func (d *draftDiffCmd) Run(c *cli, client *api.Client, app slug) error {
-	draft, err := client.Draft(c.ctx, app)
-	return c.print(report.DraftChanges(draft.Changes, err))
+func (d *draftDiffCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
+	draft, err := client.Draft(c.Ctx, app)
+	return c.Print(report.DraftChanges(draft.Changes, err))
 }
 
 type draftApplyCmd struct {
@@ -80,32 +82,32 @@ type draftApplyCmd struct {
 }
 
 // Run applies the draft that it shows.
-func (d *draftApplyCmd) Run(c *cli, client *api.Client, app slug) error {
-	draft, err := client.Draft(c.ctx, app)
+func (d *draftApplyCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
+	draft, err := client.Draft(c.Ctx, app)
 	if err != nil {
 		return err
 	}
 	if draft.Revision == 0 {
-		return usage("There is no draft of %s.", app)
+		return terminal.Usage("There is no draft of %s.", app)
 	}
 	if c.Output == "table" && !c.Yes {
-		if err := c.print(report.Draft(app, draft, nil)); err != nil {
+		if err := c.Print(report.Draft(app, draft, nil)); err != nil {
 			return err
 		}
-		if err := c.sayImpact(client, app); err != nil {
+		if err := sayImpact(c, client, app); err != nil {
 			return err
 		}
 	}
 	n := len(draft.Changes) + len(draft.Assigned)
-	if err := c.confirm("Put " + words.Many(n, "change", "changes") + " of " + app + " into force?"); err != nil {
+	if err := c.Confirm("Put " + words.Many(n, "change", "changes") + " of " + app + " into force?"); err != nil {
 		return err
 	}
-	out, err := client.ApplyDraft(c.ctx, app, draft.Revision, api.ApplyDraft{Note: d.Note})
+	out, err := client.ApplyDraft(c.Ctx, app, draft.Revision, api.ApplyDraft{Note: d.Note})
 	if err != nil {
 		return err
 	}
-	job, err := client.Job(c.ctx, app)
-	return c.print(report.DraftApplied(out, job, err))
+	job, err := client.Job(c.Ctx, app)
+	return c.Print(report.DraftApplied(out, job, err))
 }
 
 type draftRebaseCmd struct {
@@ -115,8 +117,8 @@ type draftRebaseCmd struct {
 }
 
 // Run brings the draft up to date.
-func (d *draftRebaseCmd) Run(c *cli, client *api.Client, app slug) error {
-	draft, err := client.Draft(c.ctx, app)
+func (d *draftRebaseCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
+	draft, err := client.Draft(c.Ctx, app)
 	if err != nil {
 		return err
 	}
@@ -127,10 +129,10 @@ func (d *draftRebaseCmd) Run(c *cli, client *api.Client, app slug) error {
 	for _, f := range d.Yours {
 		take[f] = "yours"
 	}
-	if draft, err = client.RebaseDraft(c.ctx, app, draft.Revision, take); err != nil {
+	if draft, err = client.RebaseDraft(c.Ctx, app, draft.Revision, take); err != nil {
 		return err
 	}
-	return c.inDraft(app, draft)
+	return inDraft(c, app, draft)
 }
 
 type draftDiscardCmd struct {
@@ -138,21 +140,21 @@ type draftDiscardCmd struct {
 }
 
 // Run discards the draft.
-func (d *draftDiscardCmd) Run(c *cli, client *api.Client, app slug) error {
-	draft, err := client.Draft(c.ctx, app)
+func (d *draftDiscardCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
+	draft, err := client.Draft(c.Ctx, app)
 	if err != nil {
 		return err
 	}
 	if draft.Revision == 0 {
-		return usage("There is no draft of %s.", app)
+		return terminal.Usage("There is no draft of %s.", app)
 	}
-	if err := c.confirm("Discard the draft of " + app + " with " + words.Many(len(draft.Changes)+len(draft.Assigned), "change", "changes") + "?"); err != nil {
+	if err := c.Confirm("Discard the draft of " + app + " with " + words.Many(len(draft.Changes)+len(draft.Assigned), "change", "changes") + "?"); err != nil {
 		return err
 	}
-	if err := client.DiscardDraft(c.ctx, app, draft.Revision); err != nil {
+	if err := client.DiscardDraft(c.Ctx, app, draft.Revision); err != nil {
 		return err
 	}
-	return c.did("discarded", app, "Discarded the draft of "+app+".")
+	return c.Did("discarded", app, "Discarded the draft of "+app+".")
 }
 
 type versionsCmd struct {
@@ -162,19 +164,19 @@ type versionsCmd struct {
 }
 
 // Run lists versions, or shows one.
-func (v *versionsCmd) Run(c *cli, client *api.Client, app slug) error {
+func (v *versionsCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
 	if v.Number != nil || v.Against != nil {
 		return v.one(c, client, app)
 	}
-	return c.print(report.Versions(client.JobVersions(c.ctx, app)))
+	return c.Print(report.Versions(client.JobVersions(c.Ctx, app)))
 }
 
-func (v *versionsCmd) one(c *cli, client *api.Client, app slug) error {
+func (v *versionsCmd) one(c *cli.Command, client *api.Client, app cli.Slug) error {
 	number, against := int64(0), int64(-1)
 	set(&number, v.Number)
 	set(&against, v.Against)
-	out, err := client.JobVersion(c.ctx, app, number, against)
-	return c.print(report.Version(app, out, err))
+	out, err := client.JobVersion(c.Ctx, app, number, against)
+	return c.Print(report.Version(app, out, err))
 }
 
 type rollbackCmd struct {
@@ -183,19 +185,19 @@ type rollbackCmd struct {
 }
 
 // Run makes a draft of a version.
-func (r *rollbackCmd) Run(c *cli, client *api.Client, app slug) error {
-	d, err := client.RollBack(c.ctx, app, r.Version)
+func (r *rollbackCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
+	d, err := client.RollBack(c.Ctx, app, r.Version)
 	if err != nil {
 		return err
 	}
-	return c.inDraft(app, d)
+	return inDraft(c, app, d)
 }
 
 // draftRules changes rules in the draft, and tells of it.
-func (r *ruled) draftRules(c *cli, client *api.Client, app slug, f func(*rule.ObjectMapping) error) error {
-	d, err := client.EditDraftRules(c.ctx, app, r.Type, f)
+func (r *ruled) draftRules(c *cli.Command, client *api.Client, app cli.Slug, f func(*rule.ObjectMapping) error) error {
+	d, err := client.EditDraftRules(c.Ctx, app, r.Type, f)
 	if err != nil {
 		return err
 	}
-	return c.inDraft(app, d)
+	return inDraft(c, app, d)
 }

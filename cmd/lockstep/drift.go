@@ -5,7 +5,9 @@ import (
 	"strings"
 
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
+	"lockstep/terminal"
 	"lockstep/words"
 )
 
@@ -21,22 +23,22 @@ type driftListCmd struct {
 }
 
 // Run lists what differs.
-func (d *driftListCmd) Run(c *cli, client *api.Client, app slug) error {
+func (d *driftListCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
 	view, err := lookForDrift(c, client, string(app), d.Read, d.Members)
-	if err := c.out.Drift(app, view, err); err != nil {
+	if err := c.Out.Drift(app, view, err); err != nil {
 		return err
 	}
 	if len(view.Items)+view.More+view.Unsure > 0 {
-		return &outcome{exitSome, "Something differs, or nobody can say."}
+		return &cli.Outcome{Code: cli.ExitSome, Text: "Something differs, or nobody can say."}
 	}
 	return nil
 }
 
-func lookForDrift(c *cli, client *api.Client, app string, read, members bool) (api.DriftView, error) {
+func lookForDrift(c *cli.Command, client *api.Client, app string, read, members bool) (api.DriftView, error) {
 	if read || members {
-		return client.ReadForDrift(c.ctx, app, members)
+		return client.ReadForDrift(c.Ctx, app, members)
 	}
-	return client.Drift(c.ctx, app)
+	return client.Drift(c.Ctx, app)
 }
 
 type driftRestoreCmd struct {
@@ -47,11 +49,11 @@ type driftRestoreCmd struct {
 }
 
 // Run has objects written anew.
-func (d *driftRestoreCmd) Run(c *cli) error {
+func (d *driftRestoreCmd) Run(c *cli.Command) error {
 	if d.All == (len(d.Names) > 0) {
-		return usage("Name people as drift list shows them, or give --all.")
+		return terminal.Usage("Name people as drift list shows them, or give --all.")
 	}
-	client, app, err := c.about(d.App)
+	client, app, err := c.About(d.App)
 	if err != nil {
 		return err
 	}
@@ -63,19 +65,19 @@ func (d *driftRestoreCmd) Run(c *cli) error {
 	for _, name := range d.Names {
 		i := slices.IndexFunc(view.Items, func(i api.Drifted) bool { return i.Source.ID == name || strings.EqualFold(i.Source.Name, name) })
 		if i < 0 {
-			return usage("Nothing of %s differs at %s.", words.Clip(name, 80), app)
+			return terminal.Usage("Nothing of %s differs at %s.", words.Clip(name, 80), app)
 		}
 		in.Sources = append(in.Sources, view.Items[i].Source)
 	}
 	if d.All {
-		if err := c.confirm("Really write " + words.Many(len(view.Items), "object", "objects") + " of " + app + " anew?"); err != nil {
+		if err := c.Confirm("Really write " + words.Many(len(view.Items), "object", "objects") + " of " + app + " anew?"); err != nil {
 			return err
 		}
 	}
-	out, err := client.RestoreDrift(c.ctx, app, in)
+	out, err := client.RestoreDrift(c.Ctx, app, in)
 	if err != nil {
 		return err
 	}
-	job, err := client.Job(c.ctx, app)
-	return c.print(report.Restored(out, job, err))
+	job, err := client.Job(c.Ctx, app)
+	return c.Print(report.Restored(out, job, err))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
 	"lockstep/scim"
 )
@@ -20,9 +21,9 @@ type groupListCmd struct {
 }
 
 // Run lists groups.
-func (g *groupListCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.Groups(pages(g.Limit, func(after string, n int) ([]api.Group, string, error) {
-		return client.Groups(c.ctx, api.ListQuery{Search: g.Search, After: after, Limit: n})
+func (g *groupListCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.Groups(cli.Pages(g.Limit, func(after string, n int) ([]api.Group, string, error) {
+		return client.Groups(c.Ctx, api.ListQuery{Search: g.Search, After: after, Limit: n})
 	})))
 }
 
@@ -31,13 +32,13 @@ type groupShowCmd struct {
 }
 
 // Run shows a group.
-func (g *groupShowCmd) Run(c *cli, client *api.Client) error {
-	group, err := client.Group(c.ctx, g.Group)
+func (g *groupShowCmd) Run(c *cli.Command, client *api.Client) error {
+	group, err := client.Group(c.Ctx, g.Group)
 	if err != nil {
 		return err
 	}
-	members, err := client.Members(c.ctx, string(group.ID))
-	return c.print(report.Group(group, members, err))
+	members, err := client.Members(c.Ctx, string(group.ID))
+	return c.Print(report.Group(group, members, err))
 }
 
 type groupAddCmd struct {
@@ -46,18 +47,18 @@ type groupAddCmd struct {
 }
 
 // Run adds a group.
-func (g *groupAddCmd) Run(c *cli) error {
+func (g *groupAddCmd) Run(c *cli.Command) error {
 	o := scim.Object{{Name: "displayName", Value: g.Name}}
 	for path, v := range g.Set {
 		if err := assign(&o, path, v); err != nil {
 			return err
 		}
 	}
-	client, err := c.found()
+	client, err := c.Found()
 	if err != nil {
 		return err
 	}
-	return c.print(report.GroupAdded(client.CreateGroup(c.ctx, api.Attributes(o))))
+	return c.Print(report.GroupAdded(client.CreateGroup(c.Ctx, api.Attributes(o))))
 }
 
 type groupMemberCmd struct {
@@ -69,8 +70,8 @@ type groupMemberCmd struct {
 }
 
 // Run changes the members.
-func (g *groupMemberCmd) Run(c *cli, client *api.Client) error {
-	err := client.ChangeMembers(c.ctx, g.Group, api.MemberChange{
+func (g *groupMemberCmd) Run(c *cli.Command, client *api.Client) error {
+	err := client.ChangeMembers(c.Ctx, g.Group, api.MemberChange{
 		AddUsers: g.AddUser, AddGroups: g.AddGroup, RemoveUsers: g.RemoveUser, RemoveGroups: g.RemoveGroup,
 	})
 	if err != nil {
@@ -85,18 +86,18 @@ type groupRmCmd struct {
 }
 
 // Run deletes a group.
-func (g *groupRmCmd) Run(c *cli) error {
+func (g *groupRmCmd) Run(c *cli.Command) error {
 	if g.Purge {
-		if err := c.confirm("Remove the group " + g.Group + " for good?"); err != nil {
+		if err := c.Confirm("Remove the group " + g.Group + " for good?"); err != nil {
 			return err
 		}
 	}
-	client, err := c.client()
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
-	if err := client.DeleteGroup(c.ctx, g.Group, g.Purge); err != nil {
+	if err := client.DeleteGroup(c.Ctx, g.Group, g.Purge); err != nil {
 		return err
 	}
-	return c.did("deleted", g.Group, "Deleted the group "+g.Group+".")
+	return c.Did("deleted", g.Group, "Deleted the group "+g.Group+".")
 }

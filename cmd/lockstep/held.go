@@ -3,7 +3,9 @@ package main
 import (
 	"lockstep"
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
+	"lockstep/terminal"
 )
 
 type heldCmd struct {
@@ -17,9 +19,9 @@ type heldListCmd struct {
 }
 
 // Run lists held actions.
-func (h *heldListCmd) Run(c *cli, client *api.Client, job slug) error {
-	all, err := c.actions(client, job, api.LogQuery{State: "held"}, 10_000)
-	return c.print(report.Actions(all, "Nothing is held.", err))
+func (h *heldListCmd) Run(c *cli.Command, client *api.Client, job cli.Slug) error {
+	all, err := actions(c, client, job, api.LogQuery{State: "held"}, 10_000)
+	return c.Print(report.Actions(all, "Nothing is held.", err))
 }
 
 // decision are the flags of approve and reject.
@@ -37,33 +39,33 @@ func (d *decision) ids() []lockstep.ActionID {
 	return ids
 }
 
-func (d *decision) decide(c *cli, verb string, in api.HeldDecision) error {
+func (d *decision) decide(c *cli.Command, verb string, in api.HeldDecision) error {
 	if d.All == (len(d.IDs) > 0) {
-		return usage("Name actions by their ids, or give --all.")
+		return terminal.Usage("Name actions by their ids, or give --all.")
 	}
 	if d.All {
 		in = api.HeldDecision{All: verb}
-		if err := c.confirm("Really " + verb + " everything that is held?"); err != nil {
+		if err := c.Confirm("Really " + verb + " everything that is held?"); err != nil {
 			return err
 		}
 	}
-	client, job, err := c.about(d.App)
+	client, job, err := c.About(d.App)
 	if err != nil {
 		return err
 	}
-	return c.print(report.Decided(client.DecideHeld(c.ctx, job, in)))
+	return c.Print(report.Decided(client.DecideHeld(c.Ctx, job, in)))
 }
 
 type heldApproveCmd struct{ decision }
 
 // Run approves.
-func (h *heldApproveCmd) Run(c *cli) error {
+func (h *heldApproveCmd) Run(c *cli.Command) error {
 	return h.decide(c, "approve", api.HeldDecision{Approve: h.ids()})
 }
 
 type heldRejectCmd struct{ decision }
 
 // Run rejects.
-func (h *heldRejectCmd) Run(c *cli) error {
+func (h *heldRejectCmd) Run(c *cli.Command) error {
 	return h.decide(c, "reject", api.HeldDecision{Reject: h.ids()})
 }

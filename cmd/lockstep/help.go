@@ -1,11 +1,13 @@
 package main
 
+import "lockstep/cli"
+
 type helpCmd struct {
 	Command []string `arg:"" optional:"" help:"The command; globals tells of the flags that every command has."`
 }
 
 // Run is never called: terminal.Wanted turns the command into --help.
-func (helpCmd) Run(*cli) error { return nil }
+func (helpCmd) Run(*cli.Command) error { return nil }
 
 // examples of commands, by the command's path. A test parses each.
 var examples = map[string][]string{

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
 	"lockstep/sso"
 	"lockstep/terminal"
@@ -71,8 +72,8 @@ func (f *idpFlags) change() (api.SetProvider, error) {
 type idpListCmd struct{}
 
 // Run lists the identity providers.
-func (idpListCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.Providers(client.IdentityProviders(c.ctx)))
+func (idpListCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.Providers(client.IdentityProviders(c.Ctx)))
 }
 
 type idpShowCmd struct {
@@ -80,8 +81,8 @@ type idpShowCmd struct {
 }
 
 // Run shows an identity provider.
-func (s *idpShowCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.Provider(client.IdentityProvider(c.ctx, s.Provider)))
+func (s *idpShowCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.Provider(client.IdentityProvider(c.Ctx, s.Provider)))
 }
 
 type idpAddCmd struct {
@@ -91,16 +92,16 @@ type idpAddCmd struct {
 }
 
 // Run adds an identity provider.
-func (a *idpAddCmd) Run(c *cli) error {
+func (a *idpAddCmd) Run(c *cli.Command) error {
 	change, err := a.change()
 	if err != nil {
 		return err
 	}
-	client, err := c.client()
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
-	return c.print(report.ProviderAdded(client.AddIdentityProvider(c.ctx, api.AddProvider{Alias: a.Alias, Kind: sso.ProviderKind(a.Kind), SetProvider: change})))
+	return c.Print(report.ProviderAdded(client.AddIdentityProvider(c.Ctx, api.AddProvider{Alias: a.Alias, Kind: sso.ProviderKind(a.Kind), SetProvider: change})))
 }
 
 type idpSetCmd struct {
@@ -109,16 +110,16 @@ type idpSetCmd struct {
 }
 
 // Run changes an identity provider.
-func (s *idpSetCmd) Run(c *cli) error {
+func (s *idpSetCmd) Run(c *cli.Command) error {
 	change, err := s.change()
 	if err != nil {
 		return err
 	}
-	client, err := c.client()
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
-	return c.print(report.Provider(client.SetIdentityProvider(c.ctx, s.Provider, change)))
+	return c.Print(report.Provider(client.SetIdentityProvider(c.Ctx, s.Provider, change)))
 }
 
 type idpTestCmd struct {
@@ -126,8 +127,8 @@ type idpTestCmd struct {
 }
 
 // Run begins a test sign-in.
-func (t *idpTestCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.TestSignIn(client.TestIdentityProvider(c.ctx, t.Provider)))
+func (t *idpTestCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.TestSignIn(client.TestIdentityProvider(c.Ctx, t.Provider)))
 }
 
 type idpEnableCmd struct {
@@ -136,8 +137,8 @@ type idpEnableCmd struct {
 }
 
 // Run enables an identity provider.
-func (e *idpEnableCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.Provider(client.EnableIdentityProvider(c.ctx, e.Provider, e.Untested)))
+func (e *idpEnableCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.Provider(client.EnableIdentityProvider(c.Ctx, e.Provider, e.Untested)))
 }
 
 type idpDisableCmd struct {
@@ -145,8 +146,8 @@ type idpDisableCmd struct {
 }
 
 // Run disables an identity provider.
-func (d *idpDisableCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.Provider(client.DisableIdentityProvider(c.ctx, d.Provider)))
+func (d *idpDisableCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.Provider(client.DisableIdentityProvider(c.Ctx, d.Provider)))
 }
 
 type idpRMCmd struct {
@@ -154,8 +155,8 @@ type idpRMCmd struct {
 }
 
 // Run removes an identity provider.
-func (r *idpRMCmd) Run(c *cli) error {
-	return c.remove("Remove the identity provider "+r.Provider+" with all its links? Whoever signs in through it no longer can.", "removed", r.Provider, "Removed.", (*api.Client).DeleteIdentityProvider)
+func (r *idpRMCmd) Run(c *cli.Command) error {
+	return c.Remove("Remove the identity provider "+r.Provider+" with all its links? Whoever signs in through it no longer can.", "removed", r.Provider, "Removed.", (*api.Client).DeleteIdentityProvider)
 }
 
 type idpAttemptCmd struct {
@@ -163,6 +164,6 @@ type idpAttemptCmd struct {
 }
 
 // Run shows what happened in a sign-in.
-func (a *idpAttemptCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.SignIn(client.SignIn(c.ctx, sso.LoginID(a.Reference))))
+func (a *idpAttemptCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.SignIn(client.SignIn(c.Ctx, sso.LoginID(a.Reference))))
 }

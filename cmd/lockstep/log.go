@@ -7,6 +7,7 @@ import (
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
 	"lockstep/terminal"
 )
@@ -46,20 +47,20 @@ type logListCmd struct {
 }
 
 // Run lists log lines.
-func (l *logListCmd) Run(c *cli, client *api.Client, job slug) error {
+func (l *logListCmd) Run(c *cli.Command, client *api.Client, job cli.Slug) error {
 	q, err := l.query()
 	if err != nil {
 		return err
 	}
-	all, err := c.actions(client, job, q, l.Limit)
-	return c.print(report.Actions(all, "The log is empty.", err))
+	all, err := actions(c, client, job, q, l.Limit)
+	return c.Print(report.Actions(all, "The log is empty.", err))
 }
 
 // actions reads lines until there are enough or no more.
-func (c *cli) actions(client *api.Client, job slug, q api.LogQuery, limit int) ([]api.Action, error) {
-	return pages(limit, func(after string, n int) ([]api.Action, string, error) {
+func actions(c *cli.Command, client *api.Client, job cli.Slug, q api.LogQuery, limit int) ([]api.Action, error) {
+	return cli.Pages(limit, func(after string, n int) ([]api.Action, string, error) {
 		q.After, q.Limit = after, n
-		return client.Actions(c.ctx, job, q)
+		return client.Actions(c.Ctx, job, q)
 	})
 }
 
@@ -68,19 +69,19 @@ type logTailCmd struct {
 }
 
 // Run shows log lines as they come, until it is interrupted.
-func (l *logTailCmd) Run(c *cli, client *api.Client, job slug) error {
-	err := client.Watch(c.ctx, job, func(e api.Event) error {
+func (l *logTailCmd) Run(c *cli.Command, client *api.Client, job cli.Slug) error {
+	err := client.Watch(c.Ctx, job, func(e api.Event) error {
 		if e.Action == nil {
 			return nil
 		}
 		if c.Output != "table" {
-			return json.NewEncoder(c.stdout).Encode(e.Action)
+			return json.NewEncoder(c.Stdout).Encode(e.Action)
 		}
-		_, err := fmt.Fprintln(c.stdout, c.out.Line(*e.Action))
+		_, err := fmt.Fprintln(c.Stdout, c.Out.Line(*e.Action))
 		return err
 	})
-	if c.ctx.Err() != nil && errors.Is(err, c.ctx.Err()) {
-		return &outcome{code: exitInterrupted, text: "interrupted"}
+	if c.Ctx.Err() != nil && errors.Is(err, c.Ctx.Err()) {
+		return &cli.Outcome{Code: cli.ExitInterrupted, Text: "interrupted"}
 	}
 	return err
 }
@@ -91,7 +92,7 @@ type logExportCmd struct {
 }
 
 // Run writes the log.
-func (l *logExportCmd) Run(c *cli, client *api.Client, job slug) error {
+func (l *logExportCmd) Run(c *cli.Command, client *api.Client, job cli.Slug) error {
 	q, err := l.query()
 	if err != nil {
 		return err
@@ -99,18 +100,18 @@ func (l *logExportCmd) Run(c *cli, client *api.Client, job slug) error {
 	if l.CSV {
 		return l.table(c, client, job, q)
 	}
-	c.stdout.JSON = true
-	return client.Export(c.ctx, job, q, c.stdout)
+	c.Stdout.JSON = true
+	return client.Export(c.Ctx, job, q, c.Stdout)
 }
 
 // table writes the log as CSV (RFC 4180). No cell is a formula.
-func (l *logExportCmd) table(c *cli, client *api.Client, job string, q api.LogQuery) error {
-	out, err := report.NewLogCSV(c.stdout)
+func (l *logExportCmd) table(c *cli.Command, client *api.Client, job string, q api.LogQuery) error {
+	out, err := report.NewLogCSV(c.Stdout)
 	if err != nil {
 		return err
 	}
 	for q.Limit = 1000; ; {
-		page, next, err := client.Actions(c.ctx, job, q)
+		page, next, err := client.Actions(c.Ctx, job, q)
 		if err == nil {
 			err = out.Add(page)
 		}

@@ -3,12 +3,12 @@
 // Design. Every command but serve, work, migrate and version talks to a server through api.Client: the one that --server
 // names, or the one that runs on the data folder, or, if none does, the same server inside this process (package reach). So there
 // is one behaviour, and a folder never has two writers. A command is a struct with a Run method, one file per noun. Run names what it
-// needs as arguments, and is handed it: the client, and the app that the command is about (cli.provide). run is main without globals, so that
+// needs as arguments, and is handed it: the client, and the app that the command is about (cli.Command.Provide). run is main without globals, so that
 // tests can call it.
 //
 // Invariants. Standard output carries the result and nothing else: one JSON document with -o json, one object a line with
 // -o jsonl. Everything said beside that goes to standard error. Secrets come from files, standard input or a prompt, never
-// from arguments. The exit code is one of exit.go.
+// from arguments. The exit code is one of those of package cli.
 package main
 
 import (
@@ -22,6 +22,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"lockstep"
+	"lockstep/cli"
 	"lockstep/reach"
 	"lockstep/terminal"
 )
@@ -36,7 +37,7 @@ func main() {
 
 // commands is the grammar: a few verbs for the main job, noun and verb for the rest.
 type commands struct {
-	globals
+	cli.Globals
 
 	Demo     demoCmd     `cmd:"" group:"try" help:"See the main job at work on this machine: a sample company and a Webex organisation."`
 	Webexorg webexorgCmd `cmd:"" group:"try" help:"A Webex organisation on this machine."`
@@ -92,7 +93,7 @@ type exited int
 
 // run is the program. It returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string) (code int) {
-	c := &cli{ctx: ctx, stdin: stdin, stdout: terminal.New(stdout), stderr: terminal.New(stderr), env: terminal.Environment(environ)}
+	c := &cli.Command{Ctx: ctx, Stdin: stdin, Stdout: terminal.New(stdout), Stderr: terminal.New(stderr), Env: terminal.Environment(environ)}
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
@@ -106,9 +107,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	parser := kong.Must(&all,
 		kong.Name("lockstep"), kong.Vars{"version": reach.Version()},
 		kong.Description("Keeps applications in step with a company's directory."),
-		kong.Writers(c.stdout, c.stderr), kong.Exit(func(code int) { panic(exited(code)) }), //nolint:forbidigo // kong goes on after Exit unless it is stopped
+		kong.Writers(c.Stdout, c.Stderr), kong.Exit(func(code int) { panic(exited(code)) }), //nolint:forbidigo // kong goes on after Exit unless it is stopped
 		kong.Help(terminal.Help(examples)), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
-		kong.Resolvers(c.env), kong.ExplicitGroups([]kong.Group{
+		kong.Resolvers(c.Env), kong.ExplicitGroups([]kong.Group{
 			{Key: "try", Title: "Trying it:"},
 			{Key: "main", Title: "The main job:"},
 			{Key: "config", Title: "Setting up:"},
@@ -118,28 +119,28 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	)
 	args = terminal.Wanted(args)
 	if slices.Equal(args, []string{"globals", "--help"}) {
-		return c.fail(terminal.GlobalHelp(parser))
+		return c.Fail(terminal.GlobalHelp(parser))
 	}
 	parsed, err := parser.Parse(args)
-	c.globals = all.globals
+	c.Globals = all.Globals
 	if err != nil {
-		c.Output = c.env.Output(args)
+		c.Output = c.Env.Output(args)
 	}
-	c.open()
+	c.Open()
 	if err != nil {
-		return c.fail(terminal.Misunderstood(err))
+		return c.Fail(terminal.Misunderstood(err))
 	}
-	c.command = terminal.Path(parsed)
+	c.Path = terminal.Path(parsed)
 	if c.Timeout > 0 {
 		var cancel func()
-		c.ctx, cancel = context.WithTimeoutCause(ctx, c.Timeout, &lockstep.Error{Code: lockstep.CodeTimeout, Detail: "The command took longer than --timeout."})
+		c.Ctx, cancel = context.WithTimeoutCause(ctx, c.Timeout, &lockstep.Error{Code: lockstep.CodeTimeout, Detail: "The command took longer than --timeout."})
 		defer cancel()
 	}
-	if err = c.provide(parsed); err == nil {
+	if err = c.Provide(parsed); err == nil {
 		err = parsed.Run(c, parser)
 	}
-	if closed := c.close(); err == nil {
+	if closed := c.Close(); err == nil {
 		err = closed
 	}
-	return c.fail(err)
+	return c.Fail(err)
 }

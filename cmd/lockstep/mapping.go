@@ -6,6 +6,7 @@ import (
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
 	"lockstep/rule"
 )
@@ -25,21 +26,21 @@ type ruled struct {
 type mappingListCmd struct{ ruled }
 
 // Run lists the mappings.
-func (m *mappingListCmd) Run(c *cli, client *api.Client, job slug) error {
-	v, err := client.Rules(c.ctx, job)
+func (m *mappingListCmd) Run(c *cli.Command, client *api.Client, job cli.Slug) error {
+	v, err := client.Rules(c.Ctx, job)
 	if err != nil {
 		return err
 	}
-	return c.mappings(job, m.Type, v)
+	return mappings(c, job, m.Type, v)
 }
 
 // mappings shows the mappings of a type of object.
-func (c *cli) mappings(job slug, typ string, v api.RulesView) error {
+func mappings(c *cli.Command, job cli.Slug, typ string, v api.RulesView) error {
 	view, there := report.Mappings(v, typ)
 	if !there {
 		return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("The rules of %s have no mapping for %s.", job, typ)}
 	}
-	return c.print(view, nil)
+	return c.Print(view, nil)
 }
 
 type mappingSetCmd struct {
@@ -54,7 +55,7 @@ type mappingSetCmd struct {
 }
 
 // Run sets a mapping. What is not given stays as it is.
-func (m *mappingSetCmd) Run(c *cli) error {
+func (m *mappingSetCmd) Run(c *cli.Command) error {
 	return m.edit(c, m.Draft, func(o *rule.ObjectMapping) error {
 		i := o.Of(m.Target)
 		if i < 0 {
@@ -83,7 +84,7 @@ type mappingRmCmd struct {
 }
 
 // Run removes a mapping.
-func (m *mappingRmCmd) Run(c *cli) error {
+func (m *mappingRmCmd) Run(c *cli.Command) error {
 	return m.edit(c, m.Draft, func(o *rule.ObjectMapping) error {
 		i := o.Of(m.Target)
 		if i < 0 {
@@ -95,18 +96,18 @@ func (m *mappingRmCmd) Run(c *cli) error {
 }
 
 // edit changes the rules and shows the mappings as they are then; in the draft it shows what that changes.
-func (r *ruled) edit(c *cli, draft bool, f func(*rule.ObjectMapping) error) error {
-	client, job, err := c.about(r.App)
+func (r *ruled) edit(c *cli.Command, draft bool, f func(*rule.ObjectMapping) error) error {
+	client, job, err := c.About(r.App)
 	if err != nil {
 		return err
 	}
 	if draft {
 		return r.draftRules(c, client, job, f)
 	}
-	v, err := client.EditRules(c.ctx, job, r.Type, f)
+	v, err := client.EditRules(c.Ctx, job, r.Type, f)
 	if err != nil {
 		return err
 	}
-	c.say("Config version %d. See what it does: lockstep plan %s", v.Config, job)
-	return c.mappings(job, r.Type, v)
+	c.Say("Config version %d. See what it does: lockstep plan %s", v.Config, job)
+	return mappings(c, job, r.Type, v)
 }

@@ -3,8 +3,10 @@ package main
 import (
 	"io"
 
+	"lockstep/cli"
 	"lockstep/reach"
 	"lockstep/server"
+	"lockstep/terminal"
 )
 
 type migrateCmd struct {
@@ -15,26 +17,26 @@ type migrateCmd struct {
 type migrateStatusCmd struct{}
 
 // Run shows the schema's version and changes nothing. It may run beside a server.
-func (migrateStatusCmd) Run(c *cli) error {
-	folder, err := c.place.Folder()
+func (migrateStatusCmd) Run(c *cli.Command) error {
+	folder, err := c.Place.Folder()
 	if err != nil {
 		return err
 	}
-	config, err := c.place.Database(folder)
+	config, err := c.Place.Database(folder)
 	if err != nil {
 		return err
 	}
-	s, err := server.Schema(c.ctx, config)
+	s, err := server.Schema(c.Ctx, config)
 	if err != nil {
 		return err
 	}
-	return c.show(s, func(w io.Writer) {
-		printf(w, "schema %d, this program has %d\n", s.Current, s.Newest)
+	return c.Show(s, func(w io.Writer) {
+		terminal.Printf(w, "schema %d, this program has %d\n", s.Current, s.Newest)
 		switch {
 		case s.Current < s.Newest:
-			c.say("Next: lockstep migrate up, or just start: every start does it.")
+			c.Say("Next: lockstep migrate up, or just start: every start does it.")
 		case s.Current > s.Newest:
-			c.say("The database was written by a newer version: run that one.")
+			c.Say("The database was written by a newer version: run that one.")
 		}
 	})
 }
@@ -42,23 +44,23 @@ func (migrateStatusCmd) Run(c *cli) error {
 type migrateUpCmd struct{}
 
 // Run brings the schema up to date.
-func (migrateUpCmd) Run(c *cli) error {
-	folder, lock, err := c.place.Lock()
+func (migrateUpCmd) Run(c *cli.Command) error {
+	folder, lock, err := c.Place.Lock()
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	c.place.Founds = true
-	config, err := c.place.Config(c.ctx, folder)
+	c.Place.Founds = true
+	config, err := c.Place.Config(c.Ctx, folder)
 	if err != nil {
 		return err
 	}
-	n, err := reach.Start(c.ctx, config)
+	n, err := reach.Start(c.Ctx, config)
 	if err != nil {
 		return err
 	}
 	if err := n.Close(); err != nil {
 		return err
 	}
-	return c.did("schema", "up to date", "The schema is up to date.")
+	return c.Did("schema", "up to date", "The schema is up to date.")
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
 	"lockstep/terminal"
 )
@@ -17,13 +18,13 @@ type notifyCmd struct {
 type notifyShowCmd struct{}
 
 // Run shows how people are told. It ends with 3 when the last message to somebody has not gone.
-func (notifyShowCmd) Run(c *cli, client *api.Client) error {
-	n, err := client.Notifications(c.ctx)
-	if err := c.print(report.Notifications(n, err)); err != nil {
+func (notifyShowCmd) Run(c *cli.Command, client *api.Client) error {
+	n, err := client.Notifications(c.Ctx)
+	if err := c.Print(report.Notifications(n, err)); err != nil {
 		return err
 	}
 	if stuck := n.Undelivered(); stuck > 0 {
-		return &outcome{code: exitSome, text: "Some of the last messages have not gone; the list says why."}
+		return &cli.Outcome{Code: cli.ExitSome, Text: "Some of the last messages have not gone; the list says why."}
 	}
 	return nil
 }
@@ -45,12 +46,12 @@ type notifySetCmd struct {
 }
 
 // Run sets how people are told. The webhook's secret is shown when it is new, this once.
-func (s *notifySetCmd) Run(c *cli) error {
-	client, err := c.found()
+func (s *notifySetCmd) Run(c *cli.Command) error {
+	client, err := c.Found()
 	if err != nil {
 		return err
 	}
-	was, err := client.Notifications(c.ctx)
+	was, err := client.Notifications(c.Ctx)
 	if err != nil {
 		return err
 	}
@@ -58,11 +59,11 @@ func (s *notifySetCmd) Run(c *cli) error {
 	if err != nil {
 		return err
 	}
-	return c.print(report.Notifications(client.SetNotifications(c.ctx, change)))
+	return c.Print(report.Notifications(client.SetNotifications(c.Ctx, change)))
 }
 
 // change is what the flags set.
-func (s *notifySetCmd) change(c *cli, was api.Notifications) (api.SetNotifications, error) {
+func (s *notifySetCmd) change(c *cli.Command, was api.Notifications) (api.SetNotifications, error) {
 	out := api.SetNotifications{Webhook: s.Webhook, NewSecret: s.NewSecret, Silence: s.Silence}
 	m := was.Mail
 	set(&m.Host, s.MailHost)
@@ -83,7 +84,7 @@ func (s *notifySetCmd) change(c *cli, was api.Notifications) (api.SetNotificatio
 		out.Mail = &m
 	}
 	if s.PasswordFile != "" || s.PasswordStdin {
-		text, err := c.secret("password", s.PasswordFile, s.PasswordStdin)
+		text, err := c.Secret("password", s.PasswordFile, s.PasswordStdin)
 		if err != nil {
 			return out, err
 		}
@@ -101,7 +102,7 @@ func (s *notifySetCmd) change(c *cli, was api.Notifications) (api.SetNotificatio
 		out.Quiet = &quiet
 	}
 	if out == (api.SetNotifications{}) {
-		return out, usage("Nothing to set: see lockstep notify set --help.")
+		return out, terminal.Usage("Nothing to set: see lockstep notify set --help.")
 	}
 	return out, nil
 }
@@ -112,22 +113,22 @@ type notifyTestCmd struct {
 }
 
 // Run sends a test. It ends with 1 when the server or the receiver does not take it.
-func (t *notifyTestCmd) Run(c *cli, client *api.Client) error {
+func (t *notifyTestCmd) Run(c *cli.Command, client *api.Client) error {
 	to := []string{t.To}
-	switch n, err := client.Notifications(c.ctx); {
+	switch n, err := client.Notifications(c.Ctx); {
 	case err != nil:
 		return err
 	case t.Webhook:
 		to = []string{""}
 	case t.To == "":
 		if to = n.To; len(to) == 0 {
-			return usage("Nobody is told yet: give --to ADDRESS, or --webhook.")
+			return terminal.Usage("Nobody is told yet: give --to ADDRESS, or --webhook.")
 		}
 	}
 	var all []report.NotificationTest
 	failed := ""
 	for _, one := range to {
-		r, err := client.TestNotifications(c.ctx, one)
+		r, err := client.TestNotifications(c.Ctx, one)
 		if err != nil {
 			return err
 		}
@@ -136,9 +137,9 @@ func (t *notifyTestCmd) Run(c *cli, client *api.Client) error {
 			failed = r.Detail
 		}
 	}
-	err := c.print(report.NotificationTests(all, nil))
+	err := c.Print(report.NotificationTests(all, nil))
 	if err == nil && failed != "" {
-		return &outcome{code: exitFailed, text: failed}
+		return &cli.Outcome{Code: cli.ExitFailed, Text: failed}
 	}
 	return err
 }
@@ -150,11 +151,11 @@ type tellSet struct {
 }
 
 // change sets what was given.
-func (t tellSet) change(c *cli, client *api.Client, slug string) error {
+func (t tellSet) change(c *cli.Command, client *api.Client, slug string) error {
 	if t.Notify == nil && t.NotifyFailures == nil {
 		return nil
 	}
-	told, err := client.Told(c.ctx, slug)
+	told, err := client.Told(c.Ctx, slug)
 	if err != nil {
 		return err
 	}
@@ -162,16 +163,16 @@ func (t tellSet) change(c *cli, client *api.Client, slug string) error {
 		told.Emails, told.Failures = terminal.Words(*t.Notify), true
 	}
 	set(&told.Failures, t.NotifyFailures)
-	_, err = client.SetTold(c.ctx, slug, told)
+	_, err = client.SetTold(c.Ctx, slug, told)
 	return err
 }
 
 // told is who is told of a job, nil when the server does not say or people do not look.
-func (c *cli) told(client *api.Client, job slug) *api.Told {
+func told(c *cli.Command, client *api.Client, job cli.Slug) *api.Told {
 	if c.Output != "table" {
 		return nil
 	}
-	told, err := client.Told(c.ctx, job)
+	told, err := client.Told(c.Ctx, job)
 	if err != nil { // a server of before
 		return nil
 	}

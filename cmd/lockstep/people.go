@@ -4,8 +4,10 @@ import (
 	"strings"
 
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
 	"lockstep/scim"
+	"lockstep/terminal"
 )
 
 type peopleCmd struct {
@@ -27,17 +29,17 @@ type peopleListCmd struct {
 }
 
 // Run lists people.
-func (p *peopleListCmd) Run(c *cli, client *api.Client) error {
+func (p *peopleListCmd) Run(c *cli.Command, client *api.Client) error {
 	notice := ""
-	all, err := pages(p.Limit, func(after string, n int) ([]api.User, string, error) {
-		page, err := client.Users(c.ctx, api.ListQuery{Search: p.Search, Deleted: p.Deleted, After: after, Limit: n})
+	all, err := cli.Pages(p.Limit, func(after string, n int) ([]api.User, string, error) {
+		page, err := client.Users(c.Ctx, api.ListQuery{Search: p.Search, Deleted: p.Deleted, After: after, Limit: n})
 		if page.Notice != notice {
 			notice = page.Notice
-			c.say("%s", notice)
+			c.Say("%s", notice)
 		}
 		return page.Users, page.Next, err
 	})
-	return c.print(report.Users(all, err))
+	return c.Print(report.Users(all, err))
 }
 
 // onePerson is a person named on the command line.
@@ -48,8 +50,8 @@ type onePerson struct {
 type peopleShowCmd struct{ onePerson }
 
 // Run shows a person.
-func (p *peopleShowCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.User(client.User(c.ctx, p.Person)))
+func (p *peopleShowCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.User(client.User(c.Ctx, p.Person)))
 }
 
 type peopleAddCmd struct {
@@ -62,7 +64,7 @@ type peopleAddCmd struct {
 }
 
 // Run adds a person.
-func (p *peopleAddCmd) Run(c *cli) error {
+func (p *peopleAddCmd) Run(c *cli.Command) error {
 	o := scim.Object{{Name: "userName", Value: p.UserName}}
 	if p.Email == "" && strings.Contains(p.UserName, "@") {
 		p.Email = p.UserName
@@ -86,17 +88,17 @@ func (p *peopleAddCmd) Run(c *cli) error {
 			return err
 		}
 	}
-	client, err := c.found()
+	client, err := c.Found()
 	if err != nil {
 		return err
 	}
-	return c.print(report.User(client.CreateUser(c.ctx, api.Attributes(o))))
+	return c.Print(report.User(client.CreateUser(c.Ctx, api.Attributes(o))))
 }
 
 // assign sets an attribute by its path.
 func assign(o *scim.Object, path, value string) error {
 	if err := scim.AssignText(o, path, value); err != nil {
-		return usage("%s.", wording(err))
+		return terminal.Usage("%s.", wording(err))
 	}
 	return nil
 }
@@ -107,8 +109,8 @@ type peopleSetCmd struct {
 }
 
 // Run sets attributes.
-func (p *peopleSetCmd) Run(c *cli, client *api.Client) error {
-	u, err := client.User(c.ctx, p.Person)
+func (p *peopleSetCmd) Run(c *cli.Command, client *api.Client) error {
+	u, err := client.User(c.Ctx, p.Person)
 	if err != nil {
 		return err
 	}
@@ -116,13 +118,13 @@ func (p *peopleSetCmd) Run(c *cli, client *api.Client) error {
 	for _, pair := range p.Set {
 		path, v, ok := scim.CutAssignment(pair)
 		if !ok {
-			return usage("%q is not PATH=VALUE.", pair)
+			return terminal.Usage("%q is not PATH=VALUE.", pair)
 		}
 		if err := assign(&o, path, v); err != nil {
 			return err
 		}
 	}
-	return c.print(report.User(client.PutUser(c.ctx, string(u.ID), u.Version, api.Attributes(o))))
+	return c.Print(report.User(client.PutUser(c.Ctx, string(u.ID), u.Version, api.Attributes(o))))
 }
 
 type peoplePasswordCmd struct {
@@ -131,33 +133,33 @@ type peoplePasswordCmd struct {
 }
 
 // Run gives a person a password.
-func (p *peoplePasswordCmd) Run(c *cli, client *api.Client) error {
+func (p *peoplePasswordCmd) Run(c *cli.Command, client *api.Client) error {
 	password, err := p.read(c)
 	if err != nil {
 		return err
 	}
-	if err := client.SetUserPassword(c.ctx, p.Person, password); err != nil {
+	if err := client.SetUserPassword(c.Ctx, p.Person, password); err != nil {
 		return err
 	}
-	return c.did("changed", p.Person, "Set. Their sessions have ended.")
+	return c.Did("changed", p.Person, "Set. Their sessions have ended.")
 }
 
 type peopleDisableCmd struct{ onePerson }
 
 // Run disables a person.
-func (p *peopleDisableCmd) Run(c *cli) error { return p.setActive(c, false) }
+func (p *peopleDisableCmd) Run(c *cli.Command) error { return p.setActive(c, false) }
 
 type peopleEnableCmd struct{ onePerson }
 
 // Run enables a person.
-func (p *peopleEnableCmd) Run(c *cli) error { return p.setActive(c, true) }
+func (p *peopleEnableCmd) Run(c *cli.Command) error { return p.setActive(c, true) }
 
-func (p *onePerson) setActive(c *cli, active bool) error {
-	client, err := c.client()
+func (p *onePerson) setActive(c *cli.Command, active bool) error {
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
-	return c.print(report.User(client.SetActive(c.ctx, p.Person, active)))
+	return c.Print(report.User(client.SetActive(c.Ctx, p.Person, active)))
 }
 
 type peopleRmCmd struct {
@@ -166,25 +168,25 @@ type peopleRmCmd struct {
 }
 
 // Run deletes a person.
-func (p *peopleRmCmd) Run(c *cli) error {
+func (p *peopleRmCmd) Run(c *cli.Command) error {
 	if p.Purge {
-		if err := c.confirm("Remove " + p.Person + " for good?"); err != nil {
+		if err := c.Confirm("Remove " + p.Person + " for good?"); err != nil {
 			return err
 		}
 	}
-	client, err := c.client()
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
-	if err := client.DeleteUser(c.ctx, p.Person, p.Purge); err != nil {
+	if err := client.DeleteUser(c.Ctx, p.Person, p.Purge); err != nil {
 		return err
 	}
-	return c.did("deleted", p.Person, "Deleted "+p.Person+".")
+	return c.Did("deleted", p.Person, "Deleted "+p.Person+".")
 }
 
 type peopleRestoreCmd struct{ onePerson }
 
 // Run restores a person.
-func (p *peopleRestoreCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.User(client.RestoreUser(c.ctx, p.Person)))
+func (p *peopleRestoreCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.User(client.RestoreUser(c.Ctx, p.Person)))
 }

@@ -5,8 +5,10 @@ import (
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/operate"
 	"lockstep/report"
+	"lockstep/terminal"
 )
 
 type planCmd struct {
@@ -19,40 +21,40 @@ type planCmd struct {
 const shownActions = 20 // without --all
 
 // Run shows a plan.
-func (p *planCmd) Run(c *cli, client *api.Client, app slug) error {
-	c.server.Work()
-	plan, err := client.Plan(c.ctx, app, p.limit(c), p.Wait)
+func (p *planCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
+	c.Reached.Work()
+	plan, err := client.Plan(c.Ctx, app, p.limit(c), p.Wait)
 	if err != nil {
 		return err
 	}
-	if err := c.print(report.Plan(app, plan, nil)); err != nil {
+	if err := c.Print(report.Plan(app, plan, nil)); err != nil {
 		return err
 	}
 	if p.ExitCode && report.Pending(plan) {
-		return &outcome{code: exitPending, text: "there is something to do"}
+		return &cli.Outcome{Code: cli.ExitPending, Text: "there is something to do"}
 	}
-	return c.planned(app, plan)
+	return planned(c, app, plan)
 }
 
 // planned tells what stands in the way beside the plan, and makes it the exit code. That the plan itself waits is what was
 // asked for.
-func (c *cli) planned(app string, p api.Plan) error {
+func planned(c *cli.Command, app string, p api.Plan) error {
 	var all []operate.Finding
 	for _, f := range report.Remains(&p.Standing) {
 		if p.Cycle == nil || f.Value != operate.InReview {
 			all = append(all, f)
 		}
 	}
-	if err := c.tell(app, all); err != nil {
+	if err := c.Tell(app, all); err != nil {
 		return err
 	}
 	if p.Problems > 0 {
-		return &outcome{code: exitSome, text: "something cannot be done"}
+		return &cli.Outcome{Code: cli.ExitSome, Text: "something cannot be done"}
 	}
 	return nil
 }
 
-func (p *planCmd) limit(c *cli) int {
+func (p *planCmd) limit(c *cli.Command) int {
 	if p.All || c.Output != "table" {
 		return 10_000
 	}
@@ -67,8 +69,8 @@ type applyCmd struct {
 }
 
 // Run applies the plan that waits, or makes one, shows it and asks.
-func (a *applyCmd) Run(c *cli, client *api.Client, app slug) error {
-	c.server.Work()
+func (a *applyCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
+	c.Reached.Work()
 	cycle := lockstep.CycleID(a.Plan)
 	if cycle == "" {
 		var err error
@@ -76,46 +78,46 @@ func (a *applyCmd) Run(c *cli, client *api.Client, app slug) error {
 			return err
 		}
 	}
-	if _, err := client.Apply(c.ctx, app, api.ApplyInput{Cycle: cycle}); err != nil {
+	if _, err := client.Apply(c.Ctx, app, api.ApplyInput{Cycle: cycle}); err != nil {
 		return err
 	}
 	if a.Detach {
-		c.say("The plan is being applied. See it: lockstep log tail %s", app)
+		c.Say("The plan is being applied. See it: lockstep log tail %s", app)
 		return nil
 	}
-	return c.follow(client, app, cycle)
+	return c.Follow(client, app, cycle)
 }
 
 // plan makes a plan, shows it on standard error and asks; "" means that there is nothing to do.
-func (a *applyCmd) plan(c *cli, client *api.Client, app string) (lockstep.CycleID, error) {
-	j, err := client.Job(c.ctx, app)
+func (a *applyCmd) plan(c *cli.Command, client *api.Client, app string) (lockstep.CycleID, error) {
+	j, err := client.Job(c.Ctx, app)
 	if err != nil {
 		return "", err
 	}
 	if j.Mode == "auto" {
-		return "", usage("%s applies changes by itself; to begin now: lockstep run %s.", app, app)
+		return "", terminal.Usage("%s applies changes by itself; to begin now: lockstep run %s.", app, app)
 	}
 	limit := shownActions
 	if a.All {
 		limit = 10_000
 	}
-	p, err := client.Plan(c.ctx, app, limit, 0)
+	p, err := client.Plan(c.Ctx, app, limit, 0)
 	if err != nil {
 		return "", err
 	}
 	if p.Cycle == nil {
-		if err := c.print(report.Nothing(p)); err != nil {
+		if err := c.Print(report.Nothing(p)); err != nil {
 			return "", err
 		}
-		return "", c.planned(app, p)
+		return "", planned(c, app, p)
 	}
 	if !c.Yes {
 		if c.Output == "table" {
-			if err := c.print(report.Plan(app, p, nil)); err != nil {
+			if err := c.Print(report.Plan(app, p, nil)); err != nil {
 				return "", err
 			}
 		}
-		if err := c.confirm("Apply this plan?"); err != nil {
+		if err := c.Confirm("Apply this plan?"); err != nil {
 			return "", err
 		}
 	}
@@ -129,7 +131,7 @@ type explainCmd struct {
 }
 
 // Run explains.
-func (e *explainCmd) Run(c *cli, client *api.Client, app slug) error {
-	x, err := client.Explain(c.ctx, app, e.Type, e.Person)
-	return c.print(report.Explanation(app, x, false, err))
+func (e *explainCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
+	x, err := client.Explain(c.Ctx, app, e.Type, e.Person)
+	return c.Print(report.Explanation(app, x, false, err))
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"runtime/pprof"
+
+	"lockstep/terminal"
 )
 
 // profiled is the hidden flag of the processes that the benches measure.
@@ -19,7 +21,7 @@ func (p profiled) during(ctx context.Context, run func(context.Context) error) e
 	}
 	f, err := os.Create(p.CPUProfile)
 	if err != nil {
-		return usage("The profile cannot be written: %v.", err)
+		return terminal.Usage("The profile cannot be written: %v.", err)
 	}
 	if err := pprof.StartCPUProfile(f); err != nil {
 		return errors.Join(err, f.Close())

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/operate"
 	"lockstep/report"
 )
@@ -17,23 +18,23 @@ type provisionCmd struct {
 }
 
 // Run provisions one object.
-func (p *provisionCmd) Run(c *cli, client *api.Client, app slug) error {
+func (p *provisionCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
 	if p.DryRun {
-		x, err := client.Explain(c.ctx, app, p.Type, p.Person)
-		return c.print(report.Explanation(app, x, true, err))
+		x, err := client.Explain(c.Ctx, app, p.Type, p.Person)
+		return c.Print(report.Explanation(app, x, true, err))
 	}
-	c.server.Work()
-	out, err := client.Provision(c.ctx, app, api.Demand{Object: p.Person, Type: p.Type, Wait: int(p.Wait.Seconds())})
-	return c.provisioned(app, out, err)
+	c.Reached.Work()
+	out, err := client.Provision(c.Ctx, app, api.Demand{Object: p.Person, Type: p.Type, Wait: int(p.Wait.Seconds())})
+	return provisioned(c, app, out, err)
 }
 
 // provisioned shows what was done to one object, and makes it the exit code.
-func (c *cli) provisioned(app slug, out api.Provisioned, err error) error {
-	if err := c.print(report.Provisioned(app, out, err)); err != nil {
+func provisioned(c *cli.Command, app cli.Slug, out api.Provisioned, err error) error {
+	if err := c.Print(report.Provisioned(app, out, err)); err != nil {
 		return err
 	}
 	if out.Outcome.Exit != operate.ExitInStep {
-		return &outcome{code: out.Outcome.Exit, text: out.Outcome.Says}
+		return &cli.Outcome{Code: out.Outcome.Exit, Text: out.Outcome.Says}
 	}
 	return nil
 }

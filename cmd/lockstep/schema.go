@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
 	"lockstep/scim"
 	"lockstep/terminal"
@@ -19,8 +20,8 @@ type schemaCmd struct {
 type schemaListCmd struct{}
 
 // Run lists the schemas.
-func (*schemaListCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.Schemas(client.Schemas(c.ctx)))
+func (*schemaListCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.Schemas(client.Schemas(c.Ctx)))
 }
 
 type schemaShowCmd struct {
@@ -28,8 +29,8 @@ type schemaShowCmd struct {
 }
 
 // Run shows a schema.
-func (s *schemaShowCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.Schema(client.Schema(c.ctx, s.Schema)))
+func (s *schemaShowCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.Schema(client.Schema(c.Ctx, s.Schema)))
 }
 
 type schemaPutCmd struct {
@@ -38,23 +39,23 @@ type schemaPutCmd struct {
 }
 
 // Run writes a schema.
-func (s *schemaPutCmd) Run(c *cli) error {
-	text, err := terminal.Read(c.stdin, s.File)
+func (s *schemaPutCmd) Run(c *cli.Command) error {
+	text, err := terminal.Read(c.Stdin, s.File)
 	if err != nil {
 		return err
 	}
 	o, err := scim.DecodeObject(text)
 	if err != nil {
-		return usage("%s does not hold a schema: %s.", s.File, wording(err))
+		return terminal.Usage("%s does not hold a schema: %s.", s.File, wording(err))
 	}
 	if o.Text("id") == "" {
-		return usage("%s has no id, which is the URN of the schema.", s.File)
+		return terminal.Usage("%s has no id, which is the URN of the schema.", s.File)
 	}
-	client, err := c.found()
+	client, err := c.Found()
 	if err != nil {
 		return err
 	}
-	return c.print(report.Schema(client.PutSchema(c.ctx, s.IfVersion, api.Schema(o))))
+	return c.Print(report.Schema(client.PutSchema(c.Ctx, s.IfVersion, api.Schema(o))))
 }
 
 // wording is what an error of package scim says to a person.
@@ -70,6 +71,6 @@ type schemaDeleteCmd struct {
 }
 
 // Run removes a schema.
-func (s *schemaDeleteCmd) Run(c *cli) error {
-	return c.remove("", "deleted", s.Schema, "Deleted the schema "+s.Schema+".", (*api.Client).DeleteSchema)
+func (s *schemaDeleteCmd) Run(c *cli.Command) error {
+	return c.Remove("", "deleted", s.Schema, "Deleted the schema "+s.Schema+".", (*api.Client).DeleteSchema)
 }

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
+	"lockstep/terminal"
 )
 
 type scimCmd struct {
@@ -26,33 +28,33 @@ type scimLogCmd struct {
 }
 
 // Run lists exchanges, the newest last as they scroll by.
-func (l *scimLogCmd) Run(c *cli, client *api.Client) error {
+func (l *scimLogCmd) Run(c *cli.Command, client *api.Client) error {
 	q := api.ExchangeQuery{Client: l.Client, Status: l.Status, Limit: l.Limit}
-	all, err := client.Exchanges(c.ctx, q)
+	all, err := client.Exchanges(c.Ctx, q)
 	if err != nil {
 		return err
 	}
 	slices.Reverse(all)
 	if l.Follow && len(all) == 0 {
-		c.say("Nothing yet. The server keeps the last exchanges in memory.")
-	} else if err := c.print(report.Exchanges(all, nil)); err != nil {
+		c.Say("Nothing yet. The server keeps the last exchanges in memory.")
+	} else if err := c.Print(report.Exchanges(all, nil)); err != nil {
 		return err
 	}
 	for l.Follow {
-		if err := wait(c.ctx, time.Second); err != nil {
+		if err := cli.Wait(c.Ctx, time.Second); err != nil {
 			return ended(err)
 		}
 		if len(all) > 0 {
 			q.Newer = all[len(all)-1].ID
 		}
 		q.Limit = 1000
-		fresh, err := client.Exchanges(c.ctx, q)
+		fresh, err := client.Exchanges(c.Ctx, q)
 		if err != nil {
 			return ended(err)
 		}
 		slices.Reverse(fresh)
 		for _, e := range fresh {
-			if err := c.showLine(e); err != nil {
+			if err := showLine(c, e); err != nil {
 				return err
 			}
 		}
@@ -64,11 +66,11 @@ func (l *scimLogCmd) Run(c *cli, client *api.Client) error {
 }
 
 // showLine shows an exchange that came while one follows.
-func (c *cli) showLine(e api.Exchange) error {
+func showLine(c *cli.Command, e api.Exchange) error {
 	if c.Output != "table" {
-		return json.NewEncoder(c.stdout).Encode(e)
+		return json.NewEncoder(c.Stdout).Encode(e)
 	}
-	_, err := fmt.Fprintln(c.stdout, report.ExchangeLine(e))
+	_, err := fmt.Fprintln(c.Stdout, report.ExchangeLine(e))
 	return err
 }
 
@@ -85,8 +87,8 @@ type scimShowCmd struct {
 }
 
 // Run shows an exchange.
-func (s *scimShowCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.Exchange(client.Exchange(c.ctx, s.ID)))
+func (s *scimShowCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.Exchange(client.Exchange(c.Ctx, s.ID)))
 }
 
 type scimReportCmd struct {
@@ -95,15 +97,15 @@ type scimReportCmd struct {
 }
 
 // Run shows how clients depart from the RFCs.
-func (r *scimReportCmd) Run(c *cli, client *api.Client) error {
+func (r *scimReportCmd) Run(c *cli.Command, client *api.Client) error {
 	if r.Clear {
 		if r.Client == "" {
-			return usage("Say whose report is to be cleared.")
+			return terminal.Usage("Say whose report is to be cleared.")
 		}
-		if err := client.ClearSCIMReport(c.ctx, r.Client); err != nil {
+		if err := client.ClearSCIMReport(c.Ctx, r.Client); err != nil {
 			return err
 		}
-		return c.did("cleared", r.Client, "Cleared.")
+		return c.Did("cleared", r.Client, "Cleared.")
 	}
-	return c.print(report.Deviations(client.SCIMReport(c.ctx, r.Client)))
+	return c.Print(report.Deviations(client.SCIMReport(c.Ctx, r.Client)))
 }

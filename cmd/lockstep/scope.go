@@ -2,8 +2,10 @@ package main
 
 import (
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
 	"lockstep/rule"
+	"lockstep/terminal"
 )
 
 type scopeCmd struct {
@@ -14,9 +16,9 @@ type scopeCmd struct {
 type scopeShowCmd struct{ ruled }
 
 // Run shows the filter.
-func (s *scopeShowCmd) Run(c *cli, client *api.Client, job slug) error {
-	v, err := client.Rules(c.ctx, job)
-	return c.print(report.Scope(v, s.Type, err))
+func (s *scopeShowCmd) Run(c *cli.Command, client *api.Client, job cli.Slug) error {
+	v, err := client.Rules(c.Ctx, job)
+	return c.Print(report.Scope(v, s.Type, err))
 }
 
 type scopeSetCmd struct {
@@ -27,12 +29,12 @@ type scopeSetCmd struct {
 }
 
 // Run replaces the filter.
-func (s *scopeSetCmd) Run(c *cli) error {
+func (s *scopeSetCmd) Run(c *cli.Command) error {
 	filter, err := rule.ReadFilter(s.Name, s.Clause)
 	if err != nil {
-		return usage("%v", err)
+		return terminal.Usage("%v", err)
 	}
-	client, job, err := c.about(s.App)
+	client, job, err := c.About(s.App)
 	if err != nil {
 		return err
 	}
@@ -43,10 +45,10 @@ func (s *scopeSetCmd) Run(c *cli) error {
 	if s.Draft {
 		return s.draftRules(c, client, job, replace)
 	}
-	v, err := client.EditRules(c.ctx, job, s.Type, replace)
+	v, err := client.EditRules(c.Ctx, job, s.Type, replace)
 	if err != nil {
 		return err
 	}
-	c.say("Config version %d. See what it does: lockstep plan %s", v.Config, job)
-	return c.print(report.Scope(v, s.Type, nil))
+	c.Say("Config version %d. See what it does: lockstep plan %s", v.Config, job)
+	return c.Print(report.Scope(v, s.Type, nil))
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"lockstep/cli"
 	"lockstep/reach"
 	"lockstep/server"
 	"lockstep/terminal"
@@ -51,13 +52,13 @@ func (s *serveCmd) checkTLS() error {
 	t := s.tlsFlags
 	switch {
 	case (t.Cert == "") != (t.Key == ""):
-		return usage("--tls-cert and --tls-key go together.")
+		return terminal.Usage("--tls-cert and --tls-key go together.")
 	case t.Cert != "" && len(t.Domains) > 0:
-		return usage("A certificate comes from files or by ACME: give --tls-cert or --acme-domain.")
+		return terminal.Usage("A certificate comes from files or by ACME: give --tls-cert or --acme-domain.")
 	case t.Cert != "" && s.PublicURL == "":
-		return usage("With --tls-cert the address by which others know the server is needed: --public-url https://…")
+		return terminal.Usage("With --tls-cert the address by which others know the server is needed: --public-url https://…")
 	case len(t.Domains) == 0 && (t.Directory != "" || t.Email != "" || t.ACMETrust != ""):
-		return usage("ACME needs a name: --acme-domain.")
+		return terminal.Usage("ACME needs a name: --acme-domain.")
 	}
 	if len(t.Domains) > 0 && s.PublicURL == "" {
 		s.PublicURL = "https://" + t.Domains[0]
@@ -83,32 +84,32 @@ func (k keepFlags) keep() server.Keep {
 }
 
 // Run serves until the program is told to end.
-func (s *serveCmd) Run(c *cli) error {
+func (s *serveCmd) Run(c *cli.Command) error {
 	if c.Server != "" {
-		return usage("serve is a server itself: leave --server out.")
+		return terminal.Usage("serve is a server itself: leave --server out.")
 	}
 	if !c.Verbose {
-		c.logs(slog.LevelInfo)
+		c.Logs(slog.LevelInfo)
 	}
 	if err := s.check(c); err != nil {
 		return err
 	}
-	folder, lock, err := c.place.Lock()
+	folder, lock, err := c.Place.Lock()
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	if !terminal.IsTerminal(c.stdin) { // whose end is a hang-up
-		defer reach.FollowLevel(folder, &c.level, c.log)()
+	if !terminal.IsTerminal(c.Stdin) { // whose end is a hang-up
+		defer reach.FollowLevel(folder, &c.Level, c.Log)()
 	}
-	c.place.Founds = true
-	config, err := c.place.Config(c.ctx, folder)
+	c.Place.Founds = true
+	config, err := c.Place.Config(c.Ctx, folder)
 	if err != nil {
 		return err
 	}
 	config.Local, config.NoWork = rand.Text(), s.NoWork
 	config.SCIM, config.Keep, config.TLS = server.SCIM(s.scimFlags), s.keep(), s.tls(folder)
-	n, err := reach.Start(c.ctx, config)
+	n, err := reach.Start(c.Ctx, config)
 	if err != nil {
 		return err
 	}
@@ -116,9 +117,9 @@ func (s *serveCmd) Run(c *cli) error {
 }
 
 // serve listens, tells where, and runs the server until the program is told to end.
-func (s *serveCmd) serve(c *cli, n *server.Server, folder, token string) error {
-	if err := n.Listen(c.ctx, s.Listen); err != nil {
-		return usage("Cannot listen: %v.", err)
+func (s *serveCmd) serve(c *cli.Command, n *server.Server, folder, token string) error {
+	if err := n.Listen(c.Ctx, s.Listen); err != nil {
+		return terminal.Usage("Cannot listen: %v.", err)
 	}
 	if err := s.metrics(c, n); err != nil {
 		return err
@@ -126,49 +127,49 @@ func (s *serveCmd) serve(c *cli, n *server.Server, folder, token string) error {
 	if err := (server.Card{Address: n.Address(), Token: token, PID: os.Getpid()}).Write(folder); err != nil {
 		return err
 	}
-	c.say("Lockstep serves at %s, data in %s.", n.Address(), folder)
+	c.Say("Lockstep serves at %s, data in %s.", n.Address(), folder)
 	if s.tls(folder).On() {
-		c.say("Others reach it by TLS at %s, which is served at %s.", s.PublicURL, s.Listen)
+		c.Say("Others reach it by TLS at %s, which is served at %s.", s.PublicURL, s.Listen)
 	}
-	if err := firstLink(c, n, folder); err != nil && c.ctx.Err() == nil { // who is told to end at once ends well
+	if err := firstLink(c, n, folder); err != nil && c.Ctx.Err() == nil { // who is told to end at once ends well
 		return errors.Join(err, server.RemoveCard(folder))
 	}
-	return errors.Join(s.profiled.during(c.ctx, n.Run), server.RemoveCard(folder))
+	return errors.Join(s.profiled.during(c.Ctx, n.Run), server.RemoveCard(folder))
 }
 
 // metrics listens where the metrics are told.
-func (s *serveCmd) metrics(c *cli, n *server.Server) (err error) {
+func (s *serveCmd) metrics(c *cli.Command, n *server.Server) (err error) {
 	token := ""
 	if s.MetricsToken != "" {
-		if token, err = c.secret("token of the metrics", s.MetricsToken, false); err != nil {
+		if token, err = c.Secret("token of the metrics", s.MetricsToken, false); err != nil {
 			return err
 		}
 	}
 	if s.Metrics == "" {
 		return nil
 	}
-	if err := n.ListenMetrics(c.ctx, s.Metrics, token); err != nil {
-		return usage("Cannot listen for metrics: %v.", err)
+	if err := n.ListenMetrics(c.Ctx, s.Metrics, token); err != nil {
+		return terminal.Usage("Cannot listen for metrics: %v.", err)
 	}
 	return nil
 }
 
-func (s *serveCmd) check(c *cli) error {
+func (s *serveCmd) check(c *cli.Command) error {
 	if err := s.checkTLS(); err != nil {
 		return err
 	}
-	if s.NoWork && !c.place.OnPostgres() {
-		return usage("--no-work needs PostgreSQL: nobody else could work on SQLite.")
+	if s.NoWork && !c.Place.OnPostgres() {
+		return terminal.Usage("--no-work needs PostgreSQL: nobody else could work on SQLite.")
 	}
 	host, _, err := net.SplitHostPort(s.Listen)
 	if err != nil {
-		return usage("--listen is an address with a port, such as 127.0.0.1:8420.")
+		return terminal.Usage("--listen is an address with a port, such as 127.0.0.1:8420.")
 	}
 	addr, err := netip.ParseAddr(host)
 	if (err == nil && addr.IsLoopback()) || host == "localhost" || s.InsecureHTTP || s.tls("").On() {
 		return nil
 	}
-	return usage("Beyond this machine tokens would travel unprotected. Give --tls-cert and --tls-key, or --acme-domain; or put a proxy with TLS before it and give --insecure-http.")
+	return terminal.Usage("Beyond this machine tokens would travel unprotected. Give --tls-cert and --tls-key, or --acme-domain; or put a proxy with TLS before it and give --insecure-http.")
 }
 
 type workCmd struct {
@@ -177,39 +178,39 @@ type workCmd struct {
 }
 
 // Run works until the program is told to end.
-func (w workCmd) Run(c *cli) error {
-	if !c.place.OnPostgres() {
-		return usage("work needs --store postgres://…: SQLite has one process, which is serve.")
+func (w workCmd) Run(c *cli.Command) error {
+	if !c.Place.OnPostgres() {
+		return terminal.Usage("work needs --store postgres://…: SQLite has one process, which is serve.")
 	}
 	if !c.Verbose {
-		c.logs(slog.LevelInfo)
+		c.Logs(slog.LevelInfo)
 	}
-	folder, err := c.place.Folder()
+	folder, err := c.Place.Folder()
 	if err != nil {
 		return err
 	}
-	defer reach.FollowLevel(folder, &c.level, c.log)()
-	config, err := c.place.Config(c.ctx, folder)
+	defer reach.FollowLevel(folder, &c.Level, c.Log)()
+	config, err := c.Place.Config(c.Ctx, folder)
 	if err != nil {
 		return err
 	}
 	config.Keep = w.keep()
-	n, err := reach.Start(c.ctx, config)
+	n, err := reach.Start(c.Ctx, config)
 	if err != nil {
 		return err
 	}
-	c.say("Lockstep works.")
-	return errors.Join(w.profiled.during(c.ctx, n.Run), n.Close())
+	c.Say("Lockstep works.")
+	return errors.Join(w.profiled.during(c.Ctx, n.Run), n.Close())
 }
 
 type versionCmd struct{}
 
 // Run shows the version.
-func (versionCmd) Run(c *cli) error {
+func (versionCmd) Run(c *cli.Command) error {
 	v := struct {
 		Version string `json:"version"`
 	}{reach.Version()}
-	return c.show(v, func(w io.Writer) { fmt.Fprintln(w, "lockstep", v.Version) })
+	return c.Show(v, func(w io.Writer) { fmt.Fprintln(w, "lockstep", v.Version) })
 }
 
 // firstLinkFile is where the link is left that makes the first administrator, when nobody looks on.
@@ -217,20 +218,20 @@ const firstLinkFile = "first-link"
 
 // firstLink tells whoever has started the server how to come into the console. Without a terminal it is written only where nobody is an
 // administrator yet, and to a file of the data folder: a link in a log file would be a key in a log file.
-func firstLink(c *cli, n *server.Server, folder string) error {
+func firstLink(c *cli.Command, n *server.Server, folder string) error {
 	path := filepath.Join(folder, firstLinkFile)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	link, first, err := n.FirstLink(c.ctx)
+	link, first, err := n.FirstLink(c.Ctx)
 	if first {
 		link += server.ToFirstOwner
 	}
 	switch {
 	case err != nil:
 		return err
-	case terminal.IsTerminal(c.stdin):
-		c.say("Console, for the next 30 minutes and once: %s", link)
+	case terminal.IsTerminal(c.Stdin):
+		c.Say("Console, for the next 30 minutes and once: %s", link)
 		return nil
 	case !first:
 		return nil
@@ -238,6 +239,6 @@ func firstLink(c *cli, n *server.Server, folder string) error {
 	if err := os.WriteFile(path, []byte(link+"\n"), 0o600); err != nil {
 		return err
 	}
-	c.say("Nobody is an administrator yet. The link that makes the first, for the next 30 minutes and once, is in %s.", path)
+	c.Say("Nobody is an administrator yet. The link that makes the first, for the next 30 minutes and once, is in %s.", path)
 	return nil
 }

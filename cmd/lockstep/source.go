@@ -2,6 +2,7 @@ package main
 
 import (
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
 	"lockstep/terminal"
 )
@@ -24,12 +25,12 @@ type sourceAddCmd struct {
 }
 
 // Run adds a source.
-func (s *sourceAddCmd) Run(c *cli) error {
-	client, err := c.found()
+func (s *sourceAddCmd) Run(c *cli.Command) error {
+	client, err := c.Found()
 	if err != nil {
 		return err
 	}
-	j, err := client.CreateSource(c.ctx, api.NewSystem{Kind: s.Kind, Slug: either(s.Slug, s.Kind), Name: s.Name, Settings: s.Set})
+	j, err := client.CreateSource(c.Ctx, api.NewSystem{Kind: s.Kind, Slug: report.Or(s.Slug, s.Kind), Name: s.Name, Settings: s.Set})
 	if err != nil {
 		return err
 	}
@@ -38,18 +39,18 @@ func (s *sourceAddCmd) Run(c *cli) error {
 		if p.Interval, err = terminal.Seconds(s.Interval); err != nil {
 			return err
 		}
-		if j, err = client.PutPolicy(c.ctx, j.Slug, p); err != nil {
+		if j, err = client.PutPolicy(c.Ctx, j.Slug, p); err != nil {
 			return err
 		}
 	}
-	return c.print(report.SourceAdded(j, nil))
+	return c.Print(report.SourceAdded(j, nil))
 }
 
 type sourceListCmd struct{}
 
 // Run lists the sources.
-func (sourceListCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.Sources(client.Sources(c.ctx)))
+func (sourceListCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.Sources(client.Sources(c.Ctx)))
 }
 
 type sourceShowCmd struct {
@@ -57,8 +58,8 @@ type sourceShowCmd struct {
 }
 
 // Run shows a source.
-func (s *sourceShowCmd) Run(c *cli, client *api.Client) error {
-	return c.print(report.Source(client.Job(c.ctx, s.Source)))
+func (s *sourceShowCmd) Run(c *cli.Command, client *api.Client) error {
+	return c.Print(report.Source(client.Job(c.Ctx, s.Source)))
 }
 
 type sourceSetCmd struct {
@@ -68,7 +69,7 @@ type sourceSetCmd struct {
 }
 
 // Run changes a source's job.
-func (s *sourceSetCmd) Run(c *cli, client *api.Client) error {
+func (s *sourceSetCmd) Run(c *cli.Command, client *api.Client) error {
 	return s.change(c, client, s.Source, func(p *api.Policy) { set(&p.Order, s.Order) })
 }
 
@@ -77,6 +78,6 @@ type sourceRmCmd struct {
 }
 
 // Run removes a source.
-func (s *sourceRmCmd) Run(c *cli) error {
-	return c.remove("Remove the source "+s.Source+"? The people whom it brought stay.", "removed", s.Source, "Removed the source "+s.Source+".", (*api.Client).DeleteSource)
+func (s *sourceRmCmd) Run(c *cli.Command) error {
+	return c.Remove("Remove the source "+s.Source+"? The people whom it brought stay.", "removed", s.Source, "Removed the source "+s.Source+".", (*api.Client).DeleteSource)
 }

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
+	"lockstep/terminal"
 	"lockstep/token"
 )
 
@@ -42,42 +44,42 @@ func (t *tokenCreateCmd) oauth() (*api.TokenOAuth, error) {
 		return nil, nil //nolint:nilnil // none is no error
 	}
 	if t.Client == "" && t.Issuer == "" {
-		return nil, usage("--audience, --subject, --asks, --alg and --plain are of the tokens of an issuer: give --issuer, too.")
+		return nil, terminal.Usage("--audience, --subject, --asks, --alg and --plain are of the tokens of an issuer: give --issuer, too.")
 	}
 	return &o, nil
 }
 
 // Run creates a token. Its text is the only thing on standard output.
-func (t *tokenCreateCmd) Run(c *cli) error {
+func (t *tokenCreateCmd) Run(c *cli.Command) error {
 	oauth, err := t.oauth()
 	if err != nil {
 		return err
 	}
-	client, err := c.found()
+	client, err := c.Found()
 	if err != nil {
 		return err
 	}
 	scopes := map[string]string{"api admin": "*:*", "api read": "*:read", "scim admin": "scim:write", "scim read": "scim:read"}[t.Kind+" "+t.Scope]
-	made, err := client.CreateToken(c.ctx, api.NewToken{Name: t.Name, Kind: t.Kind, Scopes: either(scopes, t.Scope), Days: t.Days, Profile: t.Profile, OAuth: oauth})
+	made, err := client.CreateToken(c.Ctx, api.NewToken{Name: t.Name, Kind: t.Kind, Scopes: report.Or(scopes, t.Scope), Days: t.Days, Profile: t.Profile, OAuth: oauth})
 	if err != nil {
 		return err
 	}
-	return c.show(made, func(w io.Writer) {
+	return c.Show(made, func(w io.Writer) {
 		if made.OAuth != nil {
-			c.say("%s shows access tokens of %s. There is no text to keep.", made.Name, either(made.OAuth.Client, made.OAuth.Issuer))
+			c.Say("%s shows access tokens of %s. There is no text to keep.", made.Name, report.Or(made.OAuth.Client, made.OAuth.Issuer))
 			return
 		}
 		fmt.Fprintln(w, made.Text)
-		c.say("The text is shown this once; keep it in a file that only you can read.")
+		c.Say("The text is shown this once; keep it in a file that only you can read.")
 	})
 }
 
 type tokenListCmd struct{}
 
 // Run lists the tokens.
-func (tokenListCmd) Run(c *cli, client *api.Client) error {
-	all, err := client.Tokens(c.ctx)
-	return c.print(report.Tokens(all, time.Now(), err))
+func (tokenListCmd) Run(c *cli.Command, client *api.Client) error {
+	all, err := client.Tokens(c.Ctx)
+	return c.Print(report.Tokens(all, time.Now(), err))
 }
 
 type tokenSetCmd struct {
@@ -87,18 +89,18 @@ type tokenSetCmd struct {
 }
 
 // Run changes a token.
-func (t *tokenSetCmd) Run(c *cli, client *api.Client) error {
+func (t *tokenSetCmd) Run(c *cli.Command, client *api.Client) error {
 	if t.Profile == "" && t.Rate == nil {
-		return usage("Say what to change: --profile or --rate.")
+		return terminal.Usage("Say what to change: --profile or --rate.")
 	}
-	set, err := client.SetToken(c.ctx, t.Token, api.SetToken{Profile: t.Profile, Rate: t.Rate})
+	set, err := client.SetToken(c.Ctx, t.Token, api.SetToken{Profile: t.Profile, Rate: t.Rate})
 	if err != nil {
 		return err
 	}
-	return c.show(set, func(io.Writer) {
-		c.say("%s has the profile %s.", set.Name, set.Profile)
+	return c.Show(set, func(io.Writer) {
+		c.Say("%s has the profile %s.", set.Name, set.Profile)
 		if token.Profile(set.Profile).Reports() {
-			c.say("What it sends is examined. See lockstep scim report %s", set.Name)
+			c.Say("What it sends is examined. See lockstep scim report %s", set.Name)
 		}
 	})
 }
@@ -110,26 +112,26 @@ type tokenRotateCmd struct {
 }
 
 // Run rotates a token. The new text is the only thing on standard output.
-func (t *tokenRotateCmd) Run(c *cli) error {
+func (t *tokenRotateCmd) Run(c *cli.Command) error {
 	if t.Overlap < 0 || t.Overlap > token.MaxOverlap {
-		return usage("--overlap is between 0 and %d hours.", int(token.MaxOverlap.Hours()))
+		return terminal.Usage("--overlap is between 0 and %d hours.", int(token.MaxOverlap.Hours()))
 	}
-	client, err := c.client()
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
 	seconds := int(t.Overlap / time.Second)
-	made, err := client.RotateToken(c.ctx, t.Token, api.RotateToken{Overlap: &seconds, Days: t.Days})
+	made, err := client.RotateToken(c.Ctx, t.Token, api.RotateToken{Overlap: &seconds, Days: t.Days})
 	if err != nil {
 		return err
 	}
-	return c.show(made, func(w io.Writer) {
+	return c.Show(made, func(w io.Writer) {
 		fmt.Fprintln(w, made.Text)
-		c.say("The text is shown this once; keep it in a file that only you can read.")
+		c.Say("The text is shown this once; keep it in a file that only you can read.")
 		if made.Former == nil {
-			c.say("The old secret has ended.")
+			c.Say("The old secret has ended.")
 		} else {
-			c.say("The old secret ends %s. lockstep token list tells whether it is still used.", report.Minute(&made.Former.Ends, ""))
+			c.Say("The old secret ends %s. lockstep token list tells whether it is still used.", report.Minute(&made.Former.Ends, ""))
 		}
 	})
 }
@@ -139,6 +141,6 @@ type tokenRevokeCmd struct {
 }
 
 // Run revokes a token.
-func (t *tokenRevokeCmd) Run(c *cli) error {
-	return c.remove("", "revoked", t.Token, "Revoked.", (*api.Client).RevokeToken)
+func (t *tokenRevokeCmd) Run(c *cli.Command) error {
+	return c.Remove("", "revoked", t.Token, "Revoked.", (*api.Client).RevokeToken)
 }

@@ -3,7 +3,9 @@ package main
 import (
 	"lockstep"
 	"lockstep/api"
+	"lockstep/cli"
 	"lockstep/report"
+	"lockstep/terminal"
 	"lockstep/words"
 )
 
@@ -15,11 +17,11 @@ type undoCmd struct {
 }
 
 // Run takes changes back and waits for the end of that.
-func (u *undoCmd) Run(c *cli) error {
+func (u *undoCmd) Run(c *cli.Command) error {
 	if (u.Cycle == "") == (len(u.IDs) == 0) {
-		return usage("Name lines of the log by their ids, or give --cycle.")
+		return terminal.Usage("Name lines of the log by their ids, or give --cycle.")
 	}
-	client, app, err := c.about(u.App)
+	client, app, err := c.About(u.App)
 	if err != nil {
 		return err
 	}
@@ -27,27 +29,27 @@ func (u *undoCmd) Run(c *cli) error {
 	if u.Cycle != "" {
 		question = "Really take back all that the cycle has done at " + app + "?"
 	}
-	if err := c.confirm(question); err != nil {
+	if err := c.Confirm(question); err != nil {
 		return err
 	}
 	in := api.UndoInput{Cycle: lockstep.CycleID(u.Cycle)}
 	for _, id := range u.IDs {
 		in.Actions = append(in.Actions, lockstep.ActionID(id))
 	}
-	out, err := client.Undo(c.ctx, app, in)
+	out, err := client.Undo(c.Ctx, app, in)
 	if err != nil {
 		return err
 	}
 	for _, r := range out.Refused {
-		c.say("Not taken back: %s: %s.", words.Clean(r.Name), r.Why)
+		c.Say("Not taken back: %s: %s.", words.Clean(r.Name), r.Why)
 	}
 	if out.Cycle != "" && !u.Detach {
-		err = c.follow(client, app, out.Cycle)
+		err = c.Follow(client, app, out.Cycle)
 	} else {
-		err = c.print(report.Undone(out, nil))
+		err = c.Print(report.Undone(out, nil))
 	}
 	if err == nil && len(out.Refused) > 0 {
-		return &outcome{code: exitSome, text: "some cannot be taken back"}
+		return &cli.Outcome{Code: cli.ExitSome, Text: "some cannot be taken back"}
 	}
 	return err
 }

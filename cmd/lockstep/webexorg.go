@@ -5,6 +5,8 @@ import (
 	"io"
 	"time"
 
+	"lockstep/cli"
+	"lockstep/terminal"
 	"lockstep/webexorg"
 )
 
@@ -38,24 +40,24 @@ type webexorgServeCmd struct {
 }
 
 // Run serves a Webex organisation until the program is told to end.
-func (w *webexorgServeCmd) Run(c *cli) error {
-	u, err := webexorg.Serving(w.webexorgFlags).Open(c.ctx)
+func (w *webexorgServeCmd) Run(c *cli.Command) error {
+	u, err := webexorg.Serving(w.webexorgFlags).Open(c.Ctx)
 	if err != nil {
 		return err
 	}
 	card := u.Card
-	err = c.show(card, func(out io.Writer) {
-		printf(out, "endpoint\t%s\ntoken\t%s\ncontrol token\t%s\ndeveloper console\t%s\n", card.Endpoint, card.Token, card.Control, card.Apps)
+	err = c.Show(card, func(out io.Writer) {
+		terminal.Printf(out, "endpoint\t%s\ntoken\t%s\ncontrol token\t%s\ndeveloper console\t%s\n", card.Endpoint, card.Token, card.Control, card.Apps)
 		if card.CA != "" {
-			printf(out, "certificate to trust\t%s\n", card.CA)
+			terminal.Printf(out, "certificate to trust\t%s\n", card.CA)
 		}
 	})
 	if err == nil {
-		c.say("A Webex organisation answers at %s; its Control Hub is at %s/hub. To end it: Ctrl-C.", card.Address, card.Address)
+		c.Say("A Webex organisation answers at %s; its Control Hub is at %s/hub. To end it: Ctrl-C.", card.Address, card.Address)
 		if !u.Administered() {
-			c.say("Nobody there is an administrator: --people begins with one who can sign in to its pages.")
+			c.Say("Nobody there is an administrator: --people begins with one who can sign in to its pages.")
 		}
-		err = w.during(c.ctx, u.Serve)
+		err = w.during(c.Ctx, u.Serve)
 	}
 	return errors.Join(err, u.Close())
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"lockstep/cli"
+	"lockstep/terminal"
 	"lockstep/webexorg"
 )
 
@@ -49,7 +51,7 @@ type webexorgFaultClearCmd struct{ webexorgAt }
 type webexorgExportCmd struct{ webexorgAt }
 
 // Run adds a fault.
-func (f *webexorgFaultAddCmd) Run(c *cli) error {
+func (f *webexorgFaultAddCmd) Run(c *cli.Command) error {
 	fault := webexorg.Fault{
 		Kind: webexorg.FaultKind(f.Kind), Every: f.Every, Times: f.Times, After: f.After, Method: f.Method, Path: f.Path, Wait: f.Wait,
 	}
@@ -57,7 +59,7 @@ func (f *webexorgFaultAddCmd) Run(c *cli) error {
 }
 
 // Run turns knobs.
-func (f *webexorgFaultSetCmd) Run(c *cli) error {
+func (f *webexorgFaultSetCmd) Run(c *cli.Command) error {
 	change, err := webexorg.ReadKnobs(f.Knobs)
 	if err != nil {
 		return err
@@ -66,48 +68,50 @@ func (f *webexorgFaultSetCmd) Run(c *cli) error {
 }
 
 // Run shows the knobs.
-func (f *webexorgFaultListCmd) Run(c *cli) error { return f.knobs(c, http.MethodGet, "/knobs", nil) }
+func (f *webexorgFaultListCmd) Run(c *cli.Command) error {
+	return f.knobs(c, http.MethodGet, "/knobs", nil)
+}
 
 // Run takes all faults away and turns every knob back. Accounts that were made by present are removed.
-func (f *webexorgFaultClearCmd) Run(c *cli) error {
-	org, err := f.remote().Only(c.ctx, f.Org)
+func (f *webexorgFaultClearCmd) Run(c *cli.Command) error {
+	org, err := f.remote().Only(c.Ctx, f.Org)
 	if err != nil {
 		return err
 	}
-	if err := f.remote().Do(c.ctx, http.MethodDelete, "/orgs/"+org+"/faults", nil, nil); err != nil {
+	if err := f.remote().Do(c.Ctx, http.MethodDelete, "/orgs/"+org+"/faults", nil, nil); err != nil {
 		return err
 	}
 	return f.knobs(c, http.MethodPatch, "/knobs", webexorg.Knobs{Faults: []webexorg.Fault{}})
 }
 
 // Run writes the seed.
-func (f *webexorgExportCmd) Run(c *cli) error {
-	res, err := f.remote().Send(c.ctx, http.MethodGet, "/export", nil)
+func (f *webexorgExportCmd) Run(c *cli.Command) error {
+	res, err := f.remote().Send(c.Ctx, http.MethodGet, "/export", nil)
 	if err != nil {
 		return err
 	}
 	defer res.Body.Close()
-	_, err = io.Copy(c.stdout, res.Body)
+	_, err = io.Copy(c.Stdout, res.Body)
 	return err
 }
 
 // knobs sends a change to the organisation and shows how it misbehaves from now on.
-func (w *webexorgAt) knobs(c *cli, method, path string, body any) error {
-	org, err := w.remote().Only(c.ctx, w.Org)
+func (w *webexorgAt) knobs(c *cli.Command, method, path string, body any) error {
+	org, err := w.remote().Only(c.Ctx, w.Org)
 	if err != nil {
 		return err
 	}
 	var k webexorg.Knobs
-	if err := w.remote().Do(c.ctx, method, "/orgs/"+org+path, body, &k); err != nil {
+	if err := w.remote().Do(c.Ctx, method, "/orgs/"+org+path, body, &k); err != nil {
 		return err
 	}
 	lines := k.Lines()
 	if len(lines) == 0 {
-		c.say("The organisation behaves well.")
+		c.Say("The organisation behaves well.")
 	}
-	return c.show(k, func(out io.Writer) {
+	return c.Show(k, func(out io.Writer) {
 		for _, line := range lines {
-			printf(out, "%s\t%s\n", line[0], line[1])
+			terminal.Printf(out, "%s\t%s\n", line[0], line[1])
 		}
 	})
 }
