@@ -12,22 +12,28 @@ import (
 	"lockstep/scim"
 )
 
+// onDemand has the app's job do what is demanded, as the queue does, until the function that it returns has been called.
+func (w *world) onDemand() (end func()) {
+	var one sync.Mutex
+	var running sync.WaitGroup
+	w.operator.Wake = func() {
+		running.Go(func() {
+			one.Lock()
+			defer one.Unlock()
+			if j := w.state(w.out); j.Demand != nil && j.Cycle == nil {
+				w.run(w.out)
+			}
+		})
+	}
+	return running.Wait
+}
+
 // TestOnDemand: a try shows what would be sent and sends nothing; provisioning says what became of the person, and "done" only when it is.
 func TestOnDemand(t *testing.T) {
 	w := newWorld(t, 0).filled()
 	b := w.signedIn(w.tenant)
 	who := func(name string) string { return "user:" + string(w.user(name)) }
 	page := func(name string) string { return "/apps/webex/try?" + url.Values{"who": {who(name)}}.Encode() }
-	var one sync.Mutex
-	wake := func() { // as the queue does
-		go func() {
-			one.Lock()
-			defer one.Unlock()
-			if j := w.state(w.out); j.Demand != nil && j.Cycle == nil {
-				w.run(w.out)
-			}
-		}()
-	}
 	provision := func(name string) *answer {
 		return b.post("/apps/webex/try", "who", who(name))
 	}
@@ -35,7 +41,7 @@ func TestOnDemand(t *testing.T) {
 	// A plan waits: what is done beside it would make it wrong.
 	provision("ada@acme.example").is(http.StatusConflict).has("p", "waits to be applied")
 	w.applied(b)
-	w.operator.Wake = wake
+	defer w.onDemand()()
 
 	b.get("/apps/webex/try?q=ada").has("a", "ada@acme.example")
 	b.get("/people/"+string(w.user("ada@acme.example"))).has("a", "Try or provision")
@@ -75,16 +81,7 @@ func TestByHand(t *testing.T) {
 	w := newWorld(t, 0).filled()
 	b := w.signedIn(w.tenant)
 	w.applied(b)
-	var one sync.Mutex
-	w.operator.Wake = func() {
-		go func() {
-			one.Lock()
-			defer one.Unlock()
-			if j := w.state(w.out); j.Demand != nil && j.Cycle == nil {
-				w.run(w.out)
-			}
-		}()
-	}
+	defer w.onDemand()()
 	who := "user:" + string(w.user("ada@acme.example"))
 	b.post("/apps/webex/exclude", "who", who, "reason", "").is(http.StatusBadRequest).has("p", "Say why")
 	b.post("/apps/webex/exclude", "who", who, "reason", "on leave", "until", "soon").is(http.StatusUnprocessableEntity)
