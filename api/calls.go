@@ -360,6 +360,11 @@ func (c *Client) Actions(ctx context.Context, job string, q LogQuery) (actions [
 	return out.Items, out.Next, err
 }
 
+// Action shows a line of the provisioning log.
+func (c *Client) Action(ctx context.Context, job string, id lockstep.ActionID) (Action, error) {
+	return call[Action](ctx, c, http.MethodGet, at("jobs", job, "actions", string(id)), nil, nil)
+}
+
 // Export writes the provisioning log as JSON Lines, newest first.
 func (c *Client) Export(ctx context.Context, job string, q LogQuery, w io.Writer) error {
 	res, err := c.do(ctx, http.MethodGet, at("jobs", job, "actions.jsonl"), q.values(), nil)

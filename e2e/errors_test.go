@@ -130,6 +130,15 @@ func TestBadRows(t *testing.T) {
 	h.run("source", "run", "csv")
 	h.write("files/people.csv", rows+"7,twice@acme.example,\n,nobody@acme.example,\n41\n")
 	h.confined("source", "run", "csv")
+	var refused []struct{ ID, Code string }
+	if h.read(&refused, "log", "list", "csv", "--state", "refused,skipped,failed"); len(refused) == 0 {
+		t.Error("no line of the log says which rows are refused")
+	}
+	for _, one := range refused {
+		if shown := h.run("log", "show", one.ID); !strings.Contains(shown, "remedy") || !strings.Contains(shown, one.Code) || !strings.Contains(shown, "csv") {
+			t.Errorf("log show %s says\n%s", one.ID, shown)
+		}
+	}
 	h.write("files/people.csv", "id,userName,title\n1,person1@acme.example,Engineer\n")
 	if r := h.try("source", "run", "csv"); r.code != 5 {
 		t.Errorf("a file without people: exit code %d, not 5\n%s%s", r.code, r.stdout, r.stderr)

@@ -147,6 +147,7 @@ func TestJSON(t *testing.T) {
 		{"audit list", 0},
 		{"audit export", 0},
 		{"log list", 0},
+		{"log show none", 1},
 		{"log export", 0},
 		{"log tail --timeout 1s", 75},
 		{"idp add company --kind local", 0},

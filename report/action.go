@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/csv"
 	"io"
+	"slices"
 	"strings"
 
 	"lockstep/api"
@@ -16,6 +17,66 @@ func Actions(all []api.Action, empty string, err error) (View, error) {
 	return List(all, err, empty, "TIME WHAT WHO STATE WHY ID", func(a api.Action) []string {
 		return []string{clock(a), words.DeedOf(rule.Kind(a.Kind)).Will, nameOf(a), stateOf(a), whyOf(a), string(a.ID)}
 	})
+}
+
+// Logged is a line of the log with the app or source whose log it is.
+type Logged struct {
+	App string `json:"app"`
+	api.Action
+}
+
+// Action shows all that is known of a line of the log, and what can be done about it.
+func Action(app string, a api.Action, err error) (View, error) {
+	return Of(Logged{app, a}, err, func(p *Page) {
+		p.Printf("what\t%s %s\n", p.mark(a), words.DeedOf(rule.Kind(a.Kind)).Will)
+		p.Printf("state\t%s\n", stateOf(a))
+		p.end("who", a.Source)
+		p.end("target", a.Target)
+		p.Printf("app\t%s\n", app)
+		p.Printf("why\t%s\n", dash(a.Why))
+		if a.Note != "" {
+			p.Printf("note\t%s\n", a.Note)
+		}
+		if a.Code != "" {
+			p.Printf("trouble\t%s\n", Or(a.Detail, string(a.Code)))
+			p.Printf("remedy\t%s  (docs/errors.md#%s)\n", dash(a.Hint), a.Code)
+		}
+		if a.Attempt > 1 {
+			p.Printf("attempts\t%d\n", a.Attempt)
+		}
+		if a.By != nil {
+			p.Printf("decided\tby %s\n", a.By.Name)
+		}
+		p.Printf("planned\t%s\n", Second(a.Planned, "–"))
+		p.Printf("ended\t%s\n", Second(a.Ended, "not yet"))
+		p.Printf("cycle\t%s\n", a.Cycle)
+		label := "changes"
+		for _, c := range a.Changes {
+			p.Printf("%s\t%s\n", label, changesOf([]api.Change{c}))
+			label = ""
+		}
+		who := Or(a.Source.Name, a.Source.ID)
+		switch {
+		case a.State == string(rule.Held):
+			p.Say("Next: lockstep held approve --app %s %s · lockstep held reject --app %s %s", app, a.ID, app, a.ID)
+		case a.State == string(rule.Done) && slices.Contains([]rule.Kind{rule.Create, rule.Update, rule.Disable}, rule.Kind(a.Kind)) && a.Target.ID != "":
+			p.Say("Next: lockstep undo --app %s %s", app, a.ID)
+		case a.Code != "" && who != "" && a.Source.Type == "User":
+			p.Say("Next: lockstep explain %s", who)
+		}
+	})
+}
+
+// end writes one end of a line: its name, and its id where that says more.
+func (p *Page) end(label string, e api.End) {
+	switch {
+	case e.ID == "" && e.Name == "":
+		p.Printf("%s\t–\n", label)
+	case e.ID == "" || e.ID == e.Name:
+		p.Printf("%s\t%s %s\n", label, e.Type, Or(e.Name, e.ID))
+	default:
+		p.Printf("%s\t%s %s  (%s)\n", label, e.Type, Or(e.Name, "without a name"), e.ID)
+	}
 }
 
 // Line is a line of the log as it comes, without its end.

@@ -3,12 +3,14 @@ package report
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/audit"
 	"lockstep/operate"
 	"lockstep/rule"
 	"lockstep/terminal"
@@ -27,6 +29,53 @@ func output(form string) written {
 	w := written{out: &strings.Builder{}, said: &strings.Builder{}}
 	w.Output = Output{Form: form, Screen: terminal.New(w.out), Say: func(format string, args ...any) { fmt.Fprintln(w.said, terminal.Line(format, args...)) }}
 	return w
+}
+
+// TestAction: what a line of the log tells, and what comes next, each as it is typed. A name does not leave its line.
+func TestAction(t *testing.T) {
+	ada, there := api.End{Type: "User", ID: "u1", Name: "ada@acme.example"}, api.End{Type: "User", ID: "t1", Name: "Ada"}
+	at := time.Date(2026, 11, 30, 9, 0, 0, 0, time.Local)
+	for _, x := range []struct {
+		a    api.Action
+		want []string
+		next string
+	}{
+		{
+			api.Action{ID: "a1", Kind: "update", State: "done", Source: ada, Target: there, Why: "the values differ", Planned: &at, Ended: &at, Changes: []api.Change{{Attribute: "title", Before: "Painter", After: "Engineer"}, {Attribute: "department", After: "R&D"}}},
+			[]string{"update", "done", "User ada@acme.example  (u1)", "User Ada  (t1)", "title “Painter” → “Engineer”", "department", "the values differ", "2026-11-30 09:00:00"},
+			"Next: lockstep undo --app webex a1\n",
+		},
+		{
+			api.Action{ID: "a2", Kind: "delete", State: "held", Source: ada, Target: there, Planned: &at},
+			[]string{"held", "not yet"}, "Next: lockstep held approve --app webex a2 · lockstep held reject --app webex a2\n",
+		},
+		{
+			api.Action{ID: "a3", Kind: "skip", State: "refused", Source: ada, Code: lockstep.CodeMatchDuplicate, Detail: "Another has it.", Hint: "Make it unique.", Attempt: 3, By: &audit.Actor{Name: "mia"}},
+			[]string{"refused match.duplicate_source", "Another has it.", "Make it unique.", "docs/errors.md#match.duplicate_source", "attempts", "by mia", "target", "–"},
+			"Next: lockstep explain ada@acme.example\n",
+		},
+		{api.Action{ID: "a4", Kind: "delete", State: "done", Source: ada, Target: there}, []string{"delete", "done"}, ""}, // it cannot be taken back
+		{api.Action{ID: "a5", Kind: "create", State: "done", Source: api.End{Type: "User", Name: hostile}, Target: api.End{ID: "t"}, Why: hostile, Changes: []api.Change{{Attribute: hostile, After: hostile}}}, []string{"Eve"}, "Next: lockstep undo --app webex a5\n"},
+	} {
+		w := output("table")
+		if err := w.Print(Action("webex", x.a, nil)); err != nil {
+			t.Fatal(err)
+		}
+		text := w.out.String()
+		for _, part := range x.want {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s: without %q:\n%s", x.a.ID, part, text)
+			}
+		}
+		if w.said.String() != x.next {
+			t.Errorf("%s: next is %q, want %q", x.a.ID, w.said, x.next)
+		}
+		for line := range strings.Lines(text) {
+			if label, _, _ := strings.Cut(line, " "); !slices.Contains([]string{"", "what", "state", "who", "target", "app", "why", "note", "changes", "trouble", "remedy", "attempts", "decided", "planned", "ended", "cycle"}, label) || strings.ContainsAny(line, "\x1b\u009b\u202e\a") {
+				t.Errorf("%s: a line is %q", x.a.ID, line)
+			}
+		}
+	}
 }
 
 // TestLinesAreOneLine: a name neither ends the line that it stands in nor begins another.

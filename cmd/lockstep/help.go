@@ -25,6 +25,7 @@ var examples = map[string][]string{
 	"drift list":      {"lockstep drift list webex", "lockstep drift list webex --read"},
 	"drift restore":   {"lockstep drift restore --app webex --all", "lockstep drift restore --app webex ada@acme.example"},
 	"log list":        {"lockstep log list webex --state failed,refused", "lockstep log list webex --search ada"},
+	"log show":        {"lockstep log show 01a2297a-af29-71fb-b219-a20246e80c46"},
 	"log export":      {"lockstep log export webex --csv"},
 	"audit list":      {"lockstep audit list --since 7d", "lockstep audit list --who mia --object user"},
 	"audit export":    {"lockstep audit export --since 2026-11-01 --csv"},

@@ -14,6 +14,7 @@ import (
 
 type logCmd struct {
 	List   logListCmd   `cmd:"" default:"withargs" help:"List what was done, newest first."`
+	Show   logShowCmd   `cmd:"" help:"Show all that is known of a line."`
 	Tail   logTailCmd   `cmd:"" help:"Show what is done as it happens."`
 	Export logExportCmd `cmd:"" help:"Write the whole log as JSON Lines."`
 }
@@ -62,6 +63,34 @@ func actions(c *cli.Command, client *api.Client, job cli.Slug, q api.LogQuery, l
 		q.After, q.Limit = after, n
 		return client.Actions(c.Ctx, job, q)
 	})
+}
+
+type logShowCmd struct {
+	ID  lockstep.ActionID `arg:"" name:"id" help:"As log list shows it."`
+	App string            `short:"a" help:"The app or source; all of them are searched when absent."`
+}
+
+// Run shows a line.
+func (l *logShowCmd) Run(c *cli.Command, client *api.Client) error {
+	in := []string{l.App}
+	if l.App == "" {
+		jobs, err := client.Jobs(c.Ctx)
+		if err != nil {
+			return err
+		}
+		in = in[:0]
+		for _, j := range jobs {
+			in = append(in, j.Slug)
+		}
+	}
+	err := error(&lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no app or source, and so no log."})
+	for _, job := range in {
+		var a api.Action
+		if a, err = client.Action(c.Ctx, job, l.ID); lockstep.CodeOf(err) != lockstep.CodeNotFound {
+			return c.Print(report.Action(job, a, err))
+		}
+	}
+	return err
 }
 
 type logTailCmd struct {
