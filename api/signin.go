@@ -51,6 +51,7 @@ type IdentityProvider struct {
 	Order       int               `json:"order,omitempty"`
 	Policy      sso.LinkPolicy    `json:"policy" enum:"imported,create,confirm,verified,linked"`
 	Domains     []string          `json:"domains,omitempty"`
+	Rules       []ClaimRule       `json:"claim_rules,omitempty" doc:"What people have because the provider says something of them."`
 	Settings    map[string]string `json:"settings"`
 	Secrets     []string          `json:"secrets" doc:"Names of those that are set."`
 	Roots       int               `json:"certificates,omitempty" doc:"How many further certificates its servers may be signed by."`
@@ -65,6 +66,9 @@ func providerOf(p operate.IdentityProvider) IdentityProvider {
 		ID: p.ID, Alias: p.Alias, Kind: p.Kind, Name: p.Name, State: p.State, Hidden: p.Hidden, LinkOnly: p.LinkOnly, TrustEmail: p.TrustEmail, Second: p.Demands(), Order: p.Order,
 		Policy: p.Policy, Domains: p.Domains, Settings: p.Settings, Secrets: p.Given, Roots: len(p.Roots), RedirectURI: p.RedirectURI, LogoutURI: p.LogoutURI, Tested: instant(p.Tested), Updated: p.Updated,
 	}
+	for _, r := range p.Rules {
+		v.Rules = append(v.Rules, ClaimRule{r.Claim, r.Value, r.Role, r.Rights, r.Group, r.Once})
+	}
 	if v.Settings == nil {
 		v.Settings = map[string]string{}
 	}
@@ -72,6 +76,37 @@ func providerOf(p operate.IdentityProvider) IdentityProvider {
 		v.Secrets = []string{}
 	}
 	return v
+}
+
+// ClaimRule gives people something for what their identity provider says of them: a role, rights or a group, one of the three.
+type ClaimRule struct {
+	Claim  string `json:"claim" minLength:"1" maxLength:"200" doc:"groups, or a claim; within another object: address.country."`
+	Value  string `json:"value" minLength:"1" maxLength:"512" doc:"The whole value, or one value of a list."`
+	Role   string `json:"role,omitempty" maxLength:"40" doc:"Role of an administrator: operator or auditor."`
+	Rights string `json:"rights,omitempty" maxLength:"1000" doc:"Rights of an administrator, such as apps:write@webex people:read."`
+	Group  string `json:"group,omitempty" maxLength:"200" doc:"Group, as applications are told."`
+	Once   bool   `json:"once,omitempty" doc:"It is looked at when somebody is linked, and kept; else at each sign-in, and taken away when the claim has gone."`
+}
+
+// Rule is the claim rule as commands write it.
+func (r ClaimRule) Rule() sso.ClaimRule {
+	return sso.ClaimRule{Claim: r.Claim, Value: r.Value, Role: r.Role, Rights: r.Rights, Group: r.Group, Once: r.Once}
+}
+
+// ClaimRulesOf reads claim rules as commands write them. An empty text is none.
+func ClaimRulesOf(texts []string) ([]ClaimRule, error) {
+	all := []ClaimRule{}
+	for _, text := range texts {
+		if text == "" {
+			continue
+		}
+		r, err := sso.ParseClaimRule(text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, ClaimRule{r.Claim, r.Value, r.Role, r.Rights, r.Group, r.Once})
+	}
+	return all, nil
 }
 
 // SetProvider is what can be changed of an identity provider; what is absent stays as it is.
@@ -84,6 +119,7 @@ type SetProvider struct {
 	Order      *int              `json:"order,omitempty"`
 	Policy     *sso.LinkPolicy   `json:"policy,omitempty" enum:"imported,create,confirm,verified,linked"`
 	Domains    *[]string         `json:"domains,omitempty" maxItems:"100"`
+	Rules      *[]ClaimRule      `json:"claim_rules,omitempty" maxItems:"50" doc:"In the place of those that are there."`
 	Settings   map[string]string `json:"settings,omitempty" doc:"Those that are named change; an empty one is taken away."`
 	Secrets    map[string]string `json:"secrets,omitempty" doc:"Those that are named change; an empty one is taken away."`
 	Roots      *string           `json:"certificates,omitempty" maxLength:"200000" doc:"Further certificates (PEM) that its servers may be signed by, in place of those that are there."`
@@ -92,6 +128,13 @@ type SetProvider struct {
 func (b SetProvider) change() (operate.ProviderChange, error) {
 	c := operate.ProviderChange{
 		Name: b.Name, Hidden: b.Hidden, LinkOnly: b.LinkOnly, TrustEmail: b.TrustEmail, Second: b.Second, Order: b.Order, Policy: b.Policy, Domains: b.Domains, Settings: b.Settings, Secrets: b.Secrets,
+	}
+	if b.Rules != nil {
+		rules := []sso.ClaimRule{}
+		for _, r := range *b.Rules {
+			rules = append(rules, r.Rule())
+		}
+		c.Rules = &rules
 	}
 	if b.Roots == nil {
 		return c, nil

@@ -31,6 +31,8 @@ var sayings = map[string]string{
 	"report-cleared":        "The count begins anew.",
 	"provider-added":        "Added, as a draft. Its redirect URI stands from now on; you can leave and come back.",
 	"provider-enabled":      "Enabled. People can sign in through it.",
+	"claim-added":           "Added. It counts from the next sign-in on.",
+	"claim-removed":         "Removed. Nobody has anything by it any more.",
 	"provider-disabled":     "Disabled. Nobody signs in through it, and its sessions answer no more.",
 	"provider-deleted":      "Deleted, with its links.",
 	"app-deleted":           "Deleted. Nobody signs in to it any more.",

@@ -234,8 +234,12 @@ func (o *Operator) rights(ctx context.Context, t lockstep.TenantID, who session.
 	if err != nil {
 		return nil, err
 	}
+	given, err := o.givenRights(ctx, t, who.User)
+	if err != nil {
+		return nil, err
+	}
 	var rights token.Scopes
-	for _, e := range all {
+	for _, e := range append(all, given...) {
 		rights = joined(rights, e.rights())
 	}
 	if len(rights) == 0 {
@@ -250,8 +254,12 @@ func (o *Operator) above(ctx context.Context, p Principal, u lockstep.UserID) er
 	if o.Admins == nil || p.Scopes.Allow(token.ScopeAll) {
 		return nil
 	}
+	given, err := o.givenRights(ctx, p.Tenant, u)
+	if err != nil {
+		return err
+	}
 	all, err := o.Admins.Administrators(ctx, p.Tenant)
-	if err != nil || len(all) == 0 {
+	if all = append(all, given...); err != nil || len(all) == 0 {
 		return err
 	}
 	groups, err := o.Directory.Members(ctx, p.Tenant, directory.MemberQuery{IDs: []string{string(u)}, Kind: directory.UserKind, Limit: 10_000})

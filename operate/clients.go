@@ -190,6 +190,9 @@ func (o *Operator) RotateClient(ctx context.Context, p Principal, id string, ove
 	if err := o.becomes(ctx, p, c.ID); err != nil {
 		return c, "", err
 	}
+	if err := o.proved(p); err != nil {
+		return c, "", err
+	}
 	former := token.Former{Hash: c.Secret, Ends: o.now().Add(overlap)}
 	text := newSecret(&c)
 	if text == "" {

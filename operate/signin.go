@@ -152,6 +152,7 @@ type ProviderChange struct {
 	Order      *int
 	Policy     *sso.LinkPolicy
 	Domains    *[]string
+	Rules      *[]sso.ClaimRule // in the place of those that are there; their ids do not count
 	Settings   map[string]string
 	Secrets    map[string]string
 	Roots      *[][]byte
@@ -186,6 +187,9 @@ func (o *Operator) AddIdentityProvider(ctx context.Context, p Principal, kind ss
 	if err := c.apply(&one); err != nil {
 		return IdentityProvider{}, err
 	}
+	if err := o.ruled(p, sso.Provider{}, &one); err != nil {
+		return IdentityProvider{}, err
+	}
 	if err := s.CheckDraft(one); err != nil {
 		return IdentityProvider{}, err
 	}
@@ -212,6 +216,7 @@ func (c ProviderChange) apply(one *sso.Provider) error {
 	set(&one.Order, c.Order)
 	set(&one.Policy, c.Policy)
 	set(&one.Domains, c.Domains)
+	set(&one.Rules, c.Rules)
 	if err := c.again(one); err != nil {
 		return err
 	}
@@ -306,7 +311,11 @@ func (o *Operator) SetIdentityProvider(ctx context.Context, p Principal, name st
 		if err != nil {
 			return IdentityProvider{}, err
 		}
+		old := one
 		if err := c.apply(&one); err != nil {
+			return IdentityProvider{}, err
+		}
+		if err := o.settled(p, old, &one); err != nil {
 			return IdentityProvider{}, err
 		}
 		check := s.CheckDraft
@@ -341,6 +350,12 @@ func (o *Operator) EnableIdentityProvider(ctx context.Context, p Principal, name
 	}
 	one.State = sso.Disabled
 	if on {
+		if err := o.aboveProvider(p, one); err != nil {
+			return IdentityProvider{}, err
+		}
+		if err := o.proved(p); err != nil {
+			return IdentityProvider{}, err
+		}
 		one.State = sso.Enabled
 		if err := o.ready(ctx, p, one, untested); err != nil {
 			return IdentityProvider{}, err
@@ -405,6 +420,12 @@ func (o *Operator) DeleteIdentityProvider(ctx context.Context, p Principal, name
 	}
 	one, err := o.provider(ctx, p, name)
 	if err != nil {
+		return err
+	}
+	if err := o.aboveProvider(p, one); err != nil {
+		return err
+	}
+	if err := o.proved(p); err != nil {
 		return err
 	}
 	err = s.Providers.DeleteProvider(ctx, p.Actor, p.Tenant, one.ID)

@@ -27,6 +27,9 @@ func Provider(i api.IdentityProvider, err error) (View, error) {
 		if i.LogoutURI != "" {
 			p.Printf("back-channel logout URI\t%s\n", i.LogoutURI)
 		}
+		for _, r := range i.Rules {
+			p.Printf("claim rule\t%s\n", r.Rule())
+		}
 		for _, name := range slices.Sorted(maps.Keys(i.Settings)) {
 			p.Printf("%s\t%s\n", name, i.Settings[name])
 		}

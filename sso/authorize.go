@@ -146,7 +146,7 @@ func (s *Server) read(ctx context.Context, x site, c *Client, v url.Values) (Req
 func known(asked []string) []string {
 	var scopes []string
 	for _, one := range asked {
-		if (one == "openid" || one == "profile" || one == "email") && !slices.Contains(scopes, one) {
+		if (one == "openid" || one == "profile" || one == "email" || one == "groups") && !slices.Contains(scopes, one) {
 			scopes = append(scopes, one)
 		}
 	}

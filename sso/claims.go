@@ -23,6 +23,8 @@ func claimsOfScope(scope string) []string {
 		return []string{"name", "given_name", "family_name", "preferred_username", "locale", "updated_at"}
 	case "email":
 		return []string{"email", "email_verified"}
+	case "groups":
+		return []string{"groups"}
 	}
 	return nil
 }
@@ -103,7 +105,7 @@ func readClaims(text string, req *Request) error {
 // standard are the names among those asked for that there are claims for, in order.
 func standard(asked map[string]*askedClaim) []string {
 	var names []string
-	for _, scope := range []string{"profile", "email"} {
+	for _, scope := range []string{"profile", "email", "groups"} {
 		for _, name := range claimsOfScope(scope) {
 			if _, is := asked[name]; is {
 				names = append(names, name)

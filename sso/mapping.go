@@ -96,20 +96,24 @@ func (s *Server) valuesOf(ctx context.Context, x site, u directory.User, from st
 // groupsOf are the names of a person's groups, in order. A nested group says nothing of those that it is in.
 func (s *Server) groupsOf(ctx context.Context, t lockstep.TenantID, u lockstep.UserID) ([]string, error) {
 	members, err := s.Directory.Members(ctx, t, directory.MemberQuery{IDs: []string{string(u)}, Kind: directory.UserKind, Limit: maxGroups})
-	if err != nil || len(members) == 0 {
+	if err != nil {
 		return nil, err
+	}
+	names, err := s.groupsGiven(ctx, t, u)
+	if err != nil || len(members) == 0 {
+		slices.Sort(names)
+		return slices.Compact(names), err
 	}
 	ids := make([]lockstep.GroupID, len(members))
 	for i, m := range members {
 		ids[i] = m.Group
 	}
 	groups, err := s.Directory.Groups(ctx, t, directory.GroupQuery{IDs: ids, Limit: maxGroups})
-	var names []string
 	for _, g := range groups {
 		if name := g.Attributes.Text("displayName"); name != "" {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
-	return names, err
+	return slices.Compact(names), err
 }

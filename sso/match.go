@@ -152,7 +152,7 @@ func (v *visit) match(ctx context.Context, p Provider, id Identity) (match, erro
 }
 
 // wantProof has the person sign in in another way before an identity is linked to them.
-func (v *visit) wantProof(ctx context.Context, m match) error {
+func (v *visit) wantProof(ctx context.Context, m match, given []ClaimRule) error {
 	if v.login.Proof != nil {
 		return &lockstep.Error{Code: lockstep.CodeSSORefused, Detail: "Another identity waits to be linked already."}
 	}
@@ -163,7 +163,7 @@ func (v *visit) wantProof(ctx context.Context, m match) error {
 	if !slices.ContainsFunc(ways, func(p Provider) bool { return p.ID != m.Link.Provider }) {
 		return &lockstep.Error{Code: lockstep.CodeSSORefused, Detail: "There is no other way to sign in, by which you could show who you are."}
 	}
-	v.login.Proof = &Proof{Link: *m.Link, Name: m.User.Attributes.Text("userName")}
+	v.login.Proof = &Proof{Link: *m.Link, Name: m.User.Attributes.Text("userName"), Given: given}
 	return &lockstep.Error{Code: lockstep.CodeSSOConfirm, Detail: "There is a person with that address already. Sign in as you did before, once."}
 }
 

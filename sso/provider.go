@@ -50,10 +50,11 @@ type Provider struct {
 	LinkOnly     bool // signs in only who is already linked
 	TrustEmail   bool // its verified e-mail may link
 	Order        int
-	Policy       LinkPolicy // whom somebody who is not linked yet may become; "" is PolicyImported
-	Domains      []string   // people with addresses of these e-mail domains are sent there at once
-	SecondFactor Demand     `json:",omitempty"`
-	Tested       time.Time  // of the last good test sign-in with these settings; zero is none
+	Policy       LinkPolicy  // whom somebody who is not linked yet may become; "" is PolicyImported
+	Domains      []string    // people with addresses of these e-mail domains are sent there at once
+	SecondFactor Demand      `json:",omitempty"`
+	Rules        []ClaimRule `json:",omitempty"` // what claims give
+	Tested       time.Time   // of the last good test sign-in with these settings; zero is none
 
 	Settings map[string]string // what upstream.Form(kind) lists, checked by it
 	Secrets  map[string]string // sealed in the store; never shown

@@ -105,6 +105,14 @@ func (s *Server) claims(ctx context.Context, x site, id lockstep.UserID, names [
 			value = a.Text("locale")
 		case "email":
 			value = mailOf(a)
+		case "groups":
+			names, err := s.groupsOf(ctx, x.tenant.ID, id)
+			if err != nil {
+				return nil, err
+			}
+			if len(names) > 0 {
+				claims[name] = names
+			}
 		case "updated_at":
 			claims[name] = u.Modified.Unix()
 		case "email_verified":

@@ -39,7 +39,7 @@ var errGone = &lockstep.Error{Code: lockstep.CodeSSOExpired, Detail: "The sessio
 // somebody else has shown.
 func (v *visit) restart() {
 	l := &v.login
-	l.Identity, l.Callback, l.State, l.Person, l.Reused, l.Shown, l.Enrol, l.Codes, l.Ceremony = nil, nil, Hash{}, Person{}, "", nil, nil, nil, nil
+	l.Identity, l.Callback, l.State, l.Person, l.Reused, l.Shown, l.Enrol, l.Codes, l.Ceremony, l.Given = nil, nil, Hash{}, Person{}, "", nil, nil, nil, nil, nil
 	l.Step = StepChoose
 }
 

@@ -194,12 +194,15 @@ type Login struct {
 	Enrol    *Enrolment `json:",omitempty"`
 	Codes    []string   `json:",omitempty"` // recovery codes, until they were shown
 	Return   string     `json:",omitempty"` // the part of the account page that the person wanted
+
+	Given []ClaimRule `json:",omitempty"` // what the identity's claims give
 }
 
 // Proof is an identity that waits until its person has signed in in another way (PolicyConfirm).
 type Proof struct {
-	Link Link
-	Name string
+	Link  Link
+	Name  string
+	Given []ClaimRule `json:",omitempty"` // what its claims give once it is linked
 }
 
 // Outcome is how an attempt ended.
@@ -268,6 +271,7 @@ type Finish struct {
 	Seen    SessionID
 	End     Hash // the session that the browser had before
 	Grant   *Grant
+	Gifts   []Gifts
 	Trace   *Trace
 }
 
@@ -295,6 +299,8 @@ type Providers interface {
 	// DeleteProvider removes a provider. What was begun through it ends in the same transaction, as with one that is disabled: nobody can use
 	// it any more. Links go, and applications are told, soon afterwards (Records.Notices).
 	DeleteProvider(ctx context.Context, by audit.Actor, t lockstep.TenantID, id ProviderID) error
+	// Gifts returns what the claim rules of providers give somebody now.
+	Gifts(ctx context.Context, t lockstep.TenantID, u lockstep.UserID) ([]Gift, error)
 }
 
 // Clients keeps clients.

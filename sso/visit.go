@@ -278,13 +278,16 @@ func (v *visit) known(ctx context.Context) (answerer, error) {
 	}
 	m, err := v.match(ctx, p, *v.login.Identity)
 	if v.login.Test {
+		if err == nil {
+			v.claimed(p, *v.login.Identity, true)
+		}
 		if err == nil || lockstep.CodeOf(err) != lockstep.CodeInternal {
 			return v.tested(ctx, p, m, err)
 		}
 		return nil, err
 	}
 	if err == nil && m.Confirm {
-		err = v.wantProof(ctx, m)
+		err = v.wantProof(ctx, m, v.claimed(p, *v.login.Identity, true))
 	}
 	if err == nil && m.Add {
 		err = v.add(ctx, &m)
@@ -306,6 +309,7 @@ func (v *visit) known(ctx context.Context) (answerer, error) {
 		return nil, badRequest("login_required", "somebody else has signed in than the one who was asked for")
 	}
 	v.stage(Stage{Name: "match", OK: true, Detail: m.How})
+	v.login.Given = v.claimed(p, *v.login.Identity, m.Link != nil && m.Link.Created.IsZero())
 	v.login.Step = StepFactor
 	return nil, nil
 }
@@ -333,6 +337,7 @@ func (v *visit) signed(ctx context.Context) (answerer, error) {
 	}
 	if l.Proof != nil {
 		v.finish.Links = append(v.finish.Links, l.Proof.Link)
+		v.finish.Gifts = append(v.finish.Gifts, Gifts{Person: l.Person, Provider: l.Proof.Link.Provider, Rules: l.Proof.Given, OnceOnly: true})
 		l.Proof = nil
 	}
 	if v.client.ID == AccountClient {
@@ -388,6 +393,9 @@ func (v *visit) newSession(old *Session, now time.Time) Session {
 	}
 	v.marked(&s)
 	v.finish.Session = &s
+	if id != nil {
+		v.finish.Gifts = append(v.finish.Gifts, Gifts{Person: l.Person, Provider: l.Chosen, Rules: l.Given, Until: s.Expires})
+	}
 	v.cookies = append(v.cookies, v.cookie(cookieSession, text, sessionLife))
 	return s
 }

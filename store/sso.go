@@ -386,6 +386,7 @@ func (s SSO) Tidy(ctx context.Context) error {
 		{"sso_pushed", "tenant, hash", "expires < $1", now},
 		{"sso_once", "tenant, what, hash", "ends < $1", now},
 		{"sso_session", "tenant, id", "expires < $1", now.Add(-day)},
+		{"sso_gift", "tenant, user_id, provider, rule", "until > 0 AND until < $1", now},
 		{"sso_refresh", "tenant, hash", "(tenant, grant_id) IN (SELECT tenant, id FROM sso_grant WHERE expires < $1)", now.Add(-day)},
 		{"sso_grant", "tenant, id", "expires < $1", now.Add(-day)},
 		{"sso_trace", "tenant, id", "at < $1", now.Add(-14 * day)},

@@ -286,6 +286,10 @@ func (c *change) forgetFactors(user string) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.exec("DELETE FROM sso_tries WHERE tenant = $1 AND user_id = $2", string(c.tenant), user)
-	return err
+	for _, table := range []string{"sso_tries", "sso_gift"} {
+		if _, err := c.exec("DELETE FROM "+table+" WHERE tenant = $1 AND user_id = $2", string(c.tenant), user); err != nil {
+			return err
+		}
+	}
+	return nil
 }

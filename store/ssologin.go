@@ -130,6 +130,11 @@ func (t *tx) finishLogin(tenant lockstep.TenantID, f sso.Finish, logout string) 
 			return err
 		}
 	}
+	for _, g := range f.Gifts {
+		if err := t.putGifts(tenant, g); err != nil {
+			return err
+		}
+	}
 	if f.Trace != nil {
 		return t.putTrace(tenant, *f.Trace)
 	}

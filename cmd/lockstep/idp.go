@@ -35,6 +35,7 @@ type idpFlags struct {
 	LinkOnly   *bool             `negatable:"" help:"Sign in only who is linked."`
 	Order      *int              `placeholder:"N" help:"Place of its button."`
 	Domain     []string          `placeholder:"DOMAIN" help:"People with addresses of this e-mail domain are sent there at once."`
+	ClaimRule  []string          `sep:"none" placeholder:"RULE" help:"What a claim gives, such as 'groups=LS-Operators => role:operator', rights:SCOPES or group:NAME; role-once: and so on at the first sign-in only. All of them are given; an empty one is none."`
 	CAFile     string            `placeholder:"FILE" help:"Certificates (PEM) that its servers may be signed by."`
 }
 
@@ -48,6 +49,13 @@ func (f *idpFlags) change() (api.SetProvider, error) {
 	if len(f.Domain) > 0 {
 		domains := slices.DeleteFunc(f.Domain, func(d string) bool { return d == "" })
 		s.Domains = &domains
+	}
+	if len(f.ClaimRule) > 0 {
+		rules, err := api.ClaimRulesOf(f.ClaimRule)
+		if err != nil {
+			return s, err
+		}
+		s.Rules = &rules
 	}
 	for name, file := range f.SecretFile {
 		text, err := terminal.ReadText("The secret "+name, file)
