@@ -45,12 +45,18 @@ func (o openers) Open(_ context.Context, p sso.Provider) (sso.Upstream, error) {
 func twoFactors(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
+	w.localhost()
+	return w
+}
+
+// localhost has the world at that name, where passkeys work, with passwords that are kept here.
+func (w *world) localhost() {
+	w.Helper()
 	w.http.URL = strings.Replace(w.http.URL, "127.0.0.1", "localhost", 1)
 	w.issuer = w.http.URL + "/sso/acme"
 	w.sso.Opener = openers{w}
 	w.provider("local", func(p *sso.Provider) { p.Kind = sso.KindLocal })
 	w.commit(directory.SetPassword{ID: w.ada, Hash: "sesame"})
-	return w
 }
 
 // byPassword brings a browser as far as its password does.
