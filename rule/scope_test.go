@@ -290,6 +290,13 @@ func TestRecheckIsEarliest(t *testing.T) {
 	if v.In || !v.Recheck.IsZero() {
 		t.Errorf("got %t, %s", v.In, v.Recheck)
 	}
+	for _, order := range []scim.List{{"2026-11-29", "2020-01-01"}, {"2020-01-01", "2026-11-29"}} { // what is past never turns
+		o := append(person(), scim.Attr{Name: "contracts", Value: order})
+		v = scoped(t, all(quantified(rule.Any, is("contracts", "AFTER", "now")))).Scope(rule.Subject{Values: o, Enabled: true, Everyone: true, Now: noon})
+		if v.Recheck.Format(time.DateOnly) != "2026-11-29" || !v.In {
+			t.Errorf("of several values, of which one turns: %t, %s", v.In, v.Recheck)
+		}
+	}
 	if v = scoped(t, all(is("country", "EQUALS", "DE")), all(soon)).Scope(rule.Subject{Values: person(), Enabled: true, Everyone: true, Now: noon}); !v.In || !v.Recheck.IsZero() {
 		t.Errorf("got %t, %s, although the first filter lets them through for good", v.In, v.Recheck)
 	}
