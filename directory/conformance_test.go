@@ -125,6 +125,12 @@ func TestLargeGroup(t *testing.T) {
 		if all, _ := put.Get("members").(scim.List); status != 200 || len(all) != 101 {
 			t.Errorf("the answer to a PUT is %d with %d members", status, len(all))
 		}
+		before, _ := whole.Get("members").(scim.List)
+		one, _ := before[0].(scim.Object)
+		status, fewer := p.do("PATCH", "/Groups/"+id, `{"Operations": [{"op": "remove", "path": "members[value eq \"`+one.Text("value")+`\"]"}]}`)
+		if all, _ := fewer.Get("members").(scim.List); status != 200 || len(all) != 100 {
+			t.Errorf("the answer to a PATCH that leaves 100 members is %d with %d", status, len(all))
+		}
 	})
 }
 

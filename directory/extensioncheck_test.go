@@ -109,6 +109,9 @@ func TestDefinitions(t *testing.T) {
 	if _, err := NewSchemas(all); lockstep.CodeOf(err) != lockstep.CodeInvalid {
 		t.Errorf("%d schemas: %v", len(all), err)
 	}
+	if _, err := NewSchemas(all[1:]); err != nil {
+		t.Errorf("%d schemas: %v", maxExtensions, err)
+	}
 }
 
 // FuzzExtension: whatever is valid compiles beside nothing else, and is read again as it was written.

@@ -31,6 +31,9 @@ func TestTypes(t *testing.T) {
 	if got, want := attribute(directory.GroupKind, "members").MaxValues, scim.GroupSchema().Attribute("members").MaxValues; got != want {
 		t.Errorf("a group has at most %d members, want %d", got, want)
 	}
+	if got := attribute(directory.UserKind, "emails").MaxValues; got != directory.MaxValues {
+		t.Errorf("a user has at most %d addresses: the limits of applications are not those of the directory", got)
+	}
 	if got := attribute(directory.GroupKind, "displayName").Uniqueness; got != scim.UniqueServer {
 		t.Errorf("a group's name is unique: %s", got)
 	}
