@@ -193,6 +193,13 @@ const (
 	CodeGuardHeld      Code = "guard.held"
 	CodeReferenceWaits Code = "reference.waiting"
 
+	CodeUndoNotDone Code = "undo.not_done"
+	CodeUndoNothing Code = "undo.nothing"
+	CodeUndoSince   Code = "undo.changed_since"
+	CodeUndoOther   Code = "undo.other_account"
+	CodeUndoFinal   Code = "undo.final"
+	CodeUndoPolicy  Code = "undo.kept_by_policy"
+
 	CodeSchemaInUse Code = "schema.in_use"
 
 	CodeMailUnreachable Code = "notify.mail_unreachable"
@@ -375,6 +382,13 @@ var Catalogue = []Entry{
 	{CodeUnread, NeedsYou, "The system at the other end was never read to its end.", "Run the job, or look why it cannot be read."},
 	{CodeGuardHeld, NeedsYou, "Too many harmful changes at once: they are held.", "Look at the held changes, then approve or reject them."},
 	{CodeReferenceWaits, Heals, "A reference waits until the other object exists in the application.", "It is written as soon as that object is linked."},
+
+	{CodeUndoNotDone, NeedsYou, "A line of the log that was not done cannot be taken back.", "Nothing: there is nothing to take back."},
+	{CodeUndoNothing, NeedsYou, "A line of the log has changed nothing at the application.", "Nothing: there is nothing to take back. To take a link away: lockstep unlink."},
+	{CodeUndoSince, NeedsYou, "Something else was done or decided about the object since.", "Take back the newest line about it first: lockstep log list APP, with the person's name."},
+	{CodeUndoOther, NeedsYou, "The account that the line is about is not the one that the person has now.", "Look at the person's page, and change the account there by hand if need be."},
+	{CodeUndoFinal, NeedsYou, "The application keeps nothing of an account that is deleted.", "Bring the person into scope again: a new account is made. What only the old one had is gone."},
+	{CodeUndoPolicy, NeedsYou, "The application's rules keep the accounts of people who leave, so a created one is not taken back.", "Change what happens to people who leave, or what the mapping may do, or remove the account at the application."},
 
 	{CodeSchemaInUse, NeedsYou, "Somebody has values that the change of the schema does not allow.", "Change or remove those values first; the message names one who has them."},
 

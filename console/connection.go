@@ -27,12 +27,13 @@ type connectionView struct {
 	Ends    time.Time // of the token, as far as is known
 
 	Consent  operate.Consented
-	Redirect string   // to be registered at the application
-	Login    string   // where somebody consents; "" unless that was just asked for
-	Host     string   // of it
-	Files    []upload // that can be sent from here
-	Uploads  form     // what is wrong with files that were sent
-	Sent     string   // what has become of them
+	Redirect string            // to be registered at the application
+	Login    string            // where somebody consents; "" unless that was just asked for
+	Host     string            // of it
+	Shared   []operate.Sharing // other apps that lead to the same place
+	Files    []upload          // that can be sent from here
+	Uploads  form              // what is wrong with files that were sent
+	Sent     string            // what has become of them
 }
 
 // check is one line of a connection test.
@@ -97,6 +98,11 @@ func (s *Server) connectionView(r *http.Request, v *visit) (view connectionView,
 	}
 	if view.Kind, err = s.Operator.Template(v.who, j.Connection.Kind); err != nil {
 		return view, j, err
+	}
+	if j.Direction == provision.Outbound {
+		if view.Shared, err = s.Operator.Shared(r.Context(), v.who, j.Slug); err != nil {
+			return view, j, err
+		}
 	}
 	view.fill(j)
 	view.Files = s.uploads(view.Kind, j)

@@ -87,22 +87,6 @@ func (s *Server) decideHeld(w http.ResponseWriter, r *http.Request, v visit) err
 	return seeOther(w, r, jobHref(j))
 }
 
-// undo takes back what one line of the log has done.
-func (s *Server) undo(w http.ResponseWriter, r *http.Request, v visit) error {
-	slug, id := r.PathValue("slug"), r.PostFormValue("line")
-	if !lockstep.ValidID(id) {
-		return unreadable()
-	}
-	out, err := s.Operator.Undo(r.Context(), v.who, slug, []lockstep.ActionID{lockstep.ActionID(id)}, "")
-	if err != nil {
-		return err
-	}
-	if len(out.Refuse) > 0 {
-		return &lockstep.Error{Code: lockstep.CodeConflict, Detail: "This cannot be taken back: " + out.Refuse[0].Why + "."}
-	}
-	return seeOther(w, r, "/apps/"+url.PathEscape(slug)+"?said=undone")
-}
-
 // undecided shows the page again as it was sent, with what is ticked, and why nothing was done.
 func (s *Server) undecided(w http.ResponseWriter, r *http.Request, v visit, j provision.Job, why string) error {
 	view, err := s.overviewView(r.Context(), v.who, j, logFilter{})

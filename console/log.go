@@ -107,6 +107,7 @@ type logView struct {
 	Filter logFilter
 	Rows   []row
 	Older  string // address of the next page; "" at the end
+	Undo   string // where all of the one cycle is taken back; "" when that cannot be
 }
 
 // row is a line of the log or of a plan.
@@ -130,8 +131,7 @@ type row struct {
 	Cycle   string // address of the lines of its cycle
 	Href    string // of the line itself
 	Open    bool
-	Undoing string // what taking it back does
-	Undo    string // where to take it back; "" when that cannot be
+	Undo    string // where what taking it back would do is shown; "" when that cannot be
 }
 
 // logRows is how many lines a page has.
@@ -144,6 +144,9 @@ func (s *Server) log(ctx context.Context, p operate.Principal, j provision.Job, 
 		Newest: true, Limit: logRows + 1,
 	}
 	out := logView{Base: jobHref(j), Filter: f}
+	if f.Cycle != "" && j.Direction == provision.Outbound && (j.Cycle == nil || string(j.Cycle.ID) != f.Cycle) {
+		out.Undo = jobHref(j) + "/undo?cycle=" + url.QueryEscape(f.Cycle)
+	}
 	found, err := s.Operator.Actions(ctx, p, j, q)
 	if err != nil {
 		return out, err
@@ -181,26 +184,10 @@ func rowOf(j provision.Job, a plan.Action, f logFilter) row {
 		r.Failure = &fail
 	}
 	r.Says, r.Cause = says(a, r.Changes), causeOf(a)
-	if r.Undoing = undoing(a); r.Undoing != "" && a.State == plan.Done && j.Direction == provision.Outbound {
-		r.Undo = jobHref(j) + "/undo"
+	if a.State == plan.Done && j.Direction == provision.Outbound && a.Kind != rule.Delete && a.Kind != rule.Skip {
+		r.Undo = jobHref(j) + "/undo?line=" + url.QueryEscape(string(a.ID))
 	}
 	return r
-}
-
-// undoing is what taking a row back does; "" when that cannot be.
-func undoing(a plan.Action) string {
-	switch a.Kind {
-	case rule.Create:
-		return "What was created is deleted at the application."
-	case rule.Update:
-		return "The values from before are written again."
-	case rule.Disable:
-		return "The account is enabled again, with the values from before."
-	case rule.Refer:
-		return "What was added is taken away, and what was taken away is added again."
-	case rule.Link, rule.Delete, rule.Release, rule.Skip:
-	}
-	return ""
 }
 
 // says is what one wants to know of a line before opening it.

@@ -46,7 +46,8 @@ type openPlan struct {
 	Rows    int
 	Groups  []rowGroup
 	More    int
-	Href    string // of all its lines
+	Href    string            // of all its lines
+	Shared  []operate.Sharing // other apps that lead to the same place
 }
 
 // rowGroup is rows of one deed and one cause.
@@ -204,7 +205,7 @@ func (s *Server) plan(ctx context.Context, p operate.Principal, j provision.Job)
 		return nil, err
 	}
 	id := string(made.Cycle.ID)
-	v := &openPlan{Cycle: id, Href: logHref(jobHref(j), logFilter{Show: "planned", Cycle: id})}
+	v := &openPlan{Shared: made.Shared, Cycle: id, Href: logHref(jobHref(j), logFilter{Show: "planned", Cycle: id})}
 	for _, k := range rule.Kinds() {
 		if n := made.Kinds[k]; n > 0 && k != rule.Skip {
 			v.Changes += n

@@ -57,6 +57,7 @@ func (s *Server) Handler() http.Handler {
 	handle("GET /apps/{slug}/assignments", s.in(s.showAssignments))
 	handle("POST /apps/{slug}/assignments", s.in(s.assign))
 	handle("POST /apps/{slug}/assignments/{id}/remove", s.in(s.withdraw))
+	handle("GET /apps/{slug}/undo", s.in(s.showUndo))
 	handle("POST /apps/{slug}/undo", s.in(s.undo))
 	handle("GET /apps/{slug}/drift", s.in(s.showDrift))
 	handle("POST /apps/{slug}/drift/read", s.in(s.readForDrift))

@@ -46,8 +46,10 @@ func (o *Operator) Plan(ctx context.Context, p Principal, name string, limit int
 	if made.Job, err = o.jobNamed(ctx, p.Tenant, string(j.ID)); err != nil {
 		return made, err
 	}
-	if made.Shared, err = o.shared(ctx, p, made.Job, made.Rows); err != nil {
-		return made, err
+	if made.Cycle == nil { // that of a review has been told of already
+		if made.Shared, err = o.shared(ctx, p, made.Job, made.Rows); err != nil {
+			return made, err
+		}
 	}
 	made.State, err = o.State(ctx, p, made.Job)
 	return made, err
@@ -175,6 +177,9 @@ func (o *Operator) Review(ctx context.Context, p Principal, j provision.Job, cyc
 	q.Cycle = cycle.ID
 	out.Rows, err = o.Jobs.Actions(ctx, p.Tenant, j.ID, q)
 	out.More = max(0, out.More-len(out.Rows))
+	if err == nil {
+		out.Shared, err = o.shared(ctx, p, j, out.Rows)
+	}
 	return out, err
 }
 

@@ -137,7 +137,7 @@ func (p *Planner) stillWaits(c *candidate, d rule.Decision, before scim.Object, 
 }
 
 // staysRejected deals with a row of the object that an administrator has rejected. As long as the same is to be done, nothing is; something
-// else that does harm needs a decision, too.
+// else that does harm needs a decision, too, if what was rejected did harm.
 func (p *Planner) staysRejected(ctx context.Context, c *candidate, d rule.Decision, before scim.Object, out *Piece) (bool, error) {
 	old, was := p.Waits.rejected[waitKey{c.Ref, false}]
 	if !was || !changes(d) || c.replaces != "" {
@@ -151,7 +151,10 @@ func (p *Planner) staysRejected(ctx context.Context, c *candidate, d rule.Decisi
 		out.link(c)
 		return true, nil
 	}
-	c.anew, c.other = true, c.other || c.renamed && old.Code == lockstep.CodeMatchOther
+	if _, harmful := harmOf(old); harmful { // who is let go of by now was not, by somebody's decision; what else was undone or rejected says nothing of that
+		c.anew = true
+	}
+	c.other = c.other || c.renamed && old.Code == lockstep.CodeMatchOther
 	return false, nil
 }
 

@@ -2,6 +2,9 @@ package provision
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,29 +14,42 @@ import (
 	"lockstep/connection"
 	"lockstep/plan"
 	"lockstep/rule"
+	"lockstep/scim"
 )
+
+// TakeBack is what somebody wants undone.
+type TakeBack struct {
+	Rows  []plan.Action // lines of the log
+	Look  bool          // nothing is done; the answer says what would be
+	Shown string        // Undone.Digest of the look whose result is to be done; "" is whatever it comes to
+	Sure  bool          // although it is more harm at once than the guard lets through
+}
 
 // Undone is what was made of rows that somebody wants undone.
 type Undone struct {
-	Cycle  lockstep.CycleID // carries out the inverse rows; "" when there are none
+	Cycle  lockstep.CycleID // carries out the inverse rows; "" when there are none, and of a look
 	Rows   []plan.Action    // the inverse rows
 	Refuse []Refused        // rows that cannot be undone
+	Digest string           // of Rows and Refuse
+	Harms  []rule.Harm      // of which Rows do more at once than the guard lets through
 }
 
 // Refused is a row that cannot be undone, and why.
 type Refused struct {
-	Row plan.Action
-	Why string
+	Row  plan.Action
+	Code lockstep.Code
+	Why  string
 }
 
 // MostUndone is how many rows are undone at once.
 const MostUndone = 10_000
 
-// Undo takes back what rows of an application's log have done: it begins a cycle that writes the values from before, removes who was
-// created, enables who was disabled, and writes or takes away the references again. What the job would do about these objects
-// now counts as rejected by whoever undoes, so it is not done again before something else is to be done about them, or the rules
-// change. Only what was done last about an object can be undone; a deletion cannot, since the account would be another one.
-func (e *Engine) Undo(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.JobID, rows []plan.Action) (Undone, error) {
+// Undo takes back what rows of an application's log have done: it begins a cycle that writes the values from before, takes back who was
+// created as it would from whoever leaves, enables who was disabled, and writes or takes away the references again. What the job would
+// do about these objects now counts as rejected by whoever undoes, so it is not done again before something else is to be done about
+// them, or the rules change. Only what was done last about an object can be undone; a deletion cannot, since the account would be
+// another one. A row that Undo has made is undone likewise, and what was rejected for its sake is not any more.
+func (e *Engine) Undo(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.JobID, what TakeBack) (Undone, error) {
 	job, err := e.Store.Job(ctx, t, id)
 	if err != nil {
 		return Undone{}, err
@@ -43,11 +59,13 @@ func (e *Engine) Undo(ctx context.Context, by audit.Actor, t lockstep.TenantID, 
 		return Undone{}, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "What a source has written into the directory is undone at the source."}
 	case job.State == Paused:
 		return Undone{}, &lockstep.Error{Code: lockstep.CodeConflict, Detail: job.Name + " is paused; resume it first."}
-	case len(rows) > MostUndone:
-		return Undone{}, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: fmt.Sprintf("%d rows at once are too many; undo at most %d.", len(rows), MostUndone)}
+	case len(what.Rows) > MostUndone:
+		return Undone{}, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: fmt.Sprintf("%d rows at once are too many; undo at most %d.", len(what.Rows), MostUndone)}
 	}
-	if job, err = e.Store.Claim(ctx, t, id, e.now()); err != nil { // a turn that is running begins anew
-		return Undone{}, err
+	if !what.Look {
+		if job, err = e.Store.Claim(ctx, t, id, e.now()); err != nil { // a turn that is running begins anew
+			return Undone{}, err
+		}
 	}
 	switch {
 	case job.Cycle != nil:
@@ -61,12 +79,20 @@ func (e *Engine) Undo(ctx context.Context, by audit.Actor, t lockstep.TenantID, 
 		}},
 		by: plan.Decision{By: by, At: e.now()},
 	}
-	for i := range rows {
-		if err := u.row(ctx, rows[i]); err != nil {
+	for i := range what.Rows {
+		if err := u.row(ctx, what.Rows[i]); err != nil {
 			return Undone{}, err
 		}
 	}
-	if len(u.out.Rows) == 0 {
+	if err := u.weigh(ctx); err != nil || what.Look {
+		return u.out, err
+	}
+	switch {
+	case what.Shown != "" && what.Shown != u.out.Digest:
+		return Undone{}, &lockstep.Error{Code: lockstep.CodePlanStale, Detail: "What there is to take back is not what was shown; look at it again."}
+	case len(u.out.Harms) > 0 && !what.Sure:
+		return Undone{}, &lockstep.Error{Code: lockstep.CodeGuardHeld, Detail: fmt.Sprintf("To take this back are more %ss at once than the guard lets through; say that you are sure.", u.out.Harms[0])}
+	case len(u.out.Rows) == 0:
 		return u.out, nil
 	}
 	u.out.Cycle, u.cycle.Counts.Planned = u.cycle.ID, len(u.out.Rows)
@@ -98,73 +124,159 @@ func (u *undo) row(ctx context.Context, a plan.Action) error {
 	if err != nil {
 		return err
 	}
-	why := ""
+	again := last.ID == a.ID // the job would do it once more; what an undo has done it would not
+	undone := a.Undoes != "" && last.State == plan.Rejected && last.Cycle == a.Cycle
 	switch {
 	case a.State != plan.Done:
-		why = "it was not done"
-	case !undoable(a.Kind):
-		why = "a " + string(a.Kind) + " cannot be taken back"
-	case last != a.ID:
-		why = "something else was done, or decided, about it since"
+		return u.refuse(a, lockstep.CodeUndoNotDone, "it was not done")
+	case a.Kind == rule.Delete:
+		return u.refuse(a, lockstep.CodeUndoFinal, "the application keeps nothing of an account that is deleted, and one that is created again is another account")
+	case a.Kind == rule.Skip, a.Kind == rule.Release, a.Kind == rule.Link && scim.Equal(a.Before, a.After):
+		return u.refuse(a, lockstep.CodeUndoNothing, "it has changed nothing at the application")
+	case !again && !undone:
+		return u.refuse(a, lockstep.CodeUndoSince, "something else was done, or decided, about it since")
 	case l.Target == "" || l.Target != a.Target.ID:
-		why = "the account is another one now"
-	}
-	if why != "" {
-		u.out.Refuse = append(u.out.Refuse, Refused{Row: a, Why: why})
-		return nil
+		return u.refuse(a, lockstep.CodeUndoOther, "the account is another one now")
+	case a.Kind == rule.Create:
+		return u.created(ctx, a, l)
 	}
 	u.out.Rows = append(u.out.Rows, u.inverse(a))
-	u.rejected = append(u.rejected, u.again(a))
+	if again {
+		u.rejected = append(u.rejected, u.again(a))
+	}
 	return nil
 }
 
-func undoable(k rule.Kind) bool {
-	return k == rule.Create || k == rule.Update || k == rule.Disable || k == rule.Refer
+func (u *undo) refuse(a plan.Action, code lockstep.Code, why string) error {
+	u.out.Refuse = append(u.out.Refuse, Refused{Row: a, Code: code, Why: why})
+	return nil
 }
 
 // last returns the newest row about the object, of references or of all else.
-func (u *undo) last(ctx context.Context, a *plan.Action) (lockstep.ActionID, error) {
+func (u *undo) last(ctx context.Context, a *plan.Action) (plan.Action, error) {
 	kinds := []rule.Kind{rule.Refer}
 	if a.Kind != rule.Refer {
 		kinds = []rule.Kind{rule.Create, rule.Link, rule.Update, rule.Disable, rule.Delete, rule.Release}
 	}
 	rows, err := u.Store.Actions(ctx, u.job.Tenant, u.job.ID, plan.ActionQuery{Source: a.Source.Ref, Kinds: kinds, Newest: true, Limit: 1})
 	if err != nil || len(rows) == 0 {
-		return "", err
+		return plan.Action{}, err
 	}
-	return rows[0].ID, nil
+	return rows[0], nil
+}
+
+// created adds what takes back an account that was created: what the job does about whoever leaves.
+func (u *undo) created(ctx context.Context, a plan.Action, l plan.Link) error {
+	if u.programs == nil {
+		if err := u.open(ctx); err != nil {
+			return err
+		}
+	}
+	if u.programs[a.Source.Type] == nil {
+		return u.refuse(a, lockstep.CodeUndoPolicy, "no rule brings such objects any more")
+	}
+	found, err := u.source.Get(ctx, a.Source.Ref)
+	if err != nil {
+		return fmt.Errorf("read %s again: %w", a.Source.Name, err)
+	}
+	if len(found) == 0 {
+		return u.refuse(a, lockstep.CodeUndoSince, "they are not in the directory any more; the next run decides about the account")
+	}
+	back := u.inverse(a)
+	switch how := u.decide.TakeBack(ctx, found[0], l); how.Kind {
+	case rule.Delete:
+		back.Kind, back.Lane, back.After = rule.Delete, plan.LaneDelete, nil
+		u.rejected = append(u.rejected, u.again(a))
+	case rule.Disable:
+		back.Kind, back.Lane, back.Before, back.After = rule.Disable, plan.LaneDisable, u.programs[a.Source.Type].Known(l.Image), how.After
+		enable := a
+		enable.Kind, enable.Lane, enable.Before, enable.After, enable.References, enable.Refers = rule.Update, plan.LaneUpdate, u.programs[a.Source.Type].Known(how.After), how.Again, nil, ""
+		u.rejected = append(u.rejected, u.again(enable))
+	default:
+		return u.refuse(a, lockstep.CodeUndoPolicy, "the application keeps the accounts of people who leave: its policy, or what its mapping may do, says so")
+	}
+	u.out.Rows = append(u.out.Rows, back)
+	return nil
 }
 
 // inverse is the row that takes another one back.
 func (u *undo) inverse(a plan.Action) plan.Action {
-	now := u.now()
 	back := plan.Action{
 		ID: lockstep.NewID[lockstep.ActionID](), Job: a.Job, Cycle: u.cycle.ID, Kind: rule.Update, Lane: plan.LaneUpdate, Source: a.Source, Target: a.Target,
 		Before: a.After, After: a.Before, Reason: rule.Reason{Rule: "undone by " + u.by.By.Name}, Seen: plan.Seen{Config: u.job.Config},
-		State: plan.Planned, Decided: u.by, Undoes: a.ID, Epoch: u.job.Epoch, Planned: now,
+		State: plan.Planned, Decided: u.by, Undoes: a.ID, Epoch: u.job.Epoch, Planned: u.now(),
 	}
-	switch a.Kind {
-	case rule.Create:
-		back.Kind, back.Lane, back.After = rule.Delete, plan.LaneDelete, nil
-	case rule.Refer:
+	switch {
+	case a.Kind == rule.Refer:
 		back.Kind, back.Lane, back.Before, back.After = rule.Refer, plan.LaneRefer, nil, nil
 		for _, r := range a.References {
 			r.Gone = !r.Gone
 			back.References = append(back.References, r)
 		}
-	case rule.Update, rule.Disable, rule.Link, rule.Delete, rule.Release, rule.Skip:
+	case a.Kind == rule.Update && scim.Equal(a.Before.Get("active"), false) && !scim.Equal(a.After.Get("active"), false):
+		back.Kind, back.Lane = rule.Disable, plan.LaneDisable
 	}
 	return back
+}
+
+// clears reports whether an update takes a value away.
+func clears(a *plan.Action) bool {
+	return a.Kind == rule.Update && slices.ContainsFunc(a.Before, func(v scim.Attr) bool { return !a.After.Has(v.Name) })
 }
 
 // again is the row as the job would plan it once more, rejected.
 func (u *undo) again(a plan.Action) plan.Action {
 	now := u.now()
 	a.ID, a.Cycle, a.State, a.Epoch, a.Attempt, a.Rank = lockstep.NewID[lockstep.ActionID](), u.cycle.ID, plan.Rejected, u.job.Epoch, 0, 0
-	a.Seen, a.Decided, a.Planned, a.Ended = plan.Seen{Config: u.job.Config}, u.by, now, now
+	a.Seen, a.Decided, a.Planned, a.Ended, a.Undoes = plan.Seen{Config: u.job.Config}, u.by, now, now, ""
 	a.Code, a.Detail = "", "undone, so not done again: "+strings.TrimSuffix(a.Reason.Sentence(), ".")
-	if a.Kind == rule.Create {
+	switch a.Kind {
+	case rule.Create:
 		a.Target.Ref = connection.Ref{Type: a.Target.Type}
+		// What a group's create takes along is not planned by what is decided about the group.
+		a.References = slices.DeleteFunc(slices.Clone(a.References), func(r plan.RowReference) bool { return r.Attribute != connection.Manager })
+	case rule.Link: // it is linked by now, and what differs is an update
+		a.Kind, a.Lane = rule.Update, plan.LaneUpdate
 	}
 	return a
+}
+
+// weigh compares the rows with what the guard lets through, and sums them up.
+func (u *undo) weigh(ctx context.Context) error {
+	if len(u.out.Rows) > 0 {
+		tally, err := u.Store.Tally(ctx, u.job.Tenant, u.job.ID, u.cycle.ID)
+		if err != nil {
+			return err
+		}
+		members, err := u.Store.CountReferences(ctx, u.job.Tenant, u.job.ID, connection.Members)
+		if err != nil {
+			return err
+		}
+		rows := slices.Clone(u.out.Rows)
+		for i := range rows {
+			if clears(&rows[i]) {
+				rows[i].Code = lockstep.CodeClears // as the guard knows it
+			}
+		}
+		u.out.Harms = plan.Harms(u.job.Policy.Guard, rows, tally.Linked, members)
+	}
+	h := sha256.New()
+	line := json.NewEncoder(h)
+	for i := range u.out.Rows {
+		r := &u.out.Rows[i]
+		ends := make([]string, len(r.References))
+		for n, to := range r.References {
+			ends[n] = fmt.Sprintf("%s %s %s %t", to.Attribute, to.To.Ref.Type, to.To.Ref.ID, to.Gone)
+		}
+		if err := line.Encode(map[string]any{"undoes": r.Undoes, "kind": r.Kind, "target": r.Target.ID, "before": r.Before, "after": r.After, "references": ends}); err != nil {
+			return err
+		}
+	}
+	for _, r := range u.out.Refuse {
+		if err := line.Encode(map[string]any{"refused": r.Row.ID, "code": r.Code}); err != nil {
+			return err
+		}
+	}
+	u.out.Digest = hex.EncodeToString(h.Sum(nil)[:12])
+	return nil
 }

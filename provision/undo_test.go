@@ -1,14 +1,17 @@
 package provision_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/connection"
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
+	"lockstep/scim"
 	"lockstep/store"
 	"lockstep/store/storetest"
 )
@@ -23,10 +26,38 @@ func (w *world) undo(kinds ...rule.Kind) provision.Undone {
 
 func (w *world) undoRows(rows []plan.Action) provision.Undone {
 	w.Helper()
-	got, err := w.engine.Undo(w.ctx, audit.Actor{Kind: audit.Admin, Name: "Ada"}, w.tenant, w.out, rows)
-	w.must(err)
+	look := w.takeBack(provision.TakeBack{Rows: rows, Look: true})
+	got := w.takeBack(provision.TakeBack{Rows: rows, Shown: look.Digest, Sure: true})
+	if got.Digest != look.Digest || len(got.Rows) != len(look.Rows) || look.Cycle != "" {
+		w.Errorf("shown was %+v, done is %+v", look, got)
+	}
 	w.run(w.out)
 	return got
+}
+
+func (w *world) takeBack(what provision.TakeBack) provision.Undone {
+	w.Helper()
+	got, err := w.engine.Undo(w.ctx, audit.Actor{Kind: audit.Admin, Name: "Ada"}, w.tenant, w.out, what)
+	w.must(err)
+	return got
+}
+
+// done returns the newest rows of the app's log of one kind that were done.
+func (w *world) done(kind rule.Kind, limit int) []plan.Action {
+	w.Helper()
+	rows, err := w.db.Provision().Actions(w.ctx, w.tenant, w.out, plan.ActionQuery{States: []plan.ActionState{plan.Done}, Kinds: []rule.Kind{kind}, Newest: true, Limit: limit})
+	w.must(err)
+	return rows
+}
+
+// policy changes the app's policy, and has everybody looked at by it.
+func (w *world) policy(change func(*provision.Policy)) {
+	w.Helper()
+	j, err := w.db.Provision().Job(w.ctx, w.tenant, w.out)
+	w.must(err)
+	change(&j.Policy)
+	w.must(w.db.Provision().PutJob(w.ctx, audit.Actor{}, j))
+	w.run(w.out)
 }
 
 const undoPeople = `id,userName,displayName,title,active,manager
@@ -90,8 +121,32 @@ func undoes(w *world) {
 		w.Fatal("nobody was created")
 	}
 	w.undo(rule.Create)
-	stays("a create was undone", first)
+	off := strings.Replace(first, "group Staff", "user di@acme.example inactive title=Clerk manager=ada@acme.example\ngroup Staff", 1)
+	off = sortedLines(off)
+	stays("a create was undone, where leavers are disabled", off)
+	w.undo(rule.Disable)
+	if got, want := w.target(), strings.Replace(off, " inactive", "", 1); got != want {
+		w.Errorf("the undo was undone: the organisation has\n%s\nwant\n%s", got, want)
+	}
+	w.undo(rule.Update)
+	stays("the undo of the undo was undone", off)
+	change(undoPeople + "4,di@acme.example,Di,Boss,true,1\n")
+	if got := w.target(); !strings.Contains(got, "user di@acme.example title=Boss") {
+		w.Errorf("who has changed is not enabled:\n%s", got)
+	}
+
+	w.policy(func(p *provision.Policy) { p.OnLeave = rule.LeaveDelete })
 	change(undoPeople)
+	first = strings.Replace(off, "di@acme.example inactive title=Clerk", "di@acme.example inactive title=Boss", 1)
+	stays("an undo of before does not keep anybody who leaves", first)
+	change(undoPeople + "5,ed@acme.example,Ed,Clerk,true,1\n")
+	if got := w.target(); !strings.Contains(got, "ed@acme.example") {
+		w.Fatal("nobody was created")
+	}
+	w.undo(rule.Create)
+	stays("a create was undone, where leavers are deleted", first)
+	change(undoPeople)
+	stays("who was taken back has left", first)
 
 	w.file("groups.csv", "id,displayName,members\ng1,Staff,1;2;3\n")
 	change(undoPeople)
@@ -100,6 +155,83 @@ func undoes(w *world) {
 	}
 	w.undo(rule.Refer)
 	stays("a membership was undone", first)
+
+	w.file("groups.csv", "id,displayName,members\ng1,Staff,1;2;3\ng2,Board,1;2\n")
+	change(undoPeople)
+	if got := w.target(); !strings.Contains(got, "group Board: ada@acme.example bo@acme.example") {
+		w.Fatalf("no group was created:\n%s", got)
+	}
+	w.undo(rule.Create)
+	stays("the create of a group was undone", first)
+}
+
+func sortedLines(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// TestUndoLink: what an account had before it was taken over is written again.
+func TestUndoLink(t *testing.T) {
+	w := newWorld(t)
+	target, err := w.Target(w.ctx, provision.Job{})
+	w.must(err)
+	var there scim.Object
+	there.Set("userName", "ada@acme.example")
+	there.Set("title", "Founder")
+	there.Set("active", true)
+	w.must(target.Apply(w.ctx, []connection.Operation{{Kind: rule.Create, Ref: connection.Ref{Type: "User"}, After: there}})[0].Err)
+	w.file("people.csv", undoPeople)
+	w.run(w.in)
+	w.run(w.out)
+	if got := w.target(); !strings.Contains(got, "user ada@acme.example title=Analyst") {
+		t.Fatalf("the organisation has\n%s", got)
+	}
+	got := w.undoRows(w.done(rule.Link, 1))
+	if len(got.Rows) != 1 || got.Rows[0].Kind != rule.Update {
+		t.Fatalf("undone: %+v", got)
+	}
+	for range 2 {
+		if got := w.target(); !strings.Contains(got, "user ada@acme.example title=Founder") {
+			t.Errorf("the organisation has\n%s", got)
+		}
+		w.everybody()
+	}
+}
+
+// TestUndoIsGuarded: to take back more accounts than the guard lets go needs somebody who is sure, and what is not as it was shown is not
+// done.
+func TestUndoIsGuarded(t *testing.T) {
+	w := newWorld(t)
+	w.file("people.csv", undoPeople)
+	w.run(w.in)
+	w.run(w.out)
+	before := w.target()
+	rows := w.done(rule.Create, 100)
+	look := w.takeBack(provision.TakeBack{Rows: rows, Look: true})
+	if len(look.Rows) != 3 || !slices.Equal(look.Harms, []rule.Harm{rule.UserDisable}) {
+		t.Errorf("the look: %+v", look)
+	}
+	for _, c := range []struct {
+		what provision.TakeBack
+		want lockstep.Code
+	}{
+		{provision.TakeBack{Rows: rows, Shown: look.Digest}, lockstep.CodeGuardHeld},
+		{provision.TakeBack{Rows: rows[:1], Shown: look.Digest, Sure: true}, lockstep.CodePlanStale},
+	} {
+		_, err := w.engine.Undo(w.ctx, audit.Actor{}, w.tenant, w.out, c.what)
+		if lockstep.CodeOf(err) != c.want {
+			t.Errorf("%+v: %v, want %s", c.what, err, c.want)
+		}
+	}
+	w.run(w.out)
+	if got := w.target(); got != before {
+		t.Errorf("the organisation has\n%s\nwant\n%s", got, before)
+	}
+	w.undoRows(rows)
+	if got := w.target(); strings.Count(got, " inactive") != 3 {
+		t.Errorf("the organisation has\n%s", got)
+	}
 }
 
 // everybody has the app's job look at everybody again, by the same rules.
@@ -116,7 +248,8 @@ func (w *world) everybody() {
 	}
 }
 
-// TestUndoRefuses: what something else was done about since, what was not done, and what cannot be taken back stays as it is.
+// TestUndoRefuses: what something else was done about since, what was not done, and what cannot be taken back stays as it is, and is
+// named with a code.
 func TestUndoRefuses(t *testing.T) {
 	w := newWorld(t)
 	w.file("people.csv", undoPeople)
@@ -126,21 +259,66 @@ func TestUndoRefuses(t *testing.T) {
 	w.run(w.in)
 	w.run(w.out)
 	before := w.target()
-	rows, err := w.db.Provision().Actions(w.ctx, w.tenant, w.out, plan.ActionQuery{Kinds: []rule.Kind{rule.Create}, Limit: 100})
-	w.must(err)
-	for i := range rows {
-		if rows[i].Source.Name != "ada@acme.example" {
-			rows[i].State = plan.Failed
+	refused := func(what string, rows []plan.Action, want ...lockstep.Code) {
+		t.Helper()
+		got := w.undoRows(rows)
+		var codes []lockstep.Code
+		for _, r := range got.Refuse {
+			codes = append(codes, r.Code)
+		}
+		if !slices.Equal(codes, want) || len(got.Rows) != 0 || got.Cycle != "" {
+			t.Errorf("%s: %v, want %v: %+v", what, codes, want, got)
+		}
+		if after := w.target(); after != before {
+			t.Errorf("%s: the organisation has\n%s\nwant\n%s", what, after, before)
 		}
 	}
-	got := w.undoRows(rows)
-	if len(got.Rows) != 0 || len(got.Refuse) != 3 || got.Cycle != "" {
-		t.Errorf("undone: %+v", got)
+	for _, r := range w.done(rule.Create, 100) {
+		if r.Source.Name == "ada@acme.example" {
+			refused("updated since", []plan.Action{r}, lockstep.CodeUndoSince)
+			continue
+		}
+		r.State = plan.Failed
+		refused("not done", []plan.Action{r}, lockstep.CodeUndoNotDone)
 	}
-	if after := w.target(); after != before {
-		t.Errorf("the organisation has\n%s\nwant\n%s", after, before)
+	update := w.done(rule.Update, 1)
+	update[0].Target.ID = "another"
+	refused("another account", update, lockstep.CodeUndoOther)
+
+	w.policy(func(p *provision.Policy) { p.OnLeave = rule.LeaveKeep })
+	var bo []plan.Action
+	for _, r := range w.done(rule.Create, 100) {
+		if r.Source.Name == "bo@acme.example" {
+			bo = append(bo, r)
+		}
 	}
-	if _, err := w.engine.Undo(w.ctx, audit.Actor{}, w.tenant, w.in, nil); lockstep.CodeOf(err) != lockstep.CodeInvalid {
+	refused("leavers are kept", bo, lockstep.CodeUndoPolicy)
+
+	w.policy(func(p *provision.Policy) { p.OnLeave, p.Guard.Off = rule.LeaveDelete, true })
+	w.policy(func(p *provision.Policy) { p.Everyone = false })
+	before = w.target()
+	refused("a delete", w.done(rule.Delete, 1), lockstep.CodeUndoFinal)
+	if _, err := w.engine.Undo(w.ctx, audit.Actor{}, w.tenant, w.in, provision.TakeBack{}); lockstep.CodeOf(err) != lockstep.CodeInvalid {
 		t.Errorf("of a source: %v", err)
+	}
+}
+
+// TestUndoClears: to take back what brought everybody a value takes it from everybody, which the guard counts, too.
+func TestUndoClears(t *testing.T) {
+	w := newWorld(t)
+	w.file("people.csv", strings.NewReplacer("Analyst", "", "Clerk", "").Replace(undoPeople))
+	w.run(w.in)
+	w.run(w.out)
+	first := w.target()
+	w.file("people.csv", undoPeople)
+	w.run(w.in)
+	w.run(w.out)
+	rows := w.done(rule.Update, 100)
+	if look := w.takeBack(provision.TakeBack{Rows: rows, Look: true}); len(look.Rows) != 3 || !slices.Equal(look.Harms, []rule.Harm{rule.Clear}) {
+		t.Errorf("the look: %+v", look)
+	}
+	w.undoRows(rows)
+	if got := w.target(); got != first {
+		t.Errorf("the organisation has\n%s\nwant\n%s", got, first)
 	}
 }

@@ -177,9 +177,15 @@ func (p *Page) exchanges(all []api.TargetRequest) {
 	}
 }
 
-// Undone shows how many changes are to be taken back.
+// Undone shows what is taken back, and how, and what cannot be.
 func Undone(u api.Undone, err error) (View, error) {
 	return Of(u, err, func(p *Page) {
 		p.Printf("%s to be taken back\n", words.Many(len(u.Actions), "change is", "changes are"))
+		for _, a := range u.Actions {
+			p.Printf("  %s %s  %s\n", p.mark(a), nameOf(a), p.what(a))
+		}
+		for _, r := range u.Refused {
+			p.Printf("  %s %s  cannot be taken back: %s (%s)\n", p.sign("", rule.Refused), words.Clean(r.Name), r.Why, r.Code)
+		}
 	})
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"lockstep"
 	"lockstep/api"
 	"lockstep/cli"
@@ -12,11 +14,13 @@ import (
 type undoCmd struct {
 	App    string   `short:"a" help:"The app; the only app when absent."`
 	Cycle  string   `help:"All that a cycle has done, as log list -o json names it."`
+	Plan   bool     `help:"Only show what would be done, and what cannot be taken back."`
+	Sure   bool     `help:"With --yes: also if it is more harm at once than the guard lets through."`
 	Detach bool     `help:"Do not wait for the end."`
 	IDs    []string `arg:"" optional:"" name:"id" help:"Lines of the log, as log list shows them."`
 }
 
-// Run takes changes back and waits for the end of that.
+// Run shows what there is to take back, asks, does it and waits for the end of that.
 func (u *undoCmd) Run(c *cli.Command) error {
 	if (u.Cycle == "") == (len(u.IDs) == 0) {
 		return terminal.Usage("Name lines of the log by their ids, or give --cycle.")
@@ -25,14 +29,7 @@ func (u *undoCmd) Run(c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	question := "Really take back " + words.Many(len(u.IDs), "change", "changes") + " at " + app + "?"
-	if u.Cycle != "" {
-		question = "Really take back all that the cycle has done at " + app + "?"
-	}
-	if err := c.Confirm(question); err != nil {
-		return err
-	}
-	in := api.UndoInput{Cycle: lockstep.CycleID(u.Cycle)}
+	in := api.UndoInput{Cycle: lockstep.CycleID(u.Cycle), Look: true}
 	for _, id := range u.IDs {
 		in.Actions = append(in.Actions, lockstep.ActionID(id))
 	}
@@ -40,16 +37,38 @@ func (u *undoCmd) Run(c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	for _, r := range out.Refused {
-		c.Say("Not taken back: %s: %s.", words.Clean(r.Name), r.Why)
-	}
-	if out.Cycle != "" && !u.Detach {
-		err = c.Follow(client, app, out.Cycle)
+	if u.Plan || len(out.Actions) == 0 || !c.Yes && c.Output == "table" {
+		if err := c.Print(report.Undone(out, nil)); err != nil {
+			return err
+		}
 	} else {
-		err = c.Print(report.Undone(out, nil))
+		for _, r := range out.Refused {
+			c.Say("Not taken back: %s: %s (%s).", words.Clean(r.Name), r.Why, r.Code)
+		}
 	}
-	if err == nil && len(out.Refused) > 0 {
+	if !u.Plan && len(out.Actions) > 0 {
+		question := "Really take back " + words.Many(len(out.Actions), "change", "changes") + " at " + app + "?"
+		if len(out.Harms) > 0 {
+			question = "This is more harm at once than the guard lets through: " + strings.Join(out.Harms, ", ") + ". " + question
+		}
+		if err := c.Confirm(question); err != nil {
+			return err
+		}
+		in.Look, in.Shown, in.Sure = false, out.Shown, u.Sure || !c.Yes
+		if out, err = client.Undo(c.Ctx, app, in); err != nil {
+			return err
+		}
+		if u.Detach {
+			err = c.Print(report.Undone(out, nil))
+		} else {
+			err = c.Follow(client, app, out.Cycle)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(out.Refused) > 0 {
 		return &cli.Outcome{Code: cli.ExitSome, Text: "some cannot be taken back"}
 	}
-	return err
+	return nil
 }
