@@ -9,6 +9,7 @@ import (
 	"lockstep/operate"
 	"lockstep/plan"
 	"lockstep/provision"
+	"lockstep/rule"
 	"lockstep/words"
 )
 
@@ -105,6 +106,7 @@ func undoRow(j provision.Job, a plan.Action) row {
 	a.Decided = plan.Decision{}
 	r := rowOf(j, a, logFilter{})
 	r.Cycle, r.Href, r.Cause = "", "", ""
+	r.Updates = a.Kind != rule.Delete
 	return r
 }
 

@@ -47,6 +47,9 @@ func TestUndoPage(t *testing.T) {
 	stale := b.post("/apps/webex/undo", "cycle", cycle, "line", "", "shown", "0123", "sure", "webex").is(http.StatusConflict)
 	checkPage(t, stale)
 
+	if *everyPage {
+		b.look(looked{Name: "undo-cycle", Path: "/apps/webex/undo?cycle=" + cycle}, looked{Name: "undo-line", Path: "/apps/webex/undo?line=" + string(one.ID)})
+	}
 	page = b.get("/apps/webex/undo?line=" + string(one.ID)).is(http.StatusOK)
 	checkPage(t, page)
 	if text := page.says(); !strings.Contains(text, "Take back 1 change?") || strings.Contains(text, "guard") {
