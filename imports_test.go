@@ -65,7 +65,7 @@ var charters = map[string]charter{
 	"terminal":            {ours: "rule words", must: "net net/http database/sql"}, // rule for what is near to a mistyped word
 	"reach":               {ours: "server api operate", must: "net/http database/sql"},
 	"report":              {ours: "terminal api operate words rule scim sso", must: "net/http database/sql os"},
-	"cli":                 {ours: "reach terminal report api operate", must: "net/http database/sql"},
+	"cli":                 {ours: "reach terminal report api operate rule", must: "net/http database/sql"},
 	"cmd/lockstep":        {ours: "cli reach terminal report server api operate words demo webexorg sso sso/saml rule scim scim/filter token web", must: "database/sql"},
 	"e2e/parts":           {},
 

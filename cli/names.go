@@ -2,10 +2,17 @@ package cli
 
 import (
 	"context"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
+	"lockstep"
+
+	"github.com/alecthomas/kong"
+
 	"lockstep/api"
+	"lockstep/rule"
 	"lockstep/terminal"
 )
 
@@ -29,6 +36,28 @@ func onlyApp(ctx context.Context, client *api.Client, name string) (string, erro
 		names = append(names, a.Slug)
 	}
 	return "", terminal.Usage("Which app? There are: %s.", strings.Join(names, ", "))
+}
+
+// Meant adds to an error which command may have been meant, where a mistyped one was taken for the argument of its noun's default command, and
+// nothing of that name was found: "log lsit".
+func Meant(ctx *kong.Context, err error) error {
+	node := ctx.Selected()
+	if lockstep.CodeOf(err) != lockstep.CodeNotFound || node == nil || node.Parent == nil || node.Parent.DefaultCmd != node || slices.Contains(ctx.Args, node.Name) {
+		return err
+	}
+	var verbs []string
+	for _, child := range node.Parent.Children {
+		verbs = append(verbs, child.Name)
+	}
+	for _, arg := range node.Positional {
+		if name := arg.Target.String(); arg.Target.Kind() == reflect.String && name != "" {
+			if near := rule.Nearest(name, verbs); near != "" {
+				says := strings.TrimSuffix(api.Sentence(err), ".")
+				return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: says + "; did you mean the command “" + node.Parent.FullPath() + " " + near + "”?"}
+			}
+		}
+	}
+	return err
 }
 
 // completeWithin is how long a shell waits for live values.

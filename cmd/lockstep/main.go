@@ -137,7 +137,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		defer cancel()
 	}
 	if err = c.Provide(parsed); err == nil {
-		err = parsed.Run(c, parser)
+		err = cli.Meant(parsed, parsed.Run(c, parser))
 	}
 	if closed := c.Close(); err == nil {
 		err = closed
