@@ -293,6 +293,11 @@ func (c *Client) Plan(ctx context.Context, job string, limit int, wait time.Dura
 	return call[Plan](ctx, c, http.MethodPost, at("jobs", job, "plan"), q, nil)
 }
 
+// WaitingPlan shows the plan that waits for Apply, as it was made. The error has lockstep.CodeNotFound when none waits.
+func (c *Client) WaitingPlan(ctx context.Context, job string, limit int) (Plan, error) {
+	return call[Plan](ctx, c, http.MethodGet, at("jobs", job, "plan"), url.Values{"limit": {strconv.Itoa(limit)}}, nil)
+}
+
 // Apply carries out the plan that waits.
 func (c *Client) Apply(ctx context.Context, job string, in ApplyInput) (Cycle, error) {
 	return call[Cycle](ctx, c, http.MethodPost, at("jobs", job, "apply"), nil, in)

@@ -17,6 +17,7 @@ func (s *Server) planRoutes(a huma.API) {
 	s.byHandRoutes(a)
 	s.draftRoutes(a)
 	route(s, a, http.MethodPost, "/jobs/{job}/plan", "plan", "Show what would be done, and keep it for apply when the job is in mode manual", s.plan)
+	route(s, a, http.MethodGet, "/jobs/{job}/plan", "get-plan", "Show the plan that waits for apply, as it was made", s.waitingPlan)
 	route(s, a, http.MethodPost, "/jobs/{job}/apply", "apply", "Carry out the plan that was reviewed", s.apply)
 	route(s, a, http.MethodPost, "/jobs/{job}/discard", "discard", "Drop the plan that was reviewed", s.discard)
 	route(s, a, http.MethodPost, "/jobs/{job}/run", "run", "Begin a cycle now", s.run)
@@ -66,6 +67,15 @@ type planInput struct {
 
 func (s *Server) plan(ctx context.Context, p operate.Principal, in *planInput) (Plan, error) {
 	made, err := s.Operator.Plan(ctx, p, in.Job, in.Limit, time.Duration(in.Wait)*time.Second)
+	return planOf(made), err
+}
+
+func (s *Server) waitingPlan(ctx context.Context, p operate.Principal, in *struct {
+	JobPath
+	Limit int `query:"limit" minimum:"1" maximum:"10000" default:"1000" doc:"Actions to show."`
+},
+) (Plan, error) {
+	made, err := s.Operator.WaitingPlan(ctx, p, in.Job, in.Limit)
 	return planOf(made), err
 }
 

@@ -46,13 +46,35 @@ func (o *Operator) Plan(ctx context.Context, p Principal, name string, limit int
 	if made.Job, err = o.jobNamed(ctx, p.Tenant, string(j.ID)); err != nil {
 		return made, err
 	}
-	if made.Cycle == nil { // that of a review has been told of already
+	return o.standing(ctx, p, made)
+}
+
+// standing adds to a plan how its job stands, and which other apps lead to the same place.
+func (o *Operator) standing(ctx context.Context, p Principal, made Plan) (Plan, error) {
+	var err error
+	if made.Cycle == nil { // Review has told it of a plan that waits
 		if made.Shared, err = o.shared(ctx, p, made.Job, made.Rows); err != nil {
 			return made, err
 		}
 	}
 	made.State, err = o.State(ctx, p, made.Job)
 	return made, err
+}
+
+// WaitingPlan is the plan that waits for Apply, as it was made. The error has lockstep.CodeNotFound when none waits.
+func (o *Operator) WaitingPlan(ctx context.Context, p Principal, name string, limit int) (Plan, error) {
+	j, err := o.Job(ctx, p, name)
+	if err != nil {
+		return Plan{}, err
+	}
+	if j.Cycle == nil || j.Cycle.Phase != provision.Review {
+		return Plan{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "No plan of " + j.Slug + " waits."}
+	}
+	made, err := o.Review(ctx, p, j, *j.Cycle, plan.ActionQuery{Limit: limit})
+	if err != nil {
+		return made, err
+	}
+	return o.standing(ctx, p, made)
 }
 
 func (o *Operator) planned(ctx context.Context, p Principal, j provision.Job, limit int) (Plan, error) {

@@ -297,7 +297,7 @@ var readers = []string{
 	"IdentityProvider", "IdentityProviders", "Issuer", "Job", "KeepForm", "KeptForm", "LocalOwners", "LastTest", "Link", "Links", "ListJobs", "ListTenants", "ListTokens", "Members", "Notifications", "OnDemand", "PeopleWithin", "PersonSessions", "ProviderGuide", "ProviderKind",
 	"ProviderKinds", "ProviderLinks",
 	"Report", "Review", "SCIMCalls", "ScopeImpact", "SecondFactors", "SeenAttempt", "SeenSessions", "SeenSignOuts", "SignOuts", "State", "Stream", "Tally", "Template", "Templates", "Told", "Token", "TryRules", "User", "UserByID", "UsersByID",
-	"Users", "Versions",
+	"Users", "Versions", "WaitingPlan",
 	"EachLine", "Log", // of several jobs
 }
 

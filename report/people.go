@@ -7,6 +7,7 @@ import (
 
 	"lockstep/api"
 	"lockstep/scim"
+	"lockstep/words"
 )
 
 // Users lists people.
@@ -51,23 +52,44 @@ func (p *Page) claims(all []api.Claim) {
 	}
 }
 
-// attributes writes an attribute a line, inner ones with their path.
+// attributes writes an attribute a line, inner ones with their path as people read it: emails[work], name.givenName, department.
 func (p *Page) attributes(prefix string, o scim.Object) {
 	for _, a := range o {
+		path := prefix + a.Name
 		switch v := a.Value.(type) {
 		case scim.Object:
-			p.attributes(prefix+a.Name+".", v)
+			if strings.HasPrefix(strings.ToLower(a.Name), "urn:") { // an extension
+				p.attributes(prefix, v)
+			} else {
+				p.attributes(path+".", v)
+			}
 		case scim.List:
 			for _, e := range v {
-				if inner, ok := e.(scim.Object); ok {
-					text, _ := inner.MarshalJSON() // never fails
-					p.Printf("%s%s\t%s\n", prefix, a.Name, text)
-				} else {
-					p.Printf("%s%s\t%v\n", prefix, a.Name, e)
-				}
+				p.element(path, e)
 			}
 		default:
-			p.Printf("%s%s\t%v\n", prefix, a.Name, v)
+			p.Printf("%s\t%v\n", path, v)
+		}
+	}
+}
+
+// element writes an element of a list. Its type stands in brackets.
+func (p *Page) element(path string, e any) {
+	inner, ok := e.(scim.Object)
+	if !ok {
+		p.Printf("%s\t%v\n", path, e)
+		return
+	}
+	if kind := inner.Text("type"); kind != "" {
+		path += "[" + kind + "]"
+	}
+	for _, a := range inner {
+		switch {
+		case a.Name == "type":
+		case a.Name == "value":
+			p.Printf("%s\t%s\n", path, words.Value(a.Value))
+		default:
+			p.Printf("%s.%s\t%s\n", path, a.Name, words.Value(a.Value))
 		}
 	}
 }

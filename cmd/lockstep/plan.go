@@ -79,6 +79,9 @@ func (a *applyCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
 		}
 	}
 	if _, err := client.Apply(c.Ctx, app, api.ApplyInput{Cycle: cycle}); err != nil {
+		if lockstep.CodeOf(err) == lockstep.CodePlanStale {
+			c.Say("Make a new plan: lockstep plan %s", app)
+		}
 		return err
 	}
 	if a.Detach {
@@ -88,7 +91,7 @@ func (a *applyCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
 	return c.Follow(client, app, cycle)
 }
 
-// plan makes a plan, shows it on standard error and asks; "" means that there is nothing to do.
+// plan shows the plan that waits, or makes one, and asks; "" means that there is nothing to do.
 func (a *applyCmd) plan(c *cli.Command, client *api.Client, app string) (lockstep.CycleID, error) {
 	j, err := client.Job(c.Ctx, app)
 	if err != nil {
@@ -101,7 +104,10 @@ func (a *applyCmd) plan(c *cli.Command, client *api.Client, app string) (lockste
 	if a.All {
 		limit = 10_000
 	}
-	p, err := client.Plan(c.Ctx, app, limit, 0)
+	p, err := client.WaitingPlan(c.Ctx, app, limit)
+	if lockstep.CodeOf(err) == lockstep.CodeNotFound {
+		p, err = client.Plan(c.Ctx, app, limit, 0)
+	}
 	if err != nil {
 		return "", err
 	}
