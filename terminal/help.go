@@ -107,16 +107,21 @@ func meant(name string, ctx *kong.Context) string {
 	for node != nil && len(node.Children) == 0 {
 		node = node.Parent
 	}
-	if node == nil || node.Parent == nil {
+	if node == nil {
 		return ""
 	}
 	var names []string
 	for _, child := range node.Children {
-		names = append(names, child.Name)
+		if !child.Hidden {
+			names = append(names, child.Name)
+		}
 	}
 	says := fmt.Sprintf("“%s” is not a command of %s", name, node.FullPath())
 	if near := rule.Nearest(name, names); near != "" {
 		return says + "; did you mean “" + near + "”?"
+	}
+	if node.Parent == nil { // too many to name
+		return says + "."
 	}
 	return says + ". There are: " + strings.Join(names, ", ") + "."
 }
