@@ -239,7 +239,7 @@ func (c ProviderChange) apply(one *sso.Provider) error {
 	return nil
 }
 
-// again asks for the secrets once more when an address changes.
+// again asks for the secrets once more when they would be sent elsewhere.
 func (c ProviderChange) again(one *sso.Provider) error {
 	if !c.moves(one) {
 		return nil
@@ -247,7 +247,7 @@ func (c ProviderChange) again(one *sso.Provider) error {
 	faulty := &Faulty{}
 	for _, name := range slices.Sorted(maps.Keys(one.Secrets)) {
 		if _, given := c.Secrets[name]; !given {
-			faulty.Faults = append(faulty.Faults, Fault{name, "An address of the provider changes. Give its secrets again, so that they are sent nowhere by mistake: " + name + "."})
+			faulty.Faults = append(faulty.Faults, Fault{name, "The address that it is sent to changes. Give it again, so that it is sent nowhere by mistake."})
 		}
 	}
 	if len(faulty.Faults) == 0 {
@@ -266,11 +266,21 @@ func (c ProviderChange) settle(one *sso.Provider) {
 	one.Settings, one.Secrets, one.Roots = settings, secrets, roots
 }
 
-// moves reports whether an address among the settings changes.
+// secretsGo are the settings of each kind of provider that decide where its secrets are sent: a client secret to the token endpoint, the password
+// of a search user to the directory, and how. All other addresses are those that browsers go to, that the keys are read from, or that tokens are compared with.
+// What SAML keeps is sent nowhere.
+var secretsGo = map[sso.ProviderKind][]string{
+	sso.KindWebexCC: {"token_url", "region"}, sso.KindOIDC: {"token_url"}, sso.KindOAuth2: {"token_url"}, sso.KindEntra: {"authority", "tenant"},
+	sso.KindLDAP: {"url", "start_tls"}, sso.KindSAML: {}, sso.KindLocal: {},
+}
+
+// moves reports whether the secrets would be sent elsewhere. A region fills in the addresses that are not written.
 func (c ProviderChange) moves(one *sso.Provider) bool {
-	for name, value := range c.Settings {
-		old := one.Settings[name]
-		if old != value && (strings.Contains(old, ":") || strings.Contains(value, ":") || name == "region" || name == "host") {
+	decides, known := secretsGo[one.Kind]
+	next := merged(one.Settings, c.Settings)
+	for name := range c.Settings {
+		filled := name == "region" && one.Settings["token_url"] != "" && next["token_url"] != ""
+		if next[name] != one.Settings[name] && !filled && (!known || slices.Contains(decides, name)) {
 			return true
 		}
 	}

@@ -3,6 +3,8 @@ package operate_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +135,52 @@ func TestIdentityProviders(t *testing.T) {
 			if strings.Contains(l.String(), "sesame") {
 				w.Errorf("the audit log tells: %s", l)
 			}
+		}
+	})
+}
+
+// TestSecretsGoWhereTheyWent: a secret that is kept is asked for again when it would be sent elsewhere, and only then.
+func TestSecretsGoWhereTheyWent(t *testing.T) {
+	onBoth(t, func(w *world) {
+		w.signIns()
+		ctx, admin := w.Context(), w.admin()
+		type settings = map[string]string
+		for i, c := range []struct {
+			kind        sso.ProviderKind
+			secret      string
+			has, change settings
+			asked       bool
+		}{
+			{sso.KindWebexCC, "client_secret", settings{"token_url": "https://a.example/token"}, settings{"token_url": "https://b.example/token"}, true},
+			{sso.KindWebexCC, "client_secret", settings{"token_url": "https://a.example/token"}, settings{"token_url": ""}, true},
+			{sso.KindWebexCC, "client_secret", settings{"token_url": "https://a.example/token"}, settings{"token_url": "https://a.example/token", "client_id": "x"}, false},
+			{sso.KindWebexCC, "client_secret", settings{"region": "us"}, settings{"region": "eu"}, true},
+			{sso.KindWebexCC, "client_secret", settings{"region": "us"}, settings{"region": "us", "token_url": "https://b.example/token"}, true},
+			{sso.KindWebexCC, "client_secret", settings{"region": "us", "token_url": "https://a.example/token"}, settings{"region": "eu"}, false},
+			{sso.KindWebexCC, "client_secret", settings{"region": "us", "token_url": "https://a.example/token"}, settings{"region": "eu", "token_url": ""}, true},
+			{sso.KindWebexCC, "client_secret", settings{"token_url": "https://a.example/token"}, settings{
+				"issuer": "https://a.example/idb", "more_issuers": "https://c.example https://c.example/keys", "jwks_url": "https://a.example/keys", "authorize_url": "https://a.example/authorize",
+				"userinfo_url": "https://a.example/userinfo", "logout_url": "https://a.example/logout", "scopes": "cjp:user openid", "require_acr": "urn:x:y",
+			}, false},
+			{sso.KindOIDC, "client_secret", settings{"token_url": "https://a.example/token"}, settings{"token_url": "https://b.example/token"}, true},
+			{sso.KindOIDC, "client_secret", settings{}, settings{"token_url": "https://b.example/token"}, true},
+			{sso.KindOIDC, "client_secret", settings{"token_url": "https://a.example/token"}, settings{"issuer": "https://b.example"}, false},
+			{sso.KindOAuth2, "client_secret", settings{"token_url": "https://a.example/token"}, settings{"token_url": "https://b.example/token"}, true},
+			{sso.KindEntra, "client_secret", settings{"tenant": "72f988bf-86f1-41af-91ab-2d7cd011db47"}, settings{"authority": "https://evil.example"}, true},
+			{sso.KindEntra, "client_secret", settings{"tenant": "72f988bf-86f1-41af-91ab-2d7cd011db47"}, settings{"tenant": "72f988bf-86f1-41af-91ab-2d7cd011db48"}, true},
+			{sso.KindLDAP, "bind_password", settings{"url": "ldaps://a.example"}, settings{"url": "ldaps://b.example"}, true},
+			{sso.KindLDAP, "bind_password", settings{"url": "ldap://127.0.0.1", "start_tls": "true"}, settings{"start_tls": "false"}, true},
+			{sso.KindLDAP, "bind_password", settings{"url": "ldaps://a.example"}, settings{"filter": "(memberOf:1.2.840.113556.1.4.1941:={name})"}, false},
+		} {
+			alias := fmt.Sprintf("p%d", i)
+			_, err := w.AddIdentityProvider(ctx, admin, c.kind, alias, operate.ProviderChange{Settings: c.has, Secrets: settings{c.secret: "sesame"}})
+			w.must(err)
+			_, err = w.SetIdentityProvider(ctx, admin, alias, operate.ProviderChange{Settings: c.change})
+			if faulty, refused := errors.AsType[*operate.Faulty](err); refused != c.asked || refused && faulty.Faults[0].Field != c.secret || err != nil && !refused {
+				w.Errorf("%s: %v becomes %v: %v", c.kind, c.has, c.change, err)
+			}
+			_, err = w.SetIdentityProvider(ctx, admin, alias, operate.ProviderChange{Settings: c.change, Secrets: settings{c.secret: "sesame"}})
+			w.must(err)
 		}
 	})
 }
