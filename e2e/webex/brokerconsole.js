@@ -120,6 +120,7 @@ await developer.type('#redirects', redirect)
 if (!await developer.$eval(`input[name="scope"][value="${scope}"]`, box => box.checked)) await developer.click(`input[name="scope"][value="${scope}"]`)
 await pressed('main button[type="submit"]')
 const client = { id: await text(developer, '#client-id'), secret: await text(developer, '#secret') }
+const told = await developer.$$eval('main code', all => all.map(e => e.innerText.trim())) // what the application's settings are to be
 await picture('4-registration', developer)
 did('4')
 
@@ -141,8 +142,10 @@ for (const [field, end] of [['authorize_url', '/idb/oauth2/v1/authorize'], ['tok
 await write('set-authorize_url', `${BASE}${DOOR}/idb/oauth2/v1/authorize`)
 await write('set-token_url', `${BASE}${DOOR}/idb/oauth2/v1/access_token`)
 await write('set-userinfo_url', `${BASE}${DOOR}/identity/scim/v1/Users/me`)
-await write('set-issuer', `${BASE}${DOOR}/idb`)
-await write('set-jwks_url', `${BASE}${DOOR}/idb/oauth2/v2/keys/verificationjwk`)
+const issuer = `${BASE}${DOOR}/idb`
+assert.ok(told.includes(issuer), `the application's page names the issuer: ${told}`)
+await write('set-issuer', issuer)
+await write('set-jwks_url', told.find(t => t.endsWith('/keys/verificationjwk')))
 await page.$$eval('details.group', all => all.forEach(e => { e.open = true }))
 await write('set-logout_url', `${BASE}${DOOR}/idb/oauth2/v1/logout`)
 await pictureAt('7-addresses', '[name="set-region"]')

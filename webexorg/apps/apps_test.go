@@ -215,7 +215,7 @@ func TestConsole(t *testing.T) {
 	if again := dev.get(p.url.RequestURI()); strings.Contains(again.body, secret) {
 		t.Error("the secret is shown twice")
 	}
-	for _, path := range []string{"/v1/authorize<", "/v1/access_token<", "/v1/userinfo<", "/idb/oauth2/v1/logout<"} {
+	for _, path := range []string{"/v1/authorize<", "/v1/access_token<", "/v1/userinfo<", "/idb/oauth2/v1/logout<", "/idb<", "/idb/oauth2/v2/keys/verificationjwk<"} {
 		if !strings.Contains(p.body, p.url.Host+path) {
 			t.Errorf("the page does not name %s", path)
 		}

@@ -207,20 +207,23 @@ func (c *Console) details(v visit, status int, client oauth.Client, f form) erro
 		Service   bool
 		Allowed   bool
 		Saved     bool
-	}{f, kept, asShown(c.show(v)), authorize, endpoints(kept.Kind, c.Broker.Base(v.r)), kept.Kind == oauth.ServiceApp, c.Broker.AllowedFor(kept.ID, v.Person.Org), v.r.URL.Query().Has("saved")})
+	}{f, kept, asShown(c.show(v)), authorize, c.endpoints(v, kept.Kind), kept.Kind == oauth.ServiceApp, c.Broker.AllowedFor(kept.ID, v.Person.Org), v.r.URL.Query().Has("saved")})
 }
 
 // endpoint is an address that an application needs.
 type endpoint struct{ Label, URL string }
 
 // endpoints lists the addresses for an application's settings, under the names that such forms have.
-func endpoints(kind oauth.ClientKind, base string) []endpoint {
+func (c *Console) endpoints(v visit, kind oauth.ClientKind) []endpoint {
+	base := c.Broker.Base(v.r)
 	tokens := endpoint{"Token URL", base + "/v1/access_token"}
 	if kind == oauth.ServiceApp {
 		return []endpoint{tokens}
 	}
+	issuer, keys := c.Broker.Issuer(v.r, v.Person.Org)
 	return []endpoint{
 		{"Authorization URL", base + "/v1/authorize"}, tokens, {"User info URL", base + "/v1/userinfo"}, {"Logout URL", base + "/idb/oauth2/v1/logout"},
+		{"Issuer", issuer}, {"Keys URL", keys},
 	}
 }
 

@@ -30,14 +30,24 @@ func (s *Server) idToken(at door, client, nonce, accessHash string, who login) (
 		return "", err
 	}
 	settings, now := s.Settings(), s.now()
-	issuer := at.issuer(at.region)
-	if org, ok := s.config.People.Organisation(who.Org); ok && !settings.OneIssuer {
-		issuer = at.issuer(org.Region)
-	}
 	return token.SignJWT(key, claims{
-		Issuer: issuer, Audience: client, Subject: who.Person, AuthTime: who.At.Unix(), IssuedAt: now.Unix(),
+		Issuer: s.issuerOf(at, who.Org), Audience: client, Subject: who.Person, AuthTime: who.At.Unix(), IssuedAt: now.Unix(),
 		Expires: now.Add(settings.IDToken).Unix(), Nonce: nonce, AccessHash: accessHash,
 	})
+}
+
+// issuerOf is the issuer in the ID tokens of an organisation's people.
+func (s *Server) issuerOf(at door, organisation string) string {
+	if org, ok := s.config.People.Organisation(organisation); ok && !s.Settings().OneIssuer {
+		return at.issuer(org.Region)
+	}
+	return at.issuer(at.region)
+}
+
+// Issuer is the issuer of an organisation's people as whoever sends the request reaches it, and the address of its public keys.
+func (s *Server) Issuer(r *http.Request, organisation string) (issuer, keys string) {
+	at := s.doorOf(r, Global)
+	return s.issuerOf(at, organisation), at.base + "/idb/oauth2/v2/keys/verificationjwk"
 }
 
 // signingKey returns the key, made when it is first needed: it takes longer than everything else at the start.
