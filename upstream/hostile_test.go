@@ -311,6 +311,8 @@ func TestHostileUpstream(t *testing.T) {
 					t.Errorf("got %+v, told %+v", who, last)
 				case c.want != "" && (who.Subject != "" || last.OK || last.Code != c.want || last.Fix == "" || last.Detail == ""):
 					t.Errorf("got %+v, told %+v", who, last)
+				case strings.HasPrefix(c.name, "keys: ") && !strings.Contains(last.Detail, "keys"):
+					t.Errorf("it does not say that the keys are missing: %s", last.Detail)
 				}
 			})
 		}

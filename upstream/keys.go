@@ -99,6 +99,7 @@ func (k *keySet) note(h *hop) {
 func (k *keySet) fetch(ctx context.Context, h *hop) *finding {
 	body, _, f := k.client.get(ctx, h, k.address, "application/jwk-set+json, application/json", maxKeySet, "")
 	if f != nil {
+		f.detail = "the issuer's keys cannot be read: " + f.detail
 		return f
 	}
 	keys, passed, err := parseKeySet(body)
