@@ -521,6 +521,42 @@ func TestWatchAndExport(t *testing.T) {
 	}
 }
 
+// TestLocalAnswersAtOnce: an answer without a body, whose handler may have ended before anybody looks for it, is an answer. A caller who goes is
+// told why they went.
+func TestLocalAnswersAtOnce(t *testing.T) {
+	h := api.Local(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/wait" {
+			<-r.Context().Done()
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	ask := func(ctx context.Context, path string) error {
+		r, err := http.NewRequestWithContext(ctx, http.MethodDelete, "http://local"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := h.RoundTrip(r)
+		if err != nil {
+			return err
+		}
+		if res.StatusCode != http.StatusNoContent {
+			t.Errorf("got %d", res.StatusCode)
+		}
+		return res.Body.Close()
+	}
+	for range 20_000 {
+		if err := ask(t.Context(), "/"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gone := errors.New("gone")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(10*time.Millisecond, func() { cancel(gone) })
+	if err := ask(ctx, "/wait"); !errors.Is(err, gone) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // The transport in the process streams, passes on aborts, and ends the handler with its reader.
 func TestLocalTransport(t *testing.T) {
 	ended := make(chan error, 1)

@@ -43,9 +43,10 @@ func (l local) RoundTrip(r *http.Request) (*http.Response, error) {
 	}()
 	select {
 	case <-w.began:
-	case <-ctx.Done():
+	case <-r.Context().Done(): // not ctx, which ends with the handler, too: an answer without a body would be lost then, one time in a few
+		cancel()
 		_ = in.CloseWithError(errEnded)
-		return nil, context.Cause(ctx)
+		return nil, context.Cause(r.Context())
 	}
 	return &http.Response{
 		Status: http.StatusText(w.status), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

@@ -207,7 +207,7 @@ func (c *Command) Fail(err error) int {
 	if cause := context.Cause(c.Ctx); cause != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
 		err = cause
 	}
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) && c.Ctx.Err() != nil {
 		return ExitInterrupted // who pressed Ctrl-C knows
 	}
 	if told, ok := errors.AsType[*Outcome](err); ok {

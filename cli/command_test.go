@@ -28,6 +28,8 @@ func told(t *testing.T, form string) (c *Command, stdout, stderr *bytes.Buffer) 
 func TestFail(t *testing.T) {
 	gone, cancel := context.WithCancelCause(t.Context())
 	cancel(&lockstep.Error{Code: lockstep.CodeTimeout, Detail: "It took too long."})
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
 	for _, x := range []struct {
 		err  error
 		ctx  context.Context
@@ -48,7 +50,8 @@ func TestFail(t *testing.T) {
 		{&lockstep.Error{Code: lockstep.CodeSourceShrunk}, nil, ExitHeld, ""},
 		{fmt.Errorf("wrapped: %w", &lockstep.Error{Code: lockstep.CodePlanStale}), nil, ExitHeld, "[" + string(lockstep.CodePlanStale) + "]"},
 		{&Outcome{Code: ExitSome, Text: "some failed"}, nil, ExitSome, ""}, // the result has said it
-		{context.Canceled, nil, ExitInterrupted, ""},
+		{context.Canceled, stopped, ExitInterrupted, ""},
+		{fmt.Errorf("the server: %w", context.Canceled), nil, ExitFailed, "[internal]"}, // nobody has pressed Ctrl-C
 		{context.DeadlineExceeded, gone, ExitTimeout, "It took too long."},
 	} {
 		for _, form := range []string{"table", "json"} {

@@ -233,7 +233,7 @@ func TestProviderFaults(t *testing.T) {
 	}
 	b.post(at, sent("secret-client_secret", "sesame", "do", "save")...).to(at + "?said=saved")
 	moved := b.post(at, sent("set-token_url", "https://elsewhere.example/token", "do", "save")...).is(http.StatusUnprocessableEntity)
-	if e := moved.has("p", "Give its secrets again"); e.attr["id"] != "f-secret-client_secret-error" {
+	if e := moved.has("p", "Give it again"); e.attr["id"] != "f-secret-client_secret-error" {
 		t.Errorf("it stands at %v", e.attr)
 	}
 	b.post(at, sent("set-token_url", "https://elsewhere.example/token", "secret-client_secret", "sesame", "do", "test")...).to(at + "/test?said=saved")
