@@ -280,6 +280,11 @@ func (c *Client) PutPolicy(ctx context.Context, job string, p Policy) (Job, erro
 	return call[Job](ctx, c, http.MethodPut, at("jobs", job, "policy"), nil, p)
 }
 
+// EditPolicy is PutPolicy for what was read of the job, and refused when somebody else has changed that in the meantime.
+func (c *Client) EditPolicy(ctx context.Context, j Job, p Policy) (Job, error) {
+	return call[Job](ctx, c, http.MethodPut, at("jobs", j.Slug, "policy"), url.Values{"config": {strconv.FormatInt(j.Config, 10)}}, p)
+}
+
 // Plan shows what would be done; a job in mode manual keeps it for Apply. Limit is how many actions are shown, wait how long
 // the server may take; zero values are the server's defaults.
 func (c *Client) Plan(ctx context.Context, job string, limit int, wait time.Duration) (Plan, error) {

@@ -153,9 +153,10 @@ func (s *Server) putRules(ctx context.Context, p operate.Principal, in *struct {
 
 func (s *Server) putPolicy(ctx context.Context, p operate.Principal, in *struct {
 	JobPath
-	Body Policy
+	Config int64 `query:"config" minimum:"0" doc:"Write only if this is still the version; 0 is whatever it is."`
+	Body   Policy
 },
 ) (Job, error) {
-	j, err := s.Operator.SetPolicy(ctx, p, in.Job, in.Body.domain())
+	j, err := s.Operator.SetPolicy(ctx, p, in.Job, in.Config, in.Body.domain())
 	return s.standing(ctx, p, j, err)
 }

@@ -154,7 +154,8 @@ func (s *Server) saveSettings(w http.ResponseWriter, r *http.Request, v visit) e
 	if view.Edits.Draft {
 		said, err = s.draftPolicy(r, v, j, policy)
 	} else {
-		_, err = s.Operator.SetPolicy(r.Context(), v.who, j.Slug, policy)
+		version, _ := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
+		_, err = s.Operator.SetPolicy(r.Context(), v.who, j.Slug, version, policy)
 	}
 	if err == nil {
 		_, err = s.Operator.ChangeJob(r.Context(), v.who, j.Slug, change)

@@ -42,7 +42,7 @@ func TestExclude(t *testing.T) {
 		w.must(err)
 		again, err := w.Exclude(ctx, admin, "crm", "User", "ada@acme.example", "still on leave", w.at.Add(time.Hour))
 		w.must(err)
-		_, err = w.SetPolicy(ctx, admin, "crm", provision.Policy{Everyone: true})
+		_, err = w.SetPolicy(ctx, admin, "crm", 0, provision.Policy{Everyone: true})
 		w.must(err)
 		j, err := w.Job(ctx, admin, "crm")
 		w.must(err)

@@ -3,7 +3,6 @@ package operate
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -85,29 +84,21 @@ func (o *Operator) freshen(j *provision.Job) {
 	}
 }
 
-// change reads a job, changes it and writes it, again when somebody else was faster.
+// change changes a job as it is stored by then: what others change at the same moment stays. f has no effects, and may be asked again.
 func (o *Operator) change(ctx context.Context, p Principal, name string, f func(*provision.Job) error) (provision.Job, error) {
 	if err := p.some(AppsWrite); err != nil {
 		return provision.Job{}, err
 	}
-	for attempt := 1; ; attempt++ {
-		j, err := o.job(ctx, p, AppsWrite, name)
-		if err != nil {
-			return provision.Job{}, err
-		}
-		if err := f(&j); err != nil {
-			return provision.Job{}, err
-		}
-		err = o.Settings.PutJob(ctx, p.Actor, j)
-		if errors.Is(err, lockstep.ErrVersion) && attempt < attempts {
-			continue
-		}
-		if err != nil {
-			return provision.Job{}, err
-		}
-		o.wake()
-		return o.jobNamed(ctx, p.Tenant, string(j.ID))
+	j, err := o.job(ctx, p, AppsWrite, name)
+	if err != nil {
+		return provision.Job{}, err
 	}
+	if j, err = o.Settings.ChangeJob(ctx, p.Actor, p.Tenant, j.ID, f); err != nil {
+		return provision.Job{}, err
+	}
+	o.wake()
+	o.freshen(&j)
+	return j, nil
 }
 
 // JobChange sets what is given of a job.
@@ -261,9 +252,13 @@ func (o *Operator) checkRules(ctx context.Context, p Principal, j provision.Job,
 	return nil
 }
 
-// SetPolicy replaces what an administrator decides about a job beside its rules. Whom somebody keeps out stays out: see Exclude.
-func (o *Operator) SetPolicy(ctx context.Context, p Principal, name string, policy provision.Policy) (provision.Job, error) {
+// SetPolicy replaces what an administrator decides about a job beside its rules, if the job still has the version; 0 is whatever it has.
+// Whom somebody keeps out stays out: see Exclude.
+func (o *Operator) SetPolicy(ctx context.Context, p Principal, name string, version int64, policy provision.Policy) (provision.Job, error) {
 	return o.change(ctx, p, name, func(j *provision.Job) error {
+		if version != 0 && version != j.Config {
+			return &lockstep.Error{Code: lockstep.CodeVersion, Detail: "The policy was changed by somebody else in the meantime."}
+		}
 		policy.Excluded = j.Policy.Excluded
 		j.Policy = policy
 		return nil

@@ -39,8 +39,9 @@ type Tokens interface {
 	// RotateToken keeps the token that was made by rotating one whose secret had the hash from; lockstep.ErrVersion when it has
 	// another one by now.
 	RotateToken(ctx context.Context, by audit.Actor, t lockstep.TenantID, from token.Hash, next token.Token) error
-	// SetToken gives a SCIM token the profile, product and limit of e.
-	SetToken(ctx context.Context, by audit.Actor, e TokenEntry) error
+	// SetToken asks change, which has no effects and may be asked again, what the profile, product and limit of a SCIM token are to become,
+	// as it is by then, and keeps that: nobody's change is lost who makes another one at the same moment.
+	SetToken(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID, change func(*TokenEntry) error) (TokenEntry, error)
 	RevokeToken(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.TokenID) error
 }
 
@@ -221,23 +222,21 @@ func (o *Operator) SetToken(ctx context.Context, p Principal, name string, c Tok
 	if err != nil {
 		return TokenEntry{}, err
 	}
-	if e.Kind != token.KindSCIM {
-		return TokenEntry{}, errNotSCIM
-	}
-	if c.Profile != nil {
-		e.Profile = *c.Profile
-	}
-	if c.Product != nil {
-		e.Product = *c.Product
-	}
-	if c.Rate != nil {
-		e.Rate = *c.Rate
-	}
-	if err := checkSCIMToken(&e.Profile, e.Product, e.Rate, e.OAuth); err != nil {
-		return TokenEntry{}, err
-	}
-	e.Tenant = p.Tenant
-	return e, o.Tokens.SetToken(ctx, p.Actor, e)
+	return o.Tokens.SetToken(ctx, p.Actor, p.Tenant, e.ID, func(e *TokenEntry) error {
+		if e.Kind != token.KindSCIM {
+			return errNotSCIM
+		}
+		if c.Profile != nil {
+			e.Profile = *c.Profile
+		}
+		if c.Product != nil {
+			e.Product = *c.Product
+		}
+		if c.Rate != nil {
+			e.Rate = *c.Rate
+		}
+		return checkSCIMToken(&e.Profile, e.Product, e.Rate, e.OAuth)
+	})
 }
 
 // RevokeToken ends a token, and with it everything that was made with it. A principal ends its own token, those that were made

@@ -115,7 +115,7 @@ func TestSCIMCallsOfTheEnded(t *testing.T) {
 // examined has a token's requests examined.
 func (b *scimBench) examined(id lockstep.TokenID) {
 	b.Helper()
-	if err := b.server.db.SetToken(b.Context(), audit.Actor{}, store.Token{Token: token.Token{ID: id}, Tenant: b.ids["acme"], Profile: token.Strict}); err != nil {
+	if _, err := b.server.db.SetToken(b.Context(), audit.Actor{}, b.ids["acme"], id, func(k *store.Token) error { k.Profile = token.Strict; return nil }); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -184,7 +184,7 @@ func TestSCIMRateOfToken(t *testing.T) {
 	id, bearer := b.token(token.KindSCIM, "acme", "scim:write", time.Time{})
 	limit := func(rate float64) int {
 		t.Helper()
-		if err := b.server.db.SetToken(t.Context(), audit.Actor{}, store.Token{Token: token.Token{ID: id}, Tenant: b.ids["acme"], Rate: rate}); err != nil {
+		if _, err := b.server.db.SetToken(t.Context(), audit.Actor{}, b.ids["acme"], id, func(k *store.Token) error { k.Rate = rate; return nil }); err != nil {
 			t.Fatal(err)
 		}
 		b.now = b.now.Add(time.Minute)

@@ -78,7 +78,7 @@ func TestSCIMProfiles(t *testing.T) {
 func (b *scimBench) profiled(p token.Profile) string {
 	b.Helper()
 	id, text := b.token(token.KindSCIM, "acme", "scim:write", time.Time{})
-	if err := b.server.db.SetToken(b.Context(), audit.Actor{}, store.Token{Token: token.Token{ID: id}, Tenant: b.ids["acme"], Profile: p}); err != nil {
+	if _, err := b.server.db.SetToken(b.Context(), audit.Actor{}, b.ids["acme"], id, func(k *store.Token) error { k.Profile = p; return nil }); err != nil {
 		b.Fatal(err)
 	}
 	return text

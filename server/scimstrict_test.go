@@ -18,7 +18,7 @@ import (
 func (b *scimBench) strict(scopes string) (lockstep.TokenID, string) {
 	b.Helper()
 	id, text := b.token(token.KindSCIM, "acme", scopes, time.Time{})
-	if err := b.server.db.SetToken(b.Context(), audit.Actor{}, store.Token{Token: token.Token{ID: id}, Tenant: b.ids["acme"], Profile: token.Strict}); err != nil {
+	if _, err := b.server.db.SetToken(b.Context(), audit.Actor{}, b.ids["acme"], id, func(k *store.Token) error { k.Profile = token.Strict; return nil }); err != nil {
 		b.Fatal(err)
 	}
 	return id, text
@@ -62,7 +62,7 @@ func TestSCIMStrict(t *testing.T) {
 	if got, _ := b.report(id); got != "patch-op-case=4 boolean-text=3" {
 		t.Errorf("after a long body %s", got)
 	}
-	if err := b.server.db.SetToken(t.Context(), audit.Actor{}, store.Token{Token: token.Token{ID: id}, Tenant: b.ids["acme"], Profile: token.Generic}); err != nil {
+	if _, err := b.server.db.SetToken(t.Context(), audit.Actor{}, b.ids["acme"], id, func(k *store.Token) error { k.Profile = token.Generic; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	b.now = b.now.Add(clientLife)

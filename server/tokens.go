@@ -63,8 +63,14 @@ func (t Tokens) RotateToken(ctx context.Context, by audit.Actor, tenant lockstep
 }
 
 // SetToken implements operate.Tokens.
-func (t Tokens) SetToken(ctx context.Context, by audit.Actor, e operate.TokenEntry) error {
-	return t.DB.SetToken(ctx, by, store.Token{Token: e.Token, Tenant: e.Tenant, Profile: e.Profile, Product: e.Product, Rate: e.Rate})
+func (t Tokens) SetToken(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.TokenID, change func(*operate.TokenEntry) error) (operate.TokenEntry, error) {
+	k, err := t.DB.SetToken(ctx, by, tenant, id, func(k *store.Token) error {
+		e := entry(*k)
+		err := change(&e)
+		k.Profile, k.Product, k.Rate = e.Profile, e.Product, e.Rate
+		return err
+	})
+	return entry(k), err
 }
 
 // RevokeToken implements operate.Tokens.

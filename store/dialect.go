@@ -144,6 +144,11 @@ var postgresParameters = map[string]string{
 	"jit":                "off",
 }
 
+// idleLimit is the parameter that ends a transaction in which nothing has been done for so long. A node that hangs in the middle of one, with
+// its machine or by a signal, would hold the rows that all others wait for: the head of a tenant's feed, a job. No transaction of ours
+// takes a second.
+const idleLimit = "idle_in_transaction_session_timeout"
+
 func (db *DB) openPostgres(ctx context.Context, c Config) error {
 	db.dialect = postgresDialect{}
 	conf, err := pgxpool.ParseConfig(c.Postgres)
@@ -158,6 +163,9 @@ func (db *DB) openPostgres(ctx context.Context, c Config) error {
 		conf.ConnConfig.RuntimeParams["application_name"] = "lockstep"
 	}
 	maps.Copy(conf.ConnConfig.RuntimeParams, postgresParameters)
+	if conf.ConnConfig.RuntimeParams[idleLimit] == "" {
+		conf.ConnConfig.RuntimeParams[idleLimit] = "30s"
+	}
 	if db.pool, err = pgxpool.NewWithConfig(ctx, conf); err != nil {
 		return err
 	}

@@ -47,6 +47,45 @@ func (db *DB) PutJob(ctx context.Context, by audit.Actor, j provision.Job) error
 	return nil
 }
 
+// ChangeJob asks change what a job is to become, as it is stored by then, and keeps that. It satisfies provision.Changes.
+func (db *DB) ChangeJob(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, change func(*provision.Job) error) (next provision.Job, err error) {
+	err = db.write(ctx, &work{tenant: tenant, rows: 2, wakes: true, run: func(t *tx) error {
+		j, err := t.own(tenant, id)
+		if err != nil {
+			return err
+		}
+		next = j.Job
+		if err := change(&next); err != nil {
+			return err
+		}
+		next.Tenant, next.ID, next.Config = tenant, id, j.Config
+		row, err := textsOf(next)
+		if err != nil {
+			return err
+		}
+		detail, _, err := t.replaceJob(row, provision.Version{By: by})
+		if err != nil {
+			return err
+		}
+		t.note(audit.Event{Actor: by, Verb: "updated", Object: "job", ID: string(id), Name: cmp.Or(next.Name, next.Slug), Detail: detail})
+		j, err = job(t.query, tenant, id)
+		next = j.Job
+		return err
+	}})
+	if err != nil {
+		return provision.Job{}, fmt.Errorf("change job %s: %w", id, err)
+	}
+	return next, nil
+}
+
+// own reads a job that nobody else, on whatever node, writes before the transaction has ended.
+func (t *tx) own(tenant lockstep.TenantID, id lockstep.JobID) (jobRow, error) {
+	if _, err := t.exec("UPDATE job SET config = config WHERE tenant = $1 AND id = $2", string(tenant), string(id)); err != nil {
+		return jobRow{}, err
+	}
+	return job(t.query, tenant, id)
+}
+
 // textsOf returns the job with its documents as they are kept. Which secrets are set is known from the secrets.
 func textsOf(j provision.Job) (row jobRow, err error) {
 	row.Job = j

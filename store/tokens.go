@@ -208,35 +208,44 @@ func (db *DB) RevokeToken(ctx context.Context, by audit.Actor, tenant lockstep.T
 	return nil
 }
 
-// SetToken gives a SCIM token the profile, product and limit of k. An unknown or revoked token gives lockstep.ErrNotFound.
-func (db *DB) SetToken(ctx context.Context, by audit.Actor, k Token) error {
-	err := db.write(ctx, &work{tenant: k.Tenant, rows: 2, run: func(t *tx) error {
-		rows, err := t.query("SELECT "+tokenColumns+" FROM token WHERE tenant = $1 AND id = $2 AND revoked = 0", string(k.Tenant), string(k.ID))
+// SetToken asks change what the profile, product and limit of a token are to become, as it is stored by then, and keeps that. An unknown or
+// revoked token gives lockstep.ErrNotFound.
+func (db *DB) SetToken(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.TokenID, change func(*Token) error) (next Token, err error) {
+	err = db.write(ctx, &work{tenant: tenant, rows: 2, run: func(t *tx) error {
+		// Whoever changes it on another node waits for this one.
+		if _, err := t.exec("UPDATE token SET rate = rate WHERE tenant = $1 AND id = $2", string(tenant), string(id)); err != nil {
+			return err
+		}
+		rows, err := t.query("SELECT "+tokenColumns+" FROM token WHERE tenant = $1 AND id = $2 AND revoked = 0", string(tenant), string(id))
 		old, err := one(rows, err, scanToken)
 		if err != nil {
-			return absent(err, "token", string(k.ID))
+			return absent(err, "token", string(id))
+		}
+		next = old
+		if err := change(&next); err != nil {
+			return err
 		}
 		var changes []string
-		if old.Profile != k.Profile {
-			changes = append(changes, "profile "+string(k.Profile))
+		if old.Profile != next.Profile {
+			changes = append(changes, "profile "+string(next.Profile))
 		}
-		if old.Product != k.Product {
-			changes = append(changes, "product "+string(k.Product))
+		if old.Product != next.Product {
+			changes = append(changes, "product "+string(next.Product))
 		}
-		if old.Rate != k.Rate {
-			changes = append(changes, "limit "+strconv.FormatFloat(k.Rate, 'f', -1, 64)+" requests a second")
+		if old.Rate != next.Rate {
+			changes = append(changes, "limit "+strconv.FormatFloat(next.Rate, 'f', -1, 64)+" requests a second")
 		}
 		if len(changes) == 0 {
 			return nil
 		}
-		_, err = t.exec("UPDATE token SET profile = $3, product = $4, rate = $5 WHERE tenant = $1 AND id = $2", string(k.Tenant), string(k.ID), string(k.Profile), string(k.Product), k.Rate)
-		t.note(audit.Event{Actor: by, Verb: "updated", Object: "token", ID: string(k.ID), Name: old.Name, Detail: strings.Join(changes, ", ")})
+		_, err = t.exec("UPDATE token SET profile = $3, product = $4, rate = $5 WHERE tenant = $1 AND id = $2", string(tenant), string(id), string(next.Profile), string(next.Product), next.Rate)
+		t.note(audit.Event{Actor: by, Verb: "updated", Object: "token", ID: string(id), Name: old.Name, Detail: strings.Join(changes, ", ")})
 		return err
 	}})
 	if err != nil {
-		return fmt.Errorf("set token %s: %w", k.ID, err)
+		return Token{}, fmt.Errorf("set token %s: %w", id, err)
 	}
-	return nil
+	return next, nil
 }
 
 // touchEvery is how old LastUsed gets before TouchToken writes: a busy token costs a write a minute, not one a request.

@@ -123,7 +123,7 @@ func (s *jobSet) change(c *cli.Command, client *api.Client, slug string, more fu
 		return err
 	}
 	if p != j.Policy {
-		if j, err = client.PutPolicy(c.Ctx, slug, p); err != nil {
+		if j, err = client.EditPolicy(c.Ctx, j, p); err != nil {
 			return err
 		}
 	}

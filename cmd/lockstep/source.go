@@ -39,7 +39,7 @@ func (s *sourceAddCmd) Run(c *cli.Command) error {
 		if p.Interval, err = terminal.Seconds(s.Interval); err != nil {
 			return err
 		}
-		if j, err = client.PutPolicy(c.Ctx, j.Slug, p); err != nil {
+		if j, err = client.EditPolicy(c.Ctx, j, p); err != nil {
 			return err
 		}
 	}

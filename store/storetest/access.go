@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -131,8 +132,19 @@ func testTallies(t *testing.T, open Open) {
 		t.Errorf("of a tenant without the token %+v, %v", all, err)
 	}
 	c.ok(c.db.ClearTallies(t.Context(), admin, other, made.ID))
-	c.ok(c.db.SetToken(t.Context(), admin, store.Token{Token: made, Tenant: c.tenant, Profile: token.Okta, Product: token.ProductOkta, Rate: 2.5}))
-	c.fails(c.db.SetToken(t.Context(), admin, store.Token{Token: made, Tenant: other, Profile: token.Strict}), lockstep.CodeNotFound)
+	set := func(tenant lockstep.TenantID, profile token.Profile, product token.Product, rate float64) error {
+		_, err := c.db.SetToken(t.Context(), admin, tenant, made.ID, func(k *store.Token) error {
+			k.Profile, k.Product, k.Rate = profile, product, rate
+			return nil
+		})
+		return err
+	}
+	c.ok(set(c.tenant, token.Okta, token.ProductOkta, 2.5))
+	refused := errors.New("no")
+	if _, err := c.db.SetToken(t.Context(), admin, c.tenant, made.ID, func(k *store.Token) error { k.Rate = 9; return refused }); !errors.Is(err, refused) {
+		t.Errorf("a change that is refused: %v", err)
+	}
+	c.fails(set(other, token.Strict, "", 0), lockstep.CodeNotFound)
 	if k, err := c.db.Token(t.Context(), made.ID); err != nil || k.Profile != token.Okta || k.Product != token.ProductOkta || k.Rate != 2.5 || len(read()) != 2 {
 		t.Errorf("no longer strict: %+v, %v", k, err)
 	}
@@ -146,7 +158,7 @@ func testTallies(t *testing.T, open Open) {
 	if got := read(); len(got) != 0 {
 		t.Errorf("of a revoked token: %+v", got)
 	}
-	c.fails(c.db.SetToken(t.Context(), admin, store.Token{Token: made, Tenant: c.tenant, Profile: token.Strict}), lockstep.CodeNotFound)
+	c.fails(set(c.tenant, token.Strict, "", 0), lockstep.CodeNotFound)
 }
 
 // testSCIMCalls: the first request stays the earliest, the others are the latest, and all go with their token.
