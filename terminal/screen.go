@@ -89,10 +89,18 @@ func (s *Screen) mark(code Colour) string { return string(mark) + s.key + string
 
 // Write implements io.Writer.
 func (s *Screen) Write(p []byte) (int, error) {
+	if len(s.rest) == 0 && plain(p) == len(p) { // as nearly every line of a log
+		return s.out.Write(p)
+	}
 	text := append(s.rest, p...)
 	s.rest = nil
 	var out strings.Builder
 	for len(text) > 0 {
+		if n := plain(text); n > 0 {
+			out.Write(text[:n])
+			text = text[n:]
+			continue
+		}
 		if !utf8.FullRune(text) {
 			s.rest = append(s.rest, text...)
 			break
@@ -117,6 +125,16 @@ func (s *Screen) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// plain is how many bytes at the beginning of a text are ASCII that does nothing to a terminal.
+func plain(text []byte) int {
+	for i, b := range text {
+		if (b < ' ' || b > '~') && b != '\n' && b != '\t' {
+			return i
+		}
+	}
+	return len(text)
 }
 
 // longestCode is how long the code of a colour can be.

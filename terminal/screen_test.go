@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -27,6 +28,34 @@ func TestScreen(t *testing.T) {
 		got := out.String()
 		if !strings.HasPrefix(got, "\x1b[31mgone\x1b[0m é 李 ") || strings.Count(got, "\x1b") != 2 || strings.Contains(got, "\u202e") || !strings.HasSuffix(got, " end\n") {
 			t.Fatalf("in pieces of %d: %q", size, got)
+		}
+	}
+}
+
+// TestScreenASCII: of ASCII, which is written as it is, no control character but the end of a line and a tab is.
+func TestScreenASCII(t *testing.T) {
+	for b := range byte(128) {
+		var out strings.Builder
+		if n, err := New(&out).Write([]byte{'a', b, 'z'}); n != 3 || err != nil {
+			t.Fatal(n, err)
+		}
+		want := "a" + string(rune(b)) + "z"
+		if (b < ' ' || b == 0x7f) && b != '\n' && b != '\t' {
+			want = "a\ufffdz"
+		}
+		if out.String() != want {
+			t.Errorf("%q is written as %q", b, out.String())
+		}
+	}
+}
+
+func BenchmarkScreen(b *testing.B) {
+	line := []byte(`{"time":"2026-11-30T09:00:00.000000000Z","level":"INFO","msg":"request","request":"01a22bc6-9a1b-7de5","method":"GET","path":"/scim/default/v2/Users/01a22bc6","status":200,"bytes":811,"took":412000,"remote":"127.0.0.1:50012"}` + "\n")
+	s := New(io.Discard)
+	b.SetBytes(int64(len(line)))
+	for b.Loop() {
+		if _, err := s.Write(line); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
