@@ -24,7 +24,7 @@ type homeRow struct {
 }
 
 func (s *Server) home(w http.ResponseWriter, r *http.Request, v visit) error {
-	view, err := s.homeView(r.Context(), v)
+	view, err := s.homeView(r.Context(), v.who)
 	if err != nil {
 		return err
 	}
@@ -32,14 +32,14 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request, v visit) error {
 	return s.render(w, r, http.StatusOK, homePage(v.page, view))
 }
 
-func (s *Server) homeView(ctx context.Context, v visit) (homeView, error) {
+func (s *Server) homeView(ctx context.Context, p operate.Principal) (homeView, error) {
 	var view homeView
-	all, err := s.Operator.ListJobs(ctx, v.who)
+	all, err := s.Operator.ListJobs(ctx, p)
 	if err != nil {
 		return view, err
 	}
 	for _, j := range all {
-		r, err := s.homeRow(ctx, v.who, j)
+		r, err := s.homeRow(ctx, p, j)
 		if err != nil {
 			return view, err
 		}
@@ -86,22 +86,46 @@ func (s *Server) homeRow(ctx context.Context, p operate.Principal, j provision.J
 
 // homeLive sends the list again whenever it has changed.
 func (s *Server) homeLive(w http.ResponseWriter, r *http.Request, v visit) error {
-	var last homeView
-	first := true
+	of := r.URL.Query().Get("of")
+	if of != "apps" && of != "sources" {
+		of = ""
+	}
+	look, done := s.watchedHome.watch(lookKey{v.who.Tenant, v.who.Scopes.String(), of, logFilter{}}, func() looker[*drawn] {
+		return &homeStream{server: s, of: of}
+	})
+	defer done()
+	var last *drawn
 	return s.stream(w, r, v, func(ctx context.Context) ([]event, error) {
-		view, err := s.homeView(ctx, v)
-		if err != nil || !first && reflect.DeepEqual(view, last) {
+		now, err := look(ctx, v.who)
+		if err != nil || now == last {
 			return nil, err
 		}
-		first, last = false, view
-		switch r.URL.Query().Get("of") {
-		case "apps":
-			return []event{{body: systemsLive(s.now(), appsView(view))}}, nil
-		case "sources":
-			return []event{{body: systemsLive(s.now(), sourcesView(view))}}, nil
-		}
-		return []event{{body: homeLive(s.now(), view)}}, nil
+		last = now
+		return []event{{body: now}}, nil
 	})
+}
+
+// homeStream is one of the three lists that is being watched, by any number of browsers.
+type homeStream struct {
+	server *Server
+	of     string
+	last   homeView
+	seen   *drawn
+}
+
+func (h *homeStream) look(ctx context.Context, p operate.Principal) (*drawn, error) {
+	view, err := h.server.homeView(ctx, p)
+	if err != nil || h.seen != nil && reflect.DeepEqual(view, h.last) {
+		return h.seen, err
+	}
+	h.last, h.seen = view, &drawn{of: homeLive(h.server.now(), view)}
+	switch h.of {
+	case "apps":
+		h.seen.of = systemsLive(h.server.now(), appsView(view))
+	case "sources":
+		h.seen.of = systemsLive(h.server.now(), sourcesView(view))
+	}
+	return h.seen, nil
 }
 
 // systemsView is the list of apps, or of sources.
@@ -136,7 +160,7 @@ func (s *Server) sources(w http.ResponseWriter, r *http.Request, v visit) error 
 
 // systems shows one of the two lists, live with the stream of the home page.
 func (s *Server) systems(w http.ResponseWriter, r *http.Request, v visit, path string, of func(homeView) systemsView) error {
-	all, err := s.homeView(r.Context(), v)
+	all, err := s.homeView(r.Context(), v.who)
 	if err != nil {
 		return err
 	}

@@ -42,13 +42,17 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, v visit, look fu
 	defer looks.Stop()
 	defer beat.Stop()
 	defer ask.Stop()
+	var asked time.Time // whether the session lives
 	for {
-		if !s.Operator.Sessions.Live(ctx, v.session) {
-			return out.send(event{name: "ended", body: templ.NopComponent})
-		}
 		events, err := look(ctx)
 		if err != nil {
 			return gone(ctx, err)
+		}
+		if len(events) > 0 || time.Since(asked) >= operate.AskEvery {
+			if !s.Operator.Sessions.Live(ctx, v.session) {
+				return out.send(event{name: "ended", body: templ.NopComponent})
+			}
+			asked = time.Now()
 		}
 		for _, e := range events {
 			if err := out.send(e); err != nil {

@@ -5,8 +5,13 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"lockstep"
+	"lockstep/operate"
+	"lockstep/provision"
 )
 
 // listener reads a stream of events as a browser does.
@@ -118,5 +123,42 @@ func TestSignOutEndsStreams(t *testing.T) {
 	l.until("ended", "")
 	if l.lines.Scan() {
 		t.Errorf("after the end: %q", l.lines.Text())
+	}
+}
+
+// countedStandings counts how often a job is looked at as a whole.
+type countedStandings struct {
+	operate.Standings
+	n atomic.Int64
+}
+
+func (c *countedStandings) Standing(ctx context.Context, t lockstep.TenantID, j lockstep.JobID) (provision.Standing, error) {
+	c.n.Add(1)
+	return c.Standings.Standing(ctx, t, j)
+}
+
+// TestManyWatchOnce: what many browsers watch is looked at once for all of them. Each looked for itself, and fifty open consoles took more of
+// the processor than the cycle that they showed.
+func TestManyWatchOnce(t *testing.T) {
+	const browsers = 20
+	w := newWorld(t, 3).filled()
+	looks := &countedStandings{Standings: w.operator.Standings}
+	w.operator.Standings = looks
+	b := w.signedIn(w.tenant)
+	var all []*listener
+	for range browsers {
+		for _, path := range []string{"/apps/webex/live", "/live"} {
+			l := b.listen(path)
+			l.next()
+			all = append(all, l)
+		}
+	}
+	before := looks.n.Load()
+	w.applied(b)
+	for _, l := range all {
+		l.until("", "Some failing")
+	}
+	if n := looks.n.Load() - before; n > browsers {
+		t.Errorf("%d browsers made for %d looks", 2*browsers, n)
 	}
 }

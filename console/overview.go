@@ -224,44 +224,19 @@ func (s *Server) plan(ctx context.Context, p operate.Principal, j provision.Job)
 	return v, nil
 }
 
-// funnelLinks is up to how many people are counted each time the page is shown.
-const funnelLinks = 2000
-
 // funnel counts how far people get, in the links of the job: there is one for everybody it has met.
 func (s *Server) funnel(ctx context.Context, p operate.Principal, j provision.Job) ([]funnelStep, error) {
-	var known, in, linked, failing int
-	q := plan.LinkQuery{Type: "User", Outline: true, Limit: 1000}
-	more := true
-	for more && known < funnelLinks {
-		links, err := s.Operator.Links(ctx, p, j, q)
-		if err != nil {
-			return nil, err
-		}
-		for _, l := range links {
-			known++
-			if l.Verdict.In {
-				in++
-			}
-			if l.Target != "" && !l.Disabled {
-				linked++
-			}
-			if l.Code != "" {
-				failing++
-			}
-		}
-		if more = len(links) == q.Limit; more {
-			q.After = links[len(links)-1].Source.ID
-		}
-	}
-	if known == 0 {
-		return nil, nil
+	f, err := s.Operator.Funnel(ctx, p, j)
+	if err != nil || f.Known == 0 {
+		return nil, err
 	}
 	people := jobHref(j) + "/people"
+	more := f.Known == provision.MostFunnel
 	return []funnelStep{
-		{"Known", known, known, people, "read", more},
-		{"In scope", in, known, people + "?show=in", "create", more},
-		{"Linked", linked, known, people + "?show=linked", "link", more},
-		{"Failing", failing, known, people + "?show=failing", "failed", more},
+		{"Known", f.Known, f.Known, people, "read", more},
+		{"In scope", f.Known - f.Out, f.Known, people + "?show=in", "create", more},
+		{"Linked", f.Linked, f.Known, people + "?show=linked", "link", f.Linked == provision.MostFunnel},
+		{"Failing", f.Failing, f.Known, people + "?show=failing", "failed", f.Failing == provision.MostFunnel},
 	}, nil
 }
 
@@ -284,50 +259,76 @@ func (s *Server) overviewLive(w http.ResponseWriter, r *http.Request, v visit) e
 		return err
 	}
 	f.Row = "" // what is open on the page stays open by itself
-	o := overviewStream{server: s, visit: v, slug: r.PathValue("slug"), filter: f, seen: r.URL.Query().Get("seen")}
-	return s.stream(w, r, v, o.look)
+	slug := r.PathValue("slug")
+	look, done := s.watched.watch(lookKey{v.who.Tenant, v.who.Scopes.String(), slug, f}, func() looker[overviewSeen] {
+		return &overviewStream{server: s, slug: slug, filter: f}
+	})
+	defer done()
+	seen := r.URL.Query().Get("seen")
+	var last overviewSeen
+	return s.stream(w, r, v, func(ctx context.Context) ([]event, error) {
+		now, err := look(ctx, v.who)
+		if err != nil {
+			return nil, err
+		}
+		var events []event
+		if now.live != last.live {
+			events = append(events, event{body: now.live})
+		}
+		if last.live == nil && seen != "" && seen != now.mark || last.live != nil && now.log != last.log {
+			events = append(events, event{name: "log", body: now.log})
+		}
+		last = now
+		return events, nil
+	})
 }
 
-// overviewStream is one page that is being watched.
+// overviewSeen is one state of a page. What is the same has the same address.
+type overviewSeen struct {
+	live, log *drawn
+	mark      string // markOf the log
+}
+
+// overviewStream is a page that is being watched, by any number of browsers.
 type overviewStream struct {
 	server *Server
-	visit  visit
 	slug   string
 	filter logFilter
-	seen   string        // markOf the log that the page has
 	stored provision.Job // as it was when the view was read
 	last   overviewView
 	read   time.Time
+	sent   time.Time // the bar, between two full looks
 	pace   pace
+	seen   overviewSeen
 }
 
-func (o *overviewStream) look(ctx context.Context) ([]event, error) {
-	j, err := o.server.Operator.Job(ctx, o.visit.who, o.slug)
+func (o *overviewStream) look(ctx context.Context, p operate.Principal) (overviewSeen, error) {
+	j, err := o.server.Operator.Job(ctx, p, o.slug)
 	if err != nil {
-		return nil, err
+		return o.seen, err
 	}
 	now := o.server.now()
 	moved := !reflect.DeepEqual(j, o.stored)
 	ended := moved && j.Cycle == nil
 	if !moved || !ended && now.Sub(o.read) < slowly && o.last.Cycle != nil && o.last.Cycle.Running && j.Cycle != nil {
-		return o.progress(j, moved, now)
+		o.progress(j, moved, now)
+		return o.seen, nil
 	}
-	view, err := o.server.overviewView(ctx, o.visit.who, j, o.filter)
+	view, err := o.server.overviewView(ctx, p, j, o.filter)
 	if err != nil {
-		return nil, err
+		return o.seen, err
 	}
 	first := o.read.IsZero()
-	o.stored, o.read = j, now
+	o.stored, o.read, o.sent = j, now, now
 	o.timed(&view, now)
-	var events []event
 	if first || !reflect.DeepEqual(moving(view), moving(o.last)) {
-		events = append(events, event{body: overviewLive(now, view)})
+		o.seen.live = &drawn{of: overviewLive(now, view)}
 	}
-	if first && o.seen != "" && o.seen != markOf(view.Log) || !first && !reflect.DeepEqual(view.Log, o.last.Log) {
-		events = append(events, event{name: "log", body: logSection(now, view.Log)})
+	if first || !reflect.DeepEqual(view.Log, o.last.Log) {
+		o.seen.log, o.seen.mark = &drawn{of: logSection(now, view.Log)}, markOf(view.Log)
 	}
 	o.last = view
-	return events, nil
+	return o.seen, nil
 }
 
 // markOf tells one state of a log from another. What changes between a page and its stream is not lost: the stream tells by it.
@@ -339,10 +340,13 @@ func markOf(l logView) string {
 	return strconv.FormatUint(h.Sum64(), 36)
 }
 
-// progress sends the bar of a cycle between two full looks.
-func (o *overviewStream) progress(j provision.Job, moved bool, now time.Time) ([]event, error) {
-	if !moved || j.Cycle == nil {
-		return nil, nil
+// barEvery is how often, at most, the bar of a cycle moves.
+const barEvery = time.Second
+
+// progress moves the bar of a cycle between two full looks.
+func (o *overviewStream) progress(j provision.Job, moved bool, now time.Time) {
+	if !moved || j.Cycle == nil || now.Sub(o.sent) < barEvery {
+		return
 	}
 	view := o.last
 	p := progressOf(jobHref(j), *j.Cycle)
@@ -351,10 +355,9 @@ func (o *overviewStream) progress(j provision.Job, moved bool, now time.Time) ([
 	view.Job.State, view.Job.Says = badge(at), at.Says
 	o.timed(&view, now)
 	if reflect.DeepEqual(view.Cycle, o.last.Cycle) {
-		return nil, nil
+		return
 	}
-	o.last = view
-	return []event{{body: overviewLive(now, view)}}, nil
+	o.last, o.sent, o.seen.live = view, now, &drawn{of: overviewLive(now, view)}
 }
 
 func (o *overviewStream) timed(v *overviewView, now time.Time) {

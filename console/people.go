@@ -90,8 +90,7 @@ type linkRow struct {
 // shows are the choices of people, in the order of the page.
 var shows = []struct{ Name, Word string }{{"", "Everybody"}, {"in", "In scope"}, {"linked", "Linked"}, {"out", "Left out"}, {"failing", "Failing"}}
 
-// jobPeople lists who is there and who is not, with the reason. A page reads a bounded number of links; where few of them are
-// wanted it can be short, and the next goes on from there.
+// jobPeople lists who is there and who is not, with the reason.
 func (s *Server) jobPeople(w http.ResponseWriter, r *http.Request, v visit) error {
 	q := r.URL.Query()
 	j, h, err := s.open(r, &v, "/people", "people")
@@ -125,44 +124,19 @@ func (s *Server) jobPeople(w http.ResponseWriter, r *http.Request, v visit) erro
 
 // collectLinks fills the page and returns where the next begins, "" at the end.
 func (s *Server) collectLinks(ctx context.Context, p operate.Principal, j provision.Job, after string, view *jobPeopleView) (next string, err error) {
-	const most = 10_000
-	look := 1000
-	if view.Show == "" { // everybody is shown: one more says whether there are more
-		look = peopleRows + 1
+	q := plan.LinkQuery{Type: "User", After: after, Only: plan.LinkChoice(view.Show), Outline: true, Limit: peopleRows + 1} // one more says whether there are more
+	links, err := s.Operator.Links(ctx, p, j, q)
+	if err != nil {
+		return "", err
 	}
-	for looked := 0; looked < most; looked += look {
-		links, err := s.Operator.Links(ctx, p, j, plan.LinkQuery{Type: "User", After: after, Outline: true, Limit: look})
-		if err != nil {
-			return "", err
-		}
-		for _, l := range links {
-			if len(view.People) == peopleRows {
-				return after, nil
-			}
-			after = l.Source.ID
-			if shown(view.Show, l) {
-				view.People = append(view.People, linkRowOf(j, l))
-			}
-		}
-		if len(links) < look {
-			return "", nil
-		}
+	if len(links) > peopleRows {
+		links = links[:peopleRows]
+		next = links[peopleRows-1].Source.ID
 	}
-	return after, nil
-}
-
-func shown(show string, l plan.Link) bool {
-	switch show {
-	case "in":
-		return l.Verdict.In
-	case "linked":
-		return l.Target != "" && !l.Disabled
-	case "out":
-		return !l.Verdict.In
-	case "failing":
-		return l.Code != ""
+	for _, l := range links {
+		view.People = append(view.People, linkRowOf(j, l))
 	}
-	return true
+	return next, nil
 }
 
 func linkRowOf(j provision.Job, l plan.Link) linkRow {

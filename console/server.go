@@ -28,7 +28,9 @@ type Server struct {
 	Now      func() time.Time // nil is time.Now
 	Log      *slog.Logger     // nil is slog.Default()
 
-	files assets
+	files       assets
+	watched     watches[overviewSeen]
+	watchedHome watches[*drawn]
 }
 
 // Handler returns the console with everything that web.Surface gives. Mount it at "/": it answers every path that nothing else

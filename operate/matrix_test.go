@@ -15,7 +15,7 @@ import (
 var rights = map[token.Scope][]string{
 	operate.AppsRead: {
 		"Actions", "App", "Apps", "Assignments", "CompareVersions", "Consented", "Cycle", "Cycles", "Draft", "DraftImpact", "Drift", "Shared", "Explain", "ExplainRef", "FindAtTarget", "HeldIDs", "Job", "Links", "Log", "EachLine",
-		"ListJobs", "OnDemand", "Review", "State", "Tally", "Template", "Templates", "Told", "TryRules", "ScopeImpact", "Attributes", "Versions", "WaitingPlan",
+		"Funnel", "ListJobs", "OnDemand", "Review", "State", "Tally", "Template", "Templates", "Told", "TryRules", "ScopeImpact", "Attributes", "Versions", "WaitingPlan",
 	},
 	operate.AppsWrite: {
 		"AddApp", "AddSource", "Apply", "ApplyDraft", "AskConsent", "FinishConsent", "DiscardDraft", "DraftAssign", "DraftPolicy", "DraftRules", "AskForDrift", "Assign", "ChangeJob", "DecideHeld", "DeleteApp", "DeleteSource", "Discard", "Exclude", "Include", "LinkTo", "LookForDrift",

@@ -76,9 +76,18 @@ type Facts struct {
 	Now     time.Time
 }
 
-// Standings counts what stands in the way of jobs.
+// Standings counts what stands in the way of jobs, and how far people get.
 type Standings interface {
 	Standing(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) (provision.Standing, error)
+	Funnel(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) (provision.Funnel, error)
+}
+
+// Funnel counts how far people get in a job.
+func (o *Operator) Funnel(ctx context.Context, p Principal, j provision.Job) (provision.Funnel, error) {
+	if err := p.mayApp(AppsRead, j.Slug); err != nil {
+		return provision.Funnel{}, err
+	}
+	return o.Standings.Funnel(ctx, p.Tenant, j.ID)
 }
 
 // State tells how a job stands.

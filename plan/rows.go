@@ -222,8 +222,20 @@ type LinkQuery struct {
 	Unseen    lockstep.CycleID // Seen is another cycle
 	Bare      bool             // of a link only the ends, the name and the version are wanted
 	Outline   bool             // of a link everything but the image, Recheck and Former is wanted: for lists that people read
+	Only      LinkChoice       // for lists that people read, too
 	Limit     int              // 0 is 1,000
 }
+
+// LinkChoice is a choice of links.
+type LinkChoice string
+
+// The choices. The zero value is all of them.
+const (
+	LinksIn      LinkChoice = "in" // in scope
+	LinksOut     LinkChoice = "out"
+	LinksLinked  LinkChoice = "linked" // to an object that is not disabled
+	LinksFailing LinkChoice = "failing"
+)
 
 // ReferenceQuery selects references of a job. What is given is and-ed; without From and To either Ready or nothing is given. Limit 0 is
 // no limit.

@@ -13,3 +13,14 @@ type Standing struct {
 	Bad      int                   // rows of the source that the last cycle could not read
 	Drift    DriftLook             // what the last look for drift has come to
 }
+
+// MostFunnel is up to how many people a Funnel counts.
+const MostFunnel = 50_000
+
+// Funnel is how far people get in a job, of those it has met. What is MostFunnel may be more.
+type Funnel struct {
+	Known   int
+	Out     int // not in scope
+	Linked  int // to an object that is not disabled
+	Failing int // their last attempt failed
+}

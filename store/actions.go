@@ -234,7 +234,7 @@ func (db *DB) Actions(ctx context.Context, tenant lockstep.TenantID, job lockste
 	if q.Limit == 0 {
 		q.Limit = 1000
 	}
-	s := actionSearch{db: db, ctx: ctx, most: q.Most, text: "SELECT " + actionColumns + " FROM action WHERE " + ofJob, args: []any{string(tenant), string(job)}}
+	s := actionSearch{db: db, ctx: ctx, tenant: tenant, job: job, most: q.Most, text: "SELECT " + actionColumns + " FROM action WHERE " + ofJob, args: []any{string(tenant), string(job)}}
 	if err := s.run(q); err != nil {
 		return nil, fmt.Errorf("read actions: %w", err)
 	}
@@ -244,6 +244,7 @@ func (db *DB) Actions(ctx context.Context, tenant lockstep.TenantID, job lockste
 		}
 		return cmp.Or(cmp.Compare(a.Lane, b.Lane), cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.ID, b.ID))
 	})
+	s.found = slices.CompactFunc(s.found, func(a, b plan.Action) bool { return a.ID == b.ID })
 	s.found = s.found[:min(len(s.found), q.Limit)]
 	for i := range s.found {
 		s.found[i].Job = job
@@ -253,12 +254,14 @@ func (db *DB) Actions(ctx context.Context, tenant lockstep.TenantID, job lockste
 
 // actionSearch builds the statements of an ActionQuery. Each gives its first rows in order; the first of them all are the answer.
 type actionSearch struct {
-	db    *DB
-	ctx   context.Context
-	text  string
-	args  []any
-	most  int // references
-	found []plan.Action
+	db     *DB
+	ctx    context.Context
+	tenant lockstep.TenantID
+	job    lockstep.JobID
+	text   string
+	args   []any
+	most   int // references
+	found  []plan.Action
 }
 
 // where adds a condition whose parameters are written ?.
@@ -294,27 +297,6 @@ func (s *actionSearch) people(q plan.ActionQuery) {
 	}
 }
 
-// seldom reports whether rows are in these states alone that a log has few of: their states say more than their order.
-func seldom(states []plan.ActionState) bool {
-	for _, s := range states {
-		switch s {
-		case plan.Failed, plan.Refused, plan.Held, plan.Open, plan.Rejected:
-		default:
-			return false
-		}
-	}
-	return len(states) > 0
-}
-
-// among narrows a search of the newest rows in states that a log has few of to the rows that are in them. The index of states has no order of
-// time, so a search in that order reads the whole log before it knows that there are none.
-func (s *actionSearch) among(states []plan.ActionState) {
-	text := s.text
-	s.text = ""
-	in(s, "state", states)
-	s.text = text + " AND id IN (SELECT id FROM action WHERE " + ofJob + s.text + ")"
-}
-
 // in adds a condition on a column with few possible values.
 func in[S ~string](s *actionSearch, column string, values []S) {
 	if len(values) == 0 {
@@ -334,7 +316,7 @@ func (s *actionSearch) run(q plan.ActionQuery) error {
 	if not := q.NotOf; not != "" { // in two parts, each of which the index has
 		q.NotOf = ""
 		for _, side := range []string{"cycle < ?", "cycle > ?"} {
-			part := actionSearch{db: s.db, ctx: s.ctx, most: s.most, text: s.text, args: slices.Clip(s.args)}
+			part := actionSearch{db: s.db, ctx: s.ctx, tenant: s.tenant, job: s.job, most: s.most, text: s.text, args: slices.Clip(s.args)}
 			part.where(side, string(not))
 			if err := part.run(q); err != nil {
 				return err
@@ -343,13 +325,16 @@ func (s *actionSearch) run(q plan.ActionQuery) error {
 		}
 		return nil
 	}
-	in(s, "kind", q.Kinds)
 	in(s, "code", q.Codes)
 	if q.Source.ID != "" {
 		s.where("source_id = ?", q.Source.ID)
 		s.where("source_type = ?", q.Source.Type)
 	}
 	s.people(q)
+	if q.Newest && q.IDs == nil {
+		return s.newest(q)
+	}
+	in(s, "kind", q.Kinds)
 	if p := q.Past; p != nil && !q.Newest {
 		n := len(s.args)
 		s.args = append(s.args, int64(p.Lane), int64(p.Rank), string(p.ID))
@@ -368,12 +353,8 @@ func (s *actionSearch) run(q plan.ActionQuery) error {
 			return s.read(text+order, args, q.Limit)
 		})
 	}
-	if q.Newest || q.Source.ID != "" || len(q.States) < 2 || q.Cycle == "" {
-		if q.Newest && seldom(q.States) {
-			s.among(q.States)
-		} else {
-			in(s, "state", q.States)
-		}
+	if q.Source.ID != "" || len(q.States) < 2 || q.Cycle == "" {
+		in(s, "state", q.States)
 		return s.read(s.text+order, s.args, q.Limit)
 	}
 	// The index gives the order within a state.

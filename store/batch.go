@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"lockstep"
@@ -84,6 +85,7 @@ func (w batch) write(b *provision.Batch) error {
 		{"references", func() error { return w.edges(b, links) }},
 		{"moved actions", func() error { return w.move(b.Moved) }},
 		{"actions", func() error { return w.actions(b.Actions) }},
+		{"names of actions", func() error { return errors.Join(w.names(b.Actions), w.movedIDs(b.Moved)) }},
 		{"opened actions", func() error { return w.open(b.Opened) }},
 		{"ranks", func() error { return w.rank(b.Ranks) }},
 		{"due objects", func() error { return w.due(b.Due) }},

@@ -19,7 +19,7 @@ import (
 // ofAJob says in which column the rows of a table name the job that they are of, and how: by its number, by that of its mirror or of a
 // pass, or by its id. Tables of which no row is a job's are in notOfAJob.
 var ofAJob = map[string]string{
-	"secret": "job no", "cycle": "job no", "action": "job no", "link": "job no", "edge": "job no", "drift": "job no",
+	"secret": "job no", "cycle": "job no", "action": "job no", "action_name": "job no", "link": "job no", "edge": "job no", "drift": "job no",
 	"job_version": "job no", "job_draft": "job no", "mirror_head": "connection no",
 	"mirror_row": "mirror mirror", "mirror_key": "mirror mirror", "mirror_name": "mirror mirror", "mirror_refers": "mirror mirror",
 	"mirror_pass": "mirror mirror", "mirror_part": "mirror mirror", "mirror_answer": "mirror mirror",

@@ -8,6 +8,7 @@ import (
 	"lockstep"
 	"lockstep/connection"
 	"lockstep/plan"
+	"lockstep/provision"
 	"lockstep/rule"
 )
 
@@ -148,5 +149,40 @@ func linkPage(q plan.LinkQuery) (where string, args []any) {
 		args = append(args, string(q.Unseen))
 		where += fmt.Sprintf(" AND seen <> $%d", len(args)+3)
 	}
-	return where + " ORDER BY source_id LIMIT $5", args
+	return where + chosenLinks[q.Only] + " ORDER BY source_id LIMIT $5", args
+}
+
+// What is out of scope is in an index of its own; failing objects are few.
+const outLinks = `substr(verdict, 1, 10) <> '{"in":true'`
+
+var chosenLinks = map[plan.LinkChoice]string{
+	plan.LinksIn:      ` AND substr(verdict, 1, 10) = '{"in":true'`,
+	plan.LinksOut:     " AND " + outLinks,
+	plan.LinksLinked:  " AND target <> '' AND NOT disabled",
+	plan.LinksFailing: " AND source_id IN (SELECT source_id FROM link WHERE " + ofJob + " AND code <> '' AND type || '' = $3)",
+}
+
+// Each count of people goes along an index. What fails has one without types, which SQLite does not take while it could have theirs.
+var countPeople = []string{
+	"SELECT count(*) FROM (SELECT 1 FROM link WHERE job = $1 AND type = 'User' LIMIT $2) x",
+	"SELECT count(*) FROM (SELECT 1 FROM link WHERE job = $1 AND type = 'User' AND " + outLinks + " LIMIT $2) x",
+	"SELECT count(*) FROM (SELECT 1 FROM link WHERE job = $1 AND type = 'User' AND target <> '' AND NOT disabled LIMIT $2) x",
+	"SELECT count(*) FROM (SELECT 1 FROM link WHERE job = $1 AND code <> '' AND type || '' = 'User' LIMIT $2) x",
+}
+
+// Funnel counts how far people get in a job. It satisfies operate.Standings.
+func (db *DB) Funnel(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID) (r provision.Funnel, err error) {
+	j, err := job(db.asks(ctx), tenant, id)
+	if err != nil {
+		return r, err
+	}
+	for i, into := range []*int{&r.Known, &r.Out, &r.Linked, &r.Failing} {
+		rows, err := db.query(ctx, countPeople[i], j.no, int64(provision.MostFunnel))
+		n, err := one(rows, err, scanInt)
+		if err != nil {
+			return r, fmt.Errorf("count the people of job %s: %w", id, err)
+		}
+		*into = int(n)
+	}
+	return r, nil
 }

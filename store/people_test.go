@@ -397,7 +397,7 @@ func TestIndexPeople(t *testing.T) {
 // Bursts wait until they are over, but not for ever.
 func TestTouched(t *testing.T) {
 	t.Parallel()
-	var x touched
+	var x touched[lockstep.TenantID]
 	x.add("a")
 	now := time.Now()
 	if due := x.take(now); len(due) > 0 {

@@ -258,7 +258,7 @@ func (db *DB) mergePeople(ctx context.Context, p *peoplePage) error {
 			}
 		}
 		grams := slices.Sorted(maps.Keys(sets))
-		have, err := db.setsOf(ctx, p, chunk, grams)
+		have, err := db.setsOf(ctx, p.old.no, p.old.people, chunk, grams)
 		if err != nil {
 			return err
 		}
@@ -273,9 +273,10 @@ func (db *DB) mergePeople(ctx context.Context, p *peoplePage) error {
 	return nil
 }
 
-// setsOf returns the stored sets of grams in a chunk. A chunk to which nobody belonged before the page has none.
-func (db *DB) setsOf(ctx context.Context, p *peoplePage, chunk int64, grams []uint32) (map[uint32]string, error) {
-	if chunk*chunkPeople > p.old.people {
+// setsOf returns the stored sets of grams in a chunk, under a number of which the last member has a number itself. A chunk to which nobody
+// belonged before the page has none.
+func (db *DB) setsOf(ctx context.Context, no, last, chunk int64, grams []uint32) (map[uint32]string, error) {
+	if chunk*chunkPeople > last {
 		return nil, nil
 	}
 	have := make(map[uint32]string, len(grams))
@@ -292,9 +293,9 @@ func (db *DB) setsOf(ctx context.Context, p *peoplePage, chunk int64, grams []ui
 	}
 	text := "SELECT gram, people FROM people_gram WHERE no = $1 AND chunk = $2"
 	if len(grams) > peopleChanges/2 { // most of the chunk
-		return have, read(text, []any{p.old.no, chunk})
+		return have, read(text, []any{no, chunk})
 	}
-	return have, listsOf(db, text+" AND gram IN (@list)", []any{p.old.no, chunk}, grams, func(g uint32) any { return int64(g) }, read)
+	return have, listsOf(db, text+" AND gram IN (@list)", []any{no, chunk}, grams, func(g uint32) any { return int64(g) }, read)
 }
 
 var (
@@ -335,37 +336,37 @@ func (db *DB) putPeople(ctx context.Context, p *peoplePage) error {
 	}})
 }
 
-// touched are the tenants whose directory this process has changed and whose index has yet to follow.
-type touched struct {
+// touched are those of whom this process has changed what an index has yet to follow: the directories of tenants, the logs of jobs.
+type touched[K cmp.Ordered] struct {
 	mu    sync.Mutex
-	since map[lockstep.TenantID]touch
+	since map[K]touch
 }
 
-// touch is when a tenant's directory was changed, for the first and for the last time.
+// touch is when something was changed, for the first and for the last time.
 type touch struct{ first, last time.Time }
 
-func (t *touched) add(tenant lockstep.TenantID) {
+func (t *touched[K]) add(key K) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.since == nil {
-		t.since = map[lockstep.TenantID]touch{}
+		t.since = map[K]touch{}
 	}
-	at, now := t.since[tenant], time.Now()
+	at, now := t.since[key], time.Now()
 	if at.first.IsZero() {
 		at.first = now
 	}
 	at.last = now
-	t.since[tenant] = at
+	t.since[key] = at
 }
 
 // take returns those whose time has come: nothing was changed for a moment, or it has been going on for long.
-func (t *touched) take(now time.Time) (due []lockstep.TenantID) {
+func (t *touched[K]) take(now time.Time) (due []K) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for tenant, at := range t.since {
+	for key, at := range t.since {
 		if now.Sub(at.last) >= indexQuiet || now.Sub(at.first) >= indexLatest {
-			due = append(due, tenant)
-			delete(t.since, tenant)
+			due = append(due, key)
+			delete(t.since, key)
 		}
 	}
 	slices.Sort(due)
@@ -381,7 +382,7 @@ const (
 	indexAll    = 60 // times indexEvery until it looks at all tenants again, also those that only other nodes have changed
 )
 
-// IndexPeople keeps the index by which people are searched up to date, a second or two behind, until ctx ends. Between pages it
+// IndexPeople keeps the indexes by which people and the names of logs are searched up to date, a second or two behind, until ctx ends. Between pages it
 // rests for as long as the last one took, so that an index that is built leaves half of a processor to others. It reports
 // what failed and goes on.
 func (db *DB) IndexPeople(ctx context.Context, failed func(error)) {
@@ -399,6 +400,19 @@ func (db *DB) IndexPeople(ctx context.Context, failed func(error)) {
 			if err := db.followTenant(ctx, tenant); err != nil && ctx.Err() == nil {
 				failed(err)
 				db.touched.add(tenant)
+			}
+		}
+		jobs := db.logged.take(time.Now())
+		if n%indexAll == 0 {
+			var err error
+			if jobs, err = db.unnumbered(ctx, jobs); err != nil && ctx.Err() == nil {
+				failed(err)
+			}
+		}
+		for _, job := range jobs {
+			if err := db.followNames(ctx, job); err != nil && ctx.Err() == nil {
+				failed(err)
+				db.logged.add(job)
 			}
 		}
 		select {

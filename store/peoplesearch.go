@@ -219,6 +219,13 @@ func (s *peopleSearch) chunks(ctx context.Context, f *directory.PeopleFound, fro
 
 // candidates returns the numbers of those in some chunks who have all grams, in order.
 func (s *peopleSearch) candidates(ctx context.Context, from, to int64) ([]int64, error) {
+	numbers, err := s.db.withGrams(ctx, s.no, s.grams, from, to)
+	first, _ := slices.BinarySearch(numbers, s.last+1)
+	return numbers[first:], err
+}
+
+// withGrams returns the members, in some chunks, of all sets of grams under a number, in order.
+func (db *DB) withGrams(ctx context.Context, no int64, grams []int64, from, to int64) ([]int64, error) {
 	chunks := make([]int64, 0, to-from)
 	for c := from; c < to; c++ {
 		chunks = append(chunks, c)
@@ -227,14 +234,14 @@ func (s *peopleSearch) candidates(ctx context.Context, from, to int64) ([]int64,
 		chunk  int64
 		people string
 	}
-	args := []any{s.no}
-	for _, g := range s.grams {
+	args := []any{no}
+	for _, g := range grams {
 		args = append(args, g)
 	}
-	text := "SELECT chunk, people FROM people_gram WHERE no = $1 AND gram IN (" + numbered.list(2, len(s.grams)) + ") AND chunk IN (@list)"
+	text := "SELECT chunk, people FROM people_gram WHERE no = $1 AND gram IN (" + numbered.list(2, len(grams)) + ") AND chunk IN (@list)"
 	var all []found
-	err := listsOf(s.db, text, args, chunks, func(n int64) any { return n }, func(text string, args []any) error {
-		rows, err := s.db.query(ctx, text, args...)
+	err := listsOf(db, text, args, chunks, func(n int64) any { return n }, func(text string, args []any) error {
+		rows, err := db.query(ctx, text, args...)
 		some, err := collect(rows, err, func(s scanner) (r found, err error) { return r, s.Scan(&r.chunk, &r.people) })
 		all = append(all, some...)
 		return err
@@ -248,7 +255,7 @@ func (s *peopleSearch) candidates(ctx context.Context, from, to int64) ([]int64,
 	}
 	var numbers []int64
 	for i, texts := range sets {
-		if len(texts) < len(s.grams) {
+		if len(texts) < len(grams) {
 			continue
 		}
 		slices.SortFunc(texts, func(a, b string) int { return len(a) - len(b) }) // what is short is small, or else nearly everybody
@@ -257,9 +264,7 @@ func (s *peopleSearch) candidates(ctx context.Context, from, to int64) ([]int64,
 			places = common(places, unpackPlaces(nil, text))
 		}
 		for _, p := range places {
-			if n := (from+int64(i))*chunkPeople + int64(p); n > s.last {
-				numbers = append(numbers, n)
-			}
+			numbers = append(numbers, (from+int64(i))*chunkPeople+int64(p))
 		}
 	}
 	return numbers, nil

@@ -44,6 +44,13 @@ func TestPlans(t *testing.T) {
 		{countWaiting, "SEARCH e USING INDEX edge_ready (job=?)"},
 		{countFailing, "SEARCH link USING COVERING INDEX link_failing (job=?)"},
 		{countLinks, "SEARCH link USING COVERING INDEX link_target (job=?)"},
+		{countPeople[0], "SEARCH link USING COVERING INDEX"},
+		{countPeople[1], "SEARCH link USING INDEX link_out (job=? AND type=?)"},
+		{countPeople[2], "SEARCH link USING COVERING INDEX link_target (job=? AND type=?)"},
+		{countPeople[3], "SEARCH link USING INDEX link_failing (job=?)"},
+		{"SELECT " + outlinedLink + " FROM link WHERE " + ofJob + " AND type = $3 AND source_id > $4" + chosenLinks[plan.LinksOut] + " ORDER BY source_id LIMIT $5", "SEARCH link USING INDEX link_out (job=? AND type=? AND source_id>?)"},
+		{"SELECT " + outlinedLink + " FROM link WHERE " + ofJob + " AND type = $3 AND source_id > $4" + chosenLinks[plan.LinksFailing] + " ORDER BY source_id LIMIT $5", "SEARCH link USING INDEX link_failing (job=?)"},
+		{newNames, "SEARCH action_name USING COVERING INDEX action_name_rest (job=?"},
 		{"SELECT " + linkColumns + " FROM link WHERE " + ofJob + " AND type = $3" + page, "SEARCH link USING COVERING INDEX link_due (job=? AND due>? AND due<?)"},
 		{"SELECT " + jobColumns + " FROM job j " + dueJobs, "SEARCH l USING COVERING INDEX link_due (job=? AND due>? AND due<?)"},
 		{memberSelect + " AND group_id IN (?,?) ORDER BY group_id, id LIMIT 10", "SEARCH member USING PRIMARY KEY (tenant=? AND group_id=?)"},
@@ -66,7 +73,7 @@ func TestPlans(t *testing.T) {
 }
 
 // wholeTable finds a walk through a table, apart from the list of rows of the statement itself and the jobs, which are few.
-var wholeTable = regexp.MustCompile(`(?m)^SCAN (users|groups|member|feed|audit|action|link|edge|listing)`)
+var wholeTable = regexp.MustCompile(`(?m)^SCAN (users|groups|member|feed|audit|action|link|edge|listing|action_name)`)
 
 func explain(t *testing.T, db *DB, text string) string {
 	t.Helper()

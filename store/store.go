@@ -75,7 +75,8 @@ type DB struct {
 	scans     turns // whose scan runs
 	schemas   schemaCache
 	numbers   idNumbers
-	touched   touched // tenants whose index of people has to follow
+	touched   touched[lockstep.TenantID] // tenants whose index of people has to follow
+	logged    touched[int64]             // jobs whose logs have new names
 	passwords *hashing
 }
 

@@ -35,6 +35,7 @@ const sweepRows = 1000
 var swept = []struct{ table, key, of string }{
 	{"cycle", "job, id", ""},
 	{"action", "job, id", ""},
+	{"action_name", "job, source_id, name", ""},
 	{"link", "job, type, source_id", ""},
 	{"edge", "job, from_type, from_id, attribute, to_type, to_id", ""},
 	{"extension_value", "no, value, id", ""},
@@ -255,6 +256,17 @@ func (t *tx) trimAudit(tenant lockstep.TenantID, before time.Time) (int64, error
 	return t.deleteSome("audit", "tenant, id", "tenant = $1 AND id < $2", sweepRows, string(tenant), firstID(before))
 }
 
+// trimActions deletes ended actions, and the names that none bears any more.
+func (t *tx) trimActions(job int64, before time.Time) (int64, error) {
+	rows, err := t.query(fmt.Sprintf("DELETE FROM action WHERE (job, id) IN (SELECT job, id FROM action WHERE job = $1 AND id < $2 AND ended > 0 LIMIT %d) RETURNING source_id", sweepRows),
+		job, firstID(before))
+	sources, err := collect(rows, err, scanText)
+	if err == nil {
+		err = t.forgetNames(job, sources)
+	}
+	return int64(len(sources)), err
+}
+
 // trimLogs deletes ended actions and cycles that were begun before.
 func (db *DB) trimLogs(ctx context.Context, before time.Time) error {
 	type owner struct {
@@ -267,11 +279,13 @@ func (db *DB) trimLogs(ctx context.Context, before time.Time) error {
 		return fmt.Errorf("trim logs: %w", err)
 	}
 	for _, j := range jobs {
-		for _, table := range []string{"action", "cycle"} {
-			err := db.trimmed(ctx, j.tenant, func(t *tx) (int64, error) {
-				return t.deleteSome(table, "job, id", "job = $1 AND id < $2 AND ended > 0", sweepRows, j.no, firstID(before))
-			})
-			if err != nil {
+		for _, trim := range []func(*tx) (int64, error){
+			func(t *tx) (int64, error) { return t.trimActions(j.no, before) },
+			func(t *tx) (int64, error) {
+				return t.deleteSome("cycle", "job, id", "job = $1 AND id < $2 AND ended > 0", sweepRows, j.no, firstID(before))
+			},
+		} {
+			if err := db.trimmed(ctx, j.tenant, trim); err != nil {
 				return fmt.Errorf("trim logs: %w", err)
 			}
 		}

@@ -37,6 +37,7 @@ type effects struct {
 	dooms   bool       // there is something to sweep
 	builds  bool       // there is an index to complete
 	schemas *schemaSet // what the tenant's schemas have become
+	named   int64      // the job whose log has new names
 }
 
 // txTime is how long a transaction may take on PostgreSQL, where the network may lose an answer.

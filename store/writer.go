@@ -318,6 +318,9 @@ func (w *writer) settle(ran []*work, outcomes []error) {
 		if outcomes[i] == nil && len(x.events) > 0 {
 			w.db.touched.add(x.tenant)
 		}
+		if outcomes[i] == nil && x.named != 0 {
+			w.db.logged.add(x.named)
+		}
 		x.effects = effects{}
 		x.done <- outcomes[i]
 	}

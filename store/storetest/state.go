@@ -236,6 +236,12 @@ func testLinks(t *testing.T, open Open) {
 		{"due, page", plan.LinkQuery{DueBefore: noon, After: "a"}, "c"},
 		{"unseen", plan.LinkQuery{Unseen: "c1"}, "bcd"},
 		{"unseen and due", plan.LinkQuery{Unseen: "c2", DueBefore: noon}, "ac"},
+		{"in scope", plan.LinkQuery{Only: plan.LinksIn}, "a"},
+		{"out of scope", plan.LinkQuery{Only: plan.LinksOut}, "bcd"},
+		{"out of scope, page", plan.LinkQuery{Only: plan.LinksOut, After: "b", Limit: 1}, "c"},
+		{"linked", plan.LinkQuery{Only: plan.LinksLinked}, "b"},
+		{"failing", plan.LinkQuery{Only: plan.LinksFailing}, "a"},
+		{"failing, page", plan.LinkQuery{Only: plan.LinksFailing, After: "a"}, ""},
 	} {
 		q.q.Type = "User"
 		got, err := s.db.Links(t.Context(), s.tenant, s.job.ID, q.q)
@@ -257,6 +263,11 @@ func testLinks(t *testing.T, open Open) {
 		}
 	}
 	read(whole)
+	funnel, err := s.db.Funnel(t.Context(), s.tenant, s.job.ID)
+	s.ok(err)
+	if want := (provision.Funnel{Known: 4, Out: 3, Linked: 1, Failing: 1}); funnel != want {
+		t.Errorf("%+v, want %+v", funnel, want)
+	}
 	outline := whole
 	outline.Image, outline.Recheck, outline.Former = nil, time.Time{}, ""
 	got, err := s.db.Links(t.Context(), s.tenant, s.job.ID, plan.LinkQuery{Type: "User", Sources: []string{"a"}, Outline: true})

@@ -1,0 +1,148 @@
+package store
+
+import (
+	"slices"
+	"time"
+
+	"lockstep/plan"
+)
+
+// The newest lines of a log that are of a kind, say: whoever looks for few among many does not read all of them. A way is a condition that an
+// index answers in the order of time; the ways of a search have all its lines together.
+type way struct {
+	text string
+	args []any
+}
+
+// Conditions as the indexes have them, word by word.
+const (
+	apartLines = "state IN ('held', 'left_out', 'failed', 'refused', 'rejected', 'skipped')"
+	saidLines  = "(detail <> '' OR code <> '')"
+	lateLines  = "ended > planned + 3600000"
+)
+
+// idSlack is by how much the time in the id of a line may differ from when it was planned, and from when it ended unless it is late.
+const idSlack = 2 * time.Hour
+
+// apart reports whether a line in the state stands apart from the many that are done or on their way.
+func apart(s plan.ActionState) bool {
+	switch s {
+	case plan.Held, plan.LeftOut, plan.Failed, plan.Refused, plan.Rejected, plan.Skipped:
+		return true
+	case plan.Planned, plan.Open, plan.Done:
+	}
+	return false
+}
+
+// newest reads the newest lines, whose other conditions are set.
+func (s *actionSearch) newest(q plan.ActionQuery) error {
+	const order = " ORDER BY id DESC"
+	if q.After != "" {
+		s.where("id < ?", string(q.After))
+	}
+	if err := s.bounds(q); err != nil {
+		return err
+	}
+	if q.Code != "" || len(q.Codes) > 0 && !slices.Contains(q.Codes, "") {
+		s.where(saidLines)
+	}
+	n, err := s.db.narrow(s.ctx, s.tenant, s.job, q)
+	if err != nil {
+		return err
+	}
+	if n.by && q.Source.ID == "" {
+		in(s, "kind", q.Kinds)
+		in(s, "state", q.States)
+		err := lists(s.db, s.text+" AND source_id IN (@list)", s.args, n.ends, func(text string, args []any) error { return s.read(text+order, args, q.Limit) })
+		if err == nil && n.said {
+			err = s.read(s.text+" AND "+saidLines+order, s.args, q.Limit)
+		}
+		return err
+	}
+	text, args := s.text, slices.Clip(s.args)
+	for _, w := range waysOf(q) {
+		for _, at := range sinceOf(q) {
+			s.text, s.args = text, args
+			if w.text != "" {
+				s.where(w.text, w.args...)
+			}
+			if at.text != "" {
+				s.where(at.text, at.args...)
+			}
+			if err := s.read(s.text+order, s.args, q.Limit); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// bounds are the ids between which the lines of a cycle, or from before an instant, are.
+func (s *actionSearch) bounds(q plan.ActionQuery) error {
+	if !q.Until.IsZero() {
+		s.where("id < ?", firstID(q.Until.Add(idSlack)))
+	}
+	if q.Cycle == "" {
+		return nil
+	}
+	rows, err := s.db.query(s.ctx, "SELECT began, ended FROM cycle WHERE "+ofJob+" AND id = $3", string(s.tenant), string(s.job), string(q.Cycle))
+	found, err := collect(rows, err, func(s scanner) (c [2]int64, err error) { return c, s.Scan(&c[0], &c[1]) })
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	s.where("id >= ?", firstID(instant(found[0][0]).Add(-idSlack)))
+	if found[0][1] > 0 {
+		s.where("id < ?", firstID(instant(found[0][1]).Add(idSlack)))
+	}
+	return nil
+}
+
+// waysOf are the ways by states, or else by kinds.
+func waysOf(q plan.ActionQuery) (ways []way) {
+	var filter actionSearch
+	condition := func(text string, args []any, set func(*actionSearch)) way {
+		filter.text, filter.args = "", nil
+		set(&filter)
+		return way{text + filter.text, append(args, filter.args...)}
+	}
+	kinds := func(s *actionSearch) { inMarks(s, "kind", q.Kinds) }
+	states := func(s *actionSearch) { inMarks(s, "state", q.States) }
+	switch {
+	case q.Source.ID != "":
+		return []way{condition("TRUE", nil, func(s *actionSearch) { kinds(s); states(s) })}
+	case len(q.States) > 0 && !slices.Contains(q.States, plan.Done):
+		for _, state := range q.States {
+			text := "state = ? AND " + apartLines
+			if !apart(state) { // of these there are none but in the open cycle
+				text = "id IN (SELECT id FROM action WHERE " + ofJob + " AND state = ?)"
+			}
+			ways = append(ways, condition(text, []any{string(state)}, kinds))
+		}
+	case len(q.Kinds) > 0:
+		for _, kind := range q.Kinds {
+			ways = append(ways, condition("kind = ?", []any{string(kind)}, states))
+		}
+	default:
+		ways = []way{condition("TRUE", nil, states)}
+	}
+	return ways
+}
+
+// inMarks adds a condition on a column with few possible values, whose parameters are written ?.
+func inMarks[S ~string](s *actionSearch, column string, values []S) {
+	if len(values) == 0 {
+		return
+	}
+	for _, v := range values {
+		s.args = append(s.args, string(v))
+	}
+	s.text += " AND " + column + " IN (" + positional.list(1, len(values)) + ")"
+}
+
+// sinceOf are the ways to lines since an instant: those that were planned not long before, and those that took longer.
+func sinceOf(q plan.ActionQuery) []way {
+	if q.Since.IsZero() {
+		return []way{{}}
+	}
+	return []way{{"id >= ?", []any{firstID(q.Since.Add(-idSlack))}}, {lateLines + " AND ended >= ?", []any{millis(q.Since)}}}
+}
