@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"lockstep"
 	"lockstep/api"
 )
 
@@ -329,7 +330,7 @@ func (p *pagesBench) retitle(ctx context.Context, n int) (time.Duration, error) 
 	if err != nil {
 		return 0, err
 	}
-	ended := map[int64]int{} // rows of cycles that have ended: there may be many, of which an answer has the newest
+	ended := map[lockstep.CycleID]int{} // rows of cycles that have ended: there may be many, of which an answer has the newest
 	began := time.Now()
 	if err := put(ctx); err != nil {
 		return 0, err
