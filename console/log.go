@@ -134,6 +134,9 @@ type row struct {
 	Undo    string // where what taking it back would do is shown; "" when that cannot be
 }
 
+// changeRows is how many changes of a line are shown: a group may have got thousands of members at once.
+const changeRows = 50
+
 // logRows is how many lines a page has.
 const logRows = 25
 

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 
 	"lockstep"
 	"lockstep/operate"
+	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
 	"lockstep/scim"
@@ -112,13 +114,37 @@ func (s *Server) showMappings(w http.ResponseWriter, r *http.Request, v visit) e
 // likelyPeople is among how many somebody in scope is looked for whose values are shown.
 const likelyPeople = 50
 
+// likely is somebody in scope whom the job has met, so that not everybody has to be read until one is found; nil is nobody.
+func (s *Server) likely(ctx context.Context, p operate.Principal, j provision.Job, typ string) ([]string, error) {
+	if p.May(operate.PeopleRead) != nil {
+		return nil, nil
+	}
+	links, err := s.Operator.Links(ctx, p, j, plan.LinkQuery{Type: typ, Only: plan.LinksIn, Outline: true, Limit: 1})
+	if err != nil || len(links) == 0 {
+		return nil, err
+	}
+	return []string{links[0].Source.ID}, nil
+}
+
 // mappingValues fills in the rows, with the values of one real person.
 func (s *Server) mappingValues(r *http.Request, v visit, j provision.Job, m rule.ObjectMapping, view *mappingsView) error {
 	var of []string
 	if id := r.URL.Query().Get("person"); id != "" {
 		of = []string{id}
 	}
+	likely, err := s.likely(r.Context(), v.who, j, m.Source)
+	if err != nil {
+		return err
+	}
+	if of == nil && likely != nil {
+		of = likely
+	} else {
+		likely = nil
+	}
 	tries, err := s.Operator.TryRules(r.Context(), v.who, j.Slug, m, of, likelyPeople)
+	if likely != nil && (err != nil || len(tries) == 0) { // whoever it was is gone
+		tries, err = s.Operator.TryRules(r.Context(), v.who, j.Slug, m, nil, likelyPeople)
+	}
 	var one *operate.Try
 	switch {
 	case err != nil:
