@@ -71,6 +71,9 @@ func TestPagesReadWhatTheyShow(t *testing.T) {
 		*jobs, *people = countedJobs{Store: jobs.Store}, countedDirectory{Store: people.Store}
 		a := b.get(path)
 		rows, asks := jobs.rows+people.rows, jobs.asks+people.asks
+		if strings.Contains(path, "/undo?") {
+			continue // which has bounds of its own
+		}
 		most := mostRows
 		if strings.HasPrefix(path, "/groups/") && strings.Contains(path, "/apps") {
 			most = 2 * 1300 // what a group brings is told by looking at its people, up to a bound of its own

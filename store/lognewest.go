@@ -85,17 +85,18 @@ func (s *actionSearch) bounds(q plan.ActionQuery) error {
 	if q.Cycle == "" {
 		return nil
 	}
-	rows, err := s.db.query(s.ctx, "SELECT began, ended FROM cycle WHERE "+ofJob+" AND id = $3", string(s.tenant), string(s.job), string(q.Cycle))
-	found, err := collect(rows, err, func(s scanner) (c [2]int64, err error) { return c, s.Scan(&c[0], &c[1]) })
-	if err != nil || len(found) == 0 {
-		return err
+	rows, err := s.db.query(s.ctx, endsOfCycle, string(s.tenant), string(s.job), string(q.Cycle))
+	found, err := one(rows, err, func(s scanner) (c [2]string, err error) { return c, s.Scan(&c[0], &c[1]) })
+	if err == nil {
+		s.where("id >= ?", found[0])
+		s.where("id <= ?", found[1])
 	}
-	s.where("id >= ?", firstID(instant(found[0][0]).Add(-idSlack)))
-	if found[0][1] > 0 {
-		s.where("id < ?", firstID(instant(found[0][1]).Add(idSlack)))
-	}
-	return nil
+	return err
 }
+
+// endsOfCycle are the first and the last line of a cycle, which an index has without the lines.
+const endsOfCycle = "SELECT COALESCE(MIN(id), ''), COALESCE(MAX(id), '') FROM action WHERE " + ofJob + ` AND state IN
+	('planned', 'held', 'left_out', 'open', 'done', 'failed', 'refused', 'rejected', 'skipped') AND cycle = $3`
 
 // waysOf are the ways by states, or else by kinds.
 func waysOf(q plan.ActionQuery) (ways []way) {

@@ -39,6 +39,7 @@ func TestPlans(t *testing.T) {
 		{"SELECT " + actionColumns + " FROM action WHERE " + ofJob + " AND source_id = $3 AND source_type = $4 ORDER BY id DESC LIMIT 10", "SEARCH action USING INDEX action_source (job=? AND source_id=?)"},
 		{"SELECT " + actionColumns + " FROM action WHERE " + ofJob + " AND id < $3 ORDER BY id DESC LIMIT 10", "SEARCH action USING INDEX sqlite_autoindex_action_1 (job=? AND id<?)"},
 		{countActions, "SEARCH action USING COVERING INDEX action_order (job=? AND state=? AND cycle=?)"},
+		{endsOfCycle, "SEARCH action USING COVERING INDEX action_order (job=? AND state=? AND cycle=?)"},
 		{countHeld, "SEARCH a USING COVERING INDEX action_order (job=? AND state=?)"},
 		{countRejected, "SEARCH b USING INDEX action_source (job=? AND source_id=?)"},
 		{countWaiting, "SEARCH e USING INDEX edge_ready (job=?)"},
