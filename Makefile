@@ -56,7 +56,7 @@ docs: ## the generated pages of docs/
 	go test ./cmd/lockstep -run '^TestConfigurationPage$$' -update
 
 screenshots: ## the console's pages as pictures in docs/screens (needs chromium)
-	SCREENSHOTS=$(CURDIR)/docs/screens go test ./e2e -count=1 -run '^(TestSetUpInBrowser|TestBrokerConsole)$$' -v
+	SCREENSHOTS=$(CURDIR)/docs/screens go test ./e2e -count=1 -run '^(TestSetUpInBrowser|TestBrokerConsole|TestControlHubInBrowser)$$' -v
 
 clean: ## what build and test leave behind
 	rm -rf $(OUT) e2e/node/node_modules e2e/webex/node_modules e2e/idp/node_modules e2e/mail/node_modules e2e/goparts/bin

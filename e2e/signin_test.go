@@ -83,7 +83,7 @@ func foreign(t *testing.T, script string, variables ...string) []string {
 // tryForeign is foreign for a script that may fail. said is what it says on the error output.
 func tryForeign(t *testing.T, script string, variables ...string) (did []string, said string, err error) {
 	t.Helper()
-	return foreignWithin(t, patience, script, variables...)
+	return foreignWithin(t, 2*patience, script, variables...)
 }
 
 // foreignWithin is tryForeign with another limit of time.
