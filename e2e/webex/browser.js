@@ -29,7 +29,7 @@ export const picture = async (page, name) => {
   for (const [width, height] of [[1440, 900], [390, 844]]) {
     for (const scheme of ['light', 'dark']) {
       await page.setViewport({ width, height })
-      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }])
+      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }, { name: 'prefers-reduced-motion', value: 'reduce' }]) // nothing on its way from one colour to another
       await page.evaluate(() => { scrollTo(0, 0); document.activeElement?.blur() })
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
       assert.ok(overflow <= 0, `${name} is ${overflow} px too wide at ${width}`)
