@@ -29,6 +29,9 @@ func WithKit(s *Server) http.Handler {
 	return mux
 }
 
+// Routes are the patterns that the handler has registered.
+func Routes(s *Server) []string { return s.routes }
+
 // html is a component of fixed HTML.
 func html(text string) templ.Component { return templ.Raw(text) }
 

@@ -29,6 +29,7 @@ type Server struct {
 	Log      *slog.Logger     // nil is slog.Default()
 
 	files       assets
+	routes      []string // as they were registered
 	watched     watches[overviewSeen]
 	watchedHome watches[*drawn]
 }
@@ -39,7 +40,10 @@ func (s *Server) Handler() http.Handler {
 	surface := &web.Surface{Errors: s.writeError, Policy: web.PolicyPages, MaxBody: 256 << 10, BodyOf: bodyOf, Log: s.Log, Now: s.Now}
 	s.files = newAssets()
 	mux := http.NewServeMux()
-	handle := func(pattern string, h web.Handler) { mux.Handle(pattern, surface.Handle(h)) }
+	handle := func(pattern string, h web.Handler) {
+		s.routes = append(s.routes, pattern)
+		mux.Handle(pattern, surface.Handle(h))
+	}
 	handle("GET "+assetPrefix+"{hash}/{name...}", s.asset)
 	handle("GET /favicon.ico", s.favicon)
 	handle("GET /link", s.showLink)
