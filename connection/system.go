@@ -161,6 +161,7 @@ type Foreseen struct {
 	Kind   rule.Kind   // the operation's, or what comes of it: Release, Update, Link or, when nothing is left to do, Skip
 	Effect *Effect     // nil: what the operation says, since nobody else has the object
 	Stay   []Reference // of Operation.Remove: those that others want, so that they are not taken away
+	Refuse error       // the target's own rules do not allow it, and this says why; nil: they do, as far as is known before it is tried
 }
 
 // Effect is what an operation comes to at an object that others have, too.

@@ -55,6 +55,11 @@ type WantedQuery struct {
 	To        []string // only to these; nil is to anybody
 }
 
+// DeletedByOrder is why a job does not restore an object that somebody else has ordered to be deleted.
+func DeletedByOrder(by string) error {
+	return &lockstep.Error{Code: lockstep.CodeDeletedByOrder, Detail: "It was deleted by " + by + ", and the source still has it."}
+}
+
 // SCIMOwner begins the owner of what a SCIM client has made.
 const SCIMOwner = "scim:"
 

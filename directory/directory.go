@@ -314,6 +314,8 @@ type Applications interface {
 type Claimants interface {
 	// Claims returns who has users or groups, by their ids, each job with what it wrote last where there are several.
 	Claims(ctx context.Context, t lockstep.TenantID, kind Kind, ids ...string) (map[string][]Claim, error)
+	// Ordered returns who has ordered that users or groups be deleted, as shown to people, by their ids: no job restores these.
+	Ordered(ctx context.Context, t lockstep.TenantID, kind Kind, ids ...string) (map[string]string, error)
 	// SourceOrder returns the jobs that bring people in, if an administrator has given any an order. Those that have one come first.
 	SourceOrder(ctx context.Context, t lockstep.TenantID) ([]Source, error)
 	// Wanted returns the ids of objects that sources want an object to refer to.

@@ -57,7 +57,7 @@ func (p *Planner) settleOn(ctx context.Context, c *candidate, whole bool, out *P
 		case c.unasked != nil:
 			c.next.Attempts++
 			c.next.Due = p.Now().Add(BackOff(c.next.Attempts))
-		case d.Code == lockstep.CodeMatchTaken, d.Code == lockstep.CodeMatchAmbiguous: // somebody may have mended it at the target by then
+		case d.Code == lockstep.CodeMatchTaken, d.Code == lockstep.CodeMatchAmbiguous, c.forbidden != nil: // somebody may have mended it at the target by then
 			c.next.Due = earliest(c.next.Due, p.Now().Add(BackOff(Slowest)))
 		}
 		p.refuse(c, d, out)

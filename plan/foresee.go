@@ -4,12 +4,13 @@ import (
 	"context"
 	"fmt"
 
+	"lockstep"
 	"lockstep/connection"
 	"lockstep/rule"
 )
 
 // foresee asks the target what the decisions come to, where it keeps who has an object: what one source no longer has another may keep,
-// and what one says another may have to say. Where the administrator has put the sources in order, those about whom nothing has changed
+// and what one says another may have to say. What it would refuse by its own rules is refused here, so that the plan tells. Where the administrator has put the sources in order, those about whom nothing has changed
 // are asked for, too: what stands may be the value of one that comes later.
 func (p *Planner) foresee(ctx context.Context, cs []*candidate) error {
 	if p.Foresee == nil {
@@ -20,7 +21,7 @@ func (p *Planner) foresee(ctx context.Context, cs []*candidate) error {
 	for _, c := range cs {
 		d := c.decision
 		switch d.Kind {
-		case rule.Update, rule.Disable, rule.Delete, rule.Link:
+		case rule.Create, rule.Update, rule.Disable, rule.Delete, rule.Link:
 		case rule.Skip:
 			if p.Job.Policy.Order == 0 || c.link.Target == "" || !c.verdict.In || c.gone || len(c.out.Problems) > 0 || d.Code != "" {
 				continue
@@ -54,6 +55,11 @@ func (p *Planner) foresee(ctx context.Context, cs []*candidate) error {
 // foreseen takes over what the decision comes to.
 func (c *candidate) foreseen(f connection.Foreseen, asked rule.Kind) {
 	d := c.decision
+	if f.Refuse != nil {
+		c.decision, c.forbidden = d.As(rule.Skip), f.Refuse
+		c.decision.Code, c.decision.Rule, c.decision.Adopt = lockstep.CodeOf(f.Refuse), "the target's rules forbid it", false
+		return
+	}
 	if f.Effect == nil {
 		return
 	}

@@ -15,27 +15,28 @@ import (
 // candidate is an object of the source on its way through planning.
 type candidate struct {
 	connection.Object
-	program  *Program
-	link     Link // as stored; zero when the job meets the object for the first time
-	known    bool // link was stored
-	next     Link // as it will be stored
-	gone     bool
-	verdict  rule.Verdict
-	out      rule.Output
-	hits     []connection.Object
-	matched  int                // of out.Match: what the hits were found by
-	decision rule.Decision      // once it was decided
-	before   scim.Object        // what the target has from us, or has of the object that it is joined to
-	effect   *connection.Effect // what the decision comes to where others have the object, too
-	says     bool               // next.Image is what the source says now, although nothing is written
-	unasked  error              // why it could not be looked for
-	taken    bool               // the hit is linked to another object
-	twin     bool               // another object of the source has the same matching value
-	replaces lockstep.ActionID  // a row that there is for it already
-	decided  Decision           // of that row, if it does the same
-	renamed  bool               // the object at the target is called otherwise than the candidate
-	other    bool               // for that reason it may be somebody else's: the ids are those of another system
-	anew     bool               // somebody had to decide on a row that did something else
+	program   *Program
+	link      Link // as stored; zero when the job meets the object for the first time
+	known     bool // link was stored
+	next      Link // as it will be stored
+	gone      bool
+	verdict   rule.Verdict
+	out       rule.Output
+	hits      []connection.Object
+	matched   int                // of out.Match: what the hits were found by
+	decision  rule.Decision      // once it was decided
+	before    scim.Object        // what the target has from us, or has of the object that it is joined to
+	effect    *connection.Effect // what the decision comes to where others have the object, too
+	says      bool               // next.Image is what the source says now, although nothing is written
+	unasked   error              // why it could not be looked for
+	forbidden error              // why the target would refuse it by its own rules
+	taken     bool               // the hit is linked to another object
+	twin      bool               // another object of the source has the same matching value
+	replaces  lockstep.ActionID  // a row that there is for it already
+	decided   Decision           // of that row, if it does the same
+	renamed   bool               // the object at the target is called otherwise than the candidate
+	other     bool               // for that reason it may be somebody else's: the ids are those of another system
+	anew      bool               // somebody had to decide on a row that did something else
 }
 
 // Page decides what to do about the objects of one page of the source and those that are gone, and records what could not be read. When

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -56,8 +57,8 @@ func (p *Planner) explain(c *candidate, d rule.Decision) string {
 	case lockstep.CodeMatchMissing:
 		return fmt.Sprintf("%s has no value for the matching attribute", c.Name)
 	}
-	if c.unasked != nil {
-		return lockstep.Said(c.unasked)
+	if why := cmp.Or(c.unasked, c.forbidden); why != nil {
+		return lockstep.Said(why)
 	}
 	if len(c.out.Problems) > 0 {
 		return c.out.Problems[0].Error()

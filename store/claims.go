@@ -316,6 +316,25 @@ func (c *change) order(kind directory.Kind, id string) error {
 	return err
 }
 
+// Ordered returns who has ordered that users or groups be deleted, by their ids. It satisfies directory.Claimants.
+func (db *DB) Ordered(ctx context.Context, tenant lockstep.TenantID, kind directory.Kind, ids ...string) (map[string]string, error) {
+	all := map[string]string{}
+	err := lists(db, "SELECT id, actor FROM ordered WHERE tenant = $1 AND kind = $2 AND id IN (@list)", []any{string(tenant), string(kind)}, ids, func(text string, args []any) error {
+		rows, err := db.query(ctx, text, args...)
+		_, err = collect(rows, err, func(s scanner) (struct{}, error) {
+			var id, actor string
+			err := s.Scan(&id, &actor)
+			all[id] = actor
+			return struct{}{}, err
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read who has ordered to delete %ss: %w", kind, err)
+	}
+	return all, nil
+}
+
 // left settles what becomes of somebody who has just been deleted, by the last who had a claim or by an order. Whom no source has any
 // more comes back without memberships: a source that brings them back says which they have.
 func (c *change) left(kind directory.Kind, id string, withdrawn bool) error {
@@ -346,7 +365,7 @@ func (c *change) comesBack(kind directory.Kind, id string) error {
 			return err
 		}
 		if len(by) > 0 {
-			return &lockstep.Error{Code: lockstep.CodeDeletedByOrder, Detail: fmt.Sprintf("It was deleted by %s, and the source still has it.", by[0])}
+			return directory.DeletedByOrder(by[0])
 		}
 		return c.claim(kind, id, c.by.ID, true)
 	}

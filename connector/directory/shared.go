@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -343,6 +344,9 @@ func (h *target) Foresee(ctx context.Context, ops []connection.Operation) ([]con
 	if err != nil {
 		return nil, err
 	}
+	if err := h.forbidden(ctx, ops, out); err != nil {
+		return nil, err
+	}
 	for typ, find := range map[string]func(context.Context, []string) ([]connection.Object, error){connection.UserType: h.usersOf, connection.GroupType: h.groupsOf} {
 		var ids []string
 		for i := range ops {
@@ -368,6 +372,7 @@ func (h *target) Foresee(ctx context.Context, ops []connection.Operation) ([]con
 			case op.Ref.Type != typ || s == nil || o == nil:
 			case o.Deleted && op.Kind == rule.Delete:
 				out[i] = connection.Foreseen{Kind: rule.Release, Effect: &connection.Effect{Note: "it is deleted already"}}
+			case out[i].Refuse != nil:
 			case o.Deleted: // who comes back has what they had, beside what the job says
 				out[i].Effect = effectOf(nil, s.write(op, o.Values), "")
 			default:
@@ -376,6 +381,44 @@ func (h *target) Foresee(ctx context.Context, ops []connection.Operation) ([]con
 		}
 	}
 	return out, nil
+}
+
+// forbidden says which operations the directory refuses by its own rules, whatever else happens until they are carried out: what would
+// bring back whom somebody has ordered to be deleted, and values that no user or group can have.
+func (h *target) forbidden(ctx context.Context, ops []connection.Operation, out []connection.Foreseen) error {
+	ids := map[string][]string{}
+	var own *directory.Schemas
+	for i := range ops {
+		op := &ops[i]
+		switch op.Kind {
+		case rule.Update, rule.Link:
+			ids[op.Ref.Type] = append(ids[op.Ref.Type], op.Ref.ID)
+		case rule.Create:
+			if own == nil && h.schemas != nil {
+				var err error
+				if own, err = h.schemas(ctx, h.tenant); err != nil {
+					return err
+				}
+			}
+			if t := own.Type(directory.Kind(op.Ref.Type)); t != nil {
+				if _, err := t.Admit(nil, op.After); err != nil {
+					out[i].Refuse = &lockstep.Error{Code: lockstep.CodeInvalid, Detail: fmt.Sprintf("The directory does not take %s: %v.", op.Name, err)}
+				}
+			}
+		}
+	}
+	for typ, some := range ids {
+		by, err := h.dir.Ordered(ctx, h.tenant, directory.Kind(typ), some...)
+		if err != nil {
+			return err
+		}
+		for i := range ops {
+			if op := &ops[i]; op.Ref.Type == typ && (op.Kind == rule.Update || op.Kind == rule.Link) && by[op.Ref.ID] != "" {
+				out[i].Refuse = directory.DeletedByOrder(by[op.Ref.ID])
+			}
+		}
+	}
+	return nil
 }
 
 // sharing returns who has the objects of the operations; of what is created nobody is asked for.
