@@ -374,6 +374,9 @@ func TestBroken(t *testing.T) {
 			if h := w.head(); h.Code != "" || h.Failures != 0 || h.Answered != 2 || w.rows("User")["a"].State != mirror.Gone {
 				t.Errorf("it does not get over it: %+v %s", h, w.states())
 			}
+			if again := w.out.reads[len(w.out.reads)-1]; again.From != "" {
+				t.Errorf("it goes on at %q, where it had broken off", again.From)
+			}
 		})
 	}
 }

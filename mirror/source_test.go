@@ -139,7 +139,7 @@ func TestSource(t *testing.T) {
 	}
 	old := last.next
 	w.ok(w.mirrors.Forget(t.Context(), w.id))
-	for _, cursor := range []connection.Cursor{old, "x", "m/2/5", "m/2/-1", "m/2/0/0.9.0", "m/2/0/0.0", "m/a/0", "p/7", "m/2/0/x.0.0"} {
+	for _, cursor := range []connection.Cursor{old, "x", "m/2/5", "m/2/-1", "m/2/0/0.9.0", "m/2/0/0.0", "m/2/0/0.0.0/0", "m/a/0", "p/7", "m/2/0/x.0.0"} {
 		err := w.source().Read(t.Context(), cursor, func(connection.Page) error { return nil })
 		if lockstep.CodeOf(err) != lockstep.CodeCursorExpired {
 			t.Errorf("%s: %v", cursor, err)
@@ -154,7 +154,7 @@ func TestSourceBeforeAllIsRead(t *testing.T) {
 	w.out.reach = connection.OneView
 	w.out.hidden = []connection.Hidden{{Name: "half of it"}}
 	w.out.set(group("g", nil, member("cn=a"), member("cn=b")))
-	w.out.set(person("a", "cn=a", ""))
+	w.out.set(person("a", "cn=a", "", "gid=7")) // of a group that is not known: it is the group's to list them
 	w.read(mirror.Request{})
 	l := w.list("", false)
 	if d := cmp.Diff([]string{"a", "g members=User:a partial", "!half of it ", "!half of it "}, l.lines); d != "" || l.whole {
