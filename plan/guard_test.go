@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/connection"
 	"lockstep/rule"
+	"lockstep/scim"
 )
 
 // TestHeldBack: rows by kind and type, "!" for one that was approved; which of them wait.
@@ -30,6 +32,9 @@ func TestHeldBack(t *testing.T) {
 		{"of groups they do no harm", Job{Policy: Policy{Guard: few}}, "clears.Group clears.Group clears.Group", ""},
 		{"the approved neither count nor wait", Job{Policy: Policy{Guard: few}}, "disable.User! disable.User disable.User", ""},
 		{"nor do they let others go", Job{Policy: Policy{Guard: few}}, "disable.User! disable.User disable.User disable.User", "1 2 3"},
+		{"whom nobody else keeps enabled is disabled by letting go", Job{Policy: Policy{Guard: few}}, "switched.User disable.User disable.User", "0 1 2"},
+		{"letting go is counted apart", Job{Policy: Policy{Guard: few}}, "release.User disable.User disable.User", ""},
+		{"and goes too far by itself", Job{Policy: Policy{Guard: few}}, "release.User release.User release.Group", "0 1 2"},
 		{"off", Job{Policy: Policy{Guard: rule.GuardLimit{Off: true}}}, "disable.User disable.User disable.User", ""},
 		{"another system holds a single one", Job{Elsewhere: true, Policy: Policy{Guard: rule.GuardLimit{Off: true}}}, "disable.User update.User", "0"},
 	} {
@@ -54,6 +59,9 @@ func harmful(text string) (rows []Action) {
 		a := Action{ID: lockstep.ActionID(fmt.Sprint(i)), Kind: rule.Kind(kind), State: Planned}
 		if kind == "clears" {
 			a.Kind, a.Code = rule.Update, lockstep.CodeClears
+		}
+		if kind == "switched" {
+			a.Kind, a.Effect = rule.Release, &connection.Effect{After: scim.Object{{Name: "active", Value: false}}}
 		}
 		if a.Source.Type = strings.TrimSuffix(typ, "!"); a.Source.Type != typ {
 			a.Decided.At = time.Unix(1, 0)

@@ -99,6 +99,8 @@ func object(text string) connection.Object {
 			o.References = append(o.References, connection.Reference{Attribute: "manager", To: connection.Ref{Type: "User", ID: value}})
 		case "name":
 			o.Values.Set("userName", value)
+		case "deleted":
+			o.Deleted, o.Enabled = true, false
 		case "blocked":
 			o.Enabled = false
 		default:
@@ -134,11 +136,13 @@ func TestPlanner(t *testing.T) {
 		{"two are there", []string{"ada"}, "ada\nada", nil, "skip ada refused match.ambiguous"},
 		{"twins on one page", []string{"ada\nbob name=ADA"}, "", nil, "create ada\nskip bob refused match.duplicate_source"},
 		{"twins on two pages", []string{"ada", "bob name=Ada"}, "", nil, "create ada\nskip bob refused match.duplicate_source"},
+		{"twins on two pages, of whom the first is refused", []string{"ada", "bob name=Ada"}, "ada\nada", nil, "skip ada refused match.ambiguous\nskip bob refused match.duplicate_source"},
 		{"nobody who may not sign in", []string{"ada blocked"}, "", nil, ""},
 		{"a target that cannot be asked", []string{"ada"}, "", deaf, "skip ada refused target.unsupported"},
 		{"a member that does not come", []string{"ada blocked\nben\nall members=ada,ben"}, "", nil, "create ben\ncreate all +members:ben"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		whole := true
+		plans := func(t *testing.T) {
 			at := there{target: map[string][]connection.Object{}, source: map[connection.Ref]connection.Object{}, deaf: c.deaf}
 			for i, line := range lines(c.target) {
 				o := object(line)
@@ -152,13 +156,15 @@ func TestPlanner(t *testing.T) {
 					objects = append(objects, object(line))
 					at.source[objects[len(objects)-1].Ref] = objects[len(objects)-1]
 				}
-				piece, err := p.Page(t.Context(), connection.Page{Objects: objects}, true)
+				piece, err := p.Page(t.Context(), connection.Page{Objects: objects}, whole)
 				must(t, err)
 				must(t, memory.Take(t.Context(), piece))
 			}
 			must(t, p.Unseen(t.Context()))
 			must(t, p.Again(t.Context()))
-			must(t, p.Finish(t.Context(), memory.Sum.Planned > 0))
+			for range 2 { // the second time it was cut off before
+				must(t, p.Finish(t.Context(), memory.Sum.Planned > 0))
+			}
 			if got := show(memory.Plan()); got != c.want {
 				t.Errorf("planned\n%s\nwant\n%s", got, c.want)
 			}
@@ -177,7 +183,10 @@ func TestPlanner(t *testing.T) {
 			if memory.Sum.Planned != planned || memory.Sum.Failed != failed {
 				t.Errorf("counted %+v", memory.Sum)
 			}
-		})
+		}
+		t.Run(c.name, plans)
+		whole = false // as a preview plans
+		t.Run(c.name+", looked at", plans)
 	}
 }
 
