@@ -315,6 +315,15 @@ func TestSecondCycle(t *testing.T) {
 			s.Job.Elsewhere, s.Job.Policy.Excluded = true, []rule.Exclusion{{Type: "User", ID: "ada"}}
 			s.page(all() + "ada name=zoe")
 		}, "delete ada held guard.held"},
+		{"another system: who has no name any more", func(k *known) { k.link("ada=t1") }, func(s *second) {
+			s.Job.Elsewhere = true
+			o := object("ada title=Boss")
+			o.Values.Delete("userName")
+			piece, err := s.Page(s.Context(), connection.Page{Objects: []connection.Object{o}}, true)
+			must(s.T, err)
+			must(s.T, s.sink.Take(s.Context(), piece))
+			s.at.source[o.Ref] = o
+		}, "update ada"},
 		{"another system: another title", func(k *known) { k.link("ada=t1") }, func(s *second) { s.Job.Elsewhere = true; s.page("ada title=Boss") }, "update ada"},
 
 		{"deleted and renamed, and nobody has the name", func(k *known) { k.link(crowd...); k.link("ada=t1 name=a").Disabled = true }, func(s *second) { s.Job.Policy.OnLeave = rule.LeaveDisable; s.page(all() + "ada name=b deleted") }, "update ada"},
@@ -512,6 +521,65 @@ func must3[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// TestHeirs: who waits for the name of somebody who is gone is looked at again at once, also when both are met together.
+func TestHeirs(t *testing.T) {
+	k := &known{}
+	k.link("ben=t2 name=old")
+	k.link("heir name=old").Code = lockstep.CodeMatchDuplicate
+	s := newSecond(t, k)
+	s.at.target["old"] = []connection.Object{{Ref: connection.Ref{Type: "User", ID: "t2"}, Name: "old"}}
+	s.page("-ben\nheir name=old")
+	if l := s.of("heir"); l.Code != lockstep.CodeMatchTaken || !l.Due.Equal(s.Now()) {
+		t.Errorf("%s, due in %v", l.Code, l.Due.Sub(s.Now()))
+	}
+}
+
+// TestTimeTurnsValues: who is in scope for good, and gets another value by time alone, is looked at again then.
+func TestTimeTurnsValues(t *testing.T) {
+	s := newSecond(t, &known{})
+	r := rules()
+	r.Objects[0].Attributes = append(r.Objects[0].Attributes, rule.Mapping{
+		Target: "nickName", Source: &rule.MappingSource{Type: rule.FromFunction, Expression: `IIF(DateDiff("d", Now(), CDate([hireDate])) > 0, "new", "old")`},
+	})
+	programs, err := plan.Compile(r, true, connection.System{}, s.To)
+	must(t, err)
+	s.Programs = programs
+	s.page("ada hireDate=2027-06-01") // it is January
+	if l := s.of("ada"); !l.Recheck.After(s.Now()) || !l.Due.Equal(l.Recheck) {
+		t.Errorf("looked at again at %v", l.Recheck)
+	}
+}
+
+// TestPieces: the references of one object stay together, however many there are.
+func TestPieces(t *testing.T) {
+	k := &known{}
+	group := *k.link("all=tg members=")
+	for i := range 5_200 {
+		who := fmt.Sprintf("p%05d", i)
+		k.link(who + "=" + who)
+		k.refs = append(k.refs, plan.ReferenceRow{From: group.Source, Attribute: "members", To: connection.Ref{Type: "User", ID: who}, Wanted: true})
+	}
+	for i := range k.links {
+		k.links[i].Seen = "c"
+	}
+	s := newSecond(t, k)
+	var newcomers []string
+	for i := range 1_001 {
+		newcomers = append(newcomers, fmt.Sprint("n", i))
+	}
+	s.page(strings.Join(newcomers, "\n"))
+	must(t, s.Finish(t.Context(), true))
+	n, rows := 0, 0
+	for _, a := range s.sink.Plan() {
+		if a.Kind == rule.Refer {
+			n, rows = n+len(a.References), rows+1
+		}
+	}
+	if n != 5_200 || rows != 1 {
+		t.Errorf("%d references in %d rows", n, rows)
+	}
 }
 
 // TestWanted: what a page adds to the references that are wanted, and takes away.

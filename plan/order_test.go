@@ -184,3 +184,20 @@ func TestBackOff(t *testing.T) {
 		}
 	}
 }
+
+// TestCarries: a create takes the reference to the manager whom its row names along, and no other.
+func TestCarries(t *testing.T) {
+	m := newMade()
+	m.add(Made{ID: "1", Kind: rule.Create, Source: user("ada"), Refers: "ben"})
+	m.add(Made{ID: "2", Kind: rule.Link, Source: user("cy"), Refers: "ben"})
+	m.add(Made{ID: "3", Kind: rule.Create, Source: user("dan")})
+	m.index()
+	for _, c := range []struct {
+		from, attribute, to string
+		want                bool
+	}{{"ada", "manager", "ben", true}, {"ada", "manager", "zoe", false}, {"ada", "members", "ben", false}, {"cy", "manager", "ben", false}, {"dan", "manager", "ben", false}, {"zoe", "manager", "ben", false}} {
+		if got := m.carries(ReferenceRow{From: user(c.from), Attribute: c.attribute, To: user(c.to)}); got != c.want {
+			t.Errorf("%s carries its %s %s: %t", c.from, c.attribute, c.to, got)
+		}
+	}
+}
