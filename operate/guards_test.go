@@ -392,3 +392,54 @@ func (noFiles) Put(_ context.Context, _ lockstep.TenantID, _ string, body io.Rea
 func (w *world) mirrorOf(id lockstep.JobID) mirror.ID {
 	return mirror.ID{Tenant: w.ids["default"], Connection: id}
 }
+
+// TestReadsThatFail: while the reads of a source fail it is not said to be read.
+func TestReadsThatFail(t *testing.T) {
+	f := operate.Facts{Job: provision.Job{Direction: provision.Inbound, Cursor: "m/1/5", Position: 5, State: provision.Active, Config: 1, Applied: 1}, Now: time.Unix(1_000_000, 0)}
+	f.Outside.Position, f.Outside.Code = 5, lockstep.CodeSourceUnreachable
+	f.Outside.Passes = []mirror.Pass{{Type: "User", Stage: mirror.Reading, Asked: time.Unix(1, 0)}}
+	if s := operate.StateOf(f); s.Value != operate.Retrying || s.Exit == operate.ExitInStep {
+		t.Errorf("%s: %s", s.Value, s.Says)
+	}
+}
+
+// stubborn is a store of jobs in which somebody else is always faster.
+type stubborn struct{ provision.Settings }
+
+func (stubborn) PutJob(context.Context, audit.Actor, provision.Job) error { return lockstep.ErrVersion }
+
+// TestOthersAreFaster: a change is tried again, and not for ever.
+func TestOthersAreFaster(t *testing.T) {
+	w := newWorld(t, sqlite(t))
+	w.crm()
+	w.Settings = stubborn{w.Settings}
+	_, err := w.ChangeJob(w.Context(), w.admin(), "crm", operate.JobChange{Name: "x"})
+	w.want("a change", err, lockstep.CodeVersion)
+}
+
+// TestPlanOfOtherRules: a plan is applied only while the rules are those that it was made by.
+func TestPlanOfOtherRules(t *testing.T) {
+	onBoth(t, func(w *world) {
+		ctx, admin := w.Context(), w.admin()
+		w.crm()
+		j, err := w.Job(ctx, admin, "crm")
+		w.must(err)
+		claimed, err := w.Jobs.Claim(ctx, admin.Tenant, j.ID, w.at.Add(time.Minute))
+		w.must(err)
+		c := provision.Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: j.ID, Kind: provision.Initial, Phase: provision.Review, Config: j.Config, Began: w.at}
+		w.must(w.Jobs.Commit(ctx, admin.Tenant, j.ID, claimed.Epoch, provision.Batch{Cycle: &c}))
+		_, err = w.Provision(ctx, admin, "crm", "User", "ada", time.Second)
+		w.want("one person beside it", err, lockstep.CodeConflict)
+		_, err = w.Apply(ctx, admin, "crm", lockstep.NewID[lockstep.CycleID](), nil, nil)
+		w.want("another plan", err, lockstep.CodePlanStale)
+		_, err = w.SetRules(ctx, admin, "crm", 0, crmRules("[nickName]"))
+		w.must(err)
+		_, err = w.Apply(ctx, admin, "crm", c.ID, nil, nil)
+		w.want("by other rules", err, lockstep.CodePlanStale)
+		if j, err := w.Job(ctx, admin, "crm"); err != nil || j.Cycle == nil || j.Cycle.Phase != provision.Review {
+			w.Errorf("the plan is %+v, %v", j.Cycle, err)
+		}
+		_, err = w.Discard(ctx, admin, "crm", c.ID)
+		w.must(err)
+	})
+}
