@@ -336,7 +336,7 @@ func TestExclusionsEnd(t *testing.T) {
 	if got := exclude("ben", time.Time{}); !slices.Equal(got, []string{"ben"}) {
 		t.Errorf("excluded are %v", got)
 	}
-	_, err = w.SetPolicy(ctx, admin, "crm", provision.Policy{Everyone: true})
+	_, err = w.SetPolicy(ctx, admin, "crm", 0, provision.Policy{Everyone: true})
 	w.must(err)
 	d, err := w.RebaseDraft(ctx, admin, "crm", operate.AnyRevision, map[plan.Field]plan.Side{})
 	w.must(err)
