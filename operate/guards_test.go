@@ -403,20 +403,6 @@ func TestReadsThatFail(t *testing.T) {
 	}
 }
 
-// stubborn is a store of jobs in which somebody else is always faster.
-type stubborn struct{ provision.Settings }
-
-func (stubborn) PutJob(context.Context, audit.Actor, provision.Job) error { return lockstep.ErrVersion }
-
-// TestOthersAreFaster: a change is tried again, and not for ever.
-func TestOthersAreFaster(t *testing.T) {
-	w := newWorld(t, sqlite(t))
-	w.crm()
-	w.Settings = stubborn{w.Settings}
-	_, err := w.ChangeJob(w.Context(), w.admin(), "crm", operate.JobChange{Name: "x"})
-	w.want("a change", err, lockstep.CodeVersion)
-}
-
 // TestPlanOfOtherRules: a plan is applied only while the rules are those that it was made by.
 func TestPlanOfOtherRules(t *testing.T) {
 	onBoth(t, func(w *world) {
