@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -64,6 +65,19 @@ func route[I, O any](s *Server, a huma.API, method, path, id, summary string, f 
 	})
 }
 
+// long is route with a body that may be longer than others, in bytes.
+func long[I, O any](s *Server, a huma.API, bytes int64, method, path, id, summary string, f func(context.Context, operate.Principal, *I) (O, error)) {
+	o := operation(method, path, id, summary)
+	o.MaxBodyBytes = bytes
+	huma.Register(a, o, func(ctx context.Context, in *I) (*reply[O], error) {
+		out, err := f(ctx, principalOf(ctx), in)
+		if err != nil {
+			return nil, s.failed(ctx, id, err)
+		}
+		return &reply[O]{Body: out}, nil
+	})
+}
+
 // command registers an operation that answers 204 without a body.
 func command[I any](s *Server, a huma.API, method, path, id, summary string, f func(context.Context, operate.Principal, *I) error) {
 	huma.Register(a, operation(method, path, id, summary), func(ctx context.Context, in *I) (*struct{}, error) {
@@ -84,4 +98,12 @@ func (s *Server) failed(ctx context.Context, operation string, err error) error 
 		s.log().ErrorContext(ctx, "request failed", "operation", operation, "error", err)
 	}
 	return problemOf(err)
+}
+
+// BodyOf bounds the bodies of requests that may be longer than others; 0 is as the others.
+func BodyOf(r *http.Request) int64 {
+	if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/matches") && strings.Contains(r.URL.Path, "/identity-providers/") {
+		return operate.MaxIdentities + 64<<10
+	}
+	return 0
 }

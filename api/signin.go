@@ -23,6 +23,7 @@ func (s *Server) signInRoutes(a huma.API) {
 	route(s, a, http.MethodPost, "/identity-providers/{provider}/disable", "disable-identity-provider", "Let nobody sign in through an identity provider", s.disableProvider)
 	route(s, a, http.MethodPost, "/identity-providers/{provider}/test", "test-identity-provider", "Begin a test sign-in", s.testProvider)
 	command(s, a, http.MethodDelete, "/identity-providers/{provider}", "delete-identity-provider", "Remove an identity provider with its links", s.deleteProvider)
+	long(s, a, operate.MaxIdentities+64<<10, http.MethodPost, "/identity-providers/{provider}/matches", "match-identities", "Say whom identities would be who sign in at a provider, before anybody does", s.matches)
 	route(s, a, http.MethodGet, "/clients", "list-clients", "List the applications that sign people in", s.listClients)
 	route(s, a, http.MethodPost, "/clients", "add-client", "Add an application; its secret is shown this once", s.addClient)
 	route(s, a, http.MethodGet, "/clients/{client}", "get-client", "Get an application", s.getClient)
@@ -227,6 +228,71 @@ func (s *Server) testProvider(ctx context.Context, p operate.Principal, in *prov
 
 func (s *Server) deleteProvider(ctx context.Context, p operate.Principal, in *providerPath) error {
 	return s.Operator.DeleteIdentityProvider(ctx, p, in.Provider)
+}
+
+// MatchIdentities is a list of identities.
+type MatchIdentities struct {
+	Identities string `json:"identities,omitempty" maxLength:"8388608" doc:"One a line, an address or a user name; or CSV with the columns email and user_name. At most 100,000. Absent: only what is said of the directory."`
+	Unverified bool   `json:"unverified,omitempty" doc:"As if the provider did not say that it has verified the addresses."`
+}
+
+// Matches is whom identities would be who sign in at a provider, and what of the directory it could not tell apart.
+type Matches struct {
+	People      int                     `json:"people" doc:"Who may sign in."`
+	Linked      int                     `json:"linked" doc:"Identities that are linked."`
+	Shared      int                     `json:"shared" doc:"Addresses that more than one person has: whoever signs in with one is refused."`
+	SharedSome  []SharedName            `json:"shared_some,omitempty"`
+	Lacking     int                     `json:"without_address" doc:"People who have no e-mail address."`
+	LackingSome []string                `json:"without_address_some,omitempty" doc:"User names of some."`
+	Listed      int                     `json:"listed"`
+	Count       map[operate.WouldBe]int `json:"count" doc:"How many of the list would be what."`
+	Rows        []MatchRow              `json:"rows" doc:"At most 1000, those that are not matched first."`
+}
+
+// SharedName is an address that more than one person has.
+type SharedName struct {
+	Value string   `json:"value"`
+	Count int      `json:"count"`
+	Some  []string `json:"some" doc:"User names of some."`
+}
+
+// MatchRow is one identity of a list.
+type MatchRow struct {
+	Line     int             `json:"line"`
+	Identity string          `json:"identity"`
+	Is       operate.WouldBe `json:"is" enum:"matched,linked,added,ambiguous,orphan,disabled"`
+	How      string          `json:"how"`
+	People   []string        `json:"people,omitempty" doc:"User names of whom they match."`
+}
+
+func namesOf(all []sso.Holder) []string {
+	names := make([]string, len(all))
+	for i, h := range all {
+		names[i] = h.Name
+	}
+	return names
+}
+
+func (s *Server) matches(ctx context.Context, p operate.Principal, in *struct {
+	Provider string `path:"provider" maxLength:"100" doc:"Alias or id."`
+	Body     MatchIdentities
+},
+) (Matches, error) {
+	m, err := s.Operator.Matches(ctx, p, in.Provider, in.Body.Identities, in.Body.Unverified)
+	v := Matches{
+		People: m.People, Linked: m.Linked, Shared: m.Shared, Lacking: m.Lacking, LackingSome: namesOf(m.LackingSome), Listed: m.Listed, Count: m.Count, Rows: []MatchRow{},
+	}
+	for _, one := range m.SharedSome {
+		v.SharedSome = append(v.SharedSome, SharedName{one.Value, one.Count, namesOf(one.Some)})
+	}
+	for _, r := range m.Rows {
+		row := MatchRow{Line: r.Line, Identity: r.Identity, Is: r.Is, How: r.How}
+		for _, c := range r.People {
+			row.People = append(row.People, c.Name)
+		}
+		v.Rows = append(v.Rows, row)
+	}
+	return v, err
 }
 
 // SSOClient is an application that signs people in here.

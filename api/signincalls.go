@@ -44,6 +44,11 @@ func (c *Client) TestIdentityProvider(ctx context.Context, name string) (TestSig
 	return call[TestSignIn](ctx, c, http.MethodPost, at("identity-providers", name, "test"), nil, nil)
 }
 
+// MatchIdentities says whom identities would be who sign in at a provider.
+func (c *Client) MatchIdentities(ctx context.Context, name string, in MatchIdentities) (Matches, error) {
+	return call[Matches](ctx, c, http.MethodPost, at("identity-providers", name, "matches"), nil, in)
+}
+
 // DeleteIdentityProvider removes an identity provider with its links.
 func (c *Client) DeleteIdentityProvider(ctx context.Context, name string) error {
 	_, err := call[struct{}](ctx, c, http.MethodDelete, at("identity-providers", name), nil, nil)

@@ -27,6 +27,8 @@ func (s *Server) signInPages(handle func(string, web.Handler)) {
 	handle("GET /signin/providers/{alias}/test", s.in(s.showTrial))
 	handle("GET /signin/providers/{alias}/test/live", s.in(s.trialLive))
 	handle("POST /signin/providers/{alias}/test", s.in(s.beginTrial))
+	handle("GET /signin/providers/{alias}/people", s.in(s.showMatches))
+	handle("POST /signin/providers/{alias}/people", s.in(s.checkMatches))
 	handle("GET /signin/providers/{alias}/claims", s.in(s.showClaims))
 	handle("POST /signin/providers/{alias}/claims", s.in(s.addClaimRule))
 	handle("POST /signin/providers/{alias}/claims/remove", s.in(s.removeClaimRule))
@@ -185,7 +187,7 @@ func (s *Server) openProvider(r *http.Request, v *visit, here string) (providerH
 	if err != nil {
 		return providerHead{}, err
 	}
-	h := providerHead{Provider: p, Kind: k, Tabs: []tab{{Word: "Settings", Href: p.Href}, {Word: "Test sign-in", Href: p.Href + "/test"}, {Word: "Claims", Href: p.Href + "/claims"}}}
+	h := providerHead{Provider: p, Kind: k, Tabs: []tab{{Word: "Settings", Href: p.Href}, {Word: "Test sign-in", Href: p.Href + "/test"}, {Word: "Claims", Href: p.Href + "/claims"}, {Word: "Who would match", Href: p.Href + "/people"}}}
 	if k.Kind == sso.KindLocal {
 		h.Tabs = h.Tabs[:1]
 	}

@@ -151,6 +151,9 @@ func bodyOf(r *http.Request) int64 {
 	if r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/sources/") && strings.HasSuffix(r.URL.Path, "/files") {
 		return 3*operate.MaxSourceFile + 64<<10
 	}
+	if r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/signin/providers/") && strings.HasSuffix(r.URL.Path, "/people") {
+		return 2*operate.MaxIdentities + 64<<10
+	}
 	return 0
 }
 

@@ -26,7 +26,7 @@ var rights = map[token.Scope][]string{
 		"ChangeGroup", "ChangeMembers", "ChangeUser", "CreateGroup", "CreateUser", "DeleteGroup", "DeleteUser", "RestoreGroup", "RestoreUser", "SetActive",
 	},
 	operate.SignInRead: {
-		"Attempt", "Attempts", "ByClaims", "CheckIdentityProvider", "Client", "Clients", "IdentityProvider", "IdentityProviders", "Issuer", "LastTest", "PersonSessions", "ProviderGuide", "ProviderKind",
+		"Attempt", "Attempts", "ByClaims", "CheckIdentityProvider", "Client", "Clients", "IdentityProvider", "IdentityProviders", "Issuer", "LastTest", "Matches", "PersonSessions", "ProviderGuide", "ProviderKind",
 		"ProviderKinds", "ProviderLinks", "SecondFactors", "SeenAttempt", "SeenSessions", "SeenSignOuts", "SignOuts",
 	},
 	operate.SignInWrite: {

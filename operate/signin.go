@@ -23,6 +23,7 @@ type SignIn struct {
 	Server    SignInServer
 	Console   ConsoleSignIn // nil signs nobody in to the console
 	Look      SignInLook
+	Matches   MatchLook
 	Forms     ProviderForms
 	// Check says what is wrong with the settings of a provider, as a *Faulty; CheckDraft does not mind fields that are empty yet.
 	Check      func(sso.Provider) error

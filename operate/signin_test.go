@@ -63,7 +63,7 @@ func (w *world) signIns() *stage {
 		return nil
 	}
 	w.Operator.SignIn = &operate.SignIn{
-		Providers: rows, Clients: rows, Sessions: rows, Records: rows, Factors: rows, Server: s, Look: rows, Forms: noForms{}, Check: whole, CheckDraft: func(sso.Provider) error { return nil },
+		Providers: rows, Clients: rows, Sessions: rows, Records: rows, Factors: rows, Server: s, Look: rows, Matches: rows, Forms: noForms{}, Check: whole, CheckDraft: func(sso.Provider) error { return nil },
 	}
 	return s
 }

@@ -52,6 +52,33 @@ func ProviderAdded(i api.IdentityProvider, err error) (View, error) {
 	return v, err
 }
 
+// Matches shows whom identities would be who sign in at a provider.
+func Matches(m api.Matches, err error) (View, error) {
+	return Of(m, err, func(p *Page) {
+		p.Printf("people who may sign in\t%d\nlinked\t%d\naddresses of more than one person\t%d\nwithout an address\t%d\n", m.People, m.Linked, m.Shared, m.Lacking)
+		for _, s := range m.SharedSome {
+			p.Printf("  %s\t%s\n", s.Value, strings.Join(s.Some, ", "))
+		}
+		if len(m.LackingSome) > 0 {
+			p.Printf("  no address\t%s\n", strings.Join(m.LackingSome, ", "))
+		}
+		if m.Listed == 0 {
+			return
+		}
+		p.Printf("in the list\t%d\n", m.Listed)
+		for _, is := range operate.WouldBes() {
+			if n := m.Count[is]; n > 0 {
+				p.Printf("  %s\t%d\n", is, n)
+			}
+		}
+		for _, r := range m.Rows {
+			if r.Is != operate.WouldMatch {
+				p.Printf("%d %s\t%s: %s %s\n", r.Line, r.Identity, r.Is, r.How, strings.Join(r.People, ", "))
+			}
+		}
+	})
+}
+
 // TestSignIn shows where a test sign-in begins.
 func TestSignIn(t api.TestSignIn, err error) (View, error) {
 	return Of(t, err, func(p *Page) {

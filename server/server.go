@@ -196,7 +196,7 @@ func (n *Server) ready(ctx context.Context) error {
 
 // Handler is everything that the server answers over HTTP.
 func (n *Server) Handler() http.Handler {
-	surface := &web.Surface{Errors: api.WriteProblem, Log: n.config.Log}
+	surface := &web.Surface{Errors: api.WriteProblem, BodyOf: api.BodyOf, Log: n.config.Log}
 	mux := http.NewServeMux()
 	answers := surface.Wrap(n.api.Handler())
 	for _, path := range []string{api.Prefix + "/", "/livez", "/readyz"} {

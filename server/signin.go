@@ -42,7 +42,7 @@ func newSignIn(n *Server) *sso.Server {
 func SignIn(db *store.DB, s *sso.Server) *operate.SignIn {
 	rows := db.SSO()
 	return &operate.SignIn{
-		Providers: rows, Clients: rows, Sessions: rows, Records: rows, Factors: rows, Server: s, Console: s, Look: rows, Forms: forms{s.Opener.(*upstream.Opener)},
+		Providers: rows, Clients: rows, Sessions: rows, Records: rows, Factors: rows, Server: s, Console: s, Look: rows, Matches: rows, Forms: forms{s.Opener.(*upstream.Opener)},
 		Check:      func(p sso.Provider) error { return faulty(upstream.Check(p)) },
 		CheckDraft: func(p sso.Provider) error { return faulty(upstream.CheckDraft(p)) },
 	}

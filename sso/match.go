@@ -95,39 +95,58 @@ func (s *Server) stands(ctx context.Context, t lockstep.TenantID, id lockstep.Us
 	return m, nil
 }
 
-// candidates are the people of the directory whom an identity may be: by an e-mail address that is certainly theirs, or by the user name
+// NameToMatch is a name by which an identity may be somebody of the directory.
+type NameToMatch struct{ Attribute, Value, How string }
+
+// NamesToMatch are the names by which an identity that is not linked may be somebody: an e-mail address that is certainly theirs, and the user name
 // when the provider is trusted with names. Anybody can give themselves an address at a provider that does not check it (nOAuth).
-func (s *Server) candidates(ctx context.Context, t lockstep.TenantID, p Provider, id Identity) ([]directory.User, string, error) {
+func NamesToMatch(p Provider, id Identity) []NameToMatch {
 	trusted := p.TrustEmail && p.Policy != PolicyVerified
 	mail := id.EmailVerified || trusted
 	if p.Policy == PolicyVerified && !p.TrustEmail {
 		mail = false
 	}
-	type look struct{ attribute, value, how string }
-	var looks []look
+	var all []NameToMatch
 	if id.Email != "" && mail && strings.Count(id.Email, "@") == 1 {
-		looks = append(looks, look{"email", id.Email, "by e-mail address"})
+		all = append(all, NameToMatch{"email", id.Email, "by e-mail address"})
 		if p.Policy != PolicyVerified {
-			looks = append(looks, look{"userName", id.Email, "by e-mail address as user name"})
+			all = append(all, NameToMatch{"userName", id.Email, "by e-mail address as user name"})
 		}
 	}
 	if id.UserName != "" && trusted {
-		looks = append(looks, look{"userName", id.UserName, "by user name"})
+		all = append(all, NameToMatch{"userName", id.UserName, "by user name"})
 	}
-	if len(looks) == 0 {
-		return nil, "", nil
-	}
+	return all
+}
+
+// Holder is somebody who has a name.
+type Holder struct {
+	Value  string // the name, folded
+	User   lockstep.UserID
+	Name   string // what they are called
+	Active bool
+}
+
+// SharedName is an e-mail address that more than one person has.
+type SharedName struct {
+	Value string
+	Count int
+	Some  []Holder
+}
+
+// candidates are the people of the directory whom an identity may be.
+func (s *Server) candidates(ctx context.Context, t lockstep.TenantID, p Provider, id Identity) ([]directory.User, string, error) {
 	var found []directory.User
 	how := ""
-	for _, l := range looks {
-		users, err := s.Directory.Users(ctx, t, directory.UserQuery{Attribute: l.attribute, Values: []string{l.value}})
+	for _, n := range NamesToMatch(p, id) {
+		users, err := s.Directory.Users(ctx, t, directory.UserQuery{Attribute: n.Attribute, Values: []string{n.Value}})
 		if err != nil {
 			return nil, "", err
 		}
 		for _, u := range users {
 			if !slices.ContainsFunc(found, func(f directory.User) bool { return f.ID == u.ID }) {
 				found = append(found, u)
-				how = l.how
+				how = n.How
 			}
 		}
 	}

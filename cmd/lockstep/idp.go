@@ -16,6 +16,7 @@ type idpCmd struct {
 	Show    idpShowCmd    `cmd:"" help:"Show an identity provider and its redirect URI."`
 	Add     idpAddCmd     `cmd:"" help:"Add an identity provider as a draft; its redirect URI stands at once."`
 	Set     idpSetCmd     `cmd:"" help:"Change an identity provider."`
+	Matches idpMatchesCmd `cmd:"" help:"Say whom people would be who sign in through it, before anybody does."`
 	Test    idpTestCmd    `cmd:"" help:"Begin a test sign-in, which lets nobody in."`
 	Enable  idpEnableCmd  `cmd:"" help:"Let people sign in through it."`
 	Disable idpDisableCmd `cmd:"" help:"Let nobody sign in through it."`
@@ -128,6 +129,25 @@ func (s *idpSetCmd) Run(c *cli.Command) error {
 		return err
 	}
 	return c.Print(report.Provider(client.SetIdentityProvider(c.Ctx, s.Provider, change)))
+}
+
+type idpMatchesCmd struct {
+	Provider   string `arg:"" help:"Alias or id."`
+	List       string `placeholder:"FILE" help:"Identities, one a line, or CSV with the columns email and user_name."`
+	Unverified bool   `help:"As if the provider did not say that it has verified the addresses."`
+}
+
+// Run says whom identities would be.
+func (m *idpMatchesCmd) Run(c *cli.Command, client *api.Client) error {
+	in := api.MatchIdentities{Unverified: m.Unverified}
+	if m.List != "" {
+		text, err := terminal.ReadText("The list", m.List)
+		if err != nil {
+			return err
+		}
+		in.Identities = text
+	}
+	return c.Print(report.Matches(client.MatchIdentities(c.Ctx, m.Provider, in)))
 }
 
 type idpTestCmd struct {
