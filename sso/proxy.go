@@ -122,7 +122,7 @@ func (p *proxied) grant(ctx context.Context) (*Grant, error) {
 		return nil, nil
 	}
 	g, f, err := p.Store.GrantByRefresh(ctx, p.site.tenant.ID, p.hash(text))
-	if errors.Is(err, lockstep.ErrNotFound) || err == nil && (!g.Live || g.Client != p.client.ID || !p.client.allows(g.Provider) || !p.now().Before(f.Ends)) {
+	if errors.Is(err, lockstep.ErrNotFound) || err == nil && (!g.usable(p.client) || g.Client != p.client.ID || !p.now().Before(f.Ends)) {
 		return nil, nil
 	}
 	return &g, err

@@ -109,10 +109,12 @@ type Grant struct {
 	CodeEnds time.Time
 	CodeUsed time.Time // zero until then; a grant that has no code is used at once
 
-	Created time.Time
-	Expires time.Time // no refresh goes beyond
-	Ended   time.Time // zero while it stands
-	Live    bool      // it has not ended, the person may be signed in, their provider is enabled, and the client is there
+	Created  time.Time
+	Expires  time.Time // no refresh goes beyond
+	Ended    time.Time // zero while it stands
+	Factor   Factor    // the second factor that had been shown when it was given; "" is none
+	Demanded bool      // its provider demands one of everybody by now
+	Live     bool      // it has not ended, the person may be signed in, their provider is enabled, and the client is there
 }
 
 // Refresh is a refresh token as it is kept. All those of a grant are one family, each made with the one before.

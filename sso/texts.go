@@ -80,6 +80,7 @@ var sayings = map[lockstep.Code]said{
 	lockstep.CodeSSOConfirm:     {yours, "There is a person with your address already. Sign in as you did before, once, to link both.", "Es gibt schon eine Person mit Ihrer Adresse. Melden Sie sich einmal so an wie früher, um beides zu verbinden."},
 	lockstep.CodeSSOBack:        {yours, "You came back before the sign-in was finished. Choose again.", "Sie sind vor dem Ende der Anmeldung zurückgekehrt. Wählen Sie noch einmal."},
 	lockstep.CodeSSOCode:        {yours, "The code is wrong, or was used before. Wait for the next one.", "Der Code ist falsch oder wurde schon benutzt. Warten Sie auf den nächsten."},
+	lockstep.CodeSSOLastFactor:  {yours, "A second factor is demanded of you, and this is your last one. Set up another one first.", "Von Ihnen wird ein zweiter Faktor verlangt, und dies ist Ihr letzter. Richten Sie zuerst einen anderen ein."},
 	lockstep.CodeSSOPasskey:     {yours, "The passkey was not accepted. Try again, or use another way.", "Der Passkey wurde nicht angenommen. Versuchen Sie es noch einmal oder auf andere Art."},
 	lockstep.CodeSSOFresh:       {yours, "Your identity provider has not asked you again who you are. Sign out there, then try again.", "Ihr Identitätsanbieter hat Sie nicht noch einmal gefragt, wer Sie sind. Melden Sie sich dort ab und versuchen Sie es dann noch einmal."},
 	lockstep.CodeSSOExpired:     {yours, "This sign-in is over. Go back to the application and begin again.", "Diese Anmeldung ist vorbei. Gehen Sie zurück zur Anwendung und beginnen Sie von vorn."},

@@ -109,8 +109,12 @@ func (s *Server) taken(ctx context.Context, x site, c Client, code, redirect, ve
 	return g, text, err
 }
 
-// usable reports whether a grant gives anything: it stands, and the client may still be signed in to through the provider that let the person in.
-func (g Grant) usable(c Client) bool { return g.Live && c.allows(g.Provider) }
+// usable reports whether a grant gives anything: it stands, the client may still be signed in to through the provider that let the person in, and a
+// second factor was shown if by now one is demanded of everybody.
+func (g Grant) usable(c Client) bool {
+	demanded := g.Demanded || c.SecondFactor == DemandRequired
+	return g.Live && c.allows(g.Provider) && (!demanded || g.Factor != "")
+}
 
 // again is what a lost race for a code means: another request used it in this very moment.
 func (s *Server) again(ctx context.Context, x site, g Grant) error {

@@ -120,11 +120,11 @@ func (s SSO) PutProvider(ctx context.Context, by audit.Actor, p sso.Provider) (s
 		if err != nil {
 			return err
 		}
-		verb, args := "created", []any{string(p.Tenant), string(p.ID), p.Version, p.Alias, string(doc), sealed, millis(t.at), p.State == sso.Enabled}
-		text := "INSERT INTO sso_provider (tenant, id, version, alias, doc, secrets, updated, enabled, epoch) VALUES ($1, $2, $3 + 1, $4, $5, $6, $7, $8, 0)"
+		verb, args := "created", []any{string(p.Tenant), string(p.ID), p.Version, p.Alias, string(doc), sealed, millis(t.at), p.State == sso.Enabled, p.Demands() == sso.DemandRequired || p.Demands() == sso.DemandOwn}
+		text := "INSERT INTO sso_provider (tenant, id, version, alias, doc, secrets, updated, enabled, demanded, epoch) VALUES ($1, $2, $3 + 1, $4, $5, $6, $7, $8, $9, 0)"
 		if p.Version != 0 {
 			verb = "updated"
-			text = `UPDATE sso_provider SET version = version + 1, alias = $4, doc = $5, secrets = $6, updated = $7, enabled = $8, epoch = epoch + $9
+			text = `UPDATE sso_provider SET version = version + 1, alias = $4, doc = $5, secrets = $6, updated = $7, enabled = $8, demanded = $9, epoch = epoch + $10
 				WHERE tenant = $1 AND id = $2 AND version = $3`
 			args = append(args, disables)
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 const grantColumns = `g.id, g.client, g.user_id, g.auth_epoch, g.session, g.scopes, g.auth_time, g.acr, g.amr, g.nonce, g.redirect, g.challenge,
-	g.code, g.code_ends, g.code_used, g.created, g.expires, g.ended, g.provider, g.claims,
+	g.code, g.code_ends, g.code_used, g.created, g.expires, g.ended, g.provider, g.claims, g.factor, COALESCE(p.demanded, FALSE),
 	CASE WHEN g.ended = 0 AND u.id IS NOT NULL AND p.id IS NOT NULL AND c.id IS NOT NULL THEN TRUE ELSE FALSE END`
 
 // What a grant stands on: the very transaction that disables its user, disables or removes its provider, or removes its client ends it here,
@@ -29,7 +29,7 @@ func scanGrant(more ...any) func(scanner) (sso.Grant, error) {
 		var auth, codeEnds, codeUsed, created, expires, ended int64
 		err = row.Scan(append([]any{
 			&g.ID, &g.Client, &g.Person.User, &g.Person.Epoch, &g.Session, &scopes, &auth, &g.ACR, &amr, &g.Nonce, &g.Redirect, &g.Challenge,
-			&code, &codeEnds, &codeUsed, &created, &expires, &ended, &g.Provider, &claims, &g.Live,
+			&code, &codeEnds, &codeUsed, &created, &expires, &ended, &g.Provider, &claims, &g.Factor, &g.Demanded, &g.Live,
 		}, more...)...)
 		if err != nil {
 			return g, err
@@ -104,9 +104,9 @@ func (t *tx) putGrant(tenant lockstep.TenantID, g sso.Grant) error {
 	}
 	// A session that was ended meanwhile gives nothing any more. It may have been written just now, in this transaction.
 	n, err := t.exec(`INSERT INTO sso_grant (tenant, id, client, user_id, auth_epoch, session, scopes, auth_time, acr, amr, nonce, redirect, challenge,
-		code, code_ends, code_used, created, expires, ended, noticed, provider, provider_epoch, client_made, claims)
+		code, code_ends, code_used, created, expires, ended, noticed, provider, provider_epoch, client_made, claims, factor)
 		SELECT s.tenant, $2, c.id, s.user_id, s.auth_epoch, s.id, $6, CAST($7 AS BIGINT), $8, $9, $10, $11, $12, $13, CAST($14 AS BIGINT), CAST($19 AS BIGINT), CAST($15 AS BIGINT),
-			CAST($16 AS BIGINT), 0, FALSE, p.id, p.epoch, c.created, $18
+			CAST($16 AS BIGINT), 0, FALSE, p.id, p.epoch, c.created, $18, s.factor
 		FROM sso_session s JOIN sso_provider p ON p.tenant = s.tenant AND p.id = s.provider AND p.epoch = s.provider_epoch AND p.enabled = TRUE
 		JOIN sso_client c ON c.tenant = s.tenant AND c.id = $3
 		WHERE s.tenant = $1 AND s.id = $5 AND s.ended = 0 AND s.user_id = $4 AND s.auth_epoch = $17`+t.db.dialect.hold(),
