@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"lockstep"
@@ -85,7 +84,7 @@ func (w batch) write(b *provision.Batch) error {
 		{"references", func() error { return w.edges(b, links) }},
 		{"moved actions", func() error { return w.move(b.Moved) }},
 		{"actions", func() error { return w.actions(b.Actions) }},
-		{"names of actions", func() error { return errors.Join(w.names(b.Actions), w.movedIDs(b.Moved)) }},
+		{"names of actions", func() error { return w.names(b.Actions) }},
 		{"opened actions", func() error { return w.open(b.Opened) }},
 		{"ranks", func() error { return w.rank(b.Ranks) }},
 		{"due objects", func() error { return w.due(b.Due) }},

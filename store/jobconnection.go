@@ -93,6 +93,9 @@ func (db *DB) SwapSecret(ctx context.Context, tenant lockstep.TenantID, id locks
 // which has none of it. The next cycle looks for everybody there as the first one did, so whoever is there already is found by the
 // matching attributes. Who has left is linked no more; nobody is removed.
 func (t *tx) unlinkAll(job int64) error {
+	if _, err := t.exec(keepIDs+onceKept, job); err != nil {
+		return err
+	}
 	_, err := t.exec(`UPDATE link SET target = '', matched = '', match_key = '', version = '', disabled = FALSE, code = '', detail = '', attempts = 0,
 		due = 0, image = $2, recheck = 0, former = '' WHERE job = $1`, job, document(nil))
 	if err == nil {

@@ -24,6 +24,7 @@ var upsertLinks = bulk{lead: []string{"BIGINT"}, n: 17, text: "INSERT INTO link 
 func (w batch) links(all []plan.Link, gone []connection.Ref) error {
 	for typ, ids := range byType(gone) {
 		for _, text := range []string{
+			keepIDs + " AND type = $2 AND source_id IN (@list)" + onceKept,
 			"DELETE FROM link WHERE job = $1 AND type = $2 AND source_id IN (@list)",
 			"DELETE FROM edge WHERE job = $1 AND from_type = $2 AND from_id IN (@list)",
 			"DELETE FROM edge WHERE job = $1 AND to_type = $2 AND to_id IN (@list)",
@@ -33,7 +34,13 @@ func (w batch) links(all []plan.Link, gone []connection.Ref) error {
 			}
 		}
 	}
-	_, err := w.bulk(&upsertLinks, []any{w.no}, len(all), func(args []any, i int) []any {
+	_, err := w.bulk(&putFormerIDs, []any{w.no}, len(all), func(args []any, i int) []any {
+		return append(args, all[i].Source.Type, all[i].Source.ID, all[i].Target)
+	})
+	if err != nil {
+		return err
+	}
+	_, err = w.bulk(&upsertLinks, []any{w.no}, len(all), func(args []any, i int) []any {
 		l := &all[i]
 		return append(args, l.Source.Type, l.Source.ID, l.Name, l.Target, l.Matched, l.Key, l.Version, l.Disabled, string(l.Code), l.Detail,
 			int64(l.Attempts), millis(l.Due), string(l.Seen), verdictText(l.Verdict), document(l.Image), millis(l.Recheck), l.Former)

@@ -12,6 +12,7 @@ import (
 	"lockstep"
 	"lockstep/directory"
 	"lockstep/plan"
+	"lockstep/rule"
 )
 
 // The log is searched by the names of its ends. There are few of them beside the lines that bear them, so they stand in a table of their
@@ -33,11 +34,17 @@ const (
 
 var putNames = bulk{lead: []string{"BIGINT"}, n: 3, text: "INSERT INTO action_name (job, source_id, name, no) VALUES @rows ON CONFLICT (job, source_id, name) DO NOTHING"}
 
-// putMovedIDs keeps the ids that objects have got at the target.
-var putMovedIDs = bulk{
-	lead: []string{"BIGINT"}, cols: []string{"TEXT", "TEXT"}, text: `WITH v(job, id, name) AS (VALUES @rows)
-	INSERT INTO action_name (job, source_id, name, no) SELECT a.job, a.source_id, v.name, -1 FROM v CROSS JOIN action a WHERE a.job = v.job AND a.id = v.id
-	ON CONFLICT (job, source_id, name) DO NOTHING`,
+// An id at the target is found by the link of whoever has it. A row keeps it only once the link has another one or none, and where there may be no
+// link yet.
+const keepIDs = `INSERT INTO action_name (job, source_id, name, no) SELECT job, source_id, '` + idSign + `' || target, -1 FROM link WHERE job = $1 AND target <> ''`
+
+const onceKept = " ON CONFLICT (job, source_id, name) DO NOTHING"
+
+// putFormerIDs keeps the ids of links that get another one.
+var putFormerIDs = bulk{
+	lead: []string{"BIGINT"}, cols: []string{"TEXT", "TEXT", "TEXT"}, text: `WITH v(job, type, source_id, target) AS (VALUES @rows)
+	INSERT INTO action_name (job, source_id, name, no) SELECT l.job, l.source_id, '` + idSign + `' || l.target, -1 FROM v CROSS JOIN link l
+	WHERE l.job = v.job AND l.type = v.type AND l.source_id = v.source_id AND l.target <> '' AND l.target <> v.target` + onceKept,
 }
 
 type nameRow struct {
@@ -57,7 +64,7 @@ func (w batch) names(all []plan.Action) error {
 			}
 			rows = append(rows, nameRow{a.Source.ID, text, no})
 		}
-		if a.Target.ID != "" {
+		if a.Target.ID != "" && !linked(a.Kind) {
 			rows = append(rows, nameRow{a.Source.ID, idSign + a.Target.ID, nameID})
 		}
 	}
@@ -68,11 +75,9 @@ func (w batch) names(all []plan.Action) error {
 	return err
 }
 
-// movedIDs keeps the ids that rows have got when they were carried out.
-func (w batch) movedIDs(all []plan.Transition) error {
-	all = slices.DeleteFunc(slices.Clone(all), func(m plan.Transition) bool { return m.Target == "" })
-	_, err := w.bulk(&putMovedIDs, []any{w.no}, len(all), func(args []any, i int) []any { return append(args, string(all[i].ID), idSign+all[i].Target) })
-	return err
+// linked reports whether rows of the kind are about the object that their link has, or will have once they are done.
+func linked(k rule.Kind) bool {
+	return k == rule.Create || k == rule.Update || k == rule.Disable || k == rule.Refer
 }
 
 // forgetNames removes what no row of these source objects bears any more.
@@ -225,6 +230,9 @@ func (db *DB) ends(ctx context.Context, job int64, text string, id bool) (source
 	}
 	if err == nil && id {
 		sources = append(sources, text) // as the source's id
+		err = add("SELECT source_id, '', -1 FROM link WHERE job = $1 AND type IN ('User', 'Group') AND target = $2 AND target <> ''", []any{job, text})
+	}
+	if err == nil && id {
 		err = add(columns+" AND no = -1 AND name = $2", []any{job, idSign + text})
 	}
 	slices.Sort(sources)

@@ -47,10 +47,17 @@ func lineID(at time.Time, n int) lockstep.ActionID {
 
 var (
 	somePeople = []string{"ada@acme.example", "Adalbert@acme.example", "zoé@acme.example", "bob", "100%_x", "", strings.Repeat("langer name ", 40) + "ende", "李雷@acme.example"}
-	someIDs    = []string{"", "t1", "t-two", "AAAAAAAA-0000"}
+	someIDs    = append([]string{"", "", "t1", "t-two", "AAAAAAAA-0000"}, manyIDs()...)
 	someStates = []plan.ActionState{plan.Done, plan.Done, plan.Done, plan.Planned, plan.Open, plan.Held, plan.LeftOut, plan.Failed, plan.Refused, plan.Rejected, plan.Skipped}
 	someTexts  = []string{"", "", "", "ada", "ADA", "acme", "zoé", "bob", "%_", "ende", "李雷@", "a", "nobody", "t-two", "s3", "slow", "100%"}
 )
+
+func manyIDs() (all []string) {
+	for i := range 50 {
+		all = append(all, fmt.Sprintf("target-%d", i))
+	}
+	return all
+}
 
 func pick[T any](r *rand.Rand, all []T) T { return all[r.IntN(len(all))] }
 
@@ -93,6 +100,9 @@ func someQuery(r *rand.Rand, first time.Time, all []plan.Action) plan.ActionQuer
 		if w := pick(r, someTexts); w != "" {
 			q.Words = append(q.Words, w)
 		}
+	}
+	if id := pick(r, all).Target.ID; id != "" && r.IntN(4) == 0 {
+		q.Words = []string{id}
 	}
 	for range pick(r, []int{0, 0, 1, 2}) {
 		q.States = append(q.States, pick(r, someStates))
@@ -140,12 +150,32 @@ func TestNewest(t *testing.T) {
 				lines = append(lines, someLine(r, at, 60*round+n))
 			}
 			commit(provision.Batch{Actions: lines})
+			settle := func(a *plan.Action) { // as the engine does, whose rows have the id that the link has, or gets
+				if a.Target.ID != "" && linked(a.Kind) {
+					commit(provision.Batch{Links: []plan.Link{{Source: a.Source.Ref, Target: a.Target.ID}}})
+				}
+				if r.IntN(5) == 0 { // and sometimes has none any more
+					commit(provision.Batch{Unlink: []connection.Ref{a.Source.Ref}})
+				}
+			}
+			for i := range lines {
+				settle(&lines[i])
+			}
+			if round == 2 { // the connection leads elsewhere
+				if err := db.write(t.Context(), &work{rows: 1, run: func(t *tx) error { return t.unlinkAll(no) }}); err != nil {
+					t.Fatal(err)
+				}
+			}
 			for i := range lines { // some are carried out, and get their ids
 				a := &lines[i]
 				if a.State == plan.Planned && r.IntN(2) == 0 {
 					a.State, a.Code, a.Detail = plan.Done, "", ""
-					a.Target.ID, a.Ended = pick(r, someIDs[1:]), a.Planned.Add(time.Duration(r.IntN(200))*time.Minute)
+					a.Ended = a.Planned.Add(time.Duration(r.IntN(200)) * time.Minute)
+					if linked(a.Kind) { // of all others the id is known before
+						a.Target.ID = pick(r, someIDs[2:])
+					}
 					commit(provision.Batch{Moved: []plan.Transition{{ID: a.ID, From: plan.Planned, To: plan.Done, Target: a.Target.ID, At: a.Ended}}})
+					settle(a)
 				}
 			}
 			all = append(all, lines...)
@@ -187,7 +217,7 @@ func TestNamesGoWithLines(t *testing.T) {
 		no, commit := newLog(t, db)
 		now := db.now()
 		line := func(n int, at time.Time, source, name, target string) plan.Action {
-			return plan.Action{ID: lineID(at, n), State: plan.Done, Kind: rule.Update, Planned: at, Ended: at, Source: plan.End{Ref: connection.Ref{Type: "User", ID: source}, Name: name}, Target: plan.End{Ref: connection.Ref{ID: target}}}
+			return plan.Action{ID: lineID(at, n), State: plan.Done, Kind: rule.Link, Planned: at, Ended: at, Source: plan.End{Ref: connection.Ref{Type: "User", ID: source}, Name: name}, Target: plan.End{Ref: connection.Ref{ID: target}}}
 		}
 		old := now.Add(-48 * time.Hour)
 		commit(provision.Batch{Actions: []plan.Action{
@@ -232,6 +262,7 @@ func TestNewestPlans(t *testing.T) {
 		{"a name", plan.ActionQuery{Text: "ada@"}, []string{"action_source (job=? AND source_id=?)"}},
 		{"a name in states", plan.ActionQuery{Text: "ada@", States: []plan.ActionState{plan.Failed, plan.Held}}, []string{"action_source (job=? AND source_id=?)"}},
 		{"nobody", plan.ActionQuery{Text: "nobody"}, nil},
+		{"an id", plan.ActionQuery{Words: []string{"01a22bc6-9ffd"}}, []string{"action_source (job=? AND source_id=?)", "action_said (job=?)"}},
 		{"words", plan.ActionQuery{Words: []string{"ada@", "x"}}, []string{"action_source (job=? AND source_id=?)", "action_said (job=?)"}},
 		{"a part of a code", plan.ActionQuery{Code: "taken"}, []string{"action_said (job=?)"}},
 		{"codes", plan.ActionQuery{Codes: []lockstep.Code{lockstep.CodeInternal}}, []string{"action_said (job=?)"}},

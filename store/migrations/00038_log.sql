@@ -20,7 +20,8 @@ CREATE TABLE action_name (
 ) WITHOUT ROWID;
 INSERT INTO action_name (job, source_id, name, no) SELECT job, source_id, substr(search, 1, 300), MIN(CASE WHEN length(search) > 300 THEN -2 ELSE 0 END)
 	FROM action WHERE search <> '' GROUP BY job, source_id, substr(search, 1, 300);
-INSERT INTO action_name (job, source_id, name, no) SELECT DISTINCT job, source_id, '' || target_id, -1 FROM action WHERE target_id <> '';
+INSERT INTO action_name (job, source_id, name, no) SELECT DISTINCT a.job, a.source_id, '' || a.target_id, -1 FROM action a WHERE a.target_id <> ''
+	AND NOT EXISTS (SELECT 1 FROM link l WHERE l.job = a.job AND l.type = a.source_type AND l.source_id = a.source_id AND l.target = a.target_id);
 CREATE UNIQUE INDEX action_name_no ON action_name (job, no) WHERE no > 0;
 CREATE INDEX action_name_rest ON action_name (job, no) WHERE no IN (0, -2);
 CREATE INDEX action_name_id ON action_name (job, name) WHERE no = -1;
