@@ -203,7 +203,7 @@ func claimsPage(p page, v claimsView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<p class=\"note\">What is given each time ends with the session, twelve hours after the sign-in, unless they sign in again. No claim makes an owner, nor gives the right to change sign-in or administrators.</p></section>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<p class=\"quiet\">What is given each time ends with the session, twelve hours after the sign-in, unless they sign in again. No claim makes an owner, nor gives the right to change sign-in or administrators.</p></section>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
