@@ -298,6 +298,7 @@ const (
 	CodeLastOwner    Code = "auth.last_owner"
 	CodeKeyMissing   Code = "store.key_missing"
 	CodeNoData       Code = "cli.no_data"
+	CodeStoreAway    Code = "store.unreachable"
 	CodeSchemaNewer  Code = "store.schema_newer"
 	CodeSchemaOlder  Code = "store.schema_older"
 	CodeSealed       Code = "store.unsealing_failed"
@@ -488,6 +489,7 @@ var Catalogue = []Entry{
 	{CodeProveAgain, NeedsYou, "Show again who you are.", "What you are about to do is severe, and it is a while since you signed in. Sign in again; what you have filled in is kept."},
 	{CodeLastOwner, NeedsYou, "The last owner cannot be removed.", "Make somebody else an owner before: Settings, Administrators, or `lockstep admin add`."},
 	{CodeUnauthorized, NeedsYou, "The token is missing, wrong or expired.", "Create one with `lockstep token create`."},
+	{CodeStoreAway, NeedsYou, "The database cannot be reached, or lets nobody in.", "See that PostgreSQL runs and is reached from here, and that name, user and password in --store are right."},
 	{CodeKeyMissing, NeedsYou, "The key that the database was sealed with is missing.", "Restore the key file or set LOCKSTEP_KEY_FILE."},
 	{CodeSchemaNewer, NeedsYou, "The database was written by a newer version of Lockstep.", "Run that version or a newer one."},
 	{CodeSchemaOlder, NeedsYou, "The database is of an older version of Lockstep, and only a server upgrades it.", "Start the server, or run lockstep migrate up: both keep a copy of a SQLite database first. On PostgreSQL make a dump before."},

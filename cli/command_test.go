@@ -41,6 +41,7 @@ func TestFail(t *testing.T) {
 		{terminal.Usage("Give --app."), nil, ExitUsage, "Give --app."},
 		{&lockstep.Error{Code: lockstep.CodeUnreachable}, nil, ExitUnreachable, "[" + string(lockstep.CodeUnreachable) + "]"},
 		{&lockstep.Error{Code: lockstep.CodeNoData}, nil, ExitUnreachable, "[" + string(lockstep.CodeNoData) + "]"},
+		{&lockstep.Error{Code: lockstep.CodeStoreAway}, nil, ExitUnreachable, ""},
 		{&lockstep.Error{Code: lockstep.CodeBusy}, nil, ExitTimeout, ""},
 		{&lockstep.Error{Code: lockstep.CodeUnauthorized}, nil, ExitForbidden, ""},
 		{&lockstep.Error{Code: lockstep.CodeSourceAuth}, nil, ExitForbidden, ""},

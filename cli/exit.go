@@ -34,7 +34,7 @@ func exitCode(err error) int {
 		return ExitDone
 	case lockstep.CodeUsage:
 		return ExitUsage
-	case lockstep.CodeUnreachable, lockstep.CodeNoData:
+	case lockstep.CodeUnreachable, lockstep.CodeNoData, lockstep.CodeStoreAway:
 		return ExitUnreachable
 	case lockstep.CodeTimeout, lockstep.CodeBusy:
 		return ExitTimeout

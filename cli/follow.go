@@ -24,8 +24,10 @@ func (c *Command) Follow(client *api.Client, job string, id lockstep.CycleID) er
 	if err == nil {
 		return c.ended(client, job, cycle)
 	}
-	if c.Ctx.Err() != nil && c.Server != "" {
+	if c.Ctx.Err() != nil && c.Reached.Runs() {
 		c.Say("The cycle goes on. To stop it: lockstep app set %s --state paused", job)
+	} else if c.Ctx.Err() != nil {
+		c.Say("The cycle stops with this command. Whatever runs on the data folder next goes on with it: lockstep run %s, or lockstep serve", job)
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -200,6 +201,64 @@ func TestFaultyTarget(t *testing.T) {
 	h.read(&log, "log", "list", "webex", "--state", "failed,refused")
 	if len(log) != 1 || log[0].Source.Name != "zoe@unverified.example" || log[0].Code != lockstep.CodeTargetDomain {
 		t.Errorf("the log has %+v", log)
+	}
+}
+
+// TestInterrupted: Ctrl-C while a plan is being applied ends the command with 130 and says whether the cycle goes on without it, which is then so; and in
+// the end everybody is there.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		served bool
+		says   string
+	}{{true, "The cycle goes on. To stop it: lockstep app set webex --state paused"}, {false, "The cycle stops with this command."}} {
+		org := newOrganisation(t, nil)
+		h := newHome(t)
+		h.write("token", org.token)
+		if c.served {
+			h.start(serves, "serve")
+		}
+		h.run("people", "add", "ada@acme.example")
+		h.run("people", "add", "ben@acme.example")
+		h.run("app", "add", "webex", "--set", "endpoint="+org.endpoint())
+		h.run("connection", "set", "webex", "--secret-file", "token")
+		h.run("app", "set", "webex", "--everyone")
+		h.run("plan", "webex")
+		if err := org.SetKnobs(webexorg.Knobs{Latency: 4 * time.Second}); err != nil {
+			t.Fatal(err)
+		}
+		cmd := h.command(t.Context(), binary, "apply", "webex", "--yes")
+		var said bytes.Buffer
+		cmd.Stderr = &said
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, patience, func() (bool, string) {
+			var app struct {
+				Job struct{ Cycle *struct{ Phase string } }
+			}
+			if c.served {
+				h.read(&app, "app", "show", "webex")
+			} else {
+				time.Sleep(2 * time.Second) // nobody can ask while the command has the folder
+				return true, ""
+			}
+			return app.Job.Cycle != nil && app.Job.Cycle.Phase == "apply", "it is not being applied"
+		})
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // the code is looked at
+		if cmd.ProcessState.ExitCode() != 130 || !strings.Contains(said.String(), c.says) {
+			t.Errorf("served %t: ended with %d and said\n%s", c.served, cmd.ProcessState.ExitCode(), said.String())
+		}
+		if err := org.SetKnobs(webexorg.Knobs{}); err != nil {
+			t.Fatal(err)
+		}
+		if !c.served {
+			h.try("run", "webex") // goes on with it
+		}
+		eventually(t, patience, func() (bool, string) { n, _ := org.Size(); return n == 2, fmt.Sprint(n, " people are there") })
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"maps"
+	"net"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -152,8 +154,8 @@ const idleLimit = "idle_in_transaction_session_timeout"
 func (db *DB) openPostgres(ctx context.Context, c Config) error {
 	db.dialect = postgresDialect{}
 	conf, err := pgxpool.ParseConfig(c.Postgres)
-	if err != nil {
-		return err
+	if err != nil { // pgx leaves the password out
+		return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The address of the database is none of PostgreSQL, such as postgres://user@host/name.", Err: err}
 	}
 	conf.MaxConns = 16
 	if c.Connections > 0 {
@@ -171,7 +173,8 @@ func (db *DB) openPostgres(ctx context.Context, c Config) error {
 	}
 	if err := db.pool.Ping(ctx); err != nil {
 		db.pool.Close()
-		return err
+		at := net.JoinHostPort(conf.ConnConfig.Host, strconv.Itoa(int(conf.ConnConfig.Port)))
+		return &lockstep.Error{Code: lockstep.CodeStoreAway, Detail: "The database " + conf.ConnConfig.Database + " at " + at + " cannot be reached.", Err: err}
 	}
 	db.writerDB = stdlib.OpenDBFromPool(db.pool)
 	db.readerDB = db.writerDB
