@@ -154,6 +154,7 @@ func TestJSON(t *testing.T) {
 		{"idp list", 0},
 		{"idp show company", 0},
 		{"idp set company --name Company", 0},
+		{"idp matches none", 1},
 		{"idp test company", 0},
 		{"idp enable company", 0},
 		{"idp disable company", 0},

@@ -375,14 +375,10 @@ func (h *target) spare(ctx context.Context, op connection.Operation) (connection
 	return op, fmt.Sprintf("%d of %d references stay: another source has them, too", all-len(op.Remove), all), nil
 }
 
-// disband takes those out of a group that the job lets go of whom no other source has in it. When nobody else has the group, it is
-// deleted with all of them.
+// disband takes those out of a group that the job lets go of whom no other source has in it, also of one that is deleted then: what the job has put
+// there is forgotten with the link, so whoever the group has not any more when it comes back would be in it again.
 func (h *target) disband(ctx context.Context, id lockstep.GroupID) ([]directory.Change, error) {
-	claims, err := h.dir.Claims(ctx, h.tenant, directory.GroupKind, string(id))
 	me := lockstep.JobID(h.by.ID)
-	if err != nil || !slices.ContainsFunc(claims[string(id)], func(c directory.Claim) bool { return c.Owner != string(me) }) {
-		return nil, err
-	}
 	q := directory.WantedQuery{Of: me, Kind: directory.GroupKind, ID: string(id), Attribute: connection.Members}
 	mine, err := h.dir.Wanted(ctx, h.tenant, q)
 	if err != nil || len(mine) == 0 {
