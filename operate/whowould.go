@@ -108,7 +108,8 @@ func (o *Operator) Matches(ctx context.Context, p Principal, provider, list stri
 	if m.People, m.Lacking, m.LackingSome, err = s.Matches.WithoutMail(ctx, p.Tenant, mostSharedNames); err != nil {
 		return m, err
 	}
-	return m, o.whoTheyWouldBe(ctx, p, one, ids, &m)
+	err = o.whoTheyWouldBe(ctx, p, one, ids, &m)
+	return m, err
 }
 
 // whoTheyWouldBe judges a list in parts, so that a long one needs no more memory than its rows.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"lockstep"
 	"lockstep/sso"
@@ -21,15 +22,10 @@ func (s SSO) Holders(ctx context.Context, t lockstep.TenantID, attribute string,
 	if attribute == "email" {
 		text = "SELECT e.email" + heldBy + "JOIN user_email e ON e.tenant = u.tenant AND e.user_id = u.id WHERE u.tenant = $1 AND u.deleted = 0 AND e.tenant = $1 AND e.email IN (@list)"
 	}
+	once := folded(values)
+	slices.Sort(once)
 	var all []sso.Holder
-	seen := map[string]bool{}
-	var once []string
-	for _, v := range folded(values) {
-		if !seen[v] {
-			seen[v], once = true, append(once, v)
-		}
-	}
-	err := lists(s.DB, text, []any{string(t)}, once, func(text string, args []any) error {
+	err := lists(s.DB, text, []any{string(t)}, slices.Compact(once), func(text string, args []any) error {
 		rows, err := s.query(ctx, text, args...)
 		found, err := collect(rows, err, scanHolder)
 		all = append(all, found...)
@@ -59,33 +55,31 @@ func (s SSO) SharedNames(ctx context.Context, t lockstep.TenantID, names bool, l
 	if err != nil {
 		return 0, nil, fmt.Errorf("read shared addresses: %w", err)
 	}
-	for i := range some {
-		for _, attribute := range []string{"email", "userName"} {
-			if attribute == "userName" && !names {
-				continue
-			}
-			found, err := s.Holders(ctx, t, attribute, []string{some[i].Value})
-			if err != nil {
-				return 0, nil, err
-			}
-			for _, h := range found {
-				if len(some[i].Some) < 5 && !heldIn(some[i].Some, h) {
-					some[i].Some = append(some[i].Some, h)
-				}
+	values, at := make([]string, len(some)), map[string]int{}
+	for i, n := range some {
+		values[i], at[n.Value] = n.Value, i
+	}
+	attributes := []string{"email"}
+	if names {
+		attributes = append(attributes, "userName")
+	}
+	for _, attribute := range attributes {
+		found, err := s.Holders(ctx, t, attribute, values)
+		if err != nil {
+			return 0, nil, err
+		}
+		for _, h := range found {
+			n := &some[at[h.Value]]
+			if len(n.Some) < mostHolders && !slices.ContainsFunc(n.Some, func(one sso.Holder) bool { return one.User == h.User }) {
+				n.Some = append(n.Some, h)
 			}
 		}
 	}
 	return int(count), some, nil
 }
 
-func heldIn(all []sso.Holder, h sso.Holder) bool {
-	for _, one := range all {
-		if one.User == h.User {
-			return true
-		}
-	}
-	return false
-}
+// mostHolders is how many of those who share an address are named.
+const mostHolders = 5
 
 // WithoutMail counts the people who may sign in, and those of them who have no e-mail address, and returns some.
 func (s SSO) WithoutMail(ctx context.Context, t lockstep.TenantID, limit int) (people, without int, some []sso.Holder, err error) {
