@@ -19,7 +19,7 @@ func (s *Server) notifyRoutes(a huma.API) {
 	route(s, a, http.MethodPatch, "/notifications", "set-notifications", "Set mail server, webhook and recipients", s.setNotifications)
 	route(s, a, http.MethodPost, "/notifications/test", "test-notifications", "Send a test message at once", s.testNotifications)
 	route(s, a, http.MethodGet, "/jobs/{job}/notifications", "get-job-notifications", "Show who is told of an app or a source", s.getTold)
-	route(s, a, http.MethodPut, "/jobs/{job}/notifications", "put-job-notifications", "Say who is told of an app or a source", s.putTold)
+	route(s, a, http.MethodPatch, "/jobs/{job}/notifications", "set-job-notifications", "Change who is told of an app or a source", s.setTold)
 }
 
 // MailServer is which server takes mail.
@@ -143,12 +143,18 @@ func (s *Server) getTold(ctx context.Context, p operate.Principal, in *JobPath) 
 	return toldOf(r), err
 }
 
-func (s *Server) putTold(ctx context.Context, p operate.Principal, in *struct {
+// SetTold changes what is given.
+type SetTold struct {
+	Emails   *[]string `json:"emails,omitempty" maxItems:"20" doc:"None is the tenant's own recipients."`
+	Failures *bool     `json:"failures,omitempty" doc:"Send an e-mail when a failure occurs."`
+}
+
+func (s *Server) setTold(ctx context.Context, p operate.Principal, in *struct {
 	JobPath
-	Body Told
+	Body SetTold
 },
 ) (Told, error) {
-	r, err := s.Operator.SetTold(ctx, p, in.Job, notify.Rule(in.Body))
+	r, err := s.Operator.SetTold(ctx, p, in.Job, operate.ToldChange(in.Body))
 	return toldOf(r), err
 }
 
@@ -172,7 +178,7 @@ func (c *Client) Told(ctx context.Context, job string) (Told, error) {
 	return call[Told](ctx, c, http.MethodGet, at("jobs", job, "notifications"), nil, nil)
 }
 
-// SetTold says who is told of an app or a source.
-func (c *Client) SetTold(ctx context.Context, job string, t Told) (Told, error) {
-	return call[Told](ctx, c, http.MethodPut, at("jobs", job, "notifications"), nil, t)
+// SetTold changes who is told of an app or a source.
+func (c *Client) SetTold(ctx context.Context, job string, t SetTold) (Told, error) {
+	return call[Told](ctx, c, http.MethodPatch, at("jobs", job, "notifications"), nil, t)
 }

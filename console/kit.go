@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"lockstep"
@@ -46,12 +47,33 @@ type field struct {
 	Short             bool
 	Only              string // "name:value" of a choice of the form: the field is of use with that one alone, and shown only then
 	Hashed            bool   // of a secret: it is somebody's new password, of which a hash is kept
+
+	// Was is what the page has shown, which the form sends back: who leaves the field as it was takes nothing back that somebody else has changed
+	// meanwhile. Nil: the field is always kept as it is sent.
+	Was *string
+}
+
+// changed reports whether whoever has sent the form changed the field.
+func (f field) changed() bool { return f.Was == nil || *f.Was != f.Value }
+
+// sharing has fields of the form say what they have shown.
+func (f form) sharing(names ...string) form {
+	for i := range f.Fields {
+		if e := &f.Fields[i]; slices.Contains(names, e.Name) {
+			was := e.Value
+			e.Was = &was
+		}
+	}
+	return f
 }
 
 // choice is one of several.
 type choice struct{ Value, Word, Help string }
 
 func (f field) id() string { return "f-" + f.Name }
+
+// was is the name under which the form sends what it has shown.
+func (f field) was() string { return "was-" + f.Name }
 
 // described is the ids of what says more of the field.
 func (f field) described() string {
@@ -99,6 +121,12 @@ func (f *form) sent(r *http.Request) {
 		e.Value = strings.ReplaceAll(r.PostFormValue(e.Name), "\r\n", "\n")
 		if e.Kind != secretField && e.Kind != textField {
 			e.Value = strings.TrimSpace(e.Value)
+		}
+		if e.Was != nil {
+			if e.Was = nil; r.PostForm.Has(e.was()) {
+				shown := r.PostForm.Get(e.was())
+				e.Was = &shown
+			}
 		}
 	}
 }

@@ -167,7 +167,7 @@ func toldForm(r notify.Rule) form {
 	return form{Fields: []field{
 		{Name: "emails", Label: "Notification e-mail", Value: strings.Join(r.Emails, ", "), Hint: "ada@acme.example", Help: "Addresses, divided by commas. Empty: those of the settings of Lockstep."},
 		{Name: "failures", Label: "Send an e-mail when a failure occurs", Kind: tickField, Value: tickOf(r.Failures), Help: "Also when changes are held, when the job stops or falls silent, and before its token ends."},
-	}}
+	}}.sharing("emails", "failures")
 }
 
 // saveTold says who is told of an app or a source.
@@ -177,8 +177,16 @@ func (s *Server) saveTold(w http.ResponseWriter, r *http.Request, v visit) error
 		return err
 	}
 	view.Told.sent(r)
-	rule := notify.Rule{Emails: strings.Split(view.Told.value("emails"), ","), Failures: view.Told.value("failures") != ""}
-	if _, err := s.Operator.SetTold(r.Context(), v.who, j.Slug, rule); err != nil {
+	var change operate.ToldChange
+	if f := view.Told.get("emails"); f.changed() {
+		emails := strings.Split(f.Value, ",")
+		change.Emails = &emails
+	}
+	if f := view.Told.get("failures"); f.changed() {
+		failures := f.Value != ""
+		change.Failures = &failures
+	}
+	if _, err := s.Operator.SetTold(r.Context(), v.who, j.Slug, change); err != nil {
 		if err := view.Told.wrong(err); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package console_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -72,7 +73,15 @@ func TestToldInSettings(t *testing.T) {
 			t.Errorf("%s: read again %q, %q", base, again.value("emails"), again.value("failures"))
 		}
 	}
+	b.post("/apps/webex/notifications", "emails", "cy@acme.example", "was-emails", "ada@acme.example, ben@acme.example", "was-failures", "on", "failures", "on").to("/apps/webex/settings?said=saved#told-title")
+	b.post("/apps/webex/notifications", "emails", "ada@acme.example, ben@acme.example", "was-emails", "ada@acme.example, ben@acme.example", "was-failures", "on").to("/apps/webex/settings?said=saved#told-title")
 	rule, err := w.operator.Told(t.Context(), operate.Machine(w.tenant), "webex")
+	w.must(err)
+	if rule.Failures || !slices.Equal(rule.Emails, []string{"cy@acme.example"}) {
+		t.Errorf("of two who changed different things %+v is kept", rule)
+	}
+	b.post("/apps/webex/notifications", "emails", "ada@acme.example, ben@acme.example", "failures", "on").to("/apps/webex/settings?said=saved#told-title")
+	rule, err = w.operator.Told(t.Context(), operate.Machine(w.tenant), "webex")
 	w.must(err)
 	if !rule.Failures || len(rule.Emails) != 2 {
 		t.Errorf("kept %+v", rule)

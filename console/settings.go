@@ -126,7 +126,7 @@ func (s *Server) settingsView(r *http.Request, v *visit) (settingsView, provisio
 		return settingsView{}, j, err
 	}
 	e, err := s.edits(r, *v, &j)
-	view := settingsView{Head: h, Form: settingsForm(j), Edits: e, Version: e.version(j), Sure: j.Slug, Gone: "Its job, its links and its assignments go with it. Nothing changes at the application: the accounts stay as they are."}
+	view := settingsView{Head: h, Form: settingsForm(j).sharing("name", "mode"), Edits: e, Version: e.version(j), Sure: j.Slug, Gone: "Its job, its links and its assignments go with it. Nothing changes at the application: the accounts stay as they are."}
 	if j.Direction == provision.Inbound {
 		view.Gone = "Its job and its links go with it. The people whom it brought stay in the directory."
 	}
@@ -157,7 +157,7 @@ func (s *Server) saveSettings(w http.ResponseWriter, r *http.Request, v visit) e
 		version, _ := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
 		_, err = s.Operator.SetPolicy(r.Context(), v.who, j.Slug, version, policy)
 	}
-	if err == nil {
+	if err == nil && change != (operate.JobChange{}) {
 		_, err = s.Operator.ChangeJob(r.Context(), v.who, j.Slug, change)
 	}
 	if err != nil {
@@ -180,10 +180,15 @@ func (s *Server) draftPolicy(r *http.Request, v visit, j provision.Job, policy p
 
 // settingsOf reads the form.
 func settingsOf(f *form, j provision.Job) (operate.JobChange, provision.Policy) {
-	manual := f.value("mode") == "manual"
-	change := operate.JobChange{Name: f.value("name"), Manual: &manual}
-	if change.Name == "" {
-		f.get("name").Error = "Give it a name."
+	var change operate.JobChange
+	if name := f.get("name"); name.Value == "" {
+		name.Error = "Give it a name."
+	} else if name.changed() {
+		change.Name = name.Value
+	}
+	if mode := f.get("mode"); mode.changed() {
+		manual := mode.Value == "manual"
+		change.Manual = &manual
 	}
 	if m := f.get("mode"); m.Value != "auto" && m.Value != "manual" {
 		m.Error = "Choose one."

@@ -337,6 +337,26 @@ func TestSettings(t *testing.T) {
 	if j.Manual || !j.Policy.Everyone || j.Policy.OnLeave != rule.LeaveDelete || j.Policy.Guard.Percent != 12.5 || j.Policy.Interval.Minutes() != 40 {
 		t.Errorf("got %+v", j.Policy)
 	}
+	shown := b.get(at) // by two people
+	kept := func(change ...string) []string {
+		all := []string{"version", shown.value("version"), "was-name", shown.value("was-name"), "was-mode", shown.value("was-mode")}
+		for i := 0; i < len(values); i += 2 {
+			value := shown.value(values[i])
+			if change[0] == values[i] {
+				value = change[1]
+			}
+			all = append(all, values[i], value)
+		}
+		return all
+	}
+	if shown.value("was-name") != "Webex of Acme" || shown.value("was-mode") != "auto" {
+		t.Errorf("the page does not say what it has shown: %q, %q", shown.value("was-name"), shown.value("was-mode"))
+	}
+	b.post(at, kept("mode", "manual")...).is(http.StatusSeeOther)
+	b.post(at, kept("name", "Webex")...).is(http.StatusSeeOther)
+	if j := w.state(w.out); !j.Manual || j.Name != "Webex" {
+		t.Errorf("of two who changed different things there is %q, manual %v", j.Name, j.Manual)
+	}
 	wrong := b.post(at, append(values, "count", "many")...) // the first value of a name counts
 	wrong.is(http.StatusSeeOther)
 	bad := slices.Clone(values)

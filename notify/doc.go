@@ -82,7 +82,8 @@ type Records interface {
 	Secrets(ctx context.Context, t lockstep.TenantID, s Settings) (Secrets, error)
 	// Rules returns the rules of the tenant's jobs; a job without one has the zero Rule.
 	Rules(ctx context.Context, t lockstep.TenantID) (map[lockstep.JobID]Rule, error)
-	PutRule(ctx context.Context, by audit.Actor, t lockstep.TenantID, job lockstep.JobID, r Rule) error
+	// ChangeRule asks change, which has no effects and may be asked again, what the rule of a job becomes, keeps that, and returns it.
+	ChangeRule(ctx context.Context, by audit.Actor, t lockstep.TenantID, job lockstep.JobID, change func(Rule) (Rule, error)) (Rule, error)
 }
 
 // Outbox keeps what was told and what is to be sent.

@@ -184,21 +184,36 @@ func (o *Operator) Told(ctx context.Context, p Principal, name string) (notify.R
 	return all[j.ID], err
 }
 
+// ToldChange sets what is not nil.
+type ToldChange struct {
+	Emails   *[]string // none is the tenant's own recipients
+	Failures *bool     // send a mail when a failure occurs
+}
+
 // SetTold says who is told by mail of what happens to an app or a source.
-func (o *Operator) SetTold(ctx context.Context, p Principal, name string, r notify.Rule) (notify.Rule, error) {
+func (o *Operator) SetTold(ctx context.Context, p Principal, name string, c ToldChange) (notify.Rule, error) {
 	j, err := o.job(ctx, p, AppsWrite, name)
 	if err != nil {
-		return r, err
+		return notify.Rule{}, err
 	}
 	n, err := o.notified()
 	if err != nil {
-		return r, err
+		return notify.Rule{}, err
 	}
-	if r.Emails, err = notify.Addresses(r.Emails); err != nil {
-		return r, err
+	if c.Emails != nil {
+		emails, err := notify.Addresses(*c.Emails)
+		if err != nil {
+			return notify.Rule{}, err
+		}
+		c.Emails = &emails
 	}
-	if err := n.Records.PutRule(ctx, p.Actor, p.Tenant, j.ID, r); err != nil {
-		return r, err
+	r, err := n.Records.ChangeRule(ctx, p.Actor, p.Tenant, j.ID, func(r notify.Rule) (notify.Rule, error) {
+		set(&r.Emails, c.Emails)
+		set(&r.Failures, c.Failures)
+		return r, nil
+	})
+	if err != nil {
+		return notify.Rule{}, err
 	}
 	o.wake()
 	return r, nil

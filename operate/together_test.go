@@ -12,7 +12,7 @@ import (
 	"lockstep/token"
 )
 
-// TestTogether: of two administrators who change different things of one token, or of one job, at the same moment neither loses anything.
+// TestTogether: of two administrators who change different things of one token, of one job, or of who is told of it, at the same moment neither loses anything.
 func TestTogether(t *testing.T) {
 	onBoth(t, func(w *world) {
 		ctx, admin := t.Context(), w.admin()
@@ -32,7 +32,19 @@ func TestTogether(t *testing.T) {
 		w.must(err)
 		j := provision.Job{Tenant: w.ids["default"], ID: lockstep.NewID[lockstep.JobID](), Slug: "crm", Name: "CRM", Direction: provision.Outbound, State: provision.Active, Connection: provision.Connection{Kind: "scimapp"}}
 		w.must(w.db.Provision().PutJob(ctx, audit.Actor{}, j))
+		w.Notices = &operate.Notices{Records: w.db.Notify(), Outbox: w.db.Notify()}
 		for round := range 20 {
+			emails, failures := []string{fmt.Sprintf("ada%d@acme.example", round)}, round%2 == 0
+			tell := func(c operate.ToldChange) func() error {
+				return func() error { _, err := w.SetTold(ctx, admin, "crm", c); return err }
+			}
+			at(tell(operate.ToldChange{Emails: &emails}), tell(operate.ToldChange{Failures: &failures}))
+			told, err := w.Told(ctx, admin, "crm")
+			w.must(err)
+			if len(told.Emails) != 1 || told.Emails[0] != emails[0] || told.Failures != failures {
+				t.Errorf("round %d: told are %+v", round, told)
+			}
+
 			profile, product, rate := token.Generic, token.ProductOkta, float64(round+1)
 			if round%2 == 0 {
 				profile, product = token.Okta, ""

@@ -206,14 +206,20 @@ func (n Notify) Rules(ctx context.Context, t lockstep.TenantID) (map[lockstep.Jo
 	return all, nil
 }
 
-// PutRule implements notify.Records.
-func (n Notify) PutRule(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, r notify.Rule) error {
-	doc, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
+// ChangeRule implements notify.Records.
+func (n Notify) ChangeRule(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, change func(notify.Rule) (notify.Rule, error)) (r notify.Rule, err error) {
 	err = n.write(ctx, &work{tenant: tenant, rows: 2, run: func(t *tx) error {
-		j, err := job(t.query, tenant, id)
+		j, err := t.own(tenant, id)
+		if err != nil {
+			return err
+		}
+		if r, err = ruleOf(t, tenant, id); err != nil {
+			return err
+		}
+		if r, err = change(r); err != nil {
+			return err
+		}
+		doc, err := json.Marshal(r)
 		if err != nil {
 			return err
 		}
@@ -227,9 +233,19 @@ func (n Notify) PutRule(ctx context.Context, by audit.Actor, tenant lockstep.Ten
 		return err
 	}})
 	if err != nil {
-		return fmt.Errorf("keep who is told of job %s: %w", id, err)
+		return notify.Rule{}, fmt.Errorf("keep who is told of job %s: %w", id, err)
 	}
-	return nil
+	return r, nil
+}
+
+// ruleOf returns the rule of a job as it is in the transaction.
+func ruleOf(t *tx, tenant lockstep.TenantID, id lockstep.JobID) (r notify.Rule, err error) {
+	rows, err := t.query("SELECT doc FROM notify_rule WHERE tenant = $1 AND job = $2", string(tenant), string(id))
+	docs, err := collect(rows, err, scanText)
+	if err != nil || len(docs) == 0 {
+		return r, err
+	}
+	return r, json.Unmarshal([]byte(docs[0]), &r)
 }
 
 // forgetNotify removes what notifications know of a job that is deleted.

@@ -155,15 +155,12 @@ func (t tellSet) change(c *cli.Command, client *api.Client, slug string) error {
 	if t.Notify == nil && t.NotifyFailures == nil {
 		return nil
 	}
-	told, err := client.Told(c.Ctx, slug)
-	if err != nil {
-		return err
-	}
+	told := api.SetTold{Failures: t.NotifyFailures}
 	if t.Notify != nil {
-		told.Emails, told.Failures = terminal.Words(*t.Notify), true
+		to := append([]string{}, terminal.Words(*t.Notify)...)
+		told.Emails, told.Failures = &to, cmp.Or(t.NotifyFailures, new(true))
 	}
-	set(&told.Failures, t.NotifyFailures)
-	_, err = client.SetTold(c.Ctx, slug, told)
+	_, err := client.SetTold(c.Ctx, slug, told)
 	return err
 }
 

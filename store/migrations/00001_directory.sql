@@ -42,7 +42,7 @@ CREATE TABLE feed (
 ) WITHOUT ROWID;
 
 -- People. doc is the SCIM User without id, meta, schemas, groups and password; the columns before it repeat what is looked
--- for. A soft-deleted user keeps his row and with it his user_name.
+-- for. A soft-deleted user keeps their row and with it their user_name.
 CREATE TABLE users (
 	tenant      TEXT NOT NULL,
 	id          TEXT NOT NULL,

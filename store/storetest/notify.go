@@ -61,13 +61,22 @@ func testNotify(t *testing.T, open Open) {
 		t.Errorf("of a tenant that is not there: %v", err)
 	}
 
-	s.ok(rows.PutRule(ctx, admin, s.tenant, s.job.ID, notify.Rule{Emails: []string{"ben@acme.example"}, Failures: true}))
+	becomes := func(r notify.Rule) func(notify.Rule) (notify.Rule, error) {
+		return func(notify.Rule) (notify.Rule, error) { return r, nil }
+	}
+	_, err = rows.ChangeRule(ctx, admin, s.tenant, s.job.ID, becomes(notify.Rule{Emails: []string{"ben@acme.example"}}))
+	s.ok(err)
+	now, err := rows.ChangeRule(ctx, admin, s.tenant, s.job.ID, func(was notify.Rule) (notify.Rule, error) { was.Failures = true; return was, nil })
+	s.ok(err)
+	if !now.Failures || len(now.Emails) != 1 {
+		t.Errorf("the rule has become %+v", now)
+	}
 	rules, err := rows.Rules(ctx, s.tenant)
 	s.ok(err)
 	if r := rules[s.job.ID]; len(rules) != 1 || !r.Failures || !slices.Equal(r.Emails, []string{"ben@acme.example"}) {
 		t.Errorf("rules %+v", rules)
 	}
-	if err := rows.PutRule(ctx, admin, s.tenant, "none", notify.Rule{}); lockstep.CodeOf(err) != lockstep.CodeNotFound {
+	if _, err := rows.ChangeRule(ctx, admin, s.tenant, "none", becomes(notify.Rule{})); lockstep.CodeOf(err) != lockstep.CodeNotFound {
 		t.Errorf("a rule of a job that is not there: %v", err)
 	}
 	testOutbox(t, s.db, s.tenant, s.job.ID)
