@@ -26,6 +26,8 @@ type scripted struct {
 	apply func(connection.Operation) *connection.Result // instead of the call; nil lets it through
 	lost  func(connection.Operation) bool               // the call is made and its answer lost
 	find  func(values []string) error
+	shows func(typ string, values []string) []connection.Object // instead of what a search finds
+	is    func(*connection.System)                              // what else the engine is told of the target
 	sent  []string
 	calls []connection.Operation
 	found []string
@@ -76,6 +78,9 @@ func (s *scripted) Find(ctx context.Context, typ, attribute string, values ...st
 			return nil, err
 		}
 	}
+	if s.shows != nil {
+		return s.shows(typ, values), nil
+	}
 	return s.Target.Find(ctx, typ, attribute, values...)
 }
 
@@ -83,6 +88,9 @@ func (s *scripted) Describe(ctx context.Context) (connection.System, error) {
 	sys, err := s.Target.Describe(ctx)
 	sys.Unique = nil // names need not be unique, as far as the engine knows
 	sys.Lag = time.Minute
+	if s.is != nil {
+		s.is(&sys)
+	}
 	return sys, err
 }
 
