@@ -4,8 +4,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"lockstep/e2e/optest"
 )
 
 var (
@@ -52,5 +55,27 @@ func TestConformanceNamesTests(t *testing.T) {
 		if page == "oidc-conformance.md" && len(named) < 60 {
 			t.Errorf("%s names only %d tests", page, len(named))
 		}
+	}
+}
+
+// TestModulesPage: the page has a row for every module of the driver, in its order, and none that failed.
+func TestModulesPage(t *testing.T) {
+	text, err := os.ReadFile("oidc-conformance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, m := range regexp.MustCompile(`(?m)^\| [^|]*\| (oidcc-[a-z0-9-]+) \| ([^|]+) \| ([^|]+) \|`).FindAllStringSubmatch(string(text), -1) {
+		found = append(found, m[1])
+		if strings.HasPrefix(m[2], "failed") || strings.HasPrefix(m[3], "failed") {
+			t.Errorf("%s failed", m[1])
+		}
+	}
+	var want []string
+	for _, m := range optest.Modules() {
+		want = append(want, m.Name)
+	}
+	if !slices.Equal(found, want) {
+		t.Errorf("the page has %d modules, the driver %d: run `make docs`\n%v", len(found), len(want), found)
 	}
 }
