@@ -168,9 +168,10 @@ func (s *Server) log(ctx context.Context, p operate.Principal, j provision.Job, 
 
 func rowOf(j provision.Job, a plan.Action, f logFilter) row {
 	f.Row = string(a.ID)
+	changes := a.Changes()
 	r := row{
 		ID: string(a.ID), At: a.Planned, Outcome: words.OutcomeOf(a.Kind, a.State), Type: a.Source.Type, Name: a.Source.Name, Person: personHref(j, a.Source.Ref, a.Target.Ref),
-		Target: a.Target.ID, Why: words.Sentence(a.Reason.Sentence()), Changes: a.Changes(), Updates: a.Note() == "" && (a.Kind == rule.Update || a.Kind == rule.Refer), Attempt: a.Attempt,
+		Target: a.Target.ID, Why: words.Sentence(a.Reason.Sentence()), Changes: changes, Updates: a.Note() == "" && (a.Kind == rule.Update || a.Kind == rule.Refer), Attempt: a.Attempt,
 		Cycle: logHref(jobHref(j), logFilter{Cycle: string(a.Cycle)}), Href: logHref(jobHref(j), f),
 	}
 	if !a.Ended.IsZero() {
@@ -186,7 +187,7 @@ func rowOf(j provision.Job, a plan.Action, f logFilter) row {
 		fail := failureOf(a.Code, a.Detail)
 		r.Failure = &fail
 	}
-	r.Says, r.Cause = says(a, r.Changes), causeOf(a)
+	r.Says, r.Cause = says(a, changes), causeOf(a, changes)
 	if a.State == plan.Done && j.Direction == provision.Outbound && a.Kind != rule.Delete && a.Kind != rule.Skip {
 		r.Undo = jobHref(j) + "/undo?line=" + url.QueryEscape(string(a.ID))
 	}
@@ -209,9 +210,9 @@ func says(a plan.Action, changes []words.Change) string {
 }
 
 // causeOf is the reason of a row without what it saw of this object: rows of one cause are one thing to decide.
-func causeOf(a plan.Action) string {
+func causeOf(a plan.Action, changes []words.Change) string {
 	if a.Kind == rule.Update {
-		return words.Names(a.Changes(), 3)
+		return words.Names(changes, 3)
 	}
 	return a.Reason.Rule
 }

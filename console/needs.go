@@ -163,7 +163,7 @@ func (s *Server) held(ctx context.Context, p operate.Principal, j provision.Job)
 			counts[a.Kind] = map[string]int{}
 		}
 		counts[a.Kind][a.Source.Type]++
-		title := words.Upper(words.DeedOf(a.Kind).Will) + ", " + causeOf(a)
+		title := words.Upper(words.DeedOf(a.Kind).Will) + ", " + causeOf(a, a.Changes())
 		i, there := at[title]
 		if !there {
 			i = len(h.Groups)

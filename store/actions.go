@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -51,7 +52,7 @@ func searchText(a *plan.Action) string {
 	return source + "\n" + target
 }
 
-// refsText is how references are kept: a JSON array of arrays of strings, since a group's create has hundreds.
+// refsText is how references are kept: a JSON array of arrays of six strings, since a group's create may have a hundred thousand.
 func refsText(refs []plan.RowReference) string {
 	if len(refs) == 0 {
 		return ""
@@ -89,17 +90,52 @@ func effectOf(text string) (*connection.Effect, error) {
 }
 
 func refsOf(text string) ([]plan.RowReference, error) {
-	var all [][6]string
-	if err := parse(text, &all); err != nil || len(all) == 0 {
-		return nil, err
+	if text == "" {
+		return nil, nil
 	}
-	refs := make([]plan.RowReference, len(all))
-	for i, a := range all {
-		refs[i] = plan.RowReference{
-			Attribute: a[0], To: plan.End{Ref: connection.Ref{Type: a[1], ID: a[2]}, Name: a[3]}, Target: a[4], Gone: a[5] != "", Stays: a[5] == "stays",
+	refs := make([]plan.RowReference, 0, strings.Count(text, "],[")+1)
+	bad := func(err error) ([]plan.RowReference, error) {
+		return nil, fmt.Errorf("read references %.80q: %w", text, err)
+	}
+	for rest, more := strings.CutPrefix(text, "["); more; {
+		var a [6]string
+		if rest, more = strings.CutPrefix(rest, "["); !more {
+			return bad(io.ErrUnexpectedEOF)
 		}
+		for i := range a {
+			quoted := textLength(rest)
+			if quoted < 2 || len(rest) == quoted {
+				return bad(io.ErrUnexpectedEOF)
+			}
+			if a[i] = rest[1 : quoted-1]; strings.IndexByte(a[i], '\\') >= 0 {
+				if err := json.Unmarshal([]byte(rest[:quoted]), &a[i]); err != nil {
+					return bad(err)
+				}
+			}
+			rest = rest[quoted+1:] // behind the comma, or the bracket
+		}
+		refs = append(refs, plan.RowReference{
+			Attribute: a[0], To: plan.End{Ref: connection.Ref{Type: a[1], ID: a[2]}, Name: a[3]}, Target: a[4], Gone: a[5] != "", Stays: a[5] == "stays",
+		})
+		rest, more = strings.CutPrefix(rest, ",")
 	}
 	return refs, nil
+}
+
+// textLength is how long the text in quotes is with which a JSON text begins; 0 is that it begins with none, or that the text does not end.
+func textLength(rest string) int {
+	if rest == "" || rest[0] != '"' {
+		return 0
+	}
+	for i := 1; i < len(rest); i++ {
+		switch rest[i] {
+		case '"':
+			return i + 1
+		case '\\':
+			i++
+		}
+	}
+	return 0
 }
 
 var carryReferences = bulk{lead: []string{"BIGINT"}, cols: []string{"TEXT", "TEXT"}, text: `WITH v(job, id, refs) AS (VALUES @rows)

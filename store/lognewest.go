@@ -1,6 +1,8 @@
 package store
 
 import (
+	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -59,6 +61,11 @@ func (s *actionSearch) newest(q plan.ActionQuery) error {
 		}
 		return err
 	}
+	if few, err := s.few(q); few != nil || err != nil {
+		in(s, "kind", q.Kinds)
+		in(s, "state", q.States)
+		return errors.Join(err, lists(s.db, s.text+" AND id IN (@list)", s.args, few, func(text string, args []any) error { return s.read(text+order, args, q.Limit) }))
+	}
 	text, args := s.text, slices.Clip(s.args)
 	for _, w := range waysOf(q) {
 		for _, at := range sinceOf(q) {
@@ -75,6 +82,31 @@ func (s *actionSearch) newest(q plan.ActionQuery) error {
 		}
 	}
 	return nil
+}
+
+// fewLines are read one by one. Of more the newest are soon found among all.
+const fewLines = 500
+
+// linesSince are the ids of what happened since an instant, by their index.
+const linesSince = "SELECT id FROM action WHERE " + ofJob + " AND " + lineAt + " >= $3 AND " + lineAt + " < $4"
+
+// few are the lines since an instant, if there are few: nil is more, or that the query names no instant. In their ids, which begin with the time
+// at which they were planned, they stand behind all those that ended just before.
+func (s *actionSearch) few(q plan.ActionQuery) ([]string, error) {
+	if q.Since.IsZero() {
+		return nil, nil
+	}
+	until := int64(math.MaxInt64)
+	if !q.Until.IsZero() {
+		until = millis(q.Until)
+	}
+	args := []any{string(s.tenant), string(s.job), millis(q.Since), until}
+	rows, err := s.db.query(s.ctx, linesSince+limitTo(&args, fewLines+1), args...)
+	found, err := collect(rows, err, scanText)
+	if err != nil || len(found) > fewLines {
+		return nil, err
+	}
+	return slices.Grow(found, 1), nil // none is not nil
 }
 
 // bounds are the ids between which the lines of a cycle, or from before an instant, are.

@@ -250,7 +250,13 @@ func TestNewestPlans(t *testing.T) {
 	no, commit := newLog(t, db)
 	at := db.now()
 	a := plan.Action{ID: lineID(at, 1), State: plan.Done, Kind: rule.Update, Planned: at, Source: plan.End{Ref: connection.Ref{Type: "User", ID: "s"}, Name: "ada@acme.example"}}
-	commit(provision.Batch{Cycle: &provision.Cycle{ID: "c", Phase: provision.Ended, Began: at, EndedAt: at}, Actions: []plan.Action{a}})
+	lines := []plan.Action{a}
+	for n := range fewLines {
+		b := a
+		b.ID, b.Source.ID, b.Source.Name = lineID(at, 2+n), "b", "bob"
+		lines = append(lines, b)
+	}
+	commit(provision.Batch{Cycle: &provision.Cycle{ID: "c", Phase: provision.Ended, Began: at, EndedAt: at}, Actions: lines})
 	if err := db.followNames(t.Context(), no); err != nil {
 		t.Fatal(err)
 	}
@@ -272,6 +278,7 @@ func TestNewestPlans(t *testing.T) {
 		{"a state after", plan.ActionQuery{States: []plan.ActionState{plan.Failed}, After: a.ID}, []string{"action_apart (job=? AND state=? AND id<?)"}},
 		{"under way", plan.ActionQuery{States: []plan.ActionState{plan.Planned, plan.Open}}, []string{"action_order (job=? AND state=?)"}},
 		{"since", plan.ActionQuery{Since: at}, []string{"sqlite_autoindex_action_1 (job=? AND id>?)", "action_late (job=? AND ended>?)"}},
+		{"since, few", plan.ActionQuery{Since: at.Add(time.Millisecond)}, nil},
 		{"until", plan.ActionQuery{Until: at}, []string{"sqlite_autoindex_action_1 (job=? AND id<?)"}},
 		{"a kind since", plan.ActionQuery{Kinds: []rule.Kind{rule.Delete}, Since: at}, []string{"action_kind (job=? AND kind=? AND id>?)", "action_late (job=? AND ended>?)"}},
 		{"a cycle", plan.ActionQuery{Cycle: "c"}, []string{"sqlite_autoindex_action_1 (job=? AND id>? AND id<?)"}},
