@@ -269,6 +269,12 @@ func TestLookGroups(t *testing.T) {
 	w := newWorld(t, 30).filled()
 	b := w.signedIn(w.tenant)
 	w.applied(b)
+	b.look(w.groupLooks(b)...)
+}
+
+// groupLooks are the pages about groups of a company that has some of each kind.
+func (w *world) groupLooks(b *browser) []looked {
+	w.Helper()
 	for _, name := range []string{"Accounting", "Contact centre agents", "Engineering", "Night shift"} {
 		w.handGroup(name, []string{"eve@acme.example"}, nil)
 	}
@@ -276,10 +282,10 @@ func TestLookGroups(t *testing.T) {
 	everybody := "/groups/" + w.group("Everybody")
 	deleted := "/groups/" + w.handGroup("Old crew", nil, nil)
 	b.post(deleted + "/delete").is(http.StatusSeeOther)
-	b.look(
-		looked{Name: "groups-list", Path: "/groups"}, looked{Name: "groups-filtered", Path: "/groups?from=hand&q=e"}, looked{Name: "group-add", Path: "/groups/add"}, looked{Name: "group-theirs", Path: everybody},
-		looked{Name: "group-hand", Path: pilots}, looked{Name: "group-add-members", Path: pilots + "/add?q=a"}, looked{Name: "group-brings", Path: everybody + "/apps"}, looked{Name: "group-brings-in", Path: everybody + "/apps?app=webex&show=in"},
-		looked{Name: "group-brings-none", Path: pilots + "/apps"}, looked{Name: "group-change", Path: pilots + "/edit"}, looked{Name: "group-delete", Path: pilots + "/edit", Click: "button[commandfor=delete-group]"},
-		looked{Name: "group-take-out", Path: pilots, Click: "button[commandfor=take-out]"}, looked{Name: "group-deleted", Path: deleted},
-	)
+	return []looked{
+		{Name: "groups-list", Path: "/groups"}, {Name: "groups-filtered", Path: "/groups?from=hand&q=e"}, {Name: "group-add", Path: "/groups/add"}, {Name: "group-theirs", Path: everybody},
+		{Name: "group-hand", Path: pilots}, {Name: "group-add-members", Path: pilots + "/add?q=a"}, {Name: "group-brings", Path: everybody + "/apps"}, {Name: "group-brings-in", Path: everybody + "/apps?app=webex&show=in"},
+		{Name: "group-brings-none", Path: pilots + "/apps"}, {Name: "group-change", Path: pilots + "/edit"}, {Name: "group-delete", Path: pilots + "/edit", Click: "button[commandfor=delete-group]"},
+		{Name: "group-take-out", Path: pilots, Click: "button[commandfor=take-out]"}, {Name: "group-deleted", Path: deleted},
+	}
 }

@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,9 +31,22 @@ type looked struct {
 // pictures.
 func (b *browser) look(pages ...looked) {
 	b.Helper()
+	b.scripted("look.js", pages...)
+}
+
+// scripted has a script of e2e/webex go through pages with a browser.
+func (b *browser) scripted(name string, pages ...looked) {
+	b.Helper()
+	if *only != "" {
+		wanted, err := regexp.Compile(*only)
+		b.must(err)
+		if pages = slices.DeleteFunc(pages, func(p looked) bool { return !wanted.MatchString(p.Name) }); len(pages) == 0 {
+			return
+		}
+	}
 	node, chromium := parts.Need(b, "node"), parts.Need(b, "chromium")
 	parts.NeedFile(b, filepath.Join("e2e", "webex", "node_modules", ".package-lock.json"))
-	script := parts.NeedFile(b, filepath.Join("e2e", "webex", "look.js"))
+	script := parts.NeedFile(b, filepath.Join("e2e", "webex", name))
 	site, err := url.Parse(b.server.URL)
 	b.must(err)
 	cookies := b.Jar.Cookies(site)
@@ -39,7 +55,7 @@ func (b *browser) look(pages ...looked) {
 	}
 	list, err := json.Marshal(pages)
 	b.must(err)
-	ctx, cancel := context.WithTimeout(b.Context(), 15*time.Minute)
+	ctx, cancel := context.WithTimeout(b.Context(), time.Duration(max(15, len(pages)))*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, node, script)
 	root := "false"
@@ -52,7 +68,7 @@ func (b *browser) look(pages ...looked) {
 	}
 	cmd.WaitDelay = time.Second
 	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.Stdout, cmd.Stderr = &out, io.MultiWriter(&errs, b.Output()) // as it goes, with -v
 	if err := cmd.Run(); err != nil {
 		b.Fatalf("%v\n%s%s", err, out.String(), errs.String())
 	}
@@ -73,6 +89,9 @@ func (b *browser) look(pages ...looked) {
 
 // everyPage has all pages looked at, which takes minutes. CI does so, and whoever wants pictures.
 var everyPage = flag.Bool("every-page", os.Getenv("CI") == "true" || os.Getenv("SCREENSHOTS") != "", "look at every page with a browser")
+
+// only narrows what is looked at.
+var only = flag.String("only", "", "look at the pages of which this regular expression matches the name")
 
 // TestLook: no page is wider than its window, no text is squeezed, and none has a fault that axe knows.
 func TestLook(t *testing.T) {

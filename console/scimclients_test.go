@@ -318,6 +318,12 @@ func TestLookSCIM(t *testing.T) {
 	}
 	w := newWorld(t, 3).filled()
 	b := w.signedIn(w.tenant)
+	b.look(w.scimLooks(b)...)
+}
+
+// scimLooks are the pages of a company that SCIM clients write to.
+func (w *world) scimLooks(b *browser) []looked {
+	w.Helper()
 	id := func(name string) string { return string(w.scimEntry(name).ID) }
 	values := []string{"days", "365", "scope", "scim:write", "rate", ""}
 	for product, profile := range map[string]string{"entra": "entra", "okta": "okta", "onelogin": "generic", "ping": "strict", "other": "generic"} {
@@ -325,7 +331,7 @@ func TestLookSCIM(t *testing.T) {
 	}
 	b.post("/inbound/add/entra?by=secret", append(values, "name", "entra-oauth", "profile", "entra", "auth", "client_secret_post")...).is(http.StatusOK)
 	b.post("/inbound/add/other?by=issuer", append(values, "name", "payroll", "profile", "generic", "issuer", "https://acme.okta.com/oauth2/default", "audience", "https://id.example.com/scim", "subject", "0oa1b2c3")...).is(http.StatusSeeOther)
-	w.must(w.db.AddTallies(t.Context(), w.tenant, w.scimEntry("ping").ID, []conform.Tally{{Code: conform.BooleanText, Times: 1234, First: w.now(), Last: w.now(), Path: "active", Seen: `"True"`}}))
+	w.must(w.db.AddTallies(w.Context(), w.tenant, w.scimEntry("ping").ID, []conform.Tally{{Code: conform.BooleanText, Times: 1234, First: w.now(), Last: w.now(), Path: "active", Seen: `"True"`}}))
 	call := func(method, path string, status int, kind, detail string) operate.SCIMCall {
 		return operate.SCIMCall{At: w.now().Add(-2 * time.Minute), Method: method, Path: path, Status: status, Agent: "Okta SCIM Client 1.0.0", Type: kind, Detail: detail}
 	}
@@ -341,11 +347,11 @@ func TestLookSCIM(t *testing.T) {
 		w.scimEntry("ping").ID: {First: first, Last: before, Refused: call("PATCH", "/Groups/01a22af7-078d-7a5c-a211-af18aa7a5015", 400, "invalidValue", "There is no member “00u1x8”.")},
 	}})
 	at := func(name string) string { return "/inbound/clients/" + id(name) }
-	b.look(
-		looked{Name: "scim-clients", Path: "/inbound"}, looked{Name: "scim-products", Path: "/inbound/add"}, looked{Name: "scim-add-entra", Path: "/inbound/add/entra"},
-		looked{Name: "scim-add-issuer", Path: "/inbound/add/entra?by=issuer"}, looked{Name: "scim-add-key", Path: "/inbound/add/other?by=key"},
-		looked{Name: "scim-waiting", Path: at("entra")}, looked{Name: "scim-working", Path: at("okta")}, looked{Name: "scim-refused", Path: at("ping")}, looked{Name: "scim-stranger", Path: at("onelogin")},
-		looked{Name: "scim-oauth", Path: at("entra-oauth")}, looked{Name: "scim-issuer", Path: at("payroll")}, looked{Name: "scim-rotate", Path: at("entra"), Click: "button[commandfor=rotate]"},
-		looked{Name: "scim-requests", Path: at("ping") + "/requests"}, looked{Name: "scim-settings", Path: at("okta") + "/settings"}, looked{Name: "scim-settings-oauth", Path: at("entra-oauth") + "/settings"},
-	)
+	return []looked{
+		{Name: "scim-clients", Path: "/inbound"}, {Name: "scim-products", Path: "/inbound/add"}, {Name: "scim-add-entra", Path: "/inbound/add/entra"},
+		{Name: "scim-add-issuer", Path: "/inbound/add/entra?by=issuer"}, {Name: "scim-add-key", Path: "/inbound/add/other?by=key"},
+		{Name: "scim-waiting", Path: at("entra")}, {Name: "scim-working", Path: at("okta")}, {Name: "scim-refused", Path: at("ping")}, {Name: "scim-stranger", Path: at("onelogin")},
+		{Name: "scim-oauth", Path: at("entra-oauth")}, {Name: "scim-issuer", Path: at("payroll")}, {Name: "scim-rotate", Path: at("entra"), Click: "button[commandfor=rotate]"},
+		{Name: "scim-requests", Path: at("ping") + "/requests"}, {Name: "scim-settings", Path: at("okta") + "/settings"}, {Name: "scim-settings-oauth", Path: at("entra-oauth") + "/settings"},
+	}
 }

@@ -9,7 +9,7 @@ import { did } from './person.js'
 
 const { BASE, COOKIE, PAGES, CHROMIUM, ROOT, SCREENSHOTS } = process.env
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-const browser = await puppeteer.launch({ executablePath: CHROMIUM, args: ROOT === 'true' ? ['--no-sandbox'] : [] })
+const browser = await puppeteer.launch({ executablePath: CHROMIUM, args: ['--disable-gpu', ...(ROOT === 'true' ? ['--no-sandbox'] : [])] })
 process.on('exit', () => browser.process()?.kill('SIGKILL'))
 const page = await browser.newPage()
 page.setDefaultTimeout(20000)
