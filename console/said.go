@@ -28,6 +28,7 @@ var sayings = map[string]string{
 	"members-removed":       "Taken out of the group.",
 	"nobody-ticked":         "Nothing has changed: nobody was ticked.",
 	"client-added":          "Added. Below is what to do in the client.",
+	"consent-ended":         "The consent has ended: the client can do nothing until somebody consents anew.",
 	"report-cleared":        "The count begins anew.",
 	"provider-added":        "Added, as a draft. Its redirect URI stands from now on; you can leave and come back.",
 	"provider-enabled":      "Enabled. People can sign in through it.",

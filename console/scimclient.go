@@ -29,6 +29,7 @@ func (s *Server) scimClientPages(handle func(string, web.Handler)) {
 	handle("GET /inbound/clients/{id}/settings", s.in(s.scimClientSettings))
 	handle("POST /inbound/clients/{id}/settings", s.in(s.saveScimClient))
 	handle("POST /inbound/clients/{id}/rotate", s.in(s.rotateToken))
+	handle("POST /inbound/clients/{id}/consent", s.in(s.endConsent))
 }
 
 // scimHead is what every page of a client begins with.
@@ -62,6 +63,8 @@ type scimClientView struct {
 	Secret bool // it has one
 	Rotate rotation
 	Lacks  string // why it cannot be set up yet
+
+	Consents []operate.SCIMConsent // of a client that lives on them
 }
 
 // rotation is what the dialog says that gives a client a new secret.
@@ -81,6 +84,8 @@ func wayOfEntry(e operate.TokenEntry, c sso.Client) way {
 		return byIssuer
 	case e.OAuth.Client != "" && c.Auth == sso.AuthPrivateKey:
 		return byKey
+	case e.OAuth.Client != "" && c.May(sso.GrantCode):
+		return byConsent
 	case e.OAuth.Client != "":
 		return bySecret
 	}
@@ -138,18 +143,20 @@ func (s *Server) renderClient(w http.ResponseWriter, r *http.Request, v visit, h
 	if values[theAddress], err = s.endpoint(r, v.who); err != nil {
 		return err
 	}
-	if h.Way.Way == bySecret || h.Way.Way == byKey {
+	if h.Way.Way == bySecret || h.Way.Way == byKey || h.Way.Way == byConsent {
 		if values[theEndpoint], err = s.tokenEndpoint(r.Context(), v.who); err != nil {
 			return err
 		}
+		values[theAsking] = strings.TrimSuffix(values[theEndpoint], "/token") + "/authorize"
 		if values[theEndpoint] == "" {
+			values[theAsking] = ""
 			view.Lacks = "Where access tokens are had is not known, since the server has no public address yet. Start it with --public-url https://…"
 		}
 	}
 	if h.Product.ID != token.ProductOther && !strings.HasPrefix(values[theAddress], "https://") {
 		view.Lacks = h.Product.Name + " is on the internet and calls public https addresses alone, and this one is none. Start the server with --public-url https://…"
 	}
-	view.Secret = h.Way.Way == byToken || h.Way.Way == bySecret && (c.Auth == sso.AuthBasic || c.Auth == sso.AuthPost)
+	view.Secret = h.Way.Way == byToken || (h.Way.Way == bySecret || h.Way.Way == byConsent) && (c.Auth == sso.AuthBasic || c.Auth == sso.AuthPost)
 	for _, g := range h.Way.Give {
 		one := copied{Label: g.Label, Value: cmp.Or(g.Value, values[g.Of]), Plain: g.Plain, Long: strings.Contains(g.Value, "\n")}
 		if g.Of == theToken || g.Of == theSecret {
@@ -160,6 +167,11 @@ func (s *Server) renderClient(w http.ResponseWriter, r *http.Request, v visit, h
 		view.Give = append(view.Give, one)
 	}
 	view.Rotate = rotationOf(h, e, c, s.now())
+	if h.Way.Way == byConsent {
+		if view.Consents, err = s.Operator.SCIMConsents(r.Context(), v.who, string(e.ID)); err != nil {
+			return err
+		}
+	}
 	v.page.Live = h.Href + "/live"
 	if secret != "" {
 		v.page.Title, v.page.Path = "Set up "+e.Name, h.Href
@@ -256,6 +268,18 @@ func (s *Server) clearReport(w http.ResponseWriter, r *http.Request, v visit) er
 		return err
 	}
 	return seeOther(w, r, "/inbound/clients/"+string(e.ID)+"/requests?said=report-cleared")
+}
+
+// endConsent ends what an administrator has consented to.
+func (s *Server) endConsent(w http.ResponseWriter, r *http.Request, v visit) error {
+	e, err := s.findSCIMToken(r, v.who)
+	if err != nil {
+		return err
+	}
+	if err := s.Operator.EndSCIMConsent(r.Context(), v.who, string(e.ID), sso.GrantID(r.PostFormValue("consent"))); err != nil {
+		return err
+	}
+	return seeOther(w, r, "/inbound/clients/"+string(e.ID)+"?said=consent-ended")
 }
 
 // rotateToken gives a client a new secret and shows it, this once. A form that is sent again, as by a browser that reloads the page with the

@@ -63,7 +63,7 @@ func (s *Server) newClientView(r *http.Request, v *visit) (newClientView, error)
 	if by := way(r.URL.Query().Get("by")); by != "" {
 		view.Way = view.Product.way(by)
 	}
-	if w := view.Way.Way; w == bySecret || w == byKey {
+	if w := view.Way.Way; w == bySecret || w == byKey || w == byConsent {
 		endpoint, err := s.tokenEndpoint(r.Context(), v.who)
 		if err != nil {
 			return view, err
@@ -87,6 +87,13 @@ func newClientFields(p product, w way) (main, more []field) {
 	case byToken:
 	case bySecret:
 		main = append(main, field{Name: "auth", Label: "It sends its secret", Kind: selectField, Value: string(sso.AuthPost), Choices: []choice{{string(sso.AuthPost), "in the body, as most do", ""}, {string(sso.AuthBasic), "in the header (HTTP Basic)", ""}}})
+	case byConsent:
+		redirect := field{Name: "redirect", Label: "Redirect URI", Code: true, Required: true, Hint: "https://app.example.com/oauth/callback", Help: "Where it has administrators sent back, letter for letter. It says so itself."}
+		if p.ID == token.ProductOkta {
+			redirect.Hint, redirect.Help = "https://system-admin.okta.com/admin/app/cpc/YOUR_APP/oauth/callback", "Okta's documentation of your app names it, with the app's internal name in it; compare it with what Okta sends if you are refused."
+		}
+		main = append(main, redirect, field{Name: "auth", Label: "It sends its secret", Kind: selectField, Value: string(sso.AuthPost), Choices: []choice{{string(sso.AuthPost), "in the body, as most do", ""}, {string(sso.AuthBasic), "in the header (HTTP Basic)", ""}}},
+			field{Name: "pkce", Label: "It uses PKCE", Kind: tickField, Help: "If you do not know, leave it. With it, a request without is refused."})
 	case byKey:
 		main = append(main,
 			field{Name: "keysuri", Label: "Where it publishes its keys (jwks_uri)", Code: true, Hint: "https://payroll.example.com/jwks.json"},
@@ -207,7 +214,7 @@ func (s *Server) readNewClient(ctx context.Context, p operate.Principal, v *newC
 // addClient adds the client, and before it the application that gets its access tokens, if it is to have one. When the client cannot be added,
 // the application goes again.
 func (s *Server) addClient(ctx context.Context, p operate.Principal, v *newClientView, in operate.NewToken) (e operate.TokenEntry, c sso.Client, secret string, err error) {
-	if v.Way.Way != bySecret && v.Way.Way != byKey {
+	if v.Way.Way != bySecret && v.Way.Way != byKey && v.Way.Way != byConsent {
 		e, secret, err = s.Operator.CreateToken(ctx, p, in)
 		return e, c, secret, err
 	}
@@ -215,6 +222,13 @@ func (s *Server) addClient(ctx context.Context, p operate.Principal, v *newClien
 		return e, c, "", &lockstep.Error{Code: lockstep.CodeInvalid, Detail: v.Lacks}
 	}
 	c = sso.Client{Name: in.Name + " (SCIM)", Kind: sso.KindOpenID, Grants: []sso.GrantType{sso.GrantCredentials}, Scopes: []string{token.ScopeSCIM}, Auth: sso.ClientAuth(v.Form.value("auth"))}
+	if v.Way.Way == byConsent {
+		c.Grants, c.Redirects, c.NoPKCE = []sso.GrantType{sso.GrantCode, sso.GrantRefresh}, []string{v.Form.value("redirect")}, v.Form.value("pkce") == ""
+		if c.Redirects[0] == "" {
+			v.Form.get("redirect").Error = "Say where it has administrators sent back."
+			return e, c, "", nil
+		}
+	}
 	if v.Way.Way == byKey {
 		c.Auth, c.Keys, c.KeysURI, c.Assertion = sso.AuthPrivateKey, strings.TrimSpace(v.Form.value("keys")), v.Form.value("keysuri"), token.Alg(v.Form.value("assertion"))
 	} else if c.Auth != sso.AuthBasic && c.Auth != sso.AuthPost {
@@ -234,7 +248,7 @@ func (s *Server) addClient(ctx context.Context, p operate.Principal, v *newClien
 // wrong puts a refusal beside the field that it is about.
 func (v *newClientView) wrong(err error) error {
 	detail := sentenceOf(err)
-	for _, one := range []struct{ part, field string }{{"issuer is", "issuer"}, {"claim aud", "audience"}, {"claim sub", "subject"}, {"key", "keys"}} {
+	for _, one := range []struct{ part, field string }{{"issuer is", "issuer"}, {"claim aud", "audience"}, {"claim sub", "subject"}, {"absolute address", "redirect"}, {"not https", "redirect"}, {"scheme that", "redirect"}, {"key", "keys"}} {
 		if strings.Contains(detail, one.part) && slices.ContainsFunc(v.Form.Fields, func(f field) bool { return f.Name == one.field }) {
 			v.Form.blame(one.field, detail)
 			return nil

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/audit"
+	"lockstep/directory"
 	"lockstep/operate"
 	"lockstep/scim/conform"
 	"lockstep/sso"
@@ -193,6 +195,49 @@ func TestSCIMOAuthClient(t *testing.T) {
 	if len(after) != len(before) {
 		t.Errorf("%d applications, before %d: one of a client that could not be made is left", len(after), len(before))
 	}
+}
+
+// TestSCIMConsentClient: a client like Okta comes with an application that administrators let in; who has consented is on its page, and ended there.
+func TestSCIMConsentClient(t *testing.T) {
+	w := newWorld(t, 0)
+	b := w.signedIn(w.tenant)
+	checkPage(t, b.get("/inbound/add/okta?by=consent").is(http.StatusOK))
+	form := []string{"name", "okta", "days", "0", "scope", "scim:write", "profile", "okta", "rate", "", "auth", "client_secret_post"}
+	b.post("/inbound/add/okta?by=consent", append(form, "redirect", "")...).is(http.StatusUnprocessableEntity)
+	b.post("/inbound/add/okta?by=consent", append(form, "redirect", "http://okta.example/cb")...).is(http.StatusUnprocessableEntity)
+	made := b.post("/inbound/add/okta?by=consent", append(form, "redirect", "https://okta.example/cb")...).is(http.StatusOK)
+	checkPage(t, made)
+	for _, word := range []string{"Authorization endpoint URI", "Access token endpoint URI", "Client Secret"} {
+		made.has("dt", word)
+	}
+	e := w.scimEntry("okta")
+	c, err := w.operator.Client(t.Context(), operate.Machine(w.tenant), e.OAuth.Client)
+	w.must(err)
+	if !c.NoPKCE || !c.May(sso.GrantCode) || !c.May(sso.GrantRefresh) || c.May(sso.GrantCredentials) || !slices.Equal(c.Scopes, []string{"scim"}) {
+		t.Errorf("the application is %+v", c)
+	}
+	at := "/inbound/clients/" + string(e.ID)
+	b.get(at).is(http.StatusOK).has("p", "Nobody has consented yet")
+
+	rows, now := w.db.SSO(), time.Now()
+	u := directory.User{ID: lockstep.NewID[lockstep.UserID]()}
+	u.Attributes.Set("userName", "ada@acme.example")
+	_, err = w.db.Commit(t.Context(), w.tenant, audit.Actor{}, "", directory.PutUser{User: u})
+	w.must(err)
+	p, err := rows.PutProvider(t.Context(), audit.Actor{}, sso.Provider{ID: lockstep.NewID[sso.ProviderID](), Tenant: w.tenant, Alias: "passwords", Kind: sso.KindLocal, Name: "Passwords", State: sso.Enabled})
+	w.must(err)
+	person := sso.Person{User: u.ID}
+	session := sso.Session{ID: lockstep.NewID[sso.SessionID](), Hash: token.HashOf("cookie"), Person: person, Provider: p.ID, Began: now, Seen: now, AuthTime: now, Expires: now.Add(time.Hour)}
+	grant := sso.Grant{ID: lockstep.NewID[sso.GrantID](), Client: c.ID, Person: person, Session: session.ID, Scopes: []string{"scim"}, AuthTime: now, Code: token.HashOf("code"), CodeEnds: now.Add(time.Hour), Expires: now.Add(time.Hour)}
+	_, err = rows.SaveLogin(t.Context(), sso.Login{Tenant: w.tenant, ID: lockstep.NewID[sso.LoginID](), Expires: now.Add(time.Hour), Step: sso.StepEnded}, sso.Finish{Session: &session, Grant: &grant})
+	w.must(err)
+	w.must(rows.Redeem(t.Context(), w.tenant, grant.ID, nil))
+	page := b.get(at).is(http.StatusOK)
+	checkPage(t, page)
+	page.has("bdi", "ada@acme.example")
+	b.post(at+"/consent", "consent", "another").is(http.StatusNotFound)
+	b.post(at+"/consent", "consent", string(grant.ID)).to(at + "?said=consent-ended")
+	b.get(at).is(http.StatusOK).has("p", "Nobody has consented yet")
 }
 
 // TestSCIMClientSettings: what is saved is there again, and a revoked client is gone.

@@ -10,10 +10,11 @@ import (
 type way string
 
 const (
-	byToken  way = "token"  // a fixed token
-	bySecret way = "secret" // access tokens, which it gets with a client ID and a secret (RFC 6749 §4.4)
-	byKey    way = "key"    // access tokens, which it gets with a key of its own (RFC 7523)
-	byIssuer way = "issuer" // access tokens that somebody else makes (RFC 9068)
+	byToken   way = "token"   // a fixed token
+	bySecret  way = "secret"  // access tokens, which it gets with a client ID and a secret (RFC 6749 §4.4)
+	byKey     way = "key"     // access tokens, which it gets with a key of its own (RFC 7523)
+	byConsent way = "consent" // access tokens that an administrator has consented to (RFC 6749 §4.1)
+	byIssuer  way = "issuer"  // access tokens that somebody else makes (RFC 9068)
 )
 
 // product is a product that pushes by SCIM, in its own words. docs/scim-clients.md has what each sends, and where that is known from.
@@ -68,6 +69,7 @@ const (
 	theAddress  given = "address"
 	theToken    given = "token"
 	theEndpoint given = "endpoint" // where access tokens are had
+	theAsking   given = "asking"   // where an administrator consents
 	theID       given = "id"
 	theSecret   given = "secret"
 	theIssuer   given = "issuer"
@@ -126,7 +128,7 @@ var products = []product{
 			"Okta never deletes a user: it deactivates them.",
 			"An app made for OpenID Connect has no provisioning. Add one with SAML or SWA.",
 		},
-		Ways: []wayOf{{byToken, "HTTP Header", "", []give{
+		Ways: []wayOf{{byToken, "HTTP Header", "The usual way: one text, good for as long as you say.", []give{
 			{Label: "SCIM connector base URL", Of: theAddress}, {Label: "Unique identifier field for users", Value: "userName"},
 			{Label: "Supported provisioning actions", Value: "Push New Users, Push Profile Updates, Push Groups", Plain: true},
 			{Label: "Authentication Mode", Value: "HTTP Header", Plain: true}, {Label: "Authorization: Bearer", Of: theToken},
@@ -135,6 +137,17 @@ var products = []product{
 			"On the tab *General* edit *App Settings*, set *Provisioning* to *SCIM*, and save.",
 			"On the tab *Provisioning*, under *Integration*, press *Edit* and fill in the values to copy.",
 			"Press *Test Connector Configuration*, and save.",
+			"Under *To App* edit, and enable *Create Users*, *Update User Attributes* and *Deactivate Users*.",
+			"Under *Assignments* assign one person first. Then others, and groups under *Push Groups*.",
+		}}, {byConsent, "OAuth 2", "You consent once; Okta refreshes its access tokens of five minutes from then on.", []give{
+			{Label: "SCIM connector base URL", Of: theAddress}, {Label: "Unique identifier field for users", Value: "userName"},
+			{Label: "Supported provisioning actions", Value: "Push New Users, Push Profile Updates, Push Groups", Plain: true},
+			{Label: "Authentication Mode", Value: "OAuth 2", Plain: true}, {Label: "Access token endpoint URI", Of: theEndpoint}, {Label: "Authorization endpoint URI", Of: theAsking},
+			{Label: "Client ID", Of: theID}, {Label: "Client Secret", Of: theSecret},
+		}, []string{
+			"On the tab *Provisioning* of your app, under *Integration*, press *Edit*, choose *OAuth 2*, fill in the values to copy, and save.",
+			"Press *Authenticate with* and the name of the app. Sign in here as an administrator, and allow it.",
+			"Press *Test Connector Configuration*.",
 			"Under *To App* edit, and enable *Create Users*, *Update User Attributes* and *Deactivate Users*.",
 			"Under *Assignments* assign one person first. Then others, and groups under *Push Groups*.",
 		}}},
@@ -188,6 +201,10 @@ var products = []product{
 			{byKey, "OAuth 2.0 with a key", "It signs with a key of its own (private_key_jwt); there is no secret.", []give{
 				{Label: "Base URL", Of: theAddress}, {Label: "Token endpoint, and audience of its assertions", Of: theEndpoint}, {Label: "Client ID", Of: theID}, {Label: "Scope", Value: token.ScopeSCIM},
 			}, []string{"Have the client sign its assertions (private_key_jwt) with the key whose public half you gave.", "Have it search: the page turns green.", "Send one person first."}},
+			{byConsent, "OAuth 2.0 with consent", "An administrator consents once (authorization code), and it refreshes its access tokens of five minutes from then on.", []give{
+				{Label: "Base URL", Of: theAddress}, {Label: "Authorization endpoint", Of: theAsking}, {Label: "Token endpoint", Of: theEndpoint}, {Label: "Client ID", Of: theID}, {Label: "Client secret", Of: theSecret},
+				{Label: "Scope", Value: token.ScopeSCIM},
+			}, []string{"Paste the values where the client asks for them.", "Begin its sign-in. Sign in here as an administrator, and allow it.", "Have it search: the page turns green.", "Send one person first."}},
 			{byIssuer, "A trusted issuer", "Somebody else makes its access tokens, such as your identity provider.", []give{
 				{Label: "Base URL", Of: theAddress}, {Label: "Issuer of its tokens", Of: theIssuer}, {Label: "Audience of its tokens", Of: theAudience},
 			}, []string{"Have the client get its access tokens from the issuer, for the audience to copy.", "Have it search: the page turns green.", "Send one person first."}},

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"lockstep/e2e/parts"
 )
@@ -121,6 +122,52 @@ func TestSCIMByForeignTokens(t *testing.T) {
 		}, more...)...)
 		if r := h.try("connection", "test", "app-"+client); r.code != 0 {
 			t.Errorf("%s: %d %s %s", client, r.code, r.stdout, r.stderr)
+		}
+	}
+}
+
+// TestSCIMByConsent: openid-client does what Okta does with OAuth 2 at its SCIM connector, an administrator consents in a browser, and to revoke the SCIM client ends it.
+func TestSCIMByConsent(t *testing.T) {
+	h := newHome(t)
+	_, e := h.scimServer()
+	const password = "sesame and more"
+	for _, name := range []string{"ada", "bob"} {
+		e.want(http.StatusCreated, http.MethodPost, "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"`+name+`@acme.example","password":"`+password+`","active":true}`)
+	}
+	h.run("admin", "add", "--user", "ada@acme.example", "--role", "owner")
+	h.run("idp", "add", "passwords", "--kind", "local")
+	h.run("idp", "enable", "passwords")
+	const redirect = "https://system-admin.okta.com/admin/app/cpc/lockstep/oauth/callback"
+	var app struct {
+		Secret string `json:"client_secret"`
+	}
+	h.read(&app, "client", "add", "Okta", "--id", "okta", "--grant", "authorization_code,refresh_token", "--scope", "scim", "--redirect", redirect, "--auth", "client_secret_post", "--without-pkce")
+	h.run("token", "create", "okta", "--kind", "scim", "--client", "okta", "--profile", "okta")
+	want := []string{
+		"from the SCIM address to the authorization endpoint", "an administrator consents", "a person is created", "refreshed, and read", "authenticationSchemes has oauth2",
+		"without a scope, and revoked", "who has no role cannot consent",
+	}
+	got := foreign(t, "scimconsent.js", "SCIM="+e.base, "ID=okta", "SECRET="+app.Secret, "REDIRECT="+redirect, "ADMIN=ada@acme.example", "PERSON=bob@acme.example", "PASSWORD="+password)
+	if len(got) == 0 || !slices.Equal(got[:len(got)-1], want) {
+		t.Fatalf("it did\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if out := h.run("audit", "list"); strings.Count(out, "consented") != 2 || !strings.Contains(out, "ada@acme.example") {
+		t.Errorf("the audit log:\n%s", out)
+	}
+	okta := e
+	okta.token = got[len(got)-1]
+	okta.want(http.StatusOK, http.MethodGet, "/Users", "")
+	h.run("token", "revoke", "okta")
+	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) { // within a second, on a machine that has time
+		status, _, err := okta.send(http.MethodGet, "/Users", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status == http.StatusUnauthorized {
+			break
+		}
+		if time.Since(began) > patience {
+			t.Fatalf("the endpoint still answers %d", status)
 		}
 	}
 }

@@ -296,7 +296,7 @@ var readers = []string{
 	"Examine", "Exchanges", "Explain", "ExplainRef", "Extension", "Extensions", "FindAtTarget", "FindGroups", "FindMembers", "FindUsers", "Funnel", "Group", "Groups", "GroupsOf", "HeldIDs",
 	"IdentityProvider", "IdentityProviders", "Issuer", "Job", "KeepForm", "KeptForm", "LocalOwners", "LastTest", "Matches", "Link", "Links", "ListJobs", "ListTenants", "ListTokens", "Members", "Notifications", "OnDemand", "PeopleWithin", "PersonSessions", "ProviderGuide", "ProviderKind",
 	"ProviderKinds", "ProviderLinks",
-	"Report", "Review", "SCIMCalls", "ScopeImpact", "SecondFactors", "SeenAttempt", "SeenSessions", "SeenSignOuts", "SignOuts", "State", "Stream", "Tally", "Template", "Templates", "Told", "Token", "TryRules", "User", "UserByID", "UsersByID",
+	"Report", "Review", "SCIMCalls", "SCIMConsents", "ScopeImpact", "SecondFactors", "SeenAttempt", "SeenSessions", "SeenSignOuts", "SignOuts", "State", "Stream", "Tally", "Template", "Templates", "Told", "Token", "TryRules", "User", "UserByID", "UsersByID",
 	"Users", "Versions", "WaitingPlan",
 	"EachLine", "Log", // of several jobs
 }

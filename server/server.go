@@ -138,6 +138,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	}
 	n.operator.Visits, n.operator.Admins, n.operator.Forms = n.db.Console(), Admins{n.db}, ConsoleForms{n.db}
 	n.operator.Verify = n.passwords.verify
+	n.sso.Consent = n.operator.MayConsent
 	n.measured = newMeasured(n)
 	n.api = &api.Server{Operator: n.operator, Ready: n.ready, Version: c.Version, Log: c.Log}
 	n.console = &console.Server{Operator: n.operator, Notice: c.Notice, Version: c.Version, Log: c.Log}

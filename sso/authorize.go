@@ -131,13 +131,16 @@ func (s *Server) read(ctx context.Context, x site, c *Client, v url.Values) (Req
 	if len(req.Nonce) > maxNonce || len(req.LoginHint) > maxNonce {
 		return req, badRequest("invalid_request", "nonce or login_hint is too long")
 	}
-	req.Scopes = known(strings.Fields(v.Get("scope")))
+	req.Scopes = c.scopes(strings.Fields(v.Get("scope")))
 	req.Locales, req.ACRValues = bounded(v.Get("ui_locales")), bounded(v.Get("acr_values"))
 	if err := readChallenge(c, v, &req); err != nil {
 		return req, err
 	}
 	if err := s.readWho(ctx, x, v, &req); err != nil {
 		return req, err
+	}
+	if req.asksSCIM() && slices.Contains(req.Prompt, "none") {
+		return req, badRequest("consent_required", "an administrator has to consent")
 	}
 	return req, readClaims(v.Get("claims"), &req)
 }

@@ -101,7 +101,7 @@ func (v *visit) wants(have *Session) (d Demand, passkey bool) {
 func (v *visit) demand(p Provider, have *Session) (d Demand, passkey bool) {
 	d, passkey = v.wants(have)
 	all := []Demand{d, p.Demands(), v.client.SecondFactor}
-	if v.client.ID == AccountClient {
+	if v.client.ID == AccountClient || v.login.Request.asksSCIM() {
 		all = append(all, DemandEnrolled)
 	}
 	switch {

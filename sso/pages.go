@@ -169,7 +169,7 @@ func statusOf(err error) int {
 	switch code := lockstep.CodeOf(err); code {
 	case lockstep.CodeSSOTooMany:
 		return http.StatusTooManyRequests
-	case lockstep.CodeSSOUnknown, lockstep.CodeSSOAmbiguous, lockstep.CodeSSODisabled, lockstep.CodeSSORefused, lockstep.CodeCrossSite, lockstep.CodeSSOProxyHost, lockstep.CodeSSOProxyHeader:
+	case lockstep.CodeSSOUnknown, lockstep.CodeSSOAmbiguous, lockstep.CodeSSODisabled, lockstep.CodeSSORefused, lockstep.CodeSSOConsent, lockstep.CodeCrossSite, lockstep.CodeSSOProxyHost, lockstep.CodeSSOProxyHeader:
 		return http.StatusForbidden
 	case lockstep.CodeSSOExpired, lockstep.CodeSSOBrowser, lockstep.CodeSSOClient, lockstep.CodeSSORedirect, lockstep.CodeSSORequest, lockstep.CodeSSOProvider,
 		lockstep.CodeSSOMessage, lockstep.CodeSSOReplayed:

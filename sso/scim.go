@@ -29,8 +29,8 @@ func (s *Server) SCIMResource(slug string) string {
 }
 
 // SCIMAccess finds out whose access token a text is and until when it is good, if it is one of ours for the tenant's SCIM endpoint: it has the
-// scope scim, names the endpoint as its audience, and is the client's own. What a person's sign-in gave to an application is none. The error is
-// ErrAccess.
+// scope scim, names the endpoint as its audience, and is the client's own, or comes of an administrator's consent. What a person's sign-in gave to an application
+// is none. The error is ErrAccess.
 func (s *Server) SCIMAccess(ctx context.Context, slug, text string) (ClientID, time.Time, error) {
 	x, err := s.siteOf(ctx, slug)
 	if errors.Is(err, errNoSite) {
@@ -43,7 +43,7 @@ func (s *Server) SCIMAccess(ctx context.Context, slug, text string) (ClientID, t
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	if a.Grant != "" || !slices.Contains(a.Scopes, token.ScopeSCIM) || !slices.Contains(c.Scopes, token.ScopeSCIM) || !slices.Contains(a.Audience, x.scim) {
+	if a.Grant != "" && !a.live.OfTenant() || !slices.Contains(a.Scopes, token.ScopeSCIM) || !slices.Contains(c.Scopes, token.ScopeSCIM) || !slices.Contains(a.Audience, x.scim) {
 		return "", time.Time{}, ErrAccess
 	}
 	return c.ID, time.Unix(a.Ends, 0), nil

@@ -40,7 +40,7 @@ var errGone = &lockstep.Error{Code: lockstep.CodeSSOExpired, Detail: "The sessio
 func (v *visit) restart() {
 	l := &v.login
 	l.Identity, l.Callback, l.State, l.Person, l.Reused, l.Shown, l.Enrol, l.Codes, l.Ceremony, l.Given = nil, nil, Hash{}, Person{}, "", nil, nil, nil, nil, nil
-	l.Step = StepChoose
+	l.Step, l.Consented, l.Consenter = StepChoose, false, ""
 }
 
 // factor asks for a second factor where one is demanded, and lets on who has shown it. Every sign-in goes by here, that of a session too.
@@ -412,6 +412,8 @@ func (v *visit) posted(ctx context.Context) (answerer, error) {
 		return v.factorTaken(ctx)
 	case StepEnrol:
 		return v.enrolTaken(ctx)
+	case StepConsent:
+		return v.consented(ctx)
 	case StepCodes:
 		v.login.Codes, v.login.Step = nil, StepFactor
 		return nil, nil
@@ -422,7 +424,7 @@ func (v *visit) posted(ctx context.Context) (answerer, error) {
 
 // takes reports whether a form that is sent to the login page means something at a step.
 func (s Step) takes() bool {
-	return s == StepChoose || s == StepFactor || s == StepEnrol || s == StepCodes
+	return s == StepChoose || s == StepFactor || s == StepEnrol || s == StepCodes || s == StepConsent
 }
 
 // stepped is the session in which a second factor was shown afterwards. It goes on under a new cookie: what it may do is more than before.

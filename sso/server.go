@@ -55,6 +55,7 @@ type Server struct {
 	Box       Sealer
 	Base      func() string    // the server's public address, without a slash at the end; it is configured, never taken from a request
 	Client    *http.Client     // for logout tokens; guarded
+	Consent   Consent          // who may let an application into the SCIM endpoint; nil is nobody
 	Log       *slog.Logger     // nil is slog.Default
 	Now       func() time.Time // nil is time.Now
 

@@ -93,7 +93,7 @@ type Grant struct {
 	ID       GrantID
 	Client   ClientID
 	Person   Person
-	Session  SessionID  // it ends with it
+	Session  SessionID  // it ends with it; "" once it is kept is none (OfTenant)
 	Provider ProviderID // who let them in; it ends with it, too
 
 	Scopes    []string
@@ -160,6 +160,7 @@ const (
 	StepFactor  Step = "factor"  // it is a person of the directory, who may have to show a second factor
 	StepEnrol   Step = "enrol"   // they set one up
 	StepCodes   Step = "codes"   // they are shown their recovery codes
+	StepConsent Step = "consent" // an administrator is asked whether an application may use the SCIM endpoint
 	StepBusy    Step = "busy"    // a code or an answer is being looked at
 	StepSigned  Step = "signed"  // they have shown what they have to
 	StepLeaving Step = "leaving" // a logout, the browser is at the provider
@@ -198,6 +199,9 @@ type Login struct {
 	Return   string     `json:",omitempty"` // the part of the account page that the person wanted
 
 	Given []ClaimRule `json:",omitempty"` // what the identity's claims give
+
+	Consented bool   `json:",omitempty"` // to what the request asks for of the SCIM endpoint
+	Consenter string `json:",omitempty"` // the user name of who has
 }
 
 // Proof is an identity that waits until its person has signed in in another way (PolicyConfirm).
@@ -273,6 +277,7 @@ type Finish struct {
 	Seen    SessionID
 	End     Hash // the session that the browser had before
 	Grant   *Grant
+	By      audit.Actor // who has consented to the grant, if it is the tenant's
 	Gifts   []Gifts
 	Trace   *Trace
 }
@@ -341,7 +346,8 @@ type Sessions interface {
 	End(ctx context.Context, by audit.Actor, t lockstep.TenantID, who Who, why string) (int, error)
 	Link(ctx context.Context, t lockstep.TenantID, p ProviderID, issuer, subject string) (Link, error)
 	LinksOf(ctx context.Context, t lockstep.TenantID, u lockstep.UserID) ([]Link, error)
-	// Given returns the grants of a session: those that have not ended, or all of one client.
+	// Given returns the grants of a session: those that have not ended, or all of one client. Without a session they are the client's that belong
+	// to the tenant.
 	Given(ctx context.Context, t lockstep.TenantID, id SessionID, all ClientID) ([]Grant, error)
 	// PasswordHash returns what is kept of a user's password, or lockstep.ErrNotFound.
 	PasswordHash(ctx context.Context, t lockstep.TenantID, u lockstep.UserID) (string, error)

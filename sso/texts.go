@@ -31,6 +31,7 @@ var texts = map[string]map[string]string{
 		"removeFactor": "Remove", "removeFactorHelp": "You cannot sign in with it any more. With the last one your recovery codes go, too.", "notNow": "Not now",
 		"setPasswordHelp": "You are signed out everywhere, here too, and sign in with the new one.", "currentPassword": "Current password", "newPassword": "New password", "passwordRule": "At least 12 characters, and not your user name. A sentence is good.",
 		"passwordWrong": "The current password is wrong, or there were too many tries.", "passwordSet": "The password is changed", "passwordSetHelp": "You were signed out everywhere.",
+		"consent": "Let this application in?", "consentWrites": "It will add, change and remove people and groups of", "consentReads": "It will read people and groups of", "consentAs": "SCIM client", "consentEnds": "It goes on until somebody ends it, at the SCIM client's page in the console. It does not end when you sign out, or leave.", "allow": "Allow", "decline": "Do not allow",
 	},
 	"de": {
 		"signIn": "Anmelden", "toGoOn": "weiter zu", "name": "Benutzername oder E-Mail-Adresse", "password": "Passwort", "or": "oder", "with": "Anmelden mit",
@@ -56,6 +57,7 @@ var texts = map[string]map[string]string{
 		"removeFactor": "Entfernen", "removeFactorHelp": "Sie können sich damit nicht mehr anmelden. Mit dem letzten gehen auch Ihre Wiederherstellungscodes.", "notNow": "Jetzt nicht",
 		"setPasswordHelp": "Sie werden überall abgemeldet, auch hier, und melden sich mit dem neuen an.", "currentPassword": "Jetziges Passwort", "newPassword": "Neues Passwort", "passwordRule": "Mindestens 12 Zeichen und nicht Ihr Benutzername. Ein Satz ist gut.",
 		"passwordWrong": "Das jetzige Passwort ist falsch, oder es gab zu viele Versuche.", "passwordSet": "Das Passwort ist geändert", "passwordSetHelp": "Sie wurden überall abgemeldet.",
+		"consent": "Diese Anwendung zulassen?", "consentWrites": "Sie wird Personen und Gruppen anlegen, ändern und entfernen, in", "consentReads": "Sie wird Personen und Gruppen lesen, in", "consentAs": "SCIM-Client", "consentEnds": "Das gilt, bis es jemand auf der Seite des SCIM-Clients in der Konsole beendet. Es endet nicht, wenn Sie sich abmelden oder ausscheiden.", "allow": "Zulassen", "decline": "Nicht zulassen",
 	},
 }
 
@@ -81,6 +83,7 @@ var sayings = map[lockstep.Code]said{
 	lockstep.CodeSSOBack:        {yours, "You came back before the sign-in was finished. Choose again.", "Sie sind vor dem Ende der Anmeldung zurückgekehrt. Wählen Sie noch einmal."},
 	lockstep.CodeSSOCode:        {yours, "The code is wrong, or was used before. Wait for the next one.", "Der Code ist falsch oder wurde schon benutzt. Warten Sie auf den nächsten."},
 	lockstep.CodeSSOLastFactor:  {yours, "A second factor is demanded of you, and this is your last one. Set up another one first.", "Von Ihnen wird ein zweiter Faktor verlangt, und dies ist Ihr letzter. Richten Sie zuerst einen anderen ein."},
+	lockstep.CodeSSOConsent:     {ours, "You may not let this application in. An administrator of the directory can.", "Sie dürfen diese Anwendung nicht zulassen. Das kann die Administration des Verzeichnisses."},
 	lockstep.CodeSSOPasskey:     {yours, "The passkey was not accepted. Try again, or use another way.", "Der Passkey wurde nicht angenommen. Versuchen Sie es noch einmal oder auf andere Art."},
 	lockstep.CodeSSOFresh:       {yours, "Your identity provider has not asked you again who you are. Sign out there, then try again.", "Ihr Identitätsanbieter hat Sie nicht noch einmal gefragt, wer Sie sind. Melden Sie sich dort ab und versuchen Sie es dann noch einmal."},
 	lockstep.CodeSSOExpired:     {yours, "This sign-in is over. Go back to the application and begin again.", "Diese Anmeldung ist vorbei. Gehen Sie zurück zur Anwendung und beginnen Sie von vorn."},

@@ -112,6 +112,9 @@ func (s *Server) taken(ctx context.Context, x site, c Client, code, redirect, ve
 // usable reports whether a grant gives anything: it stands, the client may still be signed in to through the provider that let the person in, and a
 // second factor was shown if by now one is demanded of everybody.
 func (g Grant) usable(c Client) bool {
+	if g.OfTenant() {
+		return g.Live && c.asksSCIM()
+	}
 	demanded := g.Demanded || c.SecondFactor == DemandRequired
 	return g.Live && c.allows(g.Provider) && (!demanded || g.Factor != "")
 }
@@ -163,7 +166,11 @@ func (s *Server) firstRefresh(c Client, g Grant) (string, *Refresh) {
 }
 
 func (s *Server) refreshEnds(g Grant) time.Time {
-	if ends := s.now().Add(refreshIdle); ends.Before(g.Expires) {
+	idle := refreshIdle
+	if g.OfTenant() {
+		idle = consentIdle
+	}
+	if ends := s.now().Add(idle); ends.Before(g.Expires) {
 		return ends
 	}
 	return g.Expires
@@ -198,7 +205,7 @@ func (s *Server) refresh(ctx context.Context, x site, c Client, v url.Values) (t
 				return tokenAnswer{}, badRequest("invalid_scope", "a refresh cannot add scopes")
 			}
 		}
-		scopes = known(asked)
+		scopes = c.scopes(asked)
 	}
 	text, hash := secret()
 	err = s.Store.Rotate(ctx, x.tenant.ID, used.Hash, Refresh{Hash: hash, Former: used.Hash, Grant: g.ID, Ends: s.refreshEnds(g)})

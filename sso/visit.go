@@ -72,6 +72,8 @@ func (v *visit) step(ctx context.Context) (answerer, error) {
 		return v.enrol(ctx)
 	case StepCodes:
 		return v.codesShown(ctx)
+	case StepConsent:
+		return v.consent(ctx)
 	case StepSigned:
 		return v.signed(ctx)
 	case StepAway, StepLeaving, StepEnded, StepBusy:
@@ -183,6 +185,9 @@ func (v *visit) start(ctx context.Context) (answerer, error) {
 		v.stage(Stage{Name: "session", OK: true, Facts: map[string]string{"session": string(session.ID)}})
 		return nil, nil
 	}
+	if req.asksSCIM() && upstreamPrompt(req.Prompt) == "" {
+		req.Prompt = append(req.Prompt, "login")
+	}
 	if silent {
 		return nil, badRequest("login_required", "nobody who may use this application is signed in")
 	}
@@ -200,6 +205,9 @@ func (v *visit) answers(s Session) bool {
 		return false
 	}
 	if req.MaxAge != nil && v.now().Sub(s.AuthTime) > time.Duration(*req.MaxAge)*time.Second {
+		return false
+	}
+	if req.asksSCIM() && v.now().Sub(s.AuthTime) > freshLife && v.now().Sub(s.FactorAt) > freshLife {
 		return false
 	}
 	if !v.client.allows(s.Provider) { // the store gives no session of a provider that is not enabled
@@ -317,6 +325,10 @@ func (v *visit) known(ctx context.Context) (answerer, error) {
 // signed gives the application what it asked for, from a new session or from the one that the browser has.
 func (v *visit) signed(ctx context.Context) (answerer, error) {
 	now, l := v.now(), &v.login
+	if l.Request.asksSCIM() && !l.Consented {
+		l.Step = StepConsent
+		return nil, nil
+	}
 	session, err := v.session(ctx)
 	if err != nil {
 		return nil, err
@@ -358,6 +370,9 @@ func (v *visit) signedCode(session *Session, now time.Time) answerer {
 		ACR: l.Request.acr(session), AMR: session.AMR, Nonce: l.Request.Nonce, Redirect: l.Request.Redirect, Challenge: l.Request.Challenge, Claims: l.Request.Claims,
 		Code: hash, CodeEnds: now.Add(codeLife), Expires: v.grantEnds(now, session),
 	}
+	if v.finish.Grant.OfTenant() {
+		v.finish.By = audit.Actor{Kind: audit.Person, ID: string(l.Person.User), Name: l.Consenter}
+	}
 	l.Step, l.Identity = StepEnded, nil
 	v.stage(Stage{Name: "code", OK: true})
 	v.trace(OutcomeSigned, nil)
@@ -365,6 +380,9 @@ func (v *visit) signedCode(session *Session, now time.Time) answerer {
 }
 
 func (v *visit) grantEnds(now time.Time, s *Session) time.Time {
+	if v.login.Request.asksSCIM() {
+		return now.Add(consentLife)
+	}
 	if v.client.May(GrantRefresh) {
 		return now.Add(grantLife)
 	}

@@ -140,7 +140,7 @@ func selected(tenant lockstep.TenantID, who sso.Who) (endable, error) {
 	case who.User != "" && who.Client != "":
 		return endable{"CAST($2 AS TEXT) = '' AND CAST($3 AS TEXT) = ''", "g.user_id = $2 AND g.client = $3", append(args, string(who.User), string(who.Client)), false}, nil
 	case who.User != "":
-		return endable{"s.user_id = $2", "g.user_id = $2", append(args, string(who.User)), true}, nil
+		return endable{"s.user_id = $2", "g.user_id = $2 AND g.session <> ''", append(args, string(who.User)), true}, nil
 	}
 	return endable{}, invalid("Say whose sessions are to end.")
 }
@@ -148,9 +148,9 @@ func selected(tenant lockstep.TenantID, who sso.Who) (endable, error) {
 // What has outlived the epoch that it was made in, of a user or of a provider.
 const (
 	outlivedSessions = "s.user_id = $2 AND NOT EXISTS (SELECT 1 FROM users u WHERE u.tenant = s.tenant AND u.id = s.user_id AND u.auth_epoch = s.auth_epoch)"
-	outlivedGrants   = "g.user_id = $2 AND NOT EXISTS (SELECT 1 FROM users u WHERE u.tenant = g.tenant AND u.id = g.user_id AND u.auth_epoch = g.auth_epoch)"
+	outlivedGrants   = "g.user_id = $2 AND g.session <> '' AND NOT EXISTS (SELECT 1 FROM users u WHERE u.tenant = g.tenant AND u.id = g.user_id AND u.auth_epoch = g.auth_epoch)"
 	formerSessions   = `s.provider = $2 AND NOT EXISTS (SELECT 1 FROM sso_provider p WHERE p.tenant = s.tenant AND p.id = s.provider AND p.epoch = s.provider_epoch)`
-	formerGrants     = `g.provider = $2 AND NOT EXISTS (SELECT 1 FROM sso_provider p WHERE p.tenant = g.tenant AND p.id = g.provider AND p.epoch = g.provider_epoch)`
+	formerGrants     = `g.provider = $2 AND g.session <> '' AND NOT EXISTS (SELECT 1 FROM sso_provider p WHERE p.tenant = g.tenant AND p.id = g.provider AND p.epoch = g.provider_epoch)`
 )
 
 // unspread is an ending whose meaning is not worked out yet.

@@ -12,7 +12,7 @@ import (
 
 const grantColumns = `g.id, g.client, g.user_id, g.auth_epoch, g.session, g.scopes, g.auth_time, g.acr, g.amr, g.nonce, g.redirect, g.challenge,
 	g.code, g.code_ends, g.code_used, g.created, g.expires, g.ended, g.provider, g.claims, g.factor, COALESCE(p.demanded, FALSE),
-	CASE WHEN g.ended = 0 AND u.id IS NOT NULL AND p.id IS NOT NULL AND c.id IS NOT NULL THEN TRUE ELSE FALSE END`
+	CASE WHEN ` + grantStands + ` THEN TRUE ELSE FALSE END`
 
 // What a grant stands on: the very transaction that disables its user, disables or removes its provider, or removes its client ends it here,
 // and nothing brings it back.
@@ -21,6 +21,8 @@ const (
 	providerOfGrant = "JOIN sso_provider p ON p.tenant = g.tenant AND p.id = g.provider AND p.epoch = g.provider_epoch AND p.enabled = TRUE "
 	clientOfGrant   = "JOIN sso_client c ON c.tenant = g.tenant AND c.id = g.client AND c.created = g.client_made "
 	fromGrant       = " FROM sso_grant g LEFT " + userOfGrant + "LEFT " + providerOfGrant + "LEFT " + clientOfGrant
+	// What hangs on no session belongs to the tenant, whatever becomes of the person and of the provider by which they came.
+	grantStands = "g.ended = 0 AND c.id IS NOT NULL AND (g.session = '' OR u.id IS NOT NULL AND p.id IS NOT NULL)"
 )
 
 func scanGrant(more ...any) func(scanner) (sso.Grant, error) {
@@ -105,14 +107,14 @@ func (t *tx) putGrant(tenant lockstep.TenantID, g sso.Grant) error {
 	// A session that was ended meanwhile gives nothing any more. It may have been written just now, in this transaction.
 	n, err := t.exec(`INSERT INTO sso_grant (tenant, id, client, user_id, auth_epoch, session, scopes, auth_time, acr, amr, nonce, redirect, challenge,
 		code, code_ends, code_used, created, expires, ended, noticed, provider, provider_epoch, client_made, claims, factor)
-		SELECT s.tenant, $2, c.id, s.user_id, s.auth_epoch, s.id, $6, CAST($7 AS BIGINT), $8, $9, $10, $11, $12, $13, CAST($14 AS BIGINT), CAST($19 AS BIGINT), CAST($15 AS BIGINT),
+		SELECT s.tenant, $2, c.id, s.user_id, s.auth_epoch, CASE WHEN $20 THEN '' ELSE s.id END, $6, CAST($7 AS BIGINT), $8, $9, $10, $11, $12, $13, CAST($14 AS BIGINT), CAST($19 AS BIGINT), CAST($15 AS BIGINT),
 			CAST($16 AS BIGINT), 0, FALSE, p.id, p.epoch, c.created, $18, s.factor
 		FROM sso_session s JOIN sso_provider p ON p.tenant = s.tenant AND p.id = s.provider AND p.epoch = s.provider_epoch AND p.enabled = TRUE
 		JOIN sso_client c ON c.tenant = s.tenant AND c.id = $3
 		WHERE s.tenant = $1 AND s.id = $5 AND s.ended = 0 AND s.user_id = $4 AND s.auth_epoch = $17`+t.db.dialect.hold(),
 		string(tenant), string(g.ID), string(g.Client), string(g.Person.User), string(g.Session), strings.Join(g.Scopes, " "), millis(g.AuthTime), g.ACR,
 		strings.Join(g.AMR, " "), g.Nonce, g.Redirect, g.Challenge, hexOf(g.Code), millis(g.CodeEnds), millis(t.at), millis(g.Expires), g.Person.Epoch, claims,
-		millis(g.CodeUsed))
+		millis(g.CodeUsed), g.OfTenant())
 	if err == nil && n == 0 {
 		err = taken("The session was ended, its provider disabled, or the client removed meanwhile.")
 	}
@@ -120,7 +122,7 @@ func (t *tx) putGrant(tenant lockstep.TenantID, g sso.Grant) error {
 }
 
 // aGrantStands is a condition on a grant named by tenant $1 and id.
-const aGrantStands = "EXISTS (SELECT 1 FROM sso_grant g " + userOfGrant + providerOfGrant + clientOfGrant + "WHERE g.tenant = $1 AND g.ended = 0 AND g.id = "
+const aGrantStands = "EXISTS (SELECT 1" + fromGrant + "WHERE " + grantStands + " AND g.tenant = $1 AND g.id = "
 
 // Redeem implements sso.Grants.
 func (s SSO) Redeem(ctx context.Context, tenant lockstep.TenantID, id sso.GrantID, first *sso.Refresh) error {

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"lockstep"
+	"lockstep/audit"
 	"lockstep/sso"
 )
 
@@ -128,6 +130,9 @@ func (t *tx) finishLogin(tenant lockstep.TenantID, f sso.Finish, logout string) 
 	if f.Grant != nil {
 		if err := t.putGrant(tenant, *f.Grant); err != nil {
 			return err
+		}
+		if f.Grant.OfTenant() {
+			t.note(audit.Event{Actor: f.By, Verb: "consented", Object: "client", ID: string(f.Grant.Client), Name: string(f.Grant.Client), Detail: "scope " + strings.Join(f.Grant.Scopes, " ")})
 		}
 	}
 	for _, g := range f.Gifts {

@@ -2,7 +2,7 @@
 export class Person {
   #cookies = new Map()
 
-  constructor (login) { this.login = login }
+  constructor (login, password) { Object.assign(this, { login, password }) }
 
   async #fetch (url, form) {
     const response = await fetch(url, {
@@ -71,8 +71,10 @@ export class Person {
     if (!form) return null
     const values = {}
     for (const [, name, value] of form.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)"/g)) values[name] = plain(value)
-    if (page.includes('<h1>Sign in</h1>') && !page.includes('role="alert"')) values.login = this.login
-    else if (page.includes('value="allow"')) values.decision = 'allow'
+    const allow = / name="(\w+)" value="allow"/.exec(form)
+    if (this.password && form.includes('type="password"') && !page.includes('role="alert"')) Object.assign(values, { name: this.login, password: this.password })
+    else if (page.includes('<h1>Sign in</h1>') && !page.includes('role="alert"')) values.login = this.login
+    else if (allow) values[allow[1]] = 'allow'
     else if (page.includes('name="logout"')) values.logout = 'yes' // oidc-provider asks
     else return null
     return { action: plain(action), values }
