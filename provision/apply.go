@@ -105,7 +105,6 @@ type item struct {
 	found   *connection.Object  // there already: adopted instead of created
 	result  connection.Result
 	end     ending
-	taken   error // the settler's: the object that the target answered with is another's
 	made    *becoming
 }
 
@@ -463,11 +462,8 @@ func (a *applier) settle(ctx context.Context, results <-chan []*item) error {
 // the target has done must be known.
 func (a *applier) record(ctx context.Context, items []*item) error {
 	b := Batch{Cycle: a.cycle}
-	if err := a.owners(context.WithoutCancel(ctx), items); err != nil {
-		return err
-	}
 	for _, it := range items {
-		if it.links() && it.taken == nil {
+		if it.links() {
 			it.made.id = it.result.ID
 		}
 		close(it.made.done)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"lockstep"
-	"lockstep/connection"
 	"lockstep/plan"
 	"lockstep/rule"
 )
@@ -31,8 +30,6 @@ func (a *applier) outcome(it *item, b *Batch) {
 		}
 	case it.end == answered && it.result.Err != nil:
 		a.failure(it, &to, now, b)
-	case it.taken != nil:
-		a.foreign(it, &to, now, b)
 	case it.end == pointless && it.Kind == rule.Refer:
 		to.To, to.Detail = plan.Skipped, "nothing was left to do: no other end of the references is at the target"
 	default:
@@ -215,58 +212,9 @@ func (a *applier) vanished(it *item, l *plan.Link, now time.Time, b *Batch) {
 	}
 }
 
-// owners finds out which objects are taken: those that a target answered a create with, or that were to be linked, although another
-// object of the job has them. An object has one owner. The one who holds the lease alone writes the job's links, and one goroutine
-// settles, so what is read here holds when the outcome is committed.
-func (a *applier) owners(ctx context.Context, items []*item) error {
-	ids := map[string][]string{} // of targets, by the type at the source
-	for _, it := range items {
-		if it.links() {
-			ids[it.Source.Type] = append(ids[it.Source.Type], it.result.ID)
-		}
-	}
-	owner := map[connection.Ref]plan.End{} // by type at the source and id at the target
-	for typ, targets := range ids {
-		links, err := a.Store.Links(ctx, a.job.Tenant, a.job.ID, plan.LinkQuery{Type: typ, Targets: targets, Bare: true})
-		if err != nil {
-			return err
-		}
-		for _, l := range links {
-			owner[connection.Ref{Type: typ, ID: l.Target}] = plan.End{Ref: l.Source, Name: l.Name}
-		}
-	}
-	for _, it := range items {
-		if !it.links() {
-			continue
-		}
-		at := connection.Ref{Type: it.Source.Type, ID: it.result.ID}
-		o, is := owner[at]
-		if !is {
-			owner[at] = it.Source
-			continue
-		}
-		if o.Ref != it.Source.Ref {
-			it.taken = &lockstep.Error{Code: lockstep.CodeMatchTaken, Detail: fmt.Sprintf("%s says that %s is the object %s, which is linked to %s; the two are kept apart", a.to.Name, it.Source.Name, it.result.ID, o.Name)}
-		}
-	}
-	return nil
-}
-
 // links reports whether the item has joined its object to one of the target that it had not before.
 func (it *item) links() bool {
 	return (it.Kind == rule.Create || it.Kind == rule.Link) && it.end <= pointless && it.result.Err == nil && it.result.ID != ""
-}
-
-// foreign records an answer that named an object of somebody else. Nothing is linked, and the object is looked for again soon: the
-// target may have made one of its own for it.
-func (a *applier) foreign(it *item, row *plan.Transition, now time.Time, b *Batch) {
-	row.To, row.Code, row.Detail = plan.Failed, lockstep.CodeOf(it.taken), text(it.taken)
-	a.cycle.Counts.Failed++
-	l := it.link
-	l.Source, l.Name, l.Code, l.Detail = it.Source.Ref, it.Source.Name, row.Code, row.Detail
-	l.Attempts++
-	l.Due = now.Add(plan.BackOff(l.Attempts))
-	b.Links = append(b.Links, l)
 }
 
 // text is the error in words; its code stands beside it in the row.
