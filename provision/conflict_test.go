@@ -8,6 +8,7 @@ import (
 
 	"lockstep"
 	"lockstep/connection"
+	"lockstep/directory"
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
@@ -193,4 +194,131 @@ func TestConflictOverNobody(t *testing.T) {
 	if s.creates() > 5 {
 		t.Errorf("sent %d times", s.creates())
 	}
+}
+
+// TestTwoAreThere: a target that refuses a create since the name is taken, and shows two accounts with it, leaves nobody with either.
+func TestTwoAreThere(t *testing.T) {
+	w := newWorld(t)
+	ada := w.person("ada")
+	s := script(w)
+	s.is = refusesTwo
+	s.apply = func(op connection.Operation) *connection.Result {
+		if op.Kind != rule.Create {
+			return nil
+		}
+		s.shows = func(typ string, _ []string) []connection.Object {
+			return []connection.Object{
+				{Ref: connection.Ref{Type: typ, ID: "1"}, Name: op.Name, Values: op.After}, {Ref: connection.Ref{Type: typ, ID: "2"}, Name: op.Name, Values: op.After},
+			}
+		}
+		return &connection.Result{Err: &lockstep.Error{Code: lockstep.CodeTargetConflict, Detail: "it is taken"}, Requests: 1}
+	}
+	w.run(w.out)
+	if row := w.rows(ada)[0]; row.State != plan.Refused || row.Code != lockstep.CodeMatchAmbiguous || w.linkOf(ada).Target != "" {
+		t.Errorf("the row is %+v, linked to %q", row, w.linkOf(ada).Target)
+	}
+}
+
+// TestAnswersThatNameNobody: updates of two accounts are done although the answers do not say whose they are.
+func TestAnswersThatNameNobody(t *testing.T) {
+	w := newWorld(t)
+	ada, ben := w.person("ada"), w.person("ben")
+	w.run(w.out)
+	before := map[lockstep.UserID]string{ada: w.linkOf(ada).Target, ben: w.linkOf(ben).Target}
+	s := script(w)
+	s.apply = func(op connection.Operation) *connection.Result {
+		return &connection.Result{Err: s.Target.Apply(w.ctx, []connection.Operation{op})[0].Err, Version: "of " + op.Name, Requests: 1}
+	}
+	for id := range before {
+		w.set(id, "title", "Analyst")
+	}
+	w.run(w.out)
+	for id, target := range before {
+		rows := w.rows(id)
+		if row := rows[len(rows)-1]; row.State != plan.Done || row.Target.ID != target || w.linkOf(id).Target != target {
+			t.Errorf("the row is %+v, the link %+v, and was to %s", row, w.linkOf(id), target)
+		}
+	}
+	s.calls = nil // what a target says of the version is told it with the next write
+	w.set(ada, "title", "Boss")
+	w.run(w.out)
+	if len(s.calls) != 1 || s.calls[0].Version != "of ada@acme.example" {
+		t.Errorf("sent %+v", s.calls)
+	}
+}
+
+// TestWhatIsToldToATargetThatReplaces: of an account that was found after an answer was lost it is said that we have made it and with what;
+// of one that was there already, which attributes are ours. What is written in pieces is told as it grows.
+func TestWhatIsToldToATargetThatReplaces(t *testing.T) {
+	replaces := func(sys *connection.System) {
+		refusesTwo(sys)
+		sys.Replaces, sys.MaxMembers = true, 2
+	}
+	t.Run("an account", func(t *testing.T) {
+		w := newWorld(t)
+		w.person("ada")
+		w.person("ben")
+		w.run(w.out)
+		for _, name := range []string{"ada", "ben"} {
+			w.deleteAtTarget(w.targetID(name + "@acme.example"))
+			w.set(w.userID(name), "title", "Analyst")
+		}
+		w.run(w.out)
+		s := script(w)
+		s.is = replaces
+		made := map[string]bool{}
+		s.apply = func(op connection.Operation) *connection.Result {
+			if op.Kind != rule.Create {
+				return nil
+			}
+			name, _, _ := strings.Cut(op.Name, "@")
+			if !made[name] {
+				made[name] = true
+				w.account(name)
+			}
+			if name == "ada" {
+				return &connection.Result{Err: &lockstep.Error{Code: lockstep.CodeTargetTimeout, Detail: "no answer"}, MaybeSent: true}
+			}
+			return &connection.Result{Err: &lockstep.Error{Code: lockstep.CodeTargetConflict, Detail: "it is taken"}, Requests: 1}
+		}
+		w.edit(func(j *provision.Job) { j.Policy.Connections = 1 })
+		w.ahead += time.Minute
+		w.turns(10 * time.Second)
+		s.apply = nil
+		w.untilDone(w.out)
+		told := map[string]connection.Operation{}
+		for _, op := range s.calls {
+			if op.Kind == rule.Update {
+				told[op.Name] = op
+			}
+		}
+		if a := told["ada@acme.example"].Written; a == nil || !a.Made || a.Values.Text("title") != "Analyst" {
+			t.Errorf("of ada: %+v", a)
+		}
+		if b := told["ben@acme.example"].Written; b == nil || b.Made || len(b.Values) > 0 || !slices.Contains(b.Paths, "title") {
+			t.Errorf("of ben: %+v", b)
+		}
+	})
+	t.Run("a group", func(t *testing.T) {
+		w := newWorld(t)
+		var people []string
+		for _, name := range []string{"a", "b", "c", "d", "e", "f"} {
+			people = append(people, string(w.person(name)))
+		}
+		team := w.group("Team", people[:1]...)
+		w.run(w.out)
+		s := script(w)
+		s.is = replaces
+		w.join(team, directory.UserKind, people[1:]...)
+		w.run(w.out)
+		for i, op := range s.calls {
+			if n := len(op.Written.References); op.Kind != rule.Refer || n != 1+2*i {
+				t.Errorf("call %d, %s, was told of %d members", i, op.Kind, n)
+			}
+		}
+		if len(s.calls) != 3 {
+			t.Errorf("%d calls", len(s.calls))
+		}
+		w.wantMembers(team, 6)
+	})
 }

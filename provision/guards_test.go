@@ -19,8 +19,12 @@ func TestDiscardedPlanIsMadeAgain(t *testing.T) {
 	ada := w.person("ada")
 	w.run(w.out)
 	w.set(ada, "title", "Boss")
+	before := w.job()
 	for range 2 {
 		c, rows := w.review()
+		if j := w.job(); j.Cursor != before.Cursor || j.Position != before.Position || j.Applied != before.Applied {
+			t.Errorf("a plan that waits has moved the job from %q to %q", before.Cursor, j.Cursor)
+		}
 		if c.Phase != provision.Review || len(rows) != 1 || rows[0].Kind != rule.Update || rows[0].After.Text("title") != "Boss" {
 			t.Fatalf("%s: %+v", c.Phase, rows)
 		}
@@ -28,6 +32,9 @@ func TestDiscardedPlanIsMadeAgain(t *testing.T) {
 	}
 	c, _ := w.review()
 	w.apply(c)
+	if j := w.job(); j.Cursor == before.Cursor || j.Position <= before.Position {
+		t.Errorf("a plan that was applied has left the job at %q", j.Cursor)
+	}
 	if got := w.target(); !strings.Contains(got, "title=Boss") {
 		t.Errorf("the organisation has\n%s", got)
 	}

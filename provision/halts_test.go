@@ -46,6 +46,12 @@ func TestTargetThatIsDown(t *testing.T) {
 		if len(s.sent) != 12 || turn.Cycle.Code != lockstep.CodeTargetServerError {
 			t.Errorf("%d calls, and the cycle says %q", len(s.sent), turn.Cycle.Code)
 		}
+		if j := s.job(); j.State != provision.Active || j.Code != lockstep.CodeTargetServerError {
+			t.Errorf("the job is %s, %q", j.State, j.Code)
+		}
+		if open := s.waiting(plan.Open); len(open) > 0 {
+			t.Errorf("what was certainly not done is open: %v", open)
+		}
 	})
 	t.Run("two of three times", func(t *testing.T) {
 		s, turn := down(t, func(n int) bool { return n%3 == 0 })
@@ -205,6 +211,9 @@ func TestPiecesThatAreBrokenOff(t *testing.T) {
 			_, err := w.engine.Slice(w.ctx, w.tenant, w.out)
 			w.must(err)
 			w.wantMembers(team, 2)
+			if rows := w.waiting(plan.Open); len(rows) > 0 {
+				t.Errorf("open: %v", rows)
+			}
 			s = script(w) // the pause is over
 			s.is = func(sys *connection.System) { sys.MaxMembers = 2 }
 			w.ahead += time.Hour

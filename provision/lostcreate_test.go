@@ -65,6 +65,9 @@ func TestLostCreateIsLookedFor(t *testing.T) {
 		s.shows = nobody
 		w.turns(50 * time.Second)
 		open(w, ada)
+		if in := w.job().NotBefore.Sub(w.engine.Now()); in > 2*time.Second || in < -10*time.Second {
+			t.Errorf("it is looked for again in %s", in)
+		}
 		s.shows = nil
 		w.untilDone(w.out)
 		w.wantTarget("user ada@acme.example\n")
@@ -177,6 +180,17 @@ func TestLostCreateIsLookedForInARead(t *testing.T) {
 		if w.requests(); w.job().Request != 0 {
 			t.Error("a read that need not show it was asked for")
 		}
+		for w.ahead += 20 * time.Second; ; w.ahead += time.Second {
+			turn, err := w.engine.Slice(w.ctx, w.tenant, w.out)
+			w.must(err)
+			if j := w.job(); j.Request != 0 {
+				if in := j.NotBefore.Sub(w.engine.Now()); !turn.Reading || in < 10*time.Second {
+					t.Errorf("it waits for a read, and goes on in %s: %+v", in, turn)
+				}
+				break
+			}
+		}
+		w.awaitRead(w.out)
 		w.turns(30 * time.Second)
 		w.untilDone(w.out)
 		w.wantTarget("user ada@acme.example\n")

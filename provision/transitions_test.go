@@ -176,6 +176,9 @@ func TestRefusedIsTriedAgain(t *testing.T) {
 	w.edit(func(j *provision.Job) { j.NextRun = w.engine.Now() })
 	w.run(w.out)
 	w.wantTarget("user ada@acme.example\n")
+	if l := w.linkOf(w.userID("ada")); l.Code != "" || l.Detail != "" || l.Attempts != 0 {
+		t.Errorf("the link still says %q %q after %d attempts", l.Code, l.Detail, l.Attempts)
+	}
 }
 
 // TestDiscardKeepsWhatWasDue: a plan that nobody accepts has answered nothing.
@@ -237,6 +240,16 @@ func TestSearchRefused(t *testing.T) {
 			w.wantTarget("user ADA@acme.example\nuser ben@acme.example\nuser leaver@acme.example inactive\n")
 			if all := strings.Join(s.found, " "); strings.Contains(all, "ada@") {
 				t.Errorf("asked with a folded value: %s", all)
+			}
+			s.found = nil
+			for _, name := range []string{"cleo", "dan", "eva"} {
+				w.person(name)
+			}
+			w.run(w.out)
+			for _, asked := range s.found {
+				if strings.Contains(asked, " ") && c.most == 1 { // which is known by now
+					t.Errorf("asked for %s at once", asked)
+				}
 			}
 		})
 	}
