@@ -7,8 +7,10 @@
 // each: a short piece of the job that yields by itself.
 //
 // Invariants. No two slices of a job run at once, unless a node was paused for longer than a job may take and then woke up;
-// the caller's epoch covers that. No wake is lost: an insert that River refuses because the slice still runs is repeated
-// after it, when Due is asked again, so Due must read what is committed and must not remember what it said. A slice that was
+// the caller's lease covers that. Whoever wakes so ends nothing but its own slice: a row of River's is run by one worker, and
+// counts as lost for good when that takes too long, so that a late end never lets go of what another worker runs. No wake is
+// lost: an insert that River refuses because the slice still runs is repeated after it, when Due is asked again, so Due must
+// read what is committed and must not remember what it said. A slice that was
 // cut off by a crash is run again: on PostgreSQL by any node within JobTimeout and about 40 s, on SQLite as soon as the
 // process is back, because nobody else can own it. Run returns only when no slice runs any more.
 package queue

@@ -373,3 +373,38 @@ func TestDepth(t *testing.T) {
 		}
 	})
 }
+
+// TestLateEnd: a slice takes so long that it counts as lost, and another worker has its job when it ends at last. That ends nothing of the
+// other one's: the key is handed over again when that one has ended.
+func TestLateEnd(t *testing.T) {
+	dsn := parts.Postgres(t)
+	began, late, end := make(chan string, 9), make(chan struct{}), make(chan struct{})
+	var running atomic.Int32
+	config := func(name string, wait chan struct{}) queue.Config {
+		c := short(queue.Config{Postgres: openPostgres(t, dsn), Log: testLog(t), Tick: 20 * time.Millisecond})
+		c.Workers = 1 // whoever is in a slice fetches nothing
+		c.Due = func(context.Context, time.Time) ([]queue.Key, error) { return []queue.Key{ada}, nil }
+		c.Work = func(context.Context, queue.Key) error {
+			running.Add(1)
+			defer running.Add(-1)
+			began <- name
+			<-wait // whatever becomes of its context, as if it were stopped
+			return nil
+		}
+		return c
+	}
+	start(t, config("first", late))
+	await(t, began, "the first slice")
+	start(t, config("second", end))
+	if who := await(t, began, "the other worker to have the job"); who != "second" {
+		t.Fatalf("%s has it", who)
+	}
+	close(late)
+	select {
+	case who := <-began:
+		t.Errorf("%s has the job while %d slices run", who, running.Load()-1)
+	case <-time.After(800 * time.Millisecond): // within this it would be handed over many times
+	}
+	close(end)
+	await(t, began, "the next slice")
+}

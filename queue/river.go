@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,9 +34,11 @@ type sliceArgs Key
 // Kind implements river.JobArgs.
 func (sliceArgs) Kind() string { return "slice" }
 
-// InsertOpts implements river.JobArgsWithInsertOpts: one job per key while it waits or runs.
+// InsertOpts implements river.JobArgsWithInsertOpts: one job per key while it waits or runs, and one attempt at it. River ends a job
+// by its id alone. Were one that counts as lost tried again, the worker that had it, slow or stopped meanwhile, would end it while
+// another one works on it, and a third would be given the key. So a lost job is discarded, and the key handed over anew.
 func (sliceArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
+	return river.InsertOpts{MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
 		rivertype.JobStateAvailable, rivertype.JobStateScheduled, rivertype.JobStateRetryable,
 		rivertype.JobStateRunning, rivertype.JobStatePending,
 	}}}
@@ -99,7 +102,6 @@ func (c *client[T]) open(q *Queue) (err error) {
 		FetchCooldown:     2 * time.Millisecond,
 		FetchPollInterval: 500 * time.Millisecond, // only for retries: inserts are told
 		JobTimeout:        q.config.JobTimeout,
-		RetryPolicy:       backoff{},
 		SoftStopTimeout:   q.config.Grace,
 		// Finished rows serve nobody here: what a slice did stands in the provisioning log.
 		CompletedJobRetentionPeriod: time.Minute,
@@ -193,22 +195,28 @@ func (w *worker[T]) Work(ctx context.Context, job *river.Job[sliceArgs]) error {
 			return err
 		})
 		if errors.Is(err, rivertype.ErrNotFound) {
-			return nil // it took so long that it was rescued: another run of it is on its way
+			return nil // it took so long that it counts as lost: another one of the key is on its way
 		}
 		return err
 	})
-	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(ctx.Err(), context.Canceled):
 		return river.JobSnooze(0) // cut off by our own stop, which is no failure: first in line at the next start
 	}
-	return err
+	pause := backoff(job.JobRow)
+	w.queue.config.Log.Error("a slice failed; it is tried again", "tenant", job.Args.Tenant, "job", job.Args.Job, "pause", pause, "error", err)
+	return river.JobSnooze(pause)
 }
 
-// backoff is the pause after a slice that failed: 1, 2, 4 … 64 s.
-type backoff struct{}
-
-// NextRetry implements river.ClientRetryPolicy.
-func (backoff) NextRetry(job *rivertype.JobRow) time.Time {
-	return time.Now().Add(time.Second << min(max(job.Attempt-1, 0), 6))
+// backoff is the pause after a slice that failed: 1, 2, 4 … 64 s. River counts how often the job was put off.
+func backoff(job *rivertype.JobRow) time.Duration {
+	var before struct {
+		Snoozes int `json:"snoozes"`
+	}
+	_ = json.Unmarshal(job.Metadata, &before) // it is River's; without it the pause is the first one
+	return time.Second << min(before.Snoozes, 6)
 }
 
 // quiet leaves out what River tells below a warning: it is of no use to an operator.
