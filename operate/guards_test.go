@@ -410,7 +410,7 @@ func TestPlanOfOtherRules(t *testing.T) {
 		w.crm()
 		j, err := w.Job(ctx, admin, "crm")
 		w.must(err)
-		claimed, err := w.Jobs.Claim(ctx, admin.Tenant, j.ID, w.at.Add(time.Minute))
+		claimed, err := w.Jobs.Claim(ctx, admin.Tenant, j.ID, 0)
 		w.must(err)
 		c := provision.Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: j.ID, Kind: provision.Initial, Phase: provision.Review, Config: j.Config, Began: w.at}
 		w.must(w.Jobs.Commit(ctx, admin.Tenant, j.ID, claimed.Epoch, provision.Batch{Cycle: &c}))

@@ -25,7 +25,7 @@ func TestTwoAppsToOnePlace(t *testing.T) {
 			j := provision.Job{Tenant: w.ids[tenant], ID: lockstep.NewID[lockstep.JobID](), Slug: slug, Name: slug, Direction: direction, State: provision.Active,
 				Connection: provision.Connection{Kind: kind, Settings: map[string]string{"url": url}}}
 			w.must(w.db.Provision().PutJob(t.Context(), audit.Actor{}, j))
-			j, err := w.db.Provision().Claim(t.Context(), j.Tenant, j.ID, w.at)
+			j, err := w.db.Provision().Claim(t.Context(), j.Tenant, j.ID, 0)
 			w.must(err)
 			var b provision.Batch
 			for i, a := range accounts {

@@ -38,7 +38,7 @@ func (r *run) demand(ctx context.Context, now time.Time) (Turn, error) {
 	case errors.Is(err, lockstep.ErrEpoch), ctx.Err() != nil:
 		return Turn{}, err
 	case errors.Is(err, errYield): // the wake-up is stored
-		err = r.commit(ctx, Batch{Cycle: r.cycle, Said: r.allSaid(ctx)})
+		err = r.endTurn(ctx, Batch{Cycle: r.cycle, Said: r.allSaid(ctx)})
 		return Turn{Cycle: *r.cycle, Reading: r.waiting, More: err == nil && r.wake.IsZero() && !r.waiting}, err
 	default:
 		err = r.endDemand(ctx, err)
@@ -151,7 +151,7 @@ func (r *run) endDemand(ctx context.Context, cause error) error {
 	for _, row := range rows {
 		if row.State == plan.Open {
 			r.job.NotBefore = now.Add(2 * time.Second)
-			return r.commit(ctx, Batch{Cycle: r.cycle, Job: &r.job, Said: b.Said})
+			return r.endTurn(ctx, Batch{Cycle: r.cycle, Job: &r.job, Said: b.Said})
 		}
 		b.Moved = append(b.Moved, plan.Transition{ID: row.ID, From: plan.Planned, To: plan.LeftOut, Code: r.cycle.Code, Detail: r.cycle.Detail, At: now})
 	}
@@ -159,7 +159,7 @@ func (r *run) endDemand(ctx context.Context, cause error) error {
 		b.Due = []connection.Ref{r.job.Demand.Of} // who refers to it is written by a cycle of everybody
 	}
 	r.cycle.Phase, r.cycle.EndedAt = Ended, now
-	return r.commit(ctx, b)
+	return r.endTurn(ctx, b)
 }
 
 // allSaid is what has been said in this cycle, in earlier slices as well.

@@ -209,13 +209,14 @@ func (e *Engine) RestoreDrift(ctx context.Context, t lockstep.TenantID, id locks
 		return 0, nil
 	}
 	// Whoever began a turn of the job meanwhile has lost it with this, and begins anew by what is written here.
-	if job, err = e.Store.Claim(ctx, t, id, e.now()); err != nil {
+	if job, err = e.Store.TakeOver(ctx, t, id, e.lease()); err != nil {
 		return 0, err
 	}
 	if job.Cycle != nil {
 		return 0, &lockstep.Error{Code: lockstep.CodeConflict, Detail: "A cycle of " + job.Name + " has just begun; restore when it has ended."}
 	}
 	d.job = job
+	defer d.release(ctx)
 	for chunk := range slices.Chunk(found, chunkOf) {
 		if err := d.restore(ctx, chunk); err != nil {
 			return 0, err

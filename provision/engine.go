@@ -8,9 +8,10 @@
 //
 // Invariants. All of a cycle's actions are planned before the first call, so that the guard sees shares and not single rows.
 // An action is committed as open before its call is sent and settled after; a crash leaves it open, and the next slice looks
-// at the target before it sends anything again. Every commit is conditional on the job's epoch and every call on the slice's
-// deadline, so that a worker that was paused and wakes up changes nothing. A failure concerns one object: the others go on,
-// and the object becomes due again.
+// at the target before it sends anything again. A job has one worker at a time: each turn claims a lease, which lasts until the last
+// call that it may begin has ended, and lets go of it at its end. Every commit is conditional on the job's epoch, which a claim
+// raises, and every call on the turn's age, so that a worker that was paused and wakes up changes nothing, and waits like any other
+// while somebody else has the job. A failure concerns one object: the others go on, and the object becomes due again.
 package provision
 
 import (
@@ -33,7 +34,7 @@ import (
 )
 
 // Engine runs jobs. Store, Directory and Connect must be set; the rest has defaults. Its methods may be called at the same
-// time for different jobs; two slices of one job exclude each other by the job's epoch.
+// time for different jobs; two slices of one job exclude each other by the job's lease.
 type Engine struct {
 	Store     Store
 	Directory Directory
@@ -76,14 +77,49 @@ type Turn struct {
 }
 
 // Slice takes the job up where it stands and works on it for about SliceFor. It returns lockstep.ErrEpoch when another worker
-// has taken the job over. Failures of a source, a target or an object are recorded and are no error.
+// has the job, or has taken it over. Failures of a source, a target or an object are recorded and are no error.
 func (e *Engine) Slice(ctx context.Context, t lockstep.TenantID, id lockstep.JobID) (Turn, error) {
 	start := e.now()
-	job, err := e.Store.Claim(ctx, t, id, start.Add(orDefault(e.SendFor, 15*time.Second)))
+	job, err := e.Store.Claim(ctx, t, id, e.lease())
 	if err != nil {
 		return Turn{}, fmt.Errorf("claim job %s: %w", id, err)
 	}
-	r := &run{Engine: e, job: job, until: start.Add(orDefault(e.SliceFor, 5*time.Second))}
+	r := &run{Engine: e, job: job, until: start.Add(orDefault(e.SliceFor, 5*time.Second)), sends: start.Add(e.sendFor())}
+	turn, err := r.turn(ctx, start)
+	r.release(ctx) // not after a panic: of its calls nobody knows
+	return turn, err
+}
+
+func (e *Engine) sendFor() time.Duration { return orDefault(e.SendFor, 15*time.Second) }
+func (e *Engine) callFor() time.Duration { return orDefault(e.CallTimeout, 30*time.Second) }
+
+// lease is how long a worker has a job at most: until the last call that it may begin has ended.
+func (e *Engine) lease() time.Duration { return e.sendFor() + e.callFor() }
+
+// releaseFor is how long the end of a turn may take, also of one that is being stopped.
+const releaseFor = 5 * time.Second
+
+// release lets go of the job, so that its next turn may begin at once. When that fails it is nobody's as soon as the lease is over.
+func (r *run) release(ctx context.Context) {
+	if r.released {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseFor)
+	defer cancel()
+	if err := r.endTurn(ctx, Batch{}); err != nil && !errors.Is(err, lockstep.ErrEpoch) {
+		r.log().Warn("a job was not let go of; it goes on when its lease is over", "job", r.job.ID, "error", err)
+	}
+}
+
+// maySend reports whether a call may begin: not when the turn began too long ago, by either clock. The monotonic one stands still
+// while a machine sleeps, and the other one can be set back.
+func (r *run) maySend(now time.Time) bool {
+	return now.Before(r.sends) && now.Round(0).Before(r.sends.Round(0))
+}
+
+// turn does what there is to do.
+func (r *run) turn(ctx context.Context, start time.Time) (_ Turn, err error) {
+	job := r.job
 	if job.demanded() {
 		return r.demand(ctx, start)
 	}
@@ -112,8 +148,8 @@ func (e *Engine) Slice(ctx context.Context, t lockstep.TenantID, id lockstep.Job
 			return turn, err
 		}
 	}
-	defer e.forget(id)
-	e.note(r.cycle)
+	defer r.forget(job.ID)
+	r.note(r.cycle)
 	more, err := r.slice(ctx)
 	if err != nil {
 		err = r.failed(ctx, err)
@@ -206,6 +242,8 @@ type run struct {
 	job         Job
 	cycle       *Cycle
 	until       time.Time // stop taking up work
+	sends       time.Time // no call begins later
+	released    bool      // the lease is over
 	source      connection.Source
 	target      connection.Target
 	from        connection.System
@@ -358,13 +396,13 @@ func (r *run) failed(ctx context.Context, cause error) error {
 		pause = max(pause, time.Minute)
 	}
 	r.job.NotBefore = now.Add(pause)
-	return r.commit(ctx, Batch{Cycle: r.cycle, Job: &r.job})
+	return r.endTurn(ctx, Batch{Cycle: r.cycle, Job: &r.job})
 }
 
 // postpone ends the slice without a failure; the job goes on at the given time.
 func (r *run) postpone(ctx context.Context, until time.Time, code lockstep.Code, detail string) error {
 	r.job.NotBefore, r.job.Code, r.job.Detail = until, code, detail
-	return r.commit(ctx, Batch{Cycle: r.cycle, Job: &r.job})
+	return r.endTurn(ctx, Batch{Cycle: r.cycle, Job: &r.job})
 }
 
 // count adds requests to the target to what the next commit of the cycle stores.
@@ -388,6 +426,14 @@ func (r *run) commit(ctx context.Context, b Batch) error {
 	return nil
 }
 
+// endTurn is the commit with which the turn ends.
+func (r *run) endTurn(ctx context.Context, b Batch) error {
+	b.Release = true
+	err := r.commit(ctx, b)
+	r.released = err == nil
+	return err
+}
+
 // end closes the cycle.
 func (r *run) end(ctx context.Context) error {
 	if r.cycle.Kind == OnDemand {
@@ -408,5 +454,5 @@ func (r *run) end(ctx context.Context) error {
 			r.job.NextRun = now.Add(r.job.Policy.Interval)
 		}
 	}
-	return r.commit(ctx, Batch{Cycle: r.cycle, Job: &r.job})
+	return r.endTurn(ctx, Batch{Cycle: r.cycle, Job: &r.job})
 }

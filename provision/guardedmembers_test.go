@@ -13,7 +13,7 @@ import (
 // linked gives the job links and written references of its own making: groups with all the people, of which some shall go.
 func (w *world) linked(groups, people, leaving int) {
 	w.Helper()
-	job, err := w.db.Provision().Claim(w.ctx, w.tenant, w.out, w.now)
+	job, err := w.db.Provision().Claim(w.ctx, w.tenant, w.out, 0)
 	w.must(err)
 	var links []plan.Link
 	for i := range people {

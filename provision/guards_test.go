@@ -125,7 +125,7 @@ func TestExpiredCursor(t *testing.T) {
 	w.file("people.csv", undoPeople)
 	w.run(w.in)
 	before := w.people()
-	j, err := w.db.Provision().Claim(w.ctx, w.tenant, w.in, w.engine.Now())
+	j, err := w.db.Provision().Claim(w.ctx, w.tenant, w.in, 0)
 	w.must(err)
 	good := j.Cursor
 	j.Cursor += "000" // of a feed that is not there

@@ -114,6 +114,7 @@ func TestLostCreateIsLookedFor(t *testing.T) {
 			}
 		}
 		dying.dead = false
+		w.must(w.db.Provision().Start(w.ctx)) // as the next process does
 		w.turns(90 * time.Second)
 		open(w, ada)
 		if n := s.creates(); n != 1 {
@@ -223,8 +224,8 @@ func TestLostCreateIsLookedForInARead(t *testing.T) {
 			t.Fatalf("the row is %+v", open)
 		}
 		w.must(w.org.SetKnobs(webexorg.Knobs{Faults: []webexorg.Fault{{Kind: webexorg.Fault500, Method: "GET", Times: 1 << 20}}}))
-		for range 400 {
-			if w.turns(15 * time.Second); w.rows(ada)[0].State != plan.Open {
+		for range 1200 { // turn by turn: a later one may ask for the next read
+			if w.turns(5 * time.Second); w.rows(ada)[0].State != plan.Open {
 				break
 			}
 		}

@@ -32,8 +32,10 @@ func (d *death) Commit(ctx context.Context, t lockstep.TenantID, job lockstep.Jo
 	return err
 }
 
-// restart drops the engine and makes another, over the same directory and organisation.
+// restart drops the engine and makes another, over the same directory and organisation, as a new process on SQLite does: whoever had a
+// job is dead.
 func (w *world) restart(store provision.Store) {
+	w.must(w.db.Provision().Start(w.ctx))
 	old := w.engine
 	w.engine = &provision.Engine{
 		Store: store, Directory: &hub.Connector{Store: w.db}, Connect: w, Mirrors: w.db.Mirrors(), Now: old.Now, Log: old.Log,

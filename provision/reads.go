@@ -75,7 +75,7 @@ func (r *run) startInbound(ctx context.Context, now time.Time) (bool, error) {
 		if r.job.Policy.Interval > 0 {
 			r.job.NextRun = now.Add(r.job.Policy.Interval)
 		}
-		return false, r.commit(ctx, Batch{Job: &r.job})
+		return false, r.endTurn(ctx, Batch{Job: &r.job})
 	}
 	return r.awaitRead(ctx)
 }

@@ -115,7 +115,7 @@ func (a *applier) adopt(it *item) bool {
 // ours reports whether the object that was found was made by an attempt whose answer was lost: nobody had it when it was matched.
 func (it *item) ours() bool { return it.resumed || it.lost }
 
-var errDeadline = errors.New("the slice's deadline has passed")
+var errTooLate = errors.New("the turn began too long ago to send anything")
 
 // once makes one call within the target's budget. An error means that it was not sent.
 func (a *applier) once(ctx context.Context, items []*item) ([]connection.Result, error) {
@@ -124,15 +124,15 @@ func (a *applier) once(ctx context.Context, items []*item) ([]connection.Result,
 		return nil, err
 	}
 	start := a.now()
-	if !start.Before(a.job.Deadline) || a.halted(ctx) {
+	if !a.maySend(start) || a.halted(ctx) {
 		a.limit.Release(connection.Outcome{})
-		return nil, errDeadline
+		return nil, errTooLate
 	}
 	ops := make([]connection.Operation, len(items))
 	for i, it := range items {
 		ops[i] = it.op
 	}
-	call, cancel := context.WithTimeout(ctx, orDefault(a.CallTimeout, 30*time.Second))
+	call, cancel := context.WithTimeout(ctx, a.callFor())
 	results := a.target.Apply(call, ops)
 	cancel()
 	o := connection.Outcome{Took: a.now().Sub(start)}
@@ -383,7 +383,7 @@ func (r *run) call(ctx context.Context, f func(context.Context) ([]connection.Ob
 			return nil, err
 		}
 		start := r.now()
-		call, cancel := context.WithTimeout(ctx, orDefault(r.CallTimeout, 30*time.Second))
+		call, cancel := context.WithTimeout(ctx, r.callFor())
 		objects, err := f(call)
 		cancel()
 		o := connection.Outcome{Took: r.now().Sub(start)}

@@ -38,7 +38,7 @@ type Job struct {
 	NotBefore time.Time         // not earlier than this, after a failure; zero is at once
 	Epoch     int64             // raised by each slice; every commit is conditional on it
 	Request   int64             // the read of the outside system that it waits for, or whose cycle has not ended; 0 is none
-	Deadline  time.Time         // until when the slice may send
+	Leased    time.Time         // until when whoever has it has it; in the past or zero is nobody
 	Cycle     *Cycle            // the open one
 	Demand    *Demand           // one object that somebody wants provisioned now; nil is none
 }
@@ -176,6 +176,7 @@ type Batch struct {
 	Written []plan.ReferenceRow   // Written of these edges is set as given; rows neither wanted nor written go
 	Unwrite []connection.Ref      // source refs whose edges, in both directions, are no longer written at the target
 	Said    []connection.Exchange // what was said to the target in Cycle, in place of what is kept of it; nil leaves that
+	Release bool                  // the lease ends with it
 }
 
 // Store keeps jobs and what they know. All reads see committed data.
@@ -217,14 +218,23 @@ type Rows interface {
 	Tally(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID) (plan.Tally, error)
 }
 
+// Leases say who has a job. A lease runs by one clock for all nodes, and ends with a Batch that says so or when its time is over.
+type Leases interface {
+	// Claim raises the job's epoch, has it for so long, and returns it with its open cycle. While somebody has it the error is
+	// lockstep.ErrEpoch.
+	Claim(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, lease time.Duration) (Job, error)
+	// TakeOver is Claim also from whoever has the job. While a cycle is open, and something may be under way, it changes nothing and
+	// returns the job as it is.
+	TakeOver(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, lease time.Duration) (Job, error)
+}
+
 // Jobs keeps the jobs themselves.
 type Jobs interface {
 	Job(ctx context.Context, t lockstep.TenantID, id lockstep.JobID) (Job, error)
 	// JobNamed returns the job with this slug and its open cycle, or lockstep.ErrNotFound.
 	JobNamed(ctx context.Context, t lockstep.TenantID, slug string) (Job, error)
-	// Claim raises the job's epoch, sets its deadline and returns it with its open cycle.
-	Claim(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, deadline time.Time) (Job, error)
-	// Due returns the jobs that are not paused, whose NotBefore has passed and that have work at now: an open cycle that does
+	Leases
+	// Due returns the jobs that nobody has, that are not paused, whose NotBefore has passed and that have work at now: an open cycle that does
 	// not wait for review, or NextRun; and, for a job that is not Manual, a head beyond Position (outbound), Config other
 	// than Applied, or a link that is due.
 	Due(ctx context.Context, now time.Time) ([]Job, error)

@@ -262,8 +262,8 @@ func (a *applier) certain(row plan.Action) bool {
 // visibleFrom is the time from which lists show what an attempt has created.
 func (a *applier) visibleFrom(row plan.Action) time.Time {
 	last := row.Ended  // when the call returned
-	if last.IsZero() { // its process ended before: it may have begun until its deadline, and taken as long as a call may
-		last = row.Opened.Add(orDefault(a.SendFor, 15*time.Second) + orDefault(a.CallTimeout, 30*time.Second))
+	if last.IsZero() { // its process ended before: the call may have lasted as long as its lease
+		last = row.Opened.Add(a.lease())
 	}
 	return last.Add(orDefault(a.to.Lag, defaultLag))
 }

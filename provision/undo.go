@@ -63,21 +63,21 @@ func (e *Engine) Undo(ctx context.Context, by audit.Actor, t lockstep.TenantID, 
 		return Undone{}, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: fmt.Sprintf("%d rows at once are too many; undo at most %d.", len(what.Rows), MostUndone)}
 	}
 	if !what.Look {
-		if job, err = e.Store.Claim(ctx, t, id, e.now()); err != nil { // a turn that is running begins anew
+		if job, err = e.Store.TakeOver(ctx, t, id, e.lease()); err != nil { // a turn that has planned nothing yet begins anew
 			return Undone{}, err
 		}
 	}
+	u := &undo{run: &run{Engine: e, job: job, until: e.now().Add(patience), released: what.Look || job.Cycle != nil}}
+	defer u.release(ctx)
 	switch {
 	case job.Cycle != nil:
 		return Undone{}, &lockstep.Error{Code: lockstep.CodeConflict, Detail: "A cycle of " + job.Name + " is under way or waits for review; undo when it has ended."}
 	case job.Applied != job.Config:
 		return Undone{}, &lockstep.Error{Code: lockstep.CodeConflict, Detail: "The rules of " + job.Name + " have changed and nobody was looked at by them yet; run it first."}
 	}
-	u := &undo{
-		run: &run{Engine: e, job: job, until: e.now().Add(patience), cycle: &Cycle{
-			ID: lockstep.NewID[lockstep.CycleID](), Job: id, Kind: Incremental, Trigger: Undoing, Phase: Applying, Page: job.Cursor, Config: job.Config, Began: e.now(),
-		}},
-		by: plan.Decision{By: by, At: e.now()},
+	u.by = plan.Decision{By: by, At: e.now()}
+	u.cycle = &Cycle{
+		ID: lockstep.NewID[lockstep.CycleID](), Job: id, Kind: Incremental, Trigger: Undoing, Phase: Applying, Page: job.Cursor, Config: job.Config, Began: e.now(),
 	}
 	for i := range what.Rows {
 		if err := u.row(ctx, what.Rows[i]); err != nil {
@@ -96,7 +96,7 @@ func (e *Engine) Undo(ctx context.Context, by audit.Actor, t lockstep.TenantID, 
 		return u.out, nil
 	}
 	u.out.Cycle, u.cycle.Counts.Planned = u.cycle.ID, len(u.out.Rows)
-	return u.out, u.commit(ctx, Batch{Cycle: u.cycle, Actions: slices.Concat(u.out.Rows, u.rejected)})
+	return u.out, u.endTurn(ctx, Batch{Cycle: u.cycle, Actions: slices.Concat(u.out.Rows, u.rejected)})
 }
 
 // Undoing is the trigger of a cycle that takes back what was done.

@@ -38,7 +38,11 @@ func (p Provision) Beside(tenant lockstep.TenantID, id lockstep.JobID, epoch int
 
 func (p beside) write(t *tx) error {
 	// The update holds the job's row until the transaction ends, so the epoch stays what it is.
-	rows, err := t.query("UPDATE job SET epoch = epoch WHERE tenant = $1 AND id = $2 AND epoch = $3 RETURNING no", string(p.tenant), string(p.job), p.epoch)
+	text := "UPDATE job SET epoch = epoch WHERE tenant = $1 AND id = $2 AND epoch = $3 RETURNING no"
+	if p.batch.Release {
+		text = "UPDATE job SET deadline = 0 WHERE tenant = $1 AND id = $2 AND epoch = $3 RETURNING no"
+	}
+	rows, err := t.query(text, string(p.tenant), string(p.job), p.epoch)
 	own, err := collect(rows, err, func(s scanner) (w batch, err error) { return w, s.Scan(&w.no) })
 	if err != nil {
 		return err

@@ -96,7 +96,7 @@ func BenchmarkCycle(b *testing.B) {
 		if err := db.PutJob(b.Context(), audit.Actor{}, job); err != nil {
 			b.Fatal(err)
 		}
-		claimed, err := db.Claim(b.Context(), tenant, job.ID, time.Now())
+		claimed, err := db.Claim(b.Context(), tenant, job.ID, 0)
 		if err != nil {
 			b.Fatal(err)
 		}

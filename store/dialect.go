@@ -56,7 +56,7 @@ type failures interface {
 	uncertain(err error) bool
 }
 
-// locks are the words with which a transaction keeps others away.
+// locks are the words with which a transaction, or a lease, keeps others away.
 type locks interface {
 	// lock is appended to a SELECT of rows that must stay until the transaction ends.
 	lock() string
@@ -65,6 +65,8 @@ type locks interface {
 	turns() string
 	// hold is appended to a SELECT of rows that must stay as they are until the transaction ends.
 	hold() string
+	// clock is the database's time in milliseconds, as an expression; "" when it is this process's own.
+	clock() string
 }
 
 type sqliteDialect struct{}
@@ -111,6 +113,7 @@ func (sqliteDialect) lane(lockstep.TenantID) lockstep.TenantID { return "" }
 func (sqliteDialect) lock() string                             { return "" }
 func (sqliteDialect) turns() string                            { return "" }
 func (sqliteDialect) hold() string                             { return "" }
+func (sqliteDialect) clock() string                            { return "" }
 
 // unique reads the columns from the message "UNIQUE constraint failed: users.tenant, users.user_name (2067)".
 func (sqliteDialect) unique(err error) (string, bool) {
@@ -188,6 +191,9 @@ func (postgresDialect) lane(t lockstep.TenantID) lockstep.TenantID { return t }
 func (postgresDialect) lock() string                               { return " FOR KEY SHARE" }
 func (postgresDialect) turns() string                              { return "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))" }
 func (postgresDialect) hold() string                               { return " FOR SHARE" }
+func (postgresDialect) clock() string {
+	return "CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)"
+}
 
 func (postgresDialect) unique(err error) (string, bool) {
 	e, ok := errors.AsType[*pgconn.PgError](err)

@@ -20,7 +20,7 @@ func BenchmarkDue(b *testing.B) {
 			if err := db.PutJob(b.Context(), audit.Actor{}, j); err != nil {
 				b.Fatal(err)
 			}
-			claimed, err := db.Claim(b.Context(), tenant, j.ID, time.Now())
+			claimed, err := db.Claim(b.Context(), tenant, j.ID, 0)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"lockstep"
@@ -37,7 +39,7 @@ func scanJob(s scanner) (j jobRow, err error) {
 			return j, fmt.Errorf("job %s: %w", j.ID, err)
 		}
 	}
-	j.Created, j.NextRun, j.NotBefore, j.Deadline = instant(created), instant(next), instant(before), instant(deadline)
+	j.Created, j.NextRun, j.NotBefore, j.Leased = instant(created), instant(next), instant(before), instant(deadline)
 	err = errors.Join(
 		json.Unmarshal([]byte(j.connection), &j.Connection),
 		json.Unmarshal([]byte(j.policy), &j.Policy),
@@ -148,12 +150,12 @@ func bare(rows []jobRow) []provision.Job {
 	return all
 }
 
-// dueJobs looks at one slim row a job, the heads of its tenant's feed and of its mirror, and the first entry of an index of its
+// dueJobs leaves out whom somebody has by the clock of leases, @now. It looks at one slim row a job, the heads of its tenant's feed and of its mirror, and the first entry of an index of its
 // links. What somebody demands comes first, whatever the job's state, as soon as no other cycle is open. A job whose plan waits for review can do nothing before that is decided, and one that waits for a read nothing before
 // that has ended or failed, whatever else is due. An inbound job follows the mirror of its source once it was run, and
 // lets a read that has been asked for come to its end first.
 const dueJobs = `JOIN feed_head h ON h.tenant = j.tenant LEFT JOIN mirror_head m ON m.connection = j.no
-	WHERE j.demand <> '' AND (j.cycle = '' OR j.cycle = j.demand AND j.not_before <= $1)
+	WHERE j.deadline <= @now AND (j.demand <> '' AND (j.cycle = '' OR j.cycle = j.demand AND j.not_before <= $1)
 	OR j.state <> 'paused' AND NOT j.waits
 	AND (j.not_before <= $1 OR j.request > 0 AND COALESCE(m.answered, 0) >= j.request)
 	AND (j.request = 0 OR COALESCE(m.answered, 0) >= j.request OR COALESCE(m.code, '') <> '')
@@ -163,40 +165,95 @@ const dueJobs = `JOIN feed_head h ON h.tenant = j.tenant LEFT JOIN mirror_head m
 			j.direction = 'outbound' AND h.pos > j.position
 			OR j.direction = 'inbound' AND j.cursor <> '' AND m.position > j.position AND (m.answered >= m.requests OR m.code <> '')
 			OR j.config <> j.applied
-			OR EXISTS (SELECT 1 FROM link l WHERE l.job = j.no AND l.due > 0 AND l.due <= $1)))
+			OR EXISTS (SELECT 1 FROM link l WHERE l.job = j.no AND l.due > 0 AND l.due <= $1))))
 	ORDER BY j.tenant, j.id`
 
 // Due returns the jobs that have something to do. It satisfies provision.Jobs.
 func (db *DB) Due(ctx context.Context, now time.Time) ([]provision.Job, error) {
-	all, err := jobs(db.asks(ctx), dueJobs, millis(now))
+	clock, args := db.clock(millis(now))
+	all, err := jobs(db.asks(ctx), strings.Replace(dueJobs, "@now", clock, 1), args...)
 	if err != nil {
 		return nil, fmt.Errorf("find due jobs: %w", err)
 	}
 	return bare(all), nil
 }
 
-// Claim raises the job's epoch and sets its deadline. It satisfies provision.Jobs.
-func (db *DB) Claim(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, deadline time.Time) (provision.Job, error) {
-	var j jobRow
-	err := db.write(ctx, &work{tenant: tenant, rows: 1, run: func(t *tx) error {
-		// Whoever asks for a run by hand wants another try for everything that has failed, too.
-		_, err := t.exec(`UPDATE link SET due = $3 WHERE code <> '' AND (due = 0 OR due > $3)
-			AND job = (SELECT no FROM job WHERE tenant = $1 AND id = $2 AND next_run <> asked AND next_run > 0)`,
-			string(tenant), string(id), millis(t.at))
-		if err != nil {
-			return err
-		}
-		_, err = t.exec("UPDATE job SET epoch = epoch + 1, deadline = $3, asked = next_run WHERE tenant = $1 AND id = $2",
-			string(tenant), string(id), millis(deadline))
-		if err == nil {
-			j, err = job(t.query, tenant, id)
-		}
-		return err
-	}})
+// Claim takes the lease of a job that nobody has. It satisfies provision.Leases.
+func (db *DB) Claim(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, lease time.Duration) (provision.Job, error) {
+	j, taken, err := db.lease(ctx, tenant, id, lease, false)
+	if err == nil && !taken {
+		err = lockstep.ErrEpoch
+	}
 	if err != nil {
 		return provision.Job{}, fmt.Errorf("claim job %s: %w", id, err)
 	}
-	return j.Job, nil
+	return j, nil
+}
+
+// TakeOver takes the lease of a job without an open cycle, whoever has it. It satisfies provision.Leases.
+func (db *DB) TakeOver(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, lease time.Duration) (provision.Job, error) {
+	j, _, err := db.lease(ctx, tenant, id, lease, true)
+	if err != nil {
+		return provision.Job{}, fmt.Errorf("take over job %s: %w", id, err)
+	}
+	return j, nil
+}
+
+// lease takes the lease of a job that nobody has, or over a job without an open cycle, and reports whether it did.
+func (db *DB) lease(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, long time.Duration, over bool) (j provision.Job, taken bool, err error) {
+	err = db.write(ctx, &work{tenant: tenant, rows: 1, run: func(t *tx) error {
+		now, args := db.clock(string(tenant), string(id), long.Milliseconds())
+		free := "deadline <= " + now
+		if over {
+			free = "cycle = ''"
+		}
+		n, err := t.exec("UPDATE job SET epoch = epoch + 1, deadline = "+now+" + CAST($3 AS BIGINT) WHERE tenant = $1 AND id = $2 AND "+free, args...)
+		if taken = n > 0; err == nil && taken {
+			err = t.tryAgain(tenant, id)
+		}
+		if err != nil {
+			return err
+		}
+		row, err := job(t.query, tenant, id)
+		j = row.Job
+		return err
+	}})
+	return j, taken, err
+}
+
+// tryAgain makes everything due that has failed when somebody has asked for a run by hand since the last turn.
+func (t *tx) tryAgain(tenant lockstep.TenantID, id lockstep.JobID) error {
+	n, err := t.exec("UPDATE job SET asked = next_run WHERE tenant = $1 AND id = $2 AND next_run <> asked", string(tenant), string(id))
+	if err != nil || n == 0 {
+		return err
+	}
+	_, err = t.exec(`UPDATE link SET due = $3 WHERE code <> '' AND (due = 0 OR due > $3)
+		AND job = (SELECT no FROM job WHERE tenant = $1 AND id = $2 AND next_run > 0)`, string(tenant), string(id), millis(t.at))
+	return err
+}
+
+// Start ends all leases on SQLite, whose file nobody else uses: whoever had one is dead. Call it before the first turn.
+func (p Provision) Start(ctx context.Context) error {
+	if p.dialect.name() != SQLite {
+		return nil
+	}
+	err := p.write(ctx, &work{rows: 1, run: func(t *tx) error {
+		_, err := t.exec("UPDATE job SET deadline = 0 WHERE deadline <> 0")
+		return err
+	}})
+	if err != nil {
+		return fmt.Errorf("end the leases of jobs: %w", err)
+	}
+	return nil
+}
+
+// clock is the time by which leases run, as SQL, and the statement's arguments with what that needs. It is the database's, which is one
+// for all nodes: their own may differ.
+func (db *DB) clock(args ...any) (string, []any) {
+	if text := db.dialect.clock(); text != "" && !db.fixed {
+		return text, args
+	}
+	return "$" + strconv.Itoa(len(args)+1), append(args, millis(db.now()))
 }
 
 const cycleColumns = "id, kind, cause, phase, page, config, listed, total, counts, code, detail, began, ended, of_type, of_id"

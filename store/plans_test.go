@@ -53,7 +53,7 @@ func TestPlans(t *testing.T) {
 		{"SELECT " + outlinedLink + " FROM link WHERE " + ofJob + " AND type = $3 AND source_id > $4" + chosenLinks[plan.LinksFailing] + " ORDER BY source_id LIMIT $5", "SEARCH link USING INDEX link_failing (job=?)"},
 		{newNames, "SEARCH action_name USING COVERING INDEX action_name_rest (job=?"},
 		{"SELECT " + linkColumns + " FROM link WHERE " + ofJob + " AND type = $3" + page, "SEARCH link USING COVERING INDEX link_due (job=? AND due>? AND due<?)"},
-		{"SELECT " + jobColumns + " FROM job j " + dueJobs, "SEARCH l USING COVERING INDEX link_due (job=? AND due>? AND due<?)"},
+		{"SELECT " + jobColumns + " FROM job j " + strings.Replace(dueJobs, "@now", "$2", 1), "SEARCH l USING COVERING INDEX link_due (job=? AND due>? AND due<?)"},
 		{memberSelect + " AND group_id IN (?,?) ORDER BY group_id, id LIMIT 10", "SEARCH member USING PRIMARY KEY (tenant=? AND group_id=?)"},
 		{memberSelect + " AND id IN (?,?) ORDER BY group_id, id LIMIT 10", "SEARCH member USING INDEX member_of (tenant=? AND id=? AND group_id>?)"},
 		{"SELECT " + userColumns + " FROM users WHERE tenant = $1 AND id IN (SELECT user_id FROM user_email WHERE tenant = $1 AND email IN (?,?))", "SEARCH user_email USING PRIMARY KEY (tenant=? AND email=?)"},

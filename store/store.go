@@ -50,7 +50,7 @@ type Config struct {
 	SQLite   string           // path of the database file, which is created when absent
 	Postgres string           // connection string, as libpq understands it
 	Key      Key              // seals secrets; without one no secret can be kept
-	Now      func() time.Time // nil is time.Now
+	Now      func() time.Time // nil is time.Now and, for leases on PostgreSQL, its server's clock
 	// Hash returns what is kept of a password, in the PHC string format. Nil is token.HashPassword. Few run at a time.
 	Hash        func(password string) (string, error)
 	Connections int // readers on SQLite, all connections on PostgreSQL; 0 is 4 and 16
@@ -59,6 +59,7 @@ type Config struct {
 // DB is an open database. Its methods may be called from many goroutines.
 type DB struct {
 	now       func() time.Time
+	fixed     bool // now is all there is
 	seal      sealer
 	dialect   dialect
 	writerDB  *sql.DB
@@ -84,7 +85,7 @@ type DB struct {
 // with lockstep.CodeSchemaNewer, a key that did not seal what is in the database with lockstep.CodeSealed, and no key where
 // there was one with lockstep.CodeKeyMissing. Whoever opens a SQLite file sees to it that no other process does.
 func Open(ctx context.Context, c Config) (*DB, error) {
-	db := &DB{now: c.Now, seal: sealer{key: c.Key}, position: (*tx).advance, passwords: newHashing(c.Hash)}
+	db := &DB{now: c.Now, fixed: c.Now != nil, seal: sealer{key: c.Key}, position: (*tx).advance, passwords: newHashing(c.Hash)}
 	if db.now == nil {
 		db.now = time.Now
 	}

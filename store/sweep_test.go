@@ -37,7 +37,7 @@ func TestSweep(t *testing.T) {
 	}
 	for _, id := range jobs {
 		must(b.db.PutJob(t.Context(), audit.Actor{}, provision.Job{Tenant: "a", ID: id, Slug: string(id)}))
-		_, err := b.db.Claim(t.Context(), "a", id, b.now)
+		_, err := b.db.Claim(t.Context(), "a", id, 0)
 		must(err)
 		commit(id, batch)
 	}

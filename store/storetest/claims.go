@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"lockstep"
 	"lockstep/audit"
@@ -273,7 +272,7 @@ func (c claimants) wants() {
 	team := lockstep.NewID[lockstep.GroupID]()
 	for _, by := range []audit.Actor{c.a, c.b} {
 		job := lockstep.JobID(by.ID)
-		lease, err := c.db.Provision().Claim(c.Context(), c.tenant, job, noon.Add(time.Hour))
+		lease, err := c.db.Provision().Claim(c.Context(), c.tenant, job, 0)
 		c.ok(err)
 		own := func(id string) string { return by.Name + id }
 		link := func(ref connection.Ref, target string) plan.Link {

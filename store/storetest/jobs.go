@@ -117,7 +117,7 @@ func jobSettings(c company) {
 func jobSlices(c company) {
 	j := c.job("webex", nil)
 	first := c.claim(j.ID)
-	if first.job.Epoch != 1 || !first.job.Deadline.Equal(noon.Add(time.Minute)) {
+	if first.job.Epoch != 1 {
 		c.Errorf("claimed: %+v", first.job)
 	}
 	cycle := provision.Cycle{
@@ -164,7 +164,7 @@ func jobSlices(c company) {
 	if got := c.reload(j.ID); !got.NextRun.IsZero() {
 		c.Errorf("next run %v", got.NextRun)
 	}
-	_, err = c.db.Claim(c.Context(), c.tenant, "none", noon)
+	_, err = c.db.Claim(c.Context(), c.tenant, "none", 0)
 	c.fails(err, lockstep.CodeNotFound)
 }
 

@@ -55,6 +55,7 @@ func Run(t *testing.T, open Open) {
 		{"group search", testGroupSearch},
 		{"jobs", testJobs},
 		{"due", testDue},
+		{"leases", testLeases},
 		{"secrets", testSecrets},
 		{"actions", testActions},
 		{"links", testLinks},
@@ -260,7 +261,7 @@ type slice struct {
 
 func (c company) claim(id lockstep.JobID) slice {
 	c.Helper()
-	j, err := c.db.Claim(c.Context(), c.tenant, id, noon.Add(time.Minute))
+	j, err := c.db.Claim(c.Context(), c.tenant, id, 0)
 	c.ok(err)
 	return slice{c, j, c.db.Provision()}
 }
