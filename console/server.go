@@ -44,17 +44,45 @@ func (s *Server) Handler() http.Handler {
 		s.routes = append(s.routes, pattern)
 		mux.Handle(pattern, surface.Handle(h))
 	}
+	s.framePages(handle)
+	s.enterPages(handle)
+	s.appPages(handle)
+	s.systemPages(handle)
+	s.peoplePages(handle)
+	s.groupPages(handle)
+	s.activityPages(handle)
+	s.settingsPages(handle)
+	if s.Operator.HasSCIM() {
+		s.scimClientPages(handle)
+	}
+	if s.Operator.HasSignIn() {
+		s.signInPages(handle)
+	}
+	handle("/", func(http.ResponseWriter, *http.Request) error {
+		return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such page."}
+	})
+	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
+		surface.Handle(func(http.ResponseWriter, *http.Request) error { return err }).ServeHTTP(w, r)
+	}
+	return surface.Wrap(s.Operator.Sessions.Guard(mux, refuse))
+}
+
+// framePages are what every page needs, the documentation, and Home.
+func (s *Server) framePages(handle func(pattern string, h web.Handler)) {
 	handle("GET "+assetPrefix+"{hash}/{name...}", s.asset)
 	handle("GET /favicon.ico", s.favicon)
 	handle("GET /link", s.showLink)
 	handle("POST /link", s.useLink)
-	s.enterPages(handle)
 	handle("POST /theme", s.setTheme)
 	handle("GET /docs", s.docs)
 	handle("GET /docs/{path...}", s.docs)
 	handle("POST /signout", s.signOut)
 	handle("GET /{$}", s.in(s.home))
 	handle("GET /live", s.in(s.homeLive))
+}
+
+// appPages are the lists of apps and sources, what is added to them, and what apps alone have.
+func (s *Server) appPages(handle func(pattern string, h web.Handler)) {
 	handle("GET /apps", s.in(s.apps))
 	handle("GET /sources", s.in(s.sources))
 	handle("GET /add/{of}", s.in(s.gallery))
@@ -75,8 +103,11 @@ func (s *Server) Handler() http.Handler {
 	handle("POST /apps/{slug}/unlink", s.in(s.unlink))
 	handle("POST /apps/{slug}/exclude", s.in(s.exclude))
 	handle("POST /apps/{slug}/include", s.in(s.include))
-	handle("POST /people/{id}/active", s.in(s.setActive))
-	handle("POST /people/{id}/restore", s.in(s.restoreUser))
+	handle("GET "+operate.ConsentPath, s.in(s.consented))
+}
+
+// systemPages are those of one app or source.
+func (s *Server) systemPages(handle func(pattern string, h web.Handler)) {
 	for _, base := range []string{"/apps/{slug}", "/sources/{slug}"} {
 		handle("GET "+base, s.in(s.overview))
 		handle("GET "+base+"/live", s.in(s.overviewLive))
@@ -105,11 +136,31 @@ func (s *Server) Handler() http.Handler {
 		handle("POST "+base+"/notifications", s.in(s.saveTold))
 		handle("POST "+base+"/delete", s.in(s.deleteSystem))
 	}
-	handle("GET "+operate.ConsentPath, s.in(s.consented))
-	s.groupPages(handle)
+}
+
+// peoplePages are those of people.
+func (s *Server) peoplePages(handle func(pattern string, h web.Handler)) {
+	handle("GET /people", s.in(s.people))
+	handle("GET /people/add", s.in(s.showNewPerson))
+	handle("POST /people/add", s.in(s.newPerson))
+	handle("GET /people/{id}", s.in(s.person))
+	handle("GET /people/{id}/edit", s.in(s.showEditPerson))
+	handle("POST /people/{id}/edit", s.in(s.editPerson))
+	handle("POST /people/{id}/password", s.in(s.setUserPassword))
+	handle("POST /people/{id}/delete", s.in(s.deletePerson))
+	handle("POST /people/{id}/active", s.in(s.setActive))
+	handle("POST /people/{id}/restore", s.in(s.restoreUser))
+}
+
+// activityPages are what has happened.
+func (s *Server) activityPages(handle func(pattern string, h web.Handler)) {
 	handle("GET /activity", s.in(s.activity))
 	handle("GET /activity/audit", s.in(s.auditLog))
 	s.exports(handle)
+}
+
+// settingsPages are those of the console, its administrators and notifications.
+func (s *Server) settingsPages(handle func(pattern string, h web.Handler)) {
 	handle("GET /settings", s.in(s.consoleSettings))
 	handle("GET /settings/sessions", s.in(s.consoleSessions))
 	handle("POST /settings/sessions/end", s.in(s.endConsoleSessions))
@@ -123,27 +174,6 @@ func (s *Server) Handler() http.Handler {
 	handle("POST /settings/notifications", s.in(s.saveNotify))
 	handle("POST /settings/notifications/test", s.in(s.tryNotify))
 	handle("POST /tokens/{id}/revoke", s.in(s.revokeToken))
-	handle("GET /people", s.in(s.people))
-	handle("GET /people/add", s.in(s.showNewPerson))
-	handle("POST /people/add", s.in(s.newPerson))
-	handle("GET /people/{id}", s.in(s.person))
-	handle("GET /people/{id}/edit", s.in(s.showEditPerson))
-	handle("POST /people/{id}/edit", s.in(s.editPerson))
-	handle("POST /people/{id}/password", s.in(s.setUserPassword))
-	handle("POST /people/{id}/delete", s.in(s.deletePerson))
-	if s.Operator.HasSCIM() {
-		s.scimClientPages(handle)
-	}
-	if s.Operator.HasSignIn() {
-		s.signInPages(handle)
-	}
-	handle("/", func(http.ResponseWriter, *http.Request) error {
-		return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such page."}
-	})
-	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
-		surface.Handle(func(http.ResponseWriter, *http.Request) error { return err }).ServeHTTP(w, r)
-	}
-	return surface.Wrap(s.Operator.Sessions.Guard(mux, refuse))
 }
 
 // bodyOf bounds the bodies in which files are sent. They are read only by whoever may put files.

@@ -9,7 +9,7 @@ const { BASE, COOKIE, PAGES, CHROMIUM, ROOT } = process.env
 const browser = await puppeteer.launch({ executablePath: CHROMIUM, args: ['--disable-gpu', ...(ROOT === 'true' ? ['--no-sandbox'] : [])] })
 process.on('exit', () => browser.process()?.kill('SIGKILL'))
 const page = await browser.newPage()
-page.setDefaultTimeout(60000)
+page.setDefaultTimeout(240000) // of a busy machine
 const [name, ...value] = COOKIE.split('=')
 await page.setCookie({ name, value: value.join('='), url: BASE })
 await page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'reduce' }])
