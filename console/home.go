@@ -5,14 +5,21 @@ import (
 	"net/http"
 	"reflect"
 
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/notify"
 	"lockstep/operate"
 	"lockstep/provision"
 )
 
-// homeView is the list of apps and sources.
+// homeView is the list of apps and sources, what of them needs somebody, and what administrators did lately.
 type homeView struct {
 	Sources []homeRow
 	Apps    []homeRow
+	Needs   []need
+	Heals   []need
+	Lately  []auditRow // empty for who may not read the audit log
+	Calm    bool       // something runs, and nothing needs anybody
 }
 
 type homeRow struct {
@@ -21,6 +28,38 @@ type homeRow struct {
 	Last  *progress // the open cycle, or else the last one
 	Held  int
 	Needs int
+	all   []need
+}
+
+// need is one thing that needs somebody, or is tried again without.
+type need struct {
+	Name string // of the app or the source
+	Says string
+	Help string
+	Code lockstep.Code
+	Href string // where it is looked at or mended
+	Held bool   // it waits for a decision
+}
+
+// latelyRows is how many lines of the audit log are shown. Who came and went is left out: that is on the page of the log.
+const latelyRows = 6
+
+// needOf is a cause of a notification as the console shows it.
+func needOf(name, href string, c notify.Cause) need {
+	n := need{Name: name, Says: c.Says, Help: lockstep.Describe(c.Code).Help, Code: c.Code, Href: href, Held: c.Kind == notify.HeldBack}
+	switch c.Kind {
+	case notify.HeldBack:
+		n.Href += "#held-title"
+	case notify.Quarantine:
+		n.Href += "#problem"
+	case notify.Expiring:
+		n.Href += "/connection"
+	case notify.Failing:
+		if c.Count > 0 {
+			n.Href += "/people?show=failing"
+		}
+	}
+	return n
 }
 
 func (s *Server) home(w http.ResponseWriter, r *http.Request, v visit) error {
@@ -48,16 +87,54 @@ func (s *Server) homeView(ctx context.Context, p operate.Principal) (homeView, e
 		} else {
 			view.Apps = append(view.Apps, r)
 		}
+		for _, n := range r.all {
+			if lockstep.Describe(n.Code).Class == lockstep.Heals {
+				view.Heals = append(view.Heals, n)
+			} else {
+				view.Needs = append(view.Needs, n)
+			}
+		}
+		view.Calm = view.Calm || !r.Draft && !r.Paused
 	}
+	if err := s.besides(ctx, p, &view); err != nil {
+		return view, err
+	}
+	view.Calm = view.Calm && len(view.Needs) == 0
 	return view, nil
 }
 
+// besides adds what is of no app and no source, as far as the principal may see it.
+func (s *Server) besides(ctx context.Context, p operate.Principal, v *homeView) error {
+	if p.May(operate.TokensRead) == nil {
+		ending, err := s.Operator.TokensEnding(ctx, p)
+		if err != nil {
+			return err
+		}
+		for _, c := range ending {
+			n := needOf("Tokens", "/settings/tokens", c)
+			n.Href = "/settings/tokens"
+			v.Needs = append(v.Needs, n)
+		}
+	}
+	if p.May(operate.AuditRead) != nil {
+		return nil
+	}
+	lines, err := s.Operator.AuditLog(ctx, p, audit.Query{Limit: 8 * latelyRows})
+	for _, l := range lines {
+		if l.Event.Object != "console" && len(v.Lately) < latelyRows {
+			v.Lately = append(v.Lately, auditRowOf(l.Event))
+		}
+	}
+	return err
+}
+
 func (s *Server) homeRow(ctx context.Context, p operate.Principal, j provision.Job) (homeRow, error) {
-	view, err := s.jobView(ctx, p, j)
-	r := homeRow{job: view, Href: jobHref(j)}
+	r := homeRow{job: jobOf(j, s.now()), Href: jobHref(j)}
+	at, causes, err := s.Operator.Needs(ctx, p, j)
 	if err != nil {
 		return r, err
 	}
+	r.State, r.Says = badge(at), at.Says
 	last := j.Cycle
 	if last == nil {
 		cycles, err := s.Operator.Cycles(ctx, p, string(j.ID), 1)
@@ -72,16 +149,23 @@ func (s *Server) homeRow(ctx context.Context, p operate.Principal, j provision.J
 		at := progressOf(jobHref(j), *last)
 		r.Last = &at
 	}
-	h, err := s.held(ctx, p, j)
-	if err != nil {
-		return r, err
+	if r.Review {
+		says := "A plan waits for your decision."
+		if r.Last != nil {
+			says = "A plan waits for your decision: " + r.Last.Word + "."
+		}
+		r.all = append(r.all, need{Name: r.Name, Says: says, Href: r.Href + "#plan-title", Held: true})
 	}
-	r.Held = len(h.Rows)
-	needs, _, err := s.problems(ctx, p, j)
-	for _, g := range needs {
-		r.Needs += g.N
+	for _, c := range causes {
+		switch {
+		case c.Kind == notify.HeldBack:
+			r.Held += c.Count
+		case c.Kind == notify.Failing && lockstep.Describe(c.Code).Class != lockstep.Heals:
+			r.Needs += c.Count
+		}
+		r.all = append(r.all, needOf(r.Name, r.Href, c))
 	}
-	return r, err
+	return r, nil
 }
 
 // homeLive sends the list again whenever it has changed.

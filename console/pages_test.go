@@ -188,13 +188,24 @@ func TestHome(t *testing.T) {
 	b.get("/").has("li", "Has not run yet")
 	w.filled()
 	a := b.get("/")
-	if row := a.has("li", "Cisco Webex"); !strings.Contains(row.text, "Plan waits for you") {
+	if row := a.has("li", "Plan waits for you"); !strings.Contains(row.text, "Cisco Webex") {
 		t.Errorf("the app's row says %q", row.text)
+	}
+	if row := a.has("li", "A plan waits for your decision: 6 changes planned, none sent."); !strings.Contains(row.text, "Cisco Webex") {
+		t.Errorf("what needs somebody says %q", row.text)
 	}
 	a.has("a", "People")
 	w.applied(b)
-	if row := b.get("/").has("li", "Cisco Webex"); !strings.Contains(row.text, "Some failing") || !strings.Contains(row.text, "1 failing") {
+	a = b.get("/")
+	if row := a.has("li", "Some failing"); !strings.Contains(row.text, "Cisco Webex") || !strings.Contains(row.text, "1 failing") {
 		t.Errorf("the app's row says %q", row.text)
+	}
+	if row := a.has("li", "domain is not verified"); !strings.Contains(row.text, "Cisco Webex") || !strings.Contains(row.text, "target.domain_unverified") {
+		t.Errorf("what needs somebody says %q", row.text)
+	}
+	a.hasNot("p", "Nothing waits for you.")
+	if row := a.has("li", "applied"); !strings.Contains(row.text, "plan") {
+		t.Errorf("what was done lately says %q", row.text)
 	}
 	empty := lockstepTenant(w)
 	w.signedIn(empty).get("/").has("strong", "Nothing is kept in step yet.")
@@ -209,7 +220,8 @@ func TestStoppedJobSaysWhy(t *testing.T) {
 	a.has("strong", lockstep.Describe(lockstep.CodeAuthToken).Title)
 	a.has("span", "Stopped, needs you")
 	a.has("p", "Tries again")
-	if row := b.get("/").has("li", "Cisco Webex"); !strings.Contains(row.text, "Stopped, needs you") {
+	b.get("/").has("li", "Cisco Webex Stopped until somebody helps: ")
+	if row := b.get("/").has("li", "Stopped, needs you"); !strings.Contains(row.text, "Cisco Webex") {
 		t.Errorf("the app's row says %q", row.text)
 	}
 }

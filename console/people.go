@@ -18,6 +18,7 @@ import (
 // peopleView is a page of the directory's people.
 type peopleView struct {
 	Search string
+	Total  int // people of the directory; 0 is not known
 	People []personRow
 	Next   string // address of the next page; "" at the end
 	Paged  bool   // this is not the first page
@@ -56,6 +57,9 @@ func (s *Server) people(w http.ResponseWriter, r *http.Request, v visit) error {
 	}
 	if view.People, view.Notice = personRows(page.Users), page.Notice; view.Search != "" && after == "" && page.Next == "" && len(page.Users) == 1 && strings.EqualFold(page.Users[0].Attributes.Text("userName"), view.Search) {
 		return seeOther(w, r, view.People[0].Href)
+	}
+	if view.Total, err = s.Operator.CountPeople(r.Context(), v.who); err != nil {
+		return err
 	}
 	return s.render(w, r, http.StatusOK, peoplePage(v.page, view))
 }

@@ -27,7 +27,7 @@ func TestSignIn(t *testing.T) {
 		b.get(link).is(http.StatusOK).has("button", "Open the console")
 	}
 	b.enter(link).to("/")
-	b.get("/").is(http.StatusOK).has("h1", "Apps and sources")
+	b.get("/").is(http.StatusOK).has("h1", "Home")
 	b.get(link).to("/") // in the browser that is in already
 
 	other := w.newBrowser()

@@ -38,6 +38,8 @@ type Finder interface {
 	// little to index, it returns nobody and Index.Ready is false: then everybody has to be looked at. A Next of an index that has
 	// been made anew meanwhile gives lockstep.CodeCursorExpired.
 	People(ctx context.Context, t lockstep.TenantID, q PeopleQuery) (PeopleFound, error)
+	// CountPeople returns how many people there are, without deleted ones.
+	CountPeople(ctx context.Context, t lockstep.TenantID) (int, error)
 }
 
 // GramLetters is how many letters a search must have to find any part of a text.

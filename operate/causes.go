@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"lockstep"
-	"lockstep/mirror"
 	"lockstep/notify"
 	"lockstep/provision"
 	"lockstep/token"
@@ -30,18 +29,19 @@ func (o *Operator) causes(ctx context.Context, p Principal, s notify.Settings, j
 		if j.State == provision.Paused { // somebody wanted it so
 			continue
 		}
-		f := Facts{Job: j, Now: o.now()}
-		if f.Standing, err = o.Standings.Standing(ctx, p.Tenant, j.ID); err != nil {
+		f, err := o.facts(ctx, j)
+		if err != nil {
 			return nil, err
-		}
-		if o.Reads != nil {
-			if f.Outside, err = o.Reads.Head(ctx, mirror.ID{Tenant: j.Tenant, Connection: j.ID}); err != nil {
-				return nil, err
-			}
 		}
 		all = append(all, CausesOf(f, s.Intervals())...)
 	}
 	return all, nil
+}
+
+// TokensEnding are the tokens that end soon, or have ended lately, as it is told by mail.
+func (o *Operator) TokensEnding(ctx context.Context, p Principal) ([]notify.Cause, error) {
+	all, err := o.ListTokens(ctx, p)
+	return tokensEnd(all, o.now()), err
 }
 
 // tokensEnd are the tokens that end soon. Tokens made with another one end with it, and their makers know.

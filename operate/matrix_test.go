@@ -15,13 +15,13 @@ import (
 var rights = map[token.Scope][]string{
 	operate.AppsRead: {
 		"Actions", "App", "Apps", "Assignments", "CompareVersions", "Consented", "Cycle", "Cycles", "Draft", "DraftImpact", "Drift", "Shared", "Explain", "ExplainRef", "FindAtTarget", "HeldIDs", "Job", "Links", "Log", "EachLine",
-		"Funnel", "ListJobs", "OnDemand", "Review", "State", "Tally", "Template", "Templates", "Told", "TryRules", "ScopeImpact", "Attributes", "Versions", "WaitingPlan",
+		"Funnel", "ListJobs", "Needs", "OnDemand", "Review", "State", "Tally", "Template", "Templates", "Told", "TryRules", "ScopeImpact", "Attributes", "Versions", "WaitingPlan",
 	},
 	operate.AppsWrite: {
 		"AddApp", "AddSource", "Apply", "ApplyDraft", "AskConsent", "FinishConsent", "DiscardDraft", "DraftAssign", "DraftPolicy", "DraftRules", "AskForDrift", "Assign", "ChangeJob", "DecideHeld", "DeleteApp", "DeleteSource", "Discard", "Exclude", "Include", "LinkTo", "LookForDrift",
 		"Plan", "Provision", "PutSourceFile", "RebaseDraft", "RestoreDrift", "RollBack", "Run", "SetConnection", "SetPolicy", "SetRules", "SetTold", "TestConnection", "Undo", "Unlink", "Withdraw",
 	},
-	operate.PeopleRead: {"Claims", "Extension", "Extensions", "FindGroups", "FindMembers", "FindUsers", "Group", "Groups", "GroupsOf", "Members", "PeopleWithin", "User", "UserByID", "UsersByID", "Users"},
+	operate.PeopleRead: {"Claims", "CountPeople", "Extension", "Extensions", "FindGroups", "FindMembers", "FindUsers", "Group", "Groups", "GroupsOf", "Members", "PeopleWithin", "User", "UserByID", "UsersByID", "Users"},
 	operate.PeopleWrite: {
 		"ChangeGroup", "ChangeMembers", "ChangeUser", "CreateGroup", "CreateUser", "DeleteGroup", "DeleteUser", "RestoreGroup", "RestoreUser", "SetActive",
 	},
@@ -33,7 +33,7 @@ var rights = map[token.Scope][]string{
 		"AddClient", "AddIdentityProvider", "DeleteClient", "DeleteIdentityProvider", "EnableIdentityProvider", "EndSessions", "ImportProvider", "MoveIdentityProvider", "ReadAppMetadata", "RemoveSecondFactors", "RotateClient",
 		"RotateSigningKeys", "SetClient", "SetIdentityProvider", "SetUserPassword", "TestIdentityProvider",
 	},
-	operate.TokensRead:    {"Endpoint", "Examine", "Exchanges", "ListTokens", "Report", "SCIMCalls", "SCIMConsents", "Token"},
+	operate.TokensRead:    {"Endpoint", "Examine", "Exchanges", "ListTokens", "Report", "SCIMCalls", "SCIMConsents", "Token", "TokensEnding"},
 	operate.TokensWrite:   {"ClearReport", "CreateToken", "EndSCIMConsent", "RevokeToken", "RotateToken", "SetToken"},
 	operate.SettingsRead:  {"Notifications"},
 	operate.SettingsWrite: {"CreateTenant", "DeleteExtension", "LookForNews", "PutExtension", "SetNotifications", "TestNotification"},

@@ -92,6 +92,14 @@ func (o *Operator) Users(ctx context.Context, p Principal, s Search) (page Peopl
 	return page, err
 }
 
+// CountPeople returns how many people the directory has, without deleted ones.
+func (o *Operator) CountPeople(ctx context.Context, p Principal) (int, error) {
+	if err := p.may(PeopleRead); err != nil || o.People == nil {
+		return 0, err
+	}
+	return o.People.CountPeople(ctx, p.Tenant)
+}
+
 // indexNotice says what a search lacks because of its index.
 func indexNotice(x directory.PeopleIndex) string {
 	switch {

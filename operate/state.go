@@ -10,6 +10,7 @@ import (
 
 	"lockstep"
 	"lockstep/mirror"
+	"lockstep/notify"
 	"lockstep/provision"
 	"lockstep/words"
 )
@@ -95,17 +96,35 @@ func (o *Operator) State(ctx context.Context, p Principal, j provision.Job) (Sta
 	if err := p.mayApp(AppsRead, j.Slug); err != nil {
 		return State{}, err
 	}
-	s, err := o.Standings.Standing(ctx, p.Tenant, j.ID)
+	f, err := o.facts(ctx, j)
 	if err != nil {
 		return State{}, err
 	}
-	f := Facts{Job: j, Standing: s, Now: o.now()}
-	if o.Reads != nil {
-		if f.Outside, err = o.Reads.Head(ctx, mirror.ID{Tenant: j.Tenant, Connection: j.ID}); err != nil {
-			return State{}, err
-		}
-	}
 	return StateOf(f), nil
+}
+
+// Needs tells how a job stands, as State does, and what of it needs somebody, as it is told by mail (CausesOf).
+func (o *Operator) Needs(ctx context.Context, p Principal, j provision.Job) (State, []notify.Cause, error) {
+	if err := p.mayApp(AppsRead, j.Slug); err != nil {
+		return State{}, nil, err
+	}
+	f, err := o.facts(ctx, j)
+	if err != nil {
+		return State{}, nil, err
+	}
+	return StateOf(f), CausesOf(f, notify.Settings{}.Intervals()), nil
+}
+
+// facts reads how a job stands now.
+func (o *Operator) facts(ctx context.Context, j provision.Job) (f Facts, err error) {
+	f = Facts{Job: j, Now: o.now()}
+	if f.Standing, err = o.Standings.Standing(ctx, j.Tenant, j.ID); err != nil {
+		return f, err
+	}
+	if o.Reads != nil {
+		f.Outside, err = o.Reads.Head(ctx, mirror.ID{Tenant: j.Tenant, Connection: j.ID})
+	}
+	return f, err
 }
 
 // StateOf says how a job stands. It is the one place where that is decided: every surface shows its sentence. In step is said

@@ -48,6 +48,15 @@ func (db *DB) People(ctx context.Context, tenant lockstep.TenantID, q directory.
 	return f, nil
 }
 
+// CountPeople satisfies directory.Finder: the feed's head keeps count.
+func (db *DB) CountPeople(ctx context.Context, tenant lockstep.TenantID) (int, error) {
+	h, err := db.peopleHead(ctx, tenant)
+	if err != nil {
+		return 0, fmt.Errorf("count people: %w", err)
+	}
+	return int(h.users), nil
+}
+
 // peopleNamed finds by the beginning of the user name, in the order of names.
 func (db *DB) peopleNamed(ctx context.Context, tenant lockstep.TenantID, q directory.PeopleQuery) (users []directory.User, next string, err error) {
 	from, sign := q.Text, " >= "
