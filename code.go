@@ -283,6 +283,8 @@ const (
 	CodeSSOPasskey         Code = "sso.passkey_refused"
 	CodeSSOLastFactor      Code = "sso.last_factor"
 	CodeSSOConsent         Code = "sso.consent"
+	CodeSSOLinked          Code = "sso.linked"
+	CodeSSOLastWay         Code = "sso.last_way"
 	CodeSSOFresh           Code = "sso.not_fresh"
 	CodeSSOBack            Code = "sso.came_back"
 	CodeSSOMessage         Code = "sso.message_invalid"
@@ -474,6 +476,8 @@ var Catalogue = []Entry{
 	{CodeSSOTooMany, Heals, "Too many tries to sign in.", "Wait a quarter of an hour."},
 	{CodeSSOCode, NeedsYou, "A code of a second factor was wrong, or was used before.", "They wait for the next code, and look at the clock of their device. Whoever has neither device nor recovery code asks an administrator to remove the factor."},
 	{CodeSSOLastFactor, NeedsYou, "Somebody wanted to remove their last second factor, and one is demanded of them.", "They set up another one first. An administrator can remove it when it is lost."},
+	{CodeSSOLinked, NeedsYou, "Somebody wanted to link an identity that is somebody else's here, or a second one of a provider.", "They sign out at the provider and link their own, or unlink the one that they have first."},
+	{CodeSSOLastWay, NeedsYou, "Somebody wanted to unlink the last identity by which they can sign in.", "They link another one, or get a password, first."},
 	{CodeSSOConsent, NeedsYou, "Somebody was asked to let an application into the SCIM endpoint, and may not.", "An administrator does it who could make such a SCIM client. If none can, see that a SCIM client belongs to the application."},
 	{CodeSSOPasskey, NeedsYou, "A passkey was not accepted.", "The sign-in's stages say why. A passkey works only at the host name that it was set up at, and only for its person."},
 	{CodeSSOFresh, NeedsYou, "Somebody was to show again who they are, and their identity provider has not asked them.", "They sign out at the identity provider, or add a second factor, which is asked for here."},

@@ -102,10 +102,11 @@ type FactorChanges interface {
 	RemoveFactors(ctx context.Context, by audit.Actor, t lockstep.TenantID, u lockstep.UserID, which Which) (int, error)
 }
 
-// FactorsKept is both.
+// FactorsKept is all that people change of what they sign in with.
 type FactorsKept interface {
 	Factors
 	FactorChanges
+	LinksKept
 }
 
 // How many codes may be tried without a right one among them. Then nobody may try for a while, which doubles each time, up to a day: who has

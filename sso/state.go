@@ -200,6 +200,8 @@ type Login struct {
 
 	Given []ClaimRule `json:",omitempty"` // what the identity's claims give
 
+	Linking *Linking `json:",omitempty"` // it links an identity to a person who is signed in, and lets nobody in
+
 	Consented bool   `json:",omitempty"` // to what the request asks for of the SCIM endpoint
 	Consenter string `json:",omitempty"` // the user name of who has
 }
@@ -277,7 +279,7 @@ type Finish struct {
 	Seen    SessionID
 	End     Hash // the session that the browser had before
 	Grant   *Grant
-	By      audit.Actor // who has consented to the grant, if it is the tenant's
+	By      audit.Actor // who has consented to the grant, if it is the tenant's, or linked the links by themself; zero is nobody in particular
 	Gifts   []Gifts
 	Trace   *Trace
 }

@@ -154,6 +154,10 @@ func (v *visit) fail(ctx context.Context, err error) (answerer, error) {
 		v.log().ErrorContext(ctx, "a sign-in failed", "error", err, "login", v.login.ID)
 	}
 	v.restart()
+	if v.login.Linking != nil { // nobody was to be signed in, so nobody chooses anew
+		v.login.Step = StepEnded
+		return func() error { return v.errorPage(err, v.site.account(partOverview)) }, nil
+	}
 	if v.login.Test {
 		v.login.Step = StepEnded
 		return func() error { return v.testPage(nil, err) }, nil
@@ -280,6 +284,9 @@ func (v *visit) provider(ctx context.Context, id ProviderID) (Provider, error) {
 
 // known finds the person of the directory whom an identity is.
 func (v *visit) known(ctx context.Context) (answerer, error) {
+	if v.login.Linking != nil {
+		return v.linked(ctx)
+	}
 	p, _, err := v.opened(ctx, v.login.Chosen)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"lockstep"
 	"lockstep/directory"
+	"lockstep/notify"
 	"lockstep/scim"
 )
 
@@ -107,8 +108,16 @@ func (c *change) replaceValues(id lockstep.UserID, old, next []value) error {
 
 // setPassword keeps the hash of a user's password. Whoever is signed in with the old one no longer is.
 func (c *change) setPassword(p directory.SetPassword) error {
-	rows, err := c.query("UPDATE users SET auth_epoch = auth_epoch + 1 WHERE tenant = $1 AND id = $2 AND deleted = 0 RETURNING user_name", string(c.tenant), string(p.ID))
-	name, err := one(rows, err, scanText)
+	told := notify.KeyChange{Done: "added", Key: notify.KeyPassword}
+	rows, err := c.query("SELECT user_id FROM user_password WHERE tenant = $1 AND user_id = $2", string(c.tenant), string(p.ID))
+	if had, err := collect(rows, err, scanText); err != nil {
+		return err
+	} else if len(had) > 0 {
+		told.Done = "changed"
+	}
+	var made int64
+	rows, err = c.query("UPDATE users SET auth_epoch = auth_epoch + 1 WHERE tenant = $1 AND id = $2 AND deleted = 0 RETURNING user_name, created", string(c.tenant), string(p.ID))
+	name, err := one(rows, err, func(s scanner) (name string, err error) { err = s.Scan(&name, &made); return name, err })
 	if err != nil {
 		return absent(err, "user", string(p.ID))
 	}
@@ -118,7 +127,10 @@ func (c *change) setPassword(p directory.SetPassword) error {
 	_, err = c.exec(`INSERT INTO user_password (tenant, user_id, hash, at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (tenant, user_id) DO UPDATE SET hash = excluded.hash, at = excluded.at`, string(c.tenant), string(p.ID), p.Hash, millis(c.at))
 	c.record("set the password of", "user", string(p.ID), name, "")
-	return err
+	if err != nil || made == millis(c.at) { // whoever is new knows nothing of a password of before
+		return err
+	}
+	return c.tellPerson(c.by, c.tenant, string(p.ID), told)
 }
 
 // index brings what users are found by up to date with this program.

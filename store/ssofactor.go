@@ -9,6 +9,7 @@ import (
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/notify"
 	"lockstep/sso"
 )
 
@@ -189,12 +190,29 @@ func (s SSO) AddFactors(ctx context.Context, by audit.Actor, tenant lockstep.Ten
 			}
 			t.note(audit.Event{Actor: by, Verb: "added", Object: "authenticator app", ID: user})
 		}
-		return t.putRecovery(by, tenant, user, add.Codes)
+		if err := t.putRecovery(by, tenant, user, add.Codes); err != nil {
+			return err
+		}
+		return t.tellPerson(by, tenant, user, addedKeys(add)...)
 	}})
 	if err != nil {
 		return fmt.Errorf("keep a factor: %w", err)
 	}
 	return nil
+}
+
+// addedKeys are the new factors as their person is told of them.
+func addedKeys(add sso.NewFactors) (all []notify.KeyChange) {
+	if add.Passkey != nil {
+		all = append(all, notify.KeyChange{Done: "added", Key: notify.KeyPasskey, Name: add.Passkey.Name})
+	}
+	if add.TOTP != nil {
+		all = append(all, notify.KeyChange{Done: "added", Key: notify.KeyApp})
+	}
+	if add.Codes != nil {
+		all = append(all, notify.KeyChange{Done: "added", Key: notify.KeyCodes})
+	}
+	return all
 }
 
 func (t *tx) putRecovery(by audit.Actor, tenant lockstep.TenantID, user string, codes []sso.Hash) error {
@@ -241,7 +259,15 @@ func (s SSO) RemoveFactors(ctx context.Context, by audit.Actor, tenant lockstep.
 			return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such second factor."}
 		}
 		t.note(audit.Event{Actor: by, Verb: "removed", Object: "second factor", ID: string(u), Detail: strings.Join(what, ", ")})
-		return nil
+		var told []notify.KeyChange
+		for _, one := range what {
+			c := notify.KeyChange{Done: "removed", Key: one}
+			if name, is := strings.CutPrefix(one, "passkey “"); is {
+				c.Key, c.Name = notify.KeyPasskey, strings.TrimSuffix(name, "”")
+			}
+			told = append(told, c)
+		}
+		return t.tellPerson(by, tenant, string(u), told...)
 	}})
 	if err != nil {
 		return 0, fmt.Errorf("remove a factor: %w", err)

@@ -104,6 +104,12 @@ func (t *tx) finishLogin(tenant lockstep.TenantID, f sso.Finish, logout string) 
 		if err := t.putLink(tenant, l); err != nil {
 			return err
 		}
+		if f.By == (audit.Actor{}) {
+			continue
+		}
+		if err := t.linkChanged(f.By, tenant, l, "linked", "added"); err != nil {
+			return err
+		}
 	}
 	if f.End != (sso.Hash{}) {
 		rows, err := t.query("SELECT id FROM sso_session WHERE tenant = $1 AND hash = $2", string(tenant), hexOf(f.End))

@@ -2,11 +2,13 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
 	"lockstep"
 	"lockstep/audit"
+	"lockstep/notify"
 	"lockstep/sso"
 )
 
@@ -137,6 +139,52 @@ func (t *tx) putLink(tenant lockstep.TenantID, l sso.Link) error {
 		err = taken("The identity belongs to somebody else.")
 	}
 	return err
+}
+
+// linkChanged notes that somebody has linked or unlinked an identity, and has its person told.
+func (t *tx) linkChanged(by audit.Actor, tenant lockstep.TenantID, l sso.Link, verb, done string) error {
+	rows, err := t.query("SELECT doc FROM sso_provider WHERE tenant = $1 AND id = $2", string(tenant), string(l.Provider))
+	docs, err := collect(rows, err, scanText)
+	var p struct{ Name string }
+	if err == nil && len(docs) > 0 {
+		err = json.Unmarshal([]byte(docs[0]), &p)
+	}
+	if err != nil {
+		return err
+	}
+	t.note(audit.Event{Actor: by, Verb: verb, Object: "identity", ID: string(l.User), Name: p.Name, Detail: l.Issuer + " " + l.Subject})
+	return t.tellPerson(by, tenant, string(l.User), notify.KeyChange{Done: done, Key: notify.KeyIdentity, Name: p.Name})
+}
+
+// Unlink implements sso.LinksKept. The person's row is held, so that of two links that go at once one stays.
+func (s SSO) Unlink(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, l sso.Link, otherwise bool) error {
+	err := s.write(ctx, &work{tenant: tenant, rows: 3, run: func(t *tx) error {
+		if _, err := t.exec("UPDATE users SET auth_epoch = auth_epoch WHERE tenant = $1 AND id = $2", string(tenant), string(l.User)); err != nil {
+			return err
+		}
+		n, err := t.exec("DELETE FROM sso_link WHERE tenant = $1 AND provider = $2 AND issuer = $3 AND subject = $4 AND user_id = $5",
+			string(tenant), string(l.Provider), l.Issuer, l.Subject, string(l.User))
+		if err == nil && n == 0 {
+			err = &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such link."}
+		}
+		if err != nil {
+			return err
+		}
+		rows, err := t.query(`SELECT COUNT(*) FROM sso_link l JOIN sso_provider p ON p.tenant = l.tenant AND p.id = l.provider AND p.enabled = TRUE
+			WHERE l.tenant = $1 AND l.user_id = $2`, string(tenant), string(l.User))
+		left, err := one(rows, err, scanInt)
+		if err == nil && left == 0 && !otherwise {
+			err = &lockstep.Error{Code: lockstep.CodeSSOLastWay}
+		}
+		if err != nil {
+			return err
+		}
+		return t.linkChanged(by, tenant, l, "unlinked", "removed")
+	}})
+	if err != nil {
+		return fmt.Errorf("unlink an identity: %w", err)
+	}
+	return nil
 }
 
 // PasswordHash implements sso.Sessions.
