@@ -328,14 +328,37 @@ func (c *Client) DecideHeld(ctx context.Context, job string, d HeldDecision) (De
 	return call[Decided](ctx, c, http.MethodPost, at("jobs", job, "held"), nil, d)
 }
 
-// Drift shows what differs from what was written, as the application was last read.
+// Drift shows what differs from what was written, as the last look has found it, from page to page.
 func (c *Client) Drift(ctx context.Context, job string) (DriftView, error) {
-	return call[DriftView](ctx, c, http.MethodGet, at("jobs", job, "drift"), nil, nil)
+	return c.allDrift(ctx, job, nil)
 }
 
-// ReadForDrift has the application read once more, and shows what differs then, with members of groups or without.
-func (c *Client) ReadForDrift(ctx context.Context, job string, members bool) (DriftView, error) {
-	return call[DriftView](ctx, c, http.MethodPost, at("jobs", job, "drift", "read"), url.Values{"wait": {"600"}, "members": {strconv.FormatBool(members)}}, nil)
+// LookForDrift has the application looked at once more, and shows what differs then.
+func (c *Client) LookForDrift(ctx context.Context, job string) (DriftView, error) {
+	view, err := call[DriftView](ctx, c, http.MethodPost, at("jobs", job, "drift", "read"), url.Values{"wait": {"600"}, "limit": {"1000"}}, nil)
+	if err != nil {
+		return view, err
+	}
+	return c.allDrift(ctx, job, &view)
+}
+
+// allDrift adds the other pages to the first one.
+func (c *Client) allDrift(ctx context.Context, job string, all *DriftView) (DriftView, error) {
+	for all == nil || all.Next != "" {
+		q := url.Values{"limit": {"1000"}}
+		if all != nil {
+			q.Set("after", all.Next)
+		}
+		view, err := call[DriftView](ctx, c, http.MethodGet, at("jobs", job, "drift"), q, nil)
+		if err != nil {
+			return view, err
+		}
+		if all != nil {
+			view.Items = append(all.Items, view.Items...)
+		}
+		all = &view
+	}
+	return *all, nil
 }
 
 // RestoreDrift has objects written anew.

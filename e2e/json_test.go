@@ -143,7 +143,7 @@ func TestJSON(t *testing.T) {
 		{"held approve --all -y", 1},
 		{"held reject --all -y", 1}, // there is nothing
 		{"undo -y none", 1},
-		{"drift list", 3}, // what was written since the read: nobody can say yet
+		{"drift list --read", 3}, // what was written since the read: nobody can say yet
 		{"drift restore --all -y", 0},
 		{"audit list", 0},
 		{"audit export", 0},

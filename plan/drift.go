@@ -17,6 +17,10 @@ type DriftKind string
 const (
 	DriftChanged DriftKind = "changed" // somebody else has changed attributes that the mapping feeds
 	DriftMissing DriftKind = "missing" // the target has it no longer
+
+	DriftRestored DriftKind = "restored" // it is to be written anew
+	DriftUnsure   DriftKind = "unsure"   // the job has written it since
+	DriftHushed   DriftKind = "hushed"   // a group that shows nobody: whether that is drift is known when all groups were asked for
 )
 
 // Drift is one object at a target that is not as it was written: somebody else has changed or removed it.
@@ -25,9 +29,33 @@ type Drift struct {
 	Source End
 	Target End
 	Differ []scim.Change // Before is what was written, After is what was seen
-	// References are memberships that differ: Gone are those that were written and are no longer there, the others somebody else has
-	// added. To is at the source; its ID is "" when the job knows nobody who is that member, and Name is the member's id at the target then.
+	// References are those that differ, or the first of them: Gone are those that were written and are no longer there, the others somebody
+	// else has added. To is at the source; its ID is "" when the job knows nobody whom it has there, and the name is the id at the target then.
 	References []RowReference
+
+	Differs     int // attributes
+	Gone, Added int // references, all of them
+	Known       int // of the added: to whom the job knows
+}
+
+// sum counts what differs.
+func (d *Drift) sum() {
+	d.Differs, d.Gone, d.Added, d.Known = len(d.Differ), 0, 0, 0
+	for _, r := range d.References {
+		d.Tally(r)
+	}
+}
+
+// Tally counts a reference that differs.
+func (d *Drift) Tally(r RowReference) {
+	switch {
+	case r.Gone:
+		d.Gone++
+	default:
+		if d.Added++; r.To.ID != "" {
+			d.Known++
+		}
+	}
 }
 
 // Changes is what has become of the object's attributes, as people read it.

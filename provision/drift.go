@@ -19,64 +19,168 @@ type DriftLook = plan.DriftLook
 // chunkOf is how many links are compared, or changed, at once.
 const chunkOf = 500
 
-// Drift compares what an application had when it was last read with what was last written there, and returns the objects that somebody
-// else has changed or removed. It asks the application nothing and changes nothing. Members of groups are compared only when members
-// says so: lists of applications do not show them, so each group is asked for by its id.
-func (e *Engine) Drift(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, members bool) ([]plan.Drift, DriftLook, error) {
+// driftLease is how long a look is its node's, counted from its last commit.
+const driftLease = 2 * time.Minute
+
+// outward returns a job that has an application to look at.
+func (e *Engine) outward(ctx context.Context, t lockstep.TenantID, id lockstep.JobID) (Job, error) {
 	job, err := e.Store.Job(ctx, t, id)
-	if err != nil {
-		return nil, DriftLook{}, err
+	if err == nil && job.Direction == Inbound {
+		err = &lockstep.Error{Code: lockstep.CodeInvalid, Detail: job.Name + " is a source: what differs there is a change, and no drift."}
 	}
-	d, err := e.drift(ctx, job, members)
-	if err != nil {
-		return nil, DriftLook{}, err
-	}
-	if members { // what the next look has come to would say otherwise
-		return d.Found, d.Look, nil
-	}
-	return d.Found, d.Look, d.keep(ctx)
+	return job, err
 }
 
-// keep notes what the look has come to, for whoever asks how the job stands.
-func (d *drift) keep(ctx context.Context) error {
-	was, err := d.Store.DriftLook(ctx, d.job.Tenant, d.job.ID)
-	if now := d.Look; err != nil || was.Read.UnixMilli() == now.Read.UnixMilli() && was.Compared == now.Compared && was.Changed == now.Changed+now.More && was.Missing == now.Missing && was.Unsure == now.Unsure {
-		return err
+// Drift returns what the last look has found, a page of it. It compares nothing.
+func (e *Engine) Drift(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, q plan.DriftQuery) ([]plan.Drift, DriftLook, error) {
+	if _, err := e.outward(ctx, t, id); err != nil {
+		return nil, DriftLook{}, err
 	}
-	return d.Store.PutDriftLook(ctx, d.job.Tenant, d.job.ID, d.Look)
+	look, err := e.Store.DriftLook(ctx, t, id)
+	if err != nil || look.Read.IsZero() {
+		return nil, look, err
+	}
+	found, err := e.Store.Drifts(ctx, t, id, q)
+	return found, look, err
 }
 
-func (e *Engine) drift(ctx context.Context, job Job, members bool) (*drift, error) {
-	if job.Direction == Inbound {
-		return nil, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: job.Name + " is a source: what differs there is a change, and no drift."}
+// AskForDrift has the application read once more and what it has compared then. It returns the number by which DriftLook.Answered tells that
+// this was done.
+func (e *Engine) AskForDrift(ctx context.Context, t lockstep.TenantID, id lockstep.JobID) (int64, error) {
+	if _, err := e.outward(ctx, t, id); err != nil {
+		return 0, err
+	}
+	of := mirror.ID{Tenant: t, Connection: id}
+	head, err := e.Mirrors.Head(ctx, of)
+	if err == nil { // before the read, which may be faster than whoever says that somebody waits for it
+		err = e.Store.AskDrift(ctx, t, id, head.Requests+1)
+	}
+	if err != nil {
+		return 0, err
+	}
+	n, err := e.Mirrors.Request(ctx, of, mirror.Request{Whole: true, Now: true})
+	if err == nil && n > head.Requests+1 {
+		err = e.Store.AskDrift(ctx, t, id, n)
+	}
+	return n, err
+}
+
+// LookForDrift compares what an application had when it was last read, and whom its groups have now, with what was last written there, and
+// keeps the objects that somebody else has changed or removed. It takes such a look up where it stands, works on it until the time is over,
+// and reports whether there is more to do. It changes nothing at the application. While another node looks it does nothing.
+func (e *Engine) LookForDrift(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, most time.Duration) (more bool, err error) {
+	job, err := e.outward(ctx, t, id)
+	if err != nil {
+		return false, err
+	}
+	now := e.now()
+	work, err := e.Store.ClaimDrift(ctx, t, id, now, now.Add(driftLease))
+	if lockstep.CodeOf(err) == lockstep.CodeOf(lockstep.ErrEpoch) && err != nil {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
 	}
 	d := &drift{
-		run: &run{Engine: e, job: job, until: e.now().Add(patience), cycle: &Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: job.ID, Trigger: "person"}},
+		run:   &run{Engine: e, job: job, until: now.Add(patience), cycle: &Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: job.ID, Trigger: "person"}},
+		over:  now.Add(most),
+		kept:  now,
+		found: plan.Drifts{Work: work},
 	}
+	done, err := d.look(ctx)
+	if err == nil && done {
+		return false, d.keep(ctx, plan.DriftPiece{Done: true})
+	}
+	// What it has come to stays; the next turn goes on from there, on whatever node.
+	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	piece := plan.DriftPiece{Work: d.found.Work}
+	return err == nil, cmp.Or(err, d.Store.KeepDrift(release, t, id, piece))
+}
+
+// drift is one turn of a look for drift.
+type drift struct {
+	*run
+	found plan.Drifts
+	over  time.Time // the turn
+	kept  time.Time // when the lease was last renewed
+	row   int       // groups in a row that the application could not show for now
+}
+
+// keep commits a piece of the look.
+func (d *drift) keep(ctx context.Context, p plan.DriftPiece) error {
+	d.kept = d.now()
+	p.Work = d.found.Work
+	if !p.Done {
+		p.Until = d.kept.Add(driftLease)
+	}
+	return d.Store.KeepDrift(ctx, d.job.Tenant, d.job.ID, p)
+}
+
+// renew keeps the lease of a look that has nothing to commit for long.
+func (d *drift) renew(ctx context.Context) error {
+	if d.now().Sub(d.kept) < driftLease/4 {
+		return nil
+	}
+	return d.keep(ctx, plan.DriftPiece{})
+}
+
+// look goes on with the look, and reports whether it has come to its end.
+func (d *drift) look(ctx context.Context) (done bool, err error) {
 	if err := d.open(ctx); err != nil {
-		return nil, err
+		return false, err
 	}
+	if d.found.Work.Stage == "" {
+		if err := d.begin(ctx); err != nil {
+			return false, err
+		}
+	}
+	if d.found.Work.Stage == plan.DriftMembers {
+		if done, err = d.members(ctx); err != nil || !done {
+			return false, err
+		}
+	}
+	if d.found.Work.Stage == plan.DriftBlank {
+		return d.blanks(ctx)
+	}
+	return true, nil
+}
+
+// begin compares values, and the references that lists show. Whoever is stopped here begins anew.
+func (d *drift) begin(ctx context.Context) error {
+	w := &d.found.Work
+	*w = plan.DriftWork{No: w.No, Epoch: w.Epoch}
 	if err := d.readAt(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	for typ, p := range d.programs {
 		if err := d.each(ctx, typ, p); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if members {
-		if err := d.members(ctx); err != nil {
-			return nil, err
+	d.found.Settle()
+	for chunk := range slices.Chunk(d.found.Found, chunkOf) {
+		p := plan.DriftPiece{}
+		for _, f := range chunk {
+			if !w.Room(len(f.References)) {
+				continue
+			}
+			p.Found = append(p.Found, f)
+			for _, r := range f.References {
+				p.Ends = append(p.Ends, plan.DriftedReference{Of: f.Source.Ref, RowReference: r})
+			}
+		}
+		if err := d.keep(ctx, p); err != nil {
+			return err
 		}
 	}
-	d.Settle()
-	return d, nil
-}
-
-// drift is one look for drift.
-type drift struct {
-	*run
-	plan.Drifts
+	d.found.Found = nil
+	var err error
+	if w.Of, err = d.groups(ctx); err != nil {
+		return err
+	}
+	w.Stage = plan.DriftMembers
+	return d.keep(ctx, plan.DriftPiece{})
 }
 
 // readAt finds out since when the application is known. It fails when it was never read, or is being read.
@@ -88,6 +192,8 @@ func (d *drift) readAt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w := &d.found.Work
+	w.Answers = head.Answered
 	for _, p := range d.programs {
 		pass := head.Pass(p.Type)
 		switch {
@@ -96,8 +202,8 @@ func (d *drift) readAt(ctx context.Context) error {
 		case !pass.Once:
 			return &lockstep.Error{Code: lockstep.CodeUnread, Detail: fmt.Sprintf("the %ss of %s were never read to their end", p.Type, d.to.Name)}
 		}
-		if d.Look.Read.IsZero() || pass.Asked.Before(d.Look.Read) {
-			d.Look.Read = pass.Asked
+		if w.Read.IsZero() || pass.Asked.Before(w.Read) {
+			w.Read = pass.Asked
 		}
 	}
 	return nil
@@ -107,6 +213,9 @@ func (d *drift) readAt(ctx context.Context) error {
 func (d *drift) each(ctx context.Context, typ string, p *plan.Program) error {
 	after := ""
 	for {
+		if err := d.renew(ctx); err != nil {
+			return err
+		}
 		links, err := d.Store.Links(ctx, d.job.Tenant, d.job.ID, plan.LinkQuery{Type: typ, After: after, Limit: chunkOf})
 		if err != nil {
 			return err
@@ -116,9 +225,9 @@ func (d *drift) each(ctx context.Context, typ string, p *plan.Program) error {
 		}
 		after = links[len(links)-1].Source.ID
 		links = slices.DeleteFunc(links, func(l plan.Link) bool { return l.Target == "" || l.Image == nil })
-		refs := make([]connection.Ref, len(links))
+		refs, froms := make([]connection.Ref, len(links)), make([]connection.Ref, len(links))
 		for i, l := range links {
-			refs[i] = connection.Ref{Type: p.Type, ID: l.Target}
+			refs[i], froms[i] = connection.Ref{Type: p.Type, ID: l.Target}, l.Source
 		}
 		rows, err := d.Mirrors.Get(ctx, d.outside(), refs...)
 		if err != nil {
@@ -128,55 +237,95 @@ func (d *drift) each(ctx context.Context, typ string, p *plan.Program) error {
 		for i := range rows {
 			seen[rows[i].Object.ID] = &rows[i]
 		}
+		managers, err := d.managers(ctx, p, froms)
+		if err != nil {
+			return err
+		}
+		from := len(d.found.Found)
 		for i := range links {
-			if err := d.compare(ctx, p, &links[i], seen[links[i].Target]); err != nil {
+			if err := d.compare(ctx, p, &links[i], seen[links[i].Target], managers[links[i].Source]); err != nil {
 				return err
 			}
+		}
+		if err := d.name(ctx, d.found.Found[from:]); err != nil {
+			return err
 		}
 	}
 }
 
+// managers returns what the job knows of who manages these people.
+func (d *drift) managers(ctx context.Context, p *plan.Program, of []connection.Ref) (map[connection.Ref][]plan.EndRow, error) {
+	if len(of) == 0 || !slices.Contains(p.References(), connection.Manager) {
+		return nil, nil
+	}
+	rows, err := d.Store.Ends(ctx, d.job.Tenant, d.job.ID, plan.EndQuery{From: of, Attribute: connection.Manager})
+	all := map[connection.Ref][]plan.EndRow{}
+	for _, r := range rows {
+		all[r.From] = append(all[r.From], r)
+	}
+	return all, err
+}
+
+// name says who they are whom somebody else has put in the place of others.
+func (d *drift) name(ctx context.Context, found []plan.Drift) error {
+	var all []plan.RowReference
+	for _, f := range found {
+		all = append(all, f.References...)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	if err := d.programs.NameMembers(ctx, d.stored(), all); err != nil {
+		return err
+	}
+	for i := range found {
+		n := copy(found[i].References, all)
+		all = all[n:]
+	}
+	return nil
+}
+
 // compare judges one object. row is nil when the read did not list it.
-func (d *drift) compare(ctx context.Context, p *plan.Program, l *plan.Link, row *mirror.Row) error {
+func (d *drift) compare(ctx context.Context, p *plan.Program, l *plan.Link, row *mirror.Row, managers []plan.EndRow) error {
 	found := plan.Drift{Kind: plan.DriftMissing, Source: plan.End{Ref: l.Source, Name: l.Name}, Target: plan.End{Ref: connection.Ref{Type: p.Type, ID: l.Target}, Name: l.Name}}
 	there := row != nil && row.State != mirror.Gone && !row.Object.Deleted
 	if !there && !l.Verdict.In {
 		return nil // who has left need not be there
 	}
-	d.Look.Compared++
+	w := &d.found.Work
+	w.Compared++
 	if there {
 		seen := p.Ours(row.Object.Values)
 		found.Kind, found.Target.Name = plan.DriftChanged, cmp.Or(seen.Text("userName"), seen.Text("displayName"), l.Name)
 		found.Differ = plan.Differ(l.Image, seen)
-		if err := d.Count(l.Image, seen); err != nil {
+		if err := d.found.Count(l.Image, seen); err != nil {
 			return err
 		}
-		if len(found.Differ) == 0 {
+		if l.Verdict.In {
+			found.References = d.found.CompareManager(managers, row.Object.References)
+		}
+		if len(found.Differ)+len(found.References) == 0 {
 			return nil
 		}
 	}
 	if row != nil && (row.State == mirror.Hidden || row.State == mirror.Missed) {
-		d.Look.Unsure++
+		w.Unsure++
 		return nil
 	}
-	since, err := d.writtenSince(ctx, l.Source)
+	since, err := d.writtenSince(ctx, l.Source, w.Read.Add(-d.to.Lag))
 	if err != nil {
 		return err
 	}
 	if since {
-		d.Look.Unsure++
+		w.Unsure++
 		return nil
 	}
-	d.Add(found)
+	d.found.Add(found)
 	return nil
 }
 
-// writtenSince reports whether we have written the object, or may have, so late that the read need not show it.
-func (d *drift) writtenSince(ctx context.Context, ref connection.Ref) (bool, error) {
-	return d.writtenAfter(ctx, ref, d.Look.Read.Add(-d.to.Lag))
-}
-
-func (d *drift) writtenAfter(ctx context.Context, ref connection.Ref, known time.Time) (bool, error) {
+// writtenSince reports whether we have written the object, or may have, so late that what was seen need not show it.
+func (d *drift) writtenSince(ctx context.Context, ref connection.Ref, known time.Time) (bool, error) {
 	rows, err := d.Store.Actions(ctx, d.job.Tenant, d.job.ID, plan.ActionQuery{Source: ref, States: []plan.ActionState{plan.Done, plan.Open, plan.Failed, plan.Skipped}, Newest: true, Limit: 20})
 	if err != nil {
 		return false, err
@@ -184,89 +333,4 @@ func (d *drift) writtenAfter(ctx context.Context, ref connection.Ref, known time
 	return slices.ContainsFunc(rows, func(a plan.Action) bool {
 		return a.State == plan.Open || !a.Opened.IsZero() && (a.Ended.After(known) || a.Opened.After(known))
 	}), nil
-}
-
-// RestoreDrift has objects with drift written anew, those of the given source objects or, with none, all: from now on the job takes what
-// was seen for what is there, and the next cycle plans the difference like any other, before the guard. An object that the
-// application has no longer is created again. It returns how many objects that concerns.
-func (e *Engine) RestoreDrift(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, sources []connection.Ref, members bool) (int, error) {
-	job, err := e.Store.Job(ctx, t, id)
-	if err != nil {
-		return 0, err
-	}
-	if job.Cycle != nil {
-		return 0, &lockstep.Error{Code: lockstep.CodeConflict, Detail: "A cycle of " + job.Name + " is under way; restore when it has ended."}
-	}
-	d, err := e.drift(ctx, job, members)
-	if err != nil {
-		return 0, err
-	}
-	found := slices.DeleteFunc(d.Found, func(f plan.Drift) bool { return !f.Restorable() })
-	if len(sources) > 0 {
-		found = slices.DeleteFunc(found, func(f plan.Drift) bool { return !slices.Contains(sources, f.Source.Ref) })
-	}
-	if len(found) == 0 {
-		return 0, nil
-	}
-	// Whoever began a turn of the job meanwhile has lost it with this, and begins anew by what is written here.
-	if job, err = e.Store.TakeOver(ctx, t, id, e.lease()); err != nil {
-		return 0, err
-	}
-	if job.Cycle != nil {
-		return 0, &lockstep.Error{Code: lockstep.CodeConflict, Detail: "A cycle of " + job.Name + " has just begun; restore when it has ended."}
-	}
-	d.job = job
-	defer d.release(ctx)
-	for chunk := range slices.Chunk(found, chunkOf) {
-		if err := d.restore(ctx, chunk); err != nil {
-			return 0, err
-		}
-	}
-	for _, f := range found {
-		if f.Kind == plan.DriftMissing {
-			d.Look.Missing--
-		} else {
-			d.Look.Changed--
-		}
-	}
-	if members {
-		return len(found), nil
-	}
-	return len(found), d.keep(ctx)
-}
-
-// restore makes the links say what was seen, and due.
-func (d *drift) restore(ctx context.Context, found []plan.Drift) error {
-	var b Batch
-	ids := map[string][]string{}
-	of := make(map[connection.Ref]*plan.Drift, len(found))
-	for i := range found {
-		of[found[i].Source.Ref] = &found[i]
-		ids[found[i].Source.Type] = append(ids[found[i].Source.Type], found[i].Source.ID)
-	}
-	for typ, list := range ids {
-		links, err := d.Store.Links(ctx, d.job.Tenant, d.job.ID, plan.LinkQuery{Type: typ, Sources: list, Limit: len(list)})
-		if err != nil {
-			return err
-		}
-		for _, l := range links {
-			f := of[l.Source]
-			if l.Target != f.Target.ID { // it was linked to another one meanwhile
-				continue
-			}
-			l.Due = d.now()
-			f.Members(&b.Wanted, &b.Written)
-			if f.Kind == plan.DriftMissing {
-				l.Target, l.Image, l.Version, l.Matched, l.Disabled = "", nil, "", "", false
-				b.Unwrite = append(b.Unwrite, l.Source)
-			} else if len(f.Differ) > 0 {
-				if l.Image, err = f.SeenAs(l.Image); err != nil {
-					return fmt.Errorf("take over what was seen of %s: %w", l.Name, err)
-				}
-				l.Disabled = l.Disabled && l.Image.Get("active") == false
-			}
-			b.Links = append(b.Links, l)
-		}
-	}
-	return d.commit(ctx, b)
 }

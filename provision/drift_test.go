@@ -50,18 +50,49 @@ func (w *world) patchByHand(userName, path, value string) {
 		`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":%q,"value":%s}]}`, path, value))
 }
 
-// drift prints what drift there is.
+// look looks for drift to the end.
+func (w *world) look() {
+	w.Helper()
+	for more := true; more; {
+		var err error
+		more, err = w.engine.LookForDrift(w.ctx, w.tenant, w.out, 1) // a group a turn, so that each turn takes up where the last one stood
+		w.must(err)
+	}
+}
+
+// found is what the last look has found.
+func (w *world) found() ([]plan.Drift, provision.DriftLook) {
+	w.Helper()
+	found, look, err := w.engine.Drift(w.ctx, w.tenant, w.out, plan.DriftQuery{Ends: 1000})
+	w.must(err)
+	if look.Under || look.Changed+look.Missing != len(found) {
+		w.Errorf("%d were found, and the look says %+v", len(found), look)
+	}
+	return found, look
+}
+
+// drift looks, and prints what drift there is.
 func (w *world) drift() (string, provision.DriftLook) {
 	w.Helper()
-	found, look, err := w.engine.Drift(w.ctx, w.tenant, w.out, false)
-	w.must(err)
+	w.look()
+	return w.drifted()
+}
+
+// drifted prints what the last look has found.
+func (w *world) drifted() (string, provision.DriftLook) {
+	w.Helper()
+	found, look := w.found()
 	var lines []string
 	for _, f := range found {
-		line := f.Source.Name + " " + string(f.Kind)
+		var parts []string
 		for _, c := range f.Changes() {
-			line += "; " + c.String()
+			parts = append(parts, c.String())
 		}
-		lines = append(lines, line)
+		if len(f.References) != f.Gone+f.Added {
+			w.Errorf("%s: %d references for %d gone and %d added", f.Source.Name, len(f.References), f.Gone, f.Added)
+		}
+		slices.Sort(parts)
+		lines = append(lines, strings.Join(append([]string{f.Source.Name + " " + string(f.Kind)}, parts...), "; "))
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n"), look
@@ -114,9 +145,12 @@ func findsDrift(w *world) {
 		w.Error("drift went away although nobody asked for it")
 	}
 
-	n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil, false)
+	n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil)
 	if err != nil || n != 3 {
 		w.Fatalf("restored %d: %v", n, err)
+	}
+	if got, look := w.drifted(); got != "" || look.Restored != 3 {
+		w.Errorf("restored, and not yet written: %q, %+v", got, look)
 	}
 	if s, err := w.db.Standing(w.ctx, w.tenant, w.out); err != nil || s.Drift.Changed+s.Drift.Missing != 0 {
 		w.Errorf("after it was restored the job has %+v, %v", s.Drift, err)
@@ -124,6 +158,9 @@ func findsDrift(w *world) {
 	w.run(w.out)
 	if after := strings.ReplaceAll(w.target(), "BO", "Bo"); after != before {
 		w.Errorf("after it was restored the organisation has\n%s\nwant\n%s", after, before)
+	}
+	if got, look := w.drifted(); got != "" || look.Unsure != 3 || look.Restored != 0 {
+		w.Errorf("what was written since the look: %q, %+v", got, look)
 	}
 	if got, look := w.drift(); got != "" || look.Unsure != 3 {
 		w.Errorf("what was written since the read: %q, %+v", got, look)
@@ -161,9 +198,8 @@ func TestDriftOfLeaver(t *testing.T) {
 	if got, _ := w.drift(); !strings.HasSuffix(got, "changed; active “false” → “true”") {
 		t.Fatalf("drift is %q", got)
 	}
-	found, _, err := w.engine.Drift(w.ctx, w.tenant, w.out, false)
-	w.must(err)
-	n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, []connection.Ref{found[0].Source.Ref}, false)
+	found, _ := w.found()
+	n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, []connection.Ref{found[0].Source.Ref})
 	if err != nil || n != 1 {
 		t.Fatalf("restored %d: %v", n, err)
 	}
@@ -176,10 +212,13 @@ func TestDriftOfLeaver(t *testing.T) {
 // TestDriftNeedsRead: nothing is said of an application that was never read, of one that is being read, or of a source.
 func TestDriftNeedsRead(t *testing.T) {
 	w := newWorld(t)
-	if _, _, err := w.engine.Drift(w.ctx, w.tenant, w.out, false); lockstep.CodeOf(err) != lockstep.CodeUnread {
+	if _, err := w.engine.LookForDrift(w.ctx, w.tenant, w.out, 1e9); lockstep.CodeOf(err) != lockstep.CodeUnread {
 		t.Errorf("never read: %v", err)
 	}
-	if _, _, err := w.engine.Drift(w.ctx, w.tenant, w.in, false); lockstep.CodeOf(err) != lockstep.CodeInvalid {
+	if _, look, err := w.engine.Drift(w.ctx, w.tenant, w.out, plan.DriftQuery{}); err != nil || !look.Read.IsZero() {
+		t.Errorf("nobody has looked: %+v, %v", look, err)
+	}
+	if _, err := w.engine.LookForDrift(w.ctx, w.tenant, w.in, 1e9); lockstep.CodeOf(err) != lockstep.CodeInvalid {
 		t.Errorf("a source: %v", err)
 	}
 }
@@ -198,7 +237,8 @@ func TestDriftManual(t *testing.T) {
 	w.patchByHand("ada@acme.example", "title", `"Queen"`)
 	w.ahead += 60e9
 	w.reread()
-	_, err = w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil, false)
+	w.look()
+	_, err = w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil)
 	w.must(err)
 	var rows []plan.Action
 	_, err = w.engine.Preview(w.ctx, w.tenant, w.out, func(a plan.Action) error { rows = append(rows, a); return nil })
@@ -223,22 +263,7 @@ func findsMembers(w *world) {
 	w.run(w.out)
 	w.ahead += 60e9
 	w.reread()
-	look := func() (string, provision.DriftLook) {
-		w.Helper()
-		found, look, err := w.engine.Drift(w.ctx, w.tenant, w.out, true)
-		w.must(err)
-		var lines []string
-		for _, f := range found {
-			var parts []string
-			for _, c := range f.Changes() {
-				parts = append(parts, c.String())
-			}
-			slices.Sort(parts)
-			lines = append(lines, f.Source.Name+": "+strings.Join(parts, "; "))
-		}
-		return strings.Join(lines, "\n"), look
-	}
-	if got, l := look(); got != "" || l.Unsure > 0 {
+	if got, l := w.drift(); got != "" || l.Unsure > 0 {
 		w.Fatalf("as it was written: %q, %+v", got, l)
 	}
 	before := w.target()
@@ -249,33 +274,30 @@ func findsMembers(w *world) {
 	}
 	patch("remove", fmt.Sprintf("members[value eq %q]", w.targetID("bo@acme.example")), "")
 	patch("add", "members", fmt.Sprintf(`,"value":[{"value":%q}]`, w.targetID("di@acme.example")))
-	if got, _ := w.drift(); got != "" {
-		w.Errorf("without asking for the groups: %q", got)
-	}
-	const want = "Team: members + “di@acme.example”; members − “bo@acme.example”"
-	if got, l := look(); got != want || l.Changed != 1 {
+	const want = "Team changed; members + “di@acme.example”; members − “bo@acme.example”"
+	if got, l := w.drift(); got != want || l.Changed != 1 {
 		w.Errorf("drift is %q, %+v", got, l)
 	}
-	if n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil, true); err != nil || n != 1 {
+	if n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil); err != nil || n != 1 {
 		w.Fatalf("restored %d: %v", n, err)
 	}
 	w.run(w.out)
 	if after := w.target(); after != before {
 		w.Errorf("after it was restored the organisation has\n%s\nwant\n%s", after, before)
 	}
-	if got, l := look(); got != "" {
+	if got, l := w.drift(); got != "" {
 		w.Errorf("just written: %q, %+v", got, l)
 	}
 	w.ahead += 60e9
-	if got, l := look(); got != "" || l.Unsure > 0 {
+	if got, l := w.drift(); got != "" || l.Unsure > 0 {
 		w.Errorf("at the end: %q, %+v", got, l)
 	}
 	w.byHand(http.MethodPost, "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"eve@acme.example","displayName":"Eve"}`)
 	patch("add", "members", fmt.Sprintf(`,"value":[{"value":%q}]`, w.targetID("eve@acme.example")))
-	if got, _ := look(); got != "Team: members + “"+w.targetID("eve@acme.example")+"”" {
+	if got, _ := w.drift(); got != "Team changed; members + “"+w.targetID("eve@acme.example")+"”" {
 		w.Errorf("a stranger: %q", got)
 	}
-	if n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil, true); err != nil || n != 0 {
+	if n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil); err != nil || n != 0 {
 		w.Errorf("restored %d, and the job does not know them: %v", n, err)
 	}
 }

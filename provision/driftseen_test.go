@@ -100,7 +100,7 @@ func TestDriftIsSeen(t *testing.T) {
 					}
 				}
 			}}
-			if _, _, err := w.engine.Drift(w.ctx, w.tenant, w.out, false); lockstep.CodeOf(err) != of.code {
+			if _, err := w.engine.LookForDrift(w.ctx, w.tenant, w.out, 1); lockstep.CodeOf(err) != of.code {
 				t.Errorf("%v, want %s", err, of.code)
 			}
 		})

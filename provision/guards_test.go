@@ -52,7 +52,8 @@ func TestRestoreSome(t *testing.T) {
 	w.deleteAtTarget(w.targetID("di@acme.example"))
 	w.ahead += 60e9
 	w.reread()
-	n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, []connection.Ref{{Type: "User", ID: string(di)}}, false)
+	w.look()
+	n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, []connection.Ref{{Type: "User", ID: string(di)}})
 	if err != nil || n != 1 {
 		t.Fatalf("restored %d: %v", n, err)
 	}

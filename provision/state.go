@@ -162,21 +162,22 @@ type Counts struct {
 
 // Batch is what one commit writes, all or nothing. Nil and empty parts are left alone.
 type Batch struct {
-	Cycle   *Cycle              // opened, moved on or, with EndedAt set, closed
-	Job     *Job                // its State, Code, Detail, Cursor, Position, Applied and NextRun
-	Actions []plan.Action       // inserted, or replaced by id
-	Opened  []lockstep.ActionID // planned → open, with epoch, attempt+1 and time
-	Moved   []plan.Transition   // all of them, or nothing of the batch is written and the error is lockstep.CodePlanStale
-	Ranks   []Rank
-	Carried []plan.Carried
-	Links   []plan.Link           // inserted or replaced by source
-	Due     []connection.Ref      // source refs: looked at again as soon as may be
-	Unlink  []connection.Ref      // source refs: the link and its edges go
-	Wanted  []plan.ReferenceRow   // Wanted of these edges is set as given, inserting what is new; rows neither wanted nor written go
-	Written []plan.ReferenceRow   // Written of these edges is set as given; rows neither wanted nor written go
-	Unwrite []connection.Ref      // source refs whose edges, in both directions, are no longer written at the target
-	Said    []connection.Exchange // what was said to the target in Cycle, in place of what is kept of it; nil leaves that
-	Release bool                  // the lease ends with it
+	Cycle    *Cycle              // opened, moved on or, with EndedAt set, closed
+	Job      *Job                // its State, Code, Detail, Cursor, Position, Applied and NextRun
+	Actions  []plan.Action       // inserted, or replaced by id
+	Opened   []lockstep.ActionID // planned → open, with epoch, attempt+1 and time
+	Moved    []plan.Transition   // all of them, or nothing of the batch is written and the error is lockstep.CodePlanStale
+	Ranks    []Rank
+	Carried  []plan.Carried
+	Links    []plan.Link           // inserted or replaced by source
+	Due      []connection.Ref      // source refs: looked at again as soon as may be
+	Unlink   []connection.Ref      // source refs: the link and its edges go
+	Wanted   []plan.ReferenceRow   // Wanted of these edges is set as given, inserting what is new; rows neither wanted nor written go
+	Written  []plan.ReferenceRow   // Written of these edges is set as given; rows neither wanted nor written go
+	Unwrite  []connection.Ref      // source refs whose edges, in both directions, are no longer written at the target
+	Restored []connection.Ref      // source refs: what a look has found of them is to be written anew
+	Said     []connection.Exchange // what was said to the target in Cycle, in place of what is kept of it; nil leaves that
+	Release  bool                  // the lease ends with it
 }
 
 // Store keeps jobs and what they know. All reads see committed data.
@@ -196,6 +197,8 @@ type Store interface {
 type Knowledge interface {
 	Links(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.LinkQuery) ([]plan.Link, error)
 	References(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.ReferenceQuery) ([]plan.ReferenceRow, error)
+	// Ends returns references with what their other ends are at the target.
+	Ends(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.EndQuery) ([]plan.EndRow, error)
 	// EachWaiting calls f with each reference that waits to be written or taken away, in the order of the objects that have them.
 	EachWaiting(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, f func(plan.ReferenceRow) error) error
 	// CountReferences counts the references of the attribute that are written at the target.
@@ -205,7 +208,14 @@ type Knowledge interface {
 // Looks keeps what looks for drift have come to, the last one of each job.
 type Looks interface {
 	DriftLook(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) (DriftLook, error)
-	PutDriftLook(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, l DriftLook) error
+	// AskDrift notes that somebody wants a look at the read that answers this request.
+	AskDrift(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, request int64) error
+	// ClaimDrift takes the lease of the look that is under way, or of a new one. It fails with lockstep.ErrEpoch while somebody else has it.
+	ClaimDrift(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, now, until time.Time) (plan.DriftWork, error)
+	// KeepDrift keeps a piece of a look, if the lease is still its own.
+	KeepDrift(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, p plan.DriftPiece) error
+	Drifts(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.DriftQuery) ([]plan.Drift, error)
+	DriftEnds(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.DriftEndQuery) ([]plan.RowReference, error)
 }
 
 // Rows is a job's action rows.

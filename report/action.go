@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/csv"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -232,18 +233,31 @@ func (o *Output) Drift(app string, view api.DriftView, err error) error {
 			if d.Kind == "missing" {
 				what = "is no longer there"
 			}
+			if n := d.Added + d.Removed; n > 1 {
+				what += fmt.Sprintf(" (%s added, %s removed)", words.Number(d.Added), words.Number(d.Removed))
+			}
 			return []string{Or(d.Source.Name, d.Source.ID), d.Kind, what, d.Source.ID}
 		}))
 		if err != nil {
 			return err
 		}
 	}
-	o.Say("%s Compared %s as read at %s.", view.Says, words.Many(view.Compared, "object", "objects"), Second(&view.Read, ""))
+	if view.Read == nil {
+		o.Say("%s", view.Says)
+	} else {
+		o.Say("%s Compared %s as read at %s.", view.Says, words.Many(view.Compared, "object", "objects"), Second(view.Read, ""))
+	}
+	switch {
+	case view.Trouble != "":
+		o.Say("Another look waits: %s", view.Trouble)
+	case view.Looking:
+		o.Say("Another look is under way.")
+	}
 	if len(view.Silent) > 0 {
 		o.Say("Never shown by the application, so not compared: %s.", strings.Join(view.Silent, ", "))
 	}
 	if view.More > 0 {
-		o.Say("%s more are not listed.", words.Number(view.More))
+		o.Say("%s more are counted and not listed.", words.Number(view.More))
 	}
 	if len(view.Items) > 0 {
 		o.Say("Write them anew: lockstep drift restore --app %s --all", app)

@@ -40,7 +40,7 @@ func TestDriftStep(t *testing.T) {
 		if c.change != nil {
 			c.change(&j, &head)
 		}
-		if got := driftStep(&j, &head, c.looked, now); got != c.want {
+		if got := driftStep(&j, &head, &provision.DriftLook{Read: c.looked}, now); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}

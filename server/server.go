@@ -82,6 +82,7 @@ type Server struct {
 	scraped   net.Listener // of the metrics; nil before ListenMetrics
 	measured  *measured
 	inside    net.Listener // for this machine alone; nil unless the other one has TLS
+	readAnew  chan mirror.ID
 }
 
 // Open opens the database, brings it up to date, and puts the parts together. Close the server in the end.
@@ -109,7 +110,8 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	}
 	jobs := n.db.Provision()
 	n.systems = &systems{store: jobs, db: n.db, mirror: n.db.Mirrors(), files: n.files, dialer: &web.Dialer{Allow: c.Allow, Connect: c.Connect}, log: c.Log}
-	n.reads = &mirror.Runner{Store: waking{n.db.Mirrors(), func() { n.queue.Wake() }}, Open: n.systems.read, Log: c.Log}
+	n.readAnew = make(chan mirror.ID, 64)
+	n.reads = &mirror.Runner{Store: waking{n.db.Mirrors(), n.wasRead}, Open: n.systems.read, Log: c.Log}
 	n.engine = &provision.Engine{
 		Store: jobs, Directory: &hub.Connector{Store: n.db, Schemas: n.db.Schemas}, Log: c.Log,
 		Connect: n.systems, Mirrors: asking{n.db.Mirrors(), n.reads.Wake},

@@ -137,16 +137,16 @@ func (a asking) Request(ctx context.Context, id mirror.ID, r mirror.Request) (in
 	return n, err
 }
 
-// waking wakes the queue when a visit of a connection has ended: jobs may wait for it.
+// waking wakes the queue, and whoever looks for drift, when a visit of a connection has ended: they may wait for it.
 type waking struct {
 	store.Mirrors
-	wake func()
+	wake func(mirror.ID)
 }
 
 // Release implements mirror.Leases.
 func (w waking) Release(ctx context.Context, l mirror.Lease, v mirror.Visit) error {
 	err := w.Mirrors.Release(ctx, l, v)
-	w.wake()
+	w.wake(l.ID)
 	return err
 }
 

@@ -66,7 +66,7 @@ func (c *change) beside(b directory.Beside) error {
 
 // weight estimates how many rows the batch writes.
 func weight(b *provision.Batch) int {
-	n := len(b.Actions) + len(b.Opened) + len(b.Moved) + len(b.Carried) + len(b.Due) + len(b.Ranks) + len(b.Links) + len(b.Unlink) + len(b.Wanted) + len(b.Written) + len(b.Unwrite)
+	n := len(b.Actions) + len(b.Opened) + len(b.Moved) + len(b.Carried) + len(b.Due) + len(b.Ranks) + len(b.Links) + len(b.Unlink) + len(b.Wanted) + len(b.Written) + len(b.Unwrite) + len(b.Restored)
 	return n
 }
 
@@ -90,6 +90,7 @@ func (w batch) write(b *provision.Batch) error {
 		{"actions", func() error { return w.actions(b.Actions) }},
 		{"names of actions", func() error { return w.names(b.Actions) }},
 		{"opened actions", func() error { return w.open(b.Opened) }},
+		{"drift", func() error { return w.drift(b) }},
 		{"ranks", func() error { return w.rank(b.Ranks) }},
 		{"due objects", func() error { return w.due(b.Due) }},
 		{"carried references", func() error { return w.carry(b.Carried) }},

@@ -194,6 +194,41 @@ func (db *DB) References(ctx context.Context, tenant lockstep.TenantID, job lock
 	return all, nil
 }
 
+// Ends returns references of objects with what their other ends are at the target. It satisfies provision.Knowledge.
+func (db *DB) Ends(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, q plan.EndQuery) ([]plan.EndRow, error) {
+	if len(q.From) == 0 {
+		return nil, nil
+	}
+	text := `SELECT e.from_type, e.from_id, e.to_type, e.to_id, e.wanted, e.written, COALESCE(l.name, ''), COALESCE(l.target, '') FROM edge e
+		LEFT JOIN link l ON l.job = e.job AND l.type = e.to_type AND l.source_id = e.to_id WHERE e.` + ofJob + " AND e.attribute = $3 AND e.from_type = $4"
+	args := []any{string(tenant), string(job), q.Attribute, q.From[0].Type}
+	if q.After.ID != "" {
+		text += " AND (e.to_type, e.to_id) > ($5, $6)"
+		args = append(args, q.After.Type, q.After.ID)
+	}
+	limit := q.Limit
+	if limit == 0 {
+		limit = math.MaxInt
+	}
+	ids := make([]string, len(q.From))
+	for i, ref := range q.From {
+		ids[i] = ref.ID
+	}
+	var all []plan.EndRow
+	err := lists(db, text+" AND e.from_id IN (@list) ORDER BY e.from_id, e.to_type, e.to_id", args, ids, func(text string, args []any) error {
+		rows, err := db.query(ctx, text+limitTo(&args, limit), args...)
+		some, err := collect(rows, err, func(s scanner) (e plan.EndRow, err error) {
+			return e, s.Scan(&e.From.Type, &e.From.ID, &e.To.Type, &e.To.ID, &e.Wanted, &e.Written, &e.To.Name, &e.Target)
+		})
+		all = append(all, some...)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read references: %w", err)
+	}
+	return all, nil
+}
+
 // EachWaiting calls f with each reference whose wanted and written differ. It satisfies provision.Store.
 func (db *DB) EachWaiting(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, f func(plan.ReferenceRow) error) error {
 	rows, err := db.query(ctx, "SELECT "+edgeColumns+" FROM edge WHERE "+ofJob+

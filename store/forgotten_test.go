@@ -19,7 +19,7 @@ import (
 // ofAJob says in which column the rows of a table name the job that they are of, and how: by its number, by that of its mirror or of a
 // pass, or by its id. Tables of which no row is a job's are in notOfAJob.
 var ofAJob = map[string]string{
-	"secret": "job no", "cycle": "job no", "action": "job no", "action_name": "job no", "link": "job no", "edge": "job no", "drift": "job no",
+	"secret": "job no", "cycle": "job no", "action": "job no", "action_name": "job no", "link": "job no", "edge": "job no", "drift": "job no", "drift_found": "look look", "drift_reference": "look look",
 	"job_version": "job no", "job_draft": "job no", "mirror_head": "connection no",
 	"mirror_row": "mirror mirror", "mirror_key": "mirror mirror", "mirror_name": "mirror mirror", "mirror_refers": "mirror mirror",
 	"mirror_pass": "mirror mirror", "mirror_part": "mirror mirror", "mirror_answer": "mirror mirror",
@@ -73,7 +73,7 @@ func nothingIsLeft(t *testing.T, config Config) {
 		j, err := job(db.asks(t.Context()), "a", id)
 		must(err)
 		mirror := int64(1_000_000 + 10*i)
-		numbers[string(id)] = map[string]any{"no": j.no, "mirror": mirror, "row": mirror<<32 + 1, "pass": mirror + 2, "id": string(id), "app": string(app)}
+		numbers[string(id)] = map[string]any{"no": j.no, "mirror": mirror, "row": mirror<<32 + 1, "pass": mirror + 2, "look": mirror + 3, "id": string(id), "app": string(app)}
 	}
 	tables := columnsOf(t, db)
 	for table := range tables {
@@ -167,6 +167,8 @@ func insertSome(db *DB, columns [][2]string, table, column string, value any, of
 			v = of["mirror"]
 		case table == "mirror_row" && name == "no", table == "mirror_key" && name == "no":
 			v = of["row"]
+		case table == "drift" && name == "look":
+			v = of["look"]
 		case table == "claim" && name == "kind":
 			v = "User"
 		case table == "claim" && name == "id":

@@ -38,6 +38,8 @@ var swept = []struct{ table, key, of string }{
 	{"action_name", "job, source_id, name", ""},
 	{"link", "job, type, source_id", ""},
 	{"edge", "job, from_type, from_id, attribute, to_type, to_id", ""},
+	{"drift_reference", "look, type, id, gone, name, target, attribute", ""},
+	{"drift_found", "look, type, id", ""},
 	{"extension_value", "no, value, id", ""},
 	{"extension_key", "no, value", ""},
 	{"people_number", "no, id", ""},

@@ -17,35 +17,30 @@ type driftCmd struct {
 }
 
 type driftListCmd struct {
-	App     string `arg:"" optional:"" help:"The app; the only app when absent."`
-	Read    bool   `help:"Read the application first, and wait for it."`
-	Members bool   `help:"And ask for each group, to compare its members."`
+	App  string `arg:"" optional:"" help:"The app; the only app when absent."`
+	Read bool   `help:"Look once more first, and wait for it: read the application, and ask for each group who is in it."`
 }
 
 // Run lists what differs.
 func (d *driftListCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
-	view, err := lookForDrift(c, client, string(app), d.Read, d.Members)
+	look := client.Drift
+	if d.Read {
+		look = client.LookForDrift
+	}
+	view, err := look(c.Ctx, string(app))
 	if err := c.Out.Drift(app, view, err); err != nil {
 		return err
 	}
-	if len(view.Items)+view.More+view.Unsure > 0 {
+	if len(view.Items)+view.More+view.Unsure+view.Restored > 0 {
 		return &cli.Outcome{Code: cli.ExitSome, Text: "Something differs, or nobody can say."}
 	}
 	return nil
 }
 
-func lookForDrift(c *cli.Command, client *api.Client, app string, read, members bool) (api.DriftView, error) {
-	if read || members {
-		return client.ReadForDrift(c.Ctx, app, members)
-	}
-	return client.Drift(c.Ctx, app)
-}
-
 type driftRestoreCmd struct {
-	App     string   `short:"a" help:"The app; the only app when absent."`
-	All     bool     `help:"All that differs."`
-	Members bool     `help:"Members of groups, too."`
-	Names   []string `arg:"" optional:"" name:"name" help:"People or groups, as drift list shows them."`
+	App   string   `short:"a" help:"The app; the only app when absent."`
+	All   bool     `help:"All that differs."`
+	Names []string `arg:"" optional:"" name:"name" help:"People or groups, as drift list shows them."`
 }
 
 // Run has objects written anew.
@@ -57,11 +52,11 @@ func (d *driftRestoreCmd) Run(c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	view, err := lookForDrift(c, client, app, false, d.Members)
+	view, err := client.Drift(c.Ctx, app)
 	if err != nil {
 		return err
 	}
-	in := api.DriftRestore{All: d.All, Members: d.Members}
+	in := api.DriftRestore{All: d.All}
 	for _, name := range d.Names {
 		i := slices.IndexFunc(view.Items, func(i api.Drifted) bool { return i.Source.ID == name || strings.EqualFold(i.Source.Name, name) })
 		if i < 0 {
@@ -70,7 +65,7 @@ func (d *driftRestoreCmd) Run(c *cli.Command) error {
 		in.Sources = append(in.Sources, view.Items[i].Source)
 	}
 	if d.All {
-		if err := c.Confirm("Really write " + words.Many(len(view.Items), "object", "objects") + " of " + app + " anew?"); err != nil {
+		if err := c.Confirm("Really write " + words.Many(view.Changed+view.Missing, "object", "objects") + " of " + app + " anew?"); err != nil {
 			return err
 		}
 	}
