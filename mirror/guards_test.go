@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -161,6 +162,77 @@ func TestTenantsBesideEachOther(t *testing.T) {
 	w.ok(<-ended)
 }
 
+// TestWhoMakesRoom: a visit that is under way is asked to end for another tenant's sake only when its own tenant has more than that one, and
+// when it has had its time.
+func TestWhoMakesRoom(t *testing.T) {
+	for name, c := range map[string]struct {
+		slice   time.Duration
+		greedy  bool // two of the three visits are of the first tenant, and a tenant without any asks
+		yielded bool
+	}{
+		"one has more":                   {time.Nanosecond, true, true},
+		"one has more, and not for long": {time.Hour, true, false},
+		"all have one":                   {time.Nanosecond, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			var mu sync.Mutex
+			opened := map[mirror.ID]int{}
+			r := w.runner(w.mirrors)
+			r.Visits, r.Tick, r.Slice, r.Now = 3, 5*time.Millisecond, c.slice, time.Now
+			r.Open = func(_ context.Context, id mirror.ID) (mirror.System, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				opened[id]++
+				n := 0
+				o := &outside{objects: w.out.objects, now: time.Now, goesOn: true}
+				o.replace = func(p *connection.ReadPage) { // it never ends
+					n++
+					p.Objects = []connection.Object{{Ref: connection.Ref{Type: "User", ID: fmt.Sprint(opened[id], n)}}}
+					p.Last, p.Next = false, "1/1"
+					time.Sleep(time.Millisecond)
+				}
+				return o.open(), nil
+			}
+			b := w.connection("b", "hr")
+			first := []mirror.ID{w.id, b, w.connection("c", "hr")}
+			last := w.more(w.id.Tenant, "another")
+			if c.greedy {
+				first, last = []mirror.ID{w.id, last, b}, first[2]
+			}
+			visits := func() (begun, again int) {
+				mu.Lock()
+				defer mu.Unlock()
+				for _, id := range first {
+					begun += min(opened[id], 1)
+					again += max(opened[id]-1, 0)
+				}
+				return begun, again + opened[last]
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			for _, id := range first {
+				_, err := w.mirrors.Request(ctx, id, mirror.Request{})
+				w.ok(err)
+			}
+			go func() { ended <- r.Run(ctx) }()
+			eventually(t, func() bool { begun, _ := visits(); return begun == 3 })
+			_, err := w.mirrors.Request(ctx, last, mirror.Request{})
+			w.ok(err)
+			r.Wake()
+			if c.yielded {
+				eventually(t, func() bool { _, others := visits(); return others > 0 })
+			} else if time.Sleep(200 * time.Millisecond); true {
+				if _, others := visits(); others > 0 {
+					t.Errorf("a visit has made room for %d", others)
+				}
+			}
+			cancel()
+			w.ok(<-ended)
+		})
+	}
+}
+
 // TestGuardsOfReads: what keeps a pass from taking somebody away, or from knowing them wrongly.
 func TestGuardsOfReads(t *testing.T) {
 	for _, c := range []struct {
@@ -243,6 +315,24 @@ func TestGuardsOfReads(t *testing.T) {
 			w.ok(w.mirrors.Wrote(w.Context(), w.id, w.out.lag, mirror.Write{Ref: connection.Ref{Type: "User", ID: "made"}, At: w.now(), Change: func(o *connection.Object) { o.Name = "made" }}))
 			w.read(mirror.Request{})
 			w.want("a made")
+		}},
+		{"pages with nobody on them keep the place", func(w *world) {
+			ctx, stop := context.WithCancel(w.Context())
+			n := 0
+			w.out.replace = func(p *connection.ReadPage) {
+				if n++; n == 4 {
+					stop()
+				}
+				p.Objects, p.Last, p.Next = nil, false, connection.Continuation(fmt.Sprintf("%d/0", n))
+			}
+			_, err := w.mirrors.Request(w.Context(), w.id, mirror.Request{})
+			w.ok(err)
+			w.runner(w.mirrors).VisitOnce(ctx, w.id)
+			w.out.replace = nil
+			w.visit()
+			if r := w.out.reads[1]; r.From == "" { // pages are read ahead of what is kept
+				w.Errorf("it goes on at %q", r.From)
+			}
 		}},
 		{"a pass that asks for long keeps its lease", func(w *world) {
 			w.out.pageSize = 12

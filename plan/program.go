@@ -91,6 +91,9 @@ func (p *Program) own() error {
 // Key returns the first matching value of a target object, as in Link.Key: that by which others find it there, whatever its source
 // object is called by now. It is "" when the object has none.
 func (p *Program) Key(values scim.Object) string {
+	if p == nil { // the rules have changed since the row was planned
+		return ""
+	}
 	for _, m := range p.match {
 		for _, v := range scim.Values(values, m.path) {
 			if s, ok := v.(string); ok && s != "" {
@@ -114,6 +117,9 @@ func (p *Program) withKeys(values, others scim.Object) scim.Object {
 
 // Ours returns the part of a target object that the mapping feeds.
 func (p *Program) Ours(values scim.Object) scim.Object {
+	if p == nil { // the rules have changed since the row was planned
+		return nil
+	}
 	var o scim.Object
 	for _, path := range p.paths {
 		v := scim.First(values, path)
@@ -134,6 +140,9 @@ func (p *Program) Ours(values scim.Object) scim.Object {
 
 // Names returns the paths of the attributes that the mapping feeds, references left out.
 func (p *Program) Names() []string {
+	if p == nil { // the rules have changed since the row was planned
+		return nil
+	}
 	names := make([]string, len(p.paths))
 	for i, path := range p.paths {
 		names[i] = path.String()
@@ -143,6 +152,9 @@ func (p *Program) Names() []string {
 
 // MatchedBy is the way in which a link by matching values came about, as in Link.Matched.
 func (p *Program) MatchedBy() string {
+	if p == nil { // the rules have changed since the row was planned
+		return ""
+	}
 	var names []string
 	for _, m := range p.mapping.Attributes {
 		if m.Match > 0 {

@@ -9,6 +9,7 @@ import (
 
 	"lockstep"
 	"lockstep/connection"
+	"lockstep/mirror"
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
@@ -127,6 +128,71 @@ func TestLostCreateIsLookedFor(t *testing.T) {
 			t.Errorf("sent %q", s.sent)
 		}
 	})
+	t.Run("another's account has the name", func(t *testing.T) {
+		w, s, ada := losing(t, false)
+		boss := w.person("boss")
+		s.shows = func(typ string, values []string) []connection.Object {
+			if !strings.Contains(values[0], "ada") || s.creates() == 0 {
+				return nil
+			}
+			return []connection.Object{{Ref: connection.Ref{Type: typ, ID: w.linkOf(boss).Target}, Name: "ada@acme.example", Values: scimUser("ada@acme.example")}}
+		}
+		s.apply = once("ada@acme.example")
+		w.turns(50 * time.Second)
+		open(w, ada)
+		if n := strings.Count(strings.Join(s.sent, "\n"), "create ada@"); n != 1 {
+			t.Errorf("within the minute %d were sent", n)
+		}
+		w.turns(20 * time.Second)
+		w.untilDone(w.out)
+		w.wantTarget("user ada@acme.example\nuser boss@acme.example\n")
+		w.distinct()
+	})
+	t.Run("two are lost, and one account is there", func(t *testing.T) {
+		w := newWorld(t)
+		ada, ben := w.person("ada"), w.person("ben")
+		s := script(w)
+		s.apply = func(op connection.Operation) *connection.Result {
+			if op.Kind != rule.Create {
+				return nil
+			}
+			return &connection.Result{Err: &lockstep.Error{Code: lockstep.CodeTargetTimeout, Detail: "no answer"}, MaybeSent: true}
+		}
+		id := w.account("someone")
+		s.shows = func(typ string, values []string) []connection.Object {
+			if s.creates() < 2 {
+				return nil
+			}
+			var all []connection.Object
+			for _, v := range values {
+				all = append(all, connection.Object{Ref: connection.Ref{Type: typ, ID: id}, Name: v, Values: scimUser(v)})
+			}
+			return all
+		}
+		w.turns(30 * time.Second)
+		w.distinct()
+		if a, b := w.linkOf(ada).Target, w.linkOf(ben).Target; (a == "") == (b == "") {
+			t.Errorf("ada is linked to %q, ben to %q", a, b)
+		}
+	})
+	t.Run("too late to be sent again", func(t *testing.T) {
+		w, s, ada := losing(t, false)
+		w.turns(50 * time.Second)
+		w.ahead += 20 * time.Second
+		s.find = func([]string) error {
+			w.ahead += 20 * time.Second // by then the turn may send no more
+			return nil
+		}
+		_, err := w.engine.Slice(w.ctx, w.tenant, w.out)
+		w.must(err)
+		open(w, ada)
+		s.find = nil
+		w.untilDone(w.out)
+		w.wantTarget("user ada@acme.example\n")
+		if n := s.creates(); n != 2 {
+			t.Errorf("sent %q", s.sent)
+		}
+	})
 	t.Run("more than one is there", func(t *testing.T) {
 		w, s, ada := losing(t, true)
 		s.shows = func(typ string, values []string) []connection.Object {
@@ -143,6 +209,18 @@ func TestLostCreateIsLookedFor(t *testing.T) {
 			t.Errorf("sent %q, and the row is %+v", s.sent, rows[0])
 		}
 	})
+}
+
+// once loses the first create of one name, which is not done.
+func once(name string) func(connection.Operation) *connection.Result {
+	first := true
+	return func(op connection.Operation) *connection.Result {
+		if op.Name != name || op.Kind != rule.Create || !first {
+			return nil
+		}
+		first = false
+		return &connection.Result{Err: &lockstep.Error{Code: lockstep.CodeTargetTimeout, Detail: "no answer"}, MaybeSent: true}
+	}
 }
 
 // dies is a store that keeps nothing any more from some moment on.
@@ -215,6 +293,28 @@ func TestLostCreateIsLookedForInARead(t *testing.T) {
 		w.untilDone(w.out)
 		w.wantTarget("user ada@acme.example\n")
 	})
+	for name, late := range map[string]func(*mirror.Pass){
+		"the next read is under way":      func(p *mirror.Pass) { p.Stage, p.Asked = mirror.Reading, p.Asked.Add(time.Hour) },
+		"the read was asked for too soon": func(p *mirror.Pass) { p.Asked = time.Time{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, s, ada := losing(t, false)
+			unsearchable(s)
+			w.turns(50 * time.Second)
+			w.engine.Mirrors = seen{Mirrors: w.db.Mirrors(), head: func(h *mirror.Head) {
+				for i := range h.Passes {
+					late(&h.Passes[i])
+				}
+			}}
+			w.turns(2 * time.Minute)
+			if row := w.rows(ada)[0]; row.State != plan.Open || s.creates() != 1 {
+				t.Errorf("sent %q, and the row is %+v", s.sent, row)
+			}
+			w.engine.Mirrors = w.db.Mirrors()
+			w.untilDone(w.out)
+			w.wantTarget("user ada@acme.example\n")
+		})
+	}
 	t.Run("it cannot be read", func(t *testing.T) {
 		w, s, ada := losing(t, true)
 		unsearchable(s)

@@ -87,8 +87,11 @@ func (a *applier) resume(ctx context.Context, work chan<- []*item) error {
 			if err != nil {
 				return err
 			}
-			if len(owner) == 0 || owner[0].Source == row.Source.Ref {
+			switch {
+			case len(owner) == 0 || owner[0].Source == row.Source.Ref:
 				found[row.ID] = &h[0]
+			case !a.certain(row): // its own may be listed later, beside that of somebody else
+				continue
 			}
 		case len(h) > 1:
 			refused := plan.Transition{
@@ -96,6 +99,12 @@ func (a *applier) resume(ctx context.Context, work chan<- []*item) error {
 				Detail: fmt.Sprintf("%d objects in %s match %s: none is taken over and no other is created", len(h), a.to.Name, row.Target.Name),
 			}
 			if err := a.commit(ctx, Batch{Cycle: a.cycle, Moved: []plan.Transition{refused}}); err != nil {
+				return err
+			}
+			continue
+		}
+		if row.Kind == rule.Create && a.programs[row.Source.Type] == nil { // nor can it be looked for
+			if err := a.lapse(ctx, &row, plan.Failed, lockstep.CodeTargetNotListed, "no rule brings such objects any more"); err != nil {
 				return err
 			}
 			continue
