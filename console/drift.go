@@ -41,6 +41,9 @@ func (v driftView) Total() int { return v.Look.Changed + v.Look.Missing }
 // Looking reports whether another look is under way.
 func (v driftView) Looking() bool { return v.Look.Under || v.Look.Waits() }
 
+// Resting reports whether a look waits for a paused app, which nothing reads.
+func (v driftView) Resting() bool { return v.Head.Job.Paused && !v.Look.Under && v.Look.Waits() }
+
 // Progress is how far the look under way is.
 func (v driftView) Progress() string {
 	switch {

@@ -222,16 +222,21 @@ func TestDriftOfWhatWaits(t *testing.T) {
 	target.Change(group.Target, func(doc map[string]any) {
 		doc["members"] = append(doc["members"].([]any), map[string]any{"value": p4.Target}, map[string]any{"value": p5.Target})
 	})
-	want := func(who plan.Link) {
+	want := func(who plan.Link, wanted bool) {
 		job, err := w.db.Provision().Job(w.ctx, w.tenant, w.out)
 		w.must(err)
-		w.must(w.db.Provision().Commit(w.ctx, w.tenant, w.out, job.Epoch, provision.Batch{Wanted: []plan.ReferenceRow{{From: group.Source, Attribute: connection.Members, To: who.Source, Wanted: true}}}))
+		w.must(w.db.Provision().Commit(w.ctx, w.tenant, w.out, job.Epoch, provision.Batch{Wanted: []plan.ReferenceRow{{From: group.Source, Attribute: connection.Members, To: who.Source, Wanted: wanted}}}))
 	}
-	want(p4) // the source has put them there, too
+	want(p4, true) // the source has put them there, too
+	p0 := w.linkTo("User", "p000@acme.example")
+	want(p0, false) // and has taken this one out, whom somebody else took out before
+	target.Change(group.Target, func(doc map[string]any) {
+		doc["members"] = slices.DeleteFunc(doc["members"].([]any), func(m any) bool { return m.(map[string]any)["value"] == p0.Target })
+	})
 	if got, _ := w.drift(); got != "Group 0 changed; members + “p005@acme.example”" {
 		t.Errorf("drift is %q", got)
 	}
-	want(p5)
+	want(p5, true)
 	_, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil)
 	w.must(err)
 	rows, err := w.db.Provision().References(w.ctx, w.tenant, w.out, plan.ReferenceQuery{From: []connection.Ref{group.Source}, To: []connection.Ref{p5.Source}})
