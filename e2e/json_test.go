@@ -143,7 +143,7 @@ func TestJSON(t *testing.T) {
 		{"held approve --all -y", 1},
 		{"held reject --all -y", 1}, // there is nothing
 		{"undo -y none", 1},
-		{"drift list --read", 3}, // what was written since the read: nobody can say yet
+		{"drift list --read", 0}, // once what was written has been read: until then nobody can say
 		{"drift restore --all -y", 0},
 		{"audit list", 0},
 		{"audit export", 0},
@@ -188,7 +188,7 @@ func TestJSON(t *testing.T) {
 		}
 		run[strings.Join(args[:1], " ")], run[strings.Join(args[:min(2, len(args))], " ")] = true, true
 		r := h.try(append(args, "-o", "json")...)
-		for began := time.Now(); r.code != c.code && strings.Contains(r.stderr, "is under way") && time.Since(began) < patience; {
+		for began := time.Now(); r.code != c.code && (strings.Contains(r.stderr, "is under way") || strings.HasPrefix(c.args, "drift list")) && time.Since(began) < patience; {
 			time.Sleep(100 * time.Millisecond) // a cycle that a command before has begun
 			r = h.try(append(args, "-o", "json")...)
 		}

@@ -270,7 +270,9 @@ func (n *Server) Run(ctx context.Context) error {
 
 // work runs the queue, reads outside systems and watches the sources until ctx ends and every slice has ended.
 func (n *Server) work(ctx context.Context) error {
-	if err := n.db.Provision().Start(ctx); err != nil {
+	if err := n.db.Provision().Start(ctx); ctx.Err() != nil {
+		return nil // it was to end before it began
+	} else if err != nil {
 		return err
 	}
 	var watching sync.WaitGroup
