@@ -184,11 +184,11 @@ func TestWhoMakesRoom(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				opened[id]++
-				n := 0
+				visit, n := opened[id], 0
 				o := &outside{objects: w.out.objects, now: time.Now, goesOn: true}
 				o.replace = func(p *connection.ReadPage) { // it never ends
 					n++
-					p.Objects = []connection.Object{{Ref: connection.Ref{Type: "User", ID: fmt.Sprint(opened[id], n)}}}
+					p.Objects = []connection.Object{{Ref: connection.Ref{Type: "User", ID: fmt.Sprint(visit, n)}}}
 					p.Last, p.Next = false, "1/1"
 					time.Sleep(time.Millisecond)
 				}
