@@ -9,6 +9,7 @@ import (
 
 	"lockstep/connection"
 	"lockstep/plan"
+	"lockstep/provision"
 	"lockstep/scim"
 )
 
@@ -51,6 +52,13 @@ func TestDriftPage(t *testing.T) {
 	first := b.get(at)
 	first.has("strong", "The first look is under way.")
 	checkPage(t, first)
+	b.post("/apps/webex/state", "state", string(provision.Paused))
+	paused := b.get(at)
+	if !strings.Contains(paused.says(), "it is read once somebody resumes it") || strings.Contains(paused.says(), "under way") {
+		t.Errorf("of a paused app it says %q", paused.says())
+	}
+	checkPage(t, paused)
+	b.post("/apps/webex/state", "state", string(provision.Active))
 	w.lookedAt(150)
 	page := b.get(at)
 	checkPage(t, page)

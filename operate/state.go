@@ -112,7 +112,13 @@ func (o *Operator) Needs(ctx context.Context, p Principal, j provision.Job) (Sta
 	if err != nil {
 		return State{}, nil, err
 	}
-	return StateOf(f), CausesOf(f, notify.Settings{}.Intervals()), nil
+	var s notify.Settings
+	if o.Notices != nil {
+		if s, err = o.Notices.Records.Settings(ctx, j.Tenant); err != nil {
+			return State{}, nil, err
+		}
+	}
+	return StateOf(f), CausesOf(f, s.Intervals()), nil
 }
 
 // facts reads how a job stands now.
