@@ -195,6 +195,7 @@ type Operation struct {
 	After    scim.Object // Create, Update, Disable: what shall be there
 	Add      []Reference // Create, Update, Refer: references to add or set, in the target's ids
 	Remove   []Reference // Refer: references to remove
+	Brings   []string    // Update of an object that is matched: the references that the rules bring for its type, whether this one has any or not
 	Together int         // not 0: with the other operations of the call that have the same number, or not at all
 	Version  string      // of the object when it was last seen; sent as If-Match where the target knows it
 	Effect   *Effect     // Update, Disable, Release: what was foreseen. What would come to something else is refused with lockstep.CodePlanStale

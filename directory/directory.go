@@ -132,8 +132,11 @@ type (
 	}
 	// RestoreUser ends a soft delete, and gives back what the deletion took: memberships in groups that still exist, and those whose
 	// manager the user was and who have no other. It fails with lockstep.ErrConflict while somebody else has the userName, and
-	// with lockstep.CodeDeletedByOrder when a job restores whom somebody else has deleted.
-	RestoreUser struct{ ID lockstep.UserID }
+	// with lockstep.CodeDeletedByOrder when a job restores whom somebody else has deleted. IfVersion is as of PutUser.
+	RestoreUser struct {
+		ID        lockstep.UserID
+		IfVersion int64
+	}
 	// SetPassword keeps the hash of a user's password and raises their AuthEpoch. A password among the attributes of a PutUser,
 	// however it is spelled, is kept so, too, and nowhere else.
 	SetPassword struct {
@@ -160,7 +163,10 @@ type (
 		Expect    KeptAs
 	}
 	// RestoreGroup ends a soft delete, as RestoreUser does.
-	RestoreGroup struct{ ID lockstep.GroupID }
+	RestoreGroup struct {
+		ID        lockstep.GroupID
+		IfVersion int64
+	}
 	// AddMembers adds memberships; those that exist already are no error and no change. One of somebody who is soft-deleted is
 	// noted for when they are restored. A group is not a member of itself and has at most MaxMembers.
 	AddMembers struct {

@@ -17,9 +17,6 @@ func (p *Planner) decide(ctx context.Context, c *candidate) error {
 	if len(c.hits) == 1 && c.link.Target == "" {
 		before = c.program.Ours(c.hits[0].Values)
 		p.mapValues(ctx, c, false, before) // what the target has counts: empty sources leave it
-		if c.hits[0].Deleted {
-			before = nil // all of it is written, which restores it
-		}
 	}
 	s := p.situation(c, before)
 	if s.Renamed && c.Deleted { // others may have the name of somebody who is deleted

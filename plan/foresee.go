@@ -34,6 +34,9 @@ func (p *Planner) foresee(ctx context.Context, cs []*candidate) error {
 		if d.Kind == rule.Skip || row.Kind == rule.Link {
 			op.Kind = rule.Update
 		}
+		if row.Kind == rule.Link {
+			op.Brings = c.program.References()
+		}
 		if d.Kind == rule.Link {
 			op.After = op.Before
 		}

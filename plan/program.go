@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -148,6 +149,14 @@ func (p *Program) Names() []string {
 		names[i] = path.String()
 	}
 	return names
+}
+
+// References returns the names of the references that the rules bring, in order.
+func (p *Program) References() []string {
+	if p == nil { // the rules have changed since the row was planned
+		return nil
+	}
+	return slices.Sorted(maps.Keys(p.references))
 }
 
 // MatchedBy is the way in which a link by matching values came about, as in Link.Matched.

@@ -320,3 +320,78 @@ func TestManagerByHand(t *testing.T) {
 	hr.has("ada", "ben", "cleo")
 	w.wantDirectory("ada", "ben manager=cleo", "cleo")
 }
+
+// TestManagerOfWhoStays: a source that lets go of somebody whom another keeps takes along the manager that it gave, and no other. The plan says so.
+func TestManagerOfWhoStays(t *testing.T) {
+	for _, c := range []struct{ name, crm, hand, want string }{
+		{"nobody else has one", "ben", "", "ben"},
+		{"the other wants another one", "ben manager=cleo", "", "ben manager=cleo"},
+		{"both want the same", "ben manager=ada", "", "ben manager=ada"},
+		{"by hand", "ben", "cleo", "ben manager=cleo"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			hr, crm := w.source("hr"), w.source("crm")
+			crm.has("ada", "cleo", c.crm)
+			hr.has("ada", "cleo", "ben manager=ada")
+			w.wantDirectory("ada", "cleo", "ben manager=ada")
+			if c.hand != "" {
+				w.manager(w.userID("ben"), w.userID(c.hand))
+			}
+			hr.has("ada", "cleo")
+			w.wantDirectory("ada", "cleo", c.want)
+			if row := hr.row("ben"); row.State != plan.Done || row.Kind != rule.Release {
+				t.Errorf("the row is %s and %s: %s", row.Kind, row.State, row.Detail)
+			}
+		})
+	}
+}
+
+// TestWhoComesBack: who comes back has what the source says then, not what it said before they left.
+func TestWhoComesBack(t *testing.T) {
+	for _, c := range []struct{ name, before, after string }{
+		{"without what they had", "ben title=Cook department=Art manager=ada", "ben"},
+		{"with something else", "ben title=Cook department=Art manager=ada", "ben title=Chief manager=cleo"},
+		{"with what they had not", "ben", "ben title=Chief department=Art manager=cleo"},
+		{"with the same", "ben title=Cook manager=ada", "ben title=Cook manager=ada"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			hr := w.source("hr")
+			hr.has("ada", "cleo", c.before)
+			hr.has("ada", "cleo")
+			w.wantDirectory("ada", "cleo")
+			hr.has("ada", "cleo", c.after)
+			w.wantDirectory("ada", "cleo", c.after)
+			if row := hr.row("ben"); row.State != plan.Done || row.Kind != rule.Link && row.Kind != rule.Refer {
+				t.Errorf("the row is %s and %s: %s", row.Kind, row.State, row.Detail)
+			}
+			hr.has("ada", "cleo", "ben")
+			w.wantDirectory("ada", "cleo", "ben")
+		})
+	}
+	t.Run("to another source", func(t *testing.T) { // which says nothing of a title when it finds them
+		w := newWorld(t)
+		hr, crm := w.source("hr"), w.source("crm")
+		hr.has("ada", "ben title=Cook manager=ada")
+		hr.has("ada")
+		crm.has("ada", "ben department=Art")
+		w.wantDirectory("ada", "ben department=Art")
+		hr.has("ada", "ben title=Chief")
+		w.wantDirectory("ada", "ben title=Chief department=Art")
+	})
+	t.Run("where the source brings no managers", func(t *testing.T) {
+		w := newWorld(t)
+		hr := w.source("hr")
+		job, err := w.db.Provision().Job(w.ctx, w.tenant, hr.job)
+		w.must(err)
+		rules := &job.Rules.Objects[0]
+		rules.Attributes = slices.DeleteFunc(rules.Attributes, func(m rule.Mapping) bool { return strings.HasSuffix(m.Target, "manager") })
+		w.must(w.db.Provision().PutJob(w.ctx, audit.Actor{}, job))
+		hr.has("ada", "ben")
+		w.manager(w.userID("ben"), w.userID("ada"))
+		hr.has("ada")
+		hr.has("ada", "ben")
+		w.wantDirectory("ada", "ben manager=ada")
+	})
+}

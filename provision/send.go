@@ -82,7 +82,7 @@ func (a *applier) complete(ctx context.Context, it *item) bool {
 		if !a.takes(ctx, it, connection.Object{Ref: it.Target.Ref, Name: it.Target.Name}) {
 			return false
 		}
-		it.op.Kind = rule.Update
+		it.op.Kind, it.op.Brings = rule.Update, a.programs[it.Source.Type].References()
 		it.result.ID = it.Target.ID
 		if scim.Equal(it.Before, it.After) && !a.to.Claims {
 			it.end = pointless
@@ -96,7 +96,7 @@ func (a *applier) complete(ctx context.Context, it *item) bool {
 // would have ridden along with the create is written afterwards.
 func (a *applier) adopt(it *item) bool {
 	it.op.Kind, it.op.Ref.ID, it.op.Version = rule.Update, it.found.ID, it.found.Version
-	it.op.Before = a.programs[it.Source.Type].Ours(it.found.Values)
+	it.op.Before, it.op.Brings = a.programs[it.Source.Type].Ours(it.found.Values), a.programs[it.Source.Type].References()
 	if a.to.Replaces {
 		it.op.Written = &connection.Written{Paths: a.programs[it.Source.Type].Names()}
 		if it.ours() {

@@ -124,7 +124,7 @@ func (c *change) apply(one directory.Change) error {
 	case directory.DeleteUser:
 		return c.deleteUser(one)
 	case directory.RestoreUser:
-		return c.restoreUser(one.ID)
+		return c.restoreUser(one)
 	case directory.SetPassword:
 		return c.setPassword(one)
 	case directory.PutGroup:
@@ -132,7 +132,7 @@ func (c *change) apply(one directory.Change) error {
 	case directory.DeleteGroup:
 		return c.deleteGroup(one)
 	case directory.RestoreGroup:
-		return c.restoreGroup(one.ID)
+		return c.restoreGroup(one)
 	case directory.AddMembers:
 		return c.addMembers(one)
 	case directory.RemoveMembers:

@@ -225,9 +225,9 @@ func (c *change) deleteGroup(d directory.DeleteGroup) error {
 	return c.left(directory.GroupKind, string(d.ID), d.Leave)
 }
 
-func (c *change) restoreGroup(id lockstep.GroupID) error {
-	back := false
-	err := c.updateGroup(id, 0, func(old directory.Group) (groupWrite, error) {
+func (c *change) restoreGroup(r directory.RestoreGroup) error {
+	id, back := r.ID, false
+	err := c.updateGroup(id, r.IfVersion, func(old directory.Group) (groupWrite, error) {
 		if back = !old.Deleted.IsZero(); !back {
 			return groupWrite{}, nil
 		}

@@ -30,9 +30,9 @@ func (c *change) deleteUser(d directory.DeleteUser) error {
 	return c.left(directory.UserKind, string(d.ID), d.Leave)
 }
 
-func (c *change) restoreUser(id lockstep.UserID) error {
-	back := false
-	err := c.updateUser(id, 0, func(old directory.User) (userWrite, error) {
+func (c *change) restoreUser(r directory.RestoreUser) error {
+	id, back := r.ID, false
+	err := c.updateUser(id, r.IfVersion, func(old directory.User) (userWrite, error) {
 		if back = !old.Deleted.IsZero(); !back {
 			return userWrite{}, nil
 		}

@@ -17,10 +17,11 @@ import (
 // shared is a user or group as one that others than the job have a claim to, too.
 type shared struct {
 	kind    directory.Kind
-	me      directory.Source // the job, as the administrator has ordered it
-	own     *directory.Claim // nil when the job has none
-	others  []claimant       // in the order in which they are heard
-	yielded bool             // merge has left a value to another that the job would have written
+	me      directory.Source     // the job, as the administrator has ordered it
+	own     *directory.Claim     // nil when the job has none
+	others  []claimant           // in the order in which they are heard
+	manager connection.Operation // Add and Remove: what becomes of the manager when the job lets go of a user
+	yielded bool                 // merge has left a value to another that the job would have written
 }
 
 // claimant is somebody else who has the object.
@@ -224,6 +225,9 @@ func (s *shared) write(op *connection.Operation, attributes scim.Object) scim.Ob
 	if leaves || drops(op.Before, op.After) {
 		s.giveWay(&o, op.Before, op.After, s.written(), filter.Path{}, leaves)
 	}
+	if leaves && len(s.manager.Remove) > 0 {
+		setManager(&o, &s.manager)
+	}
 	if !leaves {
 		s.merge(&o, op.Before, op.After, s.written(), filter.Path{})
 		s.empty(&o, op.After)
@@ -374,8 +378,11 @@ func (h *target) Foresee(ctx context.Context, ops []connection.Operation) ([]con
 				out[i] = connection.Foreseen{Kind: rule.Release, Effect: &connection.Effect{Note: "it is deleted already"}}
 			case out[i].Refuse != nil:
 			case o.Deleted: // who comes back has what they had, beside what the job says
-				out[i].Effect = effectOf(nil, s.write(op, o.Values), "")
+				out[i].Effect = effectOf(nil, s.write(op, restoring(op, o.Values)), "")
 			default:
+				if err := h.unmanage(ctx, op, s, o.Values); err != nil {
+					return nil, err
+				}
 				out[i] = s.foresee(op, o.Values, o.Enabled)
 			}
 		}

@@ -259,6 +259,9 @@ func (h *target) changes(ctx context.Context, op *connection.Operation, with *sh
 	if op.Kind == rule.Refer {
 		u.Attributes = before.Clone()
 	} else {
+		if err := h.unmanage(ctx, op, with, before); err != nil {
+			return nil, op.Ref.ID, err
+		}
 		u.Attributes = with.write(op, before)
 		if err := with.asForeseen(op, before, u.Attributes); err != nil && u.Deleted.IsZero() {
 			return nil, op.Ref.ID, err
@@ -272,6 +275,9 @@ func (h *target) changes(ctx context.Context, op *connection.Operation, with *sh
 		}
 		return changes, op.Ref.ID, nil
 	}
+	if !u.Deleted.IsZero() {
+		u.Attributes = restoring(op, u.Attributes)
+	}
 	setManager(&u.Attributes, op)
 	claim, expect := directory.ClaimActive, directory.KeptAs("")
 	switch {
@@ -284,7 +290,7 @@ func (h *target) changes(ctx context.Context, op *connection.Operation, with *sh
 	}
 	switch {
 	case !u.Deleted.IsZero():
-		return []directory.Change{directory.RestoreUser{ID: id}, directory.PutUser{User: u, Claim: claim, Expect: expect}}, op.Ref.ID, nil
+		return []directory.Change{directory.RestoreUser{ID: id, IfVersion: u.Version}, directory.PutUser{User: u, Claim: claim, Expect: expect}}, op.Ref.ID, nil
 	case op.Kind == rule.Refer && scim.Equal(before, u.Attributes):
 		return nil, op.Ref.ID, nil
 	case op.Kind == rule.Update && scim.Equal(before, u.Attributes):
@@ -335,7 +341,7 @@ func (h *target) groupChanges(ctx context.Context, op *connection.Operation, wit
 	}
 	changes := []directory.Change{directory.PutGroup{Group: g, IfVersion: g.Version}}
 	if !g.Deleted.IsZero() {
-		changes = []directory.Change{directory.RestoreGroup{ID: id}, directory.PutGroup{Group: g}}
+		changes = []directory.Change{directory.RestoreGroup{ID: id, IfVersion: g.Version}, directory.PutGroup{Group: g}}
 	}
 	return append(changes, memberChanges(id, op)...), op.Ref.ID, nil
 }
@@ -399,6 +405,45 @@ func (h *target) disband(ctx context.Context, id lockstep.GroupID) ([]directory.
 		changes = append(changes, directory.RemoveMembers{Group: id, Members: members})
 	}
 	return changes, nil
+}
+
+// unmanage notes what becomes of the manager of a user whom the job lets go of and others keep: one whom the job has given goes, or gives way to the one
+// whom another source names. One whom somebody else has given stays. Who is deleted keeps theirs, as a part of what they had.
+func (h *target) unmanage(ctx context.Context, op *connection.Operation, with *shared, attributes scim.Object) error {
+	now := managerOf(attributes)
+	if now == "" || len(with.others) == 0 || op.Ref.Type != connection.UserType || op.Kind != rule.Delete && op.Kind != rule.Release {
+		return nil
+	}
+	me := lockstep.JobID(h.by.ID)
+	q := directory.WantedQuery{Of: me, Kind: directory.UserKind, ID: op.Ref.ID, Attribute: connection.Manager}
+	mine, err := h.dir.Wanted(ctx, h.tenant, q)
+	if err != nil || !slices.Contains(mine, now) {
+		return err
+	}
+	q.Of, q.But = "", me
+	theirs, err := h.dir.Wanted(ctx, h.tenant, q)
+	if err != nil || slices.Contains(theirs, now) {
+		return err
+	}
+	with.manager = connection.Operation{Remove: []connection.Reference{managedBy(now)}}
+	if len(theirs) > 0 {
+		with.manager.Add = []connection.Reference{managedBy(slices.Min(theirs))}
+	}
+	return nil
+}
+
+func managedBy(id string) connection.Reference {
+	return connection.Reference{Attribute: connection.Manager, To: connection.Ref{Type: connection.UserType, ID: id}}
+}
+
+// restoring is a deleted user as the operation finds them who brings them back. The manager whom they had is forgotten where the job brings
+// managers: whom it had given is not known any more, and it says anew who theirs is.
+func restoring(op *connection.Operation, o scim.Object) scim.Object {
+	if now := managerOf(o); now != "" && slices.Contains(op.Brings, connection.Manager) {
+		o = o.Clone()
+		setManager(&o, &connection.Operation{Remove: []connection.Reference{managedBy(now)}})
+	}
+	return o
 }
 
 // drops reports whether an attribute that before has is missing from after.

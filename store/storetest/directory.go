@@ -82,7 +82,8 @@ func userWrites(c company) {
 	if all, err := c.db.Users(c.Context(), c.tenant, directory.UserQuery{}); err != nil || len(all) != 0 {
 		c.Errorf("a deleted user is listed: %v, %v", all, err)
 	}
-	c.commit(directory.RestoreUser{ID: u.ID})
+	c.refuses(lockstep.CodeVersion, directory.RestoreUser{ID: u.ID, IfVersion: 3})
+	c.commit(directory.RestoreUser{ID: u.ID, IfVersion: 4})
 	if got := c.get(u.ID); !got.Deleted.IsZero() || got.Version != 5 {
 		c.Errorf("restored user: %+v", got)
 	}
