@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"lockstep/audit"
 	"lockstep/directory"
 	"lockstep/e2e/parts"
+	"lockstep/mirror"
 	"lockstep/provision"
 )
 
@@ -16,24 +18,13 @@ import (
 // nor finds it due, and what it has itself it does not have for an hour.
 func TestLeaseClock(t *testing.T) {
 	t.Parallel()
-	dsn := parts.Postgres(t)
-	var nodes [2]*DB
-	for i := range nodes {
-		db, err := Open(t.Context(), Config{Postgres: dsn})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = db.Close() })
-		nodes[i] = db
-	}
-	right, wrong := nodes[0], nodes[1]
+	right, wrong := twoNodes(t)
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	must(right.CreateTenant(t.Context(), audit.Actor{}, directory.Tenant{ID: "t", Slug: "t"}))
 	for _, ahead := range []time.Duration{time.Hour, -time.Hour} {
 		id := lockstep.NewID[lockstep.JobID]()
 		must(right.PutJob(t.Context(), audit.Actor{}, provision.Job{Tenant: "t", ID: id, Slug: string(id), Direction: provision.Outbound, State: provision.Active}))
@@ -69,4 +60,70 @@ func TestLeaseClock(t *testing.T) {
 		}
 		must(has(right, time.Minute))
 	}
+}
+
+// TestLeaseClockOfReads: the same of the reads of a system.
+func TestLeaseClockOfReads(t *testing.T) {
+	t.Parallel()
+	right, wrong := twoNodes(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, ahead := range []time.Duration{time.Hour, -time.Hour} {
+		id := mirror.ID{Tenant: "t", Connection: lockstep.NewID[lockstep.JobID]()}
+		must(right.PutJob(t.Context(), audit.Actor{}, provision.Job{Tenant: "t", ID: id.Connection, Slug: string(id.Connection), Direction: provision.Inbound, State: provision.Active}))
+		_, err := right.Mirrors().Request(t.Context(), id, mirror.Request{})
+		must(err)
+		wrong.now = func() time.Time { return time.Now().Add(ahead) }
+		claim := func(db *DB, long time.Duration) (mirror.Head, error) {
+			return db.Mirrors().Claim(t.Context(), id, "node", db.now().Add(long))
+		}
+		named := func(db *DB) bool {
+			due, err := db.Mirrors().Due(t.Context(), db.now().Add(time.Hour)) // whatever was to wait
+			must(err)
+			return slices.Contains(due, id)
+		}
+		h, err := claim(right, time.Minute)
+		must(err)
+		if _, err := claim(wrong, time.Minute); !errors.Is(err, lockstep.ErrEpoch) || named(wrong) {
+			t.Errorf("%v ahead: what the other one reads is taken, %v; due %v", ahead, err, named(wrong))
+		}
+		must(right.Mirrors().Release(t.Context(), h.Lease, mirror.Visit{}))
+		h, err = claim(wrong, time.Minute)
+		must(err)
+		if left := h.Lease.Until.Sub(wrong.now()); left < 50*time.Second || left > time.Minute {
+			t.Errorf("%v ahead: it knows of a lease of %v", ahead, left)
+		}
+		h.Lease.Until = wrong.now().Add(300 * time.Millisecond)
+		_, err = wrong.Mirrors().Begin(t.Context(), h.Lease, mirror.Pass{Type: "User"}) // renews
+		must(err)
+		if _, err := claim(right, time.Minute); !errors.Is(err, lockstep.ErrEpoch) {
+			t.Errorf("%v ahead: what it reads is taken, %v", ahead, err)
+		}
+		for end := time.Now().Add(10 * time.Second); !named(right) && time.Now().Before(end); {
+			time.Sleep(20 * time.Millisecond)
+		}
+		_, err = claim(right, time.Minute)
+		must(err)
+	}
+}
+
+func twoNodes(t *testing.T) (right, wrong *DB) {
+	dsn := parts.Postgres(t)
+	var nodes [2]*DB
+	for i := range nodes {
+		db, err := Open(t.Context(), Config{Postgres: dsn})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = db.Close() })
+		nodes[i] = db
+	}
+	if err := nodes[0].CreateTenant(t.Context(), audit.Actor{}, directory.Tenant{ID: "t", Slug: "t"}); err != nil {
+		t.Fatal(err)
+	}
+	return nodes[0], nodes[1]
 }

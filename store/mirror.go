@@ -59,10 +59,21 @@ func (t *tx) lockedMirror(text string, args ...any) (*mirrorTx, error) {
 	return m[0], nil
 }
 
+// lasts is the end of a lease in the time by which leases run, as SQL, and the statement's arguments with what that needs. A node says by its
+// own clock when the lease is to end: what counts is how long that is from now.
+func (db *DB) lasts(until time.Time, args ...any) (string, []any) {
+	if until.IsZero() {
+		return "0", args // it is over
+	}
+	no := len(args) + 1
+	now, args := db.clock(append(args, until.Sub(db.now()).Milliseconds())...)
+	return fmt.Sprintf("%s + CAST($%d AS BIGINT)", now, no), args
+}
+
 // leased locks the mirror for whoever has the lease, and renews it.
 func (t *tx) leased(l mirror.Lease) (*mirrorTx, error) {
-	m, err := t.lockedMirror("UPDATE mirror_head SET deadline = $4 WHERE connection = (SELECT no FROM job WHERE tenant = $1 AND id = $2) AND epoch = $3",
-		string(l.Tenant), string(l.Connection), l.Epoch, millis(l.Until))
+	end, args := t.db.lasts(l.Until, string(l.Tenant), string(l.Connection), l.Epoch)
+	m, err := t.lockedMirror("UPDATE mirror_head SET deadline = "+end+" WHERE connection = (SELECT no FROM job WHERE tenant = $1 AND id = $2) AND epoch = $3", args...)
 	if err == nil && m == nil {
 		err = lockstep.ErrEpoch
 	}
@@ -230,8 +241,12 @@ func (m Mirrors) Start(ctx context.Context) error {
 
 // Due returns what is to be read. It satisfies mirror.Leases.
 func (m Mirrors) Due(ctx context.Context, now time.Time) ([]mirror.ID, error) {
+	leases := "$1"
+	if text := m.dialect.clock(); text != "" && !m.fixed {
+		leases = text
+	}
 	rows, err := m.query(ctx, `SELECT j.tenant, j.id FROM mirror_head h JOIN job j ON j.no = h.connection
-		WHERE h.deadline <= $1 AND h.not_before <= $1 AND h.held <= $1 AND j.state <> 'paused' AND (h.requests > h.answered OR h.asks > 0 AND h.asks <= $1)
+		WHERE h.deadline <= `+leases+` AND h.not_before <= $1 AND h.held <= $1 AND j.state <> 'paused' AND (h.requests > h.answered OR h.asks > 0 AND h.asks <= $1)
 		ORDER BY CASE WHEN h.requests > h.answered THEN h.asked ELSE h.asks END, j.id`, millis(now))
 	all, err := collect(rows, err, func(s scanner) (id mirror.ID, err error) { return id, s.Scan(&id.Tenant, &id.Connection) })
 	if err != nil {
@@ -243,9 +258,10 @@ func (m Mirrors) Due(ctx context.Context, now time.Time) ([]mirror.ID, error) {
 // Claim takes a lease. It satisfies mirror.Leases.
 func (m Mirrors) Claim(ctx context.Context, id mirror.ID, node string, until time.Time) (h mirror.Head, err error) {
 	err = m.write(ctx, &work{tenant: id.Tenant, rows: 1, run: func(t *tx) error {
-		n, err := t.exec(`UPDATE mirror_head SET epoch = epoch + 1, deadline = $3, node = $4
-			WHERE connection = (SELECT no FROM job WHERE tenant = $1 AND id = $2) AND deadline <= $5`,
-			string(id.Tenant), string(id.Connection), millis(until), node, millis(t.db.now()))
+		end, args := t.db.lasts(until, string(id.Tenant), string(id.Connection), node)
+		now, args := t.db.clock(args...)
+		n, err := t.exec("UPDATE mirror_head SET epoch = epoch + 1, deadline = "+end+", node = $3"+`
+			WHERE connection = (SELECT no FROM job WHERE tenant = $1 AND id = $2) AND deadline <= `+now, args...)
 		if err != nil {
 			return err
 		}
@@ -257,6 +273,7 @@ func (m Mirrors) Claim(ctx context.Context, id mirror.ID, node string, until tim
 			return err
 		}
 		h = all[0]
+		h.Lease.Until = until // by the clock of whoever has it
 		return nil
 	}})
 	if err != nil {
