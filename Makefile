@@ -48,16 +48,6 @@ fuzz: ## every fuzz target for FUZZTIME (30s) each
 bench: ## one provisioning cycle measured (PEOPLE, GROUPS, LATENCY)
 	go run ./cmd/lockstep bench cycle --people $(PEOPLE) --groups $(GROUPS) --latency $(LATENCY) -o json
 
-# Without the profile that there is, and with short paths, so that it says the same wherever it is made.
-profile: ## what the compiler optimises for (cmd/lockstep/default.pgo), measured anew: minutes on a machine that does nothing else
-	d=$$(mktemp -d) && trap 'rm -rf "$$d"' EXIT && go build -pgo=off -trimpath -o "$$d/lockstep" ./cmd/lockstep && cd "$$d" \
-	&& ./lockstep bench cycle --latency 5ms --changes 5 --cpuprofile cycle.pprof \
-	&& ./lockstep bench import --people 20000 --groups 400 --cpuprofile import.pprof \
-	&& ./lockstep bench scim --users 5000 --cpuprofile scim.pprof \
-	&& ./lockstep bench sso --cpuprofile sso.pprof \
-	&& ./lockstep bench pages --people 2000 --log-rows 20000 --cpuprofile pages.pprof \
-	&& go tool pprof -proto *.pprof >'$(CURDIR)/cmd/lockstep/default.pgo'
-
 docs: ## the generated pages of docs/
 	go test . -run '^TestErrorsPage$$' -update
 	go test ./webexorg -run '^TestOperationsPage$$' -update

@@ -101,10 +101,6 @@ if [ -n "$unformatted" ]; then
   exit 1
 fi
 
-# What is tested needs no profile (cmd/lockstep/default.pgo), and with one each dependency would be compiled once more.
-GOFLAGS="$(go env GOFLAGS) -pgo=off"
-export GOFLAGS
-
 say "go vet"
 go vet ./...
 
