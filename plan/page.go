@@ -66,6 +66,9 @@ func (p *Planner) Page(ctx context.Context, page connection.Page, whole bool) (o
 	if err := p.foresee(ctx, cs); err != nil {
 		return out, err
 	}
+	if err := p.inUse(ctx, cs); err != nil {
+		return out, err
+	}
 	for _, c := range cs {
 		if err := p.settleOn(ctx, c, whole, &out); err != nil {
 			return out, err
