@@ -167,6 +167,10 @@ func CheckSettings(settings map[string]string) map[string]error {
 			if u, err := url.Parse(strings.TrimSpace(value)); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 				wrong[name] = invalid("This is no address; it looks like https://webexapis.com/identity/scim/YOUR-ORGANISATION-ID/v2")
 			}
+		case name == "domains":
+			if _, err := parseDomains(value); err != nil {
+				wrong[name] = err
+			}
 		case name == "token_expires":
 			if _, err := time.Parse(time.DateOnly, value); err != nil {
 				wrong[name] = invalid("A date is written 2026-11-30")

@@ -29,6 +29,7 @@ type Config struct {
 	// Endpoint is the SCIM address to use instead of the one that Organization and Region give, such as
 	// https://webexapis.com/identity/scim/<organisation>/v2.
 	Endpoint string
+	Domains  []string                              // those that Webex has verified, in lower case; none is not known (Foresee)
 	Name     string                                // for people; "" is Webex
 	Token    func(context.Context) (string, error) // bearer token with the scope identity:people_rw
 	HTTP     *http.Client                          // nil is one that reaches public addresses only
@@ -36,7 +37,7 @@ type Config struct {
 	Now      func() time.Time                      // nil is time.Now
 }
 
-// ParseConfig reads a connection's settings: organization, region, endpoint; and token_expires, which is for people.
+// ParseConfig reads a connection's settings: organization, region, endpoint, domains; and token_expires, which is for people.
 func ParseConfig(settings map[string]string) (Config, error) {
 	var c Config
 	for name, value := range settings {
@@ -47,9 +48,14 @@ func ParseConfig(settings map[string]string) (Config, error) {
 			c.Region = value
 		case "endpoint":
 			c.Endpoint = strings.TrimSpace(value)
+		case "domains":
+			var err error
+			if c.Domains, err = parseDomains(value); err != nil {
+				return c, err
+			}
 		case "token_expires": // for people, who want to know in time
 		default:
-			return c, invalid("Webex has no setting %q; it has organization, region and endpoint", name)
+			return c, invalid("Webex has no setting %q; it has organization, region, endpoint and domains", name)
 		}
 	}
 	return c, nil
@@ -88,6 +94,7 @@ func (c Config) endpoint() (string, error) {
 type Target struct {
 	*scimapp.Target
 	organization string
+	domains      []string
 }
 
 var _ connection.Target = (*Target)(nil)
@@ -131,7 +138,7 @@ func New(c Config) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Target{Target: app, organization: c.Organization}, nil
+	return &Target{Target: app, organization: c.Organization, domains: c.Domains}, nil
 }
 
 // types compiles Webex's resource types.
