@@ -50,6 +50,7 @@ bench: ## one provisioning cycle measured (PEOPLE, GROUPS, LATENCY)
 
 docs: ## the generated pages of docs/
 	go test . -run '^TestErrorsPage$$' -update
+	go test ./provision -run '^TestForetoldPage$$' -update
 	go test ./webexorg -run '^TestOperationsPage$$' -update
 	go test ./upstream -run 'Page$$' -update
 	go test ./server -run '^TestMetricsPage$$' -update
