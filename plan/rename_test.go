@@ -5,10 +5,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
 	"lockstep"
+	"lockstep/rule"
 )
 
 func TestRenameRanks(t *testing.T) {
@@ -90,4 +92,35 @@ func TestRenameRanksProperty(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestHeldInCircle: a row of a circle that the guard holds, too, is held once.
+func TestHeldInCircle(t *testing.T) {
+	p := &Planner{}
+	out := &Piece{Moved: []Transition{{ID: "1", From: Planned, To: Held, Code: lockstep.CodeGuardHeld}}, Sum: Sum{Held: 1, Planned: -1}}
+	p.holdInCircle(Renamed{ID: "1", To: "userName=a"}, 2, out)
+	p.holdInCircle(Renamed{ID: "2", To: "userName=b"}, 2, out)
+	if len(out.Moved) != 2 || out.Moved[0].Code != lockstep.CodeUniqueCircle || out.Sum != (Sum{Held: 2, Planned: -2}) {
+		t.Errorf("%+v", out)
+	}
+}
+
+// TestSameLink: a link is stored anew when something about it is another.
+func TestSameLink(t *testing.T) {
+	of := func() Link {
+		return Link{Name: "ada", Key: "userName=ada", Code: "a", Detail: "b", Due: time.Unix(1, 0), Seen: "c", Verdict: rule.Verdict{In: true, Reason: rule.Reason{Rule: "r", Clause: "c", Values: []string{"v"}}}}
+	}
+	for name, change := range map[string]func(*Link){
+		"name": func(l *Link) { l.Name = "x" }, "key": func(l *Link) { l.Key = "x" }, "code": func(l *Link) { l.Code = "x" }, "detail": func(l *Link) { l.Detail = "x" },
+		"due": func(l *Link) { l.Due = time.Unix(2, 0) }, "seen": func(l *Link) { l.Seen = "x" }, "scope": func(l *Link) { l.Verdict.In = false },
+		"rule": func(l *Link) { l.Verdict.Reason.Rule = "x" }, "clause": func(l *Link) { l.Verdict.Reason.Clause = "x" }, "values": func(l *Link) { l.Verdict.Reason.Values = nil },
+	} {
+		l := of()
+		if !sameLink(of(), l) {
+			t.Error("two that are the same")
+		}
+		if change(&l); sameLink(of(), l) {
+			t.Errorf("with another %s it is the same", name)
+		}
+	}
 }

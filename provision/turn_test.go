@@ -1,0 +1,356 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"lockstep"
+	"lockstep/connection"
+	"lockstep/mirror"
+	"lockstep/plan"
+	"lockstep/rule"
+	"lockstep/scim"
+)
+
+// TestTurnsInMemory: what a turn keeps of how it ended, what it asks, and what a look or a preview takes for granted.
+func TestTurnsInMemory(t *testing.T) {
+	unsupported := func([]string) ([]connection.Object, error) {
+		return nil, &lockstep.Error{Code: lockstep.CodeTargetUnsupported}
+	}
+	asked := func(values ...string) (all []plan.Question) {
+		for _, v := range values {
+			all = append(all, plan.Ask("userName", v))
+		}
+		return all
+	}
+	for _, c := range []struct {
+		name string
+		do   func(d *desk)
+	}{
+		{"a turn that is told to end keeps nothing", func(d *desk) {
+			ctx, stop := context.WithCancel(d.Context())
+			stop()
+			cause := errors.New("the line was cut")
+			if err := d.run().failed(ctx, cause); !errors.Is(err, cause) || len(d.kept) > 0 {
+				d.Errorf("%v, kept %+v", err, d.kept)
+			}
+		}},
+		{"nor one whose job another worker has", func(d *desk) {
+			if err := d.run().failed(d.Context(), lockstep.ErrEpoch); !errors.Is(err, lockstep.ErrEpoch) || len(d.kept) > 0 {
+				d.Errorf("%v, kept %+v", err, d.kept)
+			}
+		}},
+		{"a decision at the same moment: it looks again at once", func(d *desk) {
+			d.job.Code = lockstep.CodeTargetRefused
+			if err := d.run().failed(d.Context(), &lockstep.Error{Code: lockstep.CodePlanStale}); err != nil || d.job.State != Active || d.job.Code != "" || !d.job.NotBefore.Equal(d.clock) {
+				d.Errorf("%v, the job is %+v", err, d.job)
+			}
+		}},
+		{"whoever was provisioned on demand is looked at by the next cycle of all", func(d *desk) {
+			d.job.Demand, d.cycle.Kind = &Demand{Cycle: "c", Of: user("ada")}, OnDemand
+			d.row(rule.Create, "ada")
+			r := d.run()
+			r.transcript = &connection.Transcript{}
+			d.do(r.endDemand(d.Context(), nil))
+			if d.is("ada", plan.LeftOut, ""); !slices.Equal(d.last().Due, []connection.Ref{user("ada")}) {
+				d.Errorf("due are %v", d.last().Due)
+			}
+			d.rows, d.cycle.Phase = nil, Applying
+			r = d.run()
+			r.transcript = &connection.Transcript{}
+			d.do(r.endDemand(d.Context(), nil))
+			if len(d.last().Due) > 0 {
+				d.Errorf("about whom nothing was done is due: %v", d.last().Due)
+			}
+			r.cycle.Counts.Updated = 1
+			d.do(r.endDemand(d.Context(), nil))
+			if len(d.last().Due) != 1 {
+				d.Error("who was updated is not due")
+			}
+		}},
+		{"what the rules hide is hidden in what is kept of a demand", func(d *desk) {
+			d.job.Demand, d.cycle.Kind = &Demand{Cycle: "c", Of: user("ada")}, OnDemand
+			d.rules.Objects[0].Attributes[2].Source = &rule.MappingSource{Type: rule.FromFunction, Expression: "Redact([title])"}
+			d.job.Rules = d.rules
+			r := d.run()
+			r.transcript = &connection.Transcript{}
+			d.do(r.carryOutDemand(d.Context()))
+			if !r.transcript.Secrets["title"] || r.transcript.Secrets["username"] {
+				d.Errorf("hidden: %v", r.transcript.Secrets)
+			}
+		}},
+
+		{"a target that cannot be searched is asked once", func(d *desk) {
+			d.target.find = unsupported
+			a, err := d.run().find(d.Context(), "User", asked("ada", "ben", "cy"))
+			if d.do(err); d.target.finds != 1 || len(a.Failed) != 3 {
+				d.Errorf("asked %d times, failed %d", d.target.finds, len(a.Failed))
+			}
+		}},
+		{"a list that hides nobody is all there is, once a search was refused", func(d *desk) {
+			d.notUnique()
+			d.target.find = unsupported
+			r := d.run()
+			for range 2 {
+				if _, err := r.fromMirrorOrAsked(d.Context(), "User", asked("ada", "ben")); err != nil {
+					d.Fatal(err)
+				}
+			}
+			if d.target.finds != 1 {
+				d.Errorf("asked %d times", d.target.finds)
+			}
+		}},
+		{"one value that cannot be looked for does not make it so", func(d *desk) {
+			d.notUnique()
+			d.target.find = func(values []string) ([]connection.Object, error) {
+				if values[0] == "ada" {
+					return nil, &lockstep.Error{Code: lockstep.CodeTargetRefused}
+				}
+				return nil, nil
+			}
+			r := d.run()
+			for range 2 {
+				if _, err := r.fromMirrorOrAsked(d.Context(), "User", asked("ada", "ben")); err != nil {
+					d.Fatal(err)
+				}
+			}
+			if d.target.finds != 4 {
+				d.Errorf("asked %d times", d.target.finds)
+			}
+		}},
+		{"a read that fails is what the job says", func(d *desk) {
+			d.job.Request, d.head = 3, mirror.Head{Answered: 2, Code: lockstep.CodeSourceAuth, Detail: "no [source.auth_failed]"}
+			done, err := d.run().awaitRead(d.Context())
+			if done || lockstep.CodeOf(err) != lockstep.CodeSourceAuth || lockstep.Said(err) != "no" {
+				d.Errorf("%t, %v", done, err)
+			}
+			d.head.Code = ""
+			if done, err = d.run().awaitRead(d.Context()); done || err != nil {
+				d.Errorf("while it is read: %t, %v", done, err)
+			}
+		}},
+
+		{"an application has not moved, whatever its mirror", func(d *desk) {
+			d.head.Generation = 2
+			if moved, err := d.run().moved(d.Context(), "m/1/5"); moved || err != nil {
+				d.Errorf("%t, %v", moved, err)
+			}
+		}},
+		{"a source that has moved is known to have, also when its cursor has expired", func(d *desk) {
+			d.job.Direction, d.job.Cursor, d.head.Generation = Inbound, "m/1/5", 2
+			if at := d.run().restart(d.Context()); at != "m/1/5" {
+				d.Errorf("it begins at %q", at)
+			}
+			if d.head.Generation = 1; d.run().restart(d.Context()) != "" {
+				d.Error("it has not moved, and does not begin anew")
+			}
+			d.cycle.Page, d.job.Cursor, d.head.Generation = "m/1/0/5.0.2", "", 2
+			if at := d.run().restart(d.Context()); at != d.cycle.Page {
+				d.Errorf("amid a read it begins at %q", at)
+			}
+		}},
+		{"nor is it forgotten when nobody can say", func(d *desk) {
+			d.job.Direction, d.job.Cursor = Inbound, "m/1/5"
+			r := d.run()
+			r.Mirrors = broken{d}
+			if at := r.restart(d.Context()); at != "m/1/5" {
+				d.Errorf("it begins at %q", at)
+			}
+		}},
+
+		{"whoever a whole page lists was seen, also in a cycle that is not the first", func(d *desk) {
+			d.cycle.Phase = Reading
+			r := d.run()
+			r.lookup = r.find
+			d.do(r.takePage(d.Context(), connection.Page{Objects: []connection.Object{{Ref: user("ada"), Name: "ada", Enabled: true, Values: called("ada")}}, Whole: true, Last: true}))
+			if l := d.links[user("ada")]; l.Seen != "c" {
+				d.Errorf("%+v", l)
+			}
+		}},
+		{"a preview of a source that has moved says that nobody is removed by it", func(d *desk) {
+			d.job.Direction, d.job.Cursor, d.job.Rules = Inbound, "m/1/5", d.rules
+			d.head = mirror.Head{Generation: 2, Passes: []mirror.Pass{{Once: true}}}
+			d.link("ada", "t1")
+			d.source.pages = []connection.Page{{Last: true, Whole: true}}
+			rows := d.preview()
+			if len(rows) != 1 || rows[0].State != plan.Held || !strings.Contains(rows[0].Detail, "another system") {
+				d.Errorf("%+v", rows)
+			}
+		}},
+		{"a preview removes nobody who could not be read", func(d *desk) {
+			d.job.Direction, d.job.Rules = Inbound, d.rules
+			d.head = mirror.Head{Passes: []mirror.Pass{{Once: true}}}
+			for _, name := range []string{"ada", "ben"} {
+				d.link(name, "t-"+name)
+			}
+			d.source.pages = []connection.Page{
+				{Bad: []connection.Bad{{Ref: user("ada"), Name: "line 2", Err: &lockstep.Error{Code: lockstep.CodeSourceRow}}}},
+				{Last: true, Whole: true},
+			}
+			for _, a := range d.preview() {
+				if a.Source.ID == "ada" && a.State != plan.Refused {
+					d.Errorf("ada: %s %s", a.Kind, a.State)
+				}
+			}
+		}},
+		{"of a change of rules those stay out who were kept out", func(d *desk) {
+			d.job.Policy.Excluded, d.job.Rules = []rule.Exclusion{{Type: "User", ID: "ada"}}, d.rules
+			i := &impact{run: d.run(), out: &Impact{}}
+			d.do(i.open(d.Context(), Proposal{Configuration: Configuration{Rules: d.rules}}))
+			if len(i.job.Policy.Excluded) != 1 {
+				d.Errorf("kept out are %v", i.job.Policy.Excluded)
+			}
+		}},
+		{"what a change of rules would do in the directory is asked of the directory", func(d *desk) {
+			d.job.Direction = Inbound
+			d.shows("t1", "ada")
+			a, err := seen{d.run()}.LookUp(d.Context(), "User", asked("ada"))
+			if d.do(err); len(a.Found) != 1 {
+				d.Errorf("%+v", a)
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.do(newDesk(t))
+		})
+	}
+}
+
+func (d *desk) do(err error) {
+	d.Helper()
+	if err != nil {
+		d.Fatal(err)
+	}
+}
+
+// preview returns the rows of a preview of the desk's job.
+func (d *desk) preview() (rows []plan.Action) {
+	d.Helper()
+	_, err := d.run().Engine.Preview(d.Context(), "t", "j", func(a plan.Action) error { rows = append(rows, a); return nil })
+	d.do(err)
+	return rows
+}
+
+// broken is a mirror that cannot be asked.
+type broken struct{ *desk }
+
+func (broken) Head(context.Context, mirror.ID) (mirror.Head, error) {
+	return mirror.Head{}, errors.New("the database is away")
+}
+
+// TestDriftInMemory: which objects a look takes for changed or missing, and which it does not know.
+func TestDriftInMemory(t *testing.T) {
+	row := func(state mirror.State, o scim.Object) *mirror.Row {
+		return &mirror.Row{State: state, Object: connection.Object{Ref: connection.Ref{Type: "User", ID: "t1"}, Values: o}}
+	}
+	for _, c := range []struct {
+		name   string
+		out    bool // who has left scope
+		row    *mirror.Row
+		rows   func(d *desk)
+		found  int
+		unsure int
+	}{
+		{"as it was written", false, row(mirror.There, called("ada")), nil, 0, 0},
+		{"changed", false, row(mirror.There, called("eva")), nil, 1, 0},
+		{"never listed", false, nil, nil, 1, 0},
+		{"gone", false, row(mirror.Gone, nil), nil, 1, 0},
+		{"gone, and they have left", true, row(mirror.Gone, nil), nil, 0, 0},
+		{"never listed, and they have left", true, nil, nil, 0, 0},
+		{"in a part that could not be read", false, row(mirror.Hidden, called("eva")), nil, 0, 1},
+		{"changed, and written again long ago", false, row(mirror.There, called("eva")), func(d *desk) { d.wrote(-time.Hour, -time.Hour) }, 1, 0},
+		{"changed, and a call is on its way", false, row(mirror.There, called("eva")), func(d *desk) { d.wrote(-time.Hour, 0); d.rows[0].State = plan.Open }, 0, 1},
+		{"changed, and a call that began before the read ended since", false, row(mirror.There, called("eva")), func(d *desk) { d.wrote(-time.Hour, time.Second) }, 0, 1},
+		{"changed, and a call has begun since", false, row(mirror.There, called("eva")), func(d *desk) { d.wrote(time.Second, -time.Hour) }, 0, 1},
+		{"changed, and something was skipped that was never sent", false, row(mirror.There, called("eva")), func(d *desk) { d.wrote(-time.Hour, time.Second); d.rows[0].Opened = time.Time{} }, 1, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t)
+			l := d.link("ada", "t1")
+			l.Verdict.In = !c.out
+			if c.rows != nil {
+				c.rows(d)
+			}
+			look := &drift{run: d.run(), found: plan.Drifts{Work: plan.DriftWork{Read: d.clock}}}
+			d.do(look.compare(t.Context(), look.programs["User"], l, c.row, nil))
+			if len(look.found.Found) != c.found || look.found.Work.Unsure != c.unsure {
+				t.Errorf("found %+v, unsure %d", look.found.Found, look.found.Work.Unsure)
+			}
+		})
+	}
+	t.Run("it counts from the read that began first", func(t *testing.T) {
+		for range 20 { // types come in any order
+			d := newDesk(t)
+			d.head = mirror.Head{Passes: []mirror.Pass{{Type: "User", Once: true, Asked: d.clock}, {Type: "Group", Once: true, Asked: d.clock.Add(-time.Minute)}}}
+			look := &drift{run: d.run()}
+			if d.do(look.readAt(t.Context())); !look.found.Work.Read.Equal(d.clock.Add(-time.Minute)) {
+				t.Fatalf("from %v", look.found.Work.Read)
+			}
+		}
+	})
+	t.Run("nothing is restored amid a cycle", func(t *testing.T) {
+		d := newDesk(t)
+		d.job.Cycle = &Cycle{ID: "c"}
+		_, err := d.run().RestoreDrift(t.Context(), "t", "j", nil)
+		if lockstep.CodeOf(err) != lockstep.CodeConflict || !strings.Contains(err.Error(), "under way") {
+			t.Error(err)
+		}
+	})
+	t.Run("who is linked to another object since is not restored", func(t *testing.T) {
+		d := newDesk(t)
+		d.link("ada", "t2")
+		d.link("ben", "t3")
+		r := &restore{run: d.run()}
+		found := []plan.Drift{}
+		for name, target := range map[string]string{"ada": "t1", "ben": "t3"} {
+			found = append(found, plan.Drift{Kind: plan.DriftMissing, Source: plan.End{Ref: user(name)}, Target: plan.End{Ref: connection.Ref{Type: "User", ID: target}}})
+		}
+		d.do(r.all(t.Context(), found))
+		if d.links[user("ada")].Target != "t2" || d.links[user("ben")].Target != "" || r.n != 1 {
+			t.Errorf("%+v, %d restored", d.links, r.n)
+		}
+	})
+	for name, c := range map[string]struct {
+		members int
+		wrote   bool
+		found   bool
+	}{"a member is missing": {2, false, true}, "a member is missing, and the group was written since": {2, true, false}, "the list seems to be cut off": {100, false, false}} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			all := connection.Ref{Type: "Group", ID: "all"}
+			d.links[all] = plan.Link{Source: all, Name: "all", Target: "tg", Verdict: rule.Verdict{In: true}}
+			var shown []connection.Reference
+			for i := range c.members + 1 {
+				id := string(rune('a'+i%26)) + string(rune('a'+i/26))
+				d.ends = append(d.ends, plan.EndRow{From: all, To: plan.End{Ref: user(id)}, Target: id, Wanted: true, Written: true})
+				if i < c.members {
+					shown = append(shown, connection.Reference{Attribute: "members", To: user(id)})
+				}
+			}
+			if c.wrote {
+				d.wrote(-time.Hour, time.Second)
+				d.rows[0].Source.Ref = all
+			}
+			d.target.get = connection.Object{Ref: connection.Ref{Type: "Group", ID: "tg"}, Name: "all", References: shown}
+			look := &drift{run: d.run(), found: plan.Drifts{Work: plan.DriftWork{Read: d.clock}}}
+			l := d.links[all]
+			d.do(look.membersOf(t.Context(), &l, "Group"))
+			if w := look.found.Work; (w.Kept == 1) != c.found || (w.Unsure == 1) == c.found {
+				t.Errorf("%+v", w)
+			}
+		})
+	}
+}
+
+// wrote adds a row of something that was sent, so long after now.
+func (d *desk) wrote(opened, ended time.Duration) {
+	d.row(rule.Update, "ada", func(a *plan.Action) {
+		a.State, a.Opened, a.Ended = plan.Done, d.clock.Add(opened), d.clock.Add(ended)
+	})
+}
