@@ -40,7 +40,7 @@ var charters = map[string]charter{
 	"scim/scimhttp":       {ours: "scim scim/filter web"},
 	"directory":           {ours: "scim scim/filter audit", must: "net net/http database/sql"},
 	"rule":                {ours: "scim scim/filter expr", must: "net net/http context database/sql log log/slog os", pure: true},
-	"words":               {ours: "rule scim", must: "net net/http context database/sql os", pure: true},
+	"words":               {ours: "rule scim scim/filter", must: "net net/http context database/sql os", pure: true},
 	"connection":          {ours: "rule scim", must: "net net/http database/sql"},
 	"connection/oauth":    {ours: "token web", must: "database/sql"},
 	"plan":                {ours: "rule words connection scim scim/filter expr audit", must: "net net/http database/sql os log log/slog math/rand crypto/rand", pure: true},

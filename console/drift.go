@@ -38,6 +38,9 @@ type driftRow struct {
 // Total is how many objects differ and can be written anew.
 func (v driftView) Total() int { return v.Look.Changed + v.Look.Missing }
 
+// Silent are the attributes that the application never shows, as people read them.
+func (v driftView) Silent() string { return words.Attributes(v.Look.Silent) }
+
 // Looking reports whether another look is under way.
 func (v driftView) Looking() bool { return v.Look.Under || v.Look.Waits() }
 

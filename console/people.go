@@ -145,7 +145,7 @@ func (s *Server) collectLinks(ctx context.Context, p operate.Principal, j provis
 
 func linkRowOf(j provision.Job, l plan.Link) linkRow {
 	row := linkRow{
-		Name: l.Name, Target: l.Target, Why: words.Sentence(l.Verdict.Reason.Sentence()), Matched: l.Matched, Problem: l.Detail,
+		Name: l.Name, Target: l.Target, Why: words.Sentence(l.Verdict.Reason.Sentence()), Matched: words.Matched(l.Matched), Problem: l.Detail,
 		Href: personHref(j, l.Source, connection.Ref{Type: l.Source.Type, ID: l.Target}),
 	}
 	if row.Name == "" {

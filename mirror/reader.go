@@ -3,9 +3,9 @@ package mirror
 import (
 	"cmp"
 	"context"
-
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"lockstep"
@@ -87,7 +87,7 @@ func (p *reader) finish(ctx context.Context) error {
 func (p *reader) pages(ctx context.Context) error {
 	pages := make(chan connection.ReadPage)
 	ask := connection.Read{Type: p.wanted.Type, From: p.pass.From, Since: p.pass.Since, Whole: p.pass.Whole, Paths: p.wanted.Paths}
-	what := "read " + p.wanted.Type + "s"
+	what := p.doing()
 	p.last = p.now()
 	g := p.start(ctx, what, func(ctx context.Context) error {
 		return p.system.Reader.Read(ctx, ask, func(page connection.ReadPage) error {
@@ -211,6 +211,9 @@ func (p *reader) progress(objects, gone, fresh int) string {
 	return ""
 }
 
+// doing is what the pass does, as people read it.
+func (p *reader) doing() string { return "Reading " + strings.ToLower(p.wanted.Type) + "s" }
+
 // broken is the error of a system whose answers have no end or no sense. The pass begins anew the next time: going on where it
 // stands would lead to the same place.
 func (p *reader) broken(ctx context.Context, why string) error {
@@ -218,7 +221,7 @@ func (p *reader) broken(ctx context.Context, why string) error {
 	if err := p.commit(ctx, Batch{}); err != nil {
 		return err
 	}
-	return &lockstep.Error{Code: lockstep.CodeReadEndless, Detail: "read " + p.wanted.Type + "s: " + why + "."}
+	return &lockstep.Error{Code: lockstep.CodeReadEndless, Detail: p.doing() + ": " + why + "."}
 }
 
 // batches divides a page into pieces. Only the last moves the place where the pass goes on.
@@ -341,7 +344,7 @@ func (p *reader) get(ctx context.Context, ids []string, f func(asked time.Time, 
 		}
 		asked := p.now()
 		var found []connection.Object
-		err := p.call(ctx, "read "+p.wanted.Type+"s by their ids", func(ctx context.Context) (err error) {
+		err := p.call(ctx, p.doing()+" by their ids", func(ctx context.Context) (err error) {
 			found, err = p.system.Getter.Get(ctx, refs...)
 			return err
 		})

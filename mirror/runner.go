@@ -285,7 +285,7 @@ func (v *visit) close(ctx context.Context) {
 	if v.system.Close == nil {
 		return
 	}
-	err := v.call(context.WithoutCancel(ctx), "close the connection", func(context.Context) error {
+	err := v.call(context.WithoutCancel(ctx), "Closing the connection", func(context.Context) error {
 		v.system.Close()
 		return nil
 	})
@@ -318,7 +318,7 @@ func (v *visit) failed(out *Visit, head Head, err error) {
 // all reads what is to be read and returns up to which request all types are answered.
 func (v *visit) all(ctx context.Context, head Head) (answered int64, err error) {
 	var system System
-	err = v.call(ctx, "open the connection", func(ctx context.Context) error {
+	err = v.call(ctx, "Opening the connection", func(ctx context.Context) error {
 		opened, err := v.Open(ctx, v.id)
 		if err == nil && ctx.Err() != nil && opened.Close != nil {
 			opened.Close() // nobody waits for it any more
@@ -338,11 +338,11 @@ func (v *visit) all(ctx context.Context, head Head) (answered int64, err error) 
 	for i, w := range v.system.Types {
 		p := reader{visit: v, pass: head.Pass(w.Type), wanted: w, keep: NewKeep(w), limits: v.Limits.withDefaults()}
 		if err := p.read(ctx, head.Requests); err != nil {
-			return 0, fmt.Errorf("read %ss: %w", w.Type, err)
+			return 0, err // people see it beside the connection, and it says what it is about
 		}
 		if p.pass.Missed > 0 && !p.pass.Second { // a second pass has to miss them, too
 			if err := p.again(ctx); err != nil {
-				return 0, fmt.Errorf("read %ss a second time: %w", w.Type, err)
+				return 0, err
 			}
 		}
 		passes[i] = p.pass

@@ -7,6 +7,7 @@ import (
 	"lockstep/connection"
 	"lockstep/rule"
 	"lockstep/scim"
+	"lockstep/words"
 )
 
 // Explanation says why an object is or is not at the target, step by step.
@@ -113,7 +114,7 @@ func (p *Planner) importStep(c *candidate) Step {
 		s.Summary += ", not allowed to sign in"
 	}
 	for _, d := range scim.Diff(nil, c.Values) {
-		s.Details = append(s.Details, fmt.Sprintf("%s = %v", d.Path, d.After))
+		s.Details = append(s.Details, words.Attribute(d.Path)+" = "+words.Value(d.After))
 	}
 	return s
 }
@@ -122,13 +123,13 @@ func (p *Planner) matchStep(c *candidate) Step {
 	s := Step{Name: "match", OK: true}
 	switch {
 	case c.link.Target != "":
-		s.Summary = "linked to " + c.link.Target + ", " + c.link.Matched
+		s.Summary = "linked to " + c.link.Target + ", " + words.Matched(c.link.Matched)
 	case !c.verdict.In:
 		s.Summary = "not looked for"
 	case len(c.out.Match) == 0:
 		s.OK, s.Summary = false, "no value to match by"
 	case len(c.hits) == 0:
-		s.Summary = fmt.Sprintf("nobody in %s has %s %s", p.To.Name, c.out.Match[0].Attribute, c.out.Match[0].Value)
+		s.Summary = fmt.Sprintf("nobody in %s has %s %s", p.To.Name, words.Attribute(c.out.Match[0].Attribute), c.out.Match[0].Value)
 	default:
 		s.OK = len(c.hits) == 1 && !c.taken
 		s.Summary = fmt.Sprintf("%d in %s match", len(c.hits), p.To.Name)
@@ -145,7 +146,7 @@ func (p *Planner) matchStep(c *candidate) Step {
 func mapStep(c *candidate) Step {
 	s := Step{Name: "map", OK: len(c.out.Problems) == 0}
 	for _, d := range scim.Diff(nil, c.out.Want) {
-		s.Details = append(s.Details, fmt.Sprintf("%s = %v", d.Path, d.After))
+		s.Details = append(s.Details, words.Attribute(d.Path)+" = "+words.Value(d.After))
 	}
 	s.Summary = fmt.Sprintf("%d values", len(s.Details))
 	if s.OK {

@@ -15,6 +15,7 @@ import (
 	"lockstep/rule"
 	"lockstep/scim"
 	"lockstep/scim/filter"
+	"lockstep/words"
 )
 
 // Programs is the rules of a job, ready to run, by the type of the source's objects.
@@ -170,7 +171,7 @@ func (p *Program) MatchedBy() string {
 			names = append(names, m.Target)
 		}
 	}
-	return "matched by " + strings.Join(names, ", ")
+	return words.MatchedBy(names)
 }
 
 // Questions returns the values of the target object by which it can be found.

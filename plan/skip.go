@@ -10,6 +10,7 @@ import (
 	"lockstep"
 	"lockstep/connection"
 	"lockstep/rule"
+	"lockstep/words"
 )
 
 // refuse records why an object cannot go as it is. The row is written when the reason is new.
@@ -28,20 +29,12 @@ func (p *Planner) refuse(c *candidate, d rule.Decision, out *Piece) {
 	})
 }
 
-// shortPath is an attribute's path for people, without the URN of an extension.
-func shortPath(path string) string {
-	if strings.HasPrefix(path, "urn:") {
-		return path[strings.LastIndexByte(path, ':')+1:]
-	}
-	return path
-}
-
 // explain is the sentence that goes with a refusal.
 func (p *Planner) explain(c *candidate, d rule.Decision) string {
 	value := ""
 	if len(c.out.Match) > 0 {
 		m := c.out.Match[c.matched]
-		value = shortPath(m.Attribute) + " " + m.Value
+		value = words.Attribute(m.Attribute) + " " + m.Value
 	}
 	switch d.Code {
 	case lockstep.CodeMatchAmbiguous:

@@ -8,6 +8,7 @@ import (
 	"lockstep"
 	"lockstep/connection"
 	"lockstep/plan"
+	"lockstep/words"
 )
 
 // lookup finds the target's objects that have one of the values. An error means that nothing can be asked at all.
@@ -78,7 +79,7 @@ func (r *run) find(ctx context.Context, typ string, asked []plan.Question) (plan
 		for len(questions) > 0 {
 			n := min(r.findBatch(), len(questions))
 			if err := r.ask(ctx, typ, questions[:n], &a); err != nil {
-				return a, fmt.Errorf("find %s by %s in %s: %w", typ, attribute, r.to.Name, err)
+				return a, fmt.Errorf("find %s by %s in %s: %w", typ, words.Attribute(attribute), r.to.Name, err)
 			}
 			if err := a.Failed[questions[n-1].Key]; lockstep.CodeOf(err) == lockstep.CodeTargetUnsupported {
 				for _, q := range questions[n:] {

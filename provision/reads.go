@@ -12,6 +12,7 @@ import (
 	"lockstep/connection"
 	"lockstep/mirror"
 	"lockstep/plan"
+	"lockstep/words"
 )
 
 // Mirrors is what outside systems looked like when they were last read. They are read beside the engine, which asks for it and
@@ -95,7 +96,7 @@ func (r *run) list(ctx context.Context) error {
 	}
 	done, err := r.awaitRead(ctx)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", r.to.Name, err)
+		return err // it says what it is about, and stands beside the app
 	}
 	if !done {
 		r.waiting = true
@@ -123,7 +124,7 @@ func (r *run) fromMirror(ctx context.Context, typ string, asked []plan.Question)
 	for attribute, values := range byAttribute {
 		found, err := r.Mirrors.Find(ctx, r.outside(), typ, attribute, values...)
 		if err != nil {
-			return a, fmt.Errorf("look for %s among what was read of %s: %w", attribute, r.to.Name, err)
+			return a, fmt.Errorf("look for %s among what was read of %s: %w", words.Attribute(attribute), r.to.Name, err)
 		}
 		for _, f := range found {
 			k := plan.Ask(attribute, f.Key.Value).Key

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"lockstep/api"
 	"lockstep/rule"
@@ -254,7 +253,7 @@ func (o *Output) Drift(app string, view api.DriftView, err error) error {
 		o.Say("Another look is under way.")
 	}
 	if len(view.Silent) > 0 {
-		o.Say("Never shown by the application, so not compared: %s.", strings.Join(view.Silent, ", "))
+		o.Say("Never shown by the application, so not compared: %s.", words.Attributes(view.Silent))
 	}
 	if view.More > 0 {
 		o.Say("%s more are counted and not listed.", words.Number(view.More))

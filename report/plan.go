@@ -111,9 +111,6 @@ func Explanation(app string, x api.Explanation, try bool, err error) (View, erro
 			stopped = stopped || !s.OK
 			p.Printf("  %s %-7s %s\n", mark, s.Name, s.Summary)
 			for _, d := range s.Details {
-				if name, value, is := strings.Cut(d, " = "); is {
-					d = words.Attribute(name) + " = " + value
-				}
 				p.Printf("            %s\n", p.Paint(terminal.Faint, d))
 			}
 		}

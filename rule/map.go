@@ -12,6 +12,7 @@ import (
 	"lockstep"
 	"lockstep/expr"
 	"lockstep/scim"
+	"lockstep/scim/filter"
 )
 
 // Input is what Map works on.
@@ -153,7 +154,7 @@ func (e *evaluation) value(r *row, fresh bool) (list scim.List, kept bool, err e
 		room = make(scim.List, 0, len(list))
 	}
 	if list, err = r.convert(room, list); err != nil {
-		err = &lockstep.Error{Code: lockstep.CodeMapInvalid, Detail: r.name + " " + err.Error()}
+		err = &lockstep.Error{Code: lockstep.CodeMapInvalid, Detail: filter.Readable(r.name) + " " + err.Error()}
 	}
 	return list, false, err
 }
@@ -301,8 +302,8 @@ func (e *evaluation) fail(r *row, err error) {
 	if inner, ok := errors.AsType[*lockstep.Error](err); ok && inner.Detail != "" {
 		detail = inner.Detail
 	}
-	if !strings.HasPrefix(detail, r.name) {
-		detail = r.name + ": " + detail
+	if name := filter.Readable(r.name); !strings.HasPrefix(detail, name) {
+		detail = name + ": " + detail
 	}
 	e.out.Problems = append(e.out.Problems, &lockstep.Error{Code: code, Detail: detail, Err: err})
 }
@@ -322,7 +323,7 @@ func (e *evaluation) check() {
 		}
 		e.out.Problems = append(e.out.Problems, &lockstep.Error{
 			Code:   lockstep.CodeMapRequired,
-			Detail: fmt.Sprintf("%s stays empty%s", r.name, e.p.fedBy(r.name)),
+			Detail: fmt.Sprintf("%s stays empty%s", filter.Readable(r.name), e.p.fedBy(r.name)),
 		})
 	}
 }
@@ -331,7 +332,7 @@ func (e *evaluation) check() {
 func (p *Program) fedBy(name string) string {
 	for i := range p.rows {
 		if r := &p.rows[i]; r.name == name && len(r.inputs) > 0 {
-			return ": the source has no " + r.inputs[0].name
+			return ": the source has no " + filter.Readable(r.inputs[0].name)
 		}
 	}
 	return ""

@@ -1,11 +1,11 @@
 package words
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	"lockstep/scim"
+	"lockstep/scim/filter"
 )
 
 // Change is one attribute before and after, as people read it. "" is no value.
@@ -19,7 +19,7 @@ type Change struct {
 
 // Referred is a reference that is written or taken away, as a change: members + “Ada Lindqvist”.
 func Referred(attribute, name string, gone bool) Change {
-	c := Change{Path: attribute, Attribute: attribute, Reference: true}
+	c := Change{Path: attribute, Attribute: Attribute(attribute), Reference: true}
 	if c.After = name; gone {
 		c.Before, c.After = name, ""
 	}
@@ -93,34 +93,30 @@ func Names(all []Change, most int) string {
 
 // Attribute is a path as people read it: emails[type eq "work"].value is emails[work], and the URN of an extension gives way
 // to the name that stands behind it.
-func Attribute(path string) string {
-	if strings.HasPrefix(strings.ToLower(path), "urn:") {
-		path = afterURN(path)
+func Attribute(path string) string { return filter.Readable(path) }
+
+// Attributes are paths as people read them, one after another.
+func Attributes(paths []string) string {
+	names := make([]string, len(paths))
+	for i, path := range paths {
+		names[i] = Attribute(path)
 	}
-	open := strings.IndexByte(path, '[')
-	if open < 0 {
-		return path
-	}
-	shut := strings.LastIndexByte(path, ']')
-	if shut < open {
-		return path
-	}
-	_, value, ok := strings.Cut(path[open+1:shut], " eq ")
-	var text string
-	if !ok || json.Unmarshal([]byte(value), &text) != nil {
-		return path
-	}
-	return path[:open] + "[" + text + "]" + strings.TrimSuffix(path[shut+1:], ".value")
+	return strings.Join(names, ", ")
 }
 
-// afterURN is what follows the last colon of the URN; colons within a filter do not count.
-func afterURN(path string) string {
-	end := len(path)
-	if i := strings.IndexByte(path, '['); i >= 0 {
-		end = i
+// Matched is how a link came about, as people read it: matched by userName, employeeNumber.
+func Matched(how string) string {
+	by, is := strings.CutPrefix(how, matchedBy)
+	if !is {
+		return how
 	}
-	return path[strings.LastIndexByte(path[:end], ':')+1:]
+	return matchedBy + Attributes(strings.Split(by, ", "))
 }
+
+const matchedBy = "matched by "
+
+// MatchedBy is what Matched reads, of the paths of attributes.
+func MatchedBy(paths []string) string { return matchedBy + strings.Join(paths, ", ") }
 
 // Value is a SCIM value as people read it. Values have the types that package scim lists.
 func Value(v any) string {

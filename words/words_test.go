@@ -42,6 +42,10 @@ func TestTexts(t *testing.T) {
 		{Attribute(`emails[type eq "work"].display`), "emails[work].display"},
 		{Attribute("emails[primary eq true]"), "emails[primary eq true]"},
 		{Attribute("emails]["), "emails]["},
+		{Attributes([]string{"urn:x:2.0:User:costCenter", "title"}), "costCenter, title"},
+		{Matched(MatchedBy([]string{"urn:x:2.0:User:employeeNumber", `emails[type eq "work"].value`})), "matched by employeeNumber, emails[work]"},
+		{Matched("by hand"), "by hand"},
+		{Referred("urn:x:2.0:User:manager", "Ada", false).String(), "manager + “Ada”"},
 		{Value(scim.List{scim.Object{{Name: "value", Value: "a@b"}}, "c", int64(7), true}), "a@b, c, 7, true"},
 		{Value(scim.Object{{Name: "givenName", Value: "Ada"}}), "givenName: Ada"},
 	} {

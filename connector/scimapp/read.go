@@ -259,9 +259,9 @@ func (t *Target) find(ctx context.Context, typ string, attribute filter.Path, va
 		found = append(found, page...)
 		switch {
 		case len(found) > most:
-			return unfiltered(fmt.Sprintf("more than %d objects for %d values of %s", most, len(values), attribute))
+			return unfiltered(fmt.Sprintf("more than %d objects for %d values of %s", most, len(values), filter.Readable(attribute.String())))
 		case !last && slices.ContainsFunc(page, func(o connection.Object) bool { return !matches(o, attribute, values) }):
-			return unfiltered(fmt.Sprintf("objects with other values of %s, page after page", attribute))
+			return unfiltered(fmt.Sprintf("objects with other values of %s, page after page", filter.Readable(attribute.String())))
 		}
 		return nil
 	})
