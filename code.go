@@ -23,7 +23,8 @@ const (
 type Error struct {
 	Code   Code
 	Detail string
-	Err    error // what lies beneath; may be nil
+	Field  string // what was given that it is about, by its name in the API; "" is nothing in particular
+	Err    error  // what lies beneath; may be nil
 }
 
 // Error returns the detail, the code in brackets, and what lies beneath.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
@@ -113,11 +114,7 @@ func (s *Server) addAdministrator(w http.ResponseWriter, r *http.Request, v visi
 			return err
 		}
 		if lockstep.CodeOf(err) == lockstep.CodeNotFound {
-			at := "who"
-			if strings.Contains(sentenceOf(err), "app or source") {
-				at = "apps"
-			}
-			view.Form.get(at).Error = sentenceOf(err)
+			view.Form.blame(cmp.Or(fieldOf(err), "who"), sentenceOf(err))
 		} else if lockstep.CodeOf(err) == lockstep.CodeAuthForbidden {
 			view.Form.Wrong = append(view.Form.Wrong, "You cannot give a role that can do more than you.")
 		} else if err := view.Form.wrong(err); err != nil {

@@ -252,24 +252,13 @@ func (s *Server) metadata(ctx context.Context, who operate.Principal, v *oneClie
 
 // wrongApp puts a refusal beside the field that it is about.
 func (v *oneClientView) wrongApp(c sso.Client, err error) error {
-	detail := sentenceOf(err)
 	switch {
 	case c.Name == "":
 		v.Form.blame("name", "Give it a name.")
 	case c.SAML != nil && c.SAML.Entity == "" && v.Form.has("metadata"):
 		v.Form.blame("metadata", "Give its metadata, the organisation of Webex, or its entity ID and an address below.")
-	case c.SAML != nil && strings.Contains(detail, "entity ID"):
-		v.blame("entity", detail)
-	case c.SAML != nil && len(c.SAML.ACS) == 0:
-		v.blame("acs", detail)
-	case c.SAML != nil && strings.Contains(detail, "certificate"):
-		v.blame("certificates", detail)
-	case c.SAML != nil && strings.Contains(detail, "name ID"):
-		v.blame("nameidfrom", detail)
-	case c.SAML != nil && strings.Contains(detail, "class of sign-ins"):
-		v.blame("context", detail)
-	case c.Proxy != nil && strings.Contains(detail, "header"):
-		v.blame("headers", detail)
+	case v.More.has(fieldOf(err)):
+		return v.More.wrong(err)
 	default:
 		return v.Form.wrong(err)
 	}

@@ -228,7 +228,7 @@ func (v *oneClientView) read(c *sso.Client, providers []operate.IdentityProvider
 	}
 }
 
-// wrong puts a refusal beside the field whose value it quotes.
+// wrong puts a refusal beside the field that it is about.
 func (v *oneClientView) wrong(c sso.Client, err error) error {
 	if lockstep.CodeOf(err) == lockstep.CodeConflict {
 		v.More.blame("id", sentenceOf(err))
@@ -237,20 +237,12 @@ func (v *oneClientView) wrong(c sso.Client, err error) error {
 	if v.Kind != sso.KindOpenID {
 		return v.wrongApp(c, err)
 	}
-	detail := sentenceOf(err)
-	for name, values := range map[string][]string{"redirects": c.Redirects, "after": c.AfterLogout, "logout": {c.LogoutURI}} {
-		if slices.ContainsFunc(values, func(u string) bool { return u != "" && strings.Contains(detail, "“"+u+"”") }) {
-			v.Form.blame(name, detail)
-			return nil
-		}
-	}
 	if c.Name == "" {
 		v.Form.blame("name", "Give it a name.")
 		return nil
 	}
-	if c.May(sso.GrantCode) && len(c.Redirects) == 0 {
-		v.Form.blame("redirects", detail)
-		return nil
+	if v.More.has(fieldOf(err)) {
+		return v.More.wrong(err)
 	}
 	return v.Form.wrong(err)
 }

@@ -362,6 +362,12 @@ func (v *connectionView) wrong(err error) error {
 		}
 		return nil
 	}
+	for _, name := range []string{"set-" + fieldOf(err), "secret-" + fieldOf(err)} {
+		if f := v.field(name); f != nil {
+			f.Error = sentenceOf(err)
+			return nil
+		}
+	}
 	return v.Form.wrong(err)
 }
 

@@ -206,7 +206,11 @@ func (s *Server) decideDraft(w http.ResponseWriter, r *http.Request, v visit) er
 	case code == lockstep.CodeVersion, code == lockstep.CodeNotFound:
 		return s.draftPage(w, r, v, http.StatusConflict, lockstep.Said(err))
 	}
-	if texts, ok := faultTexts(err); ok {
+	if all, ok := ruleFaults(err); ok {
+		texts := make([]string, len(all))
+		for i, one := range all {
+			texts[i] = sentenceOf(one)
+		}
 		return s.draftPage(w, r, v, http.StatusUnprocessableEntity, strings.Join(texts, " "))
 	}
 	return err

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"slices"
@@ -147,7 +148,10 @@ func (f *form) faults() []field {
 
 // wrong puts an error where it belongs: a refusal beside the field that it names, or above all fields. It returns the error when it
 // is none that somebody who fills in a form can mend.
-func (f *form) wrong(err error) error {
+func (f *form) wrong(err error) error { return f.wrongIn(fieldOf(err), err) }
+
+// wrongIn is wrong of a form that calls the field by another name.
+func (f *form) wrongIn(name string, err error) error {
 	var faulty *operate.Faulty
 	if errors.As(err, &faulty) {
 		for _, one := range faulty.Faults {
@@ -165,8 +169,26 @@ func (f *form) wrong(err error) error {
 	if status := web.StatusOf(err); status < 400 || status >= 500 || lockstep.CodeOf(err) == lockstep.CodeAuthForbidden {
 		return err
 	}
-	f.Wrong = append(f.Wrong, sentenceOf(err))
+	f.blame(name, sentenceOf(err))
 	return nil
+}
+
+// fieldOf is the name, in forms, of what an error is about; "" is nothing in particular.
+func fieldOf(err error) string {
+	e, ok := errors.AsType[*lockstep.Error](err)
+	if !ok {
+		return ""
+	}
+	return cmp.Or(formNames[e.Field], e.Field)
+}
+
+// formNames are the names in forms of what has another one in the API.
+var formNames = map[string]string{
+	"redirect_uris": "redirects", "post_logout_redirect_uris": "after", "backchannel_logout_uri": "logout", "jwks": "keys", "jwks_uri": "keysuri",
+	"entity_id": "entity", "assertion_consumer_services": "acs", "single_logout_url": "slo", "single_logout_response_url": "sloreturn", "single_logout_soap_url": "slosoap",
+	"authn_context": "context", "name_id_from": "nameidfrom", "name_id": "nameid", "start_relay": "relay",
+	"global_token_revocation_endpoint": "revocation", "grant_types": "credentials", "token_endpoint_auth_signing_alg": "assertion", "second_factor": "second",
+	"oauth.scope": "asks", "userName": "user-name", "displayName": "name",
 }
 
 // blame says what is wrong with the field of a name, or with the form when it has no such field.

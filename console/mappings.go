@@ -573,22 +573,21 @@ func (v *mappingView) wrong(err error) error {
 		return v.Form.wrong(err)
 	}
 	for _, one := range rules.Faults {
-		v.Form.blame(v.field(sentenceOf(one.Err)), sentenceOf(one.Err))
+		v.Form.blame(v.field(fieldOf(one.Err)), sentenceOf(one.Err))
 	}
 	return nil
 }
 
-// field is the name of the field that a sentence is about, "" when it is about none of this form.
-func (v *mappingView) field(text string) string {
-	source := map[string]string{fromAttribute: "attribute", fromConstant: "constant", fromExpression: "expression"}[v.Form.value("kind")]
-	text = strings.ToLower(text)
+// field is the name in this form of a field of rules (source title, target emails[type eq "work"].value), "" when it is of another mapping.
+func (v *mappingView) field(of string) string {
+	part, target, _ := strings.Cut(of, " ")
 	switch {
-	case strings.Contains(text, "the source has no"):
-		return source
-	case strings.Contains(text, strings.ToLower(v.Form.value("target"))):
-		return "target"
+	case !strings.EqualFold(target, v.Form.value("target")):
+		return ""
+	case part == "source":
+		return map[string]string{fromAttribute: "attribute", fromConstant: "constant", fromExpression: "expression"}[v.Form.value("kind")]
 	}
-	return ""
+	return part
 }
 
 // id is what an option stands for.

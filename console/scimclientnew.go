@@ -247,16 +247,12 @@ func (s *Server) addClient(ctx context.Context, p operate.Principal, v *newClien
 
 // wrong puts a refusal beside the field that it is about.
 func (v *newClientView) wrong(err error) error {
-	detail := sentenceOf(err)
-	for _, one := range []struct{ part, field string }{{"issuer is", "issuer"}, {"claim aud", "audience"}, {"claim sub", "subject"}, {"absolute address", "redirect"}, {"not https", "redirect"}, {"scheme that", "redirect"}, {"key", "keys"}} {
-		if strings.Contains(detail, one.part) && slices.ContainsFunc(v.Form.Fields, func(f field) bool { return f.Name == one.field }) {
-			v.Form.blame(one.field, detail)
-			return nil
-		}
+	at := fieldOf(err)
+	if at == "redirects" {
+		at = "redirect"
 	}
-	if strings.Contains(detail, "profile") {
-		v.More.blame("profile", detail)
-		return nil
+	if v.More.has(at) {
+		return v.More.wrongIn(at, err)
 	}
-	return v.Form.wrong(err)
+	return v.Form.wrongIn(at, err)
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"lockstep/operate"
@@ -87,9 +86,7 @@ func (s *Server) saveScimClient(w http.ResponseWriter, r *http.Request, v visit)
 	}
 	if !view.Form.faulty() {
 		if _, err = s.Operator.SetToken(r.Context(), v.who, string(e.ID), operate.TokenChange{Product: &product, Profile: &profile, Rate: &rate}); err != nil {
-			if strings.Contains(sentenceOf(err), "profile") {
-				view.Form.blame("profile", sentenceOf(err))
-			} else if err := view.Form.wrong(err); err != nil {
+			if err := view.Form.wrong(err); err != nil {
 				return err
 			}
 		}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -320,57 +321,58 @@ func whoOf(j provision.Job, c operate.Crossing) who {
 	return who{Name: c.Name, Href: personHref(j, c.Ref, connection.Ref{}), Detail: words.Sentence(c.Why)}
 }
 
-// blame puts what is wrong with a filter beside the condition that it names: filter “1”, clause 2: ….
+// blame puts what is wrong with a filter beside the condition that it is about.
 func (v *scopeView) blame(err error) error {
-	texts, ok := faultTexts(err)
+	all, ok := ruleFaults(err)
 	if !ok {
 		f := form{}
 		if err := f.wrong(err); err != nil {
 			return err
 		}
-		texts = f.Wrong
+		v.Wrong = append(v.Wrong, f.Wrong...)
 	}
-	for _, text := range texts {
-		if !v.blameClause(text) {
-			v.Wrong = append(v.Wrong, text)
+	for _, one := range all {
+		if c, about := v.clauseOf(fieldOf(one)); c != nil {
+			c.Error = words.Upper(strings.TrimPrefix(sentenceOf(one), about))
+		} else {
+			v.Wrong = append(v.Wrong, sentenceOf(one))
 		}
 	}
 	return nil
 }
 
-func (v *scopeView) blameClause(text string) bool {
-	at := 0
+// clauseOf is the condition of a field of rules (filter 1 clause 2, of those that are sent), and how a sentence about it begins. nil is none.
+func (v *scopeView) clauseOf(field string) (c *clauseView, about string) {
+	var filter, clause int
+	if !scan(field, "filter %d clause %d", &filter, &clause) {
+		return nil, ""
+	}
+	sent := 0
 	for i := range v.Groups {
-		name, used := v.Groups[i].Name, 0
-		if name == "" {
-			name = strconv.Itoa(at + 1)
-		}
+		var used []*clauseView
 		for j := range v.Groups[i].Clauses {
-			c := &v.Groups[i].Clauses[j]
-			if c.Attribute == "" && c.Value == "" {
-				continue
-			}
-			used++
-			if rest, ok := strings.CutPrefix(strings.ToLower(text), strings.ToLower(fmt.Sprintf("filter “%s”, clause %d: ", name, used))); ok {
-				c.Error = words.Upper(text[len(text)-len(rest):])
-				return true
+			if c := &v.Groups[i].Clauses[j]; c.Attribute != "" || c.Value != "" {
+				used = append(used, c)
 			}
 		}
-		if used > 0 {
-			at++
+		if len(used) == 0 {
+			continue
+		}
+		if sent++; sent == filter && clause >= 1 && clause <= len(used) {
+			name := cmp.Or(v.Groups[i].Name, strconv.Itoa(sent))
+			return used[clause-1], fmt.Sprintf("Filter “%s”, clause %d: ", name, clause)
 		}
 	}
-	return false
+	return nil, ""
 }
 
-// faultTexts are all that rules are refused for.
-func faultTexts(err error) ([]string, bool) {
-	var all []string
-	for _, one := range joined(err) {
+// ruleFaults are all that rules are refused for.
+func ruleFaults(err error) ([]error, bool) {
+	all := joined(err)
+	for _, one := range all {
 		if code := lockstep.CodeOf(one); code != lockstep.CodeScopeSyntax && code != lockstep.CodeMapUnknown && code != lockstep.CodeMapSyntax && code != lockstep.CodeMapInvalid {
 			return nil, false
 		}
-		all = append(all, sentenceOf(one))
 	}
 	return all, len(all) > 0
 }

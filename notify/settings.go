@@ -122,14 +122,14 @@ func (s *Settings) Check() error {
 	if s.Hook != "" {
 		u, err := url.Parse(s.Hook)
 		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.Fragment != "" || len(s.Hook) > 2000 {
-			return invalid("The webhook's address has to be a URL such as https://chat.acme.example/hooks/lockstep, without a password.")
+			return invalidIn("hook", "The webhook's address has to be a URL such as https://chat.acme.example/hooks/lockstep, without a password.")
 		}
 	}
 	if s.Quiet < 0 || s.Quiet > longestQuiet {
-		return invalid("The quiet time is at most seven days.")
+		return invalidIn("quiet", "The quiet time is at most seven days.")
 	}
 	if s.Silence < 0 || s.Silence > 1000 {
-		return invalid("The intervals that may be missed are 1 to 1000.")
+		return invalidIn("silence", "The intervals that may be missed are 1 to 1000.")
 	}
 	var err error
 	s.To, err = Addresses(s.To)
@@ -143,26 +143,26 @@ func (m *Mail) check() error {
 	}
 	m.Security = cmp.Or(m.Security, StartTLS)
 	if !slices.Contains([]Security{StartTLS, ImplicitTLS, Plain}, m.Security) {
-		return invalid("The security of mail is starttls, tls or none.")
+		return invalidIn("security", "The security of mail is starttls, tls or none.")
 	}
 	if _, _, err := net.SplitHostPort(m.Host); err == nil || strings.ContainsAny(m.Host, "/@ \r\n\t\x00") || len(m.Host) > 253 {
-		return invalid("The mail server is a host name such as smtp.acme.example; its port is a setting of its own.")
+		return invalidIn("host", "The mail server is a host name such as smtp.acme.example; its port is a setting of its own.")
 	}
 	if m.Port < 0 || m.Port > 65535 {
-		return invalid("The port of the mail server is 1 to 65535.")
+		return invalidIn("port", "The port of the mail server is 1 to 65535.")
 	}
 	if m.User != "" && m.Security == Plain {
-		return invalid("A password would travel unprotected: sign in with starttls or tls, or without a user name.")
+		return invalidIn("security", "A password would travel unprotected: sign in with starttls or tls, or without a user name.")
 	}
 	if strings.ContainsAny(m.User, "\r\n\x00") || len(m.User) > 256 {
-		return invalid("The user name is at most 256 characters, without line breaks.")
+		return invalidIn("user", "The user name is at most 256 characters, without line breaks.")
 	}
 	if m.CA != "" && (len(m.CA) > longestText || !x509.NewCertPool().AppendCertsFromPEM([]byte(m.CA))) {
-		return invalid("The certificates of the mail server's authority have to be in PEM.")
+		return invalidIn("ca", "The certificates of the mail server's authority have to be in PEM.")
 	}
 	from, err := Addresses([]string{m.From})
 	if err != nil || len(from) != 1 {
-		return invalid("Mail needs an address that it comes from, such as lockstep@acme.example.")
+		return invalidIn("from", "Mail needs an address that it comes from, such as lockstep@acme.example.")
 	}
 	m.From = from[0]
 	return nil
@@ -177,14 +177,14 @@ func Addresses(all []string) ([]string, error) {
 		}
 		a, err := mail.ParseAddress(text)
 		if err != nil || len(a.Address) > longestAddress || strings.ContainsAny(a.Address, "\r\n\x00 \"") {
-			return nil, invalid("“" + clip(text) + "” is no e-mail address.")
+			return nil, invalidIn("to", "“"+clip(text)+"” is no e-mail address.")
 		}
 		if !slices.Contains(out, a.Address) {
 			out = append(out, a.Address)
 		}
 	}
 	if len(out) > mostRecipients {
-		return nil, invalid(fmt.Sprintf("There are more than %d addresses; use a distribution list.", mostRecipients))
+		return nil, invalidIn("to", fmt.Sprintf("There are more than %d addresses; use a distribution list.", mostRecipients))
 	}
 	return out, nil
 }
@@ -199,7 +199,12 @@ func NewHookSecret() string {
 	return hookPrefix + base64.StdEncoding.EncodeToString(secret)
 }
 
-func invalid(detail string) error { return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: detail} }
+func invalid(detail string) error { return invalidIn("", detail) }
+
+// invalidIn is invalid, of what has the name in the settings.
+func invalidIn(field, detail string) error {
+	return &lockstep.Error{Code: lockstep.CodeInvalid, Field: field, Detail: detail}
+}
 
 // clip keeps what a caller sent from filling a message.
 func clip(s string) string {

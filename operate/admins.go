@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"lockstep"
@@ -165,6 +166,9 @@ func (o *Operator) rightsOf(ctx context.Context, p Principal, in NewAdministrato
 		}
 		for i, name := range in.Apps {
 			j, err := o.job(ctx, p, AppsWrite, name)
+			if e, ok := errors.AsType[*lockstep.Error](err); ok && e.Code == lockstep.CodeNotFound {
+				return nil, &lockstep.Error{Code: e.Code, Field: "apps", Detail: e.Detail}
+			}
 			if err != nil {
 				return nil, err
 			}

@@ -28,12 +28,12 @@ func (c ConnectionChange) check(t Template) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Settings)) {
 		if len(c.Settings[name]) > longestSetting {
-			return invalid("The setting " + name + " is longer than 4,000 bytes.")
+			return invalidIn(name, "The setting "+name+" is longer than 4,000 bytes.")
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Secrets)) {
 		if len(c.Secrets[name]) > longestSecret {
-			return invalid("The secret " + name + " is longer than 16,000 bytes.")
+			return invalidIn(name, "The secret "+name+" is longer than 16,000 bytes.")
 		}
 	}
 	return nil

@@ -84,7 +84,7 @@ func (o *Operator) SetNotifications(ctx context.Context, p Principal, c Notifica
 		return Notifications{}, "", err
 	}
 	if c.Password != nil && len(*c.Password) > longestSecret {
-		return Notifications{}, "", invalid("The password is longer than 16,000 bytes.")
+		return Notifications{}, "", invalidIn("password", "The password is longer than 16,000 bytes.")
 	}
 	fresh := notify.NewHookSecret()
 	made := ""
@@ -119,7 +119,7 @@ func (c NotificationChange) apply(was notify.Settings) (notify.Change, error) {
 		next.Password = new(string) // it serves nobody any more
 	}
 	if next.Mail.User != "" && next.Password == nil && !slices.Contains(was.Given, notify.Password) {
-		return next, invalid("To sign in at the mail server as " + clip(next.Mail.User) + " needs a password, too.")
+		return next, invalidIn("password", "To sign in at the mail server as "+clip(next.Mail.User)+" needs a password, too.")
 	}
 	if next.Settings.Hook == "" {
 		next.Hook = new(string)

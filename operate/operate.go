@@ -211,7 +211,12 @@ func notFound(what, name string, among ...string) error {
 	return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: detail + "."}
 }
 
-func invalid(detail string) error { return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: detail} }
+func invalid(detail string) error { return invalidIn("", detail) }
+
+// invalidIn is invalid, of what has the name in the API.
+func invalidIn(field, detail string) error {
+	return &lockstep.Error{Code: lockstep.CodeInvalid, Field: field, Detail: detail}
+}
 
 // clip keeps what a caller sent from filling a message.
 func clip(s string) string {

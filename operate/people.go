@@ -174,9 +174,9 @@ func writable(a scim.Object, required, computed string) (scim.Object, error) {
 	}
 	switch name := a.Text(required); {
 	case strings.TrimSpace(name) == "":
-		return nil, invalid("The attribute " + required + " is missing.")
+		return nil, invalidIn(required, "The attribute "+required+" is missing.")
 	case len(name) > 320:
-		return nil, invalid("The attribute " + required + " is longer than 320 bytes.")
+		return nil, invalidIn(required, "The attribute "+required+" is longer than 320 bytes.")
 	}
 	if v := a.Get("active"); v != nil {
 		if _, ok := v.(bool); !ok {

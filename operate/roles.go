@@ -60,12 +60,12 @@ func (r Role) scopes(apps []string) (token.Scopes, error) {
 		}
 		if r != RoleAppOperator {
 			if len(apps) > 0 {
-				return nil, invalid("Only an app operator is for named apps.")
+				return nil, invalidIn("apps", "Only an app operator is for named apps.")
 			}
 			return token.ParseScopes(one.Scopes)
 		}
 		if len(apps) == 0 {
-			return nil, invalid("Name the apps and sources that the app operator is for.")
+			return nil, invalidIn("apps", "Name the apps and sources that the app operator is for.")
 		}
 		all := []string{string(PeopleRead)}
 		for _, name := range apps {
@@ -77,7 +77,7 @@ func (r Role) scopes(apps []string) (token.Scopes, error) {
 	for _, one := range Roles() {
 		names = append(names, string(one.Role))
 	}
-	return nil, invalid("There is no role “" + clip(string(r)) + "”; there are: " + strings.Join(names, ", ") + ".")
+	return nil, invalidIn("role", "There is no role “"+clip(string(r))+"”; there are: "+strings.Join(names, ", ")+".")
 }
 
 // appsOf are the apps that rights name.

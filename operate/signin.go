@@ -226,11 +226,11 @@ func (c ProviderChange) apply(one *sso.Provider) error {
 	case one.Name == "" || len(one.Name) > 100:
 		return &Faulty{Faults: []Fault{{"name", "A provider has a name of at most 100 bytes."}}}
 	case !one.SecondFactor.OfProvider():
-		return invalid("A provider asks for a second factor of nobody (none), of who has one (enrolled), of everybody (required), or asks for it itself (own).")
+		return invalidIn("second_factor", "A provider asks for a second factor of nobody (none), of who has one (enrolled), of everybody (required), or asks for it itself (own).")
 	case one.Policy != "" && !one.Policy.Known():
-		return invalid("The policies are imported, create, confirm, verified and linked.")
+		return invalidIn("policy", "The policies are imported, create, confirm, verified and linked.")
 	case len(one.Domains) > 100 || len(one.Roots) > 20:
-		return invalid("A provider has at most 100 domains and 20 certificates.")
+		return invalidIn("domains", "A provider has at most 100 domains and 20 certificates.")
 	}
 	for _, d := range one.Domains {
 		if d == "" || len(d) > 253 || strings.ContainsAny(d, "@ /") {

@@ -93,7 +93,7 @@ type NewToken struct {
 var errNotSCIM = &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "Only a token of kind scim has a profile, a product and a limit: they say how to take what a SCIM client sends."}
 
 // errIPSIE says that the profile ipsie has no fixed tokens.
-var errIPSIE = &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The profile ipsie is for clients that show access tokens (OAuth 2.0), not for a fixed token: make the client with --client or --issuer."}
+var errIPSIE = &lockstep.Error{Code: lockstep.CodeInvalid, Field: "profile", Detail: "The profile ipsie is for clients that show access tokens (OAuth 2.0), not for a fixed token: make the client with --client or --issuer."}
 
 // CreateToken makes a token and returns its text, which exists only here. It can do no more than the principal, and lives no
 // longer.

@@ -115,8 +115,22 @@ func (c *compiler) reads(r *reader) {
 	}
 }
 
-// mapping compiles one Mapping.
+// about says of the problems from the nth on which part of a mapping they are about, unless they say it themselves.
+func (c *compiler) about(part string, m Mapping, n int) {
+	for i, err := range c.problems[n:] {
+		if e, ok := err.(*lockstep.Error); ok && e.Field == "" { //nolint:errorlint // it is replaced, not looked through
+			named := *e
+			named.Field = part + " " + m.Target
+			c.problems[n+i] = &named
+		}
+	}
+}
+
+// mapping compiles one Mapping. The field of a problem is the part that it is about (target, source, default, empty,
+// match), and the target.
 func (c *compiler) mapping(m Mapping) {
+	n := len(c.problems)
+	defer func() { c.about("target", m, n) }()
 	path, attribute, ok := c.targetPath(m)
 	if !ok {
 		return
@@ -130,18 +144,28 @@ func (c *compiler) mapping(m Mapping) {
 		c.problem(lockstep.CodeMapInvalid, err.Error())
 		return
 	}
+	if err := r.falls(); err != nil {
+		c.problem(lockstep.CodeMapInvalid, err.Error())
+		c.about("default", m, n)
+		return
+	}
 	if r.Clear && attribute != nil && attribute.Required {
 		c.problem(lockstep.CodeMapRequired, r.name+" is required by the target and cannot be cleared")
+		c.about("empty", m, n)
 	}
 	switch r.FlowType {
 	case "", Always, ObjectAddOnly, MultiValueAddOnly:
 	default:
 		c.problem(lockstep.CodeMapSyntax, fmt.Sprintf("%s: no flowType %q; there are Always, ObjectAddOnly and MultiValueAddOnly", r.name, r.FlowType))
 	}
-	if !c.source(&r) {
-		return
+	before := len(c.problems)
+	sound := c.source(&r)
+	c.about("source", m, before)
+	if sound {
+		before = len(c.problems)
+		c.add(r, attribute)
+		c.about("match", m, before)
 	}
-	c.add(r, attribute)
 }
 
 // targetPath reads the target of the mapping and spells it as the target does.
@@ -185,6 +209,7 @@ func (c *compiler) reference(path filter.Path) (string, bool) {
 func (c *compiler) refers(m Mapping, reference string) {
 	if m.Match > 0 {
 		c.problem(lockstep.CodeMapSyntax, "a reference cannot be matched by: "+m.Target)
+		c.about("match", m, len(c.problems)-1)
 	}
 	if !slices.Contains(c.p.references, reference) {
 		c.p.references = append(c.p.references, reference)

@@ -66,10 +66,16 @@ func (r *row) aim(t *scim.Type, a *scim.Attribute) error {
 			r.element.Delete(r.path.Sub)
 		}
 	}
-	if r.Default != "" {
-		if r.fallback, err = r.convert(nil, scim.List{r.Default}); err != nil {
-			return fmt.Errorf("the default of %s: %w", r.name, err)
-		}
+	return nil
+}
+
+// falls prepares the value that is written when there is no other.
+func (r *row) falls() (err error) {
+	if r.Default == "" {
+		return nil
+	}
+	if r.fallback, err = r.convert(nil, scim.List{r.Default}); err != nil {
+		return fmt.Errorf("the default of %s: %w", r.name, err)
 	}
 	return nil
 }
@@ -306,7 +312,7 @@ func (r *row) set(want *scim.Object, list scim.List) error {
 		return nil
 	}
 	if err := scim.Assign(want, r.path, value); err != nil {
-		return &lockstep.Error{Code: lockstep.CodeMapInvalid, Detail: r.name + " cannot be written", Err: err}
+		return &lockstep.Error{Code: lockstep.CodeMapInvalid, Detail: filter.Readable(r.name) + " cannot be written", Err: err}
 	}
 	return nil
 }

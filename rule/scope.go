@@ -10,6 +10,7 @@ import (
 	"lockstep"
 	"lockstep/expr"
 	"lockstep/scim"
+	"lockstep/scim/filter"
 )
 
 // Subject is an object of the source whose scope is asked for.
@@ -154,7 +155,7 @@ func (n nearest) reason(groups int) Reason {
 	}
 	values := make([]string, len(n.saw))
 	for i, s := range n.saw {
-		values[i] = c.reader.name + "=" + s
+		values[i] = filter.Readable(c.reader.name) + "=" + s
 	}
 	return Reason{Rule: ruleFilter, Clause: where + ": " + c.words, Values: values}
 }
@@ -231,7 +232,7 @@ func compileFilter(f Filter, options Options) (groups []filterGroup, problems []
 		for j, c := range g.Clauses {
 			cl, err := compileClause(c, options)
 			if err != nil {
-				problems = append(problems, inClause(name, j+1, err))
+				problems = append(problems, inClause(i, name, j, err))
 				continue
 			}
 			ready.clauses = append(ready.clauses, cl)
@@ -241,12 +242,13 @@ func compileFilter(f Filter, options Options) (groups []filterGroup, problems []
 	return groups, problems
 }
 
-func inClause(group string, n int, err error) error {
+// inClause is a problem of a clause. Its field is which one, both counted from 1: filter 1 clause 2.
+func inClause(group int, name string, n int, err error) error {
 	code, detail := lockstep.CodeScopeSyntax, err.Error()
 	if e, ok := errors.AsType[*lockstep.Error](err); ok {
 		code, detail = e.Code, e.Detail
 	}
-	return &lockstep.Error{Code: code, Detail: fmt.Sprintf("filter “%s”, clause %d: %s", group, n, detail)}
+	return &lockstep.Error{Code: code, Field: fmt.Sprintf("filter %d clause %d", group+1, n+1), Detail: fmt.Sprintf("filter “%s”, clause %d: %s", name, n+1, detail)}
 }
 
 func compileClause(c Clause, options Options) (clause, error) {
@@ -265,7 +267,7 @@ func compileClause(c Clause, options Options) (clause, error) {
 	if !known {
 		return clause{}, unknownAttribute("the source", c.Attribute, options.Source)
 	}
-	words := c.Attribute + " " + op.Words
+	words := filter.Readable(c.Attribute) + " " + op.Words
 	switch n := len(c.Operand.Values); {
 	case op.Unary:
 	case n == 0:

@@ -73,3 +73,39 @@ func TestValidate(t *testing.T) {
 		}
 	}
 }
+
+// TestFaultsNameTheirPart: what is wrong says of which part of which mapping or filter it is, so that forms need not read the sentence.
+func TestFaultsNameTheirPart(t *testing.T) {
+	user := map[string]*scim.Type{"User": scim.UserType()}
+	attribute := func(target, from string, match int) rule.Mapping {
+		return rule.Mapping{Target: target, Match: match, Source: &rule.MappingSource{Type: rule.FromAttribute, Expression: "[" + from + "]"}}
+	}
+	for want, change := range map[string]func(*rule.ObjectMapping){
+		"target nickNmae": func(m *rule.ObjectMapping) { m.Attributes = append(m.Attributes, attribute("nickNmae", "title", 0)) },
+		"target userName": func(m *rule.ObjectMapping) { m.Attributes = append(m.Attributes, attribute("userName", "title", 0)) },
+		"source title":    func(m *rule.ObjectMapping) { m.Attributes = append(m.Attributes, attribute("title", "titel", 0)) },
+		"match roles":     func(m *rule.ObjectMapping) { m.Attributes = append(m.Attributes, attribute("roles", "roles", 2)) },
+		"default active": func(m *rule.ObjectMapping) {
+			a := attribute("active", "active", 0)
+			a.Default = "perhaps"
+			m.Attributes = append(m.Attributes, a)
+		},
+		"empty userName": func(m *rule.ObjectMapping) { m.Attributes[0].Clear = true },
+		"filter 2 clause 1": func(m *rule.ObjectMapping) {
+			good := rule.FilterGroup{Clauses: []rule.Clause{{Attribute: "title", Operator: "IS NOT NULL"}}}
+			m.Scope.Groups = []rule.FilterGroup{good, {Clauses: []rule.Clause{{Attribute: "titel", Operator: "IS NULL"}}}}
+		},
+	} {
+		m := rule.ObjectMapping{Name: "people", Enabled: true, Source: "User", Target: "User", Attributes: []rule.Mapping{attribute("userName", "userName", 1)}}
+		change(&m)
+		faults := rule.Validate(rule.Rules{Objects: []rule.ObjectMapping{m}}, rule.Systems{Source: user, Target: user})
+		if len(faults) != 1 {
+			t.Errorf("%s: %v", want, faults)
+			continue
+		}
+		e, ok := faults[0].Err.(*lockstep.Error) //nolint:errorlint // as Fault has it
+		if !ok || e.Field != want {
+			t.Errorf("%+v, want the field %s", faults[0].Err, want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package sso
 
 import (
+	"cmp"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -204,13 +205,13 @@ const (
 // Check says what is wrong with the settings of a client, in a sentence.
 func (c *Client) Check() error {
 	if c.ID == "" || len(c.ID) > 200 || strings.ContainsFunc(string(c.ID), notVSCHAR) {
-		return invalid("A client ID has 1 to 200 printable ASCII characters.")
+		return invalidIn("id", "A client ID has 1 to 200 printable ASCII characters.")
 	}
 	if c.Name == "" || len(c.Name) > 200 {
-		return invalid("A client has a name of at most 200 bytes.")
+		return invalidIn("name", "A client has a name of at most 200 bytes.")
 	}
 	if !c.SecondFactor.OfClient() {
-		return invalid("An application asks for a second factor as its provider does, of who has one (enrolled), or of everybody (required).")
+		return invalidIn("second_factor", "An application asks for a second factor as its provider does, of who has one (enrolled), or of everybody (required).")
 	}
 	if len(c.Redirects) > maxURIs || len(c.AfterLogout) > maxURIs || len(c.Audience) > maxURIs || len(c.Scopes) > maxURIs {
 		return invalid("A client has at most 50 of each kind of address.")
@@ -232,10 +233,10 @@ func (c *Client) Check() error {
 		}
 	}
 	if c.Public() && c.May(GrantCredentials) {
-		return invalid("A client that does not authenticate cannot use client_credentials.")
+		return invalidIn("grant_types", "A client that does not authenticate cannot use client_credentials.")
 	}
 	if c.May(GrantCode) && len(c.Redirects) == 0 {
-		return invalid("A client that signs people in needs a redirect URI.")
+		return invalidIn("redirect_uris", "A client that signs people in needs a redirect URI.")
 	}
 	if err := c.checkURIs(); err != nil {
 		return err
@@ -244,22 +245,10 @@ func (c *Client) Check() error {
 }
 
 func (c *Client) checkURIs() error {
-	for _, list := range [][]string{c.Redirects, c.AfterLogout} {
-		for _, u := range list {
-			if err := checkURI(u); err != nil {
-				return err
-			}
-		}
-	}
-	for _, u := range []string{c.LogoutURI, c.RevocationURI} {
-		if u == "" {
-			continue
-		}
-		if err := checkURI(u); err != nil {
-			return err
-		}
-	}
-	return nil
+	return cmp.Or(
+		checkURIs("redirect_uris", c.Redirects...), checkURIs("post_logout_redirect_uris", c.AfterLogout...),
+		checkURIs("backchannel_logout_uri", some(c.LogoutURI)...), checkURIs("global_token_revocation_endpoint", some(c.RevocationURI)...),
+	)
 }
 
 func (c *Client) checkCrypto() error {
@@ -273,30 +262,48 @@ func (c *Client) checkCrypto() error {
 		return nil
 	}
 	if !c.Assertion.Known() {
-		return invalid("Assertions of private_key_jwt are signed with RS256 or ES256: name one.")
+		return invalidIn("token_endpoint_auth_signing_alg", "Assertions of private_key_jwt are signed with RS256 or ES256: name one.")
 	}
 	if c.KeysURI != "" {
 		if c.Keys != "" {
-			return invalid("A client has keys or an address where it publishes them, not both.")
+			return invalidIn("jwks", "A client has keys or an address where it publishes them, not both.")
 		}
 		if u, err := url.Parse(c.KeysURI); err != nil || u.Scheme != "https" && u.Scheme != "http" {
-			return invalid("The address of a client's keys is https.")
+			return invalidIn("jwks_uri", "The address of a client's keys is https.")
 		}
-		return checkURI(c.KeysURI)
+		return checkURIs("jwks_uri", c.KeysURI)
 	}
 	if _, err := token.ParseKeySet([]byte(c.Keys)); err != nil {
-		return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "The keys of the client cannot be used: " + err.Error() + "."}
+		return &lockstep.Error{Code: lockstep.CodeInvalid, Field: "jwks", Detail: "The keys of the client cannot be used: " + err.Error() + "."}
+	}
+	return nil
+}
+
+// some is the text, or none when it is empty.
+func some(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return []string{text}
+}
+
+// checkURIs is checkURI of the addresses that have the name in the API.
+func checkURIs(field string, all ...string) error {
+	for _, u := range all {
+		if err := checkURI(field, u); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // checkURI refuses what must not be an address that browsers are sent to: one with a fragment, a wildcard or user information, of
 // http beyond this machine, or of a scheme that runs something. A private scheme has a dot, as RFC 8252 §7.1 wants.
-func checkURI(text string) error {
+func checkURI(field, text string) error {
 	u, err := url.Parse(text)
 	if err != nil || len(text) > maxURI || !u.IsAbs() || u.Fragment != "" || strings.Contains(text, "#") || u.User != nil ||
 		strings.ContainsAny(text, "* \\\"<>") || strings.ContainsFunc(text, notVSCHAR) {
-		return invalid("“" + clip(text) + "” is not an absolute address without a fragment, a wildcard or a password.")
+		return invalidIn(field, "“"+clip(text)+"” is not an absolute address without a fragment, a wildcard or a password.")
 	}
 	switch {
 	case u.Scheme == "https" && u.Host != "":
@@ -305,17 +312,22 @@ func checkURI(text string) error {
 		if ip, err := netip.ParseAddr(u.Hostname()); u.Hostname() == "localhost" || err == nil && ip.IsLoopback() {
 			return nil
 		}
-		return invalid("“" + clip(text) + "” is not https. Without TLS only addresses of this machine are allowed.")
+		return invalidIn(field, "“"+clip(text)+"” is not https. Without TLS only addresses of this machine are allowed.")
 	case strings.Contains(u.Scheme, "."):
 		return nil
 	}
-	return invalid("“" + clip(text) + "” has a scheme that is not allowed: https, or a private one such as com.example.app.")
+	return invalidIn(field, "“"+clip(text)+"” has a scheme that is not allowed: https, or a private one such as com.example.app.")
 }
 
 // notVSCHAR reports whether a character is outside of VSCHAR (RFC 6749 appendix A).
 func notVSCHAR(r rune) bool { return r < 0x20 || r > 0x7e }
 
-func invalid(detail string) error { return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: detail} }
+func invalid(detail string) error { return invalidIn("", detail) }
+
+// invalidIn is invalid, of what has the name in the API.
+func invalidIn(field, detail string) error {
+	return &lockstep.Error{Code: lockstep.CodeInvalid, Field: field, Detail: detail}
+}
 
 // clip keeps what somebody sent from filling a message.
 func clip(s string) string {

@@ -33,7 +33,7 @@ func ParseMapping(text string) (Mapping, error) {
 	if !found || m.Name == "" || m.From == "" {
 		return m, invalid("“" + clip(text) + "” is not of the form name=attribute.")
 	}
-	return m, m.check()
+	return m, m.check("")
 }
 
 // String is what ParseMapping reads.
@@ -49,16 +49,16 @@ func isClaim(from string) bool {
 	return from == "sub" || from == "groups" || slices.Contains(claimsOfScope("profile"), from) || slices.Contains(claimsOfScope("email"), from)
 }
 
-func (m Mapping) check() error {
+func (m Mapping) check(field string) error {
 	if m.Name == "" || len(m.Name) > 500 || len(m.Friendly) > 200 || strings.ContainsFunc(m.Name+m.Friendly, notVSCHAR) {
-		return invalid("The name of an attribute has 1 to 500 printable characters.")
+		return invalidIn(field, "The name of an attribute has 1 to 500 printable characters.")
 	}
 	if isClaim(m.From) {
 		return nil
 	}
 	p, err := filter.ParsePath(m.From)
 	if err != nil || len(m.From) > 500 || strings.EqualFold(p.Attr, "password") {
-		return invalid("“" + clip(m.From) + "” is neither a claim (sub, name, given_name, family_name, preferred_username, email, locale, groups) nor an attribute of the directory.")
+		return invalidIn(field, "“"+clip(m.From)+"” is neither a claim (sub, name, given_name, family_name, preferred_username, email, locale, groups) nor an attribute of the directory.")
 	}
 	return nil
 }

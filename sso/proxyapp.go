@@ -31,7 +31,7 @@ func ParseHost(text string) (string, error) {
 	if err != nil || u.Host == "" || u.Path+u.RawQuery+u.Opaque != "" || u.Scheme != "https" && u.Scheme != "http" {
 		return "", invalid("“" + clip(text) + "” is not a host name, such as wiki.example.com, without a path.")
 	}
-	if err := checkURI(text + "/"); err != nil {
+	if err := checkURI("hosts", text+"/"); err != nil {
 		return "", err
 	}
 	u.Host = strings.ToLower(u.Host)
@@ -47,16 +47,16 @@ func (a *ProxyApp) check() error {
 	}
 	for _, h := range a.Hosts {
 		if origin, err := ParseHost(h); err != nil || origin != h {
-			return invalid("“" + clip(h) + "” is not the origin of a host: https://wiki.example.com. Without TLS only hosts of this machine are allowed.")
+			return invalidIn("hosts", "“"+clip(h)+"” is not the origin of a host: https://wiki.example.com. Without TLS only hosts of this machine are allowed.")
 		}
 	}
 	seen := map[string]bool{}
 	for _, m := range a.Headers {
-		if err := m.check(); err != nil {
+		if err := m.check("headers"); err != nil {
 			return err
 		}
 		if !headerFits(m.Name) || m.Friendly != "" || seen[foldHeader(m.Name)] {
-			return invalid("“" + clip(m.Name) + "” cannot be the name of a header that says who somebody is: letters, digits and hyphens, each once, and none that browsers, proxies or servers use.")
+			return invalidIn("headers", "“"+clip(m.Name)+"” cannot be the name of a header that says who somebody is: letters, digits and hyphens, each once, and none that browsers, proxies or servers use.")
 		}
 		seen[foldHeader(m.Name)] = true
 	}

@@ -1,6 +1,7 @@
 package sso
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -72,10 +73,8 @@ func (c *Client) checkKind() error {
 	if c.Auth != AuthNone || len(c.Grants)+len(c.Redirects)+len(c.Scopes)+len(c.Audience) > 0 || c.Keys+c.KeysURI+c.LogoutURI+c.RevocationURI != "" {
 		return invalid("An application that does not speak OpenID Connect has no redirect URIs, grant types, keys, scopes or addresses of it.")
 	}
-	for _, u := range c.AfterLogout {
-		if err := checkURI(u); err != nil {
-			return err
-		}
+	if err := checkURIs("post_logout_redirect_uris", c.AfterLogout...); err != nil {
+		return err
 	}
 	switch {
 	case c.Kind == KindSAMLApp && c.SAML != nil && c.Proxy == nil:
@@ -88,34 +87,32 @@ func (c *Client) checkKind() error {
 
 func (a *SAMLApp) check() error {
 	if !saml.IsEntity(a.Entity) {
-		return invalid("The entity ID of an application is an absolute address or URN of at most 1024 characters, as its metadata have it.")
+		return invalidIn("entity_id", "The entity ID of an application is an absolute address or URN of at most 1024 characters, as its metadata have it.")
 	}
 	if len(a.ACS) == 0 || len(a.ACS) > maxURIs || len(a.Attributes) > maxURIs {
-		return invalid("An application that speaks SAML needs an address that takes responses (assertion consumer service), and has at most 50.")
+		return invalidIn("assertion_consumer_services", "An application that speaks SAML needs an address that takes responses (assertion consumer service), and has at most 50.")
 	}
 	for _, e := range a.ACS {
-		if err := checkURI(e.URL); err != nil {
+		if err := checkURI("assertion_consumer_services", e.URL); err != nil {
 			return err
 		}
 	}
-	for _, u := range []string{a.Logout, a.LogoutReturn, a.LogoutSOAP} {
-		if u == "" {
-			continue
-		}
-		if err := checkURI(u); err != nil {
-			return err
-		}
+	err := cmp.Or(
+		checkURIs("single_logout_url", some(a.Logout)...), checkURIs("single_logout_response_url", some(a.LogoutReturn)...), checkURIs("single_logout_soap_url", some(a.LogoutSOAP)...),
+	)
+	if err != nil {
+		return err
 	}
 	if a.Certificates != "" {
 		if _, err := saml.ParseCertificates(a.Certificates); err != nil {
-			return invalid("The application's certificates: " + err.Error() + ".")
+			return invalidIn("certificates", "The application's certificates: "+err.Error()+".")
 		}
 	}
 	if len(a.StartRelay) > saml.MaxRelayState {
-		return invalid("RelayState has at most 2000 bytes.")
+		return invalidIn("start_relay", "RelayState has at most 2000 bytes.")
 	}
 	if a.Context != "" && a.Context != ContextAsked && (!saml.IsEntity(a.Context) || len(a.Context) > 500) {
-		return invalid("The class of sign-ins is a URI, or “asked”.")
+		return invalidIn("authn_context", "The class of sign-ins is a URI, or “asked”.")
 	}
 	return a.checkNames()
 }
@@ -124,17 +121,17 @@ func (a *SAMLApp) checkNames() error {
 	switch a.NameID {
 	case NameIDAsked, NameIDEmail, NameIDPersistent, NameIDTransient:
 		if a.NameIDFrom != "" {
-			return invalid("Only an unspecified name ID is taken from an attribute.")
+			return invalidIn("name_id_from", "Only an unspecified name ID is taken from an attribute.")
 		}
 	case NameIDUnspecified:
-		if err := (Mapping{Name: "NameID", From: a.NameIDFrom}).check(); err != nil || a.NameIDFrom == "groups" {
-			return invalid("An unspecified name ID is taken from an attribute or claim: name one, for example userName.")
+		if err := (Mapping{Name: "NameID", From: a.NameIDFrom}).check(""); err != nil || a.NameIDFrom == "groups" {
+			return invalidIn("name_id_from", "An unspecified name ID is taken from an attribute or claim: name one, for example userName.")
 		}
 	default:
-		return invalid("A name ID is email, persistent, transient or unspecified.")
+		return invalidIn("name_id", "A name ID is email, persistent, transient or unspecified.")
 	}
 	for _, m := range a.Attributes {
-		if err := m.check(); err != nil {
+		if err := m.check("attributes"); err != nil {
 			return err
 		}
 	}
@@ -181,7 +178,7 @@ const metadataTime = 10 * time.Second
 
 // AppMetadata fetches the metadata of an application that speaks SAML.
 func (s *Server) AppMetadata(ctx context.Context, address string) ([]byte, error) {
-	if err := checkURI(address); err != nil {
+	if err := checkURI("", address); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, metadataTime)

@@ -57,9 +57,9 @@ const maxOAuth = 500
 
 // Check says what is wrong, in a sentence. The error has lockstep.CodeInvalid.
 func (o OAuth) Check() error {
-	for _, v := range []string{o.Client, o.Issuer, o.Audience, o.Subject, o.Scope} {
-		if len(v) > maxOAuth || strings.ContainsFunc(v, func(r rune) bool { return r < 0x21 || r > 0x7e }) {
-			return wrong("Names of OAuth 2.0 are printable ASCII without blanks, at most 500 bytes.")
+	for _, v := range []struct{ field, value string }{{"client", o.Client}, {"issuer", o.Issuer}, {"audience", o.Audience}, {"subject", o.Subject}, {"oauth.scope", o.Scope}} {
+		if len(v.value) > maxOAuth || strings.ContainsFunc(v.value, func(r rune) bool { return r < 0x21 || r > 0x7e }) {
+			return wrong(v.field, "Names of OAuth 2.0 are printable ASCII without blanks, at most 500 bytes.")
 		}
 	}
 	if o.Zero() {
@@ -67,27 +67,29 @@ func (o OAuth) Check() error {
 	}
 	if o.Client != "" {
 		if (o != OAuth{Client: o.Client}) {
-			return wrong("A SCIM client shows the tokens of one of the tenant's applications or those of an issuer, not of both.")
+			return wrong("", "A SCIM client shows the tokens of one of the tenant's applications or those of an issuer, not of both.")
 		}
 		return nil
 	}
 	u, err := url.Parse(o.Issuer)
 	switch {
 	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
-		return wrong("An issuer is an https address, exactly as its tokens name it (claim iss).")
+		return wrong("issuer", "An issuer is an https address, exactly as its tokens name it (claim iss).")
 	case o.Audience == "":
-		return wrong("Say whom the issuer's tokens are for (claim aud): without it, those that it makes for other services would do.")
+		return wrong("audience", "Say whom the issuer's tokens are for (claim aud): without it, those that it makes for other services would do.")
 	case o.Alg != "" && !o.Alg.Known():
-		return wrong("Access tokens are signed with RS256 or ES256.")
+		return wrong("alg", "Access tokens are signed with RS256 or ES256.")
 	case (o.Plain || o.Scope == AnyScope) && o.Subject == "":
-		return wrong("Say whose tokens they are (claim sub, client_id, azp or appid): an issuer that marks neither type nor scope gives the like to everybody.")
+		return wrong("subject", "Say whose tokens they are (claim sub, client_id, azp or appid): an issuer that marks neither type nor scope gives the like to everybody.")
 	case o.Plain && o.Audience == o.Subject:
-		return wrong("Tokens whose audience is the client itself are ID tokens: they open nothing.")
+		return wrong("audience", "Tokens whose audience is the client itself are ID tokens: they open nothing.")
 	}
 	return nil
 }
 
-func wrong(detail string) error { return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: detail} }
+func wrong(field, detail string) error {
+	return &lockstep.Error{Code: lockstep.CodeInvalid, Field: field, Detail: detail}
+}
 
 // Access is a JWT access token whose signature was checked with the keys of its issuer.
 type Access struct {

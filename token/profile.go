@@ -30,7 +30,7 @@ func ParseProfile(name string) (Profile, error) {
 			return p, nil
 		}
 	}
-	return "", &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "There is no profile " + quote(name) + "; there are generic, entra, okta, strict, interop and ipsie."}
+	return "", &lockstep.Error{Code: lockstep.CodeInvalid, Field: "profile", Detail: "There is no profile " + quote(name) + "; there are generic, entra, okta, strict, interop and ipsie."}
 }
 
 // Tolerates reports whether references to who does not exist are forgiven: a manager is kept as text, a member is left out.
@@ -61,7 +61,7 @@ func ParseProduct(name string) (Product, error) {
 	case "", ProductEntra, ProductOkta, ProductOneLogin, ProductPing, ProductOther:
 		return p, nil
 	}
-	return "", &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "There is no product " + quote(name) + "; there are entra, okta, onelogin, ping and other."}
+	return "", &lockstep.Error{Code: lockstep.CodeInvalid, Field: "product", Detail: "There is no product " + quote(name) + "; there are entra, okta, onelogin, ping and other."}
 }
 
 // Profile is the profile that suits the product.
@@ -84,5 +84,5 @@ func CheckRate(rate float64) error {
 	if rate == 0 || rate >= 0.1 && rate <= MaxRate {
 		return nil
 	}
-	return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "A limit is between 0.1 and 100,000 requests a second, or 0 for as many as the server lets any client."}
+	return &lockstep.Error{Code: lockstep.CodeInvalid, Field: "rate", Detail: "A limit is between 0.1 and 100,000 requests a second, or 0 for as many as the server lets any client."}
 }
