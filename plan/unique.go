@@ -10,6 +10,7 @@ import (
 	"lockstep/connection"
 	"lockstep/rule"
 	"lockstep/scim/filter"
+	"lockstep/words"
 )
 
 // inUse refuses what would give somebody a value that must be unique at the target, and that an object has there which is nobody's of the
@@ -78,7 +79,7 @@ func (p *Planner) holders(ctx context.Context, attribute string, cs []*candidate
 			})
 			if i >= 0 && c.decision.Kind != rule.Skip {
 				c.refused(p, &lockstep.Error{Code: lockstep.CodeConflict, Detail: fmt.Sprintf(
-					"%s %s is taken in %s, by %s, whom nobody of %s is linked to", shortPath(attribute), q.Raw, p.To.Name, a.Found[q.Key][i].Name, p.From.Name)})
+					"%s %s is taken in %s, by %s, whom nobody of %s is linked to", words.Attribute(attribute), q.Raw, p.To.Name, a.Found[q.Key][i].Name, p.From.Name)})
 			}
 		}
 	}
