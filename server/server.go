@@ -262,10 +262,23 @@ func (n *Server) Run(ctx context.Context) error {
 		})
 		return nil
 	})
+	all.Go(func() error {
+		n.db.ShareWakes(ctx, n.wake, func(err error) {
+			n.config.Log.Warn("other nodes are not woken, or do not wake this one; what is to be done is found a second later", "error", err)
+		})
+		return nil
+	})
 	if !n.config.NoWork {
 		all.Go(func() error { return n.work(ctx) })
 	}
 	return all.Wait()
+}
+
+// wake has all that works look for work: another node has left some.
+func (n *Server) wake() {
+	n.queue.Wake()
+	n.reads.Wake()
+	n.sso.Wake()
 }
 
 // work runs the queue, reads outside systems and watches the sources until ctx ends and every slice has ended.

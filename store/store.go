@@ -72,6 +72,7 @@ type DB struct {
 	position  positioner    // (*tx).advance; a test shows what others would lose
 	writer    writer
 	committed atomic.Pointer[func(lockstep.TenantID)]
+	wakes     wakes
 	closed    sync.Once
 	scans     turns // whose scan runs
 	schemas   schemaCache
@@ -85,7 +86,7 @@ type DB struct {
 // with lockstep.CodeSchemaNewer, a key that did not seal what is in the database with lockstep.CodeSealed, and no key where
 // there was one with lockstep.CodeKeyMissing. Whoever opens a SQLite file sees to it that no other process does.
 func Open(ctx context.Context, c Config) (*DB, error) {
-	db := &DB{now: c.Now, fixed: c.Now != nil, seal: sealer{key: c.Key}, position: (*tx).advance, passwords: newHashing(c.Hash)}
+	db := &DB{now: c.Now, fixed: c.Now != nil, seal: sealer{key: c.Key}, position: (*tx).advance, wakes: newWakes(), passwords: newHashing(c.Hash)}
 	if db.now == nil {
 		db.now = time.Now
 	}
@@ -133,8 +134,8 @@ func (db *DB) Close() error {
 }
 
 // OnCommit has f called after each commit that may give a job something to do: a change of a tenant's directory or of its
-// jobs' settings. f is called by the writer's goroutine, so it must not wait nor write; there is one f at a time. Other
-// nodes' commits are not seen.
+// jobs' settings. f is called by the writer's goroutine, so it must not wait nor write; there is one f at a time. Of other
+// nodes' commits ShareWakes tells.
 func (db *DB) OnCommit(f func(lockstep.TenantID)) { db.committed.Store(&f) }
 
 // WriterDB returns the pool that writes: on SQLite of one connection, which everything that writes takes turns on.

@@ -330,6 +330,9 @@ func (w *writer) settle(ran []*work, outcomes []error) {
 	if builds {
 		w.db.build()
 	}
+	if len(woken) > 0 {
+		w.db.wakes.tell()
+	}
 	f := w.db.committed.Load()
 	if f == nil {
 		return

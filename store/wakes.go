@@ -1,0 +1,99 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+)
+
+// The notes by which nodes on PostgreSQL wake each other. A note carries the name of the node that wrote it, and nothing else: whoever
+// hears it looks for itself what there is to do. Notes may be lost, by a pooler between or a node that dies; who waits for one looks
+// from time to time anyhow.
+const (
+	wakeChannel = "lockstep"
+	wakeGap     = 20 * time.Millisecond // between two notes of a node: PostgreSQL takes all commits with notes one after another
+	wakeAnew    = time.Second           // until it is listened again after a failure
+	wakeLeast   = 5 * time.Minute       // a connection that has brought no note for so long is made anew: it may be dead
+)
+
+// wakes is what a node tells the others.
+type wakes struct {
+	node string
+	told chan struct{} // holds one: there is something to tell
+}
+
+func newWakes() wakes { return wakes{node: rand.Text(), told: make(chan struct{}, 1)} }
+
+// tell has the other nodes told soon. It never waits.
+func (w wakes) tell() {
+	select {
+	case w.told <- struct{}{}:
+	default:
+	}
+}
+
+// ShareWakes tells the other nodes of this one's commits that may give a job something to do, those of which OnCommit tells, and calls heard
+// when another node has made one, or may have, until ctx ends. Many commits are one note. It reports what failed and goes on. On SQLite, which
+// one process has to itself, it does nothing.
+func (db *DB) ShareWakes(ctx context.Context, heard func(), failed func(error)) {
+	if db.pool == nil {
+		return
+	}
+	var all errgroup.Group
+	all.Go(func() error { db.tellWakes(ctx, failed); return nil })
+	all.Go(func() error { db.hearWakes(ctx, heard, failed); return nil })
+	_ = all.Wait() // neither fails
+}
+
+func (db *DB) tellWakes(ctx context.Context, failed func(error)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-db.wakes.told:
+		}
+		if _, err := db.pool.Exec(ctx, "SELECT pg_notify($1, $2)", wakeChannel, db.wakes.node); err != nil && ctx.Err() == nil {
+			failed(fmt.Errorf("tell other nodes of work: %w", err))
+			_ = rest(ctx, wakeAnew)
+		}
+		_ = rest(ctx, wakeGap)
+	}
+}
+
+func (db *DB) hearWakes(ctx context.Context, heard func(), failed func(error)) {
+	for ctx.Err() == nil {
+		if err := db.listen(ctx, heard); err != nil && ctx.Err() == nil {
+			failed(fmt.Errorf("listen for work of other nodes: %w", err))
+			_ = rest(ctx, wakeAnew)
+		}
+	}
+}
+
+// listen calls heard for each note of another node until the connection fails, or has brought none for long.
+func (db *DB) listen(ctx context.Context, heard func()) error {
+	c, err := pgx.ConnectConfig(ctx, db.pool.Config().ConnConfig)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close(context.WithoutCancel(ctx)) }()
+	if _, err := c.Exec(ctx, "LISTEN "+wakeChannel); err != nil {
+		return err
+	}
+	for heard(); ; { // at first: what was told before is not known
+		waiting, cancel := context.WithTimeout(ctx, wakeLeast)
+		note, err := c.WaitForNotification(waiting)
+		cancel()
+		switch {
+		case err != nil && waiting.Err() != nil && ctx.Err() == nil:
+			return nil
+		case err != nil:
+			return err
+		case note.Payload != db.wakes.node:
+			heard()
+		}
+	}
+}
