@@ -1,7 +1,7 @@
 # `make` or `make help` prints what there is. Everything but `test` needs Go only; `test` says what it installs.
 
 .DEFAULT_GOAL := help
-.PHONY: help build deb test soak lint fuzz bench profile docs screenshots clean
+.PHONY: help build deb test soak lint fuzz bench docs screenshots clean
 
 FUZZTIME ?= 30s
 PEOPLE   ?= 10000
