@@ -476,7 +476,7 @@ var Catalogue = []Entry{
 	{CodeSSOConfirm, NeedsYou, "A person has to sign in as before, so that another way to sign in can be linked.", "They choose the way that they used before, once."},
 	{CodeSSOTooMany, Heals, "Too many tries to sign in.", "Wait a quarter of an hour."},
 	{CodeSSOCode, NeedsYou, "A code of a second factor was wrong, or was used before.", "They wait for the next code, and look at the clock of their device. Whoever has neither device nor recovery code asks an administrator to remove the factor."},
-	{CodeSSOLastFactor, NeedsYou, "Somebody wanted to remove their last second factor, and one is demanded of them.", "They set up another one first. An administrator can remove it when it is lost."},
+	{CodeSSOLastFactor, NeedsYou, "The last second factor of somebody was to be removed, and one is demanded of them.", "They set up another one first. An administrator can remove one that is lost all the same: be sure that it is they who ask, and confirm (\"last\" in the API, --yes on the command line)."},
 	{CodeSSOLinked, NeedsYou, "Somebody wanted to link an identity that is somebody else's here, or a second one of a provider.", "They sign out at the provider and link their own, or unlink the one that they have first."},
 	{CodeSSOLastWay, NeedsYou, "Somebody wanted to unlink the last identity by which they can sign in.", "They link another one, or get a password, first."},
 	{CodeSSOConsent, NeedsYou, "Somebody was asked to let an application into the SCIM endpoint, and may not.", "An administrator does it who could make such a SCIM client. If none can, see that a SCIM client belongs to the application."},

@@ -17,6 +17,13 @@ type SecondFactors struct {
 	AppUsed   *time.Time `json:"authenticator_app_used,omitempty"`
 	Codes     int        `json:"recovery_codes" doc:"How many are left."`
 	CodesMade *time.Time `json:"recovery_codes_made,omitempty"`
+	Demanded  []Demander `json:"demanded_by" doc:"Who demands a second factor of everybody, and so of this person."`
+}
+
+// Demander is an identity provider or an application that demands a second factor.
+type Demander struct {
+	Kind string `json:"kind" enum:"provider,application"`
+	Name string `json:"name"`
 }
 
 // Passkey is one of them.
@@ -34,7 +41,14 @@ func (s *Server) secondFactors(ctx context.Context, p operate.Principal, in *str
 },
 ) (SecondFactors, error) {
 	f, err := s.Operator.SecondFactors(ctx, p, in.User)
-	v := SecondFactors{Passkeys: []Passkey{}, Codes: f.Codes, CodesMade: instant(f.Made)}
+	v := SecondFactors{Passkeys: []Passkey{}, Codes: f.Codes, CodesMade: instant(f.Made), Demanded: []Demander{}}
+	for _, d := range f.Demanded {
+		kind := "provider"
+		if d.App {
+			kind = "application"
+		}
+		v.Demanded = append(v.Demanded, Demander{kind, d.Name})
+	}
 	for _, k := range f.Passkeys {
 		v.Passkeys = append(v.Passkeys, Passkey{k.Key(), k.Name, k.RP, k.BackedUp, k.Created, instant(k.Used)})
 	}
@@ -47,6 +61,7 @@ func (s *Server) secondFactors(ctx context.Context, p operate.Principal, in *str
 // RemoveFactor says which factor is to be removed.
 type RemoveFactor struct {
 	Factor string `json:"factor" minLength:"1" maxLength:"400" doc:"The id of a passkey, app, codes, or all."`
+	Last   bool   `json:"last,omitempty" doc:"Also the last one while one is demanded of the person; else that is refused (sso.last_factor)."`
 }
 
 // which is what the request means.
@@ -72,7 +87,7 @@ func (s *Server) removeSecondFactors(ctx context.Context, p operate.Principal, i
 	Body RemoveFactor
 },
 ) (RemovedFactors, error) {
-	n, err := s.Operator.RemoveSecondFactors(ctx, p, in.User, in.Body.which())
+	n, err := s.Operator.RemoveSecondFactors(ctx, p, in.User, in.Body.which(), in.Body.Last)
 	return RemovedFactors{n}, err
 }
 
@@ -81,7 +96,7 @@ func (c *Client) SecondFactors(ctx context.Context, user lockstep.UserID) (Secon
 	return call[SecondFactors](ctx, c, http.MethodGet, at("users", string(user), "second-factors"), nil, nil)
 }
 
-// RemoveSecondFactors takes a factor from somebody: a passkey by its id, app, codes, or all.
-func (c *Client) RemoveSecondFactors(ctx context.Context, user lockstep.UserID, factor string) (RemovedFactors, error) {
-	return call[RemovedFactors](ctx, c, http.MethodPost, at("users", string(user), "second-factors", "remove"), nil, RemoveFactor{factor})
+// RemoveSecondFactors takes a factor from somebody.
+func (c *Client) RemoveSecondFactors(ctx context.Context, user lockstep.UserID, r RemoveFactor) (RemovedFactors, error) {
+	return call[RemovedFactors](ctx, c, http.MethodPost, at("users", string(user), "second-factors", "remove"), nil, r)
 }

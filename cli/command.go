@@ -238,6 +238,19 @@ func (c *Command) Confirm(question string) error {
 	return err
 }
 
+// Sure does what the server refuses, with a code, to whoever is not sure: it says why, and asks. With --yes there is no question; where nobody can be
+// asked, and for programs, the refusal stands.
+func (c *Command) Sure(code lockstep.Code, question string, do func(sure bool) error) error {
+	err := do(c.Yes)
+	if lockstep.CodeOf(err) != code || c.Output != "table" || !terminal.IsTerminal(c.Stdin) {
+		return err
+	}
+	if err := c.Confirm(report.FailureOf(err, c.Path).Message + " " + question); err != nil {
+		return err
+	}
+	return do(true)
+}
+
 // Remove has something removed, after a question unless that is empty, and tells: what was done, to what, in a sentence.
 func (c *Command) Remove(question, done, name, sentence string, do func(client *api.Client, ctx context.Context, name string) error) error {
 	if question != "" {

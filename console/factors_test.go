@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -40,6 +41,11 @@ func TestSecondFactorsOfSomebody(t *testing.T) {
 			t.Errorf("no %q on the page", want)
 		}
 	}
+	for _, want := range []string{"They go on with the others that they have", "from then on their password alone lets them in"} {
+		if !strings.Contains(p.body, want) {
+			t.Errorf("no %q in a question", want)
+		}
+	}
 	if *everyPage {
 		b.look(looked{Name: "factors", Path: page}, looked{Name: "factors-remove", Path: page, Click: "button[commandfor=remove-all]"})
 	}
@@ -49,7 +55,23 @@ func TestSecondFactorsOfSomebody(t *testing.T) {
 	if f.TOTP != nil || len(f.Passkeys) != 1 {
 		t.Errorf("%+v", f)
 	}
-	b.post("/signin/sessions/factors", "person", string(u.ID), "factor", "all")
+	_, err = w.db.SSO().PutClient(t.Context(), audit.Actor{}, "created", sso.Client{Tenant: w.tenant, ID: "vault", Name: "The <vault>", Redirects: []string{"https://app.example/cb"}, SecondFactor: sso.DemandRequired})
+	w.must(err)
+	p = b.get(page)
+	checkPage(t, p)
+	if !strings.Contains(p.body, "The &lt;vault&gt;") || strings.Count(p.body, `name="last"`) != 2 {
+		t.Errorf("the questions about the last factor do not say who demands one:\n%s", p.body)
+	}
+	if *everyPage {
+		b.look(looked{Name: "factors-remove-last", Path: page, Click: "button[commandfor=remove-all]"})
+	}
+	if p := b.post("/signin/sessions/factors", "person", string(u.ID), "factor", "all").is(http.StatusConflict); !strings.Contains(p.body, "The &lt;vault&gt;") {
+		t.Errorf("whoever was not told is not told who demands one: %s", p.body)
+	}
+	if f, err = w.db.SSO().Factors(t.Context(), w.tenant, u.ID); err != nil || !f.Any() {
+		t.Errorf("%+v, %v", f, err)
+	}
+	b.post("/signin/sessions/factors", "person", string(u.ID), "factor", "all", "last", "yes")
 	if f, err = w.db.SSO().Factors(t.Context(), w.tenant, u.ID); err != nil || f.Any() || f.Codes > 0 {
 		t.Errorf("%+v, %v", f, err)
 	}

@@ -30,30 +30,33 @@ type sessionsView struct {
 	Most   bool // there are more than are shown
 	Ends   []signOut
 
-	Factors []factor // of the person
+	Factors  []factor // of the person
+	Last     bool     // no second factor is left without all of them
+	Demanded []sso.Demander
 }
 
 // factor is something that somebody can show beside their password.
 type factor struct {
 	ID, Name, Kind, Note string
 	Since, Used          time.Time
+	Last                 bool // no second factor is left without it
 }
 
 // factorsOf are those of somebody, the recovery codes last.
-func factorsOf(f sso.FactorSet) []factor {
+func factorsOf(f operate.SecondFactors) []factor {
 	var all []factor
 	for _, k := range f.Passkeys {
 		note := "for " + k.RP
 		if k.BackedUp {
 			note += ", on more than one device"
 		}
-		all = append(all, factor{k.Key(), k.Name, "Passkey", note, k.Created, k.Used})
+		all = append(all, factor{k.Key(), k.Name, "Passkey", note, k.Created, k.Used, f.Last(k.Key())})
 	}
 	if f.TOTP != nil {
-		all = append(all, factor{"app", "Authenticator app", "Code", "", f.TOTP.Created, f.TOTP.Used})
+		all = append(all, factor{"app", "Authenticator app", "Code", "", f.TOTP.Created, f.TOTP.Used, f.Last("app")})
 	}
 	if f.Codes > 0 {
-		all = append(all, factor{"codes", "Recovery codes", words.Number(f.Codes) + " left", "", f.Made, time.Time{}})
+		all = append(all, factor{"codes", "Recovery codes", words.Number(f.Codes) + " left", "", f.Made, time.Time{}, false})
 	}
 	return all
 }
@@ -96,7 +99,7 @@ func (s *Server) sessions(w http.ResponseWriter, r *http.Request, v visit) error
 		if err != nil {
 			return err
 		}
-		view.Factors = factorsOf(f)
+		view.Factors, view.Last, view.Demanded = factorsOf(f), f.Last("all"), f.Demanded
 	}
 	var err error
 	if view.All, err = s.Operator.SeenSessions(r.Context(), v.who, user); err != nil {
@@ -146,7 +149,7 @@ func signOutOf(e operate.SeenSignOut) signOut {
 	return to
 }
 
-// removeFactors takes a second factor from somebody, or all.
+// removeFactors takes a second factor from somebody, or all. The form of a last one has said that it is, and who demands one.
 func (s *Server) removeFactors(w http.ResponseWriter, r *http.Request, v visit) error {
 	user, which := lockstep.UserID(r.PostFormValue("person")), sso.Which{}
 	switch id := r.PostFormValue("factor"); id {
@@ -159,7 +162,7 @@ func (s *Server) removeFactors(w http.ResponseWriter, r *http.Request, v visit) 
 	default:
 		which.Passkey = id
 	}
-	if _, err := s.Operator.RemoveSecondFactors(r.Context(), v.who, user, which); err != nil && lockstep.CodeOf(err) != lockstep.CodeNotFound {
+	if _, err := s.Operator.RemoveSecondFactors(r.Context(), v.who, user, which, r.PostFormValue("last") != ""); err != nil && lockstep.CodeOf(err) != lockstep.CodeNotFound {
 		return err
 	}
 	to := url.Values{"said": {"factor-removed"}, "person": {string(user)}}

@@ -63,7 +63,7 @@ func TestAdministrators(t *testing.T) {
 				a.Set("password", "I am you now")
 				return a
 			})),
-			"takes a second factor":    second(w.RemoveSecondFactors(ctx, operator, ada.ID, sso.Which{All: true})),
+			"takes a second factor":    second(w.RemoveSecondFactors(ctx, operator, ada.ID, sso.Which{All: true}, false)),
 			"gives one a password":     w.SetUserPassword(ctx, operator, "ada@acme.example", "I am you now, Ada"),
 			"disables an owner":        w.SetActive(ctx, operator, "ada@acme.example", false),
 			"deletes an owner":         w.DeleteUser(ctx, operator, "ada@acme.example", false),
@@ -80,7 +80,7 @@ func TestAdministrators(t *testing.T) {
 		w.must(err)
 		w.want("a password of somebody who may do more", w.SetUserPassword(ctx, p, "ada@acme.example", "I am you now, Ada"), lockstep.CodeAuthForbidden)
 		w.signIns()
-		_, err = w.RemoveSecondFactors(ctx, p, ada.ID, sso.Which{All: true})
+		_, err = w.RemoveSecondFactors(ctx, p, ada.ID, sso.Which{All: true}, false)
 		w.want("a second factor of somebody who may do more", err, lockstep.CodeAuthForbidden)
 		w.want("a short password", w.SetUserPassword(ctx, p, "cy@acme.example", "short"), lockstep.CodeInvalid)
 		_, err = add(p, operate.NewAdministrator{User: "ben@acme.example", Role: operate.RoleOwner})

@@ -220,6 +220,9 @@ func Sessions(all []api.PersonSession, err error) (View, error) {
 // SecondFactors lists what somebody can show beside their password.
 func SecondFactors(f api.SecondFactors, err error) (View, error) {
 	return Of(f, err, func(p *Page) {
+		for _, d := range f.Demanded {
+			p.Say("One is demanded by the %s %s.", d.Kind, d.Name)
+		}
 		if len(f.Passkeys) == 0 && f.App == nil && f.Codes == 0 {
 			p.Printf("No second factor.\n")
 			return

@@ -14,6 +14,7 @@ import (
 	"lockstep/server"
 	"lockstep/sso"
 	"lockstep/store"
+	"lockstep/store/storetest"
 	"lockstep/token"
 	"lockstep/web"
 )
@@ -22,14 +23,27 @@ import (
 // person who is new, and a tenant without a mail server, get none, and the audit log has all of it.
 func TestPersonIsTold(t *testing.T) {
 	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		personIsTold(t, server.Config{SQLite: filepath.Join(t.TempDir(), "lockstep.db")})
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		personIsTold(t, server.Config{Postgres: storetest.Postgres(t)})
+	})
+}
+
+func personIsTold(t *testing.T, c server.Config) {
+	t.Helper()
 	mail := parts.NodeMail(t, "plain", false, "", "")
-	key := store.NewKey()
-	x := &telling{T: t, config: server.Config{SQLite: filepath.Join(t.TempDir(), "lockstep.db"), Key: key, Allow: web.Loopback(), Local: "local"}}
+	c.Key, c.Allow, c.Local = store.NewKey(), web.Loopback(), "local"
+	at := store.Config{SQLite: c.SQLite, Postgres: c.Postgres, Key: c.Key}
+	x := &telling{T: t, config: c}
 	x.start()
 	ctx := t.Context()
 	x.stop()
 
-	db, err := store.Open(ctx, store.Config{SQLite: x.config.SQLite, Key: key})
+	db, err := store.Open(ctx, at)
 	x.must(err)
 	tenant, err := db.TenantBySlug(ctx, "default")
 	x.must(err)
@@ -60,7 +74,7 @@ func TestPersonIsTold(t *testing.T) {
 	_, err = x.client.SetNotifications(ctx, api.SetNotifications{Mail: &api.MailServer{Host: "127.0.0.1", Port: mail.Port, Security: "none", From: "lockstep@acme.example"}})
 	x.must(err)
 	x.must(x.client.SetUserPassword(ctx, "ada@acme.example", "a sentence that is good"))
-	_, err = x.client.RemoveSecondFactors(ctx, ada.User, "app")
+	_, err = x.client.RemoveSecondFactors(ctx, ada.User, api.RemoveFactor{Factor: "app"})
 	x.must(err)
 	var letter parts.Letter
 	x.await("the mail", func() bool { // or two, on a machine that has much to do
@@ -82,7 +96,7 @@ func TestPersonIsTold(t *testing.T) {
 	}
 	x.stop()
 
-	db, err = store.Open(ctx, store.Config{SQLite: x.config.SQLite, Key: key})
+	db, err = store.Open(ctx, at)
 	x.must(err)
 	defer func() { x.must(db.Close()) }()
 	before := messages()

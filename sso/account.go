@@ -223,9 +223,7 @@ func (o *own) posted(ctx context.Context, part string) error {
 		if which.Passkey == string(FactorTOTP) {
 			which = Which{TOTP: true}
 		}
-		if err = o.mayRemove(ctx, which); err == nil {
-			_, err = o.Store.RemoveFactors(ctx, by, t, user, which)
-		}
+		err = o.remove(ctx, which)
 	case part == partCodes && o.have.Any():
 		shown, kept := newRecovery(t, user)
 		if err = o.Store.AddFactors(ctx, by, t, o.session.Person, NewFactors{Codes: kept}); err == nil {

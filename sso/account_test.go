@@ -44,7 +44,9 @@ func (b *browser) goes(p page) page {
 }
 
 // TestAccountPage: whoever is not signed in signs in first, gets a session and nothing else, and sees and ends what is theirs.
-func TestAccountPage(t *testing.T) {
+func TestAccountPage(t *testing.T) { both(t, testAccountPage) }
+
+func testAccountPage(t *testing.T) {
 	w := twoFactors(t)
 	b := w.browser()
 	p := b.at("")
@@ -103,7 +105,9 @@ func TestAccountPage(t *testing.T) {
 
 // TestAccountFactors: factors are added, renamed and removed by their person, who has to have shown a short while ago who they are, and by a
 // second factor once there is one.
-func TestAccountFactors(t *testing.T) {
+func TestAccountFactors(t *testing.T) { both(t, testAccountFactors) }
+
+func testAccountFactors(t *testing.T) {
 	w := twoFactors(t)
 	have := func() sso.FactorSet { return must(w.db.SSO().Factors(t.Context(), w.tenant, w.ada)) }
 	b := w.browser()
@@ -169,7 +173,9 @@ func TestAccountFactors(t *testing.T) {
 }
 
 // TestAccountProvider: a provider that does not ask again who somebody is cannot be the proof of it.
-func TestAccountProvider(t *testing.T) {
+func TestAccountProvider(t *testing.T) { both(t, testAccountProvider) }
+
+func testAccountProvider(t *testing.T) {
 	w := twoFactors(t)
 	b := w.browser()
 	long := w.now().Add(-time.Hour)
@@ -185,7 +191,9 @@ func TestAccountProvider(t *testing.T) {
 }
 
 // TestAccountPassword: another password for who knows the one before; everything that was signed in with it ends.
-func TestAccountPassword(t *testing.T) {
+func TestAccountPassword(t *testing.T) { both(t, testAccountPassword) }
+
+func testAccountPassword(t *testing.T) {
 	w := twoFactors(t)
 	b, other := w.browser(), w.browser()
 	b.goes(b.sends(b.at(""), "name", "ada@acme.example", "password", "sesame"))

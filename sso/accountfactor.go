@@ -3,8 +3,6 @@ package sso
 import (
 	"context"
 	"slices"
-
-	"lockstep"
 )
 
 // removed is what the factor is called that the address names; "" is none.
@@ -21,29 +19,18 @@ func (o *own) removed() string {
 	return ""
 }
 
-// mayRemove refuses the last factor while one is demanded of the person: they would be asked to set another one up by whoever knows their password.
-func (o *own) mayRemove(ctx context.Context, which Which) error {
-	left := len(o.have.Passkeys)
-	if o.have.TOTP != nil && !which.TOTP {
-		left++
+// remove removes a factor; the last one not while one is demanded of the person: they would be asked to set another one up by whoever knows their password.
+func (o *own) remove(ctx context.Context, which Which) error {
+	demanded, err := o.demanded(ctx)
+	if err != nil {
+		return err
 	}
-	for _, k := range o.have.Passkeys {
-		if k.Key() == which.Passkey {
-			left--
-		}
-	}
-	if left > 0 {
-		return nil
-	}
-	demanded, err := o.demandedOf(ctx)
-	if err == nil && demanded {
-		err = &lockstep.Error{Code: lockstep.CodeSSOLastFactor}
-	}
+	_, err = o.Store.RemoveFactors(ctx, actor(o.user), o.site.tenant.ID, o.session.Person.User, Removal{Which: which, Last: !demanded})
 	return err
 }
 
-// demandedOf reports whether an application, or a provider by which the person signs in, demands a second factor of everybody.
-func (o *own) demandedOf(ctx context.Context) (bool, error) {
+// demanded reports whether an application, or a provider by which the person signs in, demands a second factor of everybody.
+func (o *own) demanded(ctx context.Context) (bool, error) {
 	t := o.site.tenant.ID
 	links, err := o.Store.LinksOf(ctx, t, o.session.Person.User)
 	if err != nil {
@@ -53,14 +40,10 @@ func (o *own) demandedOf(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for _, p := range providers {
-		theirs := p.ID == o.session.Provider || p.Kind == KindLocal || slices.ContainsFunc(links, func(l Link) bool { return l.Provider == p.ID })
-		if d := p.Demands(); theirs && p.State == Enabled && (d == DemandRequired || d == DemandOwn) {
-			return true, nil
-		}
-	}
 	clients, err := o.Store.Clients(ctx, t)
-	return slices.ContainsFunc(clients, func(c Client) bool { return !c.Disabled && c.SecondFactor == DemandRequired }), err
+	return len(Demanders(providers, clients, func(id ProviderID) bool {
+		return id == o.session.Provider || slices.ContainsFunc(links, func(l Link) bool { return l.Provider == id })
+	})) > 0, err
 }
 
 func (o *own) rename(ctx context.Context) error {

@@ -44,7 +44,9 @@ func (w *world) linksOfAda() []sso.Link {
 }
 
 // TestLinkOwn: a person links an identity from the account page by signing in there, comes back, signs in with it, and unlinks it again; all of it is on record.
-func TestLinkOwn(t *testing.T) {
+func TestLinkOwn(t *testing.T) { both(t, testLinkOwn) }
+
+func testLinkOwn(t *testing.T) {
 	w, b := linking(t)
 	w.is("offered", strings.Contains(b.at("").body, "Sign-in by partner"), true)
 	w.is("asks", strings.Contains(b.at("/link?key=partner").body, "You sign in there next"), true)
@@ -85,7 +87,9 @@ func (w *world) providerID(alias string) sso.ProviderID {
 
 // TestLinkOwnRefused: nobody links what is somebody else's, in another browser or session, for another person, without having shown lately who they are, or from another site; and
 // the last way in stays.
-func TestLinkOwnRefused(t *testing.T) {
+func TestLinkOwnRefused(t *testing.T) { both(t, testLinkOwnRefused) }
+
+func testLinkOwnRefused(t *testing.T) {
 	t.Run("somebody else's", func(t *testing.T) {
 		w, b := linking(t)
 		ben := w.person("ben@acme.example", "Ben", "B")

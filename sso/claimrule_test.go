@@ -3,7 +3,6 @@ package sso_test
 import (
 	"encoding/json"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,21 +11,7 @@ import (
 	"lockstep"
 	"lockstep/directory"
 	"lockstep/sso"
-	"lockstep/store"
-	"lockstep/store/storetest"
 )
-
-// onBoth runs a test on both databases.
-func onBoth(t *testing.T, f func(*world)) {
-	for name, config := range map[string]func(*testing.T) store.Config{
-		"sqlite": func(t *testing.T) store.Config {
-			return store.Config{SQLite: filepath.Join(t.TempDir(), "lockstep.db")}
-		},
-		"postgres": func(t *testing.T) store.Config { return store.Config{Postgres: storetest.Postgres(t)} },
-	} {
-		t.Run(name, func(t *testing.T) { f(worldOn(t, config(t))) })
-	}
-}
 
 // rule is a claim rule as commands write it, with an id.
 func (w *world) rule(id, text string) sso.ClaimRule {

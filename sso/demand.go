@@ -38,6 +38,28 @@ func (p *Provider) Demands() Demand {
 	return DemandNone
 }
 
+// Demander is an identity provider or an application that demands a second factor of everybody.
+type Demander struct {
+	Name string
+	App  bool // else a provider
+}
+
+// Demanders are those that demand a second factor of a person, the providers first. theirs says by which providers the person signs in; whoever has
+// a password here signs in by any that keeps passwords.
+func Demanders(providers []Provider, clients []Client, theirs func(ProviderID) bool) (all []Demander) {
+	for _, p := range providers {
+		if d := p.Demands(); p.State == Enabled && (d == DemandRequired || d == DemandOwn) && (p.Kind == KindLocal || theirs(p.ID)) {
+			all = append(all, Demander{Name: p.Name})
+		}
+	}
+	for _, c := range clients {
+		if !c.Disabled && c.SecondFactor == DemandRequired {
+			all = append(all, Demander{Name: c.Name, App: true})
+		}
+	}
+	return all
+}
+
 // The classes of a sign-in (acr) that there are here, beside what identity providers say.
 const (
 	ACRTwo      = "https://refeds.org/profile/mfa" // a second factor was shown

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"lockstep/audit"
 	"lockstep/sso"
 )
 
@@ -56,7 +57,9 @@ func TestDemandedLater(t *testing.T) {
 }
 
 // TestLastFactor: the last factor is not removed by its person while an application, or a provider of theirs, demands one of everybody.
-func TestLastFactor(t *testing.T) {
+func TestLastFactor(t *testing.T) { both(t, testLastFactor) }
+
+func testLastFactor(t *testing.T) {
 	for name, demand := range map[string]func(*world){
 		"provider":    func(w *world) { w.setProvider("local", func(p *sso.Provider) { p.SecondFactor = sso.DemandRequired }) },
 		"application": func(w *world) { w.setClient("app", func(c *sso.Client) { c.SecondFactor = sso.DemandRequired }) },
@@ -92,4 +95,45 @@ func TestLastFactor(t *testing.T) {
 	b.goes(b.sends(b.sends(b.at(""), "name", "ada@acme.example", "password", "sesame"), "code", a.code(w.now())))
 	b.does("/remove", "key", "totp")
 	w.is("where nobody demands one", must(w.db.SSO().Factors(t.Context(), w.tenant, w.ada)).TOTP == nil, true)
+}
+
+// TestRemovedByAdministrator: when an administrator has removed somebody's last factor nobody is let in without one where one is demanded: whoever signs in with the password, or comes
+// with a session in which none was shown, has to set one up first; silently nobody gets a code; and the recovery codes of before are worth nothing.
+func TestRemovedByAdministrator(t *testing.T) {
+	onBoth(t, func(w *world) {
+		w.localhost()
+		a, codes := w.withApp("ada@acme.example")
+		w.setClient("app", func(c *sso.Client) { c.SecondFactor = sso.DemandRequired })
+		w.client("mild", nil)
+		plain := w.browser()
+		plain.goes(plain.sends(plain.sends(plain.at(""), "name", "ada@acme.example", "password", "sesame"), "code", a.code(w.now())))
+		n, err := w.db.SSO().RemoveFactors(w.Context(), audit.Actor{Kind: audit.Admin}, w.tenant, w.ada, sso.Removal{Which: sso.Which{All: true}, Last: true})
+		w.must(err)
+		w.is("app and recovery codes", n, 2)
+		w.is("where one was shown before it goes on", plain.authorize().to().Query().Has("code"), true)
+
+		// A code of the app that is removed, or a recovery code, is asked for no more, and whatever is sent is no way in.
+		b := w.browser()
+		p := b.sends(b.authorize(), "name", "ada@acme.example", "password", "sesame")
+		w.is("to set one up", secretOnPage.MatchString(p.body), true)
+		for what, value := range map[string]string{"the removed app's code": a.code(w.now().Add(time.Minute)), "a recovery code": codes[0], "nothing": ""} {
+			q := b.sends(p, "code", value)
+			w.is(what+": not let in", q.to().Query().Has("code"), false)
+		}
+		w.is("silently", b.authorize("prompt", "none").to().Query().Has("code"), false)
+
+		// Who is signed in without a factor where none is demanded has to set one up, too.
+		other := w.browser()
+		p = other.sends(other.authorize("client_id", "mild"), "name", "ada@acme.example", "password", "sesame")
+		w.is("where none is demanded", p.to().Query().Has("code"), true)
+		p = other.authorize()
+		w.is("with the session", p.to().Query().Has("code"), false)
+		w.is("silently, with the session", other.authorize("prompt", "none").to().Query().Get("error"), "login_required")
+
+		// Whoever sets one up is let in.
+		p = b.sends(b.authorize(), "name", "ada@acme.example", "password", "sesame")
+		next := appOf(w.T, p.body)
+		p = b.sends(b.sends(p, "code", next.code(w.now())))
+		w.is("with a new one", p.to().Query().Has("code"), true)
+	})
 }

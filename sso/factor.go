@@ -80,6 +80,13 @@ type Which struct {
 	All     bool
 }
 
+// Removal says which factor is removed, and what becomes of a last one.
+type Removal struct {
+	Which
+	Last bool   // the last second factor, too: else that gives CodeSSOLastFactor
+	Note string // stands in the audit log when none is left
+}
+
 // Factors keeps what people show beside their password, as sign-in asks for it.
 type Factors interface {
 	Factors(ctx context.Context, t lockstep.TenantID, u lockstep.UserID) (FactorSet, error)
@@ -98,8 +105,9 @@ type FactorChanges interface {
 	// AddFactors gives a person factors. One who was disabled meanwhile, and a passkey that is there already, give lockstep.ErrConflict.
 	AddFactors(ctx context.Context, by audit.Actor, t lockstep.TenantID, p Person, add NewFactors) error
 	RenamePasskey(ctx context.Context, by audit.Actor, t lockstep.TenantID, u lockstep.UserID, key, name string) error
-	// RemoveFactors returns how many there were. With the last second factor go the recovery codes.
-	RemoveFactors(ctx context.Context, by audit.Actor, t lockstep.TenantID, u lockstep.UserID, which Which) (int, error)
+	// RemoveFactors returns how many there were. With the last second factor go the recovery codes. Of several calls at once none takes the last one
+	// that may not.
+	RemoveFactors(ctx context.Context, by audit.Actor, t lockstep.TenantID, u lockstep.UserID, r Removal) (int, error)
 }
 
 // FactorsKept is all that people change of what they sign in with.

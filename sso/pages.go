@@ -169,6 +169,8 @@ func statusOf(err error) int {
 	switch code := lockstep.CodeOf(err); code {
 	case lockstep.CodeSSOTooMany:
 		return http.StatusTooManyRequests
+	case lockstep.CodeSSOLastFactor, lockstep.CodeSSOLastWay, lockstep.CodeSSOLinked:
+		return http.StatusConflict
 	case lockstep.CodeSSOUnknown, lockstep.CodeSSOAmbiguous, lockstep.CodeSSODisabled, lockstep.CodeSSORefused, lockstep.CodeSSOConsent, lockstep.CodeCrossSite, lockstep.CodeSSOProxyHost, lockstep.CodeSSOProxyHeader:
 		return http.StatusForbidden
 	case lockstep.CodeSSOExpired, lockstep.CodeSSOBrowser, lockstep.CodeSSOClient, lockstep.CodeSSORedirect, lockstep.CodeSSORequest, lockstep.CodeSSOProvider,

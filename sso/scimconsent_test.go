@@ -68,7 +68,9 @@ func (w *world) opens(text string) bool {
 
 // TestSCIMConsent: an administrator consents once, and the application refreshes its access tokens from then on, whatever becomes of the administrator,
 // until the consent ends.
-func TestSCIMConsent(t *testing.T) {
+func TestSCIMConsent(t *testing.T) { both(t, testSCIMConsent) }
+
+func testSCIMConsent(t *testing.T) {
 	w := consenting(t)
 	b := w.browser()
 	p := b.asksSCIM()
@@ -124,7 +126,9 @@ func TestSCIMConsent(t *testing.T) {
 }
 
 // TestSCIMConsentEnds: what an administrator has consented to ends when it is ended, revoked by the application, or the application changes.
-func TestSCIMConsentEnds(t *testing.T) {
+func TestSCIMConsentEnds(t *testing.T) { both(t, testSCIMConsentEnds) }
+
+func testSCIMConsentEnds(t *testing.T) {
 	for name, end := range map[string]func(*world, tokens){
 		"ended": func(w *world, _ tokens) {
 			all, err := w.db.SSO().Given(w.Context(), w.tenant, "", "okta")
@@ -158,7 +162,9 @@ func TestSCIMConsentEnds(t *testing.T) {
 }
 
 // TestSCIMConsentRefused: who may not consent does not, who declines has not consented, and nobody is let in by the way.
-func TestSCIMConsentRefused(t *testing.T) {
+func TestSCIMConsentRefused(t *testing.T) { both(t, testSCIMConsentRefused) }
+
+func testSCIMConsentRefused(t *testing.T) {
 	w := consenting(t)
 	b := w.browser()
 	declined := b.says(b.asksSCIM(), "decline").to().Query()

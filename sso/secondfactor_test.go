@@ -128,7 +128,9 @@ func (w *world) withPasskey(name string) *authenticator {
 }
 
 // TestAuthenticatorApp: whoever has to sets one up as they sign in, and is asked for it from then on. What was done stands in the tokens.
-func TestAuthenticatorApp(t *testing.T) {
+func TestAuthenticatorApp(t *testing.T) { both(t, testAuthenticatorApp) }
+
+func testAuthenticatorApp(t *testing.T) {
 	w := twoFactors(t)
 	w.is("before", fmt.Sprint(w.in(w.browser().byPassword("ada@acme.example"))["amr"]), "[pwd]")
 	a, codes := w.withApp("ada@acme.example")
@@ -174,7 +176,9 @@ func TestAuthenticatorApp(t *testing.T) {
 }
 
 // TestOneCodeOneWinner: of many who send the same code at once, each in a login of their own, one is let in.
-func TestOneCodeOneWinner(t *testing.T) {
+func TestOneCodeOneWinner(t *testing.T) { both(t, testOneCodeOneWinner) }
+
+func testOneCodeOneWinner(t *testing.T) {
 	w := twoFactors(t)
 	a, codes := w.withApp("ada@acme.example")
 	for name, code := range map[string]string{"app": a.code(w.now()), "recovery": codes[0]} {
@@ -200,7 +204,9 @@ func TestOneCodeOneWinner(t *testing.T) {
 
 // TestTriesOfCodes: ten wrong codes, of whatever kind, in however many logins and from wherever, and nobody may try for a while; not even the right
 // code. Who knows the password only cannot do anything about it; a passkey still lets in.
-func TestTriesOfCodes(t *testing.T) {
+func TestTriesOfCodes(t *testing.T) { both(t, testTriesOfCodes) }
+
+func testTriesOfCodes(t *testing.T) {
 	w := twoFactors(t)
 	a, codes := w.withApp("ada@acme.example")
 	var let atomic.Int64
@@ -231,7 +237,9 @@ func TestTriesOfCodes(t *testing.T) {
 }
 
 // TestNoWayRound: nobody who has shown a password only gets any further by another address, form, browser or session.
-func TestNoWayRound(t *testing.T) {
+func TestNoWayRound(t *testing.T) { both(t, testNoWayRound) }
+
+func testNoWayRound(t *testing.T) {
 	w := twoFactors(t)
 	a, _ := w.withApp("ada@acme.example")
 	ben := w.person("ben@acme.example", "Ben", "Ito")
@@ -279,7 +287,9 @@ func must[T any](v T, err error) T {
 }
 
 // TestDemands: of whom a second factor is asked, by provider and application.
-func TestDemands(t *testing.T) {
+func TestDemands(t *testing.T) { both(t, testDemands) }
+
+func testDemands(t *testing.T) {
 	w := twoFactors(t)
 	w.withApp("ada@acme.example")
 	w.person("ben@acme.example", "Ben", "Ito")
@@ -323,7 +333,9 @@ func TestDemands(t *testing.T) {
 
 // TestStepUp: a session that was begun with a password alone is not enough where more is demanded. What is shown then makes it more, under another
 // cookie; the one before is worth nothing.
-func TestStepUp(t *testing.T) {
+func TestStepUp(t *testing.T) { both(t, testStepUp) }
+
+func testStepUp(t *testing.T) {
 	w := twoFactors(t)
 	b := w.browser()
 	w.in(b.byPassword("ada@acme.example"))
@@ -372,7 +384,9 @@ func (b *browser) cookie(kind string) string {
 }
 
 // TestACR: a class that is asked for essentially is asked of the person, one that is asked for otherwise of who can show it.
-func TestACR(t *testing.T) {
+func TestACR(t *testing.T) { both(t, testACR) }
+
+func testACR(t *testing.T) {
 	w := twoFactors(t)
 	w.setProvider("local", func(p *sso.Provider) { p.SecondFactor = sso.DemandNone })
 	essential := func(class string) string {
@@ -395,7 +409,9 @@ func TestACR(t *testing.T) {
 }
 
 // TestProofWaits: an identity that waits for its person to sign in as before is not linked before they have shown their second factor, too.
-func TestProofWaits(t *testing.T) {
+func TestProofWaits(t *testing.T) { both(t, testProofWaits) }
+
+func testProofWaits(t *testing.T) {
 	w := twoFactors(t)
 	a, _ := w.withApp("ada@acme.example")
 	w.setProvider("webex", func(p *sso.Provider) { p.Policy = sso.PolicyConfirm })
@@ -409,7 +425,9 @@ func TestProofWaits(t *testing.T) {
 }
 
 // TestPasskey: whoever has one signs in with it alone, and shows it as a second factor; and it says so in the tokens.
-func TestPasskey(t *testing.T) {
+func TestPasskey(t *testing.T) { both(t, testPasskey) }
+
+func testPasskey(t *testing.T) {
 	w := twoFactors(t)
 	a := w.withPasskey("ada@acme.example")
 	b := w.browser()
@@ -454,7 +472,9 @@ func TestPasskey(t *testing.T) {
 }
 
 // TestHostilePasskeys: what an authenticator answers is believed only at this site, to this question, once, of its person, who was there.
-func TestHostilePasskeys(t *testing.T) {
+func TestHostilePasskeys(t *testing.T) { both(t, testHostilePasskeys) }
+
+func testHostilePasskeys(t *testing.T) {
 	w := twoFactors(t)
 	a := w.withPasskey("ada@acme.example")
 	w.person("ben@acme.example", "Ben", "Ito")
@@ -557,7 +577,9 @@ func TestHostilePasskeys(t *testing.T) {
 }
 
 // TestHostileEnrolment: what is set up is set up by its person, at this site, once.
-func TestHostileEnrolment(t *testing.T) {
+func TestHostileEnrolment(t *testing.T) { both(t, testHostileEnrolment) }
+
+func testHostileEnrolment(t *testing.T) {
 	w := twoFactors(t)
 	w.setProvider("local", func(p *sso.Provider) { p.SecondFactor = sso.DemandRequired })
 	count := func() int { f := must(w.db.SSO().Factors(t.Context(), w.tenant, w.ada)); return len(f.Passkeys) }
@@ -591,7 +613,9 @@ func TestHostileEnrolment(t *testing.T) {
 
 // TestHostName: a passkey for another host name than the server has now cannot be shown, and whoever has one is not let in without; a recovery code
 // helps.
-func TestHostName(t *testing.T) {
+func TestHostName(t *testing.T) { both(t, testHostName) }
+
+func testHostName(t *testing.T) {
 	w := twoFactors(t)
 	w.withPasskey("ada@acme.example")
 	w.http.URL = strings.Replace(w.http.URL, "localhost", "127.0.0.1", 1)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,6 +27,7 @@ import (
 	"lockstep/scim"
 	"lockstep/sso"
 	"lockstep/store"
+	"lockstep/store/storetest"
 	"lockstep/token"
 )
 
@@ -90,9 +93,28 @@ type world struct {
 	ada    lockstep.UserID
 }
 
+var onPostgres = flag.Bool("postgres", false, "run all tests of this package on PostgreSQL")
+
+// newWorld is one on SQLite, or on PostgreSQL in the half of a test that both runs there.
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	if *onPostgres || slices.Contains(strings.Split(t.Name(), "/"), "postgres") {
+		return worldOn(t, store.Config{Postgres: storetest.Postgres(t)})
+	}
 	return worldOn(t, store.Config{SQLite: filepath.Join(t.TempDir(), "lockstep.db")})
+}
+
+// both runs a test on both databases.
+func both(t *testing.T, f func(*testing.T)) {
+	t.Helper()
+	t.Run("sqlite", f)
+	t.Run("postgres", f)
+}
+
+// onBoth runs a test on both databases, each time in a world.
+func onBoth(t *testing.T, f func(*world)) {
+	t.Helper()
+	both(t, func(t *testing.T) { f(newWorld(t)) })
 }
 
 func worldOn(t *testing.T, c store.Config) *world {

@@ -247,18 +247,35 @@ func (s SSO) RenamePasskey(ctx context.Context, by audit.Actor, tenant lockstep.
 	return nil
 }
 
-// RemoveFactors implements sso.FactorChanges.
-func (s SSO) RemoveFactors(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, u lockstep.UserID, which sso.Which) (removed int, err error) {
-	err = s.write(ctx, &work{tenant: tenant, rows: 5, run: func(t *tx) error {
+// RemoveFactors implements sso.FactorChanges. The person's row is held, so that of two factors that go at once one is the last.
+func (s SSO) RemoveFactors(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, u lockstep.UserID, r sso.Removal) (removed int, err error) {
+	err = s.write(ctx, &work{tenant: tenant, rows: 6, run: func(t *tx) error {
+		if _, err := t.exec("UPDATE users SET auth_epoch = auth_epoch WHERE tenant = $1 AND id = $2", string(tenant), string(u)); err != nil {
+			return err
+		}
+		before, err := t.countFactors(string(tenant), string(u))
+		if err != nil {
+			return err
+		}
 		var what []string
-		var err error
-		if removed, what, err = t.removeFactors(string(tenant), string(u), which); err != nil {
+		if removed, what, err = t.removeFactors(string(tenant), string(u), r.Which); err != nil {
 			return err
 		}
 		if removed == 0 {
 			return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such second factor."}
 		}
-		t.note(audit.Event{Actor: by, Verb: "removed", Object: "second factor", ID: string(u), Detail: strings.Join(what, ", ")})
+		left, err := t.countFactors(string(tenant), string(u))
+		if err != nil {
+			return err
+		}
+		detail := strings.Join(what, ", ")
+		if before > 0 && left == 0 {
+			if !r.Last {
+				return &lockstep.Error{Code: lockstep.CodeSSOLastFactor}
+			}
+			detail += "; no second factor is left" + r.Note
+		}
+		t.note(audit.Event{Actor: by, Verb: "removed", Object: "second factor", ID: string(u), Detail: detail})
 		var told []notify.KeyChange
 		for _, one := range what {
 			c := notify.KeyChange{Done: "removed", Key: one}
@@ -273,6 +290,12 @@ func (s SSO) RemoveFactors(ctx context.Context, by audit.Actor, tenant lockstep.
 		return 0, fmt.Errorf("remove a factor: %w", err)
 	}
 	return removed, nil
+}
+
+// countFactors counts second factors; recovery codes alone are none.
+func (t *tx) countFactors(tenant, user string) (int64, error) {
+	rows, err := t.query(`SELECT (SELECT COUNT(*) FROM sso_passkey p WHERE p.tenant = $1 AND p.user_id = $2) + (SELECT COUNT(*) FROM sso_totp o WHERE o.tenant = $1 AND o.user_id = $2)`, tenant, user)
+	return one(rows, err, scanInt)
 }
 
 // removeFactors removes what is named, and says what it was.

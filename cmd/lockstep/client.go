@@ -202,7 +202,11 @@ func (s *sessionFactorsCmd) Run(c *cli.Command, client *api.Client) error {
 		return err
 	}
 	if s.Remove != "" {
-		if _, err := client.RemoveSecondFactors(c.Ctx, u.ID, s.Remove); err != nil {
+		err := c.Sure(lockstep.CodeSSOLastFactor, "Is it they who ask? Remove it all the same?", func(sure bool) error {
+			_, err := client.RemoveSecondFactors(c.Ctx, u.ID, api.RemoveFactor{Factor: s.Remove, Last: sure})
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -55,18 +55,18 @@ func testFactors(t *testing.T, open Open) {
 
 	s.ok(s.sso.RenamePasskey(ctx, by, s.tenant, ada, k.Key(), "Blue"))
 	s.fails(s.sso.RenamePasskey(ctx, by, s.tenant, ben, k.Key(), "Mine"), lockstep.CodeNotFound)
-	_, err = s.sso.RemoveFactors(ctx, by, s.tenant, ben, sso.Which{Passkey: k.Key()})
+	_, err = s.sso.RemoveFactors(ctx, by, s.tenant, ben, removal(sso.Which{Passkey: k.Key()}))
 	s.fails(err, lockstep.CodeNotFound)
 	if k, err := s.sso.Passkey(ctx, s.tenant, []byte("k1")); err != nil || k.Name != "Blue" {
 		t.Errorf("%+v, %v", k, err)
 	}
-	if n, err := s.sso.RemoveFactors(ctx, by, s.tenant, ada, sso.Which{TOTP: true}); err != nil || n != 1 {
+	if n, err := s.sso.RemoveFactors(ctx, by, s.tenant, ada, removal(sso.Which{TOTP: true})); err != nil || n != 1 {
 		t.Errorf("%d, %v", n, err)
 	}
 	if f, err := s.sso.Factors(ctx, s.tenant, ada); err != nil || f.Codes != 2 || f.TOTP != nil || len(f.Passkeys) != 1 {
 		t.Errorf("%+v, %v", f, err)
 	}
-	if n, err := s.sso.RemoveFactors(ctx, by, s.tenant, ada, sso.Which{Passkey: k.Key()}); err != nil || n != 1 {
+	if n, err := s.sso.RemoveFactors(ctx, by, s.tenant, ada, removal(sso.Which{Passkey: k.Key()})); err != nil || n != 1 {
 		t.Errorf("%d, %v", n, err)
 	}
 	if f, err := s.sso.Factors(ctx, s.tenant, ada); err != nil || f.Any() || f.Codes != 0 {
@@ -75,6 +75,57 @@ func testFactors(t *testing.T, open Open) {
 	lines, err := s.db.Audit(ctx, s.tenant, audit.Query{ID: string(ada), Object: "passkey"})
 	if err != nil || len(lines) != 2 || lines[0].Verb != "renamed" || lines[1].Verb != "added" || lines[1].Actor.Name != "Ada" {
 		t.Errorf("%+v, %v", lines, err)
+	}
+}
+
+// removal of what may be a last factor.
+func removal(which sso.Which) sso.Removal { return sso.Removal{Which: which, Last: true} }
+
+// testLastFactor: the last second factor goes only where it may, and of two that go at once one is the last.
+func testLastFactor(t *testing.T, open Open) {
+	s := signIns(t, open)
+	ctx := t.Context()
+	ada := s.user("ada@acme.example")
+	had := func() (passkeys int, app bool, codes int) {
+		f, err := s.sso.Factors(ctx, s.tenant, ada)
+		s.ok(err)
+		return len(f.Passkeys), f.TOTP != nil, f.Codes
+	}
+	for round := range 20 {
+		k := passkey(fmt.Sprint("k", round))
+		s.ok(s.sso.AddFactors(ctx, admin, s.tenant, s.person(ada), sso.NewFactors{Passkey: k, TOTP: &sso.TOTP{Secret: []byte("x")}, Codes: []sso.Hash{secretHash("one")}}))
+		var wg sync.WaitGroup
+		var gone, kept atomic.Int32
+		for _, which := range []sso.Which{{Passkey: k.Key()}, {TOTP: true}} {
+			wg.Go(func() {
+				switch _, err := s.sso.RemoveFactors(ctx, admin, s.tenant, ada, sso.Removal{Which: which}); lockstep.CodeOf(err) {
+				case "":
+					gone.Add(1)
+				case lockstep.CodeSSOLastFactor:
+					kept.Add(1)
+				default:
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if n, app, codes := had(); gone.Load() != 1 || kept.Load() != 1 || (n == 1) == app || codes != 1 {
+			t.Fatalf("round %d: %d removed, %d kept: %d passkeys, app %v, %d codes", round, gone.Load(), kept.Load(), n, app, codes)
+		}
+		_, err := s.sso.RemoveFactors(ctx, admin, s.tenant, ada, sso.Removal{Which: sso.Which{All: true}})
+		s.fails(err, lockstep.CodeSSOLastFactor)
+		_, err = s.sso.RemoveFactors(ctx, admin, s.tenant, ada, sso.Removal{Which: sso.Which{Codes: true}})
+		s.ok(err)
+		_, err = s.sso.RemoveFactors(ctx, admin, s.tenant, ada, sso.Removal{Which: sso.Which{All: true}, Last: true, Note: ", as was confirmed"})
+		s.ok(err)
+		if n, app, codes := had(); n != 0 || app || codes != 0 {
+			t.Fatalf("round %d: %d passkeys, app %v, %d codes are left", round, n, app, codes)
+		}
+	}
+	lines, err := s.db.Audit(ctx, s.tenant, audit.Query{ID: string(ada), Object: "second factor", Limit: 1})
+	s.ok(err)
+	if len(lines) != 1 || !strings.HasSuffix(lines[0].Detail, "; no second factor is left, as was confirmed") {
+		t.Errorf("%+v", lines)
 	}
 }
 
