@@ -18,6 +18,8 @@ func (s *Server) tokenRoutes(a huma.API) {
 	route(s, a, http.MethodPost, "/tokens/{token}/rotate", "rotate-token", "Give a token a new secret; its text is shown this once, the old one works for a while", s.rotateToken)
 	route(s, a, http.MethodPatch, "/tokens/{token}", "set-token", "Change a token", s.setToken)
 	command(s, a, http.MethodDelete, "/tokens/{token}", "revoke-token", "Revoke a token", s.revokeToken)
+	route(s, a, http.MethodGet, "/tokens/{token}/consents", "list-scim-consents", "List the consents on which a SCIM client lives", s.listSCIMConsents)
+	command(s, a, http.MethodDelete, "/tokens/{token}/consents/{consent}", "end-scim-consent", "End a consent: what came of it is good for nothing any more", s.endSCIMConsent)
 }
 
 func tokenOf(e operate.TokenEntry) Token {

@@ -90,7 +90,7 @@ func newClientFields(p product, w way) (main, more []field) {
 	case byConsent:
 		redirect := field{Name: "redirect", Label: "Redirect URI", Code: true, Required: true, Hint: "https://app.example.com/oauth/callback", Help: "Where it has administrators sent back, letter for letter. It says so itself."}
 		if p.ID == token.ProductOkta {
-			redirect.Hint, redirect.Help = "https://system-admin.okta.com/admin/app/cpc/YOUR_APP/oauth/callback", "Okta's documentation of your app names it, with the app's internal name in it; compare it with what Okta sends if you are refused."
+			redirect.Hint, redirect.Help = "https://system-admin.okta.com/admin/app/cpc/YOUR_APP/oauth/callback", "Okta's guide to SCIM services gives this form; YOUR_APP is the name that Okta has given the app. Compare it with what Okta sends if you are refused."
 		}
 		main = append(main, redirect, field{Name: "auth", Label: "It sends its secret", Kind: selectField, Value: string(sso.AuthPost), Choices: []choice{{string(sso.AuthPost), "in the body, as most do", ""}, {string(sso.AuthBasic), "in the header (HTTP Basic)", ""}}},
 			field{Name: "pkce", Label: "It uses PKCE", Kind: tickField, Help: "If you do not know, leave it. With it, a request without is refused."})

@@ -170,6 +170,7 @@ func TestJSON(t *testing.T) {
 		{"session list", 0},
 		{"session end none", 1},
 		{"session factors cy@acme.example", 0},
+		{"token consents e2e", 0},
 		{"session told", 0},
 		{"doctor --data nowhere", 3},
 		{"backup create b.tar.gz", 0},

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"lockstep/api"
 	"lockstep/e2e/parts"
 )
 
@@ -126,7 +127,7 @@ func TestSCIMByForeignTokens(t *testing.T) {
 	}
 }
 
-// TestSCIMByConsent: openid-client does what Okta does with OAuth 2 at its SCIM connector, an administrator consents in a browser, and to revoke the SCIM client ends it.
+// TestSCIMByConsent: openid-client does what Okta does with OAuth 2 at its SCIM connector, an administrator consents in a browser, and to end the consent, by command, ends it.
 func TestSCIMByConsent(t *testing.T) {
 	h := newHome(t)
 	_, e := h.scimServer()
@@ -157,7 +158,17 @@ func TestSCIMByConsent(t *testing.T) {
 	okta := e
 	okta.token = got[len(got)-1]
 	okta.want(http.StatusOK, http.MethodGet, "/Users", "")
-	h.run("token", "revoke", "okta")
+	var consents []api.SCIMConsent
+	if h.read(&consents, "token", "consents", "okta"); len(consents) != 1 || consents[0].By != "ada@acme.example" { // the second was revoked
+		t.Fatalf("consents: %+v", consents)
+	}
+	h.run("token", "consents", "okta", "--end", string(consents[0].ID), "-y")
+	if out := h.run("audit", "list"); !strings.Contains(out, "consent of ada@acme.example to the SCIM client okta ended") {
+		t.Errorf("the audit log:\n%s", out)
+	}
+	if r := h.try("token", "consents", "okta", "--end", string(consents[0].ID), "-y"); r.code == 0 || !strings.Contains(r.stderr, "not_found") {
+		t.Errorf("ended twice: %d %s", r.code, r.stderr)
+	}
 	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) { // within a second, on a machine that has time
 		status, _, err := okta.send(http.MethodGet, "/Users", "")
 		if err != nil {

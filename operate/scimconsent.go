@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -93,9 +94,10 @@ func (o *Operator) EndSCIMConsent(ctx context.Context, p Principal, name string,
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(all, func(c SCIMConsent) bool { return c.ID == id }) {
+	at := slices.IndexFunc(all, func(c SCIMConsent) bool { return c.ID == id })
+	if at < 0 {
 		return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such consent any more."}
 	}
-	_, err = o.SignIn.Sessions.End(ctx, p.Actor, p.Tenant, sso.Who{Grant: id}, "consent ended")
+	_, err = o.SignIn.Sessions.End(ctx, p.Actor, p.Tenant, sso.Who{Grant: id}, "consent of "+cmp.Or(all[at].By, "somebody who is gone")+" to the SCIM client "+e.Name+" ended")
 	return err
 }

@@ -86,6 +86,13 @@ func Tokens(all []api.Token, now time.Time, err error) (View, error) {
 	})
 }
 
+// SCIMConsents lists the consents on which a SCIM client lives.
+func SCIMConsents(all []api.SCIMConsent, err error) (View, error) {
+	return List(all, err, "Nobody has consented.", "ID BY SINCE", func(c api.SCIMConsent) []string {
+		return []string{string(c.ID), Or(c.By, "somebody who is gone"), Minute(&c.At, "")}
+	})
+}
+
 // shows says what the holder of a token shows.
 func shows(o *api.TokenOAuth) string {
 	switch {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
@@ -8,16 +9,18 @@ import (
 	"lockstep/api"
 	"lockstep/cli"
 	"lockstep/report"
+	"lockstep/sso"
 	"lockstep/terminal"
 	"lockstep/token"
 )
 
 type tokenCmd struct {
-	Create tokenCreateCmd `cmd:"" help:"Create a token; its text is shown this once."`
-	List   tokenListCmd   `cmd:"" default:"withargs" help:"List the tokens."`
-	Set    tokenSetCmd    `cmd:"" help:"Change a token."`
-	Rotate tokenRotateCmd `cmd:"" help:"Give a token a new secret; the old one works for a while."`
-	Revoke tokenRevokeCmd `cmd:"" help:"Revoke a token."`
+	Create   tokenCreateCmd   `cmd:"" help:"Create a token; its text is shown this once."`
+	List     tokenListCmd     `cmd:"" default:"withargs" help:"List the tokens."`
+	Set      tokenSetCmd      `cmd:"" help:"Change a token."`
+	Rotate   tokenRotateCmd   `cmd:"" help:"Give a token a new secret; the old one works for a while."`
+	Revoke   tokenRevokeCmd   `cmd:"" help:"Revoke a token."`
+	Consents tokenConsentsCmd `cmd:"" help:"List the consents on which a SCIM client lives, or end one."`
 }
 
 type tokenCreateCmd struct {
@@ -143,4 +146,19 @@ type tokenRevokeCmd struct {
 // Run revokes a token.
 func (t *tokenRevokeCmd) Run(c *cli.Command) error {
 	return c.Remove("", "revoked", t.Token, "Revoked.", (*api.Client).RevokeToken)
+}
+
+type tokenConsentsCmd struct {
+	Token string `arg:"" name:"id|name" help:"Id or name of the token."`
+	End   string `placeholder:"ID" help:"End this one: the client can do nothing until somebody consents anew."`
+}
+
+// Run lists consents, or ends one.
+func (t *tokenConsentsCmd) Run(c *cli.Command, client *api.Client) error {
+	if t.End != "" {
+		return c.Remove("End the consent "+t.End+"? The client can do nothing until somebody consents anew.", "ended", t.End, "Ended.", func(client *api.Client, ctx context.Context, id string) error {
+			return client.EndSCIMConsent(ctx, t.Token, sso.GrantID(id))
+		})
+	}
+	return c.Print(report.SCIMConsents(client.SCIMConsents(c.Ctx, t.Token)))
 }
