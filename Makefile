@@ -54,7 +54,7 @@ docs: ## the generated pages of docs/
 	go test ./webexorg -run '^TestOperationsPage$$' -update
 	go test ./upstream -run 'Page$$' -update
 	go test ./server -run '^TestMetricsPage$$' -update
-	go test ./e2e -run '^TestOpenIDModules$$' -update
+	go test ./e2e -run '^Test(OpenID|RelyingParty)Modules$$' -update
 	go test ./cmd/lockstep -run '^TestConfigurationPage$$' -update
 
 screenshots: ## the console's pages as pictures in docs/screens (needs chromium)

@@ -120,7 +120,7 @@ var modules = map[string]string{
 }
 
 // onlyTests are packages of ours that exist for tests alone. They answer to no charter's list and only tests import them.
-const onlyTests = "mirror/mirrortest e2e/parts e2e/hostile e2e/optest store/storetest scim/scimtest packaging"
+const onlyTests = "mirror/mirrortest e2e/parts e2e/hostile e2e/optest e2e/rptest store/storetest scim/scimtest packaging"
 
 // measuring are files of pure packages that may look at the clock because what they measure decides no value.
 const measuring = "expr/regex.go" // the time that all matches of one evaluation may take together

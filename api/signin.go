@@ -21,6 +21,7 @@ func (s *Server) signInRoutes(a huma.API) {
 	route(s, a, http.MethodPatch, "/identity-providers/{provider}", "set-identity-provider", "Change an identity provider", s.setProvider)
 	route(s, a, http.MethodPost, "/identity-providers/{provider}/enable", "enable-identity-provider", "Let people sign in through an identity provider", s.enableProvider)
 	route(s, a, http.MethodPost, "/identity-providers/{provider}/disable", "disable-identity-provider", "Let nobody sign in through an identity provider", s.disableProvider)
+	route(s, a, http.MethodPost, "/identity-providers/{provider}/import", "import-identity-provider", "Read settings from the provider's own document; nothing is kept", s.importProvider)
 	route(s, a, http.MethodPost, "/identity-providers/{provider}/test", "test-identity-provider", "Begin a test sign-in", s.testProvider)
 	command(s, a, http.MethodDelete, "/identity-providers/{provider}", "delete-identity-provider", "Remove an identity provider with its links", s.deleteProvider)
 	long(s, a, operate.MaxIdentities+64<<10, http.MethodPost, "/identity-providers/{provider}/matches", "match-identities", "Say whom identities would be who sign in at a provider, before anybody does", s.matches)

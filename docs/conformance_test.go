@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"lockstep/e2e/optest"
+	"lockstep/e2e/rptest"
 )
 
 var (
@@ -19,7 +20,7 @@ var (
 // TestConformanceNamesTests: every test that a conformance page names is there, with its part if it names one.
 func TestConformanceNamesTests(t *testing.T) {
 	found, sources := map[string]string{}, 0
-	for _, folder := range []string{"sso", "upstream", "e2e", "operate", "server", "store", "web", "console", "scim", "cmd/lockstep"} {
+	for _, folder := range []string{"sso", "upstream", "e2e", "e2e/rptest", "operate", "server", "store", "web", "console", "scim", "cmd/lockstep"} {
 		files, err := filepath.Glob(filepath.Join("..", filepath.FromSlash(folder), "*_test.go"))
 		if err != nil {
 			t.Fatal(err)
@@ -73,6 +74,9 @@ func TestModulesPage(t *testing.T) {
 	}
 	var want []string
 	for _, m := range optest.Modules() {
+		want = append(want, m.Name)
+	}
+	for _, m := range rptest.Modules() {
 		want = append(want, m.Name)
 	}
 	if !slices.Equal(found, want) {

@@ -10,8 +10,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -125,25 +123,7 @@ func TestOpenIDModules(t *testing.T) {
 		fmt.Fprintf(&table, "| %s | %s | %s | %s | %s |\n", first, m.Name, results[0][i], results[1][i], also)
 	}
 	table.WriteString("\n")
-	path := parts.NeedFile(t, filepath.Join("docs", "oidc-conformance.md"))
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, there := strings.Cut(string(text), modulesBegin)
-	_, after, ends := strings.Cut(rest, modulesEnd)
-	if !there || !ends {
-		t.Fatalf("%s has no place for the modules", path)
-	}
-	want := before + table.String() + modulesEnd + after
-	if want == string(text) || t.Failed() {
-		return
-	}
-	if !*update {
-		t.Errorf("%s says something else than was found; run `make docs`. Found:\n%s", path, table.String())
-	} else if err := os.WriteFile(path, []byte(want), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	written(t, modulesBegin, table.String(), modulesEnd)
 }
 
 // moduleClients are the clients that the driver wants.

@@ -372,28 +372,35 @@ func TestKeysChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// An invented key id within ten seconds costs the provider nothing.
+	// rp-key-rotation, between two logins: the keys change right after they were fetched first.
+	w.now = w.now.Add(time.Second)
+	w.header["kid"], w.sign = "k0", withRSA(next)
+	w.keys = func() any { return map[string]any{"keys": []any{jwk("k0", &next.PublicKey)}} }
+	if _, _, err := w.signIn(); err != nil || w.fetched != 2 {
+		t.Errorf("keys that change at once: got %v after %d fetches", err, w.fetched)
+	}
+	// An invented key id within ten seconds costs the provider nothing more.
 	w.header["kid"] = "invented"
 	for range 5 {
 		if _, _, err := w.signIn(); lockstep.CodeOf(err) != lockstep.CodeIdPKeyUnknown {
 			t.Fatalf("got %v", err)
 		}
 	}
-	if w.fetched != 1 {
+	if w.fetched != 2 {
 		t.Errorf("the keys were fetched %d times", w.fetched)
 	}
 	// rp-key-rotation: a new key, just before signing.
 	w.now = w.now.Add(11 * time.Second)
 	w.header["kid"], w.sign = "k2", withRSA(next)
 	w.keys = func() any { return map[string]any{"keys": []any{jwk("k2", &next.PublicKey)}} }
-	if _, _, err := w.signIn(); err != nil || w.fetched != 2 {
+	if _, _, err := w.signIn(); err != nil || w.fetched != 3 {
 		t.Errorf("a new key: got %v after %d fetches", err, w.fetched)
 	}
 	// A new key under the old id is found by its signature.
 	w.now = w.now.Add(11 * time.Second)
 	w.sign = nil
 	w.keys = func() any { return map[string]any{"keys": []any{jwk("k2", &testKey().PublicKey)}} }
-	if _, _, err := w.signIn(); err != nil || w.fetched != 3 {
+	if _, _, err := w.signIn(); err != nil || w.fetched != 4 {
 		t.Errorf("a new key of the same id: got %v after %d fetches", err, w.fetched)
 	}
 	// A key that was taken back is forgotten within the hour.

@@ -20,8 +20,8 @@ import (
 
 // keySet is the public keys of one issuer, fetched when they are needed and kept.
 //
-// A key that is not there, or whose signature does not fit, lets the set be fetched anew, at most once in keysPause: so a change of
-// keys is found at once, and whoever sends tokens with invented key ids costs the provider nothing. Keys that the provider took
+// A key that is not there, or whose signature does not fit, lets the set be fetched anew, at once, and not again for keysPause: so a change
+// of keys is found at once, also right after the first fetch, and whoever sends tokens with invented key ids costs the provider nothing. Keys that the provider took
 // back are forgotten after keysFresh; while it cannot be reached the old ones serve for keysStale.
 type keySet struct {
 	address string // "" for keys that were pasted
@@ -32,6 +32,7 @@ type keySet struct {
 	passed  int // keys that were left out
 	fetched time.Time
 	tried   time.Time
+	asked   time.Time // when it was fetched anew for a key that was not there
 }
 
 const (
@@ -63,8 +64,12 @@ func (k *keySet) candidates(ctx context.Context, h *hop, kid, algorithm string, 
 		return nil, false, transport(h, "the address of the keys", ctx.Err())
 	}
 	now := k.client.now()
-	if k.address != "" && (again || now.Sub(k.fetched) > keysFresh) && now.Sub(k.tried) >= keysPause {
+	rested := now.Sub(k.tried) >= keysPause
+	if k.address != "" && (now.Sub(k.fetched) > keysFresh && rested || again && now.Sub(k.asked) >= keysPause && (rested || k.tried.Equal(k.fetched))) {
 		k.tried = now
+		if again {
+			k.asked = now
+		}
 		f := k.fetch(ctx, h)
 		if f != nil && (len(k.keys) == 0 || now.Sub(k.fetched) > keysStale) {
 			return nil, false, f
@@ -106,7 +111,7 @@ func (k *keySet) fetch(ctx context.Context, h *hop) *finding {
 	if err != nil {
 		return found(lockstep.CodeIdPMalformed, "", "the keys at %s: %s", cleanText(k.address, 150), err)
 	}
-	k.keys, k.passed, k.fetched = keys, passed, k.client.now()
+	k.keys, k.passed, k.fetched = keys, passed, k.tried
 	return nil
 }
 

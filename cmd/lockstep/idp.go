@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -115,6 +116,7 @@ func (a *idpAddCmd) Run(c *cli.Command) error {
 
 type idpSetCmd struct {
 	Provider string `arg:"" help:"Alias or id."`
+	Import   string `placeholder:"ADDRESS" help:"Fill the settings in from its discovery document or SAML metadata; --set says otherwise."`
 	idpFlags
 }
 
@@ -127,6 +129,17 @@ func (s *idpSetCmd) Run(c *cli.Command) error {
 	client, err := c.Client()
 	if err != nil {
 		return err
+	}
+	if s.Import != "" {
+		got, err := client.ImportIdentityProvider(c.Ctx, s.Provider, s.Import)
+		if err != nil {
+			return err
+		}
+		for _, note := range got.Notes {
+			c.Say("%s", note)
+		}
+		maps.Copy(got.Settings, s.Set)
+		change.Settings = got.Settings
 	}
 	return c.Print(report.Provider(client.SetIdentityProvider(c.Ctx, s.Provider, change)))
 }

@@ -11,10 +11,16 @@ import (
 // its address without a slash at the end. The provider ends with the test.
 func IDP(t testing.TB, script string, environment ...string) string {
 	t.Helper()
+	return Node(t, filepath.Join("e2e", "idp"), script, environment...)
+}
+
+// Node starts a script of a folder with packages of npm, which says that it is ready, and at what address. It ends with the test.
+func Node(t testing.TB, folder, script string, environment ...string) string {
+	t.Helper()
 	node := Need(t, "node")
-	NeedFile(t, filepath.Join("e2e", "idp", "node_modules", ".package-lock.json"))
-	path := NeedFile(t, filepath.Join("e2e", "idp", script))
-	dir, err := os.MkdirTemp("", "lockstep-idp-")
+	NeedFile(t, filepath.Join(folder, "node_modules", ".package-lock.json"))
+	path := NeedFile(t, filepath.Join(folder, script))
+	dir, err := os.MkdirTemp("", "lockstep-node-")
 	if err != nil {
 		t.Fatal(err)
 	}
