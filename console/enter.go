@@ -233,6 +233,11 @@ func (s *Server) again(w http.ResponseWriter, r *http.Request, v visit) error {
 	if k == nil {
 		return seeOther(w, r, "/")
 	}
+	if s.now().Sub(v.who.Proved) > operate.ProveFor { // who comes here by the address has not shown it
+		view := s.enterView(r)
+		view.Again = k
+		return s.enter(w, r, http.StatusForbidden, view)
+	}
 	v.page.Title = "Go on"
 	return s.render(w, r, http.StatusOK, againPage(v.page, *k))
 }

@@ -143,6 +143,11 @@ func (o *Operator) SetClient(ctx context.Context, p Principal, id string, change
 	if err != nil {
 		return sso.Client{}, err
 	}
+	if sso.ClientID(id) == sso.ConsoleClient && o.Address != nil && o.Address() != "" { // it is there before anybody has come in by it
+		if err := o.consoleClient(ctx, p.Tenant); err != nil {
+			return sso.Client{}, err
+		}
+	}
 	for range attempts {
 		old, err := o.Client(ctx, p, id)
 		if err != nil {
