@@ -35,10 +35,13 @@ type count struct {
 func (l *limits) take(key string, limit int, life time.Duration, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.counts == nil || len(l.counts) >= maxCounts {
+	if l.counts == nil {
 		l.counts = map[string]count{}
 	}
-	c := l.counts[key]
+	c, there := l.counts[key]
+	if !there && len(l.counts) >= maxCounts {
+		l.makeRoom(now)
+	}
 	if !now.Before(c.until) {
 		c = count{until: now.Add(life)}
 	}
@@ -47,14 +50,34 @@ func (l *limits) take(key string, limit int, life time.Duration, now time.Time) 
 	return c.n <= limit
 }
 
+// makeRoom forgets a tenth of the counts at least: those that are over, then those of one try, then any. Who fills the table with names that
+// nobody has, a try each, so frees nobody who has tried more, themselves least of all. The caller holds mu.
+func (l *limits) makeRoom(now time.Time) {
+	const least = maxCounts - maxCounts/10
+	for _, goes := range []func(count) bool{
+		func(c count) bool { return !now.Before(c.until) },
+		func(c count) bool { return c.n <= 1 },
+		func(count) bool { return true },
+	} {
+		for key, c := range l.counts {
+			if len(l.counts) <= least {
+				return
+			}
+			if goes(c) {
+				delete(l.counts, key)
+			}
+		}
+	}
+}
+
 func (l *limits) begins(t lockstep.TenantID, now time.Time) bool {
 	return l.take("begin\x00"+string(t), beginsMax, beginsFor, now)
 }
 
 // mayTry counts one try of a password. The whole is asked for before the password is looked at.
 func (l *limits) mayTry(t lockstep.TenantID, name, from string, now time.Time) bool {
-	byName := l.take("name\x00"+string(t)+"\x00"+name+"\x00"+from, triesByName, triesFor, now)
-	return l.take("from\x00"+string(t)+"\x00"+from, triesFrom, triesFor, now) && byName
+	return l.take("from\x00"+string(t)+"\x00"+from, triesFrom, triesFor, now) && // first: who has tried too often adds no more names
+		l.take("name\x00"+string(t)+"\x00"+name+"\x00"+from, triesByName, triesFor, now)
 }
 
 // succeeded forgets the wrong tries of a name from there, and that the last one came from there: an office full of people who know their
