@@ -376,9 +376,10 @@ func TestVisitsInMemory(t *testing.T) {
 			for i, id := range []string{"a", "b", "c"} {
 				r.visits[ID{Tenant: "t", Connection: lockstep.JobID(id)}] = &visit{Runner: r, began: noon.Add(-time.Duration(10+i) * time.Minute)}
 			}
-			for range 3 {
-				r.makeRoom(map[lockstep.TenantID]int{"t": 3}, 1)
-			}
+			other := &visit{Runner: r, began: noon.Add(-time.Hour)}
+			r.visits[ID{Tenant: "u", Connection: "d"}] = other
+			r.makeRoom(map[lockstep.TenantID]int{"t": 3, "u": 1}, 1)
+			r.makeRoom(map[lockstep.TenantID]int{"t": 1, "u": 2}, 1) // it has not ended yet
 			for id, v := range r.visits {
 				if v.yield.Load() != (id.Connection == "c") {
 					d.Errorf("%s: %t", id.Connection, v.yield.Load())

@@ -207,13 +207,14 @@ func TestHarmIsDecidedOn(t *testing.T) {
 			k.link("ada=t1", "ben=t2", "cy=t3", "all=tg members=ada,ben,cy", "more=th members=ada,ben,cy", "rest=ti members=")
 		}, func(s *second) {
 			s.Job.Policy.Guard = rule.GuardLimit{Count: 1, Percent: -1}
-			s.page("ada\nben\ncy\n-all members=\nmore members=ada,ben\nrest members=")
+			s.Job.Policy.Excluded = []rule.Exclusion{{Type: "Group", ID: "all"}}
+			s.page("ada\nben\ncy\nall members=\nmore members=ada,ben\nrest members=")
 		}, "delete all\nrefer more +members:cy"},
 		{"people are held, and a manager is taken away", func(k *known) { k.link("ada=t1", "ben=t2 manager=cy", "cy=t3") }, func(s *second) {
 			s.Job.Policy.Guard = none
 			s.page("-ada\nben\ncy")
 		}, "delete ada held guard.held\nrefer ben +manager:cy"},
-		{"of types that no rule brings nothing is taken away", func(k *known) { k.link("all=tg members=ada") }, func(s *second) {
+		{"of types that no rule brings nothing is taken away", func(k *known) { k.link("ada=t1", "all=tg members=ada") }, func(s *second) {
 			delete(s.Programs, "User")
 			s.page("all members=")
 		}, ""},
@@ -343,7 +344,7 @@ func TestForeseenRefusals(t *testing.T) {
 		s := newSecond(t, k)
 		s.Foresee = &foreseeing{t: t, f: connection.Foreseen{Kind: rule.Update, Effect: &connection.Effect{Before: scim.Object{{Name: "title", Value: "Clerk"}}}}}
 		s.page("ada title=Boss")
-		if rows := s.sink.Plan(); show(rows) != "update ada" {
+		if rows := s.sink.Plan(); show(rows) != "update ada" || rows[0].Code != lockstep.CodeClears {
 			t.Errorf("%+v", rows)
 		}
 	})
@@ -519,6 +520,36 @@ func TestWhatIsAskedAgain(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestSecondWayToMatch: two that are found by the second matching attribute are said to be found by it.
+func TestSecondWayToMatch(t *testing.T) {
+	s := newSecond(t, &known{})
+	s.To.FindBy["User"] = []string{"userName", "title"}
+	r := rules()
+	r.Objects[0].Attributes[1].Match = 2
+	programs, err := plan.Compile(r, true, connection.System{}, s.To)
+	must(t, err)
+	s.Programs = programs
+	s.at.target["chief"] = []connection.Object{{Ref: connection.Ref{Type: "User", ID: "t1"}, Name: "x"}, {Ref: connection.Ref{Type: "User", ID: "t2"}, Name: "y"}}
+	s.page("ada title=Chief")
+	if rows := s.sink.Plan(); show(rows) != "skip ada refused match.ambiguous" || rows[0].Detail != "2 objects in Target match title Chief: x, y" {
+		t.Errorf("%s: %s", show(rows), rows[0].Detail)
+	}
+}
+
+// TestWhoIsOutIsLookedAt: when the rules begin to disable, those who are out of scope, and were left alone when they left, may be disabled now.
+func TestWhoIsOutIsLookedAt(t *testing.T) {
+	to := connection.System{FindBy: map[string][]string{"User": {"userName"}}, SoftDelete: true}
+	was, now := plan.Configuration{Rules: rules()}, plan.Configuration{Rules: rules()}
+	now.Rules.Objects[0].Attributes = append(slices.Clone(now.Rules.Objects[0].Attributes), rule.Mapping{
+		Target: "active", Source: &rule.MappingSource{Type: rule.FromFunction, Expression: "Not([IsSoftDeleted])"},
+	})
+	all, err := plan.Diverge(was, now, plan.Ends{Way: plan.Outbound, To: to})
+	must(t, err)
+	if d := all["User"].Of(object("ada"), nil, time.Unix(0, 0), nil); !d.Named {
+		t.Errorf("%+v", d)
+	}
 }
 
 // unsupported is a source that cannot be asked for single objects.

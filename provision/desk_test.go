@@ -209,6 +209,11 @@ func (d *desk) Find(_ context.Context, _ mirror.ID, _, _ string, values ...strin
 	return d.found(values), nil
 }
 
+// Get says that the application was read and has nobody. It is the mirror's.
+func (d *desk) Get(context.Context, mirror.ID, ...connection.Ref) ([]mirror.Row, error) {
+	return nil, nil
+}
+
 func (d *desk) Job(context.Context, lockstep.TenantID, lockstep.JobID) (Job, error) {
 	return d.job, nil
 }

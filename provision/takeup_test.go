@@ -146,6 +146,14 @@ func TestOpenRowsAreLookedInto(t *testing.T) {
 				d.Error("a read was asked for that need not show it")
 			}
 		}},
+		{"it cannot be looked for, another was shown for it, and a read would show it by now", func(d *desk) {
+			deaf(d)
+			d.row(rule.Create, "ada", d.opened(2*time.Minute, 1), contradicted).apply()
+			d.wasSent()
+			if d.is("ada", plan.Open, lockstep.CodeTargetContradicts); d.asks != 1 {
+				d.Errorf("%d reads were asked for", d.asks)
+			}
+		}},
 		{"two reads have not shown it", func(d *desk) {
 			d.notUnique()
 			deaf(d)

@@ -164,6 +164,7 @@ func TestTurnsInMemory(t *testing.T) {
 
 		{"whoever a whole page lists was seen, also in a cycle that is not the first", func(d *desk) {
 			d.cycle.Phase = Reading
+			d.link("ada", "t1")
 			r := d.run()
 			r.lookup = r.find
 			d.do(r.takePage(d.Context(), connection.Page{Objects: []connection.Object{{Ref: user("ada"), Name: "ada", Enabled: true, Values: called("ada")}}, Whole: true, Last: true}))
@@ -284,6 +285,19 @@ func TestDriftInMemory(t *testing.T) {
 			}
 		})
 	}
+	t.Run("what nobody has written is not compared", func(t *testing.T) {
+		d := newDesk(t)
+		d.link("ada", "t1")
+		l := d.link("ben", "t2")
+		l.Image = nil
+		d.links[l.Source] = *l
+		d.link("cy", "")
+		look := &drift{run: d.run(), found: plan.Drifts{Work: plan.DriftWork{Read: d.clock}}, kept: d.clock}
+		d.do(look.each(t.Context(), "User", look.programs["User"]))
+		if w := look.found.Work; w.Compared != 1 || len(look.found.Found) != 1 || look.found.Found[0].Source.ID != "ada" {
+			t.Errorf("%+v, found %+v", w, look.found.Found)
+		}
+	})
 	t.Run("it counts from the read that began first", func(t *testing.T) {
 		for range 20 { // types come in any order
 			d := newDesk(t)
