@@ -18,6 +18,9 @@ func (p *Planner) renames(ctx context.Context, m *made, leavers []leaver, out *P
 	if err != nil || len(rows)+m.len() == 0 {
 		return err
 	}
+	if rows, err = p.doubles(ctx, rows, leavers, out); err != nil {
+		return err
+	}
 	all := slices.Clone(rows)
 	for _, l := range leavers {
 		if l.has != "" {

@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -106,4 +107,99 @@ func (c *candidate) refused(p *Planner, why error) {
 	if c.link.Target != "" {
 		c.next.Key = c.link.Key
 	}
+}
+
+// doubles refuses the planned renames to a matching value that somebody has at the target, is linked and does not give up by this plan, where
+// the target keeps it unique: two of the source are called the same. It returns the others. Who is refused gives nothing up
+// either. Rows that somebody has approved are sent as they are.
+func (p *Planner) doubles(ctx context.Context, rows []Renamed, leavers []leaver, out *Piece) ([]Renamed, error) {
+	holders, err := p.linkedHolders(ctx, rows)
+	if err != nil || len(holders) == 0 {
+		return rows, err
+	}
+	given := map[string]int{}
+	for _, l := range leavers {
+		given[l.has]++
+	}
+	for _, row := range rows {
+		given[row.From]++
+	}
+	refused := map[lockstep.ActionID]Link{} // with who has the value
+	for n := -1; n != len(refused); {
+		n = len(refused)
+		for _, row := range rows {
+			holder, has := holders[row.To]
+			if _, is := refused[row.ID]; is || !has || row.Decided || given[row.To] > 0 || moves(out, row.ID) {
+				continue
+			}
+			refused[row.ID] = holder
+			given[row.From]--
+			_, name, _ := strings.Cut(row.From, "=")
+			holders[row.From] = Link{Name: name} // they are called so still
+		}
+	}
+	if len(refused) == 0 {
+		return rows, nil
+	}
+	rows = slices.DeleteFunc(slices.Clone(rows), func(row Renamed) bool { _, is := refused[row.ID]; return is })
+	return rows, p.refuseDoubles(ctx, refused, out)
+}
+
+// moves reports whether the piece does something about a row already.
+func moves(out *Piece, id lockstep.ActionID) bool {
+	return slices.ContainsFunc(out.Moved, func(t Transition) bool { return t.ID == id })
+}
+
+// linkedHolders returns who has the values at the target that rows take, by the values, of types in which the target keeps them unique.
+func (p *Planner) linkedHolders(ctx context.Context, rows []Renamed) (map[string]Link, error) {
+	holders := map[string]Link{}
+	for typ, program := range p.Programs {
+		if !p.Programs.RefusesTwo(p.To, program.Type) {
+			continue
+		}
+		for chunk := range slices.Chunk(rows, pageSize) {
+			keys := make([]string, len(chunk))
+			for i, row := range chunk {
+				keys[i] = row.To
+			}
+			links, err := p.Known.Links(ctx, LinkQuery{Type: typ, Keys: keys})
+			if err != nil {
+				return nil, err
+			}
+			for _, l := range links {
+				if has := program.Key(l.Image); l.Target != "" && has != "" && has == l.Key {
+					holders[has] = l
+				}
+			}
+		}
+	}
+	return holders, nil
+}
+
+// refuseDoubles ends the rows, each with who has the value. Who has given their value up makes them due.
+func (p *Planner) refuseDoubles(ctx context.Context, refused map[lockstep.ActionID]Link, out *Piece) error {
+	ids := slices.Sorted(maps.Keys(refused))
+	rows, err := p.Rows.Actions(ctx, ActionQuery{Cycle: p.Job.Cycle, IDs: ids, States: []ActionState{Planned}, Limit: len(ids)})
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		holder, now := refused[row.ID], p.Now()
+		links, err := p.Known.Links(ctx, LinkQuery{Type: row.Source.Type, Sources: []string{row.Source.ID}, Limit: 1})
+		if err != nil || len(links) == 0 {
+			return err
+		}
+		from, to, _ := SplitNames(row.Refers)
+		attribute, value, _ := strings.Cut(to, "=")
+		l := links[0]
+		l.Code, l.Key = lockstep.CodeMatchDuplicate, from
+		l.Detail = fmt.Sprintf("%s of %s has %s %s in %s, too, and keeps it", holder.Name, p.From.Name, shortPath(attribute), value, p.To.Name)
+		l.Attempts++
+		l.Due = earliest(l.Due, now.Add(BackOff(l.Attempts)))
+		out.Links = append(out.Links, l)
+		out.Moved = append(out.Moved, Transition{ID: row.ID, From: Planned, To: Refused, Code: l.Code, Detail: l.Detail, At: now})
+		out.Sum.Planned--
+		out.Sum.Failed++
+	}
+	return nil
 }

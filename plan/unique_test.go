@@ -67,6 +67,28 @@ func TestValuesInUse(t *testing.T) {
 			s.at.target["chief"] = []connection.Object{{Ref: connection.Ref{Type: "User", ID: "t9"}, Name: "zoe"}}
 			s.page("ada title=Chief\nben title=Cook")
 		}, "skip ada refused conflict\ncreate ben"},
+		{"two of the source are called the same", func(k *known) { k.link("ada=t1", "zoe=t9") }, func(s *second) {
+			s.found("t9", "zoe")
+			s.page("ada name=zoe\nzoe")
+		}, "update ada refused match.duplicate_source"},
+		{"and whoever would take the name of one of them keeps theirs", func(k *known) { k.link("ada=t1", "ben=t2", "cy=t3", "zoe=t9") }, func(s *second) {
+			s.page("cy name=ben\nben name=ada\nada name=zoe\nzoe")
+		}, "update cy refused match.duplicate_source\nupdate ben refused match.duplicate_source\nupdate ada refused match.duplicate_source"},
+		{"two want one name that is given up: the order decides", func(k *known) { k.link("ada=t1", "ben=t2", "zoe=t9") }, func(s *second) {
+			s.page("ada name=zoe\nben name=ben title=Cook\nzoe name=eve")
+		}, "update ben\nupdate zoe\nupdate ada"},
+		{"whose name they are to have goes", func(k *known) { k.link(some...); k.link("ada=t1", "zoe=t9") }, func(s *second) {
+			s.Job.Policy.OnLeave = rule.LeaveDelete
+			s.page(everybody + "ada name=zoe\n-zoe")
+		}, "delete zoe\nupdate ada"},
+		{"where names need not be unique", func(k *known) { k.link("ada=t1", "zoe=t9") }, func(s *second) {
+			s.To.Unique = nil
+			s.page("ada name=zoe\nzoe")
+		}, "update ada"},
+		{"approved: it is sent as it is", func(k *known) {
+			k.link("ada=t1", "zoe=t9")
+			k.row(rule.Update, plan.Planned, lockstep.CodeUniqueCircle, "ada", "t1", "ada", "ada name=zoe")
+		}, func(s *second) { s.page("ada name=zoe\nzoe") }, "update ada"},
 		{"who leaves", func(k *known) { k.link(some...); k.link("ada=t1") }, func(s *second) {
 			s.found("t9", "zoe")
 			s.Job.Policy.OnLeave, s.Job.Policy.Excluded = rule.LeaveDelete, []rule.Exclusion{{Type: "User", ID: "ada"}}
@@ -85,6 +107,23 @@ func TestValuesInUse(t *testing.T) {
 			}
 		})
 	}
+	t.Run("two who are called the same: counted once, and due when the name is given up", func(t *testing.T) {
+		k := &known{}
+		k.link("ada=t1", "zoe=t9")
+		s := newSecond(t, k)
+		s.To.Unique = map[string][]string{"User": {"userName"}}
+		s.page("ada name=zoe\nzoe")
+		for range 2 {
+			must(t, s.Finish(t.Context(), s.sink.Sum.Planned > 0))
+		}
+		l := s.of("ada")
+		if l.Code != lockstep.CodeMatchDuplicate || l.Key != "userName=ada" || l.Detail != "zoe of Source has userName zoe in Target, too, and keeps it" || !l.Due.Equal(s.Now().Add(plan.BackOff(1))) {
+			t.Errorf("%+v", l)
+		}
+		if s.sink.Sum.Planned != 0 || s.sink.Sum.Failed != 1 {
+			t.Errorf("counted %+v", s.sink.Sum)
+		}
+	})
 	t.Run("they keep their name, and are looked at again soon", func(t *testing.T) {
 		k := &known{}
 		k.link("ada=t1")
