@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"testing"
@@ -280,10 +281,31 @@ func TestRowsAreCarriedOut(t *testing.T) {
 				d.Errorf("ada has %s", l.Target)
 			}
 		}},
-		{"nor to one that somebody has got in the same turn", func(d *desk) {
-			d.row(rule.Link, "ada", at("t1")).row(rule.Link, "ben", at("t1"), func(a *plan.Action) { a.Before = called("ben") })
+		{"nor to one that somebody gets in the same call", func(d *desk) {
+			d.to.Batch = 4
+			d.row(rule.Link, "ada", at("t1")).row(rule.Link, "zed", at("t3")).row(rule.Link, "ben", at("t1"))
 			d.apply()
+			d.is("ada", plan.Done, "")
 			d.is("ben", plan.Failed, lockstep.CodeMatchTaken)
+			d.wasSent("update ada, update zed")
+		}},
+		{"a create that is answered with the object of somebody else has made another one", func(d *desk) {
+			d.link("ben", "t9")
+			d.row(rule.Create, "ada").target.answer = answers(map[string]connection.Result{"ada": {ID: "t9"}})
+			d.apply()
+			d.is("ada", plan.Open, lockstep.CodeTargetContradicts)
+			if l := d.links[user("ada")]; l.Target != "" || d.cycle.Counts.Created != 0 {
+				d.Errorf("%+v, %d created", l, d.cycle.Counts.Created)
+			}
+		}},
+		{"no call begins after one that every further one would share the fate of", func(d *desk) {
+			for _, a := range []*applier{{fatal: errors.New("no")}, {paused: d.clock.Add(time.Hour)}} {
+				a.run, a.idle = d.run(), sync.NewCond(new(sync.Mutex))
+				if _, err := a.once(d.Context(), []*item{{}}); !errors.Is(err, errTooLate) {
+					d.Error(err)
+				}
+			}
+			d.wasSent()
 		}},
 		{"a conflict takes over nothing that is another's", func(d *desk) {
 			d.link("ben", "t1")

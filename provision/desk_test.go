@@ -64,6 +64,7 @@ type shelf struct {
 	connection.Source
 	objects []connection.Object
 	pages   []connection.Page
+	deaf    bool // it cannot be asked for single objects
 }
 
 func (s *shelf) Describe(context.Context) (connection.System, error) {
@@ -71,6 +72,9 @@ func (s *shelf) Describe(context.Context) (connection.System, error) {
 }
 
 func (s *shelf) Get(_ context.Context, refs ...connection.Ref) (all []connection.Object, err error) {
+	if s.deaf {
+		return nil, errors.ErrUnsupported
+	}
 	for _, o := range s.objects {
 		if slices.Contains(refs, o.Ref) {
 			all = append(all, o)

@@ -310,6 +310,15 @@ func TestRowsThatWaited(t *testing.T) {
 	}
 }
 
+// TestRowsOfADeafSource: what cannot be told is carried out.
+func TestRowsOfADeafSource(t *testing.T) {
+	d := newDesk(t)
+	d.link("ada", "t1")
+	d.job.Manual, d.cycle.Config, d.source.deaf = true, d.job.Config, true
+	d.row(rule.Disable, "ada", func(a *plan.Action) { a.Seen.Version = "1" }).apply()
+	d.is("ada", plan.Done, "")
+}
+
 // committing is the directory as a target that takes a whole commit.
 type committing struct {
 	*wire

@@ -265,7 +265,7 @@ func TestDriftInMemory(t *testing.T) {
 		{"never listed, and they have left", true, nil, nil, 0, 0},
 		{"in a part that could not be read", false, row(mirror.Hidden, called("eva")), nil, 0, 1},
 		{"changed, and written again long ago", false, row(mirror.There, called("eva")), func(d *desk) { d.wrote(-time.Hour, -time.Hour) }, 1, 0},
-		{"changed, and a call is on its way", false, row(mirror.There, called("eva")), func(d *desk) { d.wrote(-time.Hour, 0); d.rows[0].State = plan.Open }, 0, 1},
+		{"changed, and a call is on its way", false, row(mirror.There, called("eva")), func(d *desk) { d.wrote(-time.Hour, 0); d.rows[0].State, d.rows[0].Ended = plan.Open, time.Time{} }, 0, 1},
 		{"changed, and a call that began before the read ended since", false, row(mirror.There, called("eva")), func(d *desk) { d.wrote(-time.Hour, time.Second) }, 0, 1},
 		{"changed, and a call has begun since", false, row(mirror.There, called("eva")), func(d *desk) { d.wrote(time.Second, -time.Hour) }, 0, 1},
 		{"changed, and something was skipped that was never sent", false, row(mirror.There, called("eva")), func(d *desk) { d.wrote(-time.Hour, time.Second); d.rows[0].Opened = time.Time{} }, 1, 0},
@@ -305,6 +305,13 @@ func TestDriftInMemory(t *testing.T) {
 			look := &drift{run: d.run()}
 			if d.do(look.readAt(t.Context())); !look.found.Work.Read.Equal(d.clock.Add(-time.Minute)) {
 				t.Fatalf("from %v", look.found.Work.Read)
+			}
+		}
+	})
+	t.Run("groups that have left are not asked", func(t *testing.T) {
+		for l, want := range map[*plan.Link]bool{{Target: "tg", Verdict: rule.Verdict{In: true}}: true, {Target: "tg"}: false, {Verdict: rule.Verdict{In: true}}: false} {
+			if asked(l) != want {
+				t.Errorf("%+v", l)
 			}
 		}
 	})
