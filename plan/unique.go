@@ -193,7 +193,7 @@ func (p *Planner) refuseDoubles(ctx context.Context, refused map[lockstep.Action
 		attribute, value, _ := strings.Cut(to, "=")
 		l := links[0]
 		l.Code, l.Key = lockstep.CodeMatchDuplicate, from
-		l.Detail = fmt.Sprintf("%s of %s has %s %s in %s, too, and keeps it", holder.Name, p.From.Name, shortPath(attribute), value, p.To.Name)
+		l.Detail = fmt.Sprintf("%s of %s has %s %s in %s, too, and keeps it", holder.Name, p.From.Name, words.Attribute(attribute), value, p.To.Name)
 		l.Attempts++
 		l.Due = earliest(l.Due, now.Add(BackOff(l.Attempts)))
 		out.Links = append(out.Links, l)
