@@ -45,7 +45,7 @@ const (
 // codesOfApplying is every code that carrying out a row can give.
 var codesOfApplying = []foretold{
 	{code: lockstep.CodeConflict, tells: part, scenes: map[lockstep.Code]func(*world) string{lockstep.CodeConflict: renamedOnto},
-		how: "Whose new name, or another value that must be unique there, an object of the target has that is nobody's of the source is refused in the plan. What somebody gives up by the same plan is put in order. Who takes a value between plan and call is met by the call."},
+		how: "Whose new name, or another value that must be unique there, an object of the target has that is nobody's of the source is refused in the plan, and so is who would be called as somebody who keeps the name (`match.duplicate_source`). What somebody gives up by the same plan is put in order. Who takes a value between plan and call is met by the call."},
 	{code: lockstep.CodeTargetConflict, tells: part, as: []lockstep.Code{lockstep.CodeConflict, lockstep.CodeMatchTaken}, scenes: map[lockstep.Code]func(*world) string{lockstep.CodeConflict: renamedOnto},
 		how: "As `conflict`. What the target neither lists nor finds cannot be seen before it is refused."},
 	{code: lockstep.CodeMatchTaken, tells: part, scenes: map[lockstep.Code]func(*world) string{lockstep.CodeMatchTaken: linkedAlready},
