@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"sync"
@@ -268,6 +269,185 @@ func TestRowsAreCarriedOut(t *testing.T) {
 			if n := d.cycle.Counts; n.Skipped != 2 || n.Failed != 0 {
 				d.Errorf("counted %+v", n)
 			}
+		}},
+
+		{"who leaves is let go of, forgotten, or kept for when they come back", func(d *desk) {
+			for _, c := range []struct {
+				gone, restores, known bool
+				former                string
+			}{{true, false, false, ""}, {true, true, true, "t1"}, {false, false, true, ""}, {false, true, true, "t1"}} {
+				d := newDesk(d.T)
+				d.link("ada", "t1")
+				d.to.Restores = c.restores
+				d.row(rule.Delete, "ada", func(a *plan.Action) { a.Seen.Gone = c.gone }).apply()
+				l, known := d.links[user("ada")]
+				if known != c.known || l.Target != "" || l.Image != nil || l.Matched != "" || l.Former != c.former || d.cycle.Counts.Deleted != 1 {
+					d.Errorf("%+v: %t, %+v, counted %+v", c, known, l, d.cycle.Counts)
+				}
+				if !slices.ContainsFunc(d.kept, func(b Batch) bool { return slices.Contains(b.Unwrite, user("ada")) }) {
+					d.Error("what they had is said to be written still")
+				}
+			}
+		}},
+		{"letting go is counted apart", func(d *desk) {
+			d.link("ada", "t1")
+			d.row(rule.Release, "ada").apply()
+			if n := d.cycle.Counts; n.Released != 1 || n.Deleted != 0 {
+				d.Errorf("%+v", n)
+			}
+		}},
+		{"who is disabled is known to be, until they are enabled", func(d *desk) {
+			for _, c := range []struct {
+				kind   rule.Kind
+				was    bool
+				active any
+				want   bool
+			}{{rule.Disable, false, false, true}, {rule.Update, true, false, true}, {rule.Update, true, true, false}, {rule.Update, false, false, false}} {
+				d := newDesk(d.T)
+				l := d.link("ada", "t1")
+				l.Disabled = c.was
+				d.links[l.Source] = *l
+				d.row(c.kind, "ada", func(a *plan.Action) { a.After = called("ada", "active", c.active) }).apply()
+				if l := d.links[user("ada")]; l.Disabled != c.want {
+					d.Errorf("%+v: disabled %t", c, l.Disabled)
+				}
+			}
+		}},
+		{"who is disabled under another name gives it up afterwards", func(d *desk) {
+			for key, due := range map[string]bool{"userName=ada": false, "userName=eva": true, "": false} {
+				d := newDesk(d.T)
+				l := d.link("ada", "t1")
+				l.Key = key
+				d.links[l.Source] = *l
+				d.row(rule.Disable, "ada").apply()
+				if l := d.links[user("ada")]; l.Due.Equal(d.clock) != due {
+					d.Errorf("%q: due %v", key, l.Due)
+				}
+			}
+		}},
+		{"what a target says of its version is kept", func(d *desk) {
+			for _, version := range []string{"", "W/2"} {
+				d := newDesk(d.T)
+				l := d.link("ada", "t1")
+				l.Version = "W/1"
+				d.links[l.Source] = *l
+				d.row(rule.Update, "ada").target.answer = answers(map[string]connection.Result{"ada": {Version: version}})
+				d.apply()
+				if got := d.links[user("ada")].Version; got != cmp.Or(version, "W/1") || d.target.calls[0][0].Version != "W/1" {
+					d.Errorf("%q after %q", got, version)
+				}
+			}
+		}},
+		{"a rename that fails leaves them their name", func(d *desk) {
+			l := d.link("ada", "t1")
+			l.Key = "userName=eva" // as planned
+			d.links[l.Source] = *l
+			d.row(rule.Update, "ada", func(a *plan.Action) { a.Refers = plan.Names("userName=ada", "userName=eva") })
+			d.target.answer = func(connection.Operation) connection.Result { return fails(lockstep.CodeTargetConflict) }
+			d.apply()
+			if l := d.links[user("ada")]; l.Key != "userName=ada" {
+				d.Errorf("%+v", l)
+			}
+		}},
+		{"whoever waits for a name is looked at when it was given up, and nobody else", func(d *desk) {
+			for name, c := range map[string]struct {
+				kind   rule.Kind
+				answer connection.Result
+				due    bool
+			}{"deleted": {rule.Delete, connection.Result{}, true}, "renamed": {rule.Update, connection.Result{}, true}, "not renamed": {rule.Update, fails(lockstep.CodeTargetRefused), false}, "not deleted": {rule.Delete, fails(lockstep.CodeTargetRefused), false}, "gone": {rule.Update, fails(lockstep.CodeTargetGone), true}} {
+				d := newDesk(d.T)
+				d.link("ada", "t1")
+				for heir, code := range map[string]lockstep.Code{"heir": lockstep.CodeMatchDuplicate, "other": lockstep.CodeTargetRefused} {
+					l := d.link(heir, "")
+					l.Key, l.Code = "userName=ada", code
+					d.links[l.Source] = *l
+				}
+				d.row(rule.Update, "held", func(a *plan.Action) {
+					a.State, a.Code, a.Refers = plan.Held, lockstep.CodeUniqueCircle, plan.Names("userName=held", "userName=ada")
+				})
+				d.row(c.kind, "ada", func(a *plan.Action) {
+					if c.kind == rule.Update {
+						a.Refers = plan.Names("userName=ada", "userName=eva")
+					}
+				}).target.answer = answers(map[string]connection.Result{"ada": c.answer})
+				d.apply()
+				var due []string
+				for _, b := range d.kept {
+					for _, ref := range b.Due {
+						due = append(due, ref.ID)
+					}
+				}
+				if slices.Sort(due); slices.Equal(due, []string{"held", "heir"}) != c.due || !c.due && len(due) > 0 {
+					d.Errorf("%s: due are %v", name, due)
+				}
+			}
+		}},
+		{"who vanished is matched anew, let go of, or left as they are", func(d *desk) {
+			for policy, c := range map[rule.Missing]struct {
+				target string
+				due    time.Duration
+				code   lockstep.Code
+			}{"": {"", 0, ""}, rule.MissingDetach: {"", -1, lockstep.CodeTargetGone}, rule.MissingFail: {"t1", -1, lockstep.CodeTargetGone}} {
+				d := newDesk(d.T)
+				d.job.Policy.OnMissing = policy
+				d.link("ada", "t1")
+				d.row(rule.Update, "ada").target.answer = answers(map[string]connection.Result{"ada": fails(lockstep.CodeTargetGone)})
+				d.apply()
+				l := d.links[user("ada")]
+				unwritten := slices.ContainsFunc(d.kept, func(b Batch) bool { return len(b.Unwrite) > 0 })
+				if l.Target != c.target || l.Code != c.code || l.Due.IsZero() != (c.due < 0) || unwritten != (c.target == "") {
+					d.Errorf("%q: %+v, unwritten %t", policy, l, unwritten)
+				}
+			}
+		}},
+		{"members who are refused together are sent in halves", func(d *desk) {
+			d.to.MaxMembers = 10
+			d.group("ada", "ben", "cy", "dan", "eve")
+			d.target.answer = func(op connection.Operation) connection.Result {
+				if slices.ContainsFunc(op.Add, func(r connection.Reference) bool { return r.To.ID == "t-dan" }) {
+					return fails(lockstep.CodeTargetRefused)
+				}
+				return connection.Result{}
+			}
+			d.apply()
+			if a := d.is("all", plan.Refused, lockstep.CodeTargetRefused); a.Detail != "1 of 5 references of all were refused, 4 were written: it says so" {
+				d.Errorf("it says %q", a.Detail)
+			}
+			d.written("ada", "ben", "cy", "eve")
+		}},
+		{"together they were too many, in halves they were not", func(d *desk) {
+			d.to.MaxMembers = 10
+			d.group("ada", "ben", "cy", "dan")
+			d.target.answer = func(op connection.Operation) connection.Result {
+				if len(op.Add)+len(op.Remove) > 2 {
+					return fails(lockstep.CodeTargetRefused)
+				}
+				return connection.Result{}
+			}
+			d.rows[0].References[0].Gone = true // and the order of a call is that of what comes and what goes
+			d.apply()
+			d.is("all", plan.Done, "")
+			d.written("ben", "cy", "dan")
+			last := d.target.calls[len(d.target.calls)-1][0]
+			if len(last.Remove) != 1 || last.Remove[0].To.ID != "t-ada" {
+				d.Errorf("removed last: %+v", last)
+			}
+		}},
+		{"of whom no other end is there, about them nothing is left to do", func(d *desk) {
+			d.group("ada")
+			delete(d.links, user("ada"))
+			d.apply()
+			d.wasSent()
+			d.is("all", plan.Skipped, "")
+		}},
+		{"a person whose manager was refused is created without, and says so", func(d *desk) {
+			d.row(rule.Create, "boss").row(rule.Create, "ada", refers("manager", "boss"), func(a *plan.Action) { a.Refers = "boss" })
+			d.target.answer = answers(map[string]connection.Result{"boss": fails(lockstep.CodeTargetRefused)})
+			d.apply()
+			if a := d.is("ada", plan.Done, ""); a.Detail != "1 of 1 references wait: their other end is not at the target" || len(d.target.calls[1][0].Add) > 0 {
+				d.Errorf("%q, sent %+v", a.Detail, d.target.calls[1][0])
+			}
+			d.written()
 		}},
 
 		// whose an object is
