@@ -377,7 +377,7 @@ func TestRowsAreCarriedOut(t *testing.T) {
 						due = append(due, ref.ID)
 					}
 				}
-				if slices.Sort(due); slices.Equal(due, []string{"held", "heir"}) != c.due || !c.due && len(due) > 0 {
+				if slices.Sort(due); slices.Equal(due, []string{"heir", "held"}) != c.due || !c.due && len(due) > 0 {
 					d.Errorf("%s: due are %v", name, due)
 				}
 			}
