@@ -341,6 +341,11 @@ func (s *Server) auditLog(w http.ResponseWriter, r *http.Request, v visit) error
 	return s.render(w, r, http.StatusOK, auditPage(v.page, view))
 }
 
+// again reports whether the row is the same deed of the same one to the same thing.
+func (r auditRow) again(other auditRow) bool {
+	return r.Who == other.Who && r.Does == other.Does && r.Subject == other.Subject && r.Same == other.Same
+}
+
 func auditRowOf(e audit.Event) auditRow {
 	row := auditRow{At: e.At, Who: e.Actor.Name, Does: e.Verb + " " + e.Object, Subject: e.Name, Detail: words.Clip(e.Detail, 300)}
 	if row.Who == "" {

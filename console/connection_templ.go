@@ -597,7 +597,7 @@ func checkPanel(v connectionView) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if v.Failure == nil {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, "<span class=\"outcome as-create\"><span class=\"glyph\" aria-hidden=\"true\">✓</span>It works: what is kept is authorised.</span>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, "<span class=\"outcome works\"><span class=\"glyph\" aria-hidden=\"true\">✓</span>It works: what is kept is authorised.</span>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -723,8 +723,26 @@ func checkPanel(v connectionView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
+		} else if v.Head.Job.Draft {
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 68, "<p class=\"beneath\"><a class=\"btn\" data-variant=\"outline\" href=\"")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			var templ_7745c5c3_Var23 templ.SafeURL
+			templ_7745c5c3_Var23, templ_7745c5c3_Err = templ.JoinURLErrs(templ.SafeURL(v.Head.Href))
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `connection.templ`, Line: 190, Col: 93}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var23))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 69, "\">Go on setting it up</a></p>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 68, "</section>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 70, "</section>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -748,12 +766,12 @@ func connectionHelp(v connectionView) templ.Component {
 			}()
 		}
 		ctx = templ.InitializeContext(ctx)
-		templ_7745c5c3_Var23 := templ.GetChildren(ctx)
-		if templ_7745c5c3_Var23 == nil {
-			templ_7745c5c3_Var23 = templ.NopComponent
+		templ_7745c5c3_Var24 := templ.GetChildren(ctx)
+		if templ_7745c5c3_Var24 == nil {
+			templ_7745c5c3_Var24 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Var24 := templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
+		templ_7745c5c3_Var25 := templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 			templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 			templ_7745c5c3_Buffer, templ_7745c5c3_IsBuffer := templruntime.GetBuffer(templ_7745c5c3_W)
 			if !templ_7745c5c3_IsBuffer {
@@ -767,46 +785,46 @@ func connectionHelp(v connectionView) templ.Component {
 			ctx = templ.InitializeContext(ctx)
 			switch v.Kind.Kind {
 			case "webex":
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 69, "<p>The <strong>organisation ID</strong> stands in Control Hub, under the organisation's name at the bottom left.</p><p>The token needs these rights:</p><ul><li><strong>Identity:SCIM</strong> or identity:people_rw: to create, change and disable users</li><li><strong>spark:people_read</strong>: to find who is there already</li></ul><p>If the organisation enforces verified domains, people of other domains are refused, each by name.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 71, "<p>The <strong>organisation ID</strong> stands in Control Hub, under the organisation's name at the bottom left.</p><p>The token needs these rights:</p><ul><li><strong>Identity:SCIM</strong> or identity:people_rw: to create, change and disable users</li><li><strong>spark:people_read</strong>: to find who is there already</li></ul><p>If the organisation enforces verified domains, people of other domains are refused, each by name.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			case "csvfile":
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 70, "<p>Files are read from the folder for files on the machine that Lockstep runs on: <code>LOCKSTEP_FILES</code>, or <code>files</code> in its data folder. Send them from here, or put them there.</p><p>The first row names the columns: <code>id</code>, <code>userName</code>, <code>displayName</code>, <code>title</code>, <code>manager</code> or any SCIM attribute. The least that works:</p><pre class=\"mono\" tabindex=\"0\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 72, "<p>Files are read from the folder for files on the machine that Lockstep runs on: <code>LOCKSTEP_FILES</code>, or <code>files</code> in its data folder. Send them from here, or put them there.</p><p>The first row names the columns: <code>id</code>, <code>userName</code>, <code>displayName</code>, <code>title</code>, <code>manager</code> or any SCIM attribute. The least that works:</p><pre class=\"mono\" tabindex=\"0\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				var templ_7745c5c3_Var25 string
-				templ_7745c5c3_Var25, templ_7745c5c3_Err = templ.JoinStringErrs("id,userName,displayName\n1,ada@acme.example,Ada Lind")
+				var templ_7745c5c3_Var26 string
+				templ_7745c5c3_Var26, templ_7745c5c3_Err = templ.JoinStringErrs("id,userName,displayName\n1,ada@acme.example,Ada Lind")
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `connection.templ`, Line: 207, Col: 91}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `connection.templ`, Line: 209, Col: 91}
 				}
-				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var25))
+				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var26))
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 71, "</pre><p>A changed file is read by itself within seconds.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 73, "</pre><p>A changed file is read by itself within seconds.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			case "ldap":
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 72, "<p>Give an account that may <strong>read</strong>; nothing is written to the directory.</p><p>Password and bind DN go out over TLS only: ldaps:// or StartTLS.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 74, "<p>Give an account that may <strong>read</strong>; nothing is written to the directory.</p><p>Password and bind DN go out over TLS only: ldaps:// or StartTLS.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			default:
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 73, "<p>The address is what the application calls its SCIM base URL. It ends before <code>/Users</code>.</p><p>With <strong>OAuth 2.0</strong> save once, and the fields for it are shown. Access tokens are got and refreshed by themselves.</p><p>What the application says of itself is found out; the settings below are for what it does not say.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 75, "<p>The address is what the application calls its SCIM base URL. It ends before <code>/Users</code>.</p><p>With <strong>OAuth 2.0</strong> save once, and the fields for it are shown. Access tokens are got and refreshed by themselves.</p><p>What the application says of itself is found out; the settings below are for what it does not say.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 74, " <p>Saving sends nothing. Where the address changes, secrets are asked for again.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 76, " <p>Saving sends nothing. Where the address changes, secrets are asked for again.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = helpBeside("About this connection").Render(templ.WithChildren(ctx, templ_7745c5c3_Var24), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = helpBeside("About this connection").Render(templ.WithChildren(ctx, templ_7745c5c3_Var25), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

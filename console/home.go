@@ -121,9 +121,14 @@ func (s *Server) besides(ctx context.Context, p operate.Principal, v *homeView) 
 	}
 	lines, err := s.Operator.AuditLog(ctx, p, audit.Query{Limit: 8 * latelyRows})
 	for _, l := range lines {
-		if l.Event.Object != "console" && len(v.Lately) < latelyRows {
-			v.Lately = append(v.Lately, auditRowOf(l.Event))
+		if l.Event.Object == "console" || len(v.Lately) == latelyRows {
+			continue
 		}
+		row := auditRowOf(l.Event)
+		if n := len(v.Lately); n > 0 && v.Lately[n-1].again(row) { // somebody tries out, and saves each time: that is one line here
+			continue
+		}
+		v.Lately = append(v.Lately, row)
 	}
 	return err
 }

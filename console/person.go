@@ -50,6 +50,7 @@ type personApp struct {
 	Steps   []step
 	Next    *row     // what the next cycle would do
 	Problem *failure // why it cannot be told
+	Lacks   string   // of a draft: what has to be given before anybody can tell
 	Log     []row
 }
 
@@ -235,9 +236,22 @@ func (s *Server) explain(ctx context.Context, p operate.Principal, j provision.J
 	return app
 }
 
+// assignHref is where somebody is assigned to an app, who has been looked for and chosen already.
+func assignHref(j provision.Job, name, id string) string {
+	return jobHref(j) + "/assignments?" + url.Values{"q": {name}, "to": {"user:" + id}}.Encode()
+}
+
 // explained is explain with all that the engine found out.
 func (s *Server) explained(ctx context.Context, p operate.Principal, j provision.Job, ref connection.Ref) (provision.Explanation, personApp) {
 	app := personApp{Job: jobOf(j, s.now()), Href: jobHref(j), Try: tryHref(j, ref)}
+	if app.Lacks = s.lacks(p, j); app.Lacks != "" {
+		if app.Job.Draft && ref.Type == "User" && j.Direction == provision.Outbound {
+			if u, err := s.Operator.UserByID(ctx, p, lockstep.UserID(ref.ID)); err == nil {
+				app.Assign = assignHref(j, u.Attributes.Text("userName"), ref.ID)
+			}
+		}
+		return provision.Explanation{}, app
+	}
 	rows, err := s.Operator.Actions(ctx, p, j, plan.ActionQuery{Source: ref, Newest: true, Limit: 10})
 	for _, a := range rows {
 		app.Log = append(app.Log, rowOf(j, a, logFilter{}))
@@ -258,7 +272,7 @@ func (s *Server) explained(ctx context.Context, p operate.Principal, j provision
 	}
 	app.In, app.Summary, app.Target = x.In, words.Sentence(x.Summary), x.Target.ID
 	if ref.Type == "User" && x.Unassigned {
-		app.Assign = jobHref(j) + "/assignments?" + url.Values{"q": {x.Source.Name}, "to": {"user:" + ref.ID}}.Encode()
+		app.Assign = assignHref(j, x.Source.Name, ref.ID)
 	}
 	stopped := false
 	for i, st := range x.Steps {

@@ -44,7 +44,7 @@ var sayings = map[string]string{
 	"administrator-added":   "The role is given. They come in by signing in.",
 	"administrator-removed": "The role is taken away.",
 	"first":                 "Welcome. Make a local owner first: with it you can always come back, whatever becomes of links and providers.",
-	"owner-added":           "Added. Try it now, in another browser.",
+	"owner-added":           "Added. Try it now, in another browser; then go on at Home.",
 	"password-set":          "The password is set, and their sessions have ended.",
 	"owner-changed":         "The password is changed, and the sessions of whoever had it have ended.",
 	"owner-removed":         "Removed.",

@@ -31,6 +31,15 @@ func (s *Server) setup(ctx context.Context, p operate.Principal, j provision.Job
 		if len(assigned) > 0 {
 			step.Help = words.Many(len(assigned), "user or group is assigned.", "users and groups are assigned.")
 		}
+		if !step.Done && p.May(operate.PeopleRead) == nil {
+			anybody, err := s.Operator.Users(ctx, p, operate.Search{Limit: 1})
+			if err != nil {
+				return nil, err
+			}
+			if len(anybody.Users) == 0 {
+				all = append(all, setupStep{Word: "Add one person to test with", Help: "Nobody is in the directory yet. A source brings everybody in, later or now.", Href: "/people/add"})
+			}
+		}
 		all = append(all, step)
 	}
 	missing := missingSettings(t, j)
@@ -58,6 +67,18 @@ func (s *Server) setup(ctx context.Context, p operate.Principal, j provision.Job
 		last = setupStep{Word: "Turn it on", Help: "Press Turn on above.", Href: base}
 	}
 	return append(all, last), nil
+}
+
+// lacks says what has to be given before a draft can tell of anybody; "" is nothing.
+func (s *Server) lacks(p operate.Principal, j provision.Job) string {
+	if !jobOf(j, s.now()).Draft {
+		return ""
+	}
+	t, err := s.Operator.Template(p, j.Connection.Kind)
+	if err != nil {
+		return ""
+	}
+	return missingSettings(t, j)
 }
 
 // missingSettings says what has to be given before the outside system can be reached; "" is nothing.

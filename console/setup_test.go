@@ -162,6 +162,33 @@ func TestConnection(t *testing.T) {
 	failed.has("span", "It does not work yet")
 }
 
+// TestDraftSaysWhatComesNext: a draft that is not connected yet tells of nobody, and says what is to be given; where nobody is left to assign, it says so.
+func TestDraftSaysWhatComesNext(t *testing.T) {
+	w := newWorld(t, 0)
+	b := w.signedIn(w.tenant)
+	b.post("/add/apps/webex", "name", "Globex", "slug", "globex").is(http.StatusSeeOther)
+	empty := b.get("/apps/globex")
+	if e := empty.has("a", "Add one person to test with"); e.attr["href"] != "/people/add" {
+		t.Errorf("it leads to %s", e.attr["href"])
+	}
+	b.get("/apps/globex/assignments").has("a", "Add a person")
+	b.post("/people/add", "user-name", "ada@acme.example").is(http.StatusSeeOther)
+	ada := string(w.user("ada@acme.example"))
+	b.get("/apps/globex").hasNot("a", "Add one person to test with")
+	page := b.get("/people/" + ada)
+	page.has("p", "It is not set up yet. Still to be given: Organisation ID, Bearer token.")
+	panel := page.has("section", "Globex")
+	if strings.Contains(panel.text, "not allowed here") {
+		t.Errorf("it says %q", panel.text)
+	}
+	checkPage(t, page)
+	assign := page.has("a", "Assign… to Globex").attr["href"]
+	b.get(assign).has("label", "ada@acme.example")
+	checkPage(t, b.get("/apps/globex/try?who=user:"+ada))
+	b.post("/apps/globex/assignments", "to", "user:"+ada, "role", "user").is(http.StatusSeeOther)
+	b.get("/apps/globex/assignments").has("strong", "Everybody is assigned.")
+}
+
 // TestAssignments: somebody is found by a part of a name, assigned with a role, and withdrawn.
 func TestAssignments(t *testing.T) {
 	w := newWorld(t, 3)
