@@ -405,7 +405,7 @@ var Catalogue = []Entry{
 	{CodeMailTLS, NeedsYou, "The connection to the mail server cannot be made secure.", "Choose the security that it offers, or trust its authority with `lockstep notify set --mail-ca FILE`."},
 	{CodeHookDeferred, Heals, "The webhook does not take the message for now.", "It is tried again for two days. The receiver's log says why; `lockstep notify test --webhook` tries it at once."},
 	{CodeHookRefused, NeedsYou, "The webhook wants no more messages.", "Ask whoever runs the receiver for another address."},
-	{CodeSecretExpires, NeedsYou, "A secret ends soon, or has ended.", "Get a new one and set it before that: connection set, or token rotate."},
+	{CodeSecretExpires, NeedsYou, "A secret or a certificate ends soon, or has ended.", "Get a new one and set it before that: connection set, token rotate, or, of an identity provider, idp set."},
 	{CodeBackupDamaged, NeedsYou, "A backup is not whole.", "Take an older one; the message says what is wrong with this one. Verify backups when they are made: lockstep backup verify FILE."},
 	{CodeJobSilent, NeedsYou, "A job has not run when it should have.", "Look at lockstep status, and whether a server or a worker runs."},
 

@@ -116,6 +116,17 @@ func (s *Server) besides(ctx context.Context, p operate.Principal, v *homeView) 
 			v.Needs = append(v.Needs, n)
 		}
 	}
+	if p.May(operate.SignInRead) == nil && s.Operator.HasSignIn() {
+		ending, err := s.Operator.ProvidersEnding(ctx, p)
+		if err != nil {
+			return err
+		}
+		for _, c := range ending {
+			n := needOf("Sign-in", "", c)
+			n.Href = "/signin/providers"
+			v.Needs = append(v.Needs, n)
+		}
+	}
 	if p.May(operate.AuditRead) != nil {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"lockstep"
 	"lockstep/notify"
 	"lockstep/provision"
+	"lockstep/sso"
 	"lockstep/token"
 	"lockstep/words"
 )
@@ -25,6 +26,13 @@ func (o *Operator) causes(ctx context.Context, p Principal, s notify.Settings, j
 		return nil, err
 	}
 	all := tokensEnd(tokens, o.now())
+	if o.SignIn != nil {
+		ending, err := o.providersEnd(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, ending...)
+	}
 	for _, j := range jobs {
 		if j.State == provision.Paused { // somebody wanted it so
 			continue
@@ -42,6 +50,31 @@ func (o *Operator) causes(ctx context.Context, p Principal, s notify.Settings, j
 func (o *Operator) TokensEnding(ctx context.Context, p Principal) ([]notify.Cause, error) {
 	all, err := o.ListTokens(ctx, p)
 	return tokensEnd(all, o.now()), err
+}
+
+// ProvidersEnding are the certificates of identity providers that end soon, or have ended lately, as it is told by mail.
+func (o *Operator) ProvidersEnding(ctx context.Context, p Principal) ([]notify.Cause, error) {
+	if _, err := o.signIn(p, false); err != nil {
+		return nil, err
+	}
+	return o.providersEnd(ctx, p)
+}
+
+// providersEnd are those of the providers by which people sign in.
+func (o *Operator) providersEnd(ctx context.Context, p Principal) ([]notify.Cause, error) {
+	providers, err := o.SignIn.Providers.Providers(ctx, p.Tenant)
+	var all []notify.Cause
+	for _, one := range providers {
+		if one.State != sso.Enabled {
+			continue
+		}
+		for _, e := range o.SignIn.Forms.Expiries(one) {
+			if c, ok := notify.Ends("", "provider "+string(one.ID)+" "+e.What, "The "+e.What+" of the identity provider “"+clip(one.Name)+"”", time.Time{}, e.Until, o.now()); ok {
+				all = append(all, c)
+			}
+		}
+	}
+	return all, err
 }
 
 // tokensEnd are the tokens that end soon. Tokens made with another one end with it, and their makers know.

@@ -27,7 +27,7 @@ var rights = map[token.Scope][]string{
 	},
 	operate.SignInRead: {
 		"Attempt", "Attempts", "ByClaims", "CheckIdentityProvider", "Client", "Clients", "IdentityProvider", "IdentityProviders", "Issuer", "LastTest", "Matches", "PersonSessions", "ProviderGuide", "ProviderKind",
-		"ProviderKinds", "ProviderLinks", "SecondFactors", "SeenAttempt", "SeenSessions", "SeenSignOuts", "SignOuts",
+		"ProviderKinds", "ProviderLinks", "ProvidersEnding", "SecondFactors", "SeenAttempt", "SeenSessions", "SeenSignOuts", "SignOuts",
 	},
 	operate.SignInWrite: {
 		"AddClient", "AddIdentityProvider", "DeleteClient", "DeleteIdentityProvider", "EnableIdentityProvider", "EndSessions", "ImportProvider", "MoveIdentityProvider", "ReadAppMetadata", "RemoveSecondFactors", "RotateClient",

@@ -47,6 +47,14 @@ func (noForms) Trusted(sso.Provider) []operate.TrustedCertificate { return nil }
 func (noForms) Guide(sso.Provider, string) ([]operate.GuideStep, error) {
 	return []operate.GuideStep{{Text: "Register it."}}, nil
 }
+func (noForms) Expiries(p sso.Provider) []operate.ProviderExpiry {
+	end, err := time.Parse(time.DateOnly, p.Settings["ends"])
+	if err != nil {
+		return nil
+	}
+	return []operate.ProviderExpiry{{What: "trusted certificate “Acme Root CA”", Until: end}}
+}
+
 func (noForms) Certificates(text string) ([][]byte, error) {
 	if text != "certificate" {
 		return nil, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "it is none"}
@@ -235,5 +243,42 @@ func TestClients(t *testing.T) {
 		w.want("a session that is not there", err, lockstep.CodeNotFound)
 		_, err = w.Attempt(ctx, admin, "none")
 		w.want("a sign-in that is not there", err, lockstep.CodeNotFound)
+	})
+}
+
+// TestProvidersEnding: a certificate of an identity provider by which people sign in is told of before it ends, and for a week after; one of a draft is not.
+func TestProvidersEnding(t *testing.T) {
+	onBoth(t, func(w *world) {
+		w.signIns()
+		ctx, admin := w.Context(), w.admin()
+		put := func(alias string, state sso.ProviderState, days int) {
+			_, err := w.db.SSO().PutProvider(ctx, admin.Actor, sso.Provider{
+				ID: lockstep.NewID[sso.ProviderID](), Tenant: admin.Tenant, Alias: alias, Kind: sso.KindSAML, Name: "By " + alias, State: state,
+				Settings: map[string]string{"ends": w.at.AddDate(0, 0, days).Format(time.DateOnly)},
+			})
+			w.must(err)
+		}
+		put("soon", sso.Enabled, 10)
+		put("ended", sso.Enabled, -2)
+		put("long-ended", sso.Enabled, -20)
+		put("later", sso.Enabled, 90)
+		put("draft", sso.Draft, 10)
+		all, err := w.ProvidersEnding(ctx, admin)
+		w.must(err)
+		said := ""
+		for _, c := range all {
+			said += string(c.Code) + " " + c.Says + "\n"
+		}
+		for _, want := range []string{"secret.expires The trusted certificate “Acme Root CA” of the identity provider “By soon” ends on", "“By ended” ended on"} {
+			if !strings.Contains(said, want) {
+				w.Errorf("no %q in\n%s", want, said)
+			}
+		}
+		if len(all) != 2 {
+			w.Errorf("%d are told:\n%s", len(all), said)
+		}
+		if other, err := w.ProvidersEnding(ctx, operate.Machine(w.ids["other"])); err != nil || len(other) != 0 {
+			w.Errorf("of another tenant: %v, %v", other, err)
+		}
 	})
 }

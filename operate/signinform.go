@@ -18,8 +18,16 @@ type ProviderForms interface {
 	Certificates(text string) ([][]byte, error)
 	// Trusted describes the certificates that a provider trusts beside those of the machine.
 	Trusted(p sso.Provider) []TrustedCertificate
+	// Expiries lists what of a provider ends, the earliest first.
+	Expiries(p sso.Provider) []ProviderExpiry
 	// Import fills a form from the document at an address. The strings are what the administrator should know.
 	Import(ctx context.Context, kind sso.ProviderKind, from string, roots [][]byte) (map[string]string, []string, error)
+}
+
+// ProviderExpiry is a certificate of a provider, and when it ends.
+type ProviderExpiry struct {
+	What  string
+	Until time.Time
 }
 
 // KindOfProvider is a kind of identity provider with the form by which one is set up.

@@ -57,6 +57,15 @@ func (forms) Trusted(p sso.Provider) []operate.TrustedCertificate {
 	return all
 }
 
+// Expiries implements operate.ProviderForms.
+func (forms) Expiries(p sso.Provider) []operate.ProviderExpiry {
+	var all []operate.ProviderExpiry
+	for _, e := range upstream.Expiries(p) {
+		all = append(all, operate.ProviderExpiry(e))
+	}
+	return all
+}
+
 // Import implements operate.ProviderForms.
 func (f forms) Import(ctx context.Context, kind sso.ProviderKind, from string, roots [][]byte) (map[string]string, []string, error) {
 	in, err := f.opener.Import(ctx, kind, from, roots, nil)

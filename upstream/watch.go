@@ -77,8 +77,8 @@ type Expiry struct {
 	Until time.Time
 }
 
-// Expiries lists what of a provider ends, the earliest first: its trusted certificates, and those of a SAML provider's signatures.
-// When a client secret ends only the provider knows.
+// Expiries lists what of a provider ends, the earliest first: its trusted certificates, and the certificate of a SAML provider's signatures that
+// ends last, which is the one that it changes to. When a client secret ends only the provider knows.
 func Expiries(p sso.Provider) []Expiry {
 	var all []Expiry
 	for _, c := range Trusted(p) {
@@ -89,12 +89,11 @@ func Expiries(p sso.Provider) []Expiry {
 			continue
 		}
 		certificates, err := parseCertificates(p.Settings[f.Name])
-		if err != nil {
+		if err != nil || len(certificates) == 0 {
 			continue
 		}
-		for _, c := range certificates {
-			all = append(all, Expiry{strings.ToLower(f.Title) + ": “" + describe(c).Name + "”", c.NotAfter})
-		}
+		last := slices.MaxFunc(certificates, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
+		all = append(all, Expiry{strings.ToLower(f.Title) + ": “" + describe(last).Name + "”", last.NotAfter})
 	}
 	slices.SortStableFunc(all, func(a, b Expiry) int { return a.Until.Compare(b.Until) })
 	return all
