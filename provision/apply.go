@@ -461,6 +461,10 @@ func (a *applier) settle(ctx context.Context, results <-chan []*item) error {
 // record writes the outcomes of a batch of calls in one commit. It runs to its end even when the slice is being stopped: what
 // the target has done must be known.
 func (a *applier) record(ctx context.Context, items []*item) error {
+	ctx = context.WithoutCancel(ctx)
+	if err := a.disbelieve(ctx, items); err != nil {
+		return err
+	}
 	b := Batch{Cycle: a.cycle}
 	for _, it := range items {
 		if it.links() {
@@ -472,5 +476,5 @@ func (a *applier) record(ctx context.Context, items []*item) error {
 	if err := a.bequeath(ctx, items, &b); err != nil {
 		return err
 	}
-	return a.commit(context.WithoutCancel(ctx), b)
+	return a.commit(ctx, b)
 }

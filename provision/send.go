@@ -160,7 +160,7 @@ func (a *applier) once(ctx context.Context, items []*item) ([]connection.Result,
 func (a *applier) again(ctx context.Context, it *item, try int) bool {
 	res := &it.result
 	if res.Err == nil {
-		if it.op.Kind == rule.Create && !a.created(ctx, it) {
+		if it.op.Kind == rule.Create && !a.created(it) {
 			return false
 		}
 		if it.op.Ref.ID != "" {
