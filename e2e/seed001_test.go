@@ -21,7 +21,7 @@ var controlHubSteps = []string{
 }
 
 // TestControlHubInBrowser: the whole text, in the browser alone, from an empty folder to a provisioned test user and those who
-// come after. With SCREENSHOTS it leaves pictures of its steps, light and dark, wide and narrow.
+// come after. With SCREENSHOTS it leaves pictures of its steps, wide and light, narrow and dark.
 func TestControlHubInBrowser(t *testing.T) {
 	t.Parallel()
 	chromium := parts.Need(t, "chromium")

@@ -24,8 +24,9 @@ export const sheet = async () => {
   return { page, mistakes, press }
 }
 
-// picture leaves pictures of a page: light and dark, wide and narrow; and looks whether it is too wide for a phone.
-export const picture = async (page, name) => {
+// picture leaves pictures of a page: light and dark, wide and narrow, or those of them that are to be kept; and looks whether it is too
+// wide for a phone.
+export const picture = async (page, name, keep) => {
   for (const [width, height] of [[1440, 900], [390, 844]]) {
     for (const scheme of ['light', 'dark']) {
       await page.setViewport({ width, height })
@@ -33,7 +34,7 @@ export const picture = async (page, name) => {
       await page.evaluate(() => { scrollTo(0, 0); document.activeElement?.blur() })
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
       assert.ok(overflow <= 0, `${name} is ${overflow} px too wide at ${width}`)
-      if (!SCREENSHOTS) continue
+      if (!SCREENSHOTS || keep && !keep.includes(`${width}-${scheme}`)) continue
       await mkdir(SCREENSHOTS, { recursive: true })
       await page.screenshot({ path: `${SCREENSHOTS}/${name}-${width}-${scheme}.png`, fullPage: true })
     }

@@ -36,7 +36,7 @@ const write = async (name, text) => {
 const choose = (name, value) => page.$eval(`input[name="${name}"][value="${value}"]`, e => e.click())
 let shots = 0
 const shot = async name => {
-  await picture(page, `seed001-${String(++shots).padStart(2, '0')}-${name}`)
+  await picture(page, `seed001-${String(++shots).padStart(2, '0')}-${name}`, ['1440-light', '390-dark'])
   await still()
 }
 const ask = async (words, within = 'main') => { await (await find(words, within)).click() }

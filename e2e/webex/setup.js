@@ -10,8 +10,11 @@ const browser = await puppeteer.launch({ executablePath: CHROMIUM, args: ROOT ==
 process.on('exit', () => browser.process()?.kill('SIGKILL'))
 const page = await browser.newPage()
 page.setDefaultTimeout(30000)
-await page.setViewport({ width: 1440, height: 900 })
-await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'light' }, { name: 'prefers-reduced-motion', value: 'reduce' }])
+const seen = async (width, scheme) => {
+  await page.setViewport({ width, height: 900 })
+  await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }, { name: 'prefers-reduced-motion', value: 'reduce' }])
+}
+await seen(1440, 'light')
 const mistakes = []
 page.on('pageerror', error => mistakes.push(String(error)))
 const site = new URL(LINK).origin
@@ -40,8 +43,13 @@ let shots = 0
 const picture = async name => {
   if (!SCREENSHOTS) return
   await mkdir(SCREENSHOTS, { recursive: true })
+  const path = `${SCREENSHOTS}/${String(++shots).padStart(2, '0')}-${name}`
   await page.evaluate(() => { document.activeElement?.blur(); scrollTo(0, 0) })
-  await page.screenshot({ path: `${SCREENSHOTS}/${String(++shots).padStart(2, '0')}-${name}.png` })
+  await page.screenshot({ path: `${path}.png` })
+  await seen(390, 'dark')
+  const height = Math.min(1700, await page.evaluate(() => document.documentElement.scrollHeight))
+  await page.screenshot({ path: `${path}-390-dark.png`, clip: { x: 0, y: 0, width: 390, height } })
+  await seen(1440, 'light')
 }
 
 await page.goto(LINK)
