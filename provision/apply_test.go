@@ -453,7 +453,7 @@ func TestRowsAreCarriedOut(t *testing.T) {
 		// whose an object is
 		{"nobody is joined to an object that is another's by now", func(d *desk) {
 			d.link("ben", "t1")
-			d.row(rule.Link, "ada", at("t1"))
+			d.row(rule.Link, "ada", at("t1"), func(a *plan.Action) { a.Before = called("ada") }) // which there is nothing to write about
 			d.apply()
 			d.wasSent()
 			d.is("ada", plan.Failed, lockstep.CodeMatchTaken)
