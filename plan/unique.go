@@ -92,8 +92,11 @@ func (c *candidate) takes(attribute string, path filter.Path) []Question {
 	if c.decision.Kind == rule.Create && slices.ContainsFunc(c.out.Match, func(m rule.MatchValue) bool { return strings.EqualFold(m.Attribute, attribute) }) {
 		return nil
 	}
-	has := questions(attribute, path, c.before)
-	return slices.DeleteFunc(questions(attribute, path, c.out.Want), func(q Question) bool {
+	has, gets := questions(attribute, path, c.before), c.out.Want
+	if c.effect != nil { // others say what the rest is
+		gets = c.effect.After
+	}
+	return slices.DeleteFunc(questions(attribute, path, gets), func(q Question) bool {
 		return slices.ContainsFunc(has, func(h Question) bool { return h.Key == q.Key })
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"lockstep/connection"
 	"lockstep/plan"
 	"lockstep/rule"
+	"lockstep/scim"
 )
 
 // TestValuesInUse: whoever would get a unique value that an object of the target has which is nobody's is refused by the plan; what somebody gives up
@@ -67,6 +68,16 @@ func TestValuesInUse(t *testing.T) {
 			s.at.target["chief"] = []connection.Object{{Ref: connection.Ref{Type: "User", ID: "t9"}, Name: "zoe"}}
 			s.page("ada title=Chief\nben title=Cook")
 		}, "skip ada refused conflict\ncreate ben"},
+		{"another source says what the name is", func(k *known) { k.link("ada=t1") }, func(s *second) {
+			s.found("t9", "zoe")
+			s.Foresee = &foreseeing{t: s.T, f: connection.Foreseen{Kind: rule.Update, Effect: &connection.Effect{After: scim.Object{{Name: "title", Value: "Boss"}}}}}
+			s.page("ada name=zoe title=Boss")
+		}, "update ada"},
+		{"and does not", func(k *known) { k.link("ada=t1") }, func(s *second) {
+			s.found("t9", "zoe")
+			s.Foresee = &foreseeing{t: s.T, f: connection.Foreseen{Kind: rule.Update, Effect: &connection.Effect{After: scim.Object{{Name: "userName", Value: "zoe"}}}}}
+			s.page("ada name=zoe title=Boss")
+		}, "skip ada refused conflict"},
 		{"two of the source are called the same", func(k *known) { k.link("ada=t1", "zoe=t9") }, func(s *second) {
 			s.found("t9", "zoe")
 			s.page("ada name=zoe\nzoe")
