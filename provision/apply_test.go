@@ -245,7 +245,7 @@ func TestRowsAreCarriedOut(t *testing.T) {
 			due := map[lockstep.Code]time.Duration{
 				lockstep.CodeTargetHides: plan.BackOff(4), lockstep.CodeTargetRefused: plan.BackOff(plan.Slowest), lockstep.CodeAuthForbidden: plan.BackOff(plan.Slowest),
 				lockstep.CodeInternal: plan.BackOff(1), lockstep.CodeTargetContradicts: plan.BackOff(1), lockstep.CodeTargetConflict: plan.BackOff(1), lockstep.CodeMatchTaken: plan.BackOff(1),
-				lockstep.CodeTargetGone: 0,
+				lockstep.CodeTargetGone: 0, lockstep.CodeVersion: plan.BackOff(1),
 			}
 			d.target.answer = func(op connection.Operation) connection.Result { return fails(lockstep.Code(op.Name)) }
 			for code := range due {
@@ -257,6 +257,23 @@ func TestRowsAreCarriedOut(t *testing.T) {
 				if l := d.links[user(string(code))]; !l.Due.Equal(d.clock.Add(after)) {
 					d.Errorf("%s: looked at again in %v, want %v", code, l.Due.Sub(d.clock), after)
 				}
+			}
+		}},
+		{"what others have changed since it was last seen is written over the next time", func(d *desk) {
+			l := d.link("ada", "t1")
+			l.Version = "v1"
+			d.links[l.Source] = *l
+			d.target.answer = func(op connection.Operation) connection.Result {
+				if op.Version != "" {
+					return fails(lockstep.CodeVersion)
+				}
+				return connection.Result{Version: "v3"}
+			}
+			d.row(rule.Update, "ada").apply()
+			d.is("ada", plan.Failed, lockstep.CodeVersion)
+			d.row(rule.Update, "ada").apply()
+			if l := d.links[user("ada")]; l.Version != "v3" || l.Code != "" {
+				d.Errorf("%+v", l)
 			}
 		}},
 		{"who is not there any more is deleted, and let go of", func(d *desk) {

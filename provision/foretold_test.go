@@ -73,7 +73,7 @@ var codesOfApplying = []foretold{
 	{code: lockstep.CodeTargetHides, tells: no, how: "It shows when the object is read in order to be replaced: to ask for it would cost the plan a call for each object."},
 	{code: lockstep.CodeTargetGone, tells: no, how: "Somebody has deleted the object there since it was last read. A look for drift tells of those beforehand."},
 	{code: lockstep.CodeNotFound, tells: no, how: "Somebody has deleted the object in the directory since the plan."},
-	{code: lockstep.CodeVersion, tells: no, how: "Somebody has changed the object since the plan."},
+	{code: lockstep.CodeVersion, tells: no, how: "Somebody has changed the object since it was last seen. It is tried again with what is there then."},
 	{code: lockstep.CodePlanStale, tells: no, how: "What the plan stood on has changed since: it says so of itself, and the next plan tells."},
 	{code: lockstep.CodeGuardHeld, tells: no, how: "A row that was approved, and whose object has changed since, waits for another approval."},
 	{code: lockstep.CodeEpoch, tells: no, how: "Another worker has the job; nothing was done."},

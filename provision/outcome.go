@@ -185,6 +185,9 @@ func (a *applier) failure(it *item, row *plan.Transition, now time.Time, b *Batc
 	case code == lockstep.CodeTargetGone:
 		row.To = plan.Failed
 		a.vanished(it, &l, now, b)
+	case code == lockstep.CodeVersion: // it is written over whatever stands there then: what others have changed meanwhile is not ours
+		row.To, l.Version = plan.Failed, ""
+		l.Due = now.Add(plan.BackOff(l.Attempts))
 	case lockstep.Describe(code).Class == lockstep.Heals || code == lockstep.CodeInternal,
 		code == lockstep.CodeTargetConflict && it.op.Kind != rule.Create, code == lockstep.CodeMatchTaken: // the value may be about to be given up
 		row.To = plan.Failed
