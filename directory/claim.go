@@ -46,7 +46,8 @@ func (c Claim) Keeps() bool { return c.Active }
 // ByHand is the owner of what a person has made, by the API, in the console or at the command line.
 const ByHand = "hand"
 
-// WantedQuery selects references that sources want: those of the job Of, or of all jobs but But.
+// WantedQuery selects references that sources want: those that the job Of wants or has given, also to whom it has let go of since, or those
+// of all jobs but But.
 type WantedQuery struct {
 	Of, But   lockstep.JobID
 	Kind      Kind

@@ -347,6 +347,38 @@ func TestManagerOfWhoStays(t *testing.T) {
 	}
 }
 
+// TestManagersWhoGoAlong: a source that lets go of many people and of their manager, whom another keeps, takes along the manager that it gave,
+// whoever of them goes first.
+func TestManagersWhoGoAlong(t *testing.T) {
+	w := newWorld(t)
+	hr, crm := w.source("hr"), w.source("crm")
+	plain, managed := []string{"ada"}, []string{"ada"}
+	for i := range 120 { // more than are sent at once
+		plain, managed = append(plain, fmt.Sprintf("ben%d", i)), append(managed, fmt.Sprintf("ben%d manager=ada", i))
+	}
+	crm.has(plain...)
+	hr.has(managed...)
+	w.wantDirectory(managed...)
+	if c := hr.has(); c.Counts.Released != len(plain) {
+		t.Errorf("%+v", c.Counts)
+	}
+	w.wantDirectory(plain...)
+}
+
+// TestManagerWhoIsDeleted: nobody gets a manager who was deleted by order, although another source names them still.
+func TestManagerWhoIsDeleted(t *testing.T) {
+	w := newWorld(t)
+	hr, crm := w.source("hr"), w.source("crm")
+	crm.has("ada", "cleo", "ben manager=cleo", "dan manager=cleo")
+	hr.has("ada", "ben manager=ada", "dan manager=ada")
+	w.change(directory.DeleteUser{ID: w.userID("cleo")})
+	hr.has("ada", "dan")
+	w.wantDirectory("ada", "ben", "dan")
+	if row := hr.row("ben"); row.State != plan.Done || row.Kind != rule.Release {
+		t.Errorf("the row is %s and %s: %s", row.Kind, row.State, row.Detail)
+	}
+}
+
 // TestWhoComesBack: who comes back has what the source says then, not what it said before they left.
 func TestWhoComesBack(t *testing.T) {
 	for _, c := range []struct{ name, before, after string }{

@@ -277,17 +277,24 @@ func (db *DB) Claims(ctx context.Context, tenant lockstep.TenantID, kind directo
 	return all, nil
 }
 
-const readWanted = `SELECT DISTINCT t.target FROM job j
+const (
+	readWanted = "SELECT DISTINCT t.target" + joinWanted + `
+	AND e.wanted AND t.target <> '' AND j.id <> $5`
+	// A source that lets go of a manager before their reports has given them all the same.
+	readGiven = "SELECT DISTINCT CASE WHEN t.target <> '' THEN t.target ELSE t.former END" + joinWanted + `
+	AND (e.wanted OR e.written) AND (t.target <> '' OR t.former <> '') AND j.id = $5`
+	joinWanted = ` FROM job j
 	JOIN link f ON f.job = j.no AND f.type = $2 AND f.target = $3 AND f.target <> ''
-	JOIN edge e ON e.job = j.no AND e.from_type = f.type AND e.from_id = f.source_id AND e.attribute = $4 AND e.wanted
-	JOIN link t ON t.job = j.no AND t.type = e.to_type AND t.source_id = e.to_id AND t.target <> ''
-	WHERE j.tenant = $1 AND j.direction = 'inbound' AND `
+	JOIN edge e ON e.job = j.no AND e.from_type = f.type AND e.from_id = f.source_id AND e.attribute = $4
+	JOIN link t ON t.job = j.no AND t.type = e.to_type AND t.source_id = e.to_id
+	WHERE j.tenant = $1 AND j.direction = 'inbound'`
+)
 
 // Wanted returns what sources want an object to refer to. It satisfies directory.Reader.
 func (db *DB) Wanted(ctx context.Context, tenant lockstep.TenantID, q directory.WantedQuery) ([]string, error) {
-	text, who := readWanted+"j.id <> $5", q.But
+	text, who := readWanted, q.But
 	if q.Of != "" {
-		text, who = readWanted+"j.id = $5", q.Of
+		text, who = readGiven, q.Of
 	}
 	args := []any{string(tenant), string(q.Kind), q.ID, q.Attribute, string(who)}
 	var all []string

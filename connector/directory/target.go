@@ -362,11 +362,10 @@ func (h *target) spare(ctx context.Context, op connection.Operation) (connection
 				continue // there is another one
 			}
 		}
-		wanted, err := h.dir.Wanted(ctx, h.tenant, q)
+		wanted, err := h.wanted(ctx, q)
 		if err != nil {
 			return op, "", err
 		}
-		slices.Sort(wanted)
 		op.Remove = slices.DeleteFunc(slices.Clone(op.Remove), func(ref connection.Reference) bool {
 			_, is := slices.BinarySearch(wanted, ref.To.ID)
 			return of(ref) && is
@@ -421,15 +420,30 @@ func (h *target) unmanage(ctx context.Context, op *connection.Operation, with *s
 		return err
 	}
 	q.Of, q.But = "", me
-	theirs, err := h.dir.Wanted(ctx, h.tenant, q)
+	theirs, err := h.wanted(ctx, q)
 	if err != nil || slices.Contains(theirs, now) {
 		return err
 	}
 	with.manager = connection.Operation{Remove: []connection.Reference{managedBy(now)}}
 	if len(theirs) > 0 {
-		with.manager.Add = []connection.Reference{managedBy(slices.Min(theirs))}
+		with.manager.Add = []connection.Reference{managedBy(theirs[0])}
 	}
 	return nil
+}
+
+// wanted is what other sources want an object to refer to, in order. Who is deleted is nobody's manager, whoever wants them.
+func (h *target) wanted(ctx context.Context, q directory.WantedQuery) ([]string, error) {
+	all, err := h.dir.Wanted(ctx, h.tenant, q)
+	if err == nil && len(all) > 0 && q.Attribute == connection.Manager {
+		var there []directory.User
+		there, err = h.dir.Users(ctx, h.tenant, directory.UserQuery{IDs: typed[lockstep.UserID](all)})
+		all = nil
+		for _, u := range there {
+			all = append(all, string(u.ID))
+		}
+	}
+	slices.Sort(all)
+	return all, err
 }
 
 func managedBy(id string) connection.Reference {

@@ -303,6 +303,11 @@ func (c claimants) wants() {
 	c.want(wanted(directory.WantedQuery{Of: b}), fmt.Sprint([]lockstep.UserID{ada, ben}))
 	c.want(wanted(directory.WantedQuery{But: a, To: []string{string(ben), "nobody"}}), fmt.Sprint([]lockstep.UserID{ben}))
 	c.want(wanted(directory.WantedQuery{But: b, To: []string{string(ben)}}), "[]")
+	lease, err := c.db.Provision().Claim(c.Context(), c.tenant, b, 0)
+	c.ok(err)
+	c.ok(c.db.Provision().Commit(c.Context(), c.tenant, b, lease.Epoch, provision.Batch{Links: []plan.Link{{Source: userRef(c.b.Name + "b"), Former: string(ben)}}}))
+	c.want(wanted(directory.WantedQuery{Of: b}), fmt.Sprint([]lockstep.UserID{ada, ben})) // it has put them there
+	c.want(wanted(directory.WantedQuery{But: a}), fmt.Sprint([]lockstep.UserID{ada}))
 	claims, err := c.db.Claims(c.Context(), c.tenant, directory.UserKind, string(ada))
 	c.ok(err)
 	var written []string
