@@ -259,21 +259,23 @@ func TestRowsAreCarriedOut(t *testing.T) {
 				}
 			}
 		}},
-		{"what others have changed since it was last seen is written over the next time", func(d *desk) {
-			l := d.link("ada", "t1")
-			l.Version = "v1"
-			d.links[l.Source] = *l
+		{"what others have changed since it was last seen is written over", func(d *desk) {
+			for _, name := range []string{"ada", "ben"} {
+				l := d.link(name, "t-"+name)
+				l.Version = "v1"
+				d.links[l.Source] = *l
+			}
 			d.target.answer = func(op connection.Operation) connection.Result {
-				if op.Version != "" {
+				if op.Version != "" || op.Name == "ben" {
 					return fails(lockstep.CodeVersion)
 				}
 				return connection.Result{Version: "v3"}
 			}
-			d.row(rule.Update, "ada").apply()
-			d.is("ada", plan.Failed, lockstep.CodeVersion)
-			d.row(rule.Update, "ada").apply()
-			if l := d.links[user("ada")]; l.Version != "v3" || l.Code != "" {
-				d.Errorf("%+v", l)
+			d.row(rule.Update, "ada").row(rule.Update, "ben").apply()
+			d.is("ada", plan.Done, "")
+			d.is("ben", plan.Failed, lockstep.CodeVersion) // who changes all the time
+			if a, b := d.links[user("ada")], d.links[user("ben")]; a.Version != "v3" || b.Version != "" {
+				d.Errorf("%q and %q are the versions", a.Version, b.Version)
 			}
 		}},
 		{"who is not there any more is deleted, and let go of", func(d *desk) {

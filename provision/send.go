@@ -184,6 +184,9 @@ func (a *applier) again(ctx context.Context, it *item, try int) bool {
 		return it.op.Kind == rule.Create && a.conflict(ctx, it)
 	case lockstep.CodeTargetUnreachable, lockstep.CodeTargetTimeout, lockstep.CodeTargetServerError, lockstep.CodeTargetMalformed, lockstep.CodeOAuthEndpoint:
 		return a.systemFailed(ctx, it, try)
+	case lockstep.CodeVersion: // others have changed it since it was last seen, and what is sent is ours, whatever stands beside it
+		it.op.Version = ""
+		return try < tries
 	case lockstep.CodeTargetGone:
 		if it.op.Kind == rule.Delete || it.op.Kind == rule.Release {
 			res.Err, res.Same = nil, true // what was wished for
