@@ -67,7 +67,7 @@ func (p *Planner) settleOn(ctx context.Context, c *candidate, whole bool, out *P
 		c.next.Seen = p.Job.Cycle // tells reuse that there is a row
 		out.Actions = append(out.Actions, p.row(c, d, before, out))
 	}
-	if c.gone && d.Kind == rule.Skip && c.link.Former == "" {
+	if c.gone && d.Kind == rule.Skip && d.Code == "" && c.link.Former == "" { // who is refused has an account still
 		out.Unlink = append(out.Unlink, c.Ref)
 		return nil
 	}

@@ -15,8 +15,9 @@ import (
 // from time to time anyhow.
 const (
 	wakeChannel = "lockstep"
-	wakeGap     = 20 * time.Millisecond // between two notes of a node: PostgreSQL takes all commits with notes one after another
-	wakeAnew    = time.Second           // until it is listened again after a failure
+	wakeGap     = 50 * time.Millisecond // between two notes of a node: PostgreSQL takes all commits with notes one after another
+	wakeAnew    = time.Second           // until it is tried again after a failure; after each further one twice as long
+	wakeLatest  = time.Minute           // at most: a database that only follows another one takes no notes
 	wakeLeast   = 5 * time.Minute       // a connection that has brought no note for so long is made anew: it may be dead
 )
 
@@ -50,25 +51,36 @@ func (db *DB) ShareWakes(ctx context.Context, heard func(), failed func(error)) 
 }
 
 func (db *DB) tellWakes(ctx context.Context, failed func(error)) {
-	for {
+	for again := wakeAnew; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-db.wakes.told:
 		}
-		if _, err := db.pool.Exec(ctx, "SELECT pg_notify($1, $2)", wakeChannel, db.wakes.node); err != nil && ctx.Err() == nil {
+		_, err := db.pool.Exec(ctx, "SELECT pg_notify($1, $2)", wakeChannel, db.wakes.node)
+		switch {
+		case err == nil:
+			again = wakeAnew
+		case ctx.Err() == nil:
 			failed(fmt.Errorf("tell other nodes of work: %w", err))
-			_ = rest(ctx, wakeAnew)
+			_ = rest(ctx, again)
+			again = min(2*again, wakeLatest)
 		}
 		_ = rest(ctx, wakeGap)
 	}
 }
 
 func (db *DB) hearWakes(ctx context.Context, heard func(), failed func(error)) {
-	for ctx.Err() == nil {
-		if err := db.listen(ctx, heard); err != nil && ctx.Err() == nil {
+	for again := wakeAnew; ctx.Err() == nil; {
+		began := time.Now()
+		err := db.listen(ctx, heard)
+		if time.Since(began) > wakeLatest {
+			again = wakeAnew // it worked for a while
+		}
+		if err != nil && ctx.Err() == nil {
 			failed(fmt.Errorf("listen for work of other nodes: %w", err))
-			_ = rest(ctx, wakeAnew)
+			_ = rest(ctx, again)
+			again = min(2*again, wakeLatest)
 		}
 	}
 }

@@ -78,16 +78,25 @@ func Plural(n int, one, more string) string {
 	return more
 }
 
-// Sentence begins with a capital and ends with a full stop.
+// Sentence begins with a capital, unless its first word is a name that is spelled so, of a file, an address or an attribute, and ends with a full stop.
 func Sentence(s string) string {
 	if s == "" {
 		return ""
 	}
-	s = Upper(s)
+	if first, _, _ := strings.Cut(s, " "); !isSpelledSo(strings.TrimRight(first, ".,:;!?")) {
+		s = Upper(s)
+	}
 	if !strings.ContainsAny(s[len(s)-1:], ".!?") {
 		s += "."
 	}
 	return s
+}
+
+// isSpelledSo reports whether a word is a name rather than a word: people.csv, ada@acme.example, userName.
+func isSpelledSo(word string) bool {
+	return strings.ContainsFunc(word, func(r rune) bool {
+		return strings.ContainsRune(`.@_/\`, r) || unicode.IsDigit(r) || unicode.IsUpper(r)
+	})
 }
 
 // Upper begins with a capital.

@@ -170,7 +170,9 @@ await ada.press('Remove')
 await ada.says('Laptop')
 const user = lockstep('people', 'show', LOGIN).id
 assert.equal(lockstep('session', 'factors', user).passkeys[0].name, 'Laptop')
-assert.equal(lockstep('session', 'factors', user, '--remove', 'all').passkeys.length, 0)
+assert.throws(() => lockstep('session', 'factors', user, '--remove', 'all'), /sso\.last_factor/) // one is demanded of them
+assert.equal(lockstep('session', 'factors', user).passkeys.length, 1)
+assert.equal(lockstep('session', 'factors', user, '--remove', 'all', '--yes').passkeys.length, 0)
 await ada.page.reload()
 await ada.says('You have no second factor')
 did('removed by their person and by an administrator')
