@@ -338,6 +338,16 @@ func TestForeseenRefusals(t *testing.T) {
 			t.Errorf("%s, linked to %q", got, s.of("ada").Target)
 		}
 	})
+	t.Run("who is gone keeps the link to what cannot be deleted", func(t *testing.T) {
+		k := &known{}
+		k.link(append(some, "ada=t1")...)
+		s := newSecond(t, k)
+		s.Foresee = &foreseeing{t: t, f: connection.Foreseen{Refuse: no}, blank: true}
+		s.page("-ada")
+		if got, l := show(s.sink.Plan()), s.of("ada"); got != "skip ada refused invalid_value" || l.Target != "t1" || l.Code != lockstep.CodeInvalid {
+			t.Errorf("%s, and the link is %+v", got, l)
+		}
+	})
 	t.Run("a value that another has a say in is taken away", func(t *testing.T) {
 		k := &known{}
 		k.link("ada=t1 title=Clerk")

@@ -186,15 +186,28 @@ func (p *Planner) refuseDoubles(ctx context.Context, refused map[lockstep.Action
 	if err != nil {
 		return err
 	}
+	links := map[connection.Ref]Link{}
+	sources := map[string][]string{}
 	for _, row := range rows {
-		holder, now := refused[row.ID], p.Now()
-		links, err := p.Known.Links(ctx, LinkQuery{Type: row.Source.Type, Sources: []string{row.Source.ID}, Limit: 1})
-		if err != nil || len(links) == 0 {
+		sources[row.Source.Type] = append(sources[row.Source.Type], row.Source.ID)
+	}
+	for typ, some := range sources {
+		found, err := p.Known.Links(ctx, LinkQuery{Type: typ, Sources: some, Limit: len(some)})
+		if err != nil {
 			return err
 		}
+		for _, l := range found {
+			links[l.Source] = l
+		}
+	}
+	for _, row := range rows {
+		l, linked := links[row.Source.Ref]
+		if !linked {
+			continue // there is nothing that could be renamed
+		}
+		holder, now := refused[row.ID], p.Now()
 		from, to, _ := SplitNames(row.Refers)
 		attribute, value, _ := strings.Cut(to, "=")
-		l := links[0]
 		l.Code, l.Key = lockstep.CodeMatchDuplicate, from
 		l.Detail = fmt.Sprintf("%s of %s has %s %s in %s, too, and keeps it", holder.Name, p.From.Name, words.Attribute(attribute), value, p.To.Name)
 		l.Attempts++
