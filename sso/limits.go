@@ -50,8 +50,8 @@ func (l *limits) take(key string, limit int, life time.Duration, now time.Time) 
 	return c.n <= limit
 }
 
-// makeRoom forgets a tenth of the counts at least: those that are over, then those of one try, then any. Who fills the table with names that
-// nobody has, a try each, so frees nobody who has tried more, themselves least of all. The caller holds mu.
+// makeRoom forgets a tenth of the counts at least: those that are over, then those of one try, then any. So to fill the table with made-up names, one
+// try each, does not clear the count of anybody who has tried more often. The caller holds mu.
 func (l *limits) makeRoom(now time.Time) {
 	const least = maxCounts - maxCounts/10
 	for _, goes := range []func(count) bool{

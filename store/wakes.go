@@ -4,10 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"golang.org/x/sync/errgroup"
 )
 
 // The notes by which nodes on PostgreSQL wake each other. A note carries the name of the node that wrote it, and nothing else: whoever
@@ -44,10 +44,10 @@ func (db *DB) ShareWakes(ctx context.Context, heard func(), failed func(error)) 
 	if db.pool == nil {
 		return
 	}
-	var all errgroup.Group
-	all.Go(func() error { db.tellWakes(ctx, failed); return nil })
-	all.Go(func() error { db.hearWakes(ctx, heard, failed); return nil })
-	_ = all.Wait() // neither fails
+	var both sync.WaitGroup
+	both.Go(func() { db.tellWakes(ctx, failed) })
+	both.Go(func() { db.hearWakes(ctx, heard, failed) })
+	both.Wait()
 }
 
 func (db *DB) tellWakes(ctx context.Context, failed func(error)) {
