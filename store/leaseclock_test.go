@@ -114,8 +114,9 @@ func TestLeaseClockOfReads(t *testing.T) {
 func twoNodes(t *testing.T) (right, wrong *DB) {
 	dsn := parts.Postgres(t)
 	var nodes [2]*DB
+	key := NewKey()
 	for i := range nodes {
-		db, err := Open(t.Context(), Config{Postgres: dsn})
+		db, err := Open(t.Context(), Config{Postgres: dsn, Key: key})
 		if err != nil {
 			t.Fatal(err)
 		}
