@@ -206,7 +206,7 @@ func TestSecretOfNewDestination(t *testing.T) {
 	if err != nil || len(jobs) != 1 {
 		t.Fatal(jobs, err)
 	}
-	token := n.systems.secret(jobs[0], "token")
+	token := n.systems.recent(jobs[0], "token")
 	get := func(ctx context.Context) string {
 		v, err := token(ctx)
 		out, _ := json.Marshal([]any{v, lockstep.CodeOf(err)})

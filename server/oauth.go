@@ -52,7 +52,17 @@ func (v vault) Secret(ctx context.Context) (string, error) {
 
 // State implements oauth.Store. The mark is the text itself: it never leaves this process.
 func (v vault) State(ctx context.Context) (oauth.State, string, error) {
-	text, err := v.secret(v.job, secretTokens)(ctx)
+	return v.state(ctx, v.secret(v.job, secretTokens))
+}
+
+// Recent implements oauth.Store.
+func (v vault) Recent(ctx context.Context) (oauth.State, error) {
+	st, _, err := v.state(ctx, v.recent(v.job, secretTokens))
+	return st, err
+}
+
+func (v vault) state(ctx context.Context, read func(context.Context) (string, error)) (oauth.State, string, error) {
+	text, err := read(ctx)
 	if err != nil || text == "" {
 		return oauth.State{}, "", err
 	}

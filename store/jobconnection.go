@@ -15,6 +15,7 @@ import (
 
 // ChangeConnection changes settings and secrets of the job's connection. It satisfies provision.Settings.
 func (db *DB) ChangeConnection(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, change func(provision.Connection) (provision.NewConnection, error)) error {
+	defer db.secrets.forget()
 	err := db.write(ctx, &work{tenant: tenant, rows: 3, wakes: true, run: func(t *tx) error {
 		// What failed may go now. It also locks the row: what change is shown stays as it is until this is committed.
 		if _, err := t.exec("UPDATE job SET not_before = 0 WHERE tenant = $1 AND id = $2", string(tenant), string(id)); err != nil {
@@ -55,6 +56,7 @@ func (db *DB) ChangeConnection(ctx context.Context, by audit.Actor, tenant locks
 // SwapSecret keeps a secret of the job's connection if the one that is kept is still was, "" being none, and check finds nothing against the connection
 // as it is now. When it is another one the error is lockstep.ErrVersion. It is for what a connection does by itself: it leaves no line in the audit log.
 func (db *DB) SwapSecret(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, name, was, next string, check func(provision.Connection) error) error {
+	defer db.secrets.forget()
 	err := db.write(ctx, &work{tenant: tenant, rows: 1, run: func(t *tx) error {
 		// This locks the row: what is compared stays as it is until this is committed.
 		if _, err := t.exec("UPDATE job SET not_before = not_before WHERE tenant = $1 AND id = $2", string(tenant), string(id)); err != nil {

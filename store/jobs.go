@@ -288,8 +288,8 @@ func (db *DB) Cycles(ctx context.Context, tenant lockstep.TenantID, id lockstep.
 	return all, nil
 }
 
-// Secret opens a secret of the job's connection. It satisfies provision.Jobs. Every request to an outside system asks for one, so it
-// is a single statement, which also sees secret and connection as one commit left them.
+// Secret opens a secret of the job's connection. It satisfies provision.Jobs. It is a single statement, which sees secret and
+// connection as one commit left them.
 func (db *DB) Secret(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, name string) (value string, c provision.Connection, err error) {
 	rows, err := db.query(ctx, "SELECT s.sealed, j.connection FROM job j JOIN secret s ON s.job = j.no WHERE j.tenant = $1 AND j.id = $2 AND s.name = $3",
 		string(tenant), string(id), name)

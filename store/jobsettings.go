@@ -23,6 +23,7 @@ func (db *DB) PutJob(ctx context.Context, by audit.Actor, j provision.Job) error
 	if j.ID == "" || j.Slug == "" {
 		return fmt.Errorf("put job: %w", invalid("A job needs an id and a slug."))
 	}
+	defer db.secrets.forget()
 	err = db.write(ctx, &work{tenant: j.Tenant, rows: 2, wakes: true, run: func(t *tx) error {
 		err := t.known(j.Tenant)
 		if err != nil {
@@ -49,6 +50,7 @@ func (db *DB) PutJob(ctx context.Context, by audit.Actor, j provision.Job) error
 
 // ChangeJob asks change what a job is to become, as it is stored by then, and keeps that. It satisfies provision.Changes.
 func (db *DB) ChangeJob(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, change func(*provision.Job) error) (next provision.Job, err error) {
+	defer db.secrets.forget()
 	err = db.write(ctx, &work{tenant: tenant, rows: 2, wakes: true, run: func(t *tx) error {
 		j, err := t.own(tenant, id)
 		if err != nil {
@@ -191,6 +193,7 @@ func jobDifferences(was, j jobRow) (names []string) {
 // DeleteJob removes a job and all it knows; nothing at its target changes. It satisfies provision.Settings. The job and its
 // secrets are gone at once, the many rows below it bit by bit.
 func (db *DB) DeleteJob(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID) error {
+	defer db.secrets.forget()
 	err := db.write(ctx, &work{tenant: tenant, rows: 3, run: func(t *tx) error {
 		rows, err := t.query("DELETE FROM job WHERE tenant = $1 AND id = $2 RETURNING no, listing, slug, name", string(tenant), string(id))
 		var no, listing int64

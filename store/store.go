@@ -76,6 +76,7 @@ type DB struct {
 	closed    sync.Once
 	scans     turns // whose scan runs
 	schemas   schemaCache
+	secrets   secretCache // of connections
 	numbers   idNumbers
 	touched   touched[lockstep.TenantID] // tenants whose index of people has to follow
 	logged    touched[int64]             // jobs whose logs have new names

@@ -103,6 +103,11 @@ type shelf struct {
 
 func (s *shelf) Secret(context.Context) (string, error) { return s.secret, nil }
 
+func (s *shelf) Recent(ctx context.Context) (oauth.State, error) {
+	st, _, err := s.State(ctx)
+	return st, err
+}
+
 func (s *shelf) State(context.Context) (st oauth.State, mark string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

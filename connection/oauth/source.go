@@ -30,6 +30,8 @@ type Store interface {
 	Secret(ctx context.Context) (string, error)
 	// State returns what the consent gave, and a mark of it; the zero State when there was none.
 	State(ctx context.Context) (State, string, error)
+	// Recent returns what State does, or did a moment ago: each request asks for it.
+	Recent(ctx context.Context) (State, error)
 	// Swap keeps another State if the stored one still has the mark, and returns the new mark; else lockstep.ErrVersion.
 	Swap(ctx context.Context, mark string, next State) (string, error)
 }
@@ -62,7 +64,7 @@ type Source struct {
 // Token returns an access token that is good for a while yet. It satisfies scimapp.Config.Token.
 func (s *Source) Token(ctx context.Context) (string, error) {
 	if s.Config.Grant == Code {
-		st, _, err := s.Store.State(ctx)
+		st, err := s.Store.Recent(ctx)
 		if err != nil {
 			return "", err
 		}

@@ -1,9 +1,12 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -268,6 +271,59 @@ func testSecrets(t *testing.T, open Open) {
 	if got := keyless.reload(locked.ID).Connection.Settings; len(got) > 0 {
 		t.Errorf("the secret was not kept, and these settings of the same call were: %v", got)
 	}
+}
+
+// testRecentSecrets: each of many changes is seen by whoever asks after it was told, beside others who ask all the time; what another node
+// changes is seen soon; and a secret that is gone is.
+func testRecentSecrets(t *testing.T, open Open) {
+	c := found(t, open, store.Config{Key: store.NewKey()})
+	j := c.job("webex", nil)
+	ctx, stop := context.WithCancel(t.Context())
+	var others sync.WaitGroup
+	for range 4 {
+		others.Go(func() {
+			for ctx.Err() == nil {
+				_, _, _ = c.db.RecentSecret(ctx, c.tenant, j.ID, "token") // what it says is looked at below
+			}
+		})
+	}
+	for i := range 100 {
+		want := strconv.Itoa(i)
+		c.ok(c.secret(j.ID, "token", want))
+		got, connection, err := c.db.RecentSecret(ctx, c.tenant, j.ID, "token")
+		c.ok(err)
+		if got != want || connection.Settings["set"] != "token" {
+			t.Fatalf("after %s was kept: %s, %v", want, got, connection.Settings)
+		}
+	}
+	stop()
+	others.Wait()
+	ctx = t.Context()
+
+	var sealed string
+	c.ok(c.db.WriterDB().QueryRowContext(ctx, "SELECT sealed FROM secret WHERE name = 'token'").Scan(&sealed))
+	c.ok(c.secret(j.ID, "token", "new"))
+	began := time.Now()
+	if got, _, err := c.db.RecentSecret(ctx, c.tenant, j.ID, "token"); err != nil || got != "new" {
+		t.Fatal(got, err)
+	}
+	_, err := c.db.WriterDB().ExecContext(ctx, "UPDATE secret SET sealed = $1", sealed) // as another node would
+	c.ok(err)
+	for {
+		got, _, err := c.db.RecentSecret(ctx, c.tenant, j.ID, "token")
+		c.ok(err)
+		if got == "99" {
+			break
+		}
+		if time.Since(began) > 10*time.Second {
+			t.Fatalf("what another node changed is not seen: %s", got)
+		}
+	}
+	_, _, err = c.db.RecentSecret(ctx, c.add("thief"), j.ID, "token")
+	c.fails(err, lockstep.CodeNotFound)
+	c.ok(c.db.DeleteJob(ctx, admin, c.tenant, j.ID))
+	_, _, err = c.db.RecentSecret(ctx, c.tenant, j.ID, "token")
+	c.fails(err, lockstep.CodeNotFound)
 }
 
 // secret keeps a secret, and one setting in the same call.

@@ -57,6 +57,7 @@ func Run(t *testing.T, open Open) {
 		{"due", testDue},
 		{"leases", testLeases},
 		{"secrets", testSecrets},
+		{"recent secrets", testRecentSecrets},
 		{"actions", testActions},
 		{"links", testLinks},
 		{"edges", testEdges},
