@@ -89,6 +89,16 @@ func CodeOf(err error) Code {
 	return CodeInternal
 }
 
+// FieldOf returns the field of the outermost Error in err's chain that is about one, or "".
+func FieldOf(err error) string {
+	for e, ok := errors.AsType[*Error](err); ok; e, ok = errors.AsType[*Error](e.Err) {
+		if e.Field != "" {
+			return e.Field
+		}
+	}
+	return ""
+}
+
 // Errors that many packages compare with.
 var (
 	ErrNotFound      = &Error{Code: CodeNotFound}

@@ -173,6 +173,8 @@ func errorsPage() string {
 		"Every error has a stable code. It stands in brackets at the end of a message, in the field `code` of the API, in the\n" +
 		"log and in the console. *Heals itself* means that Lockstep tries again without you; *needs you* means that somebody\n" +
 		"has to change something first; *bug* means that we want to hear of it.\n\n" +
+		"The API answers every failure with a problem (RFC 9457) that says the code, a sentence (`detail`), what to do (`hint`) and,\n" +
+		"when it is about one thing that was given, its name in the request (`field`). With several things wrong `errors` has each with its field.\n\n" +
 		"| code | what happened | what to do | |\n| --- | --- | --- | --- |\n")
 	for _, e := range lockstep.Catalogue {
 		fmt.Fprintf(&page, "| <a id=\"%s\"></a>`%s` | %s | %s | %s |\n", e.Code, e.Code, e.Title, e.Help, e.Class)

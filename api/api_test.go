@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -260,18 +261,20 @@ func TestProblems(t *testing.T) {
 		name, method, path, body string
 		status                   int
 		code                     lockstep.Code
-		says                     string
+		says, field              string
 	}{
-		{"unknown user", "GET", "/users/nobody", "", 404, lockstep.CodeNotFound, "nobody"},
-		{"no user name", "POST", "/users", `{"title":"x"}`, 422, lockstep.CodeInvalid, "userName"},
-		{"not JSON", "POST", "/users", `{`, 400, lockstep.CodeInvalid, ""},
-		{"bad slug", "POST", "/apps", `{"kind":"nowhere","slug":"Not A Slug"}`, 422, lockstep.CodeInvalid, "body.slug"},
-		{"unknown field", "POST", "/apps", `{"kind":"nowhere","slug":"a","colour":"red"}`, 422, lockstep.CodeInvalid, "colour"},
-		{"unknown kind", "POST", "/apps", `{"kind":"fax","slug":"a"}`, 404, lockstep.CodeNotFound, "fax"},
-		{"limit too large", "GET", "/users?limit=100000", "", 422, lockstep.CodeInvalid, "query.limit"},
-		{"unknown tenant", "GET", "/users", "", 404, lockstep.CodeNotFound, "nowhere"},
-		{"unknown job", "POST", "/jobs/x/plan", "", 404, lockstep.CodeNotFound, "x"},
-		{"too large", "POST", "/users", `{"userName":"` + strings.Repeat("x", 2<<20) + `"}`, 413, lockstep.CodeInvalid, ""},
+		{"unknown user", "GET", "/users/nobody", "", 404, lockstep.CodeNotFound, "nobody", ""},
+		{"no user name", "POST", "/users", `{"title":"x"}`, 422, lockstep.CodeInvalid, "userName", "userName"},
+		{"not JSON", "POST", "/users", `{`, 400, lockstep.CodeInvalid, "", ""},
+		{"bad slug", "POST", "/apps", `{"kind":"nowhere","slug":"Not A Slug"}`, 422, lockstep.CodeInvalid, "body.slug", "slug"},
+		{"unknown field", "POST", "/apps", `{"kind":"nowhere","slug":"a","colour":"red"}`, 422, lockstep.CodeInvalid, "colour", "colour"},
+		{"unknown kind", "POST", "/apps", `{"kind":"fax","slug":"a"}`, 404, lockstep.CodeNotFound, "fax", ""},
+		{"limit too large", "GET", "/users?limit=100000", "", 422, lockstep.CodeInvalid, "query.limit", "limit"},
+		{"unknown tenant", "GET", "/users", "", 404, lockstep.CodeNotFound, "nowhere", ""},
+		{"unknown job", "POST", "/jobs/x/plan", "", 404, lockstep.CodeNotFound, "x", ""},
+		{"too large", "POST", "/users", `{"userName":"` + strings.Repeat("x", 2<<20) + `"}`, 413, lockstep.CodeInvalid, "", ""},
+		{"refused by what it does", "POST", "/tokens", `{"name":"x","kind":"scim","scopes":"scim:write","profile":"ipsie"}`, 422, lockstep.CodeInvalid, "ipsie", "profile"},
+		{"two things wrong", "POST", "/apps", `{"kind":"nowhere","slug":"a","colour":"red","taste":"sweet"}`, 422, lockstep.CodeInvalid, "taste", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := httptest.NewRequest(c.method, "/api/v1"+c.path, strings.NewReader(c.body))
@@ -286,13 +289,60 @@ func TestProblems(t *testing.T) {
 			if err := json.Unmarshal(rec.Body.Bytes(), &p); err != nil {
 				t.Fatalf("%v: %s", err, rec.Body)
 			}
-			if rec.Code != c.status || p.Status != c.status || p.Code != c.code || !strings.Contains(rec.Body.String(), c.says) {
-				t.Errorf("status %d, want %d %s %q: %s", rec.Code, c.status, c.code, c.says, rec.Body)
+			if rec.Code != c.status || p.Status != c.status || p.Code != c.code || p.Field != c.field || !strings.Contains(rec.Body.String(), c.says) {
+				t.Errorf("status %d, want %d %s %q about %q: %s", rec.Code, c.status, c.code, c.says, c.field, rec.Body)
 			}
 			if ct := rec.Header().Get("Content-Type"); ct != "application/problem+json" {
 				t.Errorf("content type %s", ct)
 			}
 		})
+	}
+}
+
+// TestProblemsAreDescribed: the OpenAPI document says of every operation that its failures are problems with a code and a field, and of no
+// other form.
+func TestProblemsAreDescribed(t *testing.T) {
+	w := newWorld(t)
+	rec := httptest.NewRecorder()
+	w.handler.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/api/v1/openapi.json", nil))
+	type response struct {
+		Content map[string]struct {
+			Schema struct {
+				Ref string `json:"$ref"`
+			} `json:"schema"`
+		} `json:"content"`
+	}
+	var doc struct {
+		Paths      map[string]map[string]struct{ Responses map[string]response } `json:"paths"`
+		Components struct {
+			Schemas map[string]struct{ Properties map[string]any } `json:"schemas"`
+		} `json:"components"`
+	}
+	w.must(json.Unmarshal(rec.Body.Bytes(), &doc))
+	n := 0
+	for path, methods := range doc.Paths {
+		for method, op := range methods {
+			n++
+			if at := op.Responses["default"].Content["application/problem+json"].Schema.Ref; at != "#/components/schemas/Problem" {
+				t.Errorf("%s %s: failures are %q", method, path, at)
+			}
+		}
+	}
+	schemas := doc.Components.Schemas
+	if p := schemas["Problem"].Properties; n < 50 || p["code"] == nil || p["field"] == nil || schemas["FieldError"].Properties["field"] == nil {
+		t.Errorf("%d operations, a problem has %v, its parts %v", n, p, schemas["FieldError"].Properties)
+	}
+	if schemas["ErrorModel"].Properties != nil {
+		t.Error("another form of errors is described")
+	}
+}
+
+// TestProblemField: which field a refusal is about comes to whoever uses the client.
+func TestProblemField(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.admin.CreateToken(t.Context(), api.NewToken{Name: "okta", Kind: "scim", Scopes: "scim:write", Profile: "ipsie"})
+	if field := lockstep.FieldOf(fmt.Errorf("made: %w", err)); field != "profile" {
+		t.Errorf("%v is about %q", err, field)
 	}
 }
 

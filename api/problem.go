@@ -1,10 +1,12 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"reflect"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -23,13 +25,15 @@ type Problem struct { //nolint:errname // RFC 9457 calls it so
 	Code   lockstep.Code `json:"code" doc:"Stable code of the error."`
 	Class  string        `json:"class" doc:"Who can end it: heals itself, needs you, bug."`
 	Hint   string        `json:"hint,omitempty" doc:"What to do about it."`
+	Field  string        `json:"field,omitempty" doc:"What was given that it is about, by its name in the request: redirect_uris, oauth.scope. Of rules the part and whose it is: target userName, filter 2 clause 1. Absent when it is about nothing in particular, or about several fields: see errors."`
 	Errors []FieldError  `json:"errors,omitempty" doc:"What is wrong with which part of the request."`
 }
 
 // FieldError is one thing that is wrong with a request.
 type FieldError struct {
-	Location string `json:"location,omitempty" doc:"Where: a path such as body.slug or query.limit."`
-	Message  string `json:"message"`
+	Location string `json:"location,omitempty" doc:"Where: a path such as body.slug or query.limit; of rules the object mapping."`
+	Field    string `json:"field,omitempty" doc:"As field of the problem."`
+	Message  string `json:"message" doc:"What is wrong there, one sentence."`
 }
 
 // Error returns the detail with the code.
@@ -38,14 +42,22 @@ func (p *Problem) Error() string {
 	if text == "" {
 		text = p.Title
 	}
-	for _, e := range p.Errors {
-		text += " " + strings.TrimPrefix(e.Location+": ", ": ") + e.Message + "."
+	if len(p.Errors) > 0 && text == p.Errors[0].Message {
+		text = "" // it is said with the others
 	}
-	return text + " [" + string(p.Code) + "]"
+	for _, e := range p.Errors {
+		if where := cmp.Or(e.Location, e.Field); where != "" {
+			text += " " + where + ":"
+		}
+		text += " " + strings.TrimSuffix(e.Message, ".") + "."
+	}
+	return strings.TrimPrefix(text, " ") + " [" + string(p.Code) + "]"
 }
 
-// Unwrap makes lockstep.CodeOf and errors.Is see the code.
-func (p *Problem) Unwrap() error { return &lockstep.Error{Code: p.Code, Detail: p.Detail} }
+// Unwrap makes lockstep.CodeOf, lockstep.FieldOf and errors.Is see what they look for.
+func (p *Problem) Unwrap() error {
+	return &lockstep.Error{Code: p.Code, Field: p.Field, Detail: p.Detail}
+}
 
 // GetStatus implements huma.StatusError.
 func (p *Problem) GetStatus() int { return p.Status }
@@ -64,15 +76,32 @@ func problemOf(err error) *Problem {
 	}
 	code := lockstep.CodeOf(err)
 	p := describe(code, statusOf(code, err))
-	if faulty, ok := errors.AsType[*operate.RulesFaulty](err); ok && len(faulty.Faults) > 1 {
-		for _, f := range faulty.Faults {
-			p.Errors = append(p.Errors, FieldError{Location: f.Mapping, Message: problemOf(f.Err).Detail})
-		}
+	p.Field = lockstep.FieldOf(err)
+	p.Errors = faultsOf(err)
+	if len(p.Errors) > 0 {
+		p.Field = ""
 	}
 	if e, ok := errors.AsType[*lockstep.Error](err); ok && e.Detail != "" {
 		p.Detail = e.Detail
 	}
 	return p
+}
+
+// faultsOf is what is wrong with which part of what was given, when that is more than one thing.
+func faultsOf(err error) []FieldError {
+	var all []FieldError
+	if rules, ok := errors.AsType[*operate.RulesFaulty](err); ok && len(rules.Faults) > 1 {
+		for _, f := range rules.Faults {
+			one := problemOf(f.Err)
+			all = append(all, FieldError{Location: f.Mapping, Field: one.Field, Message: one.Detail})
+		}
+	}
+	if given, ok := errors.AsType[*operate.Faulty](err); ok && len(given.Faults) > 1 {
+		for _, f := range given.Faults {
+			all = append(all, FieldError{Field: f.Field, Message: f.Detail})
+		}
+	}
+	return all
 }
 
 func describe(code lockstep.Code, status int) *Problem {
@@ -115,9 +144,31 @@ func problemTransformer(_ huma.Context, _ string, v any) (any, error) {
 	p := describe(code, m.Status)
 	p.Detail = m.Detail
 	for _, e := range m.Errors {
-		p.Errors = append(p.Errors, FieldError{Location: e.Location, Message: e.Message})
+		p.Errors = append(p.Errors, FieldError{Location: e.Location, Field: fieldAt(e.Location), Message: e.Message})
+	}
+	if len(p.Errors) == 1 {
+		p.Field = p.Errors[0].Field
 	}
 	return p, nil
+}
+
+// fieldAt is what stands at a place of a request: body.slug and query.slug are slug.
+func fieldAt(location string) string {
+	_, field, _ := strings.Cut(location, ".")
+	return field
+}
+
+// describeProblems says in the OpenAPI document of an operation that its failures are problems.
+func describeProblems(doc *huma.OpenAPI, op *huma.Operation) {
+	op.Responses["default"] = &huma.Response{
+		Description: "A problem (RFC 9457).",
+		Content: map[string]*huma.MediaType{
+			(*Problem)(nil).ContentType(""): {Schema: doc.Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")},
+		},
+	}
+	for _, unused := range []string{"ErrorModel", "ErrorDetail"} { // of huma's own form
+		delete(doc.Components.Schemas.Map(), unused)
+	}
 }
 
 // WriteProblem writes the error as a problem. It is a web.ErrorWriter.

@@ -21,6 +21,7 @@ func newHuma(mux *http.ServeMux, version string) huma.API {
 	config := huma.DefaultConfig("Lockstep management API", version)
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "/openapi", "", ""
 	config.CreateHooks = nil
+	config.OnAddOperation = append(config.OnAddOperation, describeProblems)
 	config.Transformers = []huma.Transformer{problemTransformer}
 	config.Servers = []*huma.Server{{URL: Prefix}}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer"}}

@@ -9,7 +9,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -56,7 +55,8 @@ type Command struct {
 	Stdin          io.Reader
 	Stdout, Stderr *terminal.Screen
 	Env            terminal.Environment
-	Path           string // of the command that runs, as it is typed: "app add"
+	Path           string   // of the command that runs, as it is typed: "app add"
+	flags          []string // that it has of its own
 
 	// What Open makes.
 	Place *reach.Place   // where a server of this machine keeps what it has
@@ -163,6 +163,9 @@ func (c *Command) About(name string) (*api.Client, Slug, error) {
 // Provide hands a command what its Run asks for: a client, and the app or source that its argument or flag App, Job or Source names, or the only
 // one there is.
 func (c *Command) Provide(parsed *kong.Context) error {
+	for _, f := range parsed.Selected().Flags {
+		c.flags = append(c.flags, f.Name)
+	}
 	return errors.Join(
 		parsed.BindToProvider(c.Client),
 		parsed.BindToProvider(func(client *api.Client) (Slug, error) { return onlyApp(c.Ctx, client, appOf(parsed)) }),
@@ -220,8 +223,10 @@ func (c *Command) Fail(err error) int {
 		return exitCode(err)
 	}
 	terminal.Printf(c.Stderr, "lockstep: %s [%s]\n", f.Message, f.Code)
-	if f.Hint != "" {
-		fmt.Fprintf(c.Stderr, "  %s\n", f.Hint)
+	for _, more := range []string{f.About(c.flags), f.Hint} {
+		if more != "" {
+			terminal.Printf(c.Stderr, "  %s\n", more)
+		}
 	}
 	return exitCode(err)
 }

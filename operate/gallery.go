@@ -251,7 +251,7 @@ func (f *Faulty) Unwrap() error {
 	if f.Err != nil {
 		return f.Err
 	}
-	return invalid(f.Faults[0].Detail)
+	return invalidIn(f.Faults[0].Field, f.Faults[0].Detail)
 }
 
 // DeleteSource removes a source; the people whom it brought stay.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"lockstep"
@@ -13,6 +14,7 @@ import (
 type Failure struct {
 	Code    lockstep.Code `json:"code"`
 	Doc     string        `json:"doc"`
+	Field   string        `json:"field,omitempty"` // what was given that it is about, by its name in the API
 	Hint    string        `json:"hint"`
 	Message string        `json:"message"`
 }
@@ -21,7 +23,18 @@ type Failure struct {
 func FailureOf(err error, command string) Failure {
 	code := lockstep.CodeOf(err)
 	entry := lockstep.Describe(code)
-	return Failure{Code: code, Doc: "docs/errors.md#" + string(code), Hint: hintFor(err, entry, command), Message: api.Sentence(err)}
+	return Failure{Code: code, Doc: "docs/errors.md#" + string(code), Field: lockstep.FieldOf(err), Hint: hintFor(err, entry, command), Message: api.Sentence(err)}
+}
+
+// About says what was given that a failure is about, among the flags that the command has, unless the message says so.
+func (f Failure) About(flags []string) string {
+	if name := f.Field[strings.LastIndexAny(f.Field, " .")+1:]; name == "" || strings.Contains(strings.ToLower(f.Message), strings.ToLower(name)) {
+		return ""
+	}
+	if flag := strings.ReplaceAll(f.Field, "_", "-"); slices.Contains(flags, flag) {
+		return "It is about --" + flag + "."
+	}
+	return "It is about " + f.Field + "."
 }
 
 // hintFor is what to do about an error, for whoever typed command.

@@ -232,3 +232,20 @@ func TestFailureOf(t *testing.T) {
 		}
 	}
 }
+
+// TestFailureAbout: what a failure is about is said once: by its message, or beside it as the flag or the field that it is.
+func TestFailureAbout(t *testing.T) {
+	flags := []string{"redirect-uris", "name"}
+	for _, c := range []struct{ field, detail, about string }{
+		{"", "No.", ""},
+		{"redirect_uris", "Give a whole address.", "It is about --redirect-uris."},
+		{"jwks_uri", "Give a whole address.", "It is about jwks_uri."},
+		{"oauth.scope", "The Scope is too long.", ""},
+		{"target userName", "userName is needed.", ""},
+	} {
+		err := fmt.Errorf("sent: %w", &lockstep.Error{Code: lockstep.CodeInvalid, Field: c.field, Detail: c.detail})
+		if f := FailureOf(err, "client add"); f.Field != c.field || f.About(flags) != c.about {
+			t.Errorf("%s: %q, about %q", c.field, f.Field, f.About(flags))
+		}
+	}
+}
