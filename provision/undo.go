@@ -241,9 +241,26 @@ func (u *undo) again(a plan.Action) plan.Action {
 	return a
 }
 
+// mayHarm reports whether rows are more harm than the guard lets through, of however few people and groups there are. Else nobody has to count
+// them: the guard holds what is much of all there are, and the last two of anything.
+func mayHarm(guard rule.GuardLimit, rows []plan.Action) bool {
+	for _, least := range []map[string]int{nil, {connection.UserType: 2}, {connection.GroupType: 2}} {
+		if len(plan.Harms(guard, rows, least, 2)) > 0 {
+			return true
+		}
+	}
+	return len(plan.Harms(guard, rows, nil, 0)) > 0
+}
+
 // weigh compares the rows with what the guard lets through, and sums them up.
 func (u *undo) weigh(ctx context.Context) error {
-	if len(u.out.Rows) > 0 {
+	rows := slices.Clone(u.out.Rows)
+	for i := range rows {
+		if clears(&rows[i]) {
+			rows[i].Code = lockstep.CodeClears // as the guard knows it
+		}
+	}
+	if mayHarm(u.job.Policy.Guard, rows) {
 		tally, err := u.Store.Tally(ctx, u.job.Tenant, u.job.ID, u.cycle.ID)
 		if err != nil {
 			return err
@@ -251,12 +268,6 @@ func (u *undo) weigh(ctx context.Context) error {
 		members, err := u.Store.CountReferences(ctx, u.job.Tenant, u.job.ID, connection.Members)
 		if err != nil {
 			return err
-		}
-		rows := slices.Clone(u.out.Rows)
-		for i := range rows {
-			if clears(&rows[i]) {
-				rows[i].Code = lockstep.CodeClears // as the guard knows it
-			}
 		}
 		u.out.Harms = plan.Harms(u.job.Policy.Guard, rows, tally.Linked, members)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"lockstep/plan"
@@ -41,6 +42,9 @@ func (s *actionSearch) newest(q plan.ActionQuery) error {
 	const order = " ORDER BY id DESC"
 	if q.After != "" {
 		s.where("id < ?", string(q.After))
+	}
+	if done, err := s.near(q); done || err != nil {
+		return err
 	}
 	if err := s.bounds(q); err != nil {
 		return err
@@ -107,6 +111,32 @@ func (s *actionSearch) few(q plan.ActionQuery) ([]string, error) {
 		return nil, err
 	}
 	return slices.Grow(found, 1), nil // none is not nil
+}
+
+// nearLines are so many newest lines that one may look whether they have the page of a cycle.
+const nearLines = 500
+
+// near reads a page of a cycle's newest lines if they are all among the newest of the log, or of those after which the page begins: the ends of a
+// cycle of very many lines are not found in no time. It reports whether they were.
+func (s *actionSearch) near(q plan.ActionQuery) (bool, error) {
+	if q.Cycle == "" || q.Limit == 0 || q.Limit > nearLines || q.Text != "" || len(q.Words) > 0 || q.Code != "" || len(q.Codes) > 0 || q.Source.ID != "" || !q.Since.IsZero() || !q.Until.IsZero() {
+		return false, nil
+	}
+	of, args := "SELECT id FROM action WHERE "+ofJob, slices.Clip(s.args)
+	if q.After != "" {
+		args = append(args, string(q.After))
+		of += " AND id < $" + strconv.Itoa(len(args))
+	}
+	of += " ORDER BY id DESC" + limitTo(&args, nearLines)
+	near := actionSearch{db: s.db, ctx: s.ctx, tenant: s.tenant, job: s.job, text: s.text + " AND id IN (" + of + ")", args: args}
+	in(&near, "kind", q.Kinds)
+	in(&near, "state", q.States)
+	err := near.read(near.text+" ORDER BY id DESC", near.args, q.Limit)
+	if err != nil || len(near.found) < q.Limit {
+		return false, err
+	}
+	s.found = near.found
+	return true, nil
 }
 
 // bounds are the ids between which the lines of a cycle, or from before an instant, are.
