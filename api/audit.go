@@ -73,6 +73,11 @@ func auditLineOf(l audit.Line) AuditLine {
 	return AuditLine{l.Row, e.At, e.Actor, e.Verb, e.Object, e.ID, e.Name, e.Detail}
 }
 
+// Told is the line as people read it.
+func (l AuditLine) Told() words.Told {
+	return operate.Told(audit.Event{Actor: l.Actor, Verb: l.Verb, Object: l.Object, ID: l.ID, Name: l.Name, Detail: l.Detail})
+}
+
 func (s *Server) listAudit(ctx context.Context, p operate.Principal, in *struct {
 	AuditFilter
 	After string `query:"after" maxLength:"36" doc:"The next of the page before: older lines follow."`

@@ -40,6 +40,7 @@ type Query struct {
 	Object string    // kind of the object; "" is any
 	Who    string    // part of the actor's name, or their whole id; in any case
 	Text   string    // part of what was done, of the object's name or of the detail; in any case
+	Also   []string  // other texts that Text stands for
 	Since  time.Time // not before; zero is any
 	Until  time.Time // before; zero is any
 	Before string    // the Row of the last line seen; "" begins with the newest
@@ -52,7 +53,7 @@ type Line struct {
 	Event
 }
 
-// String returns the event as one English sentence without a full stop.
+// String returns the event in a line, as the log keeps it. How it reads for people is in package words.
 func (e Event) String() string {
 	who := e.Actor.Name
 	if who == "" {

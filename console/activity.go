@@ -309,10 +309,9 @@ type auditView struct {
 }
 
 type auditRow struct {
-	At                 time.Time
-	Who, Does, Subject string
-	Detail             string
-	Same               string // address of all lines about the same object
+	words.Told
+	At   time.Time
+	Same string // address of all lines about the same object
 }
 
 const auditRows = 100
@@ -341,22 +340,18 @@ func (s *Server) auditLog(w http.ResponseWriter, r *http.Request, v visit) error
 	return s.render(w, r, http.StatusOK, auditPage(v.page, view))
 }
 
+// together is within what time two lines that read the same are of one act: an app and its settings are two objects.
+const together = time.Second
+
 // again reports whether the row is the same deed of the same one to the same thing.
 func (r auditRow) again(other auditRow) bool {
-	return r.Who == other.Who && r.Does == other.Does && r.Subject == other.Subject && r.Same == other.Same
+	return r.Sentence() == other.Sentence() && (r.Same == other.Same || r.At.Sub(other.At).Abs() < together)
 }
 
 func auditRowOf(e audit.Event) auditRow {
-	row := auditRow{At: e.At, Who: e.Actor.Name, Does: e.Verb + " " + e.Object, Subject: e.Name, Detail: words.Clip(e.Detail, 300)}
-	if row.Who == "" {
-		row.Who = e.Actor.ID
-	}
-	if row.Who == "" {
-		row.Who = "Lockstep"
-	}
-	if row.Subject == "" {
-		row.Subject = e.ID
-	}
+	told := operate.Told(e)
+	row := auditRow{At: e.At, Told: told}
+	row.Detail = words.Clip(told.Detail, 300)
 	if e.ID != "" {
 		row.Same = auditFilter{Object: e.Object, ID: e.ID}.href("/activity/audit")
 	}

@@ -3,7 +3,6 @@ package operate
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"time"
 
 	"lockstep"
@@ -162,6 +161,6 @@ func (o *Operator) RestoreDrift(ctx context.Context, p Principal, name string, s
 	}
 	o.wake()
 	return n, o.Notes.Note(ctx, p.Tenant, audit.Event{
-		Actor: p.Actor, Verb: "restored", Object: "drift", ID: string(j.ID), Detail: fmt.Sprintf("%s of %s", words.Many(n, "object", "objects"), j.Slug),
+		Actor: p.Actor, Verb: "restored drift at", Object: "job", ID: string(j.ID), Name: nameOf(j), Detail: words.Many(n, "object", "objects"),
 	})
 }

@@ -57,7 +57,7 @@ func (o *Operator) PutSourceFile(ctx context.Context, p Principal, source, which
 	if size, err = o.Files.Put(ctx, p.Tenant, name, body, MaxSourceFile); err != nil {
 		return 0, err
 	}
-	note := audit.Event{At: o.now(), Actor: p.Actor, Verb: "put a file for", Object: "source", ID: string(j.ID), Name: j.Slug, Detail: name}
+	note := audit.Event{At: o.now(), Actor: p.Actor, Verb: "put a file for", Object: "source", ID: string(j.ID), Name: nameOf(j), Detail: name}
 	if err := o.Notes.Note(ctx, p.Tenant, note); err != nil {
 		return size, err
 	}

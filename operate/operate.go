@@ -27,6 +27,7 @@ import (
 	"lockstep/scim/conform"
 	"lockstep/session"
 	"lockstep/web"
+	"lockstep/words"
 )
 
 // Operator carries use cases out. Its fields are set before it is used and not changed afterwards; those without a note must
@@ -115,6 +116,7 @@ func (o *Operator) AuditLog(ctx context.Context, p Principal, q audit.Query) ([]
 	if err := p.may(AuditRead); err != nil {
 		return nil, err
 	}
+	q.Also = words.Searched(q.Text)
 	return o.Notes.Audit(ctx, p.Tenant, q)
 }
 

@@ -60,6 +60,6 @@ func (o *Operator) Undo(ctx context.Context, p Principal, name string, what Take
 	}
 	o.wake()
 	return out, o.Notes.Note(ctx, p.Tenant, audit.Event{
-		Actor: p.Actor, Verb: "undid", Object: "job", ID: string(j.ID), Name: j.Slug, Detail: words.Many(len(out.Rows), "change", "changes") + " in cycle " + string(out.Cycle),
+		Actor: p.Actor, Verb: "undid", Object: "job", ID: string(j.ID), Name: nameOf(j), Detail: words.Many(len(out.Rows), "change", "changes") + " in cycle " + string(out.Cycle),
 	})
 }

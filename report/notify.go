@@ -70,9 +70,9 @@ func NotificationTests(all []NotificationTest, err error) (View, error) {
 
 // Audit lists lines of the audit log.
 func Audit(all []api.AuditLine, err error) (View, error) {
-	return List(all, err, "Nothing in the audit log is like this.", "TIME WHO DID WHAT DETAIL", func(l api.AuditLine) []string {
-		who := Or(l.Actor.Name, Or(l.Actor.ID, "Lockstep"))
-		return []string{Second(&l.At, ""), who, l.Verb, l.Object + " " + Or(l.Name, l.ID), dash(l.Detail)}
+	return List(all, err, "Nothing in the audit log is like this.", "TIME WHO WHAT DETAIL", func(l api.AuditLine) []string {
+		t := l.Told()
+		return []string{Second(&l.At, ""), t.Who, t.What(), dash(t.Detail)}
 	})
 }
 

@@ -92,8 +92,13 @@ func (db *DB) Audit(ctx context.Context, tenant lockstep.TenantID, q AuditQuery)
 		where(`(LOWER(actor_name) LIKE ? ESCAPE '\' OR actor_id = ?)`, "%"+escapeLike(strings.ToLower(q.Who))+"%", q.Who)
 	}
 	if q.Text != "" {
-		part := "%" + escapeLike(strings.ToLower(q.Text)) + "%"
-		where(`(LOWER(name) LIKE ? ESCAPE '\' OR LOWER(verb) LIKE ? ESCAPE '\' OR LOWER(detail) LIKE ? ESCAPE '\')`, part, part, part)
+		var ways []string
+		var parts []any
+		for _, t := range append([]string{q.Text}, q.Also...) {
+			part := "%" + escapeLike(strings.ToLower(t)) + "%"
+			ways, parts = append(ways, `LOWER(name) LIKE ? ESCAPE '\' OR LOWER(verb) LIKE ? ESCAPE '\' OR LOWER(detail) LIKE ? ESCAPE '\'`), append(parts, part, part, part)
+		}
+		where("("+strings.Join(ways, " OR ")+")", parts...)
 	}
 	if !q.Since.IsZero() {
 		where("at >= ? AND id >= ?", millis(q.Since), idFloor(q.Since))

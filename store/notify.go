@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -229,7 +230,7 @@ func (n Notify) ChangeRule(ctx context.Context, by audit.Actor, tenant lockstep.
 		if r.Failures {
 			detail = "a mail when a failure occurs"
 		}
-		t.note(audit.Event{Actor: by, Verb: "updated", Object: "notifications", ID: string(id), Name: j.Slug, Detail: detail})
+		t.note(audit.Event{Actor: by, Verb: "updated", Object: "notifications", ID: string(id), Name: cmp.Or(j.Name, j.Slug), Detail: detail})
 		return err
 	}})
 	if err != nil {

@@ -269,10 +269,13 @@ func (s SSO) PutClient(ctx context.Context, by audit.Actor, what string, c sso.C
 func (s SSO) DeleteClient(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id sso.ClientID) error {
 	err := s.write(ctx, &work{tenant: tenant, rows: 2, run: func(t *tx) error {
 		rows, err := t.query("DELETE FROM sso_client WHERE tenant = $1 AND id = $2 RETURNING doc", string(tenant), string(id))
-		if _, err := one(rows, err, scanText); err != nil {
+		doc, err := one(rows, err, scanText)
+		if err != nil {
 			return absent(err, "client", string(id))
 		}
-		t.note(audit.Event{Actor: by, Verb: "deleted", Object: "client", ID: string(id)})
+		var was struct{ Name string }
+		_ = json.Unmarshal([]byte(doc), &was) // without a name the id has to do
+		t.note(audit.Event{Actor: by, Verb: "deleted", Object: "client", ID: string(id), Name: was.Name})
 		return nil
 	}})
 	if err != nil {

@@ -302,7 +302,7 @@ func (t *tx) settleEnding(tenant lockstep.TenantID, id sso.EndingID) error {
 	if e.Notices, err = collect(rows, err, scanNotice(tenant)); err != nil {
 		return err
 	}
-	t.note(audit.Event{Verb: "told applications of", Object: "sign-out", ID: string(id), Name: string(e.User), Detail: e.Report()})
+	t.note(audit.Event{Verb: "told applications of", Object: "sign-out", ID: string(id), Name: t.userName(tenant, string(e.User)), Detail: e.Report()})
 	return nil
 }
 

@@ -135,7 +135,7 @@ func (s SSO) UseFactor(ctx context.Context, tenant lockstep.TenantID, u lockstep
 			return err
 		}
 		if use.Code != (sso.Hash{}) {
-			t.note(audit.Event{Actor: audit.Actor{Kind: audit.System, Name: "sign-in"}, Verb: "used", Object: "recovery code", ID: string(u)})
+			t.note(audit.Event{Actor: audit.Actor{Kind: audit.System, Name: "sign-in"}, Verb: "used", Object: "recovery code", ID: string(u), Name: t.userName(tenant, string(u))})
 		}
 		_, err = t.exec("DELETE FROM sso_tries WHERE tenant = $1 AND user_id = $2", string(tenant), string(u))
 		return err
@@ -179,7 +179,7 @@ func (s SSO) AddFactors(ctx context.Context, by audit.Actor, tenant lockstep.Ten
 			if err != nil {
 				return err
 			}
-			t.note(audit.Event{Actor: by, Verb: "added", Object: "passkey", ID: user, Name: k.Name})
+			t.note(audit.Event{Actor: by, Verb: "added", Object: "passkey", ID: user, Name: k.Name, Detail: "of " + t.userName(tenant, user)})
 		}
 		if add.TOTP != nil {
 			_, err := t.exec(`INSERT INTO sso_totp (tenant, user_id, secret, step, created, used) VALUES ($1, $2, $3, $4, $5, 0)
@@ -188,7 +188,7 @@ func (s SSO) AddFactors(ctx context.Context, by audit.Actor, tenant lockstep.Ten
 			if err != nil {
 				return err
 			}
-			t.note(audit.Event{Actor: by, Verb: "added", Object: "authenticator app", ID: user})
+			t.note(audit.Event{Actor: by, Verb: "added", Object: "authenticator app", ID: user, Name: t.userName(tenant, user)})
 		}
 		if err := t.putRecovery(by, tenant, user, add.Codes); err != nil {
 			return err
@@ -227,7 +227,7 @@ func (t *tx) putRecovery(by audit.Actor, tenant lockstep.TenantID, user string, 
 			return err
 		}
 	}
-	t.note(audit.Event{Actor: by, Verb: "made", Object: "recovery codes", ID: user})
+	t.note(audit.Event{Actor: by, Verb: "made", Object: "recovery codes", ID: user, Name: t.userName(tenant, user)})
 	return nil
 }
 
@@ -238,7 +238,7 @@ func (s SSO) RenamePasskey(ctx context.Context, by audit.Actor, tenant lockstep.
 		if err == nil && n == 0 {
 			err = &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such passkey."}
 		}
-		t.note(audit.Event{Actor: by, Verb: "renamed", Object: "passkey", ID: string(u), Name: name})
+		t.note(audit.Event{Actor: by, Verb: "renamed", Object: "passkey", ID: string(u), Name: name, Detail: "of " + t.userName(tenant, string(u))})
 		return err
 	}})
 	if err != nil {
@@ -275,7 +275,7 @@ func (s SSO) RemoveFactors(ctx context.Context, by audit.Actor, tenant lockstep.
 			}
 			detail += "; no second factor is left" + r.Note
 		}
-		t.note(audit.Event{Actor: by, Verb: "removed", Object: "second factor", ID: string(u), Detail: detail})
+		t.note(audit.Event{Actor: by, Verb: "removed", Object: "second factor", ID: string(u), Name: t.userName(tenant, string(u)), Detail: detail})
 		var told []notify.KeyChange
 		for _, one := range what {
 			c := notify.KeyChange{Done: "removed", Key: one}

@@ -141,6 +141,19 @@ func (t *tx) putLink(tenant lockstep.TenantID, l sso.Link) error {
 	return err
 }
 
+// userName is what the audit log calls a user; "" is nobody, or who is gone.
+func (t *tx) userName(tenant lockstep.TenantID, user string) string {
+	if user == "" {
+		return ""
+	}
+	rows, err := t.query("SELECT "+userColumns+" FROM users WHERE tenant = $1 AND id = $2", string(tenant), user)
+	found, err := collect(rows, err, scanUser)
+	if err != nil || len(found) == 0 {
+		return user // the line tells who it was all the same
+	}
+	return found[0].Attributes.Text("userName")
+}
+
 // linkChanged notes that somebody has linked or unlinked an identity, and has its person told.
 func (t *tx) linkChanged(by audit.Actor, tenant lockstep.TenantID, l sso.Link, verb, done string) error {
 	rows, err := t.query("SELECT doc FROM sso_provider WHERE tenant = $1 AND id = $2", string(tenant), string(l.Provider))
@@ -203,7 +216,7 @@ func (s SSO) End(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, 
 			if p, err = t.endSSO(tenant, who, why); err != nil || p.n == 0 {
 				return err
 			}
-			t.note(audit.Event{Actor: by, Verb: "ended", Object: "session", ID: string(who.Session) + string(who.Grant), Name: string(who.User), Detail: why})
+			t.note(audit.Event{Actor: by, Verb: "ended", Object: "session", ID: string(who.Session) + string(who.Grant), Name: t.userName(tenant, string(who.User)), Detail: why})
 			return nil
 		}})
 		if err != nil {
