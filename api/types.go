@@ -140,12 +140,13 @@ type Cycle struct {
 	Detail  string           `json:"detail,omitempty"`
 	Began   time.Time        `json:"began"`
 	Ended   *time.Time       `json:"ended,omitempty"`
+	By      string           `json:"by,omitempty" doc:"Who applied or discarded its plan."`
 }
 
 func cycleOf(c provision.Cycle) Cycle {
 	return Cycle{
 		ID: c.ID, Job: c.Job, Kind: string(c.Kind), Trigger: c.Trigger, Phase: string(c.Phase), Total: c.Total, Counts: c.Counts,
-		Code: c.Code, Detail: c.Detail, Began: c.Began, Ended: instant(c.EndedAt),
+		Code: c.Code, Detail: c.Detail, Began: c.Began, Ended: instant(c.EndedAt), By: c.Decided.By.Name,
 	}
 }
 

@@ -24,9 +24,16 @@ func (c *Command) Follow(client *api.Client, job string, id lockstep.CycleID) er
 	if err == nil {
 		return c.ended(client, job, cycle)
 	}
-	if c.Ctx.Err() != nil && c.Reached.Runs() {
+	return c.Left(job, err)
+}
+
+// Left says, when a command that waits for a cycle is interrupted, what becomes of the cycle. It takes the error on.
+func (c *Command) Left(job string, err error) error {
+	switch {
+	case err == nil || c.Ctx.Err() == nil:
+	case c.Reached.Runs():
 		c.Say("The cycle goes on. To stop it: lockstep app set %s --state paused", job)
-	} else if c.Ctx.Err() != nil {
+	default:
 		c.Say("The cycle stops with this command. Whatever runs on the data folder next goes on with it: lockstep run %s, or lockstep serve", job)
 	}
 	return err

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"lockstep"
-	"lockstep/connection"
+	"lockstep/notify"
 	"lockstep/operate"
 	"lockstep/plan"
 	"lockstep/provision"
@@ -19,14 +21,20 @@ import (
 // group is a cause with the people whom it concerns, so that a hundred people with one cause are one thing to do.
 type group struct {
 	failure
-	People []who
-	N      int
-	Things bool   // not people alone
-	Href   string // all of them
+	People   []who
+	N        int
+	Things   bool   // not people alone
+	Rows     bool   // rows of the source, which may be nobody's
+	File     string // that these rows are in
+	Href     string // all of them
+	Download string // all of them as a file; "" is none
 }
 
 func (g group) noun() string {
-	if g.Things {
+	switch {
+	case g.Rows:
+		return words.Many(g.N, "row", "rows")
+	case g.Things:
 		return words.Many(g.N, "object", "objects")
 	}
 	return words.Many(g.N, "person", "people")
@@ -38,55 +46,32 @@ type who struct {
 }
 
 const (
-	problemRows = 500 // newest lines of the log in which problems are looked for
-	problemWho  = 5   // of a group that are named
+	problemLinks = 200  // failing objects of a type among which some of each cause are found to be named
+	problemRows  = 2000 // rows of the source that could not be read and are counted by file; the others are in the log
+	problemWho   = 5    // of a group that are named
 )
 
-// problems returns what stands in the way now, grouped by cause: first what needs somebody, then what heals itself. A line of
-// the log is a problem as long as the link of its object says so.
-func (s *Server) problems(ctx context.Context, p operate.Principal, j provision.Job) (needs, heals []group, err error) {
-	rows, err := s.Operator.Actions(ctx, p, j, plan.ActionQuery{
-		States: []plan.ActionState{plan.Failed, plan.Refused}, Newest: true, Limit: problemRows,
-	})
-	if err != nil || len(rows) == 0 {
+// problems returns what stands in the way now, grouped by cause: first what needs somebody, then what heals itself. How many an error
+// concerns is what the job's state counts, and what could not be read is what the last cycle says.
+func (s *Server) problems(ctx context.Context, p operate.Principal, j provision.Job, cycles []provision.Cycle) (needs, heals []group, err error) {
+	_, causes, err := s.Operator.Needs(ctx, p, j)
+	if err != nil {
 		return nil, nil, err
 	}
-	newest, order := map[connection.Ref]plan.Action{}, []connection.Ref{}
-	ids := map[string][]string{}
-	for _, a := range rows {
-		if _, seen := newest[a.Source.Ref]; seen {
-			continue
-		}
-		newest[a.Source.Ref] = a
-		order = append(order, a.Source.Ref)
-		ids[a.Source.Type] = append(ids[a.Source.Type], a.Source.ID)
-	}
-	links := map[connection.Ref]plan.Link{}
-	for typ, sources := range ids {
-		found, err := s.Operator.Links(ctx, p, j, plan.LinkQuery{Type: typ, Sources: sources, Outline: true, Limit: len(sources)})
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, l := range found {
-			links[l.Source] = l
-		}
-	}
-	last := rows[0].Cycle
 	var all []group
-	for _, ref := range order {
-		a := newest[ref]
-		l, linked := links[ref]
-		switch {
-		case linked && l.Code == "":
-			continue // it went well since
-		case linked:
-			a.Code, a.Detail = l.Code, l.Detail
-		case a.Cycle != last:
-			continue // a row of the source that could not be read, in a cycle before the last
+	for _, c := range causes {
+		if c.Kind == notify.Failing && c.Count > 0 && c.Code != lockstep.CodeSourceRow {
+			all = append(all, group{failure: failureOf(c.Code, ""), N: c.Count, Href: jobHref(j) + "/people?show=failing"})
 		}
-		all = addTo(all, j, a)
 	}
-	for _, g := range all {
+	if err := s.nameFailing(ctx, p, j, all); err != nil {
+		return nil, nil, err
+	}
+	unread, err := s.unread(ctx, p, j, cycles)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, g := range append(all, unread...) {
 		if g.Class == lockstep.Heals {
 			heals = append(heals, g)
 		} else {
@@ -96,23 +81,72 @@ func (s *Server) problems(ctx context.Context, p operate.Principal, j provision.
 	return needs, heals, nil
 }
 
-func addTo(all []group, j provision.Job, a plan.Action) []group {
-	i := slices.IndexFunc(all, func(g group) bool { return g.Code == a.Code })
-	if i < 0 {
-		i = len(all)
-		all = append(all, group{failure: failureOf(a.Code, ""), Href: jobHref(j) + "/people?show=failing"})
+// nameFailing names some of those whom each cause concerns.
+func (s *Server) nameFailing(ctx context.Context, p operate.Principal, j provision.Job, all []group) error {
+	if len(all) == 0 {
+		return nil
 	}
-	all[i].N++
-	all[i].Things = all[i].Things || a.Source.Type != "User"
-	if len(all[i].People) < problemWho {
-		r := rowOf(j, a, logFilter{Show: "failed"})
-		href := r.Person
-		if href == "" {
-			href = r.Href
+	for _, typ := range []string{"User", "Group"} {
+		links, err := s.Operator.Links(ctx, p, j, plan.LinkQuery{Type: typ, Only: plan.LinksFailing, Outline: true, Limit: problemLinks})
+		if err != nil {
+			return err
 		}
-		all[i].People = append(all[i].People, who{Name: r.Name, Href: href, Detail: a.Detail})
+		for _, l := range links {
+			i := slices.IndexFunc(all, func(g group) bool { return g.Code == l.Code })
+			if i < 0 {
+				continue // it failed just now
+			}
+			g := &all[i]
+			g.Things = g.Things || typ != "User"
+			if len(g.People) < problemWho {
+				row := linkRowOf(j, l)
+				g.People = append(g.People, who{Name: row.Name, Href: cmp.Or(row.Href, logHref(jobHref(j), logFilter{Show: "failed", Text: row.Name})), Detail: l.Detail})
+			}
+		}
 	}
-	return all
+	return nil
+}
+
+// unread are the rows of the source that the last cycle could not read, by cause and file. Each counts, also those that are nobody's.
+func (s *Server) unread(ctx context.Context, p operate.Principal, j provision.Job, cycles []provision.Cycle) ([]group, error) {
+	i := slices.IndexFunc(cycles, func(c provision.Cycle) bool { return !c.EndedAt.IsZero() })
+	if i < 0 || cycles[i].Counts.Bad == 0 {
+		return nil, nil
+	}
+	last := cycles[i]
+	rows, err := s.Operator.Actions(ctx, p, j, plan.ActionQuery{Cycle: last.ID, States: []plan.ActionState{plan.Refused}, Kinds: []rule.Kind{rule.Skip}, Newest: true, Limit: problemRows})
+	if err != nil {
+		return nil, err
+	}
+	slices.Reverse(rows) // in the order in which they were read
+	var all []group
+	counted := 0
+	for _, a := range rows {
+		place, _, _ := strings.Cut(string(a.Code), ".")
+		if place != "source" {
+			continue
+		}
+		counted++
+		file, _, _ := strings.Cut(a.Source.Name, ", line")
+		if file == a.Source.Name {
+			file = ""
+		}
+		i := slices.IndexFunc(all, func(g group) bool { return g.Code == a.Code && g.File == file })
+		if i < 0 {
+			i = len(all)
+			since := last.Began.UTC().Format(time.RFC3339)
+			f := activityFilter{App: j.Slug, Code: string(a.Code), Text: file, Since: since}
+			all = append(all, group{failure: failureOf(a.Code, ""), Rows: true, File: file, Href: f.href("/activity"), Download: f.href("/activity/log.csv")})
+		}
+		all[i].N++
+		if len(all[i].People) < problemWho {
+			all[i].People = append(all[i].People, who{Name: a.Source.Name, Href: rowOf(j, a, logFilter{Cycle: string(last.ID)}).Href, Detail: strings.TrimPrefix(a.Detail, a.Source.Name+": ")})
+		}
+	}
+	if n := last.Counts.Bad - counted; n > 0 && len(all) > 0 {
+		all[0].N += n
+	}
+	return all, nil
 }
 
 // held is what the guard holds, ready to be decided on.

@@ -126,13 +126,14 @@ func (s *Server) overviewView(ctx context.Context, p operate.Principal, j provis
 			return v, err
 		}
 	}
-	if err := s.cycles(ctx, p, j, &v); err != nil {
+	cycles, err := s.cycles(ctx, p, j, &v)
+	if err != nil {
 		return v, err
 	}
 	if v.Held, err = s.held(ctx, p, j); err != nil {
 		return v, err
 	}
-	if v.Needs, v.Heals, err = s.problems(ctx, p, j); err != nil {
+	if v.Needs, v.Heals, err = s.problems(ctx, p, j, cycles); err != nil {
 		return v, err
 	}
 	if v.Funnel, err = s.funnel(ctx, p, j); err != nil {
@@ -150,10 +151,10 @@ func (s *Server) overviewView(ctx context.Context, p operate.Principal, j provis
 // recentCycles is how many cycles the page lists.
 const recentCycles = 8
 
-func (s *Server) cycles(ctx context.Context, p operate.Principal, j provision.Job, v *overviewView) error {
+func (s *Server) cycles(ctx context.Context, p operate.Principal, j provision.Job, v *overviewView) ([]provision.Cycle, error) {
 	all, err := s.Operator.Cycles(ctx, p, string(j.ID), recentCycles+1)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, c := range all {
 		if j.Cycle != nil && c.ID == j.Cycle.ID {
@@ -169,7 +170,7 @@ func (s *Server) cycles(ctx context.Context, p operate.Principal, j provision.Jo
 	case len(v.Cycles) > 0:
 		v.Cycle = &v.Cycles[0]
 	}
-	return nil
+	return all, nil
 }
 
 // openRow opens the line that the address names; when the page does not hold it, it comes first.

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -295,4 +296,46 @@ func TestNamesAreText(t *testing.T) {
 	if !strings.Contains(a.body, "Grace &lt;Okafor&gt;") || strings.Contains(a.body, "<Okafor>") {
 		t.Error("a name became an element")
 	}
+}
+
+// TestUnreadRows: rows of a source that could not be read are counted one by one, also those that are nobody's, by cause and file, and can be had as a file.
+func TestUnreadRows(t *testing.T) {
+	w := newWorld(t, 0).filled()
+	b := w.signedIn(w.tenant)
+	text := people[:strings.Index(people, ",groups")] + "\n" + "p1,ada@acme.example,Ada Lindqvist,Engineer\np2,grace@acme.example,Grace <Okafor>,Chief\np3,bob@old.example,Bob Quinn,Agent\np4,eve@acme.example,Eve Outside,Guest\n"
+	for i := range 7 {
+		text += fmt.Sprintf(",nobody%d@acme.example,Nobody %d,None\n", i, i)
+	}
+	w.put("people.csv", []byte(text))
+	w.put("groups.csv", []byte("id,displayName,members\ng1,Everybody,p1;p2;p3\n,Nameless,p1\n,Nameless too,p1\n"))
+	w.run(w.hr)
+	page := b.get("/sources/hr")
+	checkPage(t, page)
+	page.has("a", "7 rows")
+	page.has("a", "2 rows")
+	page.has("bdi", "people.csv")
+	page.has("bdi", "groups.csv")
+	page.has("a", "and 2 more")
+	file := b.get(page.has("a", "Download these rows as CSV").attr["href"]).is(http.StatusOK)
+	if n := strings.Count(file.body, "people.csv, line"); n < 7 || strings.Contains(file.body, "groups.csv") {
+		t.Errorf("the file names %d rows:\n%s", n, file.body)
+	}
+	w.put("people.csv", []byte(text[:strings.Index(text, ",nobody0")]))
+	w.put("groups.csv", []byte("id,displayName,members\ng1,Everybody,p1;p2;p3\n"))
+	w.run(w.hr)
+	b.get("/sources/hr").hasNot("a", "Download these rows as CSV")
+}
+
+// TestWhoDiscarded: the line of a cycle says who discarded its plan, or applied it.
+func TestWhoDiscarded(t *testing.T) {
+	w := newWorld(t, 0).filled()
+	b := w.signedIn(w.tenant)
+	b.post("/apps/webex/plan", "do", "discard", "cycle", string(w.state(w.out).Cycle.ID)).is(http.StatusSeeOther)
+	page := b.get("/apps/webex")
+	checkPage(t, page)
+	page.has("bdi", "discarded by administrator of this machine")
+	b.post("/apps/webex/run").is(http.StatusSeeOther)
+	w.run(w.out)
+	w.applied(b)
+	b.get("/apps/webex").has("span", "applied by administrator of this machine")
 }

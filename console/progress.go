@@ -28,7 +28,8 @@ type progress struct {
 	Waits    int // answers that asked to slow down
 	Failure  *failure
 	Held     int
-	Dropped  int // changes of a plan that was discarded or replaced
+	Dropped  int    // changes of a plan that was discarded or replaced
+	By       string // who applied or discarded the plan
 }
 
 // segment is a part of the bar, in per cent.
@@ -51,6 +52,7 @@ func progressOf(base string, c provision.Cycle) progress {
 	p := progress{
 		ID: string(c.ID), Review: c.Phase == provision.Review, Running: c.EndedAt.IsZero() && c.Phase != provision.Review, Title: cycleTitle(&c), Began: c.Began, Ended: c.EndedAt,
 		Read: n.Read, Requests: n.TargetRequests, Waits: n.Throttled, Held: n.Held,
+		By: c.Decided.By.Name,
 	}
 	if c.Code != "" {
 		f := failureOf(c.Code, c.Detail)
@@ -76,7 +78,7 @@ func progressOf(base string, c provision.Cycle) progress {
 			if p.Review {
 				p.Word = words.Many(p.Total, "change", "changes") + " planned, none sent"
 			} else if p.Dropped > 0 {
-				p.Word = "Plan of " + words.Many(p.Dropped, "change", "changes") + " discarded or replaced"
+				p.Word = "Plan of " + words.Many(p.Dropped, "change", "changes") + " " + p.dropped()
 			} else if p.Done == 0 && n.Held > 0 {
 				p.Word = words.Many(n.Held, "change", "changes") + " held, none sent"
 			} else if p.Done == 0 {
@@ -89,6 +91,14 @@ func progressOf(base string, c provision.Cycle) progress {
 	p.Done = p.most()
 	p.Counts = countsOf(base, c)
 	return p
+}
+
+// dropped says what became of a plan that nobody applied.
+func (p progress) dropped() string {
+	if p.By == "" {
+		return "discarded or replaced"
+	}
+	return "discarded by " + p.By
 }
 
 // most is Done, but never all of it while the cycle runs: it is not over before it is over.

@@ -128,6 +128,7 @@ type Cycle struct {
 	Detail  string
 	Began   time.Time
 	EndedAt time.Time
+	Decided plan.Decision // who applied or discarded its plan
 }
 
 // CycleKind says what a cycle reads.

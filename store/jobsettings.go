@@ -286,6 +286,7 @@ func (d decision) release(v provision.Verdict) error {
 	if v.Apply && c.Config != d.job.Config {
 		return stale("The plan %s was made by version %d of the rules, and the job has version %d now.", c.ID, c.Config, d.job.Config)
 	}
+	decided := decidedText(plan.Decision{By: d.by, At: d.at})
 	if v.Apply {
 		d.record("applied plan of", string(c.ID))
 		// What was due when the plan was made is answered by it. What became due since is not.
@@ -293,7 +294,7 @@ func (d decision) release(v provision.Verdict) error {
 		if err != nil {
 			return err
 		}
-		_, err = d.exec("UPDATE cycle SET phase = $3 WHERE job = $1 AND id = $2", d.job.no, string(c.ID), string(provision.Applying))
+		_, err = d.exec("UPDATE cycle SET phase = $3, decided = $4 WHERE job = $1 AND id = $2", d.job.no, string(c.ID), string(provision.Applying), decided)
 		if err == nil {
 			_, err = d.exec("UPDATE job SET waits = FALSE, not_before = 0 WHERE no = $1", d.job.no)
 		}
@@ -307,8 +308,8 @@ func (d decision) release(v provision.Verdict) error {
 		d.job.no, string(c.ID), millis(d.at)); err != nil {
 		return err
 	}
-	if _, err := d.exec("UPDATE cycle SET phase = $3, ended = $4 WHERE job = $1 AND id = $2", d.job.no, string(c.ID),
-		string(provision.Ended), millis(d.at)); err != nil {
+	if _, err := d.exec("UPDATE cycle SET phase = $3, ended = $4, decided = $5 WHERE job = $1 AND id = $2", d.job.no, string(c.ID),
+		string(provision.Ended), millis(d.at), decided); err != nil {
 		return err
 	}
 	_, err := d.exec("UPDATE job SET cycle = '', waits = FALSE WHERE no = $1", d.job.no)

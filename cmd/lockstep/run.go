@@ -38,7 +38,7 @@ func (r *runCmd) Run(c *cli.Command, client *api.Client, job cli.Slug) error {
 	}
 	cycle, err := client.NextCycle(c.Ctx, job, last)
 	if err != nil {
-		return err
+		return c.Left(job, err)
 	}
 	return c.Follow(client, job, cycle)
 }

@@ -329,6 +329,13 @@ func testDecisions(t *testing.T, open Open) {
 	s.commit(provision.Batch{Cycle: &review})
 	s.ok(decide(provision.Verdict{Cycle: "c1", Discard: true}))
 	states("d1=done h1=left_out h2=left_out p1=rejected p2=left_out")
+	cycles, err := s.db.Cycles(t.Context(), s.tenant, s.job.ID, 0)
+	s.ok(err)
+	for _, c := range cycles {
+		if want := c.ID == "c1"; (c.Decided.By == admin && !c.Decided.At.IsZero()) != want {
+			t.Errorf("cycle %s was decided on by %+v", c.ID, c.Decided)
+		}
+	}
 	if j := s.reload(s.job.ID); j.Cycle != nil {
 		t.Errorf("the plan is still open: %+v", j.Cycle)
 	}
