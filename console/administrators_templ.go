@@ -51,7 +51,7 @@ func administratorsPage(p page, v administratorsView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, " <div class=\"head\"><div class=\"title\"><h1>Administrators</h1></div><div class=\"buttons\"><a class=\"btn\" data-variant=\"outline\" href=\"/settings/sessions\">Who is in the console…</a></div></div><p class=\"lead\">Who may do what in this console. Whoever has a role comes in through the login page, as to your applications; local owners by a password.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, " <div class=\"head\"><div class=\"title\"><h1>Administrators</h1></div><p class=\"lead\">Who may do what in this console. Whoever has a role comes in through the login page, as to your applications; local owners by a password.</p><div class=\"buttons\"><a class=\"btn\" data-variant=\"outline\" href=\"/settings/sessions\">Who is in the console…</a></div></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

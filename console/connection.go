@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"lockstep"
@@ -56,28 +57,26 @@ var settingChoices = map[string][]choice{
 	"scimapp unique": {{"users", "Of users", ""}, {"all", "Of users and groups", ""}, {"none", "Of nobody", ""}},
 }
 
-// byOAuth are settings and secrets that matter only to a connection that gets access tokens: those of authorization_code alone, and those of both grants.
-var byOAuth = map[string]string{
-	"token_url": "both", "client_id": "both", "client_auth": "both", "oauth_scope": "both", "authorize_url": "authorization_code", "client_secret": "both", "client_key": "both",
-	"oauth_audience": "rarely", "oauth_resource": "rarely", "oauth_issuer": "rarely", "key_id": "rarely",
+// onlyBy are the settings and secrets of a connection that matter to one way to sign in alone, and which that is: a fixed token, access tokens (OAuth 2.0)
+// with a secret or with a key, or those by consent.
+var onlyBy = map[string]string{
+	"token": "auth:token", "token_url": "auth:oauth", "client_id": "auth:oauth", "client_auth": "auth:oauth", "oauth_scope": "auth:oauth", "authorize_url": "auth:consent",
+	"client_secret": "auth:secret", "client_key": "auth:key",
+	"oauth_audience": "auth:oauth", "oauth_resource": "auth:oauth", "oauth_issuer": "auth:oauth", "key_id": "auth:key",
 }
 
-// hides reports whether a setting or secret is of no use as the connection signs in. What has a value is shown all the same.
-func hides(name string, settings map[string]string) bool {
-	auth := settings["auth"]
-	switch byOAuth[name] {
-	case "both":
-		return auth == "" || auth == "token"
-	case "authorization_code":
-		return auth != "authorization_code"
+// only is the way to sign in to which alone a setting or secret matters; "" is all, or there is but one.
+func (v *connectionView) only(name string) string {
+	if !slices.ContainsFunc(v.Kind.Settings, func(s operate.Setting) bool { return s.Name == "auth" }) {
+		return ""
 	}
-	return byOAuth[name] == "" && name == "token" && auth != "" && auth != "token"
+	return onlyBy[name]
 }
 
 // rarely are settings that few people need, beside all that have a default.
 var rarely = map[string]bool{
 	"webex endpoint": true, "ldap ca": true, "ldap people_base": true, "ldap groups_base": true, "ldap people_filter": true, "ldap groups_filter": true,
-	"ldap attributes": true, "ldap id": true, "ldap group_id": true, "scimapp page_size": true, "scimapp max_members": true, "scimapp find_batch": true,
+	"ldap attributes": true, "ldap id": true, "ldap group_id": true, "scimapp page_size": true, "scimapp oauth_audience": true, "scimapp oauth_resource": true, "scimapp oauth_issuer": true, "scimapp key_id": true, "scimapp max_members": true, "scimapp find_batch": true,
 }
 
 func (s *Server) showConnection(w http.ResponseWriter, r *http.Request, v visit) error {
@@ -103,6 +102,10 @@ func (s *Server) connectionView(r *http.Request, v *visit) (view connectionView,
 		if view.Shared, err = s.Operator.Shared(r.Context(), v.who, j.Slug); err != nil {
 			return view, j, err
 		}
+		if view.Consent, err = s.Operator.Consented(r.Context(), v.who, j.Slug); err != nil {
+			return view, j, err
+		}
+		view.Redirect = s.Operator.ConsentRedirect()
 	}
 	view.fill(j)
 	view.Files = s.uploads(view.Kind, j)
@@ -120,12 +123,9 @@ func (v *connectionView) fill(j provision.Job) {
 	var last []field // what is about the secret comes after it
 	for _, one := range v.Kind.Settings {
 		f := settingField(v.Kind.Kind, one, j.Connection.Settings[one.Name])
+		f.Only = v.only(one.Name)
 		if one.Name == "token_expires" {
 			last = append(last, f)
-			continue
-		}
-		if byOAuth[one.Name] == "rarely" || hides(one.Name, j.Connection.Settings) {
-			v.More = append(v.More, f)
 			continue
 		}
 		if rarely[v.Kind.Kind+" "+one.Name] || one.Default != "" && f.Kind != choiceField && one.Name != "people" {
@@ -135,16 +135,12 @@ func (v *connectionView) fill(j provision.Job) {
 		}
 	}
 	for _, one := range v.Kind.Secrets {
-		f := field{Name: "secret-" + one.Name, Label: one.Label, Help: one.Help, Kind: secretField, Required: one.Required}
+		f := field{Name: "secret-" + one.Name, Label: one.Label, Help: one.Help, Kind: secretField, Required: one.Required, Only: v.only(one.Name)}
 		if one.Help != "" {
 			f.Help = one.Help + " "
 		}
 		for _, there := range j.Connection.Secrets {
 			f.Set = f.Set || there == one.Name
-		}
-		if hides(one.Name, j.Connection.Settings) && !f.Set {
-			v.More = append(v.More, f)
-			continue
 		}
 		v.Form.Fields = append(v.Form.Fields, f)
 	}

@@ -47,7 +47,7 @@ func scimPage(p page, v scimView) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"head\"><h1>SCIM clients</h1><div class=\"buttons\"><a class=\"btn\" href=\"/inbound/add\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"head\"><h1>SCIM clients</h1><p class=\"lead\">Entra ID, Okta and others push people and groups into this directory.</p><div class=\"buttons\"><a class=\"btn\" href=\"/inbound/add\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -55,7 +55,7 @@ func scimPage(p page, v scimView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "Add a client</a></div></div><p class=\"lead\">Entra ID, Okta and others push people and groups into this directory.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "Add a client</a></div></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
