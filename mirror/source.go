@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -25,8 +26,15 @@ type Source struct {
 		Describe(ctx context.Context) (connection.System, error)
 		Test(ctx context.Context, report func(connection.Check)) error
 	}
-	PageSize int // 0 is 500
+	PageSize int // objects of a page; 0 is 500
 }
+
+// A page ends early where its objects refer to more than pageReferences others: a page of large groups is held in memory, once here and
+// once where it is worked on. Groups are read groupsFirst at first, and then as many as fill a page.
+const (
+	pageReferences = 20_000
+	groupsFirst    = 20
+)
 
 // SourceStore is what a Source reads.
 type SourceStore interface {
@@ -57,6 +65,7 @@ type cursor struct {
 	typ        int   // index of the type that is being read
 	after      int64 // number or position of the last row that was read
 	within     bool
+	rows       int // to read at once, by what was read last; 0 is not known yet. It is not kept
 }
 
 const all = -1
@@ -182,11 +191,14 @@ func (s *Source) pages(ctx context.Context, head *Head, c cursor, total int, pag
 
 // next reads the rows from where the cursor stands, and moves it behind them.
 func (s *Source) next(ctx context.Context, head *Head, c *cursor) (connection.Page, error) {
-	size := s.PageSize
-	if size == 0 {
-		size = 500
+	most := cmp.Or(s.PageSize, 500)
+	if c.rows == 0 {
+		c.rows = most
+		if s.Types[c.typ] == connection.GroupType {
+			c.rows = min(most, groupsFirst)
+		}
 	}
-	q := Query{Type: s.Types[c.typ], After: c.after, Limit: size}
+	q := Query{Type: s.Types[c.typ], After: c.after, Limit: c.rows}
 	if c.from != all {
 		q.Order, q.After, q.UpTo = ByPosition, max(c.after, c.from), c.to
 	}
@@ -197,8 +209,10 @@ func (s *Source) next(ctx context.Context, head *Head, c *cursor) (connection.Pa
 			return connection.Page{}, err
 		}
 	}
-	if len(rows) < size {
-		c.typ, c.after = c.typ+1, 0
+	read := len(rows)
+	rows = fill(rows)
+	if read < c.rows && len(rows) == read {
+		c.typ, c.after, c.rows = c.typ+1, 0, 0
 	} else if last := &rows[len(rows)-1]; c.from == all {
 		c.after = last.No
 	} else {
@@ -207,7 +221,21 @@ func (s *Source) next(ctx context.Context, head *Head, c *cursor) (connection.Pa
 	if len(rows) == 0 {
 		return connection.Page{}, nil
 	}
+	if c.rows > 0 { // of the same type
+		c.rows = min(most, 2*len(rows))
+	}
 	return s.page(ctx, head, rows)
+}
+
+// fill returns the rows that one page holds: the first, and those after it while they refer to few enough others together.
+func fill(rows []Row) []Row {
+	n := 0
+	for i := range rows {
+		if n += len(rows[i].Object.References); n > pageReferences && i > 0 {
+			return rows[:i]
+		}
+	}
+	return rows
 }
 
 // end sends the last page, which says whether the read was whole and what could not be read.
