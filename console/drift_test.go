@@ -16,7 +16,7 @@ import (
 // lookedAt keeps a look of this test's own making: people with other titles, a group with members who came and went, and somebody who is gone.
 func (w *world) lookedAt(people int) {
 	w.Helper()
-	work, err := w.db.ClaimDrift(w.Context(), w.tenant, w.out, w.now(), w.now().Add(time.Minute))
+	work, err := w.db.ClaimDrift(w.Context(), w.tenant, w.out, w.now().Add(time.Minute))
 	w.must(err)
 	work.Read, work.Compared, work.Silent = w.now().Add(-time.Hour), 1000, []string{"nickName"}
 	end := func(typ, id string) plan.End { return plan.End{Ref: connection.Ref{Type: typ, ID: id}, Name: id} }

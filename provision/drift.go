@@ -74,7 +74,7 @@ func (e *Engine) LookForDrift(ctx context.Context, t lockstep.TenantID, id locks
 		return false, err
 	}
 	now := e.now()
-	work, err := e.Store.ClaimDrift(ctx, t, id, now, now.Add(driftLease))
+	work, err := e.Store.ClaimDrift(ctx, t, id, now.Add(driftLease))
 	if lockstep.CodeOf(err) == lockstep.CodeOf(lockstep.ErrEpoch) && err != nil {
 		return false, nil
 	}
@@ -85,32 +85,33 @@ func (e *Engine) LookForDrift(ctx context.Context, t lockstep.TenantID, id locks
 		run:   &run{Engine: e, job: job, until: now.Add(patience), cycle: &Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: job.ID, Trigger: "person"}},
 		over:  now.Add(most),
 		kept:  now,
-		found: plan.Drifts{Work: work},
+		found: plan.Drifts{Work: work}, stands: work,
 	}
 	done, err := d.look(ctx)
 	if err == nil && done {
+		d.stands = d.found.Work
 		return false, d.keep(ctx, plan.DriftPiece{Done: true})
 	}
 	// What it has come to stays; the next turn goes on from there, on whatever node.
 	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	piece := plan.DriftPiece{Work: d.found.Work}
-	return err == nil, cmp.Or(err, d.Store.KeepDrift(release, t, id, piece))
+	return err == nil, cmp.Or(err, d.Store.KeepDrift(release, t, id, plan.DriftPiece{Work: d.stands}))
 }
 
 // drift is one turn of a look for drift.
 type drift struct {
 	*run
-	found plan.Drifts
-	over  time.Time // the turn
-	kept  time.Time // when the lease was last renewed
-	row   int       // groups in a row that the application could not show for now
+	found  plan.Drifts
+	stands plan.DriftWork // found.Work as it was when the first stage, or the last group, had ended: whoever goes on goes on from there
+	over   time.Time      // the turn
+	kept   time.Time      // when the lease was last renewed
+	row    int            // groups in a row that the application could not show for now
 }
 
 // keep commits a piece of the look.
 func (d *drift) keep(ctx context.Context, p plan.DriftPiece) error {
 	d.kept = d.now()
-	p.Work = d.found.Work
+	p.Work = d.stands
 	if !p.Done {
 		p.Until = d.kept.Add(driftLease)
 	}
@@ -180,6 +181,7 @@ func (d *drift) begin(ctx context.Context) error {
 		return err
 	}
 	w.Stage = plan.DriftMembers
+	d.stands = *w
 	return d.keep(ctx, plan.DriftPiece{})
 }
 

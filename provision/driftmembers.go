@@ -57,14 +57,15 @@ func (d *drift) members(ctx context.Context) (done bool, err error) {
 		}
 		for i := range links {
 			l := &links[i]
-			w.After = l.Source.ID
 			if !asked(l) {
+				d.compared(l.Source.ID)
 				continue
 			}
+			w.Groups++
 			if err := d.membersOf(ctx, l, p.Type); err != nil {
 				return false, err
 			}
-			w.Groups++
+			d.compared(l.Source.ID)
 			if err := d.renew(ctx); err != nil || !d.now().Before(d.over) {
 				return false, err
 			}
@@ -74,9 +75,16 @@ func (d *drift) members(ctx context.Context) (done bool, err error) {
 	case w.Quiet():
 		w.Silent = append(w.Silent, connection.Members)
 	case w.Blank > 0:
-		w.Stage = plan.DriftBlank
+		w.Stage, w.After = plan.DriftBlank, ""
 	}
+	d.stands = *w
 	return true, nil
+}
+
+// compared notes that a group was compared: whoever goes on goes on after it. What is kept of it last is kept with that.
+func (d *drift) compared(id string) {
+	d.found.Work.After = id
+	d.stands = d.found.Work
 }
 
 // membersOf compares the members of one group.
@@ -138,6 +146,7 @@ func (d *drift) membersOf(ctx context.Context, l *plan.Link, typ string) error {
 				return err
 			}
 			found.Kind = plan.DriftHushed
+			d.compared(l.Source.ID)
 			return d.keep(ctx, plan.DriftPiece{Found: []plan.Drift{found}})
 		}
 	}
@@ -233,6 +242,7 @@ func (d *drift) different(ctx context.Context, found plan.Drift, seen *plan.Seen
 	if err != nil {
 		return err
 	}
+	d.compared(of.ID)
 	return d.keep(ctx, plan.DriftPiece{Found: []plan.Drift{found}})
 }
 
@@ -240,14 +250,21 @@ func (d *drift) different(ctx context.Context, found plan.Drift, seen *plan.Seen
 func (d *drift) blanks(ctx context.Context) (done bool, err error) {
 	nobody := plan.See(connection.Members, nil)
 	for {
-		hushed, err := d.Store.Drifts(ctx, d.job.Tenant, d.job.ID, plan.DriftQuery{Work: d.found.Work.No, Kinds: []plan.DriftKind{plan.DriftHushed}, Limit: 50})
+		q := plan.DriftQuery{Work: d.found.Work.No, Kinds: []plan.DriftKind{plan.DriftHushed}, Limit: 50}
+		if after := d.found.Work.After; after != "" {
+			q.After = connection.Ref{Type: connection.GroupType, ID: after}
+		}
+		hushed, err := d.Store.Drifts(ctx, d.job.Tenant, d.job.ID, q)
 		if err != nil || len(hushed) == 0 {
 			return err == nil, err
 		}
 		for _, f := range hushed {
 			f.Kind = plan.DriftChanged
-			if err := d.different(ctx, f, nobody); err != nil || !d.now().Before(d.over) {
+			if err := d.different(ctx, f, nobody); err != nil {
 				return false, err
+			}
+			if d.compared(f.Source.ID); !d.now().Before(d.over) {
+				return false, nil
 			}
 		}
 	}

@@ -260,7 +260,7 @@ func looksOnce(w *world) {
 	w.ahead += 60e9
 	w.reread()
 	now := time.Now().Add(w.ahead)
-	other, err := w.db.ClaimDrift(w.ctx, w.tenant, w.out, now, now.Add(time.Minute))
+	other, err := w.db.ClaimDrift(w.ctx, w.tenant, w.out, now.Add(time.Minute))
 	w.must(err)
 	if more, err := w.engine.LookForDrift(w.ctx, w.tenant, w.out, 1); more || err != nil {
 		w.Errorf("more %v, %v", more, err)

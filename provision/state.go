@@ -211,8 +211,9 @@ type Looks interface {
 	DriftLook(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) (DriftLook, error)
 	// AskDrift notes that somebody wants a look at the read that answers this request.
 	AskDrift(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, request int64) error
-	// ClaimDrift takes the lease of the look that is under way, or of a new one. It fails with lockstep.ErrEpoch while somebody else has it.
-	ClaimDrift(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, now, until time.Time) (plan.DriftWork, error)
+	// ClaimDrift takes the lease of the look that is under way, or of a new one: also where one is under way whose first stage has not ended, since
+	// what that has kept may no longer be so. It fails with lockstep.ErrEpoch while somebody else has it.
+	ClaimDrift(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, until time.Time) (plan.DriftWork, error)
 	// KeepDrift keeps a piece of a look, if the lease is still its own.
 	KeepDrift(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, p plan.DriftPiece) error
 	Drifts(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.DriftQuery) ([]plan.Drift, error)

@@ -79,10 +79,12 @@ func (db *DB) AskDrift(ctx context.Context, tenant lockstep.TenantID, id lockste
 }
 
 // ClaimDrift satisfies provision.Looks.
-func (db *DB) ClaimDrift(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, now, until time.Time) (plan.DriftWork, error) {
+func (db *DB) ClaimDrift(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, until time.Time) (plan.DriftWork, error) {
 	var w plan.DriftWork
 	err := db.drifting(ctx, tenant, id, 2, func(t *tx, no int64) error {
-		rows, err := t.query("UPDATE drift SET epoch = epoch + 1, deadline = $2 WHERE job = $1 AND deadline <= $3 RETURNING epoch, making, work", no, millis(until), millis(now))
+		end, args := db.lasts(until, no)
+		now, args := db.clock(args...)
+		rows, err := t.query("UPDATE drift SET epoch = epoch + 1, deadline = "+end+" WHERE job = $1 AND deadline <= "+now+" RETURNING epoch, making, work", args...)
 		all, err := collect(rows, err, func(s scanner) (w plan.DriftWork, err error) {
 			var epoch, making int64
 			var text string
@@ -99,7 +101,12 @@ func (db *DB) ClaimDrift(ctx context.Context, tenant lockstep.TenantID, id locks
 			return err
 		}
 		if w = all[0]; w.No != 0 {
-			return nil
+			if w.Stage != "" {
+				return nil
+			}
+			if err := t.doom(w.No); err != nil {
+				return err
+			}
 		}
 		if w.No, err = t.number(); err == nil {
 			_, err = t.exec("UPDATE drift SET making = $2, work = '' WHERE job = $1", no, w.No)
@@ -127,7 +134,8 @@ func (db *DB) KeepDrift(ctx context.Context, tenant lockstep.TenantID, id lockst
 		return err
 	}
 	err = db.drifting(ctx, tenant, id, 1+len(p.Found)+len(p.Ends), func(t *tx, no int64) error {
-		n, err := t.exec("UPDATE drift SET work = $4, deadline = $5 WHERE job = $1 AND epoch = $2 AND making = $3", no, p.Work.Epoch, p.Work.No, string(state), millis(p.Until))
+		end, args := db.lasts(p.Until, no, p.Work.Epoch, p.Work.No, string(state))
+		n, err := t.exec("UPDATE drift SET work = $4, deadline = "+end+" WHERE job = $1 AND epoch = $2 AND making = $3", args...)
 		if err == nil && n == 0 {
 			err = lockstep.ErrEpoch
 		}
@@ -139,7 +147,7 @@ func (db *DB) KeepDrift(ctx context.Context, tenant lockstep.TenantID, id lockst
 		}
 		_, err = t.bulk(&putDriftEnds, []any{p.Work.No}, len(p.Ends), func(args []any, i int) []any {
 			e := &p.Ends[i]
-			return append(args, e.Of.Type, e.Of.ID, e.Gone, e.To.Name, e.Target, e.Attribute, e.To.Type, e.To.ID)
+			return append(args, e.Of.Type, e.Of.ID, e.Gone, clipTo(e.To.Name, longestIndexed/2), e.Target, e.Attribute, e.To.Type, e.To.ID)
 		})
 		if err != nil {
 			return err
