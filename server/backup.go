@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"lockstep"
@@ -45,12 +46,13 @@ func damaged(detail string, err error) error {
 // Backup writes a backup of a data folder's database into a new file, beside a server that may use it. What was acknowledged before the
 // call is in it. When it fails there is no file.
 func Backup(ctx context.Context, folder, to, version string) (m Manifest, err error) {
-	dir, err := os.MkdirTemp(filepath.Dir(to), backupTempName)
+	dir, err := backupFolder(filepath.Dir(to))
 	if err != nil {
 		return m, fmt.Errorf("write the backup: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	db, packed := filepath.Join(dir, databaseName), filepath.Join(dir, "packed")
+	defer func() { err = errors.Join(err, dir.remove()) }()
+	sweepBackups(filepath.Dir(to))
+	db, packed := filepath.Join(dir.path, databaseName), filepath.Join(dir.path, "packed")
 	if err := store.Copy(ctx, Database(folder), db); err != nil {
 		return m, err
 	}
@@ -64,10 +66,67 @@ func Backup(ctx context.Context, folder, to, version string) (m Manifest, err er
 	if err := pack(m, db, packed); err != nil {
 		return m, fmt.Errorf("write the backup: %w", err)
 	}
-	if err := os.Link(packed, to); err != nil { // never replaces a file
+	if err := place(packed, to); err != nil {
 		return m, fmt.Errorf("write the backup: %w", err)
 	}
-	return m, nil
+	return m, store.SyncFolder(filepath.Dir(to))
+}
+
+// scratch is a folder beside a backup that is being made. Whoever makes it has its lock.
+type scratch struct {
+	path string
+	lock *os.File
+}
+
+const scratchLock = "lock"
+
+func backupFolder(in string) (scratch, error) {
+	path, err := os.MkdirTemp(in, backupTempName)
+	if err != nil {
+		return scratch{}, err
+	}
+	lock, _, err := lockFile(filepath.Join(path, scratchLock))
+	if err != nil {
+		return scratch{}, errors.Join(err, os.RemoveAll(path))
+	}
+	return scratch{path, lock}, nil
+}
+
+func (s scratch) remove() error { return errors.Join(s.lock.Close(), os.RemoveAll(s.path)) }
+
+// sweepBackups removes what those have left who were killed while they made a backup in the folder: it is as large as the database. What
+// cannot be removed stays.
+func sweepBackups(in string) {
+	all, err := os.ReadDir(in)
+	if err != nil {
+		return
+	}
+	for _, e := range all {
+		path := filepath.Join(in, e.Name())
+		lock := filepath.Join(path, scratchLock)
+		if _, err := os.Stat(lock); err != nil || !e.IsDir() || !strings.HasPrefix(e.Name(), backupTempName) {
+			continue // one without a lock may have begun just now
+		}
+		if f, free, err := lockFile(lock); err == nil && free {
+			_ = scratch{path, f}.remove()
+		}
+	}
+}
+
+// link is os.Link; not every file system has it.
+var link = os.Link
+
+// place gives a file its name, and never replaces another.
+func place(from, to string) error {
+	err := link(from, to)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	mine, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(mine.Close(), os.Rename(from, to))
 }
 
 func digest(path string) (sum string, n int64, err error) {
@@ -213,7 +272,7 @@ func RestoreBackup(ctx context.Context, from, folder string, key store.Key) (m M
 	if m, err = restored(ctx, from, half, key); err != nil {
 		return m, errors.Join(err, remove(half))
 	}
-	return m, os.Rename(half, to)
+	return m, errors.Join(os.Rename(half, to), store.SyncFolder(folder))
 }
 
 func remove(path string) error {

@@ -53,7 +53,7 @@ func Copy(ctx context.Context, from, to string) (err error) {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(to))
+	return SyncFolder(filepath.Dir(to))
 }
 
 // openPlain opens a SQLite file for one statement at a time.
@@ -70,8 +70,8 @@ func openPlain(path string) (*sql.DB, error) {
 	return db, err
 }
 
-// syncFolder has the names of a folder on disk. Not every system lets a folder be synced; there it is no use to try.
-func syncFolder(path string) error {
+// SyncFolder has the names of a folder on disk. Not every system lets a folder be synced; there it is no use to try.
+func SyncFolder(path string) error {
 	d, err := os.Open(path)
 	if err != nil {
 		return err
@@ -177,5 +177,5 @@ func CopyBeforeUpgrade(ctx context.Context, path string) (string, error) {
 	if err := Copy(ctx, path, half); err != nil {
 		return "", fmt.Errorf("before the upgrade: %w", err)
 	}
-	return to, errors.Join(os.Rename(half, to), syncFolder(filepath.Dir(to)))
+	return to, errors.Join(os.Rename(half, to), SyncFolder(filepath.Dir(to)))
 }
