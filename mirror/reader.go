@@ -136,6 +136,7 @@ func (p *reader) page(ctx context.Context, page *connection.ReadPage) error {
 		page.Asked = p.last
 	}
 	p.last = p.now()
+	p.hideLong(page)
 	if page.Anew && p.pass.Counts.Pieces > 0 {
 		if err := p.anew(ctx); err != nil {
 			return err
@@ -178,6 +179,26 @@ func (p *reader) page(ctx context.Context, page *connection.ReadPage) error {
 		return errYield
 	}
 	return nil
+}
+
+// longestID is how many bytes the id of an object may have: more than any system gives, and few enough for an index of PostgreSQL.
+const longestID = 1000
+
+// hideLong takes objects out of a page whose ids are too long to be kept. They count as parts that could not be read.
+func (p *reader) hideLong(page *connection.ReadPage) {
+	hide := func(name, id string) bool {
+		if len(id) <= longestID {
+			return false
+		}
+		page.Hidden = append(page.Hidden, connection.Hidden{
+			Name: name, Most: 1, Part: id[:longestID],
+			Err: &lockstep.Error{Code: lockstep.CodeSourceMalformed, Detail: fmt.Sprintf("%s has an id of %d bytes; at most %d are kept", name, len(id), longestID)},
+		})
+		return true
+	}
+	page.Objects = slices.DeleteFunc(page.Objects, func(o connection.Object) bool { return hide(cmp.Or(o.Name, "an object"), o.ID) })
+	page.Present = slices.DeleteFunc(page.Present, func(o connection.Present) bool { return hide("an object", o.ID) })
+	page.Gone = slices.DeleteFunc(page.Gone, func(id string) bool { return len(id) > longestID })
 }
 
 // idle reports whether a page says nothing but that the reader is busy, and need not be committed for the sake of the lease.

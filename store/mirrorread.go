@@ -165,7 +165,7 @@ func (m Mirrors) Named(ctx context.Context, id mirror.ID, names []mirror.Name) (
 	have := map[string][]connection.Ref{}
 	texts := make([]string, 0, len(names))
 	for _, n := range names {
-		texts = append(texts, n.Name)
+		texts = append(texts, indexed(n.Name))
 	}
 	err := lists(m.DB, "SELECT n.name, n.type, r.id FROM mirror_name n JOIN mirror_row r ON r.no = n.no WHERE n.mirror = "+mirrorOf+" AND n.name IN (@list)",
 		[]any{string(id.Tenant), string(id.Connection)}, texts, func(text string, args []any) error {
@@ -184,7 +184,7 @@ func (m Mirrors) Named(ctx context.Context, id mirror.ID, names []mirror.Name) (
 	}
 	found := make(map[mirror.Name]connection.Ref, len(names))
 	for _, n := range names {
-		refs := have[cleanText(n.Name)]
+		refs := have[indexed(n.Name)]
 		if n.Type == "" && len(refs) == 1 {
 			found[n] = refs[0]
 		}
@@ -252,8 +252,11 @@ const selectFound = "SELECT k.value, " + mirrorRowColumns + withDocs + " JOIN mi
 // Find returns objects by values. It satisfies mirror.Rows.
 func (m Mirrors) Find(ctx context.Context, id mirror.ID, typ, attribute string, values ...string) ([]mirror.Found, error) {
 	keys := make([]string, len(values))
+	whole := map[string]string{}
 	for i, v := range values {
-		keys[i] = mirror.Fold(v)
+		v = mirror.Fold(v)
+		keys[i] = indexed(v)
+		whole[keys[i]] = v
 	}
 	var all []mirror.Found
 	err := lists(m.DB, selectFound, []any{string(id.Tenant), string(id.Connection), typ, attribute}, keys, func(text string, args []any) error {
@@ -261,6 +264,9 @@ func (m Mirrors) Find(ctx context.Context, id mirror.ID, typ, attribute string, 
 		found, err := collect(rows, err, func(s scanner) (f mirror.Found, err error) {
 			f.Key.Attribute = attribute
 			f.Row, err = scanMirrorRow(after{s, []any{&f.Key.Value}})
+			if v, is := whole[f.Key.Value]; is {
+				f.Key.Value = v
+			}
 			return f, err
 		})
 		all = append(all, found...)

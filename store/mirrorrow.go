@@ -271,13 +271,13 @@ func (p *piece) putKeys(all []rowChange) error {
 func (p *piece) keys(added, removed []hung[mirror.Key]) error {
 	lead := []any{p.no, p.typ}
 	_, err := p.bulk(&deleteMirrorKeys, lead, len(removed), func(args []any, i int) []any {
-		return append(args, removed[i].value.Attribute, removed[i].value.Value, removed[i].no)
+		return append(args, removed[i].value.Attribute, indexed(removed[i].value.Value), removed[i].no)
 	})
 	if err != nil {
 		return err
 	}
 	_, err = p.bulk(&insertMirrorKeys, lead, len(added), func(args []any, i int) []any {
-		return append(args, added[i].value.Attribute, added[i].value.Value, added[i].no)
+		return append(args, added[i].value.Attribute, indexed(added[i].value.Value), added[i].no)
 	})
 	return err
 }
@@ -300,12 +300,12 @@ func (p *piece) putNames(all []rowChange) error {
 	added, removed := hangs(rewritten(all), func(o *connection.Object) []string { return o.Names })
 	lead := []any{p.no, p.typ}
 	row := func(list []hung[string]) func([]any, int) []any {
-		return func(args []any, i int) []any { return append(args, list[i].value, list[i].no) }
+		return func(args []any, i int) []any { return append(args, indexed(list[i].value), list[i].no) }
 	}
 	if _, err := p.bulk(&deleteNames, lead, len(removed), row(removed)); err != nil {
 		return err
 	}
-	last := lastOf(added, func(h *hung[string]) string { return cleanText(h.value) })
+	last := lastOf(added, func(h *hung[string]) string { return indexed(h.value) })
 	if _, err := p.bulk(&upsertNames, lead, len(last), row(last)); err != nil {
 		return err
 	}
@@ -328,7 +328,7 @@ func (p *piece) groupsOf(all []rowChange) ([]int64, error) {
 		if h.value.To.ID != "" {
 			ids = append(ids, h.value.To.ID)
 		} else {
-			names = append(names, h.value.Name)
+			names = append(names, indexed(h.value.Name))
 		}
 	}
 	var numbers []int64

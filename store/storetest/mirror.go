@@ -33,6 +33,7 @@ func testMirror(t *testing.T, open Open) {
 		{"forget", mirrorForget},
 		{"deleted", mirrorDeleted},
 		{"texts", mirrorTexts},
+		{"long texts", mirrorLong},
 		{"long gone", mirrorLongGone},
 	} {
 		t.Run(part.name, func(t *testing.T) {

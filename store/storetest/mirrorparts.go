@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"encoding/hex"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -281,7 +283,7 @@ func mirrorLongGone(o *outside) {
 
 // mirrorTexts: what no database can keep is kept as something else, and found again.
 func mirrorTexts(o *outside) {
-	odd := human("a\x00\xff", "title", "t\x00")
+	odd := human("a\x00\xff", "userName", "t\x00")
 	odd.Names = []string{"n\x00"}
 	o.begin()
 	o.take(mirror.Batch{}, odd)
@@ -297,4 +299,48 @@ func mirrorTexts(o *outside) {
 	}
 	o.take(mirror.Batch{Gone: []string{"a\x00\xff"}})
 	o.want(mirror.Query{States: []mirror.State{mirror.There}})
+}
+
+// mirrorLong: texts that are longer than what an index can have are found, and taken away, all the same.
+func mirrorLong(o *outside) {
+	long := func(end string) string {
+		random := rand.NewChaCha8([32]byte{7}) // what could be compressed would not be long
+		raw := make([]byte, 4000)
+		_, _ = random.Read(raw)
+		return hex.EncodeToString(raw) + end
+	}
+	one, two := human("1", "userName", long("1")), human("2", "userName", long("2"))
+	one.Names, two.Names = []string{long("n1")}, []string{long("n2"), strings.Repeat("\xff", 990)}
+	o.begin()
+	o.take(mirror.Batch{}, one, two)
+	found := func(title string) (ids []string) {
+		o.Helper()
+		all, err := o.mirrors.Find(o.Context(), o.id, "User", "userName", title)
+		o.ok(err)
+		for _, f := range all {
+			if f.Key.Value != mirror.Fold(title) {
+				o.Errorf("found by %.20q", f.Key.Value)
+			}
+			ids = append(ids, f.Row.Object.ID)
+		}
+		return ids
+	}
+	named := func(name string) string {
+		o.Helper()
+		n := mirror.Name{Name: name}
+		all, err := o.mirrors.Named(o.Context(), o.id, []mirror.Name{n})
+		o.ok(err)
+		return all[n].ID
+	}
+	if a, b, c := found(long("1")), found(long("2")), found(long("3")); !slices.Equal(a, []string{"1"}) || !slices.Equal(b, []string{"2"}) || c != nil {
+		o.Error(a, b, c)
+	}
+	if a, b, c := named(long("n1")), named(long("n2")), named(long("n3")); a != "1" || b != "2" || c != "" {
+		o.Error(a, b, c)
+	}
+	two = human("2", "userName", "short")
+	o.take(mirror.Batch{}, two)
+	if a, b := found(long("2")), named(long("n2")); a != nil || b != "" {
+		o.Error(a, b)
+	}
 }
