@@ -313,6 +313,8 @@ const (
 	CodeKeyMissing   Code = "store.key_missing"
 	CodeNoData       Code = "cli.no_data"
 	CodeStoreAway    Code = "store.unreachable"
+	CodeStorePooled  Code = "store.pooled"
+	CodeStoreUnsafe  Code = "store.not_durable"
 	CodeSchemaNewer  Code = "store.schema_newer"
 	CodeSchemaOlder  Code = "store.schema_older"
 	CodeSealed       Code = "store.unsealing_failed"
@@ -507,6 +509,8 @@ var Catalogue = []Entry{
 	{CodeLastOwner, NeedsYou, "The last owner cannot be removed.", "Make somebody else an owner before: Settings, Administrators, or `lockstep admin add`."},
 	{CodeUnauthorized, NeedsYou, "The token is missing, wrong or expired.", "Create one with `lockstep token create`."},
 	{CodeStoreAway, NeedsYou, "The database cannot be reached, or lets nobody in.", "See that PostgreSQL runs and is reached from here, and that name, user and password in --store are right."},
+	{CodeStorePooled, NeedsYou, "PostgreSQL is reached through a pooler, which passes on nothing of what Lockstep asks of a connection.", "It works so. Set for the role what is named (ALTER ROLE … SET), and have the pooler open its connections anew: without it PostgreSQL may take several times as long."},
+	{CodeStoreUnsafe, NeedsYou, "The database may lose what it has acknowledged.", "Set it for the role, ALTER ROLE … SET synchronous_commit = on, and have the pooler open its connections anew, or let --store name PostgreSQL itself."},
 	{CodeKeyMissing, NeedsYou, "The key that the database was sealed with is missing.", "Restore the key file or set LOCKSTEP_KEY_FILE."},
 	{CodeSchemaNewer, NeedsYou, "The database was written by a newer version of Lockstep.", "Run that version or a newer one."},
 	{CodeSchemaOlder, NeedsYou, "The database is of an older version of Lockstep, and only a server upgrades it.", "Start the server, or run lockstep migrate up: both keep a copy of a SQLite database first. On PostgreSQL make a dump before."},

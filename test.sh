@@ -20,6 +20,7 @@ needed() { grep -rqE --include='*_test.go' --exclude-dir=node_modules "$1" . ; }
 # missing: one line for each missing program: the program, then the Debian package that has it.
 missing() {
   have initdb && have createdb || echo "initdb postgresql"
+  have pgbouncer || echo "pgbouncer pgbouncer"
   have slapd || echo "slapd slapd"
   have smtpd || echo "smtpd opensmtpd"
   have promtool || echo "promtool prometheus"

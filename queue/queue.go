@@ -39,6 +39,7 @@ type Key struct {
 type Config struct {
 	SQLite   *sql.DB       // the one writing connection of the store
 	Postgres *pgxpool.Pool // or the store's pool
+	Pooled   bool          // a pooler is before PostgreSQL, which lets no notifications through
 	// Due returns the jobs that have work at now.
 	Due func(ctx context.Context, now time.Time) ([]Key, error)
 	// Work runs one slice. When it has ended and Due still names the job, the next slice waits behind those that wait

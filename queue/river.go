@@ -63,6 +63,13 @@ func (local) SupportsListener() bool { return false }
 // SupportsListenNotify implements riverdriver.Driver.
 func (local) SupportsListenNotify() bool { return false }
 
+// unheard is the PostgreSQL driver where nothing can be heard of other nodes: River wakes its own fetcher after an insert, and looks for the rest
+// by itself.
+type unheard struct{ *riverpgxv5.Driver }
+
+// SupportsListener implements riverdriver.Driver.
+func (unheard) SupportsListener() bool { return false }
+
 func newSQLite(q *Queue) (backend, error) {
 	db := q.config.SQLite
 	c := &client[*sql.Tx]{driver: local{riversqlite.New(db)}}
@@ -86,6 +93,9 @@ func newSQLite(q *Queue) (backend, error) {
 func newPostgres(q *Queue) (backend, error) {
 	pool := q.config.Postgres
 	c := &client[pgx.Tx]{driver: riverpgxv5.New(pool)}
+	if q.config.Pooled {
+		c.driver = unheard{riverpgxv5.New(pool)}
+	}
 	c.inTx = func(ctx context.Context, f func(pgx.Tx) error) error { return pgx.BeginFunc(ctx, pool, f) }
 	c.revive = func(context.Context) error { return nil } // another node may well be running it
 	return c, c.open(q)

@@ -59,6 +59,18 @@ func (f *Findings) clock(of string, ahead time.Duration) {
 	f.add("clock", err, "within "+max(ahead.Abs(), time.Second).Round(time.Second).String()+" of "+of)
 }
 
+// pooler says what a pooler before PostgreSQL keeps from arriving there.
+func (f *Findings) pooler(p server.Pooler) {
+	if !p.There {
+		return
+	}
+	var err error
+	if len(p.Lacks) > 0 {
+		err = &lockstep.Error{Code: lockstep.CodeStorePooled, Detail: "The pooler before PostgreSQL passes no parameters on, and these are not set for the role: " + strings.Join(p.Lacks, ", ") + "."}
+	}
+	f.add("pooler", err, "before PostgreSQL; what another node changes is found within a second")
+}
+
 // mib is a size as people read it.
 func mib(bytes int64) string {
 	if bytes < 10<<30 {
@@ -126,6 +138,7 @@ func (p *Place) Examine(ctx context.Context) (all Findings, err error) {
 	all.add("schema", err, says)
 	if err == nil && config.Postgres != "" {
 		all.clock("the clock of the database", s.Ahead)
+		all.pooler(s.Pooler)
 	}
 	if config.SQLite == "" || err != nil || s.Current == 0 {
 		return all, nil //nolint:nilerr // it was said

@@ -53,6 +53,9 @@ func Exists(ctx context.Context, c Config) (bool, error) {
 	return s.Current > 0, err
 }
 
+// Pooler is what stands before PostgreSQL.
+type Pooler = store.Pooler
+
 // SealingKey is a key that seals secrets.
 type SealingKey = store.Key
 

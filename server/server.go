@@ -83,6 +83,7 @@ type Server struct {
 	measured  *measured
 	inside    net.Listener // for this machine alone; nil unless the other one has TLS
 	readAnew  chan mirror.ID
+	gate      *gate
 }
 
 // Open opens the database, brings it up to date, and puts the parts together. Close the server in the end.
@@ -91,6 +92,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 		c.Log = slog.Default()
 	}
 	n := &Server{config: c}
+	n.gate = newGate(n.wake)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
@@ -102,6 +104,9 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	if n.db, err = store.Open(ctx, store.Config{SQLite: c.SQLite, Postgres: c.Postgres, Key: c.Key}); err != nil {
 		return nil, err
 	}
+	if p := n.db.Pooler(); p.There {
+		c.Log.Warn("PostgreSQL is reached through a pooler: what another node changes is found within a second, not at once", "code", lockstep.CodeStorePooled, "to_set_for_the_role", p.Lacks)
+	}
 	if err := firstTenant(ctx, n.db); err != nil {
 		return nil, err
 	}
@@ -111,7 +116,10 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	jobs := n.db.Provision()
 	n.systems = &systems{store: jobs, db: n.db, mirror: n.db.Mirrors(), files: n.files, dialer: &web.Dialer{Allow: c.Allow, Connect: c.Connect}, log: c.Log}
 	n.readAnew = make(chan mirror.ID, 64)
-	n.reads = &mirror.Runner{Store: waking{n.db.Mirrors(), n.wasRead}, Open: n.systems.read, Log: c.Log}
+	n.reads = &mirror.Runner{Store: waking{n.db.Mirrors(), n.wasRead}, Log: c.Log, Open: func(ctx context.Context, id mirror.ID) (mirror.System, error) {
+		n.gate.serves(id.Tenant)
+		return n.systems.read(ctx, id)
+	}}
 	n.engine = &provision.Engine{
 		Store: jobs, Directory: &hub.Connector{Store: n.db, Schemas: n.db.Schemas}, Log: c.Log,
 		Connect: n.systems, Mirrors: asking{n.db.Mirrors(), n.reads.Wake},
@@ -163,7 +171,7 @@ func firstTenant(ctx context.Context, db *store.DB) error {
 func newQueue(n *Server, jobs provision.Store) (*queue.Queue, error) {
 	c := queue.Config{Log: n.config.Log}
 	if n.config.Postgres != "" {
-		c.Postgres = n.db.Pool()
+		c.Postgres, c.Pooled = n.db.Pool(), n.db.Pooler().There
 	} else {
 		c.SQLite = n.db.WriterDB()
 	}
@@ -180,6 +188,8 @@ func newQueue(n *Server, jobs provision.Store) (*queue.Queue, error) {
 		return append(keys, tell...), err
 	}
 	c.Work = func(ctx context.Context, k queue.Key) error {
+		n.gate.serves(k.Tenant)
+		defer n.gate.serves(k.Tenant)
 		if k.Job == tellJob {
 			return n.tell(ctx, k.Tenant)
 		}
@@ -263,7 +273,7 @@ func (n *Server) Run(ctx context.Context) error {
 		return nil
 	})
 	all.Go(func() error {
-		n.db.ShareWakes(ctx, n.wake, func(err error) {
+		n.db.ShareWakes(ctx, n.gate.heard, func(err error) {
 			n.config.Log.Warn("other nodes are not woken, or do not wake this one; what is to be done is found a second later", "error", err)
 		})
 		return nil

@@ -157,7 +157,10 @@ var postgresParameters = map[string]string{
 // idleLimit is the parameter that ends a transaction in which nothing has been done for so long. A node that hangs in the middle of one, with
 // its machine or by a signal, would hold the rows that all others wait for: the head of a tenant's feed, a job. No transaction of ours
 // takes a second.
-const idleLimit = "idle_in_transaction_session_timeout"
+const (
+	idleLimit = "idle_in_transaction_session_timeout"
+	idleFor   = "30s"
+)
 
 func (db *DB) openPostgres(ctx context.Context, c Config) error {
 	db.dialect = postgresDialect{}
@@ -174,13 +177,11 @@ func (db *DB) openPostgres(ctx context.Context, c Config) error {
 	}
 	maps.Copy(conf.ConnConfig.RuntimeParams, postgresParameters)
 	if conf.ConnConfig.RuntimeParams[idleLimit] == "" {
-		conf.ConnConfig.RuntimeParams[idleLimit] = "30s"
+		conf.ConnConfig.RuntimeParams[idleLimit] = idleFor
 	}
-	if db.pool, err = pgxpool.NewWithConfig(ctx, conf); err != nil {
+	if err := db.connectPostgres(ctx, conf); lockstep.CodeOf(err) == lockstep.CodeStoreUnsafe {
 		return err
-	}
-	if err := db.pool.Ping(ctx); err != nil {
-		db.pool.Close()
+	} else if err != nil {
 		at := net.JoinHostPort(conf.ConnConfig.Host, strconv.Itoa(int(conf.ConnConfig.Port)))
 		return &lockstep.Error{Code: lockstep.CodeStoreAway, Detail: "The database " + conf.ConnConfig.Database + " at " + at + " cannot be reached.", Err: err}
 	}

@@ -20,9 +20,15 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrate brings the schema up to date. On PostgreSQL a lock of the session keeps other nodes waiting meanwhile; on SQLite
-// the file has one user.
+// migrate brings the schema up to date. On PostgreSQL a lock keeps other nodes waiting meanwhile; on SQLite the file has one user.
 func (db *DB) migrate(ctx context.Context) error {
+	if db.dialect.name() == SQLite {
+		return db.migrateAlone(ctx)
+	}
+	return db.alone(ctx, lockNumber, func() error { return db.migrateAlone(ctx) })
+}
+
+func (db *DB) migrateAlone(ctx context.Context) error {
 	p, err := db.migrations()
 	if err != nil {
 		return err
@@ -60,9 +66,6 @@ func (db *DB) migrations() (*goose.Provider, error) {
 		return nil, err
 	}
 	options := []goose.ProviderOption{goose.WithTableName("schema_version"), goose.WithDisableGlobalRegistry(true)}
-	if db.dialect.name() == Postgres {
-		options = append(options, goose.WithSessionLocker(advisoryLock{}))
-	}
 	return goose.NewProvider(db.dialect.goose(), db.writerDB, files, options...)
 }
 
@@ -71,7 +74,8 @@ type Schema struct {
 	Current int64 `json:"current"` // 0 before the first start
 	Newest  int64 `json:"newest"`  // what this program brings a database up to
 
-	Ahead time.Duration `json:"-"` // how far the clock of this machine is ahead of that of the database's, on PostgreSQL
+	Ahead  time.Duration `json:"-"` // how far the clock of this machine is ahead of that of the database's, on PostgreSQL
+	Pooler Pooler        `json:"-"`
 }
 
 // ReadSchema returns the version of a database's schema and applies no migration. It may run beside a server.
@@ -92,7 +96,7 @@ func ReadSchema(ctx context.Context, c Config) (Schema, error) {
 	if err != nil {
 		return Schema{}, fmt.Errorf("read the schema's version: %w", err)
 	}
-	var s Schema
+	s := Schema{Pooler: db.pooler}
 	p, err := db.migrations()
 	if err == nil {
 		s.Current, s.Newest, err = p.GetVersions(ctx) // which makes its own table in an empty database
@@ -150,18 +154,21 @@ type translatedFile struct {
 
 func (f translatedFile) Read(p []byte) (int, error) { return f.text.Read(p) }
 
-// advisoryLock makes the nodes of one PostgreSQL database migrate one after another.
-type advisoryLock struct{}
-
-// lockNumber names the lock; any number that nobody else uses will do.
+// lockNumber names the lock of whoever migrates; any number that nobody else uses will do.
 const lockNumber = 0x6c6f636b73746570 // "lockstep"
 
-func (advisoryLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
-	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(lockNumber))
-	return err
-}
-
-func (advisoryLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
-	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", int64(lockNumber))
-	return err
+// alone runs f while no other node has the lock of this number. The lock is that of a transaction, in which nothing else happens, and not of a
+// session: behind a pooler a session is lent to others between two statements.
+func (db *DB) alone(ctx context.Context, number int64, f func() error) error {
+	tx, err := db.writerDB.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // it has changed nothing
+	for _, text := range []string{"SET LOCAL " + idleLimit + " = 0", fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", number)} {
+		if _, err := tx.ExecContext(ctx, text); err != nil {
+			return fmt.Errorf("wait for other nodes: %w", err)
+		}
+	}
+	return f()
 }

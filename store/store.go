@@ -65,14 +65,15 @@ type DB struct {
 	writerDB  *sql.DB
 	readerDB  *sql.DB       // the same as writerDB on PostgreSQL
 	pool      *pgxpool.Pool // PostgreSQL only
-	prepared  statements    // for writerDB
-	readers   statements    // for readerDB
-	texts     sync.Map      // bulkKey → string: statements with many rows
-	tenants   sync.Map      // TenantID → true: those known to exist
-	position  positioner    // (*tx).advance; a test shows what others would lose
+	pooler    Pooler
+	prepared  statements // for writerDB
+	readers   statements // for readerDB
+	texts     sync.Map   // bulkKey → string: statements with many rows
+	tenants   sync.Map   // TenantID → true: those known to exist
+	position  positioner // (*tx).advance; a test shows what others would lose
 	writer    writer
 	committed atomic.Pointer[func(lockstep.TenantID)]
-	wakes     wakes
+	wakes     *wakes
 	closed    sync.Once
 	scans     turns // whose scan runs
 	schemas   schemaCache

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -14,14 +15,17 @@ import (
 func TestNodesWakeEachOther(t *testing.T) {
 	t.Parallel()
 	one, two := twoNodes(t)
-	heard := [2]chan struct{}{make(chan struct{}, 1000), make(chan struct{}, 1000)}
+	heard := [2]chan lockstep.TenantID{make(chan lockstep.TenantID, 1000), make(chan lockstep.TenantID, 1000)}
 	for i, db := range []*DB{one, two} {
-		go db.ShareWakes(t.Context(), func() { heard[i] <- struct{}{} }, func(err error) { t.Logf("node %d: %v", i, err) })
+		go db.ShareWakes(t.Context(), func(t lockstep.TenantID) { heard[i] <- t }, func(err error) { t.Logf("node %d: %v", i, err) })
 	}
 	hears := func(i int, what string) {
 		t.Helper()
 		select {
-		case <-heard[i]:
+		case tenant := <-heard[i]:
+			if (tenant == "") != strings.HasPrefix(what, "its ") {
+				t.Errorf("node %d hears of %s as of the tenant %q", i, what, tenant)
+			}
 		case <-time.After(30 * time.Second):
 			t.Fatalf("node %d has not heard of %s", i, what)
 		}

@@ -331,7 +331,7 @@ func (w *writer) settle(ran []*work, outcomes []error) {
 		w.db.build()
 	}
 	if len(woken) > 0 {
-		w.db.wakes.tell()
+		w.db.wakes.tell(woken)
 	}
 	f := w.db.committed.Load()
 	if f == nil {
