@@ -58,6 +58,9 @@ func (p *Planner) Explain(ctx context.Context, o connection.Object) (Explanation
 	if err := p.foresee(ctx, cs); err != nil {
 		return Explanation{}, err
 	}
+	if err := p.inUse(ctx, cs); err != nil {
+		return Explanation{}, err
+	}
 	var out Piece
 	undecided := *p
 	undecided.Waits = noWaits() // the decision itself is asked for

@@ -9,15 +9,12 @@ import (
 
 	"lockstep"
 	"lockstep/connection"
+	"lockstep/rule"
 )
 
 // match finds the target's objects for those that are to be there and are not linked, and the twins among them.
 func (p *Planner) match(ctx context.Context, cs []*candidate) error {
 	open := map[string][]*candidate{}
-	gives := map[connection.Ref]bool{} // who gives up their matching value on this page
-	for _, c := range cs {
-		gives[c.Ref] = c.gives()
-	}
 	for _, c := range cs {
 		wanted := c.link.Target == "" && c.verdict.In && c.Enabled && !c.Deleted && !c.gone
 		switch {
@@ -30,7 +27,7 @@ func (p *Planner) match(ctx context.Context, cs []*candidate) error {
 		}
 	}
 	for typ, list := range open {
-		if err := p.twins(ctx, typ, list, gives); err != nil {
+		if err := p.twins(ctx, typ, list, cs); err != nil {
 			return err
 		}
 		if err := p.hits(ctx, list); err != nil {
@@ -53,9 +50,9 @@ func (p *Planner) chosen(ctx context.Context, c *candidate) error {
 	return p.markTaken(ctx, []*candidate{c}, []string{o.ID})
 }
 
-// twins marks candidates whose first matching value another object of the source holds already. Whoever is linked, or else
+// twins marks candidates whose first matching value another object of the source holds already, or takes on this page. Whoever is linked, or else
 // was met first, keeps it.
-func (p *Planner) twins(ctx context.Context, typ string, cs []*candidate, gives map[connection.Ref]bool) error {
+func (p *Planner) twins(ctx context.Context, typ string, cs, page []*candidate) error {
 	keys := make([]string, len(cs))
 	for i, c := range cs {
 		keys[i] = c.next.Key
@@ -64,7 +61,12 @@ func (p *Planner) twins(ctx context.Context, typ string, cs []*candidate, gives 
 	if err != nil {
 		return err
 	}
-	holder := map[string]connection.Ref{}
+	gives, holder := map[connection.Ref]bool{}, map[string]connection.Ref{}
+	for _, c := range page {
+		if gives[c.Ref] = c.gives(); c.Type == typ && c.gains() {
+			holder[c.next.Key] = c.Ref
+		}
+	}
 	for _, l := range holders {
 		if l.Verdict.In && l.Code != lockstep.CodeMatchDuplicate && !gives[l.Source] {
 			if _, taken := holder[l.Key]; !taken || l.Target != "" {
@@ -88,36 +90,62 @@ func (c *candidate) gives() bool {
 	return c.known && c.link.Key != "" && (c.gone || !c.verdict.In || c.next.Key != c.link.Key)
 }
 
-// release makes those due who were refused for a matching value that a candidate gives up.
-func (p *Planner) release(ctx context.Context, cs []*candidate, out *Piece) error {
-	given := map[string][]string{}
+// gains reports whether the object is linked and gets a matching value that it had not.
+func (c *candidate) gains() bool {
+	return c.link.Target != "" && c.verdict.In && !c.gone && c.next.Key != "" && c.next.Key != c.link.Key
+}
+
+// blocked reports whether what was decided is refused: the object stays as it is.
+func (c *candidate) blocked() bool { return c.decision.Kind == rule.Skip && c.decision.Code != "" }
+
+// handOver has those decided about again whom a decision on this page gives a matching value, or takes one away from, on whatever page they are:
+// who was refused for one that a candidate gives up, or does not get after all, and who is to be created with one that a candidate gets who is
+// linked. Whoever is refused while linked keeps the value that they have.
+func (p *Planner) handOver(ctx context.Context, cs []*candidate, out *Piece) error {
+	free, taken := map[string][]string{}, map[string][]string{}
 	here := map[connection.Ref]*candidate{}
 	for _, c := range cs {
 		here[c.Ref] = c
+		switch {
+		case c.gains() && c.blocked():
+			free[c.Type] = append(free[c.Type], c.next.Key)
+			c.next.Key = c.link.Key
+		case c.gains():
+			taken[c.Type] = append(taken[c.Type], c.next.Key)
+		}
 		if c.gives() {
-			given[c.Type] = append(given[c.Type], c.link.Key)
+			free[c.Type] = append(free[c.Type], c.link.Key)
 		}
 		if has := c.program.Key(c.link.Image); c.gone && has != "" { // the object may be nobody's from now on
-			given[c.Type] = append(given[c.Type], has)
+			free[c.Type] = append(free[c.Type], has)
 		}
 	}
-	for typ, keys := range given {
-		heirs, err := p.Known.Links(ctx, LinkQuery{Type: typ, Keys: keys})
-		if err != nil {
-			return err
+	again := func(keys map[string][]string, whom func(*Link) bool) error {
+		for typ, some := range keys {
+			links, err := p.Known.Links(ctx, LinkQuery{Type: typ, Keys: some})
+			if err != nil {
+				return err
+			}
+			for _, l := range links {
+				if c := here[l.Source]; !whom(&l) {
+				} else if l.Due = p.Now(); c != nil {
+					c.next.Due = l.Due
+				} else {
+					out.Links = append(out.Links, l)
+				}
+			}
 		}
-		for _, l := range heirs {
-			if !l.refusedForKey() {
-				continue
-			}
-			if l.Due = p.Now(); here[l.Source] != nil {
-				here[l.Source].next.Due = l.Due
-			} else {
-				out.Links = append(out.Links, l)
-			}
+		return nil
+	}
+	if err := again(free, (*Link).refusedForKey); err != nil {
+		return err
+	}
+	for _, c := range cs { // who is refused on this page is not known as that yet
+		if c.twin && slices.Contains(free[c.Type], c.next.Key) {
+			c.next.Due = p.Now()
 		}
 	}
-	return nil
+	return again(taken, func(l *Link) bool { return l.Target == "" && l.Verdict.In && l.Code == "" && here[l.Source] == nil })
 }
 
 // hits looks the candidates up by their matching values: the first attribute for all, the next for those without a hit.

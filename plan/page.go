@@ -55,9 +55,6 @@ func (p *Planner) Page(ctx context.Context, page connection.Page, whole bool) (o
 	if err := p.complete(ctx, cs); err != nil {
 		return out, err
 	}
-	if err := p.release(ctx, cs, &out); err != nil {
-		return out, err
-	}
 	for _, c := range cs {
 		if err := p.decide(ctx, c); err != nil {
 			return out, err
@@ -67,6 +64,9 @@ func (p *Planner) Page(ctx context.Context, page connection.Page, whole bool) (o
 		return out, err
 	}
 	if err := p.inUse(ctx, cs); err != nil {
+		return out, err
+	}
+	if err := p.handOver(ctx, cs, &out); err != nil {
 		return out, err
 	}
 	for _, c := range cs {
@@ -130,7 +130,10 @@ func (p *Planner) evaluate(ctx context.Context, c *candidate) {
 	}
 	p.mapValues(ctx, c, c.link.Target == "", c.link.Image)
 	c.next.Recheck = earliest(c.next.Recheck, c.out.Recheck)
-	if len(c.out.Match) > 0 {
+	switch {
+	case c.link.Target == "" && (!c.Enabled || c.Deleted):
+		c.next.Key = "" // who has no object, and is to have none, keeps nobody from the name
+	case len(c.out.Match) > 0:
 		c.next.Key = keyOf(c.out.Match[0].Attribute, c.out.Match[0].Value)
 	}
 }

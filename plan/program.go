@@ -221,6 +221,11 @@ func (all Programs) brings(from, attribute, to string) bool {
 	return p != nil && p.references[attribute] && all[to] != nil
 }
 
+// Searchable reports whether the target finds objects of a type by an attribute.
+func Searchable(to connection.System, typ, attribute string) bool {
+	return containsFold(to.FindBy[typ], attribute)
+}
+
 func containsFold(list []string, s string) bool {
 	return slices.ContainsFunc(list, func(x string) bool { return strings.EqualFold(x, s) })
 }

@@ -27,7 +27,7 @@ func (p *Planner) inUse(ctx context.Context, cs []*candidate) error {
 	for _, list := range byType {
 		typ := list[0].program.Type
 		for _, attribute := range p.To.Unique[typ] {
-			if !containsFold(p.To.FindBy[typ], attribute) {
+			if !Searchable(p.To, typ, attribute) {
 				continue
 			}
 			if err := p.holders(ctx, attribute, list); err != nil {
@@ -101,15 +101,12 @@ func (c *candidate) takes(attribute string, path filter.Path) []Question {
 	})
 }
 
-// refused has the target refuse the candidate. They are looked at again soon, and keep the matching value that they have.
+// refused has the target refuse the candidate. They are looked at again soon.
 func (c *candidate) refused(p *Planner, why error) {
 	c.decision, c.forbidden = c.decision.As(rule.Skip), why
 	c.decision.Code, c.decision.Rule, c.decision.Adopt = lockstep.CodeOf(why), "the target would refuse it", false
 	c.next.Attempts++
 	c.next.Due = earliest(c.next.Due, p.Now().Add(BackOff(c.next.Attempts)))
-	if c.link.Target != "" {
-		c.next.Key = c.link.Key
-	}
 }
 
 // doubles refuses the planned renames to a matching value that somebody has at the target, is linked and does not give up by this plan, where
