@@ -186,7 +186,7 @@ func (p *Planner) row(c *candidate, d rule.Decision, before scim.Object, out *Pi
 		return row
 	}
 	p.Job.hold(&row, h)
-	p.Waits.alarmed = p.Waits.alarmed || h != rule.Clear
+	p.Waits.alarmed = p.Waits.alarmed || leaves(row.Kind)
 	out.Sum.Held++
 	p.Waits.rows[waitKey{c.Ref, false}] = row
 	return row

@@ -45,7 +45,7 @@ func (p *Planner) guard(ctx context.Context, out *Piece) error {
 	}
 	held := p.Job.heldBack(append(leave, clears...), tally.Linked)
 	for _, t := range held {
-		p.Waits.alarmed = p.Waits.alarmed || t.harm != rule.Clear
+		p.Waits.alarmed = p.Waits.alarmed || leaves(t.kind)
 		out.Moved = append(out.Moved, t.Transition)
 	}
 	out.Sum.Held += len(held)
@@ -64,11 +64,15 @@ func (p *Planner) clears(ctx context.Context, updates int) ([]Action, error) {
 	return slices.DeleteFunc(rows, func(a Action) bool { return a.Source.Type != connection.UserType }), err
 }
 
-// heldRow is a row that the guard holds, and for what.
+// heldRow is a row that the guard holds.
 type heldRow struct {
 	Transition
-	harm rule.Harm
+	kind rule.Kind
 }
+
+// leaves reports whether the rows of a kind are about what leaves the target, for this job at least. Once some are held, no members are taken
+// out of groups either.
+func leaves(k rule.Kind) bool { return k == rule.Disable || k == rule.Delete || k == rule.Release }
 
 // heldBack returns which of the rows that do harm wait for an approval, compared with what is linked. What was approved is no surprise:
 // it neither counts nor waits.
@@ -83,7 +87,7 @@ func (j *Job) heldBack(rows []Action, linked map[string]int) (held []heldRow) {
 	for _, a := range rows {
 		if h, ok := harmOf(a); ok && a.Decided.At.IsZero() && slices.Contains(tooMuch, h) {
 			j.hold(&a, h)
-			held = append(held, heldRow{Transition{ID: a.ID, From: Planned, To: a.State, Code: a.Code, Detail: a.Detail}, h})
+			held = append(held, heldRow{Transition{ID: a.ID, From: Planned, To: a.State, Code: a.Code, Detail: a.Detail}, a.Kind})
 		}
 	}
 	return held

@@ -446,8 +446,8 @@ func (p *Planner) referring(ctx context.Context, tried bool) (map[connection.Ref
 	return busy, nil
 }
 
-// tooMany reports whether the guard holds back so many removals of members. It holds any while it has just held people for the
-// same cause: a source that has lost them has lost their memberships, too.
+// tooMany reports whether the guard holds back so many removals of members. It holds any while it has just held people or groups that
+// leave: a source that has lost them has lost their memberships, too.
 func (p *Planner) tooMany(ctx context.Context, removals int) (bool, error) {
 	if removals == 0 || p.Waits.alarmed {
 		return p.Waits.alarmed, nil
@@ -457,7 +457,7 @@ func (p *Planner) tooMany(ctx context.Context, removals int) (bool, error) {
 		return false, err
 	}
 	for k, n := range tally.Actions { // held in an earlier slice of the cycle
-		if k.State == Held && k.Type == connection.UserType && (k.Kind == rule.Disable || k.Kind == rule.Delete || k.Kind == rule.Release) && n > 0 {
+		if k.State == Held && leaves(k.Kind) && n > 0 {
 			p.Waits.alarmed = true
 			return true, nil
 		}

@@ -15,7 +15,7 @@ type Waits struct {
 	rows     map[waitKey]Action      // held, or approved since
 	rejected map[waitKey]Action      // the newest row of each object that was rejected
 	broken   map[connection.Ref]bool // who is held for a circle that is another one now
-	alarmed  bool                    // the guard has held something
+	alarmed  bool                    // the guard has held something that leaves
 }
 
 // waitKey names the rows that can wait for one source object: one for itself, one for the removal of references.
