@@ -46,6 +46,7 @@ var charters = map[string]charter{
 	"plan":                {ours: "rule words connection scim scim/filter expr audit", must: "net net/http database/sql os log log/slog math/rand crypto/rand", pure: true},
 	"mirror":              {ours: "connection scim scim/filter", must: "net net/http database/sql os"},
 	"provision":           {ours: "plan mirror connection rule words scim scim/filter expr audit", must: "net net/http database/sql"},
+	"drift":               {ours: "provision plan mirror connection", must: "net net/http database/sql"},
 	"connector/directory": {ours: "connection rule directory scim scim/filter audit"},
 	"connector/*":         {ours: "connection connection/oauth rule scim scim/filter web connector/scimapp"},
 	"webexorg":            {ours: "scim scim/filter scim/scimhttp token web webexorg/*"},

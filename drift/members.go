@@ -1,4 +1,4 @@
-package provision
+package drift
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 const endsAtOnce = 1000
 
 // membered returns the program of groups whose members the job writes, nil when there is none.
-func (d *drift) membered() *plan.Program {
-	p := d.programs[connection.GroupType]
+func (d *look) membered() *plan.Program {
+	p := d.app.Programs[connection.GroupType]
 	if p == nil || !slices.Contains(p.References(), connection.Members) {
 		return nil
 	}
@@ -22,12 +22,12 @@ func (d *drift) membered() *plan.Program {
 }
 
 // groups counts the groups that are to be asked for.
-func (d *drift) groups(ctx context.Context) (n int, err error) {
+func (d *look) groups(ctx context.Context) (n int, err error) {
 	if d.membered() == nil {
 		return 0, nil
 	}
 	for after := ""; ; {
-		links, err := d.Store.Links(ctx, d.job.Tenant, d.job.ID, plan.LinkQuery{Type: connection.GroupType, After: after, Outline: true})
+		links, err := d.Engine.Store.Links(ctx, d.job.Tenant, d.job.ID, plan.LinkQuery{Type: connection.GroupType, After: after, Outline: true})
 		if err != nil || len(links) == 0 {
 			return n, err
 		}
@@ -45,10 +45,10 @@ func asked(l *plan.Link) bool { return l.Target != "" && l.Verdict.In }
 
 // members compares the members of the linked groups, each of which is asked for by its id since lists do not show them, until the turn is
 // over. It reports whether that was the last one.
-func (d *drift) members(ctx context.Context) (done bool, err error) {
+func (d *look) members(ctx context.Context) (done bool, err error) {
 	p, w := d.membered(), &d.found.Work
 	for p != nil && !w.Silenced() {
-		links, err := d.Store.Links(ctx, d.job.Tenant, d.job.ID, plan.LinkQuery{Type: connection.GroupType, After: w.After, Outline: true, Limit: 100})
+		links, err := d.Engine.Store.Links(ctx, d.job.Tenant, d.job.ID, plan.LinkQuery{Type: connection.GroupType, After: w.After, Outline: true, Limit: 100})
 		if err != nil {
 			return false, err
 		}
@@ -82,19 +82,15 @@ func (d *drift) members(ctx context.Context) (done bool, err error) {
 }
 
 // compared notes that a group was compared: whoever goes on goes on after it. What is kept of it last is kept with that.
-func (d *drift) compared(id string) {
+func (d *look) compared(id string) {
 	d.found.Work.After = id
 	d.stands = d.found.Work
 }
 
 // membersOf compares the members of one group.
-func (d *drift) membersOf(ctx context.Context, l *plan.Link, typ string) error {
+func (d *look) membersOf(ctx context.Context, l *plan.Link, typ string) error {
 	w, when := &d.found.Work, d.now()
-	d.until = when.Add(patience)
-	objects, err := d.call(ctx, func(ctx context.Context) ([]connection.Object, error) {
-		o, err := d.target.Get(ctx, connection.Ref{Type: typ, ID: l.Target})
-		return []connection.Object{o}, err
-	})
+	object, err := d.app.Get(ctx, connection.Ref{Type: typ, ID: l.Target})
 	switch code := lockstep.CodeOf(err); {
 	case err == nil:
 		d.row = 0
@@ -106,11 +102,11 @@ func (d *drift) membersOf(ctx context.Context, l *plan.Link, typ string) error {
 	default:
 		return err
 	}
-	seen := plan.See(connection.Members, objects[0].References)
+	seen := plan.See(connection.Members, object.References)
 	found := plan.Drift{
-		Kind: plan.DriftChanged, Source: plan.End{Ref: l.Source, Name: l.Name}, Target: plan.End{Ref: connection.Ref{Type: typ, ID: l.Target}, Name: objects[0].Name},
+		Kind: plan.DriftChanged, Source: plan.End{Ref: l.Source, Name: l.Name}, Target: plan.End{Ref: connection.Ref{Type: typ, ID: l.Target}, Name: object.Name},
 	}
-	objects = nil
+	object.References = nil
 	written := 0
 	err = d.eachEnd(ctx, l.Source, func(rows []plan.EndRow) error {
 		for i := range rows {
@@ -132,7 +128,7 @@ func (d *drift) membersOf(ctx context.Context, l *plan.Link, typ string) error {
 	if found.Gone+seen.Left() == 0 {
 		return nil
 	}
-	since, err := d.writtenSince(ctx, l.Source, when.Add(-d.to.Lag))
+	since, err := d.writtenSince(ctx, l.Source, when.Add(-d.app.System.Lag))
 	if err != nil {
 		return err
 	}
@@ -154,8 +150,8 @@ func (d *drift) membersOf(ctx context.Context, l *plan.Link, typ string) error {
 }
 
 // known adds what the look has found of the object already, and reports whether that counts as an object that is kept.
-func (d *drift) known(ctx context.Context, found *plan.Drift) (bool, error) {
-	was, err := d.Store.Drifts(ctx, d.job.Tenant, d.job.ID, plan.DriftQuery{Work: d.found.Work.No, Kinds: []plan.DriftKind{plan.DriftChanged, plan.DriftHushed}, Of: found.Source.Ref})
+func (d *look) known(ctx context.Context, found *plan.Drift) (bool, error) {
+	was, err := d.Looks.Drifts(ctx, d.job.Tenant, d.job.ID, plan.DriftQuery{Work: d.found.Work.No, Kinds: []plan.DriftKind{plan.DriftChanged, plan.DriftHushed}, Of: found.Source.Ref})
 	if err != nil || len(was) == 0 {
 		return false, err
 	}
@@ -163,11 +159,11 @@ func (d *drift) known(ctx context.Context, found *plan.Drift) (bool, error) {
 	return was[0].Kind == plan.DriftChanged || found.Differs > 0, nil
 }
 
-// tripDrift is how many groups in a row an application may fail to show before it is left alone for now.
-const tripDrift = 3
+// trip is how many groups in a row an application may fail to show before it is left alone for now.
+const trip = 3
 
 // bears reports whether a failure is one group's, and no reason to ask for none any more.
-func (d *drift) bears(err error) bool {
+func (d *look) bears(err error) bool {
 	switch lockstep.CodeOf(err) {
 	case lockstep.CodeAuthToken, lockstep.CodeOAuthRefused, lockstep.CodeConsent, lockstep.CodeBlocked, lockstep.CodeTargetRateLimited:
 		return false
@@ -175,13 +171,13 @@ func (d *drift) bears(err error) bool {
 		return true
 	}
 	d.row++
-	return d.row < tripDrift
+	return d.row < trip
 }
 
 // eachEnd calls f with the members of a group that the job knows, some at a time.
-func (d *drift) eachEnd(ctx context.Context, group connection.Ref, f func([]plan.EndRow) error) error {
+func (d *look) eachEnd(ctx context.Context, group connection.Ref, f func([]plan.EndRow) error) error {
 	for q := (plan.EndQuery{From: []connection.Ref{group}, Attribute: connection.Members, Limit: endsAtOnce}); ; {
-		rows, err := d.Store.Ends(ctx, d.job.Tenant, d.job.ID, q)
+		rows, err := d.Engine.Store.Ends(ctx, d.job.Tenant, d.job.ID, q)
 		if err != nil {
 			return err
 		}
@@ -198,7 +194,7 @@ func (d *drift) eachEnd(ctx context.Context, group connection.Ref, f func([]plan
 }
 
 // different keeps a group whose members differ, with each of them.
-func (d *drift) different(ctx context.Context, found plan.Drift, seen *plan.SeenEnds) error {
+func (d *look) different(ctx context.Context, found plan.Drift, seen *plan.SeenEnds) error {
 	w, of := &d.found.Work, found.Source.Ref
 	kept, err := d.known(ctx, &found)
 	if err != nil {
@@ -234,7 +230,7 @@ func (d *drift) different(ctx context.Context, found plan.Drift, seen *plan.Seen
 		return err
 	}
 	err = seen.Strangers(connection.Members, endsAtOnce, func(refs []plan.RowReference) error {
-		if err := d.programs.NameMembers(ctx, d.stored(), refs); err != nil {
+		if err := d.app.Name(ctx, refs); err != nil {
 			return err
 		}
 		return ends(refs)
@@ -247,14 +243,14 @@ func (d *drift) different(ctx context.Context, found plan.Drift, seen *plan.Seen
 }
 
 // blanks has groups that show nobody count as groups that have nobody, since others show whom they have.
-func (d *drift) blanks(ctx context.Context) (done bool, err error) {
+func (d *look) blanks(ctx context.Context) (done bool, err error) {
 	nobody := plan.See(connection.Members, nil)
 	for {
 		q := plan.DriftQuery{Work: d.found.Work.No, Kinds: []plan.DriftKind{plan.DriftHushed}, Limit: 50}
 		if after := d.found.Work.After; after != "" {
 			q.After = connection.Ref{Type: connection.GroupType, ID: after}
 		}
-		hushed, err := d.Store.Drifts(ctx, d.job.Tenant, d.job.ID, q)
+		hushed, err := d.Looks.Drifts(ctx, d.job.Tenant, d.job.ID, q)
 		if err != nil || len(hushed) == 0 {
 			return err == nil, err
 		}

@@ -1,4 +1,4 @@
-package provision
+package drift
 
 import (
 	"context"
@@ -8,13 +8,14 @@ import (
 	"lockstep"
 	"lockstep/connection"
 	"lockstep/plan"
+	"lockstep/provision"
 )
 
-// RestoreDrift has objects with drift written anew as the last look has found them, those of the given source objects or, with none, all:
-// from now on the job takes what was seen for what is there, and the next cycle plans the difference like any other, before the guard. An
-// object that the application has no longer is created again. It returns how many objects that concerns.
-func (e *Engine) RestoreDrift(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, sources []connection.Ref) (int, error) {
-	job, err := e.outward(ctx, t, id)
+// Restore has objects with drift written anew as the last look has found them, those of the given source objects or, with none, all: from now on
+// the job takes what was seen for what is there, and the next cycle plans the difference like any other, before the guard. An object that the
+// application has no longer is created again. It returns how many objects that concerns.
+func (f *Finder) Restore(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, sources []connection.Ref) (n int, err error) {
+	job, err := f.outward(ctx, t, id)
 	if err != nil {
 		return 0, err
 	}
@@ -23,48 +24,44 @@ func (e *Engine) RestoreDrift(ctx context.Context, t lockstep.TenantID, id locks
 	}
 	some := func(q plan.DriftQuery) ([]plan.Drift, error) {
 		q.Limit = chunkOf
-		return e.Store.Drifts(ctx, t, id, q)
+		return f.Looks.Drifts(ctx, t, id, q)
 	}
 	if first, err := some(plan.DriftQuery{}); err != nil || len(first) == 0 {
 		return 0, err
 	}
-	// Whoever began a turn of the job meanwhile has lost it with this, and begins anew by what is written here.
-	if job, err = e.Store.TakeOver(ctx, t, id, e.lease()); err != nil {
-		return 0, err
-	}
-	if job.Cycle != nil {
-		return 0, &lockstep.Error{Code: lockstep.CodeConflict, Detail: "A cycle of " + job.Name + " has just begun; restore when it has ended."}
-	}
-	r := &restore{run: &run{Engine: e, job: job}}
-	defer r.release(ctx)
-	if len(sources) > 0 {
+	err = f.Engine.Amend(ctx, t, id, func(write provision.Write) error {
+		r := &restore{Finder: f, job: job, write: write}
+		defer func() { n = r.n }()
 		for _, of := range sources {
 			found, err := some(plan.DriftQuery{Of: of})
 			if err == nil {
 				err = r.all(ctx, found)
 			}
 			if err != nil {
-				return r.n, err
+				return err
 			}
 		}
-		return r.n, nil
-	}
-	for after := (connection.Ref{}); ; {
-		found, err := some(plan.DriftQuery{After: after})
-		if err != nil || len(found) == 0 {
-			return r.n, err
+		for after := (connection.Ref{}); len(sources) == 0; {
+			found, err := some(plan.DriftQuery{After: after})
+			if err != nil || len(found) == 0 {
+				return err
+			}
+			after = found[len(found)-1].Source.Ref
+			if err := r.all(ctx, found); err != nil {
+				return err
+			}
 		}
-		after = found[len(found)-1].Source.Ref
-		if err := r.all(ctx, found); err != nil {
-			return r.n, err
-		}
-	}
+		return nil
+	})
+	return n, err
 }
 
 // restore has objects written anew.
 type restore struct {
-	*run
-	n int
+	*Finder
+	job   provision.Job
+	write provision.Write
+	n     int
 }
 
 // all makes the links say what was seen, and due. References go before the link of their object, which says that it is restored; whoever is
@@ -78,11 +75,11 @@ func (r *restore) all(ctx context.Context, found []plan.Drift) error {
 		ids[found[i].Source.Type] = append(ids[found[i].Source.Type], found[i].Source.ID)
 	}
 	for typ, list := range ids {
-		links, err := r.Store.Links(ctx, r.job.Tenant, r.job.ID, plan.LinkQuery{Type: typ, Sources: list, Limit: len(list)})
+		links, err := r.Engine.Store.Links(ctx, r.job.Tenant, r.job.ID, plan.LinkQuery{Type: typ, Sources: list, Limit: len(list)})
 		if err != nil {
 			return err
 		}
-		var b Batch
+		var b provision.Batch
 		for _, l := range links {
 			f := of[l.Source]
 			if l.Target != f.Target.ID { // it was linked to another one meanwhile
@@ -109,7 +106,7 @@ func (r *restore) all(ctx context.Context, found []plan.Drift) error {
 		if len(b.Links) == 0 {
 			continue
 		}
-		if err := r.commit(ctx, b); err != nil {
+		if err := r.write(ctx, b); err != nil {
 			return err
 		}
 		r.n += len(b.Restored)
@@ -121,11 +118,11 @@ func (r *restore) all(ctx context.Context, found []plan.Drift) error {
 // has added, to whom the job knows, are, and nobody wants them who does not want them already.
 func (r *restore) references(ctx context.Context, of connection.Ref) error {
 	for q := (plan.DriftEndQuery{Of: of, Limit: endsAtOnce}); ; {
-		ends, err := r.Store.DriftEnds(ctx, r.job.Tenant, r.job.ID, q)
+		ends, err := r.Looks.DriftEnds(ctx, r.job.Tenant, r.job.ID, q)
 		if err != nil || len(ends) == 0 {
 			return err
 		}
-		var b Batch
+		var b provision.Batch
 		var added []connection.Ref
 		for i := range ends {
 			e := &ends[i]
@@ -139,7 +136,7 @@ func (r *restore) references(ctx context.Context, of connection.Ref) error {
 			}
 		}
 		if len(added) > 0 {
-			rows, err := r.Store.References(ctx, r.job.Tenant, r.job.ID, plan.ReferenceQuery{From: []connection.Ref{of}, To: added})
+			rows, err := r.Engine.Store.References(ctx, r.job.Tenant, r.job.ID, plan.ReferenceQuery{From: []connection.Ref{of}, To: added})
 			if err != nil {
 				return err
 			}
@@ -148,7 +145,7 @@ func (r *restore) references(ctx context.Context, of connection.Ref) error {
 			})
 		}
 		if len(b.Written) > 0 {
-			if err := r.commit(ctx, b); err != nil {
+			if err := r.write(ctx, b); err != nil {
 				return err
 			}
 		}

@@ -14,17 +14,17 @@ import (
 	"lockstep/words"
 )
 
-// Drifts is what an Operator asks of provision.Engine about drift.
+// Drifts is what an Operator asks of drift.Finder.
 type Drifts interface {
-	Drift(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.DriftQuery) ([]plan.Drift, provision.DriftLook, error)
-	AskForDrift(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) (int64, error)
-	RestoreDrift(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, sources []connection.Ref) (int, error)
+	Found(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.DriftQuery) ([]plan.Drift, plan.DriftLook, error)
+	Ask(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) (int64, error)
+	Restore(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, sources []connection.Ref) (int, error)
 }
 
 // Drift is how an application differs from what was written there, as the last look has found it: what somebody else has changed or removed.
 type Drift struct {
 	Job   provision.Job
-	Look  provision.DriftLook
+	Look  plan.DriftLook
 	Found []plan.Drift   // a page of it
 	Next  connection.Ref // after which the next page begins; zero: this was the last
 
@@ -77,7 +77,7 @@ func (o *Operator) Drift(ctx context.Context, p Principal, name string, page Dri
 func (o *Operator) drift(ctx context.Context, j provision.Job, page DriftPage) (Drift, error) {
 	d := Drift{Job: j}
 	most := cmp.Or(page.Limit, 100)
-	found, look, err := o.Engine.Drift(ctx, j.Tenant, j.ID, plan.DriftQuery{After: page.After, Limit: most + 1, Ends: cmp.Or(page.Ends, 20)})
+	found, look, err := o.Drifts.Found(ctx, j.Tenant, j.ID, plan.DriftQuery{After: page.After, Limit: most + 1, Ends: cmp.Or(page.Ends, 20)})
 	if err != nil {
 		return d, err
 	}
@@ -111,7 +111,7 @@ func (o *Operator) LookForDrift(ctx context.Context, p Principal, name string, m
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	err = o.await(ctx, j.Tenant, j.ID, func(provision.Job) (bool, error) {
-		_, look, err := o.Engine.Drift(ctx, j.Tenant, j.ID, plan.DriftQuery{Limit: 1})
+		_, look, err := o.Drifts.Found(ctx, j.Tenant, j.ID, plan.DriftQuery{Limit: 1})
 		if err != nil || look.Answered >= n {
 			return err == nil, err
 		}
@@ -141,7 +141,7 @@ func (o *Operator) askForDrift(ctx context.Context, p Principal, name string) (p
 	if err != nil {
 		return j, 0, err
 	}
-	n, err := o.Engine.AskForDrift(ctx, j.Tenant, j.ID)
+	n, err := o.Drifts.Ask(ctx, j.Tenant, j.ID)
 	return j, n, err
 }
 
@@ -155,7 +155,7 @@ func (o *Operator) RestoreDrift(ctx context.Context, p Principal, name string, s
 	if err != nil {
 		return 0, err
 	}
-	n, err := o.Engine.RestoreDrift(ctx, p.Tenant, j.ID, sources)
+	n, err := o.Drifts.Restore(ctx, p.Tenant, j.ID, sources)
 	if err != nil || n == 0 {
 		return n, err
 	}

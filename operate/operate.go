@@ -41,6 +41,7 @@ type Operator struct {
 	Settings    provision.Settings
 	Drafts      provision.Drafts
 	Engine      Engine
+	Drifts      Drifts // nil looks for none
 	Tenants     Tenants
 	Tokens      Tokens
 	Notes       Notes
@@ -76,7 +77,6 @@ type Engine interface {
 	Test(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, report func(connection.Check)) error
 	Outside(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) (connection.System, error)
 	Progress(job lockstep.JobID) (provision.Cycle, bool)
-	Drifts
 	Undos
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"lockstep"
 	"lockstep/mirror"
+	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/words"
 )
@@ -94,7 +95,7 @@ func TestStateOf(t *testing.T) {
 			f.Job.Direction = provision.Inbound
 			f.Outside.Code, f.Outside.Detail, f.Outside.NotBefore = lockstep.CodeSourceUnreachable, "connection refused", now.Add(time.Minute)
 		}}, Retrying, 3, "Reading the source failed: Connection refused. It is tried again at 2026-03-02 10:08:00 UTC."},
-		{"drift", []func(*Facts){func(f *Facts) { f.Drift = provision.DriftLook{Changed: 1, Missing: 1, Read: time.UnixMilli(0)} }}, Drifted, 3, "2 objects differ from what was written, as the application was read at 1970-01-01 00:00:00 UTC."},
+		{"drift", []func(*Facts){func(f *Facts) { f.Drift = plan.DriftLook{Changed: 1, Missing: 1, Read: time.UnixMilli(0)} }}, Drifted, 3, "2 objects differ from what was written, as the application was read at 1970-01-01 00:00:00 UTC."},
 		{"references", []func(*Facts){func(f *Facts) { f.Waiting = 1 }}, Pending, 75, "1 reference waits to be written."},
 	} {
 		f := Facts{Now: now, Job: provision.Job{State: provision.Active, Direction: provision.Outbound, Cursor: "8", Position: 8, Config: 3, Applied: 3}}

@@ -37,7 +37,6 @@ type desk struct {
 	head  mirror.Head                          // of the mirror
 	found func(values []string) []mirror.Found // in the mirror
 	asks  int                                  // reads that were asked for
-	ends  []plan.EndRow                        // members, as a look for drift asks for them
 
 	job    Job
 	cycle  Cycle
@@ -275,18 +274,6 @@ func (d *desk) Actions(_ context.Context, _ lockstep.TenantID, _ lockstep.JobID,
 	}
 	slices.SortFunc(all, order)
 	return all, nil
-}
-
-func (d *desk) Ends(context.Context, lockstep.TenantID, lockstep.JobID, plan.EndQuery) ([]plan.EndRow, error) {
-	return d.ends, nil
-}
-
-func (d *desk) Drifts(context.Context, lockstep.TenantID, lockstep.JobID, plan.DriftQuery) ([]plan.Drift, error) {
-	return nil, nil
-}
-
-func (d *desk) KeepDrift(context.Context, lockstep.TenantID, lockstep.JobID, plan.DriftPiece) error {
-	return nil
 }
 
 func (d *desk) Made(context.Context, lockstep.TenantID, lockstep.JobID, lockstep.CycleID, func(plan.Made)) error {

@@ -12,6 +12,7 @@ import (
 	"lockstep"
 	"lockstep/audit"
 	"lockstep/connection"
+	"lockstep/drift"
 	"lockstep/mirror"
 	"lockstep/mirror/mirrortest"
 	"lockstep/plan"
@@ -50,20 +51,25 @@ func (w *world) patchByHand(userName, path, value string) {
 		`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":%q,"value":%s}]}`, path, value))
 }
 
+// finder finds drift of the world's application.
+func (w *world) finder() *drift.Finder {
+	return &drift.Finder{Engine: w.engine, Mirrors: w.engine.Mirrors.(drift.Mirrors), Looks: w.db}
+}
+
 // look looks for drift to the end.
 func (w *world) look() {
 	w.Helper()
 	for more := true; more; {
 		var err error
-		more, err = w.engine.LookForDrift(w.ctx, w.tenant, w.out, 1) // a group a turn, so that each turn takes up where the last one stood
+		more, err = w.finder().Look(w.ctx, w.tenant, w.out, 1) // a group a turn, so that each turn takes up where the last one stood
 		w.must(err)
 	}
 }
 
 // found is what the last look has found.
-func (w *world) found() ([]plan.Drift, provision.DriftLook) {
+func (w *world) found() ([]plan.Drift, plan.DriftLook) {
 	w.Helper()
-	found, look, err := w.engine.Drift(w.ctx, w.tenant, w.out, plan.DriftQuery{Ends: 1000})
+	found, look, err := w.finder().Found(w.ctx, w.tenant, w.out, plan.DriftQuery{Ends: 1000})
 	w.must(err)
 	if look.Under || look.Changed+look.Missing != len(found) {
 		w.Errorf("%d were found, and the look says %+v", len(found), look)
@@ -72,14 +78,14 @@ func (w *world) found() ([]plan.Drift, provision.DriftLook) {
 }
 
 // drift looks, and prints what drift there is.
-func (w *world) drift() (string, provision.DriftLook) {
+func (w *world) drift() (string, plan.DriftLook) {
 	w.Helper()
 	w.look()
 	return w.drifted()
 }
 
 // drifted prints what the last look has found.
-func (w *world) drifted() (string, provision.DriftLook) {
+func (w *world) drifted() (string, plan.DriftLook) {
 	w.Helper()
 	found, look := w.found()
 	var lines []string
@@ -145,7 +151,7 @@ func findsDrift(w *world) {
 		w.Error("drift went away although nobody asked for it")
 	}
 
-	n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil)
+	n, err := w.finder().Restore(w.ctx, w.tenant, w.out, nil)
 	if err != nil || n != 3 {
 		w.Fatalf("restored %d: %v", n, err)
 	}
@@ -199,7 +205,7 @@ func TestDriftOfLeaver(t *testing.T) {
 		t.Fatalf("drift is %q", got)
 	}
 	found, _ := w.found()
-	n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, []connection.Ref{found[0].Source.Ref})
+	n, err := w.finder().Restore(w.ctx, w.tenant, w.out, []connection.Ref{found[0].Source.Ref})
 	if err != nil || n != 1 {
 		t.Fatalf("restored %d: %v", n, err)
 	}
@@ -212,13 +218,13 @@ func TestDriftOfLeaver(t *testing.T) {
 // TestDriftNeedsRead: nothing is said of an application that was never read, of one that is being read, or of a source.
 func TestDriftNeedsRead(t *testing.T) {
 	w := newWorld(t)
-	if _, err := w.engine.LookForDrift(w.ctx, w.tenant, w.out, 1e9); lockstep.CodeOf(err) != lockstep.CodeUnread {
+	if _, err := w.finder().Look(w.ctx, w.tenant, w.out, 1e9); lockstep.CodeOf(err) != lockstep.CodeUnread {
 		t.Errorf("never read: %v", err)
 	}
-	if _, look, err := w.engine.Drift(w.ctx, w.tenant, w.out, plan.DriftQuery{}); err != nil || !look.Read.IsZero() {
+	if _, look, err := w.finder().Found(w.ctx, w.tenant, w.out, plan.DriftQuery{}); err != nil || !look.Read.IsZero() {
 		t.Errorf("nobody has looked: %+v, %v", look, err)
 	}
-	if _, err := w.engine.LookForDrift(w.ctx, w.tenant, w.in, 1e9); lockstep.CodeOf(err) != lockstep.CodeInvalid {
+	if _, err := w.finder().Look(w.ctx, w.tenant, w.in, 1e9); lockstep.CodeOf(err) != lockstep.CodeInvalid {
 		t.Errorf("a source: %v", err)
 	}
 }
@@ -238,7 +244,7 @@ func TestDriftManual(t *testing.T) {
 	w.ahead += 60e9
 	w.reread()
 	w.look()
-	_, err = w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil)
+	_, err = w.finder().Restore(w.ctx, w.tenant, w.out, nil)
 	w.must(err)
 	var rows []plan.Action
 	_, err = w.engine.Preview(w.ctx, w.tenant, w.out, func(a plan.Action) error { rows = append(rows, a); return nil })
@@ -278,7 +284,7 @@ func findsMembers(w *world) {
 	if got, l := w.drift(); got != want || l.Changed != 1 {
 		w.Errorf("drift is %q, %+v", got, l)
 	}
-	if n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil); err != nil || n != 1 {
+	if n, err := w.finder().Restore(w.ctx, w.tenant, w.out, nil); err != nil || n != 1 {
 		w.Fatalf("restored %d: %v", n, err)
 	}
 	w.run(w.out)
@@ -297,7 +303,7 @@ func findsMembers(w *world) {
 	if got, _ := w.drift(); got != "Team changed; members + “"+w.targetID("eve@acme.example")+"”" {
 		w.Errorf("a stranger: %q", got)
 	}
-	if n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil); err != nil || n != 0 {
+	if n, err := w.finder().Restore(w.ctx, w.tenant, w.out, nil); err != nil || n != 0 {
 		w.Errorf("restored %d, and the job does not know them: %v", n, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"lockstep"
 	"lockstep/connection"
 	hub "lockstep/connector/directory"
+	"lockstep/drift"
 	"lockstep/e2e/hostile"
 	"lockstep/plan"
 	"lockstep/provision"
@@ -42,7 +43,7 @@ func (c through) Target(ctx context.Context, j provision.Job) (connection.Target
 
 // dying is a store whose user is gone after so many commits of looks: what comes later is refused.
 type dying struct {
-	provision.Store
+	drift.Looks
 	left *int
 }
 
@@ -53,13 +54,14 @@ func (m dying) KeepDrift(ctx context.Context, t lockstep.TenantID, job lockstep.
 		return errGone
 	}
 	*m.left--
-	return m.Store.KeepDrift(ctx, t, job, p)
+	return m.Looks.KeepDrift(ctx, t, job, p)
 }
 
-// engineWith is the world's engine with another store or other connections; nil is what it has.
-func (w *world) engineWith(s provision.Store, c provision.Connect) *provision.Engine {
+// finderWith finds drift with other looks or other connections than the world's.
+func (w *world) finderWith(l drift.Looks, c provision.Connect) *drift.Finder {
 	e := w.engine
-	return &provision.Engine{Store: s, Directory: &hub.Connector{Store: w.db}, Connect: c, Mirrors: w.db.Mirrors(), Now: e.Now, Log: e.Log}
+	engine := &provision.Engine{Store: e.Store, Directory: &hub.Connector{Store: w.db}, Connect: c, Mirrors: w.db.Mirrors(), Now: e.Now, Log: e.Log}
+	return &drift.Finder{Engine: engine, Mirrors: w.db.Mirrors(), Looks: l}
 }
 
 // drifting is a world in which somebody has changed three people and a member of each of four groups.
@@ -91,19 +93,19 @@ func TestDriftAfterFailure(t *testing.T) {
 	for _, code := range []lockstep.Code{lockstep.CodeAuthToken, lockstep.CodeBlocked} {
 		for nth := range 4 {
 			asked, well := 0, false
-			e := w.engineWith(w.db.Provision(), through{w, func() error {
+			e := w.finderWith(w.db, through{w, func() error {
 				if asked++; asked > nth && !well {
 					return &lockstep.Error{Code: code}
 				}
 				return nil
 			}})
-			if _, err := e.LookForDrift(w.ctx, w.tenant, w.out, time.Minute); lockstep.CodeOf(err) != code {
+			if _, err := e.Look(w.ctx, w.tenant, w.out, time.Minute); lockstep.CodeOf(err) != code {
 				t.Fatalf("%s at group %d: %v", code, nth, err)
 			}
 			well = true
 			for more := true; more; {
 				var err error
-				more, err = e.LookForDrift(w.ctx, w.tenant, w.out, time.Minute)
+				more, err = e.Look(w.ctx, w.tenant, w.out, time.Minute)
 				w.must(err)
 			}
 			if got, look := w.drifted(); got != want || look.Compared != before.Compared {
@@ -125,10 +127,10 @@ func TestDriftAfterKill(t *testing.T) {
 		w.ahead += time.Minute
 		w.reread()
 		left := kept
-		e := w.engineWith(dying{w.db.Provision(), &left}, w)
+		e := w.finderWith(dying{w.db, &left}, w)
 		more, err := true, error(nil)
 		for more && err == nil {
-			more, err = e.LookForDrift(w.ctx, w.tenant, w.out, 1)
+			more, err = e.Look(w.ctx, w.tenant, w.out, 1)
 		}
 		if whole = err == nil; !whole && !errors.Is(err, errGone) {
 			t.Fatal(err)
@@ -137,7 +139,7 @@ func TestDriftAfterKill(t *testing.T) {
 		if whole {
 			break
 		}
-		_, _, err = w.engine.Drift(w.ctx, w.tenant, w.out, plan.DriftQuery{})
+		_, _, err = w.finder().Found(w.ctx, w.tenant, w.out, plan.DriftQuery{})
 		w.must(err)
 		w.look()
 		if got, look := w.drifted(); got != want || look.Compared != before.Compared {
@@ -150,7 +152,7 @@ func TestDriftAfterKill(t *testing.T) {
 		w.ahead += time.Minute
 		w.reread()
 		left := kept
-		_, err := w.engineWith(dying{w.db.Provision(), &left}, w).LookForDrift(w.ctx, w.tenant, w.out, 1)
+		_, err := w.finderWith(dying{w.db, &left}, w).Look(w.ctx, w.tenant, w.out, 1)
 		if !errors.Is(err, errGone) {
 			t.Fatalf("after %d: %v", kept, err)
 		}
@@ -173,7 +175,7 @@ func TestDriftWithoutRoom(t *testing.T) {
 	for _, l := range groups[:3] { // the first that are asked for
 		target.Change(l.Target, func(doc map[string]any) { delete(doc, "members") })
 	}
-	if _, err := w.engine.LookForDrift(w.ctx, w.tenant, w.out, 1); err != nil { // the first stage, and a group
+	if _, err := w.finder().Look(w.ctx, w.tenant, w.out, 1); err != nil { // the first stage, and a group
 		t.Fatal(err)
 	}
 	now := w.engine.Now()
@@ -182,7 +184,7 @@ func TestDriftWithoutRoom(t *testing.T) {
 	work.Kept = 10_000
 	w.must(w.db.KeepDrift(w.ctx, w.tenant, w.out, plan.DriftPiece{Work: work}))
 	for turns := 0; ; turns++ {
-		more, err := w.engine.LookForDrift(w.ctx, w.tenant, w.out, time.Second)
+		more, err := w.finder().Look(w.ctx, w.tenant, w.out, time.Second)
 		w.must(err)
 		if !more {
 			break

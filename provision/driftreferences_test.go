@@ -55,7 +55,7 @@ func findsManagers(w *world) {
 	if got, look := w.drift(); got != want || look.Changed != 2 {
 		w.Errorf("drift is\n%s\n%+v, want\n%s", got, look, want)
 	}
-	if n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil); err != nil || n != 2 {
+	if n, err := w.finder().Restore(w.ctx, w.tenant, w.out, nil); err != nil || n != 2 {
 		w.Fatalf("restored %d: %v", n, err)
 	}
 	w.run(w.out)
@@ -162,7 +162,7 @@ func TestDriftOfManyMembers(t *testing.T) {
 	if len(ends) != 211 || slices.ContainsFunc(ends, func(r plan.RowReference) bool { return r.To.Name == "" && r.Target != "stranger" }) {
 		t.Errorf("%d are named", len(ends))
 	}
-	if n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, []connection.Ref{group.Source}); err != nil || n != 1 {
+	if n, err := w.finder().Restore(w.ctx, w.tenant, w.out, []connection.Ref{group.Source}); err != nil || n != 1 {
 		t.Fatalf("restored %d: %v", n, err)
 	}
 	c := w.run(w.out)
@@ -200,7 +200,7 @@ func TestDriftOfHiddenMembers(t *testing.T) {
 				t.Errorf("%s has lost %d", f.Source.Name, f.Gone)
 			}
 		}
-		if n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil); err != nil || n != 3 {
+		if n, err := w.finder().Restore(w.ctx, w.tenant, w.out, nil); err != nil || n != 3 {
 			t.Fatalf("restored %d: %v", n, err)
 		}
 		w.run(w.out)
@@ -237,7 +237,7 @@ func TestDriftOfWhatWaits(t *testing.T) {
 		t.Errorf("drift is %q", got)
 	}
 	want(p5, true)
-	_, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil)
+	_, err := w.finder().Restore(w.ctx, w.tenant, w.out, nil)
 	w.must(err)
 	rows, err := w.db.Provision().References(w.ctx, w.tenant, w.out, plan.ReferenceQuery{From: []connection.Ref{group.Source}, To: []connection.Ref{p5.Source}})
 	w.must(err)
@@ -262,10 +262,10 @@ func looksOnce(w *world) {
 	now := time.Now().Add(w.ahead)
 	other, err := w.db.ClaimDrift(w.ctx, w.tenant, w.out, now.Add(time.Minute))
 	w.must(err)
-	if more, err := w.engine.LookForDrift(w.ctx, w.tenant, w.out, 1); more || err != nil {
+	if more, err := w.finder().Look(w.ctx, w.tenant, w.out, 1); more || err != nil {
 		w.Errorf("more %v, %v", more, err)
 	}
-	if _, look, err := w.engine.Drift(w.ctx, w.tenant, w.out, plan.DriftQuery{}); err != nil || !look.Read.IsZero() || !look.Under {
+	if _, look, err := w.finder().Found(w.ctx, w.tenant, w.out, plan.DriftQuery{}); err != nil || !look.Read.IsZero() || !look.Under {
 		w.Errorf("%+v, %v", look, err)
 	}
 	w.ahead += 2 * 60e9 // the other is gone

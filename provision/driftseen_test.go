@@ -8,13 +8,13 @@ import (
 	"lockstep"
 	"lockstep/connection"
 	"lockstep/mirror"
-	"lockstep/provision"
 	"lockstep/rule"
+	"lockstep/store"
 )
 
 // seen is what was read, as a test would have it.
 type seen struct {
-	provision.Mirrors
+	store.Mirrors
 	head func(*mirror.Head)
 	row  func(*mirror.Row)
 }
@@ -100,7 +100,7 @@ func TestDriftIsSeen(t *testing.T) {
 					}
 				}
 			}}
-			if _, err := w.engine.LookForDrift(w.ctx, w.tenant, w.out, 1); lockstep.CodeOf(err) != of.code {
+			if _, err := w.finder().Look(w.ctx, w.tenant, w.out, 1); lockstep.CodeOf(err) != of.code {
 				t.Errorf("%v, want %s", err, of.code)
 			}
 		})

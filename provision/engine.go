@@ -84,14 +84,14 @@ func (e *Engine) Slice(ctx context.Context, t lockstep.TenantID, id lockstep.Job
 	if err != nil {
 		return Turn{}, fmt.Errorf("claim job %s: %w", id, err)
 	}
-	r := &run{Engine: e, job: job, until: start.Add(orDefault(e.SliceFor, 5*time.Second)), sends: start.Add(e.sendFor())}
+	r := &run{Engine: e, job: job, until: start.Add(cmp.Or(e.SliceFor, 5*time.Second)), sends: start.Add(e.sendFor())}
 	turn, err := r.turn(ctx, start)
 	r.release(ctx) // not after a panic: of its calls nobody knows
 	return turn, err
 }
 
-func (e *Engine) sendFor() time.Duration { return orDefault(e.SendFor, 15*time.Second) }
-func (e *Engine) callFor() time.Duration { return orDefault(e.CallTimeout, 30*time.Second) }
+func (e *Engine) sendFor() time.Duration { return cmp.Or(e.SendFor, 15*time.Second) }
+func (e *Engine) callFor() time.Duration { return cmp.Or(e.CallTimeout, 30*time.Second) }
 
 // lease is how long a worker has a job at most: until the last call that it may begin has ended.
 func (e *Engine) lease() time.Duration { return e.sendFor() + e.callFor() }
@@ -227,13 +227,6 @@ func (e *Engine) log() *slog.Logger {
 		return e.Log
 	}
 	return slog.New(slog.DiscardHandler)
-}
-
-func orDefault(d, otherwise time.Duration) time.Duration {
-	if d > 0 {
-		return d
-	}
-	return otherwise
 }
 
 // run is one slice of one job.

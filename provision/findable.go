@@ -19,12 +19,11 @@ type Found struct {
 // FindAtTarget looks for objects of the target that have a value in one of the attributes that can be searched, or as their id. typ is the
 // resource type at the source.
 func (e *Engine) FindAtTarget(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, typ, value string) ([]Found, error) {
-	job, err := e.Store.Job(ctx, t, id)
-	if err != nil {
-		return nil, err
+	r, err := e.ask(ctx, t, id)
+	if err == nil {
+		err = r.open(ctx)
 	}
-	r := &run{Engine: e, job: job, until: e.now().Add(patience), cycle: &Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: id, Trigger: "person"}}
-	if err := r.open(ctx); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	p := r.programs[typ]

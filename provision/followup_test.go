@@ -397,7 +397,7 @@ func TestRestoreWaits(t *testing.T) {
 	w.reread()
 	w.person("ben")
 	w.review()
-	if _, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, []connection.Ref{userRef(ada)}); lockstep.CodeOf(err) != lockstep.CodeConflict {
+	if _, err := w.finder().Restore(w.ctx, w.tenant, w.out, []connection.Ref{userRef(ada)}); lockstep.CodeOf(err) != lockstep.CodeConflict {
 		t.Errorf("%v", err)
 	}
 }

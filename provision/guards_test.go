@@ -53,7 +53,7 @@ func TestRestoreSome(t *testing.T) {
 	w.ahead += 60e9
 	w.reread()
 	w.look()
-	n, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, []connection.Ref{{Type: "User", ID: string(di)}})
+	n, err := w.finder().Restore(w.ctx, w.tenant, w.out, []connection.Ref{{Type: "User", ID: string(di)}})
 	if err != nil || n != 1 {
 		t.Fatalf("restored %d: %v", n, err)
 	}

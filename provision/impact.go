@@ -41,14 +41,11 @@ type Impact struct {
 // which they would be carried out.
 func (e *Engine) Impact(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, p Proposal, f func(plan.Action) error) (Impact, error) {
 	out := Impact{Touched: map[string]int{}, Kinds: map[rule.Kind]int{}}
-	job, err := e.Store.Job(ctx, t, id)
+	r, err := e.ask(ctx, t, id)
 	if err != nil {
 		return out, err
 	}
-	i := &impact{
-		run:   &run{Engine: e, job: job, until: e.now().Add(patience), cycle: &Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: id, Kind: Initial, Trigger: "person"}},
-		began: e.now(), within: p.Within, out: &out,
-	}
+	i := &impact{run: r, began: e.now(), within: p.Within, out: &out}
 	if err := i.open(ctx, p); err != nil {
 		return out, err
 	}
@@ -102,7 +99,7 @@ func (i *impact) prepare(ctx context.Context) error {
 	if err := i.run.prepare(ctx); err != nil {
 		return err
 	}
-	err := i.unread(ctx)
+	_, err := i.unread(ctx)
 	if lockstep.CodeOf(err) == lockstep.CodeUnread && i.job.Direction == Outbound {
 		i.out.Unread, err = true, nil
 	}

@@ -229,7 +229,7 @@ func TestUndoDisturbsNothing(t *testing.T) {
 	if _, err := w.engine.Undo(w.ctx, audit.Actor{Kind: audit.Admin, Name: "ada"}, w.tenant, w.out, provision.TakeBack{Rows: rows}); lockstep.CodeOf(err) != lockstep.CodeConflict {
 		t.Errorf("undone in the middle of a cycle: %v", err)
 	}
-	if _, err := w.engine.RestoreDrift(w.ctx, w.tenant, w.out, nil); lockstep.CodeOf(err) != lockstep.CodeConflict {
+	if _, err := w.finder().Restore(w.ctx, w.tenant, w.out, nil); lockstep.CodeOf(err) != lockstep.CodeConflict {
 		t.Errorf("restored in the middle of a cycle: %v", err)
 	}
 	close(hangs.open)

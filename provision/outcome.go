@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"lockstep"
@@ -222,7 +221,3 @@ func (it *item) links() bool {
 
 // text is the error in words; its code stands beside it in the row.
 func text(err error) string { return lockstep.Said(err) }
-
-func containsFold(list []string, s string) bool {
-	return slices.ContainsFunc(list, func(x string) bool { return strings.EqualFold(x, s) })
-}

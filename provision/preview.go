@@ -3,7 +3,6 @@ package provision
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"lockstep"
 	"lockstep/connection"
@@ -13,12 +12,11 @@ import (
 // Preview plans a job in memory and writes nothing: what the next full cycle would do, row by row, in the order in which it
 // would be done. It asks the target only to list and find. Rows that the guard would hold come with state Held.
 func (e *Engine) Preview(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, f func(plan.Action) error) (Counts, error) {
-	job, err := e.Store.Job(ctx, t, id)
+	r, err := e.ask(ctx, t, id)
 	if err != nil {
 		return Counts{}, err
 	}
-	r := &run{Engine: e, job: job, until: e.now().Add(patience), cycle: &Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: id, Kind: Initial, Trigger: "person"}}
-	if moved, err := r.moved(ctx, job.Cursor); err != nil {
+	if moved, err := r.moved(ctx, r.job.Cursor); err != nil {
 		return Counts{}, err
 	} else if moved {
 		r.cycle.Trigger = elsewhere
@@ -47,13 +45,10 @@ func (e *Engine) Preview(ctx context.Context, t lockstep.TenantID, id lockstep.J
 	return counts, nil
 }
 
-// patience is how long a person who asks waits for the end of a pause that the target has asked for.
-const patience = 10 * time.Second
-
 // previewLookup decides how a plan in memory finds the target's objects: as the target was last read, and if it never was, by
 // asking it. An inbound job's source must have been read.
 func (r *run) previewLookup(ctx context.Context) error {
-	err := r.unread(ctx)
+	_, err := r.unread(ctx)
 	if r.job.Direction == Inbound {
 		r.lookup = r.find
 		return err
@@ -105,12 +100,11 @@ type (
 
 // Explain looks one object up in the source and at the target and says what the engine makes of it. It writes nothing.
 func (e *Engine) Explain(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, ref connection.Ref) (Explanation, error) {
-	job, err := e.Store.Job(ctx, t, id)
-	if err != nil {
-		return Explanation{}, err
+	r, err := e.ask(ctx, t, id)
+	if err == nil {
+		err = r.open(ctx)
 	}
-	r := &run{Engine: e, job: job, until: e.now().Add(patience), cycle: &Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: id, Trigger: "person"}}
-	if err := r.open(ctx); err != nil {
+	if err != nil {
 		return Explanation{}, err
 	}
 	if err := r.loadWaitsOf(ctx, ref); err != nil {

@@ -19,10 +19,8 @@ import (
 // goes on when it has been done: no slice ever waits for a system to be read.
 type Mirrors interface {
 	Head(ctx context.Context, id mirror.ID) (mirror.Head, error)
-	// Find returns the objects that no link owns and that have one of the raw values.
+	// Find returns the objects that have one of the raw values, whoever is linked to them.
 	Find(ctx context.Context, id mirror.ID, typ, attribute string, values ...string) ([]mirror.Found, error)
-	// Get returns the rows of these objects; unknown ones are left out, gone ones are not.
-	Get(ctx context.Context, id mirror.ID, refs ...connection.Ref) ([]mirror.Row, error)
 	// Request asks for a pass over every type of the system, and returns the number of the request.
 	Request(ctx context.Context, id mirror.ID, r mirror.Request) (int64, error)
 }
@@ -63,7 +61,7 @@ func (r *run) awaitRead(ctx context.Context) (bool, error) {
 func (r *run) startInbound(ctx context.Context, now time.Time) (bool, error) {
 	ask := !r.job.NextRun.IsZero() && !r.job.NextRun.After(now) // also when a read was asked for already: this one begins later
 	if !ask && r.job.Request == 0 {                             // nobody can say who has left before everything was read once
-		err := r.unread(ctx)
+		_, err := r.unread(ctx)
 		if ask = lockstep.CodeOf(err) == lockstep.CodeUnread; err != nil && !ask {
 			return false, err
 		}
@@ -142,7 +140,7 @@ func (r *run) fromMirrorOrAsked(ctx context.Context, typ string, asked []plan.Qu
 		return a, err
 	}
 	missed := slices.DeleteFunc(slices.Clone(asked), func(q plan.Question) bool {
-		return len(a.Found[q.Key]) > 0 || r.programs.RefusesTwo(r.to, typ) || !containsFold(r.to.FindBy[typ], q.Attribute)
+		return len(a.Found[q.Key]) > 0 || r.programs.RefusesTwo(r.to, typ) || !plan.Searchable(r.to, typ, q.Attribute)
 	})
 	if len(missed) == 0 {
 		return a, nil
@@ -156,16 +154,11 @@ func (r *run) fromMirrorOrAsked(ctx context.Context, typ string, asked []plan.Qu
 	return a, nil
 }
 
-// unread is why a plan cannot be made before its outside system was read once.
-func (r *run) unread(ctx context.Context) error {
+// unread fails when no plan can be made, since the outside system was never read to its end.
+func (r *run) unread(ctx context.Context) (mirror.Head, error) {
 	head, err := r.Mirrors.Head(ctx, r.outside())
-	if err != nil {
-		return err
+	if err != nil || slices.ContainsFunc(head.Passes, func(p mirror.Pass) bool { return p.Once }) {
+		return head, err
 	}
-	for _, p := range head.Passes {
-		if p.Once {
-			return nil
-		}
-	}
-	return &lockstep.Error{Code: lockstep.CodeUnread, Detail: fmt.Sprintf("%s was never read to its end, so nobody can say what would change", r.job.Name)}
+	return head, &lockstep.Error{Code: lockstep.CodeUnread, Detail: fmt.Sprintf("%s was never read to its end, so nobody can say what would change", r.job.Name)}
 }

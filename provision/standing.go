@@ -1,6 +1,9 @@
 package provision
 
-import "lockstep"
+import (
+	"lockstep"
+	"lockstep/plan"
+)
 
 // Standing is what stands in a job's way, or waits, as the store counts it.
 type Standing struct {
@@ -11,7 +14,7 @@ type Standing struct {
 	Codes    map[lockstep.Code]int // objects whose last attempt failed, by the code of the failure
 	Empty    bool                  // the job has met no object at all
 	Bad      int                   // rows of the source that the last cycle could not read
-	Drift    DriftLook             // what the last look for drift has come to
+	Drift    plan.DriftLook        // what the last look for drift has come to
 }
 
 // MostFunnel is up to how many people a Funnel counts.

@@ -186,7 +186,6 @@ type Store interface {
 	Jobs
 	Knowledge
 	Rows
-	Looks
 	// Commit writes the batch if the job's epoch is still epoch, else it writes nothing and returns lockstep.ErrEpoch.
 	Commit(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, epoch int64, b Batch) error
 	// Beside returns what Commit would write, to be kept in a commit of the tenant's directory instead (connection.Committer). That
@@ -204,20 +203,6 @@ type Knowledge interface {
 	EachWaiting(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, f func(plan.ReferenceRow) error) error
 	// CountReferences counts the references of the attribute that are written at the target.
 	CountReferences(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, attribute string) (int, error)
-}
-
-// Looks keeps what looks for drift have come to, the last one of each job.
-type Looks interface {
-	DriftLook(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) (DriftLook, error)
-	// AskDrift notes that somebody wants a look at the read that answers this request.
-	AskDrift(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, request int64) error
-	// ClaimDrift takes the lease of the look that is under way, or of a new one: also where one is under way whose first stage has not ended, since
-	// what that has kept may no longer be so. It fails with lockstep.ErrEpoch while somebody else has it.
-	ClaimDrift(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, until time.Time) (plan.DriftWork, error)
-	// KeepDrift keeps a piece of a look, if the lease is still its own.
-	KeepDrift(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, p plan.DriftPiece) error
-	Drifts(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.DriftQuery) ([]plan.Drift, error)
-	DriftEnds(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.DriftEndQuery) ([]plan.RowReference, error)
 }
 
 // Rows is a job's action rows.

@@ -6,14 +6,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"lockstep"
 	"lockstep/connection"
 	"lockstep/mirror"
 	"lockstep/plan"
 	"lockstep/rule"
-	"lockstep/scim"
 )
 
 // TestTurnsInMemory: what a turn keeps of how it ended, what it asks, and what a look or a preview takes for granted.
@@ -242,136 +240,4 @@ type broken struct{ *desk }
 
 func (broken) Head(context.Context, mirror.ID) (mirror.Head, error) {
 	return mirror.Head{}, errors.New("the database is away")
-}
-
-// TestDriftInMemory: which objects a look takes for changed or missing, and which it does not know.
-func TestDriftInMemory(t *testing.T) {
-	row := func(state mirror.State, o scim.Object) *mirror.Row {
-		return &mirror.Row{State: state, Object: connection.Object{Ref: connection.Ref{Type: "User", ID: "t1"}, Values: o}}
-	}
-	for _, c := range []struct {
-		name   string
-		out    bool // who has left scope
-		row    *mirror.Row
-		rows   func(d *desk)
-		found  int
-		unsure int
-	}{
-		{"as it was written", false, row(mirror.There, called("ada")), nil, 0, 0},
-		{"changed", false, row(mirror.There, called("eva")), nil, 1, 0},
-		{"never listed", false, nil, nil, 1, 0},
-		{"gone", false, row(mirror.Gone, nil), nil, 1, 0},
-		{"gone, and they have left", true, row(mirror.Gone, nil), nil, 0, 0},
-		{"never listed, and they have left", true, nil, nil, 0, 0},
-		{"in a part that could not be read", false, row(mirror.Hidden, called("eva")), nil, 0, 1},
-		{"changed, and written again long ago", false, row(mirror.There, called("eva")), func(d *desk) { d.wrote(-time.Hour, -time.Hour) }, 1, 0},
-		{"changed, and a call is on its way", false, row(mirror.There, called("eva")), func(d *desk) { d.wrote(-time.Hour, 0); d.rows[0].State, d.rows[0].Ended = plan.Open, time.Time{} }, 0, 1},
-		{"changed, and a call that began before the read ended since", false, row(mirror.There, called("eva")), func(d *desk) { d.wrote(-time.Hour, time.Second) }, 0, 1},
-		{"changed, and a call has begun since", false, row(mirror.There, called("eva")), func(d *desk) { d.wrote(time.Second, -time.Hour) }, 0, 1},
-		{"changed, and something was skipped that was never sent", false, row(mirror.There, called("eva")), func(d *desk) { d.wrote(-time.Hour, time.Second); d.rows[0].Opened = time.Time{} }, 1, 0},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			d := newDesk(t)
-			l := d.link("ada", "t1")
-			l.Verdict.In = !c.out
-			if c.rows != nil {
-				c.rows(d)
-			}
-			look := &drift{run: d.run(), found: plan.Drifts{Work: plan.DriftWork{Read: d.clock}}}
-			d.do(look.compare(t.Context(), look.programs["User"], l, c.row, nil))
-			if len(look.found.Found) != c.found || look.found.Work.Unsure != c.unsure {
-				t.Errorf("found %+v, unsure %d", look.found.Found, look.found.Work.Unsure)
-			}
-		})
-	}
-	t.Run("what nobody has written is not compared", func(t *testing.T) {
-		d := newDesk(t)
-		d.link("ada", "t1")
-		l := d.link("ben", "t2")
-		l.Image = nil
-		d.links[l.Source] = *l
-		d.link("cy", "")
-		look := &drift{run: d.run(), found: plan.Drifts{Work: plan.DriftWork{Read: d.clock}}, kept: d.clock}
-		d.do(look.each(t.Context(), "User", look.programs["User"]))
-		if w := look.found.Work; w.Compared != 1 || len(look.found.Found) != 1 || look.found.Found[0].Source.ID != "ada" {
-			t.Errorf("%+v, found %+v", w, look.found.Found)
-		}
-	})
-	t.Run("it counts from the read that began first", func(t *testing.T) {
-		for range 20 { // types come in any order
-			d := newDesk(t)
-			d.head = mirror.Head{Passes: []mirror.Pass{{Type: "User", Once: true, Asked: d.clock}, {Type: "Group", Once: true, Asked: d.clock.Add(-time.Minute)}}}
-			look := &drift{run: d.run()}
-			if d.do(look.readAt(t.Context())); !look.found.Work.Read.Equal(d.clock.Add(-time.Minute)) {
-				t.Fatalf("from %v", look.found.Work.Read)
-			}
-		}
-	})
-	t.Run("groups that have left are not asked", func(t *testing.T) {
-		for l, want := range map[*plan.Link]bool{{Target: "tg", Verdict: rule.Verdict{In: true}}: true, {Target: "tg"}: false, {Verdict: rule.Verdict{In: true}}: false} {
-			if asked(l) != want {
-				t.Errorf("%+v", l)
-			}
-		}
-	})
-	t.Run("nothing is restored amid a cycle", func(t *testing.T) {
-		d := newDesk(t)
-		d.job.Cycle = &Cycle{ID: "c"}
-		_, err := d.run().RestoreDrift(t.Context(), "t", "j", nil)
-		if lockstep.CodeOf(err) != lockstep.CodeConflict || !strings.Contains(err.Error(), "under way") {
-			t.Error(err)
-		}
-	})
-	t.Run("who is linked to another object since is not restored", func(t *testing.T) {
-		d := newDesk(t)
-		d.link("ada", "t2")
-		d.link("ben", "t3")
-		r := &restore{run: d.run()}
-		found := []plan.Drift{}
-		for name, target := range map[string]string{"ada": "t1", "ben": "t3"} {
-			found = append(found, plan.Drift{Kind: plan.DriftMissing, Source: plan.End{Ref: user(name)}, Target: plan.End{Ref: connection.Ref{Type: "User", ID: target}}})
-		}
-		d.do(r.all(t.Context(), found))
-		if d.links[user("ada")].Target != "t2" || d.links[user("ben")].Target != "" || r.n != 1 {
-			t.Errorf("%+v, %d restored", d.links, r.n)
-		}
-	})
-	for name, c := range map[string]struct {
-		members int
-		wrote   bool
-		found   bool
-	}{"a member is missing": {2, false, true}, "a member is missing, and the group was written since": {2, true, false}, "the list seems to be cut off": {100, false, false}} {
-		t.Run(name, func(t *testing.T) {
-			d := newDesk(t)
-			all := connection.Ref{Type: "Group", ID: "all"}
-			d.links[all] = plan.Link{Source: all, Name: "all", Target: "tg", Verdict: rule.Verdict{In: true}}
-			var shown []connection.Reference
-			for i := range c.members + 1 {
-				id := string(rune('a'+i%26)) + string(rune('a'+i/26))
-				d.ends = append(d.ends, plan.EndRow{From: all, To: plan.End{Ref: user(id)}, Target: id, Wanted: true, Written: true})
-				if i < c.members {
-					shown = append(shown, connection.Reference{Attribute: "members", To: user(id)})
-				}
-			}
-			if c.wrote {
-				d.wrote(-time.Hour, time.Second)
-				d.rows[0].Source.Ref = all
-			}
-			d.target.get = connection.Object{Ref: connection.Ref{Type: "Group", ID: "tg"}, Name: "all", References: shown}
-			look := &drift{run: d.run(), found: plan.Drifts{Work: plan.DriftWork{Read: d.clock}}}
-			l := d.links[all]
-			d.do(look.membersOf(t.Context(), &l, "Group"))
-			if w := look.found.Work; (w.Kept == 1) != c.found || (w.Unsure == 1) == c.found {
-				t.Errorf("%+v", w)
-			}
-		})
-	}
-}
-
-// wrote adds a row of something that was sent, so long after now.
-func (d *desk) wrote(opened, ended time.Duration) {
-	d.row(rule.Update, "ada", func(a *plan.Action) {
-		a.State, a.Opened, a.Ended = plan.Done, d.clock.Add(opened), d.clock.Add(ended)
-	})
 }

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -274,5 +275,5 @@ func (a *applier) visibleFrom(row plan.Action) time.Time {
 	if last.IsZero() { // its process ended before: the call may have lasted as long as its lease
 		last = row.Opened.Add(a.lease())
 	}
-	return last.Add(orDefault(a.to.Lag, defaultLag))
+	return last.Add(cmp.Or(a.to.Lag, defaultLag))
 }

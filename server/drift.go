@@ -101,7 +101,7 @@ func (n *Server) lookForDriftOf(ctx context.Context, id mirror.ID) (more bool, e
 	case readForDrift:
 		_, err = n.engine.Mirrors.Request(ctx, id, mirror.Request{Whole: true})
 	case compareForDrift:
-		more, err = n.engine.LookForDrift(ctx, j.Tenant, j.ID, driftTurn)
+		more, err = n.drifts.Look(ctx, j.Tenant, j.ID, driftTurn)
 	case noDriftStep:
 	}
 	return more, err
@@ -116,7 +116,7 @@ const (
 
 // driftStep says what is to be done about the drift of an application at an instant, by what the last look has come to. What somebody has asked
 // for is done also where nobody looks by oneself.
-func driftStep(j *provision.Job, head *mirror.Head, last *provision.DriftLook, now time.Time) int {
+func driftStep(j *provision.Job, head *mirror.Head, last *plan.DriftLook, now time.Time) int {
 	if last.Waits() && head.Answered >= last.Asked {
 		if slices.ContainsFunc(head.Passes, func(p mirror.Pass) bool { return p.Stage != mirror.Idle }) {
 			return noDriftStep

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"lockstep/mirror"
+	"lockstep/plan"
 	"lockstep/provision"
 )
 
@@ -40,7 +41,7 @@ func TestDriftStep(t *testing.T) {
 		if c.change != nil {
 			c.change(&j, &head)
 		}
-		if got := driftStep(&j, &head, &provision.DriftLook{Read: c.looked}, now); got != c.want {
+		if got := driftStep(&j, &head, &plan.DriftLook{Read: c.looked}, now); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}

@@ -31,6 +31,7 @@ import (
 	hub "lockstep/connector/directory"
 	"lockstep/console"
 	"lockstep/directory"
+	"lockstep/drift"
 	"lockstep/mirror"
 	"lockstep/notify"
 	"lockstep/operate"
@@ -66,6 +67,7 @@ type Server struct {
 	config  Config
 	db      *store.DB
 	engine  *provision.Engine
+	drifts  *drift.Finder
 	systems *systems
 	reads   *mirror.Runner
 	queue   *queue.Queue
@@ -124,6 +126,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 		Store: jobs, Directory: &hub.Connector{Store: n.db, Schemas: n.db.Schemas}, Log: c.Log,
 		Connect: n.systems, Mirrors: asking{n.db.Mirrors(), n.reads.Wake},
 	}
+	n.drifts = &drift.Finder{Engine: n.engine, Mirrors: asking{n.db.Mirrors(), n.reads.Wake}, Looks: n.db}
 	n.courier = newCourier(n)
 	if n.queue, err = newQueue(n, jobs); err != nil {
 		return nil, err
@@ -143,7 +146,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	n.scim = newSCIM(n.db, c)
 	n.scim.sso, n.scim.issuers = n.sso, n.trustedIssuers()
 	n.operator = &operate.Operator{
-		Directory: n.db, People: n.db, GroupFinder: n.db, Jobs: jobs, Settings: jobs, Drafts: jobs, Engine: n.engine, Tenants: n.db, Tokens: Tokens{n.db}, Notes: n.db, Standings: n.db, Reads: asking{n.db.Mirrors(), n.reads.Wake}, Sessions: n.sessions(),
+		Directory: n.db, People: n.db, GroupFinder: n.db, Jobs: jobs, Settings: jobs, Drafts: jobs, Engine: n.engine, Drifts: n.drifts, Tenants: n.db, Tokens: Tokens{n.db}, Notes: n.db, Standings: n.db, Reads: asking{n.db.Mirrors(), n.reads.Wake}, Sessions: n.sessions(),
 		Schemas: n.db.Schemas, SCIM: n.scim, SignIn: SignIn(n.db, n.sso), Notices: n.notices(), Consents: consents{n.systems, time.Now}, Files: n.files, Gallery: gallery, Address: n.browsed, Wake: n.queue.Wake, Local: c.Local,
 	}
 	n.operator.Visits, n.operator.Admins, n.operator.Forms = n.db.Console(), Admins{n.db}, ConsoleForms{n.db}

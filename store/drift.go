@@ -20,10 +20,10 @@ const foundOf = "(SELECT COUNT(*) FROM drift_found f WHERE f.look = d.look AND f
 const driftLook = "SELECT d.read_at, d.ended, d.compared, d.unsure, d.more, d.silent, d.asked, d.answered, d.making, d.work, " +
 	foundOf + "'changed'), " + foundOf + "'missing'), " + foundOf + "'unsure'), " + foundOf + "'restored') FROM drift d WHERE d." + ofJob
 
-// DriftLook returns what the last look for drift has come to; its Read is zero when there was none. It satisfies provision.Looks.
-func (db *DB) DriftLook(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID) (provision.DriftLook, error) {
+// DriftLook returns what the last look for drift has come to; its Read is zero when there was none. It satisfies drift.Looks.
+func (db *DB) DriftLook(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID) (plan.DriftLook, error) {
 	rows, err := db.query(ctx, driftLook, string(tenant), string(job))
-	all, err := collect(rows, err, func(s scanner) (l provision.DriftLook, err error) {
+	all, err := collect(rows, err, func(s scanner) (l plan.DriftLook, err error) {
 		var at, ended, making int64
 		var since int
 		var silent, work string
@@ -41,10 +41,10 @@ func (db *DB) DriftLook(ctx context.Context, tenant lockstep.TenantID, job locks
 		return l, parse(silent, &l.Silent)
 	})
 	if err != nil {
-		return provision.DriftLook{}, fmt.Errorf("read what a look for drift has come to: %w", err)
+		return plan.DriftLook{}, fmt.Errorf("read what a look for drift has come to: %w", err)
 	}
 	if len(all) == 0 {
-		return provision.DriftLook{}, nil
+		return plan.DriftLook{}, nil
 	}
 	return all[0], nil
 }
@@ -66,7 +66,7 @@ func (db *DB) drifting(ctx context.Context, tenant lockstep.TenantID, id lockste
 	}})
 }
 
-// AskDrift satisfies provision.Looks.
+// AskDrift satisfies drift.Looks.
 func (db *DB) AskDrift(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, request int64) error {
 	err := db.drifting(ctx, tenant, id, 1, func(t *tx, no int64) error {
 		_, err := t.exec("UPDATE drift SET asked = $2 WHERE job = $1 AND asked < $2", no, request)
@@ -78,7 +78,7 @@ func (db *DB) AskDrift(ctx context.Context, tenant lockstep.TenantID, id lockste
 	return nil
 }
 
-// ClaimDrift satisfies provision.Looks.
+// ClaimDrift satisfies drift.Looks.
 func (db *DB) ClaimDrift(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, until time.Time) (plan.DriftWork, error) {
 	var w plan.DriftWork
 	err := db.drifting(ctx, tenant, id, 2, func(t *tx, no int64) error {
@@ -127,7 +127,7 @@ var (
 		ON CONFLICT (look, type, id, gone, name, target, attribute) DO NOTHING`}
 )
 
-// KeepDrift satisfies provision.Looks.
+// KeepDrift satisfies drift.Looks.
 func (db *DB) KeepDrift(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, p plan.DriftPiece) error {
 	state, err := json.Marshal(p.Work)
 	if err != nil {
@@ -226,7 +226,7 @@ func differOf(text string) (all []scim.Change, err error) {
 	return all, err
 }
 
-// Drifts returns what a look has found. It satisfies provision.Looks.
+// Drifts returns what a look has found. It satisfies drift.Looks.
 func (db *DB) Drifts(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, q plan.DriftQuery) ([]plan.Drift, error) {
 	args := []any{string(tenant), string(job)}
 	arg := func(v any) string {
@@ -281,7 +281,7 @@ func (db *DB) Drifts(ctx context.Context, tenant lockstep.TenantID, job lockstep
 	return all, nil
 }
 
-// DriftEnds returns references that the last look has found to differ. It satisfies provision.Looks.
+// DriftEnds returns references that the last look has found to differ. It satisfies drift.Looks.
 func (db *DB) DriftEnds(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, q plan.DriftEndQuery) ([]plan.RowReference, error) {
 	rows, err := db.query(ctx, "SELECT look FROM drift WHERE "+ofJob, string(tenant), string(job))
 	look, err := collect(rows, err, scanInt)
