@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -235,22 +236,23 @@ func (s *shared) write(op *connection.Operation, attributes scim.Object) scim.Ob
 	return o
 }
 
-// foresee says what the operation comes to at an object whose attributes these are.
-func (s *shared) foresee(op *connection.Operation, attributes scim.Object, active bool) connection.Foreseen {
-	f := connection.Foreseen{Kind: op.Kind}
+// foresee says what the operation comes to at an object whose attributes these are, and what it writes: nothing of what is equal.
+func (s *shared) foresee(op *connection.Operation, attributes scim.Object, active bool) (connection.Foreseen, scim.Object) {
+	f, will := connection.Foreseen{Kind: op.Kind}, s.write(op, attributes)
 	if len(s.others) == 0 && (s.own != nil || op.Kind != rule.Delete) {
-		return f
+		return f, will
 	}
-	will := s.write(op, attributes)
 	kept := directory.Kept{Kind: s.kind, Claims: s.claims()}
 	switch disables := scim.Equal(op.After.Get("active"), false); {
 	case op.Kind == rule.Delete:
 		f.Kind, kept.As = rule.Release, directory.LetGo(s.kind, s.own != nil, kept.Claims)
+		stands := will
 		if kept.As == directory.Disabled && active {
-			will.Set("active", false)
+			stands = will.Clone()
+			stands.Set("active", false)
 		}
-		f.Effect = effectOf(attributes, will, kept.String())
-		return f
+		f.Effect = effectOf(attributes, stands, kept.String())
+		return f, will
 	case disables && slices.ContainsFunc(kept.Claims, directory.Claim.Keeps):
 		if f.Kind = rule.Update; active {
 			will.Set("active", true)
@@ -274,7 +276,7 @@ func (s *shared) foresee(op *connection.Operation, attributes scim.Object, activ
 	case nothing && !claim:
 		f.Kind = rule.Skip
 	}
-	return f
+	return f, will
 }
 
 // effectOf is the difference between two states of an object.
@@ -348,13 +350,18 @@ func (h *target) Foresee(ctx context.Context, ops []connection.Operation) ([]con
 	if err != nil {
 		return nil, err
 	}
-	if err := h.forbidden(ctx, ops, out); err != nil {
+	own, err := h.own(ctx)
+	if err != nil {
 		return nil, err
 	}
+	if err := h.forbidden(ctx, ops, own, out); err != nil {
+		return nil, err
+	}
+	judges := own != nil && len(own.Extensions) > 0 // of what is built in, values were checked one by one
 	for typ, find := range map[string]func(context.Context, []string) ([]connection.Object, error){connection.UserType: h.usersOf, connection.GroupType: h.groupsOf} {
 		var ids []string
 		for i := range ops {
-			if s := with[ops[i].Ref]; ops[i].Ref.Type == typ && s != nil && (len(s.others) > 0 || s.own == nil) {
+			if s := with[ops[i].Ref]; ops[i].Ref.Type == typ && s != nil && (len(s.others) > 0 || s.own == nil || judges) {
 				ids = append(ids, ops[i].Ref.ID)
 			}
 		}
@@ -369,6 +376,10 @@ func (h *target) Foresee(ctx context.Context, ops []connection.Operation) ([]con
 		for i := range objects {
 			stand[objects[i].ID] = &objects[i]
 		}
+		there, err := h.managing(ctx, objects)
+		if err != nil {
+			return nil, err
+		}
 		for i := range ops {
 			op := &ops[i]
 			s, o := with[op.Ref], stand[op.Ref.ID]
@@ -377,41 +388,83 @@ func (h *target) Foresee(ctx context.Context, ops []connection.Operation) ([]con
 			case o.Deleted && op.Kind == rule.Delete:
 				out[i] = connection.Foreseen{Kind: rule.Release, Effect: &connection.Effect{Note: "it is deleted already"}}
 			case out[i].Refuse != nil:
-			case o.Deleted: // who comes back has what they had, beside what the job says
-				out[i].Effect = effectOf(nil, s.write(op, restoring(op, o.Values)), "")
+			case o.Deleted: // who comes back has what they had, beside what the job says, but for a manager who has left since
+				values := o.Values
+				if m := managerOf(values); m != "" && typ == connection.UserType && !slices.Contains(there, m) {
+					values = values.Clone()
+					setManager(&values, &connection.Operation{Remove: []connection.Reference{managedBy(m)}})
+				}
+				will := s.write(op, restoring(op, values))
+				out[i].Effect, out[i].Refuse = effectOf(nil, will, ""), refusal(own, op, o.Values, will)
 			default:
 				if err := h.unmanage(ctx, op, s, o.Values); err != nil {
 					return nil, err
 				}
-				out[i] = s.foresee(op, o.Values, o.Enabled)
+				f, will := s.foresee(op, o.Values, o.Enabled)
+				if out[i] = f; judges && !scim.Equal(o.Values, will) {
+					out[i].Refuse = refusal(own, op, o.Values, will)
+				}
 			}
 		}
 	}
 	return out, nil
 }
 
+// managing returns which managers of those who are deleted are there.
+func (h *target) managing(ctx context.Context, objects []connection.Object) ([]string, error) {
+	var ids []lockstep.UserID
+	for _, o := range objects {
+		if m := managerOf(o.Values); o.Deleted && m != "" {
+			ids = append(ids, lockstep.UserID(m))
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	users, err := h.dir.Users(ctx, h.tenant, directory.UserQuery{IDs: ids, Limit: len(ids)})
+	there := make([]string, len(users))
+	for i, u := range users {
+		there[i] = string(u.ID)
+	}
+	return there, err
+}
+
+// own returns the schemas of the tenant.
+func (h *target) own(ctx context.Context) (*directory.Schemas, error) {
+	if h.schemas == nil {
+		return nil, nil
+	}
+	return h.schemas(ctx, h.tenant)
+}
+
+// refusal says why the directory would not keep what an operation makes of a user or group; before is nil for a new one.
+func refusal(own *directory.Schemas, op *connection.Operation, before, after scim.Object) error {
+	t := own.Type(directory.Kind(op.Ref.Type))
+	next, err := t.Admit(before, after)
+	if err == nil && before != nil {
+		err = t.CheckFixed(before, next, false)
+	}
+	if err == nil {
+		return nil
+	}
+	why := err.Error()
+	if e, is := errors.AsType[*scim.Error](err); is && e.Detail != "" {
+		why = e.Detail
+	}
+	return &lockstep.Error{Code: lockstep.CodeInvalid, Detail: fmt.Sprintf("The directory does not take %s: %s.", op.Name, why)}
+}
+
 // forbidden says which operations the directory refuses by its own rules, whatever else happens until they are carried out: what would
-// bring back whom somebody has ordered to be deleted, and values that no user or group can have.
-func (h *target) forbidden(ctx context.Context, ops []connection.Operation, out []connection.Foreseen) error {
+// bring back whom somebody has ordered to be deleted, and values that no new user or group can have.
+func (h *target) forbidden(ctx context.Context, ops []connection.Operation, own *directory.Schemas, out []connection.Foreseen) error {
 	ids := map[string][]string{}
-	var own *directory.Schemas
 	for i := range ops {
 		op := &ops[i]
 		switch op.Kind {
 		case rule.Update, rule.Link:
 			ids[op.Ref.Type] = append(ids[op.Ref.Type], op.Ref.ID)
 		case rule.Create:
-			if own == nil && h.schemas != nil {
-				var err error
-				if own, err = h.schemas(ctx, h.tenant); err != nil {
-					return err
-				}
-			}
-			if t := own.Type(directory.Kind(op.Ref.Type)); t != nil {
-				if _, err := t.Admit(nil, op.After); err != nil {
-					out[i].Refuse = &lockstep.Error{Code: lockstep.CodeInvalid, Detail: fmt.Sprintf("The directory does not take %s: %v.", op.Name, err)}
-				}
-			}
+			out[i].Refuse = refusal(own, op, nil, op.After)
 		}
 	}
 	for typ, some := range ids {
