@@ -14,6 +14,8 @@ import (
 	"lockstep/provision"
 	"lockstep/rule"
 	"lockstep/scim"
+	"lockstep/store"
+	"lockstep/store/storetest"
 )
 
 // origin is one of several sources of a tenant: a job and the folder that it reads.
@@ -426,4 +428,54 @@ func TestWhoComesBack(t *testing.T) {
 		hr.has("ada", "ben")
 		w.wantDirectory("ada", "ben manager=ada")
 	})
+}
+
+// TestManagerWhoHasLeftSince: who comes back has no manager who was deleted after them, whoever brings them back, and has that one again who comes back,
+// too. The plan says so.
+func TestManagerWhoHasLeftSince(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) { leftSince(t, func(t *testing.T) *world { return newWorld(t) }) })
+	t.Run("postgres", func(t *testing.T) {
+		leftSince(t, func(t *testing.T) *world { return newWorldOn(t, store.Config{Postgres: storetest.Postgres(t)}) })
+	})
+}
+
+func leftSince(t *testing.T, start func(t *testing.T) *world) {
+	for name, purged := range map[string]bool{"deleted": false, "gone for good": true} {
+		for _, back := range []string{"by a source that brings no managers", "by a source that brings managers", "by hand"} {
+			t.Run(name+", "+back, func(t *testing.T) {
+				w := start(t)
+				hr := w.source("hr")
+				if !strings.HasSuffix(back, "brings managers") {
+					job, err := w.db.Provision().Job(w.ctx, w.tenant, hr.job)
+					w.must(err)
+					rules := &job.Rules.Objects[0]
+					rules.Attributes = slices.DeleteFunc(rules.Attributes, func(m rule.Mapping) bool { return strings.HasSuffix(m.Target, "manager") })
+					w.must(w.db.Provision().PutJob(w.ctx, audit.Actor{}, job))
+				}
+				hr.has("ada", "ben", "cy")
+				ada, ben := w.userID("ada"), w.userID("ben")
+				w.manager(ben, ada)
+				hr.has("ada", "cy")
+				hr.has("cy")
+				if purged {
+					w.change(directory.DeleteUser{ID: ada, Purge: true})
+				}
+				w.wantDirectory("cy")
+				if back == "by hand" {
+					w.change(directory.RestoreUser{ID: ben})
+				} else {
+					hr.has("ben", "cy")
+					if row := hr.row("ben"); row.State != plan.Done || row.Kind != rule.Link || row.Effect == nil || row.Effect.After.Has(enterpriseURN) {
+						t.Errorf("the row is %s and %s: %s, %+v", row.Kind, row.State, row.Detail, row.Effect)
+					}
+				}
+				w.wantDirectory("ben", "cy")
+				if purged {
+					return
+				}
+				w.change(directory.RestoreUser{ID: ada})
+				w.wantDirectory("ada", "ben manager=ada", "cy")
+			})
+		}
+	}
 }

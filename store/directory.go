@@ -18,12 +18,13 @@ type change struct {
 	by     audit.Actor
 	action lockstep.ActionID
 
-	surveys  []*survey          // for the changes of extensions that are still to come
-	rest     []directory.Change // of the commit, after this one
-	holders  map[string]string  // ids of those who have userNames that these changes give, and keep them
-	aside    map[held]bool      // keys of others among its users and groups that are free for it (setAside)
-	nameless map[string]bool    // users who have no userName of theirs until a change to come writes it
-	names    []directory.Group  // groups whose names must be nobody else's at the end of the commit
+	surveys  []*survey                  // for the changes of extensions that are still to come
+	rest     []directory.Change         // of the commit, after this one
+	holders  map[string]string          // ids of those who have userNames that these changes give, and keep them
+	aside    map[held]bool              // keys of others among its users and groups that are free for it (setAside)
+	nameless map[string]bool            // users who have no userName of theirs until a change to come writes it
+	orphans  map[lockstep.UserID]string // users who have come back without the manager whom they had
+	names    []directory.Group          // groups whose names must be nobody else's at the end of the commit
 	written  []directory.Record
 	kept     []directory.Kept // what others have a claim to (claims.go)
 }

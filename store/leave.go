@@ -90,14 +90,7 @@ func (c *change) dismiss(manager lockstep.UserID) error {
 func (c *change) setManager(u directory.User, manager string) error {
 	done, err := c.rewriteUser(u, func(old directory.User) (userWrite, error) {
 		next := old
-		next.Attributes = old.Attributes.Clone()
-		ext, _ := next.Attributes.Get(enterprise).(scim.Object)
-		if manager == "" {
-			ext.Delete("manager")
-		} else {
-			ext.Set("manager", scim.Object{{Name: "value", Value: manager}})
-		}
-		next.Attributes.Set(enterprise, ext)
+		next.Attributes = managedBy(old.Attributes, manager)
 		detail := "manager, who was deleted"
 		if manager != "" {
 			detail = "manager, who was restored"
@@ -108,6 +101,43 @@ func (c *change) setManager(u directory.User, manager string) error {
 		return errContended
 	}
 	return err
+}
+
+// managedBy returns the attributes of a user with another manager; "" is none.
+func managedBy(a scim.Object, manager string) scim.Object {
+	a = a.Clone()
+	ext, _ := a.Get(enterprise).(scim.Object)
+	if manager == "" {
+		ext.Delete("manager")
+	} else {
+		ext.Set("manager", scim.Object{{Name: "value", Value: manager}})
+	}
+	a.Set(enterprise, ext)
+	return a
+}
+
+// withoutLeaver returns the attributes of somebody who comes back, without a manager who has left since or is gone for good. Should that one come
+// back, they have them again.
+func (c *change) withoutLeaver(id lockstep.UserID, a scim.Object) (scim.Object, error) {
+	manager := managerOf(a)
+	if manager == "" || manager == string(id) {
+		return a, nil
+	}
+	rows, err := c.query("SELECT deleted FROM users WHERE tenant = $1 AND id = $2"+c.db.dialect.lock(), string(c.tenant), manager)
+	deleted, err := collect(rows, err, scanInt)
+	if len(deleted) > 0 && deleted[0] == 0 || err != nil {
+		return a, err
+	}
+	if len(deleted) > 0 {
+		if err := c.keepFormer(manager, wasManager, []string{string(id)}); err != nil {
+			return nil, err
+		}
+	}
+	if c.orphans == nil {
+		c.orphans = map[lockstep.UserID]string{}
+	}
+	c.orphans[id] = manager
+	return managedBy(a, ""), nil
 }
 
 // rejoin gives somebody who has just been restored back what they had: memberships in groups that still exist, and those who have no

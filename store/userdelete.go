@@ -38,6 +38,9 @@ func (c *change) restoreUser(r directory.RestoreUser) error {
 		}
 		old.Deleted = instant(0)
 		var err error
+		if old.Attributes, err = c.withoutLeaver(id, old.Attributes); err != nil {
+			return userWrite{}, err
+		}
 		old.Attributes, err = c.returning(directory.UserKind, string(id), old.Attributes)
 		renamed := c.later(directory.UserKind, string(id))
 		if renamed {

@@ -72,8 +72,11 @@ func (c *change) replacedUser(p directory.PutUser, old directory.User) (w userWr
 	if !old.Deleted.IsZero() {
 		return w, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "The user is deleted; restore it first."}
 	}
-	next := old
-	if next.Attributes, err = c.admit(directory.UserKind, old.Attributes, p.User.Attributes, p.Client); err != nil {
+	next, attributes := old, p.User.Attributes
+	if m := c.orphans[old.ID]; m != "" && managerOf(attributes) == m { // by whoever brings them back as they were
+		attributes = managedBy(attributes, "")
+	}
+	if next.Attributes, err = c.admit(directory.UserKind, old.Attributes, attributes, p.Client); err != nil {
 		return w, err
 	}
 	if !old.Active && !next.Attributes.Has("active") {
