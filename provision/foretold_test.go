@@ -49,11 +49,11 @@ var codesOfApplying = []foretold{
 	{code: lockstep.CodeTargetConflict, tells: part, as: []lockstep.Code{lockstep.CodeConflict, lockstep.CodeMatchTaken}, scenes: map[lockstep.Code]func(*world) string{lockstep.CodeConflict: renamedOnto},
 		how: "As `conflict`. What the target neither lists nor finds cannot be seen before it is refused."},
 	{code: lockstep.CodeMatchTaken, tells: part, scenes: map[lockstep.Code]func(*world) string{lockstep.CodeMatchTaken: linkedAlready},
-		how: "Everybody new is looked for, and whose object it is that is found is known. A plan that goes by what was read of the target does not know of one whom somebody has given their name there since it was written. The call looks once more."},
+		how: "Everybody new is looked for, and whose object it is that is found is known. An initial cycle has the target read first, and knows all that stands there; a preview knows what stood there when it was last read (`provision.TestForetoldByWhatWasRead`). The call looks once more, for what has happened since."},
 	{code: lockstep.CodeMatchAmbiguous, tells: yes, scenes: map[lockstep.Code]func(*world) string{lockstep.CodeMatchAmbiguous: twoAreFound},
 		how: "Everybody new is looked for. The call looks once more, for what has happened since."},
 	{code: lockstep.CodeInvalid, tells: part, as: []lockstep.Code{lockstep.CodeInvalid, lockstep.CodeMapRequired, lockstep.CodeMapInvalid},
-		how: "The directory's own schemas are asked about everybody who is created, and every value is checked by the schema of its attribute. What a change makes of an object that others write, too, is judged by the commit."},
+		how: "The directory's own schemas are asked about everybody who is created, changed or brought back, as they will be with what others have written (`provision.TestPlanTellsWhatSchemasRefuse`), and every value is checked by the schema of its attribute. What somebody changes between plan and commit is judged by the commit."},
 	{code: lockstep.CodeDeletedByOrder, tells: yes,
 		how: "The directory knows whom somebody has ordered to be deleted (`provision.TestPlanTellsWhatIsForbidden`)."},
 	{code: lockstep.CodeTargetDomain, tells: part, scenes: map[lockstep.Code]func(*world) string{lockstep.CodeTargetDomain: unverifiedDomain},
@@ -241,6 +241,44 @@ func TestForetold(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestForetoldByWhatWasRead: that the account with somebody's name is another's is known to plans that go by what was read of the target, too: to an
+// initial cycle, which has it read first, and to a preview.
+func TestForetoldByWhatWasRead(t *testing.T) {
+	for _, preview := range []bool{false, true} {
+		t.Run(fmt.Sprintf("preview %t", preview), func(t *testing.T) {
+			w := newWorld(t)
+			who := linkedAlready(w)
+			w.person("dan")
+			w.ahead += 60e9
+			w.edit(func(j *provision.Job) { j.Manual, j.Policy.Connections = true, 7 }) // other rules: all is read
+			w.reread()
+			kinds := map[string]string{}
+			told := func(a plan.Action) error {
+				kinds[a.Source.Name] = strings.Join([]string{string(a.Kind), string(a.State), string(a.Code)}, " ")
+				return nil
+			}
+			w.requests()
+			if preview {
+				_, err := w.engine.Preview(w.ctx, w.tenant, w.out, told)
+				w.must(err)
+			} else {
+				c := w.run(w.out)
+				rows, err := w.db.Provision().Actions(w.ctx, w.tenant, w.out, plan.ActionQuery{Cycle: c.ID})
+				w.must(err)
+				if c.Kind != provision.Initial {
+					t.Fatalf("the cycle is %s", c.Kind)
+				}
+				for _, a := range rows {
+					w.must(told(a))
+				}
+			}
+			if kinds[who] != "skip refused match.already_linked" || kinds["dan@acme.example"] != "create planned " {
+				t.Errorf("the plan says %v", kinds)
+			}
+		})
 	}
 }
 
