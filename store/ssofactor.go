@@ -257,16 +257,22 @@ func (s SSO) RemoveFactors(ctx context.Context, by audit.Actor, tenant lockstep.
 		if err != nil {
 			return err
 		}
-		var what []string
-		if removed, what, err = t.removeFactors(string(tenant), string(u), r.Which); err != nil {
+		gone, err := t.removeFactors(string(tenant), string(u), r.Which)
+		if err != nil {
 			return err
 		}
-		if removed == 0 {
+		if removed = len(gone); removed == 0 {
 			return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no such second factor."}
 		}
 		left, err := t.countFactors(string(tenant), string(u))
 		if err != nil {
 			return err
+		}
+		what := make([]string, removed)
+		for i, c := range gone {
+			if what[i] = c.Key; c.Key == notify.KeyPasskey {
+				what[i] += " “" + c.Name + "”"
+			}
 		}
 		detail := strings.Join(what, ", ")
 		if before > 0 && left == 0 {
@@ -276,15 +282,7 @@ func (s SSO) RemoveFactors(ctx context.Context, by audit.Actor, tenant lockstep.
 			detail += "; no second factor is left" + r.Note
 		}
 		t.note(audit.Event{Actor: by, Verb: "removed", Object: "second factor", ID: string(u), Name: t.userName(tenant, string(u)), Detail: detail})
-		var told []notify.KeyChange
-		for _, one := range what {
-			c := notify.KeyChange{Done: "removed", Key: one}
-			if name, is := strings.CutPrefix(one, "passkey “"); is {
-				c.Key, c.Name = notify.KeyPasskey, strings.TrimSuffix(name, "”")
-			}
-			told = append(told, c)
-		}
-		return t.tellPerson(by, tenant, string(u), told...)
+		return t.tellPerson(by, tenant, string(u), gone...)
 	}})
 	if err != nil {
 		return 0, fmt.Errorf("remove a factor: %w", err)
@@ -298,41 +296,40 @@ func (t *tx) countFactors(tenant, user string) (int64, error) {
 	return one(rows, err, scanInt)
 }
 
-// removeFactors removes what is named, and says what it was.
-func (t *tx) removeFactors(tenant, user string, which sso.Which) (removed int, what []string, err error) {
+// removeFactors removes what is named, and returns what it was.
+func (t *tx) removeFactors(tenant, user string, which sso.Which) (gone []notify.KeyChange, err error) {
 	if which.All || which.Passkey != "" {
 		rows, err := t.query("DELETE FROM sso_passkey WHERE tenant = $1 AND user_id = $2 AND (id = $3 OR $3 = '') RETURNING name", tenant, user, which.Passkey)
 		names, err := collect(rows, err, scanText)
 		if err != nil {
-			return 0, nil, err
+			return nil, err
 		}
 		for _, name := range names {
-			removed, what = removed+1, append(what, "passkey “"+name+"”")
+			gone = append(gone, notify.KeyChange{Done: "removed", Key: notify.KeyPasskey, Name: name})
 		}
 	}
-	remove := func(wanted bool, table, called string) {
+	remove := func(wanted bool, table, key string) {
 		if !wanted || err != nil {
 			return
 		}
 		var n int64
 		if n, err = t.exec("DELETE FROM "+table+" WHERE tenant = $1 AND user_id = $2", tenant, user); n > 0 {
-			removed, what = removed+1, append(what, called)
+			gone = append(gone, notify.KeyChange{Done: "removed", Key: key})
 		}
 	}
-	remove(which.All || which.TOTP, "sso_totp", "authenticator app")
-	remove(which.All || which.Codes, "sso_recovery", "recovery codes")
+	remove(which.All || which.TOTP, "sso_totp", notify.KeyApp)
+	remove(which.All || which.Codes, "sso_recovery", notify.KeyCodes)
 	if err != nil || which.All || which.Codes {
-		return removed, what, err
+		return gone, err
 	}
 	_, err = t.exec(`DELETE FROM sso_recovery WHERE tenant = $1 AND user_id = $2
 		AND NOT EXISTS (SELECT 1 FROM sso_passkey p WHERE p.tenant = $1 AND p.user_id = $2) AND NOT EXISTS (SELECT 1 FROM sso_totp o WHERE o.tenant = $1 AND o.user_id = $2)`, tenant, user)
-	return removed, what, err
+	return gone, err
 }
 
 // forgetFactors removes what a person who is deleted could show, in the transaction that ends their sessions.
 func (c *change) forgetFactors(user string) error {
-	_, _, err := c.removeFactors(string(c.tenant), user, sso.Which{All: true})
-	if err != nil {
+	if _, err := c.removeFactors(string(c.tenant), user, sso.Which{All: true}); err != nil {
 		return err
 	}
 	for _, table := range []string{"sso_tries", "sso_gift"} {
