@@ -3,7 +3,6 @@ package e2e
 import (
 	"database/sql"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -27,16 +26,9 @@ var adminFactorSteps = []string{
 func TestAdministratorsFactor(t *testing.T) {
 	t.Parallel()
 	chromium := parts.Need(t, "chromium")
-	free, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := free.Addr().(*net.TCPAddr).Port
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
-	site := fmt.Sprintf("http://localhost:%d", port) // a name, which passkeys need
-	h := newHome(t, fmt.Sprintf("LOCKSTEP_LISTEN=127.0.0.1:%d", port), "LOCKSTEP_PUBLIC_URL="+site)
+	address := parts.Address(t)
+	site := "http://" + strings.Replace(address, "127.0.0.1", "localhost", 1) // a name, which passkeys need
+	h := newHome(t, "LOCKSTEP_LISTEN="+address, "LOCKSTEP_PUBLIC_URL="+site)
 	_, e := h.scimServer()
 	for _, name := range []string{"ada", "ben"} {
 		e.want(http.StatusCreated, http.MethodPost, "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"`+name+`@acme.example","displayName":"`+name+`","password":"sesame and more","active":true}`)

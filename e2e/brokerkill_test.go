@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -18,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"lockstep/e2e/parts"
 	"lockstep/token"
 )
 
@@ -63,12 +63,7 @@ type spendable struct {
 
 func newKilledBroker(t *testing.T) *killedBroker {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close() // the server takes the port, each time anew
+	address := parts.Address(t) // the server takes it each time anew
 	w := &killedBroker{home: newHome(t), t: t, issuer: "http://" + address + "/sso/default", random: rand.New(rand.NewPCG(max(1, *seed), 11))}
 	w.set("LOCKSTEP_LISTEN", address)
 	w.idp = newKillIDP(t)

@@ -7,6 +7,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -177,7 +178,12 @@ func (h *home) startCommand(ready, name string, args ...string) *process {
 		p.scan(stderr, ready, up)
 		_ = p.cmd.Wait() // how it ended is the business of whoever ended it
 	}()
-	h.t.Cleanup(p.kill)
+	h.t.Cleanup(func() {
+		if h.t.Failed() {
+			h.t.Logf("%s %s %s; it said\n%s", filepath.Base(name), strings.Join(args, " "), p.stands(), p.said())
+		}
+		p.kill()
+	})
 	select {
 	case ok := <-up:
 		if !ok {
@@ -210,6 +216,16 @@ func (p *process) said() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.output.String()
+}
+
+// stands says whether the process still runs, else how it ended. It may have been killed by nobody of this test.
+func (p *process) stands() string {
+	select {
+	case <-p.ended:
+		return "ended by itself: " + p.cmd.ProcessState.String()
+	default:
+		return fmt.Sprintf("runs as process %d", p.cmd.Process.Pid)
+	}
 }
 
 // kill ends the process with SIGKILL and returns when it is gone.

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -25,16 +24,9 @@ func TestSecondFactor(t *testing.T) {
 	t.Parallel()
 	chromium := parts.Need(t, "chromium")
 	parts.NeedFile(t, filepath.Join("e2e", "webex", "node_modules", "otplib", "package.json"))
-	free, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := free.Addr().(*net.TCPAddr).Port
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
-	site := fmt.Sprintf("http://localhost:%d", port) // a name, which passkeys need
-	h := newHome(t, fmt.Sprintf("LOCKSTEP_LISTEN=127.0.0.1:%d", port), "LOCKSTEP_PUBLIC_URL="+site)
+	address := parts.Address(t)
+	site := "http://" + strings.Replace(address, "127.0.0.1", "localhost", 1) // a name, which passkeys need
+	h := newHome(t, "LOCKSTEP_LISTEN="+address, "LOCKSTEP_PUBLIC_URL="+site)
 	_, e := h.scimServer()
 	e.want(http.StatusCreated, http.MethodPost, "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ada@acme.example","displayName":"Ada Lovelace","emails":[{"value":"ada@acme.example"}],"password":"sesame and more","active":true}`)
 	h.run("idp", "add", "passwords", "--kind", "local")

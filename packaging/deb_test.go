@@ -4,7 +4,6 @@ package packaging_test
 import (
 	"bytes"
 	"context"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -112,7 +111,7 @@ func checkLife(t *testing.T, first, second string) {
 	r.owned("etc/lockstep", 0, gid, 0o770|os.ModeDir|os.ModeSticky)
 	r.owned("etc/lockstep/lockstep.env", 0, gid, 0o640)
 
-	address := freeAddress(t)
+	address := parts.Address(t)
 	settings := r.read("etc/lockstep/lockstep.env") + "LOCKSTEP_LISTEN=" + address + "\n"
 	r.must(os.WriteFile(r.path("etc/lockstep/lockstep.env"), []byte(settings), 0o640)) //nolint:gosec // as it was
 	serve(r, address)
@@ -202,16 +201,6 @@ func answers(ctx context.Context, url string) bool {
 	}
 	defer res.Body.Close()
 	return res.StatusCode == http.StatusNoContent
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // unitFile has the values of a unit by their names, in order.

@@ -59,7 +59,7 @@ func TestMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := freePort(t)
+	address := parts.Address(t)
 	if err := n.ListenMetrics(t.Context(), address, "scraper"); err != nil {
 		t.Fatal(err)
 	}

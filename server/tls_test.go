@@ -29,7 +29,7 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := freePort(t)
+	address := parts.Address(t)
 	if err := n.Listen(t.Context(), address); err != nil {
 		t.Fatal(err)
 	}
@@ -71,15 +71,4 @@ func TestTLS(t *testing.T) {
 	if err := n.Close(); err != nil {
 		t.Error(err)
 	}
-}
-
-// freePort is an address of loopback that was free a moment ago.
-func freePort(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
 }

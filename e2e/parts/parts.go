@@ -100,14 +100,15 @@ func find(tool string) (string, error) {
 }
 
 // supervisor runs "$@" after the folder and the stop signal, until the program or standard input ends; then it removes the
-// folder. The inner shell's output goes nowhere, so that the reader of the program's output sees its end.
+// folder. The inner shell's output goes nowhere, so that the reader of the program's output sees its end. It is ended by nobody:
+// a number of a process that has ended may be another's by then, so it signals the program only while there is the folder.
 const supervisor = `
 dir=$1 signal=$2; shift 2
 exec 3<&0
 "$@" </dev/null 2>&1 3<&- & program=$!
-( cat <&3; kill -s "$signal" "$program" ) >/dev/null 2>&1 & watch=$!
+( cat <&3; [ -d "$dir" ] && kill -s "$signal" "$program" ) >/dev/null 2>&1 &
 wait "$program"
-kill "$watch" 2>/dev/null
+mv "$dir" "$dir.gone" 2>/dev/null && dir=$dir.gone
 rm -rf "$dir"
 `
 

@@ -171,14 +171,6 @@ overlay syncprov
 	return text.Bytes()
 }
 
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
-}
-
 func copyProgram(to, from string) error {
 	in, err := os.Open(from)
 	if err != nil {
