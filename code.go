@@ -277,12 +277,15 @@ const (
 	CodeIdPSAMLConditions  Code = "idp.saml_conditions"
 	CodeIdPSAMLStatus      Code = "idp.saml_status"
 	CodeIdPSAMLEncrypted   Code = "idp.saml_encrypted"
+	CodeIdPDrift           Code = "idp.drift"
 	CodeSSOClient          Code = "sso.client_unknown"
 	CodeSSORedirect        Code = "sso.redirect_mismatch"
 	CodeSSORequest         Code = "sso.request_invalid"
 	CodeSSOProvider        Code = "sso.provider_unusable"
 	CodeSSONoProvider      Code = "sso.no_provider"
 	CodeSSOExpired         Code = "sso.login_expired"
+	CodeSSOOver            Code = "sso.logout_over"
+	CodeSSOLeft            Code = "sso.logout_answer"
 	CodeSSOBrowser         Code = "sso.other_browser"
 	CodeSSOUnknown         Code = "sso.person_unknown"
 	CodeSSOAmbiguous       Code = "sso.person_ambiguous"
@@ -473,13 +476,16 @@ var Catalogue = []Entry{
 	{CodeIdPSAMLReplayed, NeedsYou, "The SAML assertion was used before.", "Begin the sign-in again. If nobody did, somebody may have copied it."},
 	{CodeIdPSAMLConditions, NeedsYou, "The SAML assertion is not meant for this time or this application.", "Compare the clocks, the entity ID and the address of the assertion consumer service; the message says which."},
 	{CodeIdPSAMLStatus, NeedsYou, "The SAML identity provider answered with an error.", "The message has the provider's status."},
-	{CodeIdPSAMLEncrypted, NeedsYou, "The SAML assertion is encrypted, which is not supported.", "Switch the encryption of assertions off for this application; TLS protects them on their way."},
+	{CodeIdPSAMLEncrypted, NeedsYou, "The SAML assertion is encrypted, and cannot be decrypted.", "Make a decryption key on the provider's page, and give the provider our metadata; it has to encrypt with AES-GCM and RSA-OAEP. Or switch encryption off there: TLS protects assertions on their way."},
+	{CodeIdPDrift, NeedsYou, "What an identity provider says of itself is no longer what is set here.", "Compare the values on the provider's page. If the provider's administrator says that they are right, import its document again, and test the sign-in."},
 	{CodeSSOClient, NeedsYou, "An application that is not known here wants people signed in.", "Add it as a client, or correct its client ID."},
 	{CodeSSORedirect, NeedsYou, "An application wants people sent to an address that is not registered for it.", "Compare the address in the message with those of the client, byte for byte."},
 	{CodeSSORequest, NeedsYou, "A request to sign somebody in cannot be used.", "The message says what is wrong; the application's maker has to mend it."},
 	{CodeSSOProvider, NeedsYou, "An identity provider cannot be used for this sign-in.", "Enable it, and allow it for the application."},
 	{CodeSSONoProvider, NeedsYou, "No identity provider is enabled for an application.", "Enable one with `lockstep idp enable`, or allow another one for the application."},
 	{CodeSSOExpired, NeedsYou, "A sign-in took too long, or was finished already.", "Begin again at the application."},
+	{CodeSSOOver, NeedsYou, "A browser came back from a sign-out that is over.", "If the person is not sure, they sign out at the application again."},
+	{CodeSSOLeft, NeedsYou, "An identity provider answered a sign-out with the state of something else.", "The person is signed out here. If it is always so, ask the provider's maker: it has to give back the state that it was sent, and none where it was sent none."},
 	{CodeSSOBrowser, NeedsYou, "A sign-in was finished in another browser than it was begun in.", "Begin again at the application, in one browser."},
 	{CodeSSOUnknown, NeedsYou, "Who has signed in at the identity provider is nobody in the directory.", "Import or add the person, or let the provider add people (its policy)."},
 	{CodeSSOAmbiguous, NeedsYou, "Who has signed in at the identity provider may be more than one person in the directory.", "Give the people different addresses and user names."},

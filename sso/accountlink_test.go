@@ -50,9 +50,11 @@ func testLinkOwn(t *testing.T) {
 	w, b := linking(t)
 	w.is("offered", strings.Contains(b.at("").body, "Sign-in by partner"), true)
 	w.is("asks", strings.Contains(b.at("/link?key=partner").body, "You sign in there next"), true)
+	other := b.confirms("/link", "partner") // in another window, finished after this one
 	p := b.confirms("/link", "partner")
 	w.is("sent to", p.to().Host, "idp.example")
 	p = b.comeBack(p)
+	w.is("comes back in the other window", b.comeBack(other).to().String(), w.issuer+"/account")
 	w.is("comes back", p.to().String(), w.issuer+"/account")
 	w.is("linked", len(w.linksOfAda()), 2)
 	w.is("the page has it", strings.Contains(b.goes(p).body, "p-1"), true)
@@ -68,12 +70,15 @@ func testLinkOwn(t *testing.T) {
 	_, who := w.whois(got.Access)
 	w.is("sub", who["sub"], w.ada)
 
+	lines, err := w.db.Audit(w.Context(), w.tenant, audit.Query{Object: "identity"})
+	w.must(err)
+	w.is("noted once, though linked in two windows", len(lines), 1)
 	p = b.confirms("/unlink", string(w.providerID("partner")))
 	w.is("unlinked", p.to().String(), w.issuer+"/account")
 	w.is("one is left", len(w.linksOfAda()), 1)
 	status, _ := w.whois(got.Access)
 	w.is("what it had begun has ended", status, 401)
-	lines, err := w.db.Audit(w.Context(), w.tenant, audit.Query{Object: "identity"})
+	lines, err = w.db.Audit(w.Context(), w.tenant, audit.Query{Object: "identity"})
 	w.must(err)
 	w.is("in the audit log", len(lines) == 2 && lines[0].Verb == "unlinked" && lines[1].Verb == "linked" && lines[1].Actor.ID == string(w.ada), true)
 }

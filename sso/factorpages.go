@@ -22,7 +22,7 @@ func (v *visit) factorPage(here FactorSet) (answerer, error) {
 			p.Back = ""
 		}
 		if code := v.login.Notice; code != "" {
-			p.Notice, _ = say(code, p.Lang)
+			p.Notice, _ = say(sayings, code, p.Lang)
 		}
 		return render(v.w, http.StatusOK, "factor", p)
 	}, nil
@@ -37,7 +37,7 @@ func (v *visit) enrolPage(u directory.User, have FactorSet) (answerer, error) {
 		p.Back = "notNow"
 	}
 	if code := v.login.Notice; code != "" {
-		p.Notice, _ = say(code, p.Lang)
+		p.Notice, _ = say(sayings, code, p.Lang)
 	}
 	var err error
 	v.login.Ceremony = nil

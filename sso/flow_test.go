@@ -259,8 +259,8 @@ func TestSignOut(t *testing.T) {
 		"a forged hint":                     out("id_token_hint", strings.TrimRight(got.ID, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")+"AAAA"),
 		"a hint of another client":          out("id_token_hint", got.ID, "client_id", "other"),
 	} {
-		if p.StatusCode != 400 || p.Header.Get("Location") != "" {
-			t.Errorf("%s: %d %s", name, p.StatusCode, p.Header.Get("Location"))
+		if p.StatusCode != 400 || p.Header.Get("Location") != "" || !strings.Contains(p.body, "The sign-out did not go on") || strings.Contains(p.body, "sign you in") {
+			t.Errorf("%s: %d %s\n%s", name, p.StatusCode, p.Header.Get("Location"), p.body)
 		}
 	}
 	p := out("client_id", "app", "post_logout_redirect_uri", "https://app.example/bye")
@@ -277,13 +277,21 @@ func TestSignOut(t *testing.T) {
 	if p.to().Host != "idp.example" || p.to().Query().Get("goto") != w.issuer+"/idp/webex/callback" {
 		t.Fatalf("not sent to the provider: %d %s\n%s", p.StatusCode, p.Header.Get("Location"), p.body)
 	}
+	wrong := b.get(p.to().Query().Get("goto") + "?state=of-something-else")
+	w.is("a state that is not its own", wrong.StatusCode, 400)
+	for _, words := range []string{"<h1>You are signed out</h1>", "Whether you are at the identity provider is not known"} {
+		w.is(words, strings.Contains(wrong.body, words), true)
+	}
+	w.is("another browser's, which is away for nothing", strings.Contains(w.browser().get(p.to().Query().Get("goto")+"?state=x").body, "You were not signed in"), true)
 	p = b.get(p.to().Query().Get("goto"))
 	w.is("sent back", p.Header.Get("Location"), "https://app.example/bye?state=bye")
 	w.is("signed out", b.authorize("prompt", "none").to().Query().Get("error"), "login_required")
 	status, _ := w.whois(got.Access)
 	w.is("user-info", status, 401)
 	w.is("refresh", w.token(refreshing(got.Refresh)).Status, 400)
-	w.is("again", b.get(w.issuer+"/idp/webex/callback").StatusCode, 400)
+	again := b.get(w.issuer + "/idp/webex/callback")
+	w.is("again", again.StatusCode, 400)
+	w.is("again, in words", strings.Contains(again.body, "This sign-out is over") && !strings.Contains(again.body, "sign-in"), true)
 	if p := out(); p.StatusCode != 200 || !strings.Contains(p.body, "You are signed out") {
 		t.Errorf("nobody signs out: %d %s", p.StatusCode, p.body)
 	}

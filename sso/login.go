@@ -354,7 +354,7 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
 	v := &visit{Server: s, site: x, w: w, r: r}
 	v.login, err = s.Store.LoginByState(ctx, x.tenant.ID, token.HashOf(state))
 	if errors.Is(err, lockstep.ErrNotFound) {
-		return errExpired
+		return s.noLogin(r, x, values)
 	}
 	if err != nil {
 		return err

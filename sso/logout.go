@@ -137,16 +137,41 @@ func (v *visit) upstreamEnd(ctx context.Context, session Session) string {
 	return to
 }
 
-// returned takes the browser back after the provider has ended its session.
-func (s *Server) returned(w http.ResponseWriter, r *http.Request, x site) error {
+// What a browser is told that comes back from a sign-out that is over, and from one with an answer to something else.
+var (
+	errOver = &lockstep.Error{Code: lockstep.CodeSSOOver, Detail: "This sign-out is over, or was begun in another browser."}
+	errLeft = &lockstep.Error{Code: lockstep.CodeSSOLeft, Detail: "The answer of the identity provider is not to this sign-out."}
+)
+
+// leavingOf is the sign-out that this browser is away for; without one the error is errOver.
+func (s *Server) leavingOf(r *http.Request, x site) (Login, error) {
 	browser := x.cookieValue(r, cookieBrowser)
 	if browser == "" {
-		return errExpired
+		return Login{}, errOver
 	}
 	l, err := s.Store.Leaving(r.Context(), x.tenant.ID, browserHash(browser))
 	if errors.Is(err, lockstep.ErrNotFound) {
-		return errExpired
+		err = errOver
 	}
+	return l, err
+}
+
+// noLogin says what a state means that is of no login: who is away to sign out has come back with the answer to something else, unless there is something
+// in it that only a sign-in brings.
+func (s *Server) noLogin(r *http.Request, x site, values url.Values) error {
+	if r.Method == http.MethodGet && !values.Has("code") && !values.Has("error") {
+		if _, err := s.leavingOf(r, x); err == nil {
+			return errLeft
+		} else if !errors.Is(err, errOver) {
+			return err
+		}
+	}
+	return errExpired
+}
+
+// returned takes the browser back after the provider has ended its session.
+func (s *Server) returned(w http.ResponseWriter, r *http.Request, x site) error {
+	l, err := s.leavingOf(r, x)
 	if err != nil {
 		return err
 	}

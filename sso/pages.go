@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"lockstep"
 	"lockstep/web"
@@ -108,7 +109,7 @@ func (v *visit) choicePage(shown []Provider, notice lockstep.Code) error {
 	p := v.page(v.site, v.login.Locale, "signIn")
 	p.Client, p.Login, p.Action, p.Hint = v.client.Name, v.login.ID, v.site.path+"/login", v.login.Request.LoginHint
 	if notice != "" {
-		p.Notice, _ = say(notice, p.Lang)
+		p.Notice, _ = say(sayings, notice, p.Lang)
 	}
 	p.Passkey, p.Offer = v.passkey, true
 	last := v.site.cookieValue(v.r, cookieLast)
@@ -129,10 +130,23 @@ func (v *visit) choicePage(shown []Provider, notice lockstep.Code) error {
 	return render(v.w, http.StatusOK, "choice", p)
 }
 
+// failed is the head of a page that tells of a failure: of a sign-in, or of a sign-out.
+func (s *Server) failed(r *http.Request, x site, lang string, err error) page {
+	title, words, code := "failed", sayings, lockstep.CodeOf(err)
+	switch {
+	case code == lockstep.CodeSSOLeft:
+		title, words = "out", outSayings
+	case strings.HasSuffix(r.URL.Path, "/logout") || strings.HasSuffix(r.URL.Path, "/saml/slo") || code == lockstep.CodeSSOOver:
+		title, words = "notOut", outSayings
+	}
+	p := s.page(x, lang, title)
+	p.Notice, p.Whose = say(words, code, p.Lang)
+	return p
+}
+
 // errorPage says that nobody was signed in, whose turn it is, and the reference.
 func (v *visit) errorPage(err error, retry string) error {
-	p := v.page(v.site, v.login.Locale, "failed")
-	p.Notice, p.Whose = say(lockstep.CodeOf(err), p.Lang)
+	p := v.failed(v.r, v.site, v.login.Locale, err)
 	p.Retry, p.Reference, p.Client = retry, v.login.ID, v.client.Name
 	if code := lockstep.CodeOf(err); code == lockstep.CodeSSOMessage || code == lockstep.CodeSSORedirect || code == lockstep.CodeSSOProxyHost {
 		p.Detail = public(err) // it is of the application's own request
@@ -143,15 +157,14 @@ func (v *visit) errorPage(err error, retry string) error {
 // writePage is the error writer of the pages, for what has no login.
 func (s *Server) writePage(w http.ResponseWriter, r *http.Request, err error) {
 	x, _ := s.site(r) // the page then has no style
-	p := s.page(x, locale(nil, r), "failed")
-	code := lockstep.CodeOf(err)
-	p.Notice, p.Whose = say(code, p.Lang)
 	if e, ok := errors.AsType[oauthError](err); ok {
-		p.Notice, _ = say(lockstep.CodeSSORequest, p.Lang)
+		err = &lockstep.Error{Code: lockstep.CodeSSORequest, Err: e}
 		if e.Allow != "" {
 			w.Header().Set("Allow", e.Allow)
 		}
 	}
+	code := lockstep.CodeOf(err)
+	p := s.failed(r, x, locale(nil, r), err)
 	if e, ok := errors.AsType[*lockstep.Error](err); ok && (code == lockstep.CodeSSORedirect || code == lockstep.CodeSSOClient || code == lockstep.CodeSSORequest || code == lockstep.CodeSSOProxyHost) {
 		p.Detail = e.Detail
 	}
@@ -173,7 +186,7 @@ func statusOf(err error) int {
 		return http.StatusConflict
 	case lockstep.CodeSSOUnknown, lockstep.CodeSSOAmbiguous, lockstep.CodeSSODisabled, lockstep.CodeSSORefused, lockstep.CodeSSOConsent, lockstep.CodeCrossSite, lockstep.CodeSSOProxyHost, lockstep.CodeSSOProxyHeader:
 		return http.StatusForbidden
-	case lockstep.CodeSSOExpired, lockstep.CodeSSOBrowser, lockstep.CodeSSOClient, lockstep.CodeSSORedirect, lockstep.CodeSSORequest, lockstep.CodeSSOProvider,
+	case lockstep.CodeSSOExpired, lockstep.CodeSSOOver, lockstep.CodeSSOLeft, lockstep.CodeSSOBrowser, lockstep.CodeSSOClient, lockstep.CodeSSORedirect, lockstep.CodeSSORequest, lockstep.CodeSSOProvider,
 		lockstep.CodeSSOMessage, lockstep.CodeSSOReplayed:
 		return http.StatusBadRequest
 	default:

@@ -235,7 +235,7 @@ func (s *Server) samlLoggedOut(w http.ResponseWriter, r *http.Request, x site) e
 	v := &visit{Server: s, site: x, w: w, r: r}
 	v.login, err = s.Store.LoginByState(ctx, x.tenant.ID, token.HashOf(m.RelayState))
 	if errors.Is(err, lockstep.ErrNotFound) || err == nil && (v.login.Step != StepLeaving || v.login.Leaving == nil || len(v.login.Leaving.Apps) == 0) {
-		return errExpired
+		return errOver
 	}
 	if err != nil {
 		return err

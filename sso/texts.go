@@ -10,7 +10,7 @@ var texts = map[string]map[string]string{
 	"en": {
 		"signIn": "Sign in", "toGoOn": "to go on to", "name": "User name or e-mail address", "password": "Password", "or": "or", "with": "Sign in with",
 		"next": "Next", "email": "E-mail address", "goOn": "Continue", "goingOn": "You are sent on.", "again": "Try again", "back": "Choose another way to sign in",
-		"failed": "You were not signed in", "reference": "Reference", "referenceHelp": "Give this reference to your administrator: with it they find out what happened.",
+		"failed": "You were not signed in", "notOut": "The sign-out did not go on", "reference": "Reference", "referenceHelp": "Give this reference to your administrator: with it they find out what happened.",
 		"you": "This is for you to do.", "provider": "The identity provider has to be looked after; you can do nothing about it.", "ours": "An administrator has to set this right.",
 		"out": "You are signed out", "outHelp": "You can close this window.", "askOut": "Sign out?", "askOutHelp": "You will be signed out here and in the applications that you came to from here.", "yes": "Sign out",
 		"tested": "Test sign-in", "testOK": "The identity provider works. Nobody was signed in.", "testWho": "Person in the directory", "testFail": "The test sign-in failed", "claim": "Claim", "value": "Value", "close": "You can close this window and go back to the console.",
@@ -36,7 +36,7 @@ var texts = map[string]map[string]string{
 	"de": {
 		"signIn": "Anmelden", "toGoOn": "weiter zu", "name": "Benutzername oder E-Mail-Adresse", "password": "Passwort", "or": "oder", "with": "Anmelden mit",
 		"next": "Weiter", "email": "E-Mail-Adresse", "goOn": "Weiter", "goingOn": "Sie werden weitergeleitet.", "again": "Noch einmal versuchen", "back": "Anders anmelden",
-		"failed": "Sie wurden nicht angemeldet", "reference": "Kennung", "referenceHelp": "Nennen Sie diese Kennung Ihrer Administration: Damit findet sie heraus, was geschehen ist.",
+		"failed": "Sie wurden nicht angemeldet", "notOut": "Die Abmeldung ging nicht weiter", "reference": "Kennung", "referenceHelp": "Nennen Sie diese Kennung Ihrer Administration: Damit findet sie heraus, was geschehen ist.",
 		"you": "Das können Sie selbst tun.", "provider": "Der Identitätsanbieter muss sich darum kümmern; Sie können nichts tun.", "ours": "Das muss die Administration in Ordnung bringen.",
 		"out": "Sie sind abgemeldet", "outHelp": "Sie können dieses Fenster schließen.", "askOut": "Abmelden?", "askOutHelp": "Sie werden hier und in den Anwendungen abgemeldet, zu denen Sie von hier aus gelangt sind.", "yes": "Abmelden",
 		"tested": "Probeanmeldung", "testOK": "Der Identitätsanbieter funktioniert. Niemand wurde angemeldet.", "testWho": "Person im Verzeichnis", "testFail": "Die Probeanmeldung ist fehlgeschlagen", "claim": "Angabe", "value": "Wert", "close": "Sie können dieses Fenster schließen und zur Konsole zurückkehren.",
@@ -107,9 +107,22 @@ var sayings = map[lockstep.Code]said{
 	lockstep.CodeNotFound:       {yours, "There is nothing at this address.", "An dieser Adresse gibt es nichts."},
 }
 
+// outSayings are the sayings of sign-outs where those of sign-ins would not be true.
+var outSayings = map[lockstep.Code]said{
+	lockstep.CodeSSOLeft:     {yours, "Here you are signed out. Whether you are at the identity provider is not known: what came back is no answer to this sign-out. Look there, or close the browser.", "Hier sind Sie abgemeldet. Ob auch beim Identitätsanbieter, ist nicht bekannt: Was zurückkam, ist keine Antwort auf diese Abmeldung. Sehen Sie dort nach oder schließen Sie den Browser."},
+	lockstep.CodeSSOOver:     {yours, "This sign-out is over, or goes on in another window. If you are not sure, sign out at the application again.", "Diese Abmeldung ist vorbei oder geht in einem anderen Fenster weiter. Wenn Sie unsicher sind, melden Sie sich in der Anwendung noch einmal ab."},
+	lockstep.CodeSSOBrowser:  {yours, "This sign-out was begun in another browser.", "Diese Abmeldung wurde in einem anderen Browser begonnen."},
+	lockstep.CodeSSORequest:  {ours, "The request to sign you out cannot be used.", "Die Anfrage zur Abmeldung ist nicht brauchbar."},
+	lockstep.CodeSSORefused:  {ours, "You cannot be signed out this way. Ask your administrator.", "Sie können so nicht abgemeldet werden. Fragen Sie Ihre Administration."},
+	lockstep.CodeSSOReplayed: {yours, "This page was used before.", "Diese Seite wurde schon benutzt."},
+}
+
 // say returns what a person is told of an error. Errors of providers (idp.…) that have no saying of their own are the provider's.
-func say(code lockstep.Code, lang string) (text string, whose fault) {
-	s, ok := sayings[code]
+func say(words map[lockstep.Code]said, code lockstep.Code, lang string) (text string, whose fault) {
+	s, ok := words[code]
+	if !ok {
+		s, ok = sayings[code]
+	}
 	if !ok {
 		s = said{ours, "Something went wrong here.", "Hier ist etwas schiefgegangen."}
 		if len(code) > 4 && code[:4] == "idp." {

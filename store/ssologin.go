@@ -101,10 +101,11 @@ func (s SSO) SaveLogin(ctx context.Context, l sso.Login, f sso.Finish) (sso.Logi
 // finishLogin writes what goes with a step of a login. logout is the sealed one of a new session.
 func (t *tx) finishLogin(tenant lockstep.TenantID, f sso.Finish, logout string) error {
 	for _, l := range f.Links {
-		if err := t.putLink(tenant, l); err != nil {
+		made, err := t.putLink(tenant, l)
+		if err != nil {
 			return err
 		}
-		if f.By == (audit.Actor{}) {
+		if !made || f.By == (audit.Actor{}) { // one that was there already is no news
 			continue
 		}
 		if err := t.linkChanged(f.By, tenant, l, "linked", "added"); err != nil {

@@ -51,6 +51,22 @@ func testUnlink(t *testing.T, open Open) {
 	s.fails(s.sso.Unlink(ctx, by, s.tenant, p, false), lockstep.CodeSSOLastWay)
 	at("p")
 	q := s.linked(ada, "q")
+	lines := func() int {
+		all, err := s.db.Audit(ctx, s.tenant, audit.Query{ID: string(ada), Object: "identity"})
+		s.ok(err)
+		return len(all)
+	}
+	if before := lines(); before != 2 {
+		t.Errorf("%d lines", before)
+	}
+	var again sync.WaitGroup
+	for range 5 { // in so many windows
+		again.Go(func() { s.linked(ada, "q") })
+	}
+	again.Wait()
+	if n := lines(); n != 2 {
+		t.Errorf("%d lines after it was linked again", n)
+	}
 	theirs := q
 	theirs.User = ben
 	s.fails(s.sso.Unlink(ctx, by, s.tenant, theirs, true), lockstep.CodeNotFound)
@@ -90,10 +106,10 @@ func testUnlink(t *testing.T, open Open) {
 	s.ok(s.sso.Unlink(ctx, by, s.tenant, q, true))
 	at()
 	s.fails(s.sso.Unlink(ctx, by, s.tenant, q, true), lockstep.CodeNotFound)
-	lines, err := s.db.Audit(ctx, s.tenant, audit.Query{ID: string(ada), Object: "identity", Limit: 1})
+	last, err := s.db.Audit(ctx, s.tenant, audit.Query{ID: string(ada), Object: "identity", Limit: 1})
 	s.ok(err)
-	if len(lines) != 1 || lines[0].Verb != "unlinked" || lines[0].Name != "q" || lines[0].Actor.Name != "Ada" || !strings.Contains(lines[0].Detail, q.Subject) {
-		t.Errorf("%+v", lines)
+	if len(last) != 1 || last[0].Verb != "unlinked" || last[0].Name != "q" || last[0].Actor.Name != "Ada" || !strings.Contains(last[0].Detail, q.Subject) {
+		t.Errorf("%+v", last)
 	}
 }
 
@@ -131,8 +147,10 @@ func testPersonTold(t *testing.T, open Open) {
 	s.fails(err, lockstep.CodeSSOLastFactor)
 	s.provider("q")
 	s.linked(u.ID, "q")
+	text := mails()[0].Text
+	s.linked(u.ID, "q") // in another window
 	all := mails()
-	if len(all) != 1 {
+	if len(all) != 1 || all[0].Text != text {
 		t.Fatalf("%d mails: %+v", len(all), all)
 	}
 	m := all[0]
