@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"sync/atomic"
 	"time"
 
 	"lockstep"
@@ -20,7 +19,7 @@ import (
 
 // newSignIn puts together what people are signed in with. Nothing is made or reached before somebody signs in.
 func newSignIn(n *Server) *sso.Server {
-	n.passwords = passwords{db: n.db, count: &atomic.Int64{}, slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))}
+	n.passwords = passwords{db: n.db, slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))}
 	rows := n.db.SSO()
 	return &sso.Server{
 		Store: rows, Directory: n.db, Tenants: n.db, Box: n.config.Key.Box("sso access token"), Base: n.browsed, Log: n.config.Log,
@@ -42,7 +41,7 @@ func newSignIn(n *Server) *sso.Server {
 func SignIn(db *store.DB, s *sso.Server) *operate.SignIn {
 	rows := db.SSO()
 	return &operate.SignIn{
-		Providers: rows, Clients: rows, Sessions: rows, Records: rows, Factors: rows, Server: s, Console: s, Look: rows, Matches: rows, Forms: forms{s.Opener.(*upstream.Opener)},
+		Providers: rows, Clients: rows, Sessions: rows, Records: rows, Factors: rows, Server: s, Console: s, Look: rows, Matches: rows, Forms: forms{s.Opener.(*upstream.Opener)}, Watch: watchedOf(db, s),
 		Check:      func(p sso.Provider) error { return faulty(upstream.Check(p)) },
 		CheckDraft: func(p sso.Provider) error { return faulty(upstream.CheckDraft(p)) },
 	}
@@ -56,7 +55,6 @@ const decoy = "$argon2id$v=19$m=19456,t=2,p=1$VXevWt/Be5WW18Bor1DiAQ$oBy2qJq5Bkf
 type passwords struct {
 	db    *store.DB
 	slots chan struct{} // each password that is compared takes 19 MiB and a processor
-	count *atomic.Int64
 }
 
 // lookup finds who has a name, by user name or e-mail address, and the hash of their password. Whoever is not one person, or is disabled,
@@ -91,14 +89,5 @@ func (p passwords) lookup(ctx context.Context, t lockstep.TenantID, name string)
 func (p passwords) verify(hash, password string) (bool, error) {
 	p.slots <- struct{}{}
 	defer func() { <-p.slots }()
-	defer p.collect()
 	return token.CheckPassword(hash, password)
-}
-
-// collect has the memory of the passwords that were compared given back after every second one. The collector would wait until the heap has
-// doubled, which it does with memory in use that is garbage a moment later: two passwords' worth, and then three.
-func (p passwords) collect() {
-	if p.count.Add(1)%2 == 0 {
-		runtime.GC()
-	}
 }
