@@ -22,6 +22,7 @@ func (s *Server) signInRoutes(a huma.API) {
 	route(s, a, http.MethodPost, "/identity-providers/{provider}/enable", "enable-identity-provider", "Let people sign in through an identity provider", s.enableProvider)
 	route(s, a, http.MethodPost, "/identity-providers/{provider}/disable", "disable-identity-provider", "Let nobody sign in through an identity provider", s.disableProvider)
 	route(s, a, http.MethodPost, "/identity-providers/{provider}/import", "import-identity-provider", "Read settings from the provider's own document; nothing is kept", s.importProvider)
+	route(s, a, http.MethodPost, "/identity-providers/{provider}/look", "look-at-identity-provider", "Look now at what an identity provider publishes about itself", s.lookAtProvider)
 	route(s, a, http.MethodPost, "/identity-providers/{provider}/test", "test-identity-provider", "Begin a test sign-in", s.testProvider)
 	command(s, a, http.MethodDelete, "/identity-providers/{provider}", "delete-identity-provider", "Remove an identity provider with its links", s.deleteProvider)
 	long(s, a, operate.MaxIdentities+64<<10, http.MethodPost, "/identity-providers/{provider}/matches", "match-identities", "Say whom identities would be who sign in at a provider, before anybody does", s.matches)
@@ -59,6 +60,8 @@ type IdentityProvider struct {
 	Roots       int               `json:"certificates,omitempty" doc:"How many further certificates its servers may be signed by."`
 	RedirectURI string            `json:"redirect_uri" doc:"To be registered at the provider, exactly so."`
 	LogoutURI   string            `json:"backchannel_logout_uri,omitempty" doc:"Where it may tell that somebody has signed out there (OpenID Connect Back-Channel Logout)."`
+	MetadataURI string            `json:"metadata_uri,omitempty" doc:"Where a SAML provider finds the metadata of the service provider that Lockstep is to it."`
+	Watched     *Watched          `json:"watched,omitempty" doc:"What the last look at what it publishes about itself has found; absent is not looked yet."`
 	Tested      *time.Time        `json:"tested,omitempty" doc:"The last good test sign-in with these settings."`
 	Updated     time.Time         `json:"updated"`
 }
@@ -66,7 +69,7 @@ type IdentityProvider struct {
 func providerOf(p operate.IdentityProvider) IdentityProvider {
 	v := IdentityProvider{
 		ID: p.ID, Alias: p.Alias, Kind: p.Kind, Name: p.Name, State: p.State, Hidden: p.Hidden, LinkOnly: p.LinkOnly, TrustEmail: p.TrustEmail, Second: p.Demands(), Order: p.Order,
-		Policy: p.Policy, Domains: p.Domains, Settings: p.Settings, Secrets: p.Given, Roots: len(p.Roots), RedirectURI: p.RedirectURI, LogoutURI: p.LogoutURI, Tested: instant(p.Tested), Updated: p.Updated,
+		Policy: p.Policy, Domains: p.Domains, Settings: p.Settings, Secrets: p.Given, Roots: len(p.Roots), RedirectURI: p.RedirectURI, LogoutURI: p.LogoutURI, MetadataURI: p.MetadataURI, Watched: watchedOf(p.Watched), Tested: instant(p.Tested), Updated: p.Updated,
 	}
 	for _, r := range p.Rules {
 		v.Rules = append(v.Rules, ClaimRule{r.Claim, r.Value, r.Role, r.Rights, r.Group, r.Once})
@@ -125,11 +128,13 @@ type SetProvider struct {
 	Settings   map[string]string `json:"settings,omitempty" doc:"Those that are named change; an empty one is taken away."`
 	Secrets    map[string]string `json:"secrets,omitempty" doc:"Those that are named change; an empty one is taken away."`
 	Roots      *string           `json:"certificates,omitempty" maxLength:"200000" doc:"Further certificates (PEM) that its servers may be signed by, in place of those that are there."`
+	NewKey     bool              `json:"new_decryption_key,omitempty" doc:"Make a key by which a SAML provider encrypts assertions; the one before still opens them."`
 }
 
 func (b SetProvider) change() (operate.ProviderChange, error) {
 	c := operate.ProviderChange{
 		Name: b.Name, Hidden: b.Hidden, LinkOnly: b.LinkOnly, TrustEmail: b.TrustEmail, Second: b.Second, Order: b.Order, Policy: b.Policy, Domains: b.Domains, Settings: b.Settings, Secrets: b.Secrets,
+		DecryptionKey: b.NewKey,
 	}
 	if b.Rules != nil {
 		rules := []sso.ClaimRule{}

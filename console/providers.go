@@ -33,6 +33,7 @@ func (s *Server) signInPages(handle func(string, web.Handler)) {
 	handle("POST /signin/providers/{alias}/claims", s.in(s.addClaimRule))
 	handle("POST /signin/providers/{alias}/claims/remove", s.in(s.removeClaimRule))
 	handle("POST /signin/providers/{alias}/trust", s.in(s.trustAuthority))
+	handle("POST /signin/providers/{alias}/look", s.in(s.lookAtProvider))
 	handle("POST /signin/providers/{alias}/state", s.in(s.setProviderState))
 	handle("POST /signin/providers/{alias}/delete", s.in(s.deleteProvider))
 	s.clientPages(handle)
@@ -277,6 +278,7 @@ func (s *Server) saveProvider(w http.ResponseWriter, r *http.Request, v visit) e
 		return s.importProvider(w, r, v, view)
 	}
 	change := view.change()
+	change.DecryptionKey = do == "decryption-key"
 	if all := view.faults(); all.faulty() {
 		return refuse()
 	}
@@ -286,8 +288,11 @@ func (s *Server) saveProvider(w http.ResponseWriter, r *http.Request, v visit) e
 		}
 		return refuse()
 	}
-	if do == "test" {
+	switch do {
+	case "test":
 		return seeOther(w, r, p.Href+"/test?said=saved")
+	case "decryption-key":
+		return seeOther(w, r, p.Href+"?said=decryption-key")
 	}
 	return seeOther(w, r, p.Href+"?said=saved")
 }
@@ -322,6 +327,15 @@ func (s *Server) importProvider(w http.ResponseWriter, r *http.Request, v visit,
 	}
 	view.unfold()
 	return s.render(w, r, status, providerPage(v.page, view))
+}
+
+// lookAtProvider looks now at what a provider publishes about itself.
+func (s *Server) lookAtProvider(w http.ResponseWriter, r *http.Request, v visit) error {
+	p, err := s.Operator.LookAtProvider(r.Context(), v.who, r.PathValue("alias"))
+	if err != nil {
+		return err
+	}
+	return seeOther(w, r, "/signin/providers/"+url.PathEscape(p.Alias)+"?said=provider-looked")
 }
 
 // setProviderState enables or disables a provider.

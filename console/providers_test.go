@@ -107,7 +107,7 @@ func (w *world) providerValue(f operate.ProviderField) string {
 	given := map[string]string{
 		"scopes": "openid email", "more_issuers": "https://eu.example https://eu.example/keys", "algorithms": "ES256", "jwks": "", "tenant": "72f988bf-86f1-41af-91ab-2d7cd011db47",
 		"url": "ldaps://dc1.example.com", "base": "ou=people,dc=example,dc=com", "filter": "(uid={name})", "bind_dn": "cn=reader,dc=example,dc=com", "private_key": "", "signing_key": "",
-		"signing_certificate": "", "skew": "30", "timeout": "5", "max_age": "600", "require_value": "^yes$", "id_attribute": "entryUUID",
+		"signing_certificate": "", "decryption_key": "", "decryption_key_former": "", "decryption_certificate": "", "client_secret_ends": "2027-03-31", "skew": "30", "timeout": "5", "max_age": "600", "require_value": "^yes$", "id_attribute": "entryUUID",
 	}
 	if v, ok := given[f.Name]; ok {
 		return v

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -140,7 +141,7 @@ func providerField(f operate.ProviderField, p provider, preset map[string]string
 			}
 		}
 	case operate.FieldSwitch:
-		to.Kind, to.Value = tickField, tickOf(p.Settings[f.Name] == "true")
+		to.Kind, to.Value = tickField, tickOf(cmp.Or(p.Settings[f.Name], f.Default) == "true")
 	case operate.FieldNumber:
 		to.Kind, to.Short = numberField, true
 	case operate.FieldLines, operate.FieldPEM, operate.FieldJSON:

@@ -30,6 +30,8 @@ var sayings = map[string]string{
 	"client-added":          "Added. Below is what to do in the client.",
 	"consent-ended":         "The consent has ended: the client can do nothing until somebody consents anew.",
 	"report-cleared":        "The count begins anew.",
+	"decryption-key":        "A decryption key is made, and our metadata has it. Let the provider read that anew; what it still encrypts for the key before is opened, too.",
+	"provider-looked":       "Looked at just now.",
 	"provider-added":        "Added, as a draft. Its redirect URI stands from now on; you can leave and come back.",
 	"provider-enabled":      "Enabled. People can sign in through it.",
 	"claim-added":           "Added. It counts from the next sign-in on.",

@@ -52,7 +52,8 @@ func (o *Operator) TokensEnding(ctx context.Context, p Principal) ([]notify.Caus
 	return tokensEnd(all, o.now()), err
 }
 
-// ProvidersEnding are the certificates of identity providers that end soon, or have ended lately, as it is told by mail.
+// ProvidersEnding are what of identity providers needs somebody, as it is told by mail: certificates and secrets that end soon or have ended lately, and what the providers
+// publish about themselves that is no longer what is set here.
 func (o *Operator) ProvidersEnding(ctx context.Context, p Principal) ([]notify.Cause, error) {
 	if _, err := o.signIn(p, false); err != nil {
 		return nil, err
@@ -63,6 +64,10 @@ func (o *Operator) ProvidersEnding(ctx context.Context, p Principal) ([]notify.C
 // providersEnd are those of the providers by which people sign in.
 func (o *Operator) providersEnd(ctx context.Context, p Principal) ([]notify.Cause, error) {
 	providers, err := o.SignIn.Providers.Providers(ctx, p.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	watched, err := o.SignIn.Watch.Watched(ctx, p.Tenant)
 	var all []notify.Cause
 	for _, one := range providers {
 		if one.State != sso.Enabled {
@@ -73,6 +78,7 @@ func (o *Operator) providersEnd(ctx context.Context, p Principal) ([]notify.Caus
 				all = append(all, c)
 			}
 		}
+		all = append(all, watchedCauses(one, watched[one.ID])...)
 	}
 	return all, err
 }

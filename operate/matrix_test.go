@@ -30,7 +30,7 @@ var rights = map[token.Scope][]string{
 		"ProviderKinds", "ProviderLinks", "ProvidersEnding", "SecondFactors", "SeenAttempt", "SeenSessions", "SeenSignOuts", "SignOuts",
 	},
 	operate.SignInWrite: {
-		"AddClient", "AddIdentityProvider", "DeleteClient", "DeleteIdentityProvider", "EnableIdentityProvider", "EndSessions", "ImportProvider", "MoveIdentityProvider", "ReadAppMetadata", "RemoveSecondFactors", "RotateClient",
+		"AddClient", "AddIdentityProvider", "DeleteClient", "DeleteIdentityProvider", "EnableIdentityProvider", "EndSessions", "ImportProvider", "LookAtProvider", "MoveIdentityProvider", "ReadAppMetadata", "RemoveSecondFactors", "RotateClient",
 		"RotateSigningKeys", "SetClient", "SetIdentityProvider", "SetUserPassword", "TestIdentityProvider",
 	},
 	operate.TokensRead:    {"Endpoint", "Examine", "Exchanges", "ListTokens", "Report", "SCIMCalls", "SCIMConsents", "Token", "TokensEnding"},

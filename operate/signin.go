@@ -25,6 +25,7 @@ type SignIn struct {
 	Look      SignInLook
 	Matches   MatchLook
 	Forms     ProviderForms
+	Watch     ProviderWatch
 	// Check says what is wrong with the settings of a provider, as a *Faulty; CheckDraft does not mind fields that are empty yet.
 	Check      func(sso.Provider) error
 	CheckDraft func(sso.Provider) error
@@ -76,7 +77,10 @@ type IdentityProvider struct {
 	Given       []string // names of the secrets that it has
 	RedirectURI string   // to be registered at the provider; "" while the server has no public address
 	LogoutURI   string   // where it tells that somebody has signed out there; "" if it never does
+	MetadataURI string   // where a SAML provider finds who we are; "" for others
 	Trusted     []TrustedCertificate
+	Expiring    []ProviderExpiry // what ends soon, or has ended
+	Watched     *sso.Watched     // what the last look at what it publishes has found; nil is not known
 }
 
 func (o *Operator) shown(ctx context.Context, p Principal, all ...sso.Provider) ([]IdentityProvider, error) {
@@ -84,11 +88,21 @@ func (o *Operator) shown(ctx context.Context, p Principal, all ...sso.Provider) 
 	if err != nil {
 		return nil, err
 	}
+	watched, err := o.SignIn.Watch.Watched(ctx, p.Tenant)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]IdentityProvider, len(all))
 	for i, one := range all {
 		names := slices.Sorted(maps.Keys(one.Secrets))
 		one.Secrets = nil
-		out[i] = IdentityProvider{Provider: one, Given: names, RedirectURI: o.SignIn.Server.RedirectURI(slug, one.Alias), Trusted: o.SignIn.Forms.Trusted(one)}
+		out[i] = IdentityProvider{Provider: one, Given: names, RedirectURI: o.SignIn.Server.RedirectURI(slug, one.Alias), Trusted: o.SignIn.Forms.Trusted(one), Expiring: o.expiring(one)}
+		if w, looked := watched[one.ID]; looked {
+			out[i].Watched = &w
+		}
+		if one.Kind == sso.KindSAML {
+			out[i].MetadataURI = sso.MetadataURI(out[i].RedirectURI)
+		}
 		if one.Kind == sso.KindOIDC || one.Kind == sso.KindEntra {
 			out[i].LogoutURI = sso.LogoutURI(out[i].RedirectURI)
 		}
@@ -158,7 +172,8 @@ type ProviderChange struct {
 	Secrets    map[string]string
 	Roots      *[][]byte
 
-	Certificates *string // PEM, in the place of Roots
+	Certificates  *string // PEM, in the place of Roots
+	DecryptionKey bool    // a new one is made, by which a SAML provider encrypts assertions
 }
 
 var aliasForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
@@ -183,6 +198,9 @@ func (o *Operator) AddIdentityProvider(ctx context.Context, p Principal, kind ss
 		TrustEmail: kind == sso.KindWebexCC || kind == sso.KindLDAP,
 	}
 	if err := c.certificates(s); err != nil {
+		return IdentityProvider{}, err
+	}
+	if err := c.newKey(s, one); err != nil {
 		return IdentityProvider{}, err
 	}
 	if err := c.apply(&one); err != nil {
@@ -323,6 +341,9 @@ func (o *Operator) SetIdentityProvider(ctx context.Context, p Principal, name st
 			return IdentityProvider{}, err
 		}
 		old := one
+		if err := c.newKey(s, one); err != nil {
+			return IdentityProvider{}, err
+		}
 		if err := c.apply(&one); err != nil {
 			return IdentityProvider{}, err
 		}

@@ -62,6 +62,14 @@ func (noForms) Certificates(text string) ([][]byte, error) {
 	return [][]byte{[]byte(text)}, nil
 }
 
+// noWatch looks at nothing.
+type noWatch struct{ sso.WatchedKept }
+
+func (noWatch) Look(context.Context, sso.Provider) error { return nil }
+func (noWatch) NewDecryptionKey(sso.Provider) (set, secrets map[string]string, err error) {
+	return map[string]string{"decryption_certificate": "new"}, map[string]string{"decryption_key": "new"}, nil
+}
+
 func (w *world) signIns() *stage {
 	s, rows := &stage{base: "https://id.example"}, w.db.SSO()
 	whole := func(p sso.Provider) error {
@@ -71,7 +79,7 @@ func (w *world) signIns() *stage {
 		return nil
 	}
 	w.Operator.SignIn = &operate.SignIn{
-		Providers: rows, Clients: rows, Sessions: rows, Records: rows, Factors: rows, Server: s, Look: rows, Matches: rows, Forms: noForms{}, Check: whole, CheckDraft: func(sso.Provider) error { return nil },
+		Providers: rows, Clients: rows, Sessions: rows, Records: rows, Factors: rows, Server: s, Look: rows, Matches: rows, Forms: noForms{}, Watch: noWatch{rows}, Check: whole, CheckDraft: func(sso.Provider) error { return nil },
 	}
 	return s
 }

@@ -20,8 +20,8 @@ type ProviderForms interface {
 	Trusted(p sso.Provider) []TrustedCertificate
 	// Expiries lists what of a provider ends, the earliest first.
 	Expiries(p sso.Provider) []ProviderExpiry
-	// Import fills a form from the document at an address. The strings are what the administrator should know.
-	Import(ctx context.Context, kind sso.ProviderKind, from string, roots [][]byte) (map[string]string, []string, error)
+	// Import fills a provider's form from the document at an address. The strings are what the administrator should know.
+	Import(ctx context.Context, p sso.Provider, from string) (map[string]string, []string, error)
 }
 
 // ProviderExpiry is a certificate of a provider, and when it ends.
@@ -172,7 +172,7 @@ func (o *Operator) ImportProvider(ctx context.Context, p Principal, name, from s
 	if err != nil {
 		return nil, nil, err
 	}
-	return s.Forms.Import(ctx, one.Kind, from, one.Roots)
+	return s.Forms.Import(ctx, one, from)
 }
 
 // ProviderLinks counts the people who are linked at a provider, and would have to be linked anew if it were deleted.

@@ -9,6 +9,7 @@ import (
 	"lockstep/api"
 	"lockstep/operate"
 	"lockstep/sso"
+	"lockstep/words"
 )
 
 const noAddress = "– (the server has no public address)"
@@ -27,6 +28,10 @@ func Provider(i api.IdentityProvider, err error) (View, error) {
 		if i.LogoutURI != "" {
 			p.Printf("back-channel logout URI\t%s\n", i.LogoutURI)
 		}
+		if i.MetadataURI != "" {
+			p.Printf("our metadata\t%s\n", i.MetadataURI)
+		}
+		watched(p, i.Watched)
 		for _, r := range i.Rules {
 			p.Printf("claim rule\t%s\n", r.Rule())
 		}
@@ -37,6 +42,26 @@ func Provider(i api.IdentityProvider, err error) (View, error) {
 			p.Printf("%s\t(set)\n", name)
 		}
 	})
+}
+
+// watched shows what the last look at what a provider publishes about itself has found.
+func watched(p *Page, w *api.Watched) {
+	if w == nil {
+		return
+	}
+	p.Printf("looked at\t%s\n", Minute(&w.At, ""))
+	if w.Code != "" {
+		p.Printf("\t%s: %s\n", w.Code, w.Detail)
+	}
+	if w.Keys > 0 {
+		p.Printf("keys there\t%d since %s\n", w.Keys, Minute(w.KeysSince, ""))
+	}
+	for _, d := range w.Differences {
+		p.Printf("differs\t%s: %s there\n", d.Field, words.Clip(d.Theirs, 200))
+	}
+	if w.Adopted != "" {
+		p.Printf("taken over\t%s, %s\n", Minute(w.AdoptedAt, ""), w.Adopted)
+	}
 }
 
 // ProviderAdded shows an identity provider that is new.

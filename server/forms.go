@@ -67,8 +67,8 @@ func (forms) Expiries(p sso.Provider) []operate.ProviderExpiry {
 }
 
 // Import implements operate.ProviderForms.
-func (f forms) Import(ctx context.Context, kind sso.ProviderKind, from string, roots [][]byte) (map[string]string, []string, error) {
-	in, err := f.opener.Import(ctx, kind, from, roots, nil)
+func (f forms) Import(ctx context.Context, p sso.Provider, from string) (map[string]string, []string, error) {
+	in, err := f.opener.ImportFor(ctx, p, from, nil)
 	return in.Settings, in.Notes, err
 }
 

@@ -78,6 +78,7 @@ type Server struct {
 	scim      *scimServer
 	sso       *sso.Server
 	passwords passwords
+	watched   watched
 	console   *console.Server
 	courier   *notify.Courier
 	listener  net.Listener // nil before Listen
@@ -132,6 +133,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, err
 	}
 	n.sso = newSignIn(n)
+	n.watched = watchedOf(n.db, n.sso)
 	n.db.OnCommit(func(lockstep.TenantID) {
 		n.queue.Wake()
 		n.sso.Wake()
@@ -306,6 +308,7 @@ func (n *Server) work(ctx context.Context) error {
 	watching.Go(func() { n.watch(ctx) })
 	watching.Go(func() { n.retain(ctx) })
 	watching.Go(func() { n.lookForDrift(ctx) })
+	watching.Go(func() { n.watchProviders(ctx) })
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return n.reads.Run(ctx) })
 	all.Go(func() error { return n.queue.Run(ctx) })

@@ -183,6 +183,7 @@ func (s *Server) Handler() http.Handler {
 	api(at+"/introspect", false, s.introspect)
 	api(at+"/revoke", false, s.revoke)
 	api(at+"/idp/{alias}/logout", false, s.told)
+	api(at+"/idp/{alias}/metadata", false, s.providerMetadata)
 	api(at+revocationPath, false, s.revokeAll)
 	page(at+"/authorize", s.authorize)
 	page(at+"/login", s.loginPage)

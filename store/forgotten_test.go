@@ -33,7 +33,7 @@ var notOfAJob = strings.Fields(`feed audit notify_message
 	tenant feed_head users user_email user_value user_password groups member former leaving ordered
 	extension extension_index extension_value extension_key people_index people_number people_gram
 	token setting counter schema_version doomed disclaimed scim_tally notify_settings
-	sso_provider sso_client sso_login sso_pushed sso_link sso_gift sso_session sso_grant sso_refresh sso_once sso_key sso_trace sso_ending sso_notice sso_passkey sso_totp sso_recovery sso_tries scim_call
+	sso_provider sso_watched sso_client sso_login sso_pushed sso_link sso_gift sso_session sso_grant sso_refresh sso_once sso_key sso_trace sso_ending sso_notice sso_passkey sso_totp sso_recovery sso_tries scim_call
 	console_link console_session console_form administrator local_owner`)
 
 // TestNothingIsLeftOfAJob: when an app or a source is removed, its rows of every table are gone in the end, and nobody else's. The claims

@@ -95,6 +95,11 @@ func (s SSO) Providers(ctx context.Context, t lockstep.TenantID) ([]sso.Provider
 
 // PutProvider implements sso.Providers.
 func (s SSO) PutProvider(ctx context.Context, by audit.Actor, p sso.Provider) (sso.Provider, error) {
+	return s.putProvider(ctx, by, p, string(p.State))
+}
+
+// putProvider is PutProvider with what the audit log says of it.
+func (s SSO) putProvider(ctx context.Context, by audit.Actor, p sso.Provider, detail string) (sso.Provider, error) {
 	kept := p
 	kept.Secrets = nil
 	doc, err := json.Marshal(kept)
@@ -139,7 +144,7 @@ func (s SSO) PutProvider(ctx context.Context, by audit.Actor, p sso.Provider) (s
 			err = t.providerEnds(p.Tenant, p.ID, "identity provider disabled")
 		}
 		p.Updated = t.at
-		t.note(audit.Event{Actor: by, Verb: verb, Object: "identity provider", ID: string(p.ID), Name: p.Alias, Detail: string(p.State)})
+		t.note(audit.Event{Actor: by, Verb: verb, Object: "identity provider", ID: string(p.ID), Name: p.Alias, Detail: detail})
 		return err
 	}})
 	if err != nil {
@@ -166,6 +171,9 @@ func (s SSO) DeleteProvider(ctx context.Context, by audit.Actor, tenant lockstep
 		alias, err := one(rows, err, scanText)
 		if err != nil {
 			return absent(err, "identity provider", string(id))
+		}
+		if _, err := t.exec("DELETE FROM sso_watched WHERE tenant = $1 AND provider = $2", string(tenant), string(id)); err != nil {
+			return err
 		}
 		t.note(audit.Event{Actor: by, Verb: "deleted", Object: "identity provider", ID: string(id), Name: alias})
 		return t.providerEnds(tenant, id, "identity provider removed")

@@ -204,6 +204,13 @@ func together(s settings) Problems {
 		if (s.secret("signing_key") == "") != (s.text("signing_certificate") == "") {
 			missing("signing_certificate", "Signing key and signing certificate belong together: one is empty")
 		}
+		if (s.secret(fieldOpenKey) == "") != (s.text(fieldOpenCert) == "") {
+			missing(fieldOpenCert, "Decryption key and decryption certificate belong together: one is empty")
+		} else if key, err := parsePrivateKey(s.secret(fieldOpenKey)); err == nil {
+			if c, err := parseCertificates(s.text(fieldOpenCert)); err == nil && !belongs(key, c[0]) {
+				invalid(fieldOpenCert, "Decryption certificate: it is of another key")
+			}
+		}
 	case sso.KindLDAP:
 		if (s.text("bind_dn") == "") != (s.secret("bind_password") == "") {
 			missing("bind_password", "Search user and password belong together: one is empty")

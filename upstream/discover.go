@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"lockstep"
 	"lockstep/sso"
@@ -14,7 +15,8 @@ import (
 // Imported is what a discovery document or SAML metadata fills into a form.
 type Imported struct {
 	Settings map[string]string
-	Notes    []string // what the administrator should know, one sentence each
+	Notes    []string  // what the administrator should know, one sentence each
+	Until    time.Time // until when the document says that it may be used; zero is for ever
 }
 
 const wellKnown = "/.well-known/openid-configuration"
@@ -22,8 +24,13 @@ const wellKnown = "/.well-known/openid-configuration"
 // Import fills the form of a kind from a document: from is its address, that of the issuer, or the pasted document itself. Roots are
 // certificates (DER) to trust beside the machine's. What it returns still has to pass Check together with the rest.
 func (o *Opener) Import(ctx context.Context, kind sso.ProviderKind, from string, roots [][]byte, rec sso.Recorder) (Imported, error) {
+	return o.ImportFor(ctx, sso.Provider{Kind: kind, Roots: roots}, from, rec)
+}
+
+// ImportFor is Import for a provider that there is: it trusts the certificates that its settings name, and metadata is signed if they say who signs it.
+func (o *Opener) ImportFor(ctx context.Context, p sso.Provider, from string, rec sso.Recorder) (Imported, error) {
 	h := startHop(rec, o.clock(), "discovery")
-	imported, f := o.importFrom(ctx, h, kind, strings.TrimSpace(from), roots)
+	imported, f := o.importFrom(ctx, h, p, strings.TrimSpace(from))
 	if f != nil {
 		return Imported{}, h.fail(f)
 	}
@@ -31,8 +38,8 @@ func (o *Opener) Import(ctx context.Context, kind sso.ProviderKind, from string,
 	return imported, nil
 }
 
-func (o *Opener) importFrom(ctx context.Context, h *hop, kind sso.ProviderKind, from string, roots [][]byte) (Imported, *finding) {
-	saml := kind == sso.KindSAML
+func (o *Opener) importFrom(ctx context.Context, h *hop, p sso.Provider, from string) (Imported, *finding) {
+	kind, saml := p.Kind, p.Kind == sso.KindSAML
 	if !saml && kind != sso.KindOIDC && kind != sso.KindWebexCC {
 		return Imported{}, found(lockstep.CodeIdPUnsupported, "Fill in the form by hand.", "providers of this kind publish nothing that could be imported")
 	}
@@ -45,7 +52,7 @@ func (o *Opener) importFrom(ctx context.Context, h *hop, kind sso.ProviderKind, 
 		if code, problem := addressProblem(address, false); problem != "" {
 			return Imported{}, &finding{code: code, detail: "Discovery: " + problem}
 		}
-		client, err := newClient(o.Dialer, roots, o.clock())
+		client, err := newClient(o.Dialer, p.Roots, o.clock())
 		if err != nil {
 			return Imported{}, &finding{code: lockstep.CodeOf(err), detail: "the trusted certificates cannot be read", err: err}
 		}
@@ -59,7 +66,11 @@ func (o *Opener) importFrom(ctx context.Context, h *hop, kind sso.ProviderKind, 
 		return Imported{}, found(lockstep.CodeIdPTooLarge, "", "the document is larger than %d KiB", maxDocument>>10)
 	}
 	if saml {
-		return importMetadata(text, address, o.clock()())
+		signed, f := signedMetadata(text, p.Settings[fieldSigners])
+		if f != nil {
+			return Imported{}, f
+		}
+		return importMetadata(signed, address, o.clock()())
 	}
 	return importDiscovery(text, address, kind)
 }

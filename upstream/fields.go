@@ -26,6 +26,15 @@ const (
 	fieldLogout      = "logout_url"
 	fieldLogoutStyle = "logout_style"
 	fieldRegion      = "region"
+	fieldSecretEnds  = "client_secret_ends"
+
+	fieldEntity       = "entity_id"
+	fieldCertificates = "certificates"
+	fieldFollow       = "metadata_follow"
+	fieldSigners      = "metadata_signers"
+	fieldOpenKey      = "decryption_key"
+	fieldOpenFormer   = "decryption_key_former"
+	fieldOpenCert     = "decryption_certificate"
 )
 
 // How a client shows the token endpoint who it is.
@@ -49,6 +58,7 @@ func registrationFields(auth string) []Field {
 		{Name: fieldClient, Title: "Client ID", Help: "As the provider's console shows it after registration.", Section: Registration, Type: Text, Required: true, Bytes: 512},
 		{Name: fieldSecret, Title: "Client secret", Help: "Shown once by most providers. Not needed with a private key, or for a client without a secret.", Section: Registration, Type: Text, Secret: true, Bytes: 4096},
 		{Name: fieldNextSecret, Title: "Next client secret", Help: "While secrets are changed: it is tried first, then the other one. Clear the old one when it has worked.", Section: Registration, Type: Text, Secret: true, Bytes: 4096},
+		{Name: fieldSecretEnds, Title: "Client secret ends on", Help: "As the provider's console shows it, such as 2027-03-31. You are told before that day.", Section: Registration, Type: Text, Bytes: 10, check: isDay},
 		{Name: fieldClientAuth, Title: "Client authentication", Help: "How the secret is sent to the token address.", Section: Registration, Type: Choice, Default: auth, Options: []Option{
 			{authBasic, "Secret, HTTP Basic"}, {authPost, "Secret, in the body"}, {authPrivateKey, "Private key (JWT)"}, {authNone, "None (PKCE only)"},
 		}},
@@ -128,7 +138,7 @@ func oidcFields() []Field {
 	return slices.Concat(
 		registrationFields(authBasic),
 		[]Field{
-			addressField("discovery_url", "Discovery", "The issuer's address, or that of its openid-configuration. Import fills in the rest from it.", false),
+			addressField("discovery_url", "Discovery", "The issuer's address, or that of its openid-configuration. Import fills in the rest from it; what changes there later is told.", false),
 			addressField(fieldIssuer, "Issuer", "As the ID tokens name it, letter for letter.", true),
 			moreIssuers,
 			addressField(fieldAuthorize, "Authorization URL", "Where the browser is sent to sign in.", true),
@@ -187,11 +197,13 @@ func entraFields() []Field {
 
 func samlFields() []Field {
 	return slices.Concat([]Field{
-		addressField("metadata_url", "Metadata", "The provider's metadata. Import fills in the rest from it.", false),
-		{Name: "entity_id", Title: "Entity ID", Help: "The provider's name for itself, letter for letter.", Section: Registration, Type: Text, Required: true, Bytes: 1024},
+		addressField("metadata_url", "Metadata", "The provider's metadata. Import fills in the rest from it; what changes there later is told, or taken over.", false),
+		{Name: fieldEntity, Title: "Entity ID", Help: "The provider's name for itself, letter for letter.", Section: Registration, Type: Text, Required: true, Bytes: 1024},
 		addressField("sso_url", "Sign-in URL", "The provider's single sign-on address.", true),
 		{Name: "sso_binding", Title: "Binding", Help: "How the request goes to the provider.", Section: Addresses, Type: Choice, Default: "redirect", Options: []Option{{"redirect", "HTTP-Redirect"}, {"post", "HTTP-POST"}}},
-		{Name: "certificates", Title: "Certificates", Help: "What the provider signs with; the next one, too, while it changes.", Section: Registration, Type: PEM, Required: true, Bytes: 64 << 10, check: isCertificates},
+		{Name: fieldCertificates, Title: "Certificates", Help: "What the provider signs with; the next one, too, while it changes.", Section: Registration, Type: PEM, Required: true, Bytes: 64 << 10, check: isCertificates},
+		{Name: fieldFollow, Title: "Follow the certificates of the metadata", Help: "When the metadata at the address above has other certificates, they are taken over, as long as one of those that are trusted stays among them.", Section: Checks, Type: Switch, Default: "true"},
+		{Name: fieldSigners, Title: "Signers of the metadata", Help: "Certificates, one of which the metadata must be signed with. Without any, that it comes by TLS is enough.", Section: Checks, Type: PEM, Bytes: 64 << 10, check: isCertificates},
 		{Name: "sp_entity_id", Title: "Our entity ID", Help: "The name under which the provider knows this application; empty is the redirect URI.", Section: Registration, Type: Text, Bytes: 1024},
 		{Name: "name_id_format", Title: "Name ID", Help: "What kind of name is asked for. Persistent ones never change and are given to nobody else.", Section: Request, Type: Choice, Default: "persistent", Options: []Option{
 			{"persistent", "Persistent"}, {"email", "E-mail address"}, {"unspecified", "As the provider likes"},
@@ -201,6 +213,9 @@ func samlFields() []Field {
 		{Name: "context", Title: "Required authentication context", Help: "Class that the provider must have signed the person in by, such as urn:oasis:names:tc:SAML:2.0:ac:classes:TimeSyncToken.", Section: Checks, Type: Text, Bytes: 512},
 		{Name: "signing_key", Title: "Signing key", Help: "RSA key (PKCS #8) that signs our requests, for a provider that asks for it.", Section: Registration, Type: PEM, Secret: true, Bytes: 16 << 10, check: isPrivateKey},
 		{Name: "signing_certificate", Title: "Signing certificate", Help: "The certificate of the signing key.", Section: Registration, Type: PEM, Bytes: 16 << 10, check: isCertificates},
+		{Name: fieldOpenKey, Title: "Decryption key", Help: "RSA key (PKCS #8) for assertions that the provider encrypts. Lockstep can make one.", Section: Registration, Type: PEM, Secret: true, Bytes: 16 << 10, check: isDecryptionKey},
+		{Name: fieldOpenCert, Title: "Decryption certificate", Help: "The certificate of the decryption key, which our metadata has.", Section: Registration, Type: PEM, Bytes: 16 << 10, check: isCertificates},
+		{Name: fieldOpenFormer, Title: "Former decryption key", Help: "Still opens assertions while the provider goes over to the new one.", Section: Registration, Type: PEM, Secret: true, Bytes: 16 << 10, check: isDecryptionKey},
 	},
 		claimFields(claimNames{"uid", "email", "", "displayName", "givenName", "sn", "groups"}),
 		filterFields(),

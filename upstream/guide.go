@@ -46,9 +46,10 @@ func Guide(p sso.Provider, redirectURI string) ([]Step, error) {
 		}, nil
 	case sso.KindSAML:
 		return []Step{
-			{Text: "Add a SAML 2.0 application at the provider. Give it our metadata, or enter this address as assertion consumer service (reply URL).", Copy: redirectURI},
-			{Text: "Enter this as entity ID (identifier, audience).", Copy: or(set.text("sp_entity_id"), redirectURI)},
-			{Text: "Let it sign the assertion with SHA-256 and not encrypt it, and send a persistent name ID."},
+			{Text: "Add a SAML 2.0 application at the provider. If it takes metadata, give it this address; the next two steps are done with that.", Copy: sso.MetadataURI(redirectURI)},
+			{Text: "Else enter this address as assertion consumer service (reply URL).", Copy: redirectURI},
+			{Text: "And this as entity ID (identifier, audience).", Copy: or(set.text("sp_entity_id"), redirectURI)},
+			{Text: "Let it sign the assertion with SHA-256, and send a persistent name ID. It need not encrypt: TLS protects the assertion on its way. If it has to, make a decryption key below first."},
 			{Text: "Bring back the provider's metadata, as an address or as a file."},
 		}, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -34,6 +35,8 @@ type samlProvider struct {
 	trusted  []*x509.Certificate
 	key      crypto.Signer // nil: requests are not signed
 	own      *x509.Certificate
+	open     []*rsa.PrivateKey // decrypt assertions, the one that our metadata has first
+	openCert *x509.Certificate
 }
 
 // newSAML makes the upstream of a provider that Check has passed.
@@ -41,8 +44,11 @@ func newSAML(p sso.Provider, o *Opener) (*samlProvider, error) {
 	s := &samlProvider{provider: p, set: settingsOf(p), opener: o, now: o.clock()}
 	s.filter = newFilter(s.set)
 	var err error
-	if s.trusted, err = parseCertificates(s.set.text("certificates")); err != nil {
+	if s.trusted, err = parseCertificates(s.set.text(fieldCertificates)); err != nil {
 		return nil, &lockstep.Error{Code: lockstep.CodeIdPSettingInvalid, Detail: "Certificates: " + err.Error()}
+	}
+	if s.open, err = opensBy(s.set); err != nil {
+		return nil, &lockstep.Error{Code: lockstep.CodeIdPSettingInvalid, Detail: "Decryption key: " + err.Error()}
 	}
 	if s.set.secret("signing_key") == "" {
 		return s, nil
@@ -73,7 +79,7 @@ func (s *samlProvider) entity(redirectURI string) (*saml.ServiceProvider, error)
 	idp.KeyDescriptors = []saml.KeyDescriptor{{Use: "signing", KeyInfo: saml.KeyInfo{X509Data: saml.X509Data{X509Certificates: signers}}}}
 	sp := &saml.ServiceProvider{
 		EntityID: or(s.set.text("sp_entity_id"), redirectURI), AcsURL: *acs, MetadataURL: *acs,
-		IDPMetadata:       &saml.EntityDescriptor{EntityID: s.set.text("entity_id"), IDPSSODescriptors: []saml.IDPSSODescriptor{idp}},
+		IDPMetadata:       &saml.EntityDescriptor{EntityID: s.set.text(fieldEntity), IDPSSODescriptors: []saml.IDPSSODescriptor{idp}},
 		AuthnNameIDFormat: nameIDFormat(s.set.text("name_id_format")), AssertionConsumerServiceBindings: []string{saml.HTTPPostBinding},
 		RejectSHA1Signatures: true, RejectUnknownConditions: true, RequireSignedResponseForCBC: true, LimitRelayStateLength: true,
 		// What is trusted is the key; the certificate around it is a container (SAML Metadata Interoperability Profile §2.6.1).
@@ -83,6 +89,9 @@ func (s *samlProvider) entity(redirectURI string) (*saml.ServiceProvider, error)
 	if class := s.set.text("context"); class != "" {
 		sp.RequestedAuthnContext = &saml.RequestedAuthnContext{Comparison: "exact", AuthnContextClassRefs: []string{class}}
 		sp.ValidateAuthnContextClassRef = true
+	}
+	if len(s.open) > 0 {
+		sp.EncryptionKey, sp.DecryptionKeys = s.open[0], s.open[1:]
 	}
 	if s.key != nil {
 		sp.Key, sp.Certificate, sp.SignatureMethod = s.key, s.own, dsig.RSASHA256SignatureMethod
@@ -203,8 +212,15 @@ func (s *samlProvider) EndSession(context.Context, []byte, string) (string, erro
 
 // judge believes the response or says why not.
 func (s *samlProvider) judge(ctx context.Context, h *hop, a sso.Attempt, text []byte) (*saml.Assertion, *finding) {
-	if bad := judgeDocument(h, text); bad != nil {
+	scan, bad := judgeDocument(h, text)
+	if bad != nil {
 		return nil, bad
+	}
+	var sealed sealedAssertion
+	if scan.encrypted > 0 {
+		if sealed, bad = s.judgeSealed(h, text); bad != nil {
+			return nil, bad
+		}
 	}
 	var kept keptSAML
 	if err := json.Unmarshal(a.Kept, &kept); err != nil || kept.Request == "" {
@@ -218,6 +234,11 @@ func (s *samlProvider) judge(ctx context.Context, h *hop, a sso.Attempt, text []
 	once := &oneUse{}
 	sp.ReplayCache = once
 	assertion, err := sp.ParseXMLResponse(text, []string{kept.Request}, sp.AcsURL)
+	if scan.encrypted > 0 && (err == nil || sealed.shows) {
+		if bad := s.judgePlain(sealed, scan); bad != nil {
+			return nil, bad
+		}
+	}
 	if err != nil {
 		return nil, samlFault(err)
 	}
@@ -290,6 +311,8 @@ func samlFault(err error) *finding {
 	}
 	var status saml.ErrBadStatus
 	switch {
+	case errors.Is(err, saml.ErrDecryptionFailed):
+		return undecrypted()
 	case errors.As(err, &status):
 		return found(lockstep.CodeIdPSAMLStatus, "", "the provider answers with the status %s", cleanText(strings.TrimPrefix(status.Status, "urn:oasis:names:tc:SAML:2.0:status:"), 120))
 	case errors.Is(err, saml.ErrUntrustedCertificate):
@@ -314,12 +337,15 @@ func samlFault(err error) *finding {
 	return found(lockstep.CodeIdPSAMLMalformed, "", "the response cannot be accepted: %s", said)
 }
 
-// Metadata is the XML that describes us to a SAML provider, for the redirect URI.
-func Metadata(p sso.Provider, redirectURI string) ([]byte, error) {
-	s := &samlProvider{provider: p, set: settingsOf(p), now: time.Now}
-	if text := s.set.text("signing_certificate"); text != "" {
-		if own, err := parseCertificates(text); err == nil {
-			s.own = own[0]
+// Metadata is the XML that describes us to a SAML provider, for the redirect URI. It may be a draft, since the provider mostly wants it first.
+func (o *Opener) Metadata(p sso.Provider, redirectURI string) ([]byte, error) {
+	if p.Kind != sso.KindSAML {
+		return nil, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "An identity provider of this kind has no use for metadata of ours."}
+	}
+	s := &samlProvider{provider: p, set: settingsOf(p), now: o.clock()}
+	for name, to := range map[string]**x509.Certificate{"signing_certificate": &s.own, fieldOpenCert: &s.openCert} {
+		if own, err := parseCertificates(s.set.text(name)); err == nil && len(own) > 0 {
+			*to = own[0]
 		}
 	}
 	sp, err := s.entity(redirectURI)
@@ -327,8 +353,10 @@ func Metadata(p sso.Provider, redirectURI string) ([]byte, error) {
 		return nil, err
 	}
 	sp.MetadataOmitValidUntil = true
-	sp.Certificate = s.own
-	text, err := xml.MarshalIndent(sp.Metadata(), "", "  ")
+	sp.Certificate, sp.EncryptionCertificate = s.own, s.openCert
+	m := sp.Metadata()
+	describeKeys(m, s.openCert != nil)
+	text, err := xml.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("write SAML metadata: %w", err)
 	}

@@ -410,7 +410,7 @@ func TestImportMetadata(t *testing.T) {
 			t.Errorf("%s: got %+v, %v", name, got, err)
 		}
 	}
-	text, err := Metadata(good(sso.KindSAML), "https://lockstep.example/sso/saml/callback")
+	text, err := (&Opener{}).Metadata(good(sso.KindSAML), "https://lockstep.example/sso/saml/callback")
 	if err != nil || !strings.Contains(string(text), `entityID="https://lockstep.example/sso/saml/callback"`) || strings.Contains(string(text), "Artifact") {
 		t.Errorf("our metadata: %s, %v", text, err)
 	}

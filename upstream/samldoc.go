@@ -68,23 +68,21 @@ type xmlScan struct {
 }
 
 // judgeDocument looks at the form of a response: what could make two readers see two documents is refused, whatever is signed.
-func judgeDocument(h *hop, text []byte) *finding {
+func judgeDocument(h *hop, text []byte) (xmlScan, *finding) {
 	scan, err := scanXML(text)
 	if err != nil {
-		return found(lockstep.CodeIdPSAMLMalformed, "", "the SAML response: %s", err)
+		return scan, found(lockstep.CodeIdPSAMLMalformed, "", "the SAML response: %s", err)
 	}
 	h.fact("document", fmt.Sprintf("%d bytes, %d elements", len(text), scan.elements))
 	switch {
 	case scan.root != xml.Name{Space: protocolSpace, Local: "Response"} || scan.responses != 1:
-		return found(lockstep.CodeIdPSAMLMalformed, "", "it is not one SAML response, but %s", or(cleanText(scan.root.Local, 60), "something else"))
-	case scan.encrypted > 0:
-		return found(lockstep.CodeIdPSAMLEncrypted, "", "the assertion is encrypted")
-	case scan.assertions > 1:
-		return found(lockstep.CodeIdPSAMLMalformed, "", "the SAML response has %d assertions, and one is allowed", scan.assertions)
+		return scan, found(lockstep.CodeIdPSAMLMalformed, "", "it is not one SAML response, but %s", or(cleanText(scan.root.Local, 60), "something else"))
+	case scan.assertions+scan.encrypted > 1:
+		return scan, found(lockstep.CodeIdPSAMLMalformed, "", "the SAML response has %d assertions, and one is allowed", scan.assertions+scan.encrypted)
 	case scan.assertions > 0 && scan.signatures == 0:
-		return found(lockstep.CodeIdPSAMLSignature, "Let the provider sign the assertion with SHA-256.", "nothing in the SAML response is signed")
+		return scan, found(lockstep.CodeIdPSAMLSignature, "Let the provider sign the assertion with SHA-256.", "nothing in the SAML response is signed")
 	}
-	return nil
+	return scan, nil
 }
 
 // scanXML reads a document to its end.
@@ -192,7 +190,7 @@ func (s *samlProvider) identify(a *saml.Assertion) (sso.Identity, *finding) {
 		return sso.Identity{}, bad
 	}
 	who := personOf(s.set, claims)
-	who.Issuer, who.Subject = s.set.text("entity_id"), subject
+	who.Issuer, who.Subject = s.set.text(fieldEntity), subject
 	who.EmailVerified = s.provider.TrustEmail && who.Email != "" // SAML does not say; the administrator does
 	for _, statement := range a.AuthnStatements {
 		who.AuthTime, who.SessionID = statement.AuthnInstant, statement.SessionIndex
@@ -235,10 +233,14 @@ func importMetadata(text []byte, address string, now time.Time) (Imported, *find
 	if err := xml.Unmarshal(text, &entity); err != nil || len(entity.IDPSSODescriptors) != 1 || entity.EntityID == "" {
 		return Imported{}, found(lockstep.CodeIdPMalformed, "", "the metadata does not describe one SAML 2.0 identity provider")
 	}
-	if !entity.ValidUntil.IsZero() && now.After(entity.ValidUntil) {
-		return Imported{}, found(lockstep.CodeIdPMalformed, "Fetch newer metadata.", "the metadata was valid until %s", entity.ValidUntil.UTC().Format(time.DateOnly))
+	until := entity.ValidUntil
+	if own := entity.IDPSSODescriptors[0].ValidUntil; own != nil && !own.IsZero() && (until.IsZero() || own.Before(until)) {
+		until = *own
 	}
-	in := Imported{Settings: map[string]string{"entity_id": entity.EntityID}}
+	if !until.IsZero() && now.After(until) {
+		return Imported{}, found(lockstep.CodeIdPMalformed, "Fetch newer metadata.", "the metadata was valid until %s", until.UTC().Format(time.DateOnly))
+	}
+	in := Imported{Until: until, Settings: map[string]string{fieldEntity: entity.EntityID}}
 	if address != "" {
 		in.Settings["metadata_url"] = address
 	}
@@ -323,6 +325,6 @@ func (in *Imported) signers(idp saml.IDPSSODescriptor) *finding {
 	if problem := isCertificates(all.String()); problem != "" {
 		return found(lockstep.CodeIdPMalformed, "", "the metadata's certificates: %s", problem)
 	}
-	in.Settings["certificates"] = all.String()
+	in.Settings[fieldCertificates] = all.String()
 	return nil
 }

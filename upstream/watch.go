@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -77,12 +76,15 @@ type Expiry struct {
 	Until time.Time
 }
 
-// Expiries lists what of a provider ends, the earliest first: its trusted certificates, and the certificate of a SAML provider's signatures that
-// ends last, which is the one that it changes to. When a client secret ends only the provider knows.
+// Expiries lists what of a provider ends, the earliest first: its trusted certificates, the certificate of a SAML provider's signatures that
+// ends last, which is the one that it changes to, and the client secret, of which the administrator has said when, since only the provider knows.
 func Expiries(p sso.Provider) []Expiry {
 	var all []Expiry
 	for _, c := range Trusted(p) {
 		all = append(all, Expiry{"trusted certificate “" + c.Name + "”", c.Until})
+	}
+	if day, err := time.Parse(time.DateOnly, p.Settings[fieldSecretEnds]); err == nil && p.Secrets[fieldNextSecret] == "" {
+		all = append(all, Expiry{"client secret", day})
 	}
 	for _, f := range Form(p.Kind) {
 		if f.Type != PEM || f.Secret {
@@ -102,28 +104,6 @@ func Expiries(p sso.Provider) []Expiry {
 // Change is a field of which the provider's own document says something else than the settings.
 type Change struct{ Field, Title, Ours, Theirs string }
 
-// Drift fetches the document that a provider was imported from, and tells what it says otherwise than the settings. A provider without
-// such an address has none. Nothing is changed: an address that moves by itself could lead anywhere.
-func (o *Opener) Drift(ctx context.Context, p sso.Provider, rec sso.Recorder) ([]Change, error) {
-	set := settingsOf(p)
-	from := or(set.text("discovery_url"), set.text("metadata_url"))
-	if from == "" {
-		return nil, nil
-	}
-	imported, err := o.Import(ctx, p.Kind, from, p.Roots, rec)
-	if err != nil {
-		return nil, err
-	}
-	var changes []Change
-	for _, f := range Form(p.Kind) {
-		theirs, ok := imported.Settings[f.Name]
-		if ours := set.text(f.Name); ok && f.Section != Request && ours != theirs && !within(f, ours, theirs) {
-			changes = append(changes, Change{f.Name, f.Title, ours, theirs})
-		}
-	}
-	return changes, nil
-}
-
 // within reports whether what the administrator chose is among what the provider offers, which is no drift.
 func within(f Field, ours, theirs string) bool {
 	switch f.Name {
@@ -132,7 +112,7 @@ func within(f Field, ours, theirs string) bool {
 	case fieldAlgorithms:
 		offered := strings.Fields(theirs)
 		return !slices.ContainsFunc(strings.Fields(ours), func(a string) bool { return !slices.Contains(offered, a) })
-	case "certificates":
+	case fieldCertificates:
 		return strings.Join(pemBlocks(ours), "") == strings.Join(pemBlocks(theirs), "")
 	}
 	return false
@@ -149,4 +129,11 @@ func pemBlocks(text string) []string {
 		}
 		all = append(all, string(block.Bytes))
 	}
+}
+
+func isDay(value string) string {
+	if _, err := time.Parse(time.DateOnly, value); err != nil {
+		return "it is a day such as 2027-03-31"
+	}
+	return ""
 }

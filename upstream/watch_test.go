@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -45,37 +44,5 @@ func TestRoots(t *testing.T) {
 	p.Roots = [][]byte{[]byte("x")}
 	if err := Check(p); lockstep.CodeOf(err) != lockstep.CodeIdPSettingInvalid {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestDrift(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	if got, err := w.opener.Drift(t.Context(), w.provider, nil); got != nil || err != nil {
-		t.Errorf("without an address: got %v, %v", got, err)
-	}
-	says := map[string]any{}
-	w.handle = func(out http.ResponseWriter, r *http.Request) bool {
-		if r.URL.Path == "/.well-known/openid-configuration" {
-			_, _ = out.Write([]byte(document(w.URL, says)))
-			return true
-		}
-		return false
-	}
-	w.provider.Settings["discovery_url"] = w.URL
-	if got, err := w.opener.Drift(t.Context(), w.provider, nil); len(got) != 0 || err != nil {
-		t.Errorf("nothing has changed: got %+v, %v", got, err)
-	}
-	says["token_endpoint"], says["id_token_signing_alg_values_supported"] = w.URL+"/v2/token", []string{"PS256"}
-	got, err := w.opener.Drift(t.Context(), w.provider, nil)
-	if err != nil || len(got) != 2 || got[0] != (Change{"token_url", "Token URL", w.URL + "/token", w.URL + "/v2/token"}) || got[1].Field != "algorithms" {
-		t.Errorf("got %+v, %v", got, err)
-	}
-	if w.provider.Settings["token_url"] != w.URL+"/token" {
-		t.Error("the settings were changed")
-	}
-	says["issuer"] = "https://elsewhere.example"
-	if _, err := w.opener.Drift(t.Context(), w.provider, nil); lockstep.CodeOf(err) != lockstep.CodeIdPDiscovery {
-		t.Errorf("another issuer: got %v", err)
 	}
 }

@@ -39,11 +39,12 @@ type idpFlags struct {
 	Domain     []string          `placeholder:"DOMAIN" help:"People with addresses of this e-mail domain are sent there at once."`
 	ClaimRule  []string          `sep:"none" placeholder:"RULE" help:"What a claim gives, such as 'groups=LS-Operators => role:operator', rights:SCOPES or group:NAME; role-once: and so on at the first sign-in only. All of them are given; an empty one is none."`
 	CAFile     string            `placeholder:"FILE" help:"Certificates (PEM) that its servers may be signed by."`
+	NewKey     bool              `name:"new-decryption-key" help:"Make a key by which a SAML provider encrypts assertions; the one before still opens them."`
 }
 
 // change reads the files that the flags name.
 func (f *idpFlags) change() (api.SetProvider, error) {
-	s := api.SetProvider{Name: f.Name, Hidden: f.Hidden, LinkOnly: f.LinkOnly, TrustEmail: f.TrustEmail, Second: f.Second, Order: f.Order, Settings: f.Set}
+	s := api.SetProvider{Name: f.Name, Hidden: f.Hidden, LinkOnly: f.LinkOnly, TrustEmail: f.TrustEmail, Second: f.Second, Order: f.Order, Settings: f.Set, NewKey: f.NewKey}
 	if f.Policy != "" {
 		policy := sso.LinkPolicy(f.Policy)
 		s.Policy = &policy
@@ -88,10 +89,14 @@ func (idpListCmd) Run(c *cli.Command, client *api.Client) error {
 
 type idpShowCmd struct {
 	Provider string `arg:"" help:"Alias or id."`
+	Look     bool   `help:"Look first at what it publishes about itself."`
 }
 
 // Run shows an identity provider.
 func (s *idpShowCmd) Run(c *cli.Command, client *api.Client) error {
+	if s.Look {
+		return c.Print(report.Provider(client.LookAtIdentityProvider(c.Ctx, s.Provider)))
+	}
 	return c.Print(report.Provider(client.IdentityProvider(c.Ctx, s.Provider)))
 }
 

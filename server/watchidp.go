@@ -1,0 +1,141 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"lockstep"
+	"lockstep/sso"
+	"lockstep/store"
+	"lockstep/upstream"
+)
+
+// How often identity providers' own documents and keys are looked at.
+const (
+	idpTick  = time.Minute
+	idpFirst = 10 * time.Minute // after it was enabled or changed, which a test sign-in has looked at
+	idpEvery = 6 * time.Hour
+	idpAgain = time.Hour // when something is wrong
+	idpHold  = 10 * time.Minute
+	idpAtOne = 20 // a tick
+)
+
+// watched looks at the documents of identity providers.
+type watched struct {
+	rows   sso.WatchedKept
+	opener *upstream.Opener
+	now    func() time.Time
+}
+
+func watchedOf(db *store.DB, s *sso.Server) watched {
+	return watched{rows: db.SSO(), opener: s.Opener.(*upstream.Opener), now: time.Now}
+}
+
+// watchProviders looks at the identity providers whose turn it is, until ctx ends.
+func (n *Server) watchProviders(ctx context.Context) {
+	tick := time.NewTicker(idpTick)
+	defer tick.Stop()
+	for {
+		if err := n.watched.due(ctx); err != nil && ctx.Err() == nil {
+			n.config.Log.Warn("identity providers were not looked at; tried again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (w watched) due(ctx context.Context) error {
+	all, err := w.rows.DueToWatch(ctx, idpFirst, idpHold, idpAtOne)
+	errs := []error{err}
+	for _, p := range all {
+		errs = append(errs, w.Look(ctx, p))
+	}
+	return errors.Join(errs...)
+}
+
+// Watched implements operate.ProviderWatch.
+func (w watched) Watched(ctx context.Context, t lockstep.TenantID) (map[sso.ProviderID]sso.Watched, error) {
+	return w.rows.Watched(ctx, t)
+}
+
+// NewDecryptionKey implements operate.ProviderWatch.
+func (w watched) NewDecryptionKey(p sso.Provider) (set, secrets map[string]string, err error) {
+	return w.opener.NewDecryptionKey(p)
+}
+
+// Look implements operate.ProviderWatch: it looks now, takes over what may be, and keeps what it has found. That a provider cannot be read is no error but
+// what was found.
+func (w watched) Look(ctx context.Context, p sso.Provider) error {
+	if !upstream.Watches(p) {
+		return w.rows.PutWatched(ctx, p.Tenant, sso.Watched{Provider: p.ID, Version: p.Version}, w.now().Add(idpEvery))
+	}
+	all, err := w.rows.Watched(ctx, p.Tenant)
+	if err != nil {
+		return err
+	}
+	last := all[p.ID]
+	over, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	found, wrong := w.opener.Look(over, p, nil)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	now := w.now()
+	next := sso.Watched{
+		Provider: p.ID, Version: p.Version, At: now, Ends: found.Ends, Code: lockstep.CodeOf(wrong), Keys: found.Keys, KeysSince: last.KeysSince, Adopted: last.Adopted, AdoptedAt: last.AdoptedAt,
+	}
+	if wrong != nil {
+		next.Detail = lockstep.Said(wrong)
+	}
+	if !slices.Equal(last.Keys, found.Keys) {
+		next.KeysSince = now
+	}
+	for _, c := range found.Changes {
+		next.Differences = append(next.Differences, sso.Difference(c))
+	}
+	if other := entityIn(next.Differences); other != "" && other != entityIn(last.Differences) {
+		next.Alias, next.Refused = p.Alias, "its metadata is of the entity "+other+" now"
+	}
+	if len(found.Adopt) > 0 {
+		kept, err := w.adopt(ctx, p, found)
+		if lockstep.CodeOf(err) == lockstep.CodeVersion {
+			return nil // somebody has changed it: it is looked at again
+		}
+		if err != nil {
+			return err
+		}
+		next.Version, next.Adopted, next.AdoptedAt = kept.Version, found.Adopted, now
+	}
+	after := idpEvery
+	if wrong != nil || len(next.Differences) > 0 {
+		after = idpAgain
+	}
+	return w.rows.PutWatched(ctx, p.Tenant, next, now.Add(after+rand.N(after/10)))
+}
+
+// entityIn is the entity of whom the metadata is, if that is another one.
+func entityIn(all []sso.Difference) string {
+	for _, d := range all {
+		if d.Field == "entity_id" {
+			return d.Theirs
+		}
+	}
+	return ""
+}
+
+// adopt takes over what the provider's document may change by itself. A test sign-in that has succeeded still counts: the provider is the same.
+func (w watched) adopt(ctx context.Context, p sso.Provider, found upstream.Look) (sso.Provider, error) {
+	p.Settings = maps.Clone(p.Settings)
+	maps.Copy(p.Settings, found.Adopt)
+	if err := upstream.Check(p); err != nil {
+		return p, err
+	}
+	return w.rows.Adopt(ctx, p, "certificates: "+found.Adopted)
+}
