@@ -11,6 +11,7 @@ import (
 	"lockstep/directory"
 	"lockstep/scim"
 	"lockstep/scim/filter"
+	"lockstep/words"
 )
 
 // personFormView is a person who is added or changed by hand.
@@ -89,7 +90,11 @@ func (v personFormView) written(o scim.Object) (scim.Object, error) {
 
 func (s *Server) showNewPerson(w http.ResponseWriter, r *http.Request, v visit) error {
 	v.page.Title, v.page.Nav = "Add a person", "/people"
-	return s.render(w, r, http.StatusOK, personFormPage(v.page, personFormView{Form: personForm(nil)}))
+	view := personFormView{Form: personForm(nil)}
+	for i, f := range view.Form.Fields { // a page that leads here knows some of it
+		view.Form.Fields[i].Value = words.Clip(r.URL.Query().Get(f.Name), 300)
+	}
+	return s.render(w, r, http.StatusOK, personFormPage(v.page, view))
 }
 
 // newPerson adds a person.

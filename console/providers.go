@@ -210,6 +210,7 @@ type providerView struct {
 	Notes   []string // of what was just imported
 	Steps   []todo
 	Presets string // JSON, for the script that shows what a region stands for
+	NoApp   bool   // it is enabled, and no application signs people in yet
 }
 
 // fieldGroup are fields that are folded up while they are as they mostly are.
@@ -248,6 +249,13 @@ func (s *Server) providerView(r *http.Request, v *visit) (providerView, error) {
 		view.Steps = append(view.Steps, todo{Word: "A test sign-in has succeeded", Done: !p.Tested.IsZero(), When: p.Tested})
 	}
 	view.Steps = append(view.Steps, todo{Word: "Enabled: its button is on the login page", Done: p.State == sso.Enabled})
+	if p.State == sso.Enabled {
+		apps, err := s.Operator.Clients(r.Context(), v.who)
+		if err != nil {
+			return view, err
+		}
+		view.NoApp = !slices.ContainsFunc(apps, func(c sso.Client) bool { return c.ID != sso.ConsoleClient })
+	}
 	return view, nil
 }
 

@@ -1,9 +1,11 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,6 +22,7 @@ type trialView struct {
 	Last   *attempt
 	Trust  form // for the certificate that was missing
 	Good   bool // the last one was good, and nothing has changed since
+	Add    who  // of somebody who signed in and is nobody here yet: where they are added; no Href when that cannot be said, or is not for whoever looks
 	Ending string
 }
 
@@ -48,7 +51,31 @@ func (s *Server) lastTrial(ctx context.Context, who operate.Principal, view *tri
 	}
 	a := attemptOf(operate.SeenAttempt{Trace: t})
 	view.Last, view.Good = &a, !view.Head.Provider.Tested.IsZero() && t.Outcome == sso.OutcomeTested
+	view.Add = addOf(t)
+	if t.Code != lockstep.CodeSSOUnknown || who.May(operate.PeopleWrite) != nil {
+		view.Add.Href = ""
+	}
 	return nil
+}
+
+// addOf is where somebody is added who has signed in and is nobody here yet.
+func addOf(t sso.Trace) who {
+	at := slices.IndexFunc(t.Stages, func(s sso.Stage) bool { return s.Name == "claims" })
+	if at < 0 {
+		return who{}
+	}
+	facts := t.Stages[at].Facts
+	name := cmp.Or(facts["user name"], facts["email"])
+	if name == "" {
+		return who{}
+	}
+	q := url.Values{"user-name": {name}}
+	for field, value := range map[string]string{"given": facts["given name"], "family": facts["family name"], "display": facts["name"], "mail": facts["email"]} {
+		if value != "" {
+			q.Set(field, value)
+		}
+	}
+	return who{Name: name, Href: "/people/add?" + q.Encode()}
 }
 
 func trustForm() form {
