@@ -205,8 +205,16 @@ func refusal(host string, answer *http.Response, body []byte) *finding {
 		if claims, err := decodeObject(body); err == nil {
 			said = errorWords(claims)
 		}
+		if nothingThere(status) && said == "" {
+			return found(lockstep.CodeIdPRefused, "Compare the address in the form with the provider's, letter for letter.", "%s has nothing at the address (status %d)", host, status)
+		}
 		return found(lockstep.CodeIdPRefused, "", "%s answers with status %d%s", host, status, said)
 	}
+}
+
+// nothingThere reports whether a status says that the address is not one that the provider answers at.
+func nothingThere(status int) bool {
+	return status == http.StatusNotFound || status == http.StatusMethodNotAllowed || status == http.StatusGone
 }
 
 // errorWords returns what an OAuth 2.0 error says (RFC 6749 §5.2), beginning with a colon, or "".

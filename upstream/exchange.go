@@ -118,6 +118,9 @@ func (f *flow) tokenFault(h *hop, err error) *finding {
 	case refused.ErrorCode == "invalid_scope":
 		return found(lockstep.CodeIdPScope, fix, "%s does not give out a scope%s", host, said)
 	}
+	if nothingThere(refused.Response.StatusCode) && said == "" {
+		return found(lockstep.CodeIdPRefused, "Compare the token URL in the form with the provider's, letter for letter.", "%s has nothing at the token URL (status %d)", host, refused.Response.StatusCode)
+	}
 	return found(lockstep.CodeIdPRefused, fix, "%s refuses the code with status %d%s", host, refused.Response.StatusCode, said)
 }
 

@@ -587,3 +587,21 @@ func TestOpenKeepsWhatIsTheSame(t *testing.T) {
 		t.Errorf("a provider that is not whole: got %v", err)
 	}
 }
+
+// TestNothingThere: an address that the provider does not answer at is said to be wrong, by the name of its field where there is one.
+func TestNothingThere(t *testing.T) {
+	t.Parallel()
+	for path, says := range map[string]string{"/token": "Compare the token URL", "/keys": "Compare the address", "/me": "Compare the address"} {
+		w := newWorld(t)
+		w.handle = func(out http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path == path {
+				http.NotFound(out, r)
+			}
+			return r.URL.Path == path
+		}
+		_, told, err := w.signIn()
+		if lockstep.CodeOf(err) != lockstep.CodeIdPRefused || !strings.Contains(told.last().Fix, says) || !strings.Contains(told.last().Detail, "has nothing at") {
+			t.Errorf("%s: %v, %+v", path, err, told.last())
+		}
+	}
+}
