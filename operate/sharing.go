@@ -59,7 +59,7 @@ func (o *Operator) shared(ctx context.Context, p Principal, j provision.Job, row
 		}
 		named := "another app"
 		if p.mayApp(AppsRead, other.Slug) == nil {
-			s.App, named = other.Slug, "the app "+other.Slug
+			s.App, named = other.Slug, "the app "+nameOf(other)
 		}
 		s.Says = sharingSays(s, named)
 		out = append(out, s)

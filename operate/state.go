@@ -331,12 +331,16 @@ func (f Facts) failing() string {
 		if len(causes) > shownCodes {
 			named += " and others"
 		}
-		parts = append(parts, words.Number(n)+" "+words.Plural(n, kind.one, kind.more)+" ("+named+")")
+		many := words.Number(n)
+		if len(parts) == 0 {
+			many = words.Many(n, "object", "objects")
+		}
+		parts = append(parts, many+" "+words.Plural(n, kind.one, kind.more)+" ("+named+")")
 	}
 	if len(parts) == 0 {
 		return ""
 	}
-	return "Of its objects " + strings.Join(parts, ", ") + "."
+	return strings.Join(parts, ", ") + "."
 }
 
 // toDo adds what nobody has looked at yet, and what waits.

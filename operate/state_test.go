@@ -57,7 +57,7 @@ func TestStateOf(t *testing.T) {
 		{"never run", []func(*Facts){func(f *Facts) { f.Job.Cursor = "" }}, Unread, 3, "It has never run."},
 		{"begins", []func(*Facts){func(f *Facts) { f.Job.Cursor, f.Job.NextRun = "", now }}, Behind, 75, "A cycle begins."},
 		{"failing", []func(*Facts){refused, func(f *Facts) { f.Head = 9 }}, Failing, 3,
-			"Of its objects 3 are refused (match.ambiguous, target.domain_unverified), 1 is failing and tried again (target.timeout)."},
+			"3 objects are refused (match.ambiguous, target.domain_unverified), 1 is failing and tried again (target.timeout)."},
 		{"partly read", []func(*Facts){func(f *Facts) { f.Bad = 1 }}, Partial, 3, "1 row of the source could not be read; who is only there keeps their last state."},
 		{"behind", []func(*Facts){func(f *Facts) { f.Head = 9 }}, Behind, 75, "The directory has changed; a cycle begins by itself."},
 		{"behind, in mode manual", []func(*Facts){func(f *Facts) { f.Head, f.Job.Manual = 9, true }}, Behind, 5, "The directory has changed since the last plan."},
