@@ -76,7 +76,7 @@ func (v *connectionView) only(name string) string {
 // rarely are settings that few people need, beside all that have a default.
 var rarely = map[string]bool{
 	"webex endpoint": true, "ldap ca": true, "ldap people_base": true, "ldap groups_base": true, "ldap people_filter": true, "ldap groups_filter": true,
-	"ldap attributes": true, "ldap id": true, "ldap group_id": true, "scimapp page_size": true, "scimapp oauth_audience": true, "scimapp oauth_resource": true, "scimapp oauth_issuer": true, "scimapp key_id": true, "scimapp max_members": true, "scimapp find_batch": true,
+	"ldap attributes": true, "ldap id": true, "ldap group_id": true, "scimapp page_size": true, "scimapp unique": true, "scimapp oauth_audience": true, "scimapp oauth_resource": true, "scimapp oauth_issuer": true, "scimapp key_id": true, "scimapp max_members": true, "scimapp find_batch": true,
 }
 
 func (s *Server) showConnection(w http.ResponseWriter, r *http.Request, v visit) error {

@@ -100,7 +100,7 @@ func (s *Server) nameFailing(ctx context.Context, p operate.Principal, j provisi
 			g.Things = g.Things || typ != "User"
 			if len(g.People) < problemWho {
 				row := linkRowOf(j, l)
-				g.People = append(g.People, who{Name: row.Name, Href: cmp.Or(row.Href, logHref(jobHref(j), logFilter{Show: "failed", Text: row.Name})), Detail: l.Detail})
+				g.People = append(g.People, who{Name: row.Name, Href: cmp.Or(row.Href, logHref(jobHref(j), logFilter{Show: "failed", Text: row.Name})), Detail: words.Sentence(l.Detail)})
 			}
 		}
 	}
@@ -140,7 +140,7 @@ func (s *Server) unread(ctx context.Context, p operate.Principal, j provision.Jo
 		}
 		all[i].N++
 		if len(all[i].People) < problemWho {
-			all[i].People = append(all[i].People, who{Name: a.Source.Name, Href: rowOf(j, a, logFilter{Cycle: string(last.ID)}).Href, Detail: strings.TrimPrefix(a.Detail, a.Source.Name+": ")})
+			all[i].People = append(all[i].People, who{Name: a.Source.Name, Href: rowOf(j, a, logFilter{Cycle: string(last.ID)}).Href, Detail: words.Sentence(strings.TrimPrefix(a.Detail, a.Source.Name+": "))})
 		}
 	}
 	if n := last.Counts.Bad - counted; n > 0 && len(all) > 0 {
