@@ -161,7 +161,7 @@ func TestReplacedPlan(t *testing.T) {
 	b := w.signedIn(w.tenant)
 	b.post("/apps/webex/plan", "do", "discard", "cycle", string(w.state(w.out).Cycle.ID)).to("/apps/webex")
 	a := b.get("/apps/webex")
-	a.has("span", "plan of 6 discarded or replaced")
+	a.has("span", "plan of 6 discarded by")
 	a.hasNot("td", "nothing to change")
 }
 

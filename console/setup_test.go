@@ -460,9 +460,9 @@ func TestActivity(t *testing.T) {
 	if n := len(one.find("summary", "")); n != 1 {
 		t.Errorf("a link to a line shows %d", n)
 	}
-	b.get("/activity/audit").has("td", "signed in to console")
-	b.get("/activity/audit?who=MIA&q=signed&since=1h").has("td", "signed in to console")
-	b.get("/activity/audit?object=app").hasNot("td", "signed in to console")
+	b.get("/activity/audit").has("td", "signed in to the console")
+	b.get("/activity/audit?who=MIA&q=signed&since=1h").has("td", "signed in to the console")
+	b.get("/activity/audit?object=app").hasNot("td", "signed in to the console")
 	b.get("/activity/audit?until=2020-01-01").has("strong", "No line matches.")
 	b.get("/activity/audit?since=x").is(http.StatusBadRequest).has("h2", "The filter cannot be read")
 	same := b.get("/activity/audit?object=app").has("td", "Cisco Webex")

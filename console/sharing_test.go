@@ -34,7 +34,7 @@ func TestSharingPages(t *testing.T) {
 	for _, path := range []string{"/apps/webex/connection", "/apps/webex"} {
 		page := b.get(path).is(http.StatusOK)
 		checkPage(t, page)
-		if text := page.says(); !strings.Contains(text, says) || !strings.Contains(text, "See the connection of webex-old") {
+		if text := page.says(); !strings.Contains(text, says) || !strings.Contains(text, "See its connection") {
 			t.Errorf("%s says %s", path, text)
 		}
 	}

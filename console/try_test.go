@@ -106,7 +106,7 @@ func TestByHand(t *testing.T) {
 	}
 	id := string(w.user("ada@acme.example"))
 	b.post("/people/"+id+"/active", "active", "false").to("/people/" + id)
-	if text := b.get("/people/" + id).says(); !strings.Contains(text, "May not sign in") || !strings.Contains(text, "excluded from webex") {
+	if text := b.get("/people/" + id).says(); !strings.Contains(text, "May not sign in") || !strings.Contains(text, "excluded the person from webex") {
 		t.Errorf("it says %s", text)
 	}
 	b.post("/people/"+id+"/active", "active", "true").to("/people/" + id)
