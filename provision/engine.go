@@ -251,7 +251,7 @@ type run struct {
 	waits    *plan.Waits   // what decide has; nil before it was loaded
 	lookup   lookup        // how unlinked objects are matched
 	blind    bool          // the target will not be asked for those whom a read of it did not show
-	fresh    int           // unlinked objects matched by Find so far
+	fresh    int           // values that the target was asked for so far
 	linked   int           // linked objects, for the choice between Find and a listing
 	wake     time.Time     // when an open action can be looked at again
 	waiting  bool          // for a read of the outside system

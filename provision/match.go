@@ -14,11 +14,17 @@ import (
 // lookup finds the target's objects that have one of the values. An error means that nothing can be asked at all.
 type lookup func(ctx context.Context, typ string, asked []plan.Question) (plan.Answers, error)
 
-// byFind asks the target, some values at a time. When more new objects turn up than are worth asking for one by one, or the
-// target cannot be asked, it is listed after all.
+// An incremental cycle asks for up to fewAsked values, and for more as long as that takes fewer calls than to read the whole target, a page of
+// which has about listPage objects.
+const (
+	fewAsked = 100
+	listPage = 200
+)
+
+// byFind asks the target, some values at a time. When it has been asked for more than is worth it, or cannot be asked, it is listed after all.
 func (r *run) byFind(ctx context.Context, typ string, asked []plan.Question) (plan.Answers, error) {
 	r.fresh += len(asked)
-	if r.fresh > max(100, r.linked/100) && r.cycle.Kind == Incremental && r.job.Direction == Outbound {
+	if r.fresh > fewAsked && r.fresh/r.findBatch() > r.linked/listPage && r.cycle.Kind == Incremental && r.job.Direction == Outbound {
 		return r.byListing(ctx, typ, asked)
 	}
 	a, err := r.find(ctx, typ, asked)
