@@ -11,7 +11,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -198,8 +200,38 @@ func (c *Command) Close() error {
 // Say tells something beside the result.
 func (c *Command) Say(format string, args ...any) {
 	if !c.Quiet {
-		terminal.Printf(c.Stderr, format+"\n", args...)
+		_, _ = io.WriteString(c.Stderr, c.typed(terminal.Line(format, args...))+"\n") // nobody is left to tell
 	}
+}
+
+// shown is where a command of ours begins in a sentence.
+var shown = regexp.MustCompile("\\blockstep ([a-z])")
+
+// typed puts the flags by which this command found its server and tenant into the commands that a sentence tells to type next: without them
+// they would speak of another. What the environment says already is left out.
+func (c *Command) typed(sentence string) string {
+	var flags strings.Builder
+	for _, f := range []struct{ name, value string }{
+		{"server", c.Server}, {"token-file", c.TokenFile}, {"tenant", c.Tenant}, {"data", c.Data}, {"store", c.Store}, {"key-file", c.KeyFile},
+	} {
+		known := c.Env.Get("LOCKSTEP_" + strings.ToUpper(strings.ReplaceAll(f.name, "-", "_")))
+		if f.value == "" || f.value == known || f.name == "store" && strings.Contains(f.value, "@") { // a password may stand in it
+			continue
+		}
+		flags.WriteString(" --" + f.name + " " + quoted(f.value))
+	}
+	if flags.Len() == 0 {
+		return sentence
+	}
+	return shown.ReplaceAllStringFunc(sentence, func(s string) string { return "lockstep" + flags.String() + s[len("lockstep"):] })
+}
+
+// quoted is a word as a shell reads it.
+func quoted(word string) string {
+	if strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=@%+,") == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // Fail reports the error, if there is one, and returns the exit code.
@@ -225,7 +257,7 @@ func (c *Command) Fail(err error) int {
 	terminal.Printf(c.Stderr, "lockstep: %s [%s]\n", f.Message, f.Code)
 	for _, more := range []string{f.About(c.flags), f.Hint} {
 		if more != "" {
-			terminal.Printf(c.Stderr, "  %s\n", more)
+			terminal.Printf(c.Stderr, "  %s\n", c.typed(more))
 		}
 	}
 	return exitCode(err)

@@ -115,3 +115,30 @@ func TestPages(t *testing.T) {
 		}
 	}
 }
+
+// TestTyped: the commands that a sentence tells to type go to the same server and tenant, and no password is repeated.
+func TestTyped(t *testing.T) {
+	for _, x := range []struct {
+		globals Globals
+		env     []string
+		want    string
+	}{
+		{Globals{}, nil, "Next: lockstep plan webex · lockstep apply webex. Lockstep goes on."},
+		{Globals{Tenant: "acme"}, nil, "Next: lockstep --tenant acme plan webex · lockstep --tenant acme apply webex. Lockstep goes on."},
+		{Globals{Tenant: "acme"}, []string{"LOCKSTEP_TENANT=acme"}, "Next: lockstep plan webex · lockstep apply webex. Lockstep goes on."},
+		{Globals{Tenant: "acme"}, []string{"LOCKSTEP_TENANT=globex"}, "Next: lockstep --tenant acme plan webex · lockstep --tenant acme apply webex. Lockstep goes on."},
+		{
+			Globals{Server: "https://id.acme.example", TokenFile: "my token's.txt"}, nil,
+			`Next: lockstep --server https://id.acme.example --token-file 'my token'\''s.txt' plan webex · lockstep --server https://id.acme.example --token-file 'my token'\''s.txt' apply webex. Lockstep goes on.`,
+		},
+		{Globals{Hosting: Hosting{Data: "/srv/a", Store: "postgres://lockstep:secret@db/lockstep"}}, nil, "Next: lockstep --data /srv/a plan webex · lockstep --data /srv/a apply webex. Lockstep goes on."},
+		{Globals{Hosting: Hosting{Data: "100%d"}}, nil, "Next: lockstep --data 100%d plan webex · lockstep --data 100%d apply webex. Lockstep goes on."},
+	} {
+		c, _, stderr := told(t, "table")
+		c.Globals, c.Env = x.globals, x.env
+		c.Say("Next: lockstep plan %s · lockstep apply %s. Lockstep goes on.", "webex", "webex")
+		if got := strings.TrimSpace(stderr.String()); got != x.want {
+			t.Errorf("%+v\n%s\nwant\n%s", x.globals, got, x.want)
+		}
+	}
+}

@@ -52,5 +52,6 @@ var examples = map[string][]string{
 	"backup restore":     {"lockstep backup restore /backup/lockstep.tar.gz --data /var/lib/lockstep --key-file /etc/lockstep/key"},
 	"notify set":         {"lockstep notify set --mail-host smtp.acme.example --mail-user lockstep --mail-from lockstep@acme.example --password-file smtp.txt --to it@acme.example", "lockstep notify set --webhook https://chat.acme.example/hooks/lockstep"},
 	"notify test":        {"lockstep notify test", "lockstep notify test --webhook"},
+	"tenant add":         {"lockstep tenant add acme --name \"Acme Inc.\""},
 	"token create":       {"lockstep token create entra --kind scim", "lockstep token create okta --kind scim --client okta-scim", "lockstep token create ci --scope read"},
 }

@@ -71,6 +71,7 @@ type commands struct {
 	Group  groupCmd  `cmd:"" group:"directory" help:"Groups of the directory."`
 	Schema schemaCmd `cmd:"" group:"directory" help:"Attributes that the tenant adds to users and groups."`
 
+	Tenant     tenantCmd     `cmd:"" group:"server" help:"Tenants: customers, or parts of a company, that are kept apart."`
 	Status     statusCmd     `cmd:"" group:"server" help:"Where the server is, and how every source and app stands."`
 	Serve      serveCmd      `cmd:"" group:"server" help:"Run the server: API, queue and engine."`
 	Work       workCmd       `cmd:"" group:"server" help:"Run only the queue and the engine, beside a server on PostgreSQL."`

@@ -24,7 +24,7 @@ var opened = map[string][]string{
 	"apps:read": {
 		"app list", "app show webex", "source list", "source show hr", "mapping list --app webex", "scope show --app webex", "assign list --app webex", "plan webex", "explain ada@acme.example --app webex",
 		"held list webex", "log list webex", "log tail webex --for 1ms", "log export webex", "log show --app webex ACTION", "drift list webex", "exclude list --app webex", "link find --app webex ada@acme.example", "app gallery", "app versions webex",
-		"app draft show webex", "app draft diff webex", "app draft impact webex",
+		"app draft show webex", "app draft diff webex", "app draft impact webex", "tenant list",
 	},
 	"apps:write": {
 		"app add scim other", "app set webex --name Other", "app rm webex --yes", "app rollback webex 1", "source add csvfile other", "source run hr", "source set hr --name Other", "source rm hr --yes", "run webex",
@@ -48,7 +48,7 @@ var opened = map[string][]string{
 	"tokens:read":    {"token list", "token consents robot", "scim log", "scim show x", "scim report"},
 	"tokens:write":   {"token create other", "token set robot --profile okta", "token rotate robot", "token revoke robot"},
 	"settings:read":  {"notify show"},
-	"settings:write": {"notify set --to it@acme.example", "notify test --to it@acme.example", "schema put SCHEMA", "schema delete urn:x:1.0:User"},
+	"settings:write": {"notify set --to it@acme.example", "notify test --to it@acme.example", "schema put SCHEMA", "schema delete urn:x:1.0:User", "tenant add other"},
 	"audit:read":     {"audit list", "audit export"},
 	"admins:read":    {"admin list", "admin owner list", "admin session list"},
 	"admins:write": {

@@ -29,7 +29,7 @@ type serveCmd struct {
 	NoWork       bool   `help:"Leave the queue to lockstep work; needs PostgreSQL."`
 	scimFlags
 	keepFlags
-	profiled
+	cli.Profiled
 }
 
 // tlsFlags are the flags of web.TLS.
@@ -134,7 +134,7 @@ func (s *serveCmd) serve(c *cli.Command, n *server.Server, folder, token string)
 	if err := firstLink(c, n, folder); err != nil && c.Ctx.Err() == nil { // who is told to end at once ends well
 		return errors.Join(err, server.RemoveCard(folder))
 	}
-	return errors.Join(s.profiled.during(c.Ctx, n.Run), server.RemoveCard(folder))
+	return errors.Join(s.During(c.Ctx, n.Run), server.RemoveCard(folder))
 }
 
 // metrics listens where the metrics are told.
@@ -174,7 +174,7 @@ func (s *serveCmd) check(c *cli.Command) error {
 
 type workCmd struct {
 	keepFlags
-	profiled
+	cli.Profiled
 }
 
 // Run works until the program is told to end.
@@ -200,7 +200,7 @@ func (w workCmd) Run(c *cli.Command) error {
 		return err
 	}
 	c.Say("Lockstep works.")
-	return errors.Join(w.profiled.during(c.Ctx, n.Run), n.Close())
+	return errors.Join(w.During(c.Ctx, n.Run), n.Close())
 }
 
 type versionCmd struct{}

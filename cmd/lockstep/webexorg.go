@@ -36,7 +36,7 @@ type webexorgFlags struct {
 
 type webexorgServeCmd struct {
 	webexorgFlags
-	profiled
+	cli.Profiled
 }
 
 // Run serves a Webex organisation until the program is told to end.
@@ -57,7 +57,7 @@ func (w *webexorgServeCmd) Run(c *cli.Command) error {
 		if !u.Administered() {
 			c.Say("Nobody there is an administrator: --people begins with one who can sign in to its pages.")
 		}
-		err = w.during(c.Ctx, u.Serve)
+		err = w.During(c.Ctx, u.Serve)
 	}
 	return errors.Join(err, u.Close())
 }

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -9,13 +9,13 @@ import (
 	"lockstep/terminal"
 )
 
-// profiled is the hidden flag of the processes that the benches measure.
-type profiled struct {
+// Profiled is the hidden flag of the processes that the benches measure.
+type Profiled struct {
 	CPUProfile string `name:"cpuprofile" hidden:"" help:"Write a CPU profile to this file, and a profile of what was allocated beside it, as FILE.mem."`
 }
 
-// during runs a function and profiles it meanwhile, if that is wanted.
-func (p profiled) during(ctx context.Context, run func(context.Context) error) error {
+// During runs a function and profiles it meanwhile, if that is wanted.
+func (p Profiled) During(ctx context.Context, run func(context.Context) error) error {
 	if p.CPUProfile == "" {
 		return run(ctx)
 	}
