@@ -30,6 +30,7 @@ missing() {
   [ -f /usr/lib/apache2/modules/mod_auth_openidc.so ] || echo "mod_auth_openidc libapache2-mod-auth-openidc"
   [ -f /usr/lib/apache2/modules/mod_auth_mellon.so ] || echo "mod_auth_mellon libapache2-mod-auth-mellon"
   have nginx || echo "nginx nginx"
+  have caddy || echo "caddy caddy"
   if [ -f e2e/node/package.json ]; then
     have node || echo "node nodejs"
     have npm || echo "npm npm"

@@ -44,6 +44,35 @@ func passwordBroker(t *testing.T) (h *home, issuer string) {
 // nothing that a browser has made up, and lets nobody in who was disabled.
 func TestNginx(t *testing.T) {
 	t.Parallel()
+	behindProxy(t, func(issuer, app string, added func(listen string)) string {
+		base, _ := url.Parse(issuer)
+		return parts.Nginx(t, func(listen string) string {
+			added(listen)
+			return strings.NewReplacer(
+				"listen 443 ssl;", "listen "+listen+";", "server_name wiki.example.com;", "", "https://id.example.com/sso/acme", issuer, "Host id.example.com", "Host "+base.Host,
+				"http://127.0.0.1:8080", app,
+			).Replace(documented(t, "how-to/forward-auth.md", "nginx"))
+		})
+	})
+}
+
+// TestCaddy: the same by Caddy, as the page says.
+func TestCaddy(t *testing.T) {
+	t.Parallel()
+	behindProxy(t, func(issuer, app string, added func(listen string)) string {
+		base, _ := url.Parse(issuer)
+		return parts.Caddy(t, func(site string) string {
+			added(strings.TrimPrefix(site, "http://"))
+			return strings.NewReplacer(
+				"wiki.example.com {", site+" {", "https://id.example.com", "http://"+base.Host, "Host id.example.com", "Host "+base.Host, "/sso/acme/", base.Path+"/", "127.0.0.1:8080", strings.TrimPrefix(app, "http://"),
+			).Replace(documented(t, "how-to/forward-auth.md", "caddyfile"))
+		})
+	})
+}
+
+// behindProxy signs people in at an application behind a proxy. start starts the proxy, once it has told where it listens, and returns its address.
+func behindProxy(t *testing.T, start func(issuer, app string, added func(listen string)) string) {
+	t.Helper()
 	h, issuer := passwordBroker(t)
 	var heard []http.Header
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -51,13 +80,8 @@ func TestNginx(t *testing.T) {
 		fmt.Fprintf(w, "the application at %s for %s", r.RequestURI, r.Header.Get("Remote-User"))
 	}))
 	defer app.Close()
-	address := parts.Nginx(t, func(listen string) string {
+	address := start(issuer, app.URL, func(listen string) {
 		h.run("client", "add", "Wiki", "--id", "wiki", "--kind", "proxy", "--host", "http://"+listen)
-		base, _ := url.Parse(issuer)
-		return strings.NewReplacer(
-			"listen 443 ssl;", "listen "+listen+";", "server_name wiki.example.com;", "", "https://id.example.com/sso/acme", issuer, "Host id.example.com", "Host "+base.Host,
-			"http://127.0.0.1:8080", app.URL,
-		).Replace(documented(t, "how-to/forward-auth.md", "nginx"))
 	})
 	ada, ben := newVisitor(t, issuer, "ada@acme.example", "sesame and more"), newVisitor(t, issuer, "ben@acme.example", "sesame and more")
 	for _, v := range []visitor{ada, ben} {
