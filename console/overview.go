@@ -56,20 +56,39 @@ type rowGroup struct {
 	Rows  []row
 }
 
+// fewAlone is from how many rows of one deed on, each of a cause of its own, they stand together: what each is for stands in the row.
+const fewAlone = 4
+
 // grouped puts rows of the same deed for the same reason together, in the order in which they first appear.
 func grouped(all []row) []rowGroup {
+	deed := func(r row) string { return words.Upper(strings.TrimPrefix(r.Outcome.Word, "will ")) }
+	title := func(r row) string {
+		if r.Cause == "" {
+			return deed(r)
+		}
+		return deed(r) + ": " + r.Cause
+	}
+	alike, alone := map[string]int{}, map[string]int{}
+	for _, r := range all {
+		alike[title(r)]++
+	}
+	for _, r := range all {
+		if alike[title(r)] == 1 {
+			alone[deed(r)]++
+		}
+	}
 	var groups []rowGroup
 	at := map[string]int{}
 	for _, r := range all {
-		title := words.Upper(strings.TrimPrefix(r.Outcome.Word, "will "))
-		if r.Cause != "" {
-			title += ": " + r.Cause
+		under := title(r)
+		if alike[under] == 1 && alone[deed(r)] >= fewAlone {
+			under = deed(r) + ": each for a reason of its own"
 		}
-		i, there := at[title]
+		i, there := at[under]
 		if !there {
 			i = len(groups)
-			at[title] = i
-			groups = append(groups, rowGroup{Title: title})
+			at[under] = i
+			groups = append(groups, rowGroup{Title: under})
 		}
 		groups[i].Rows = append(groups[i].Rows, r)
 	}
