@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"lockstep"
 	"lockstep/connection"
@@ -208,6 +209,9 @@ func (p *Planner) refuseDoubles(ctx context.Context, refused map[lockstep.Action
 		l.Code, l.Key = lockstep.CodeMatchDuplicate, from
 		l.Detail = fmt.Sprintf("%s of %s has %s %s in %s, too, and keeps it", holder.Name, p.From.Name, words.Attribute(attribute), value, p.To.Name)
 		l.Attempts++
+		if !l.Due.After(now) { // it is why they were looked at, which has been done
+			l.Due = time.Time{}
+		}
 		l.Due = earliest(l.Due, now.Add(BackOff(l.Attempts)))
 		out.Links = append(out.Links, l)
 		out.Moved = append(out.Moved, Transition{ID: row.ID, From: Planned, To: Refused, Code: l.Code, Detail: l.Detail, At: now})

@@ -118,23 +118,29 @@ func TestValuesInUse(t *testing.T) {
 			}
 		})
 	}
-	t.Run("two who are called the same: counted once, and due when the name is given up", func(t *testing.T) {
-		k := &known{}
-		k.link("ada=t1", "zoe=t9")
-		s := newSecond(t, k)
-		s.To.Unique = map[string][]string{"User": {"userName"}}
-		s.page("ada name=zoe\nzoe")
-		for range 2 {
-			must(t, s.Finish(t.Context(), s.sink.Sum.Planned > 0))
-		}
-		l := s.of("ada")
-		if l.Code != lockstep.CodeMatchDuplicate || l.Key != "userName=ada" || l.Detail != "zoe of Source has userName zoe in Target, too, and keeps it" || !l.Due.Equal(s.Now().Add(plan.BackOff(1))) {
-			t.Errorf("%+v", l)
-		}
-		if s.sink.Sum.Planned != 0 || s.sink.Sum.Failed != 1 {
-			t.Errorf("counted %+v", s.sink.Sum)
-		}
-	})
+	for name, due := range map[string]time.Duration{"": 0, ", who were due": -time.Hour} {
+		t.Run("two who are called the same"+name+": counted once, and due when the name is given up", func(t *testing.T) {
+			k := &known{}
+			k.link("zoe=t9")
+			s := newSecond(t, k)
+			if l := k.link("ada=t1"); due != 0 {
+				l.Due = s.Now().Add(due)
+			}
+			s.To.Unique = map[string][]string{"User": {"userName"}}
+			s.Job.Manual = due < 0 // else the page has set another instant
+			s.page("ada name=zoe\nzoe")
+			for range 2 {
+				must(t, s.Finish(t.Context(), s.sink.Sum.Planned > 0))
+			}
+			l := s.of("ada")
+			if l.Code != lockstep.CodeMatchDuplicate || l.Key != "userName=ada" || l.Detail != "zoe of Source has userName zoe in Target, too, and keeps it" || !l.Due.Equal(s.Now().Add(plan.BackOff(1))) {
+				t.Errorf("%+v", l)
+			}
+			if s.sink.Sum.Planned != 0 || s.sink.Sum.Failed != 1 {
+				t.Errorf("counted %+v", s.sink.Sum)
+			}
+		})
+	}
 	t.Run("they keep their name, and are looked at again soon", func(t *testing.T) {
 		k := &known{}
 		k.link("ada=t1")
