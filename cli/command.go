@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -205,7 +206,7 @@ func (c *Command) Say(format string, args ...any) {
 }
 
 // shown is where a command of ours begins in a sentence.
-var shown = regexp.MustCompile("\\blockstep ([a-z])")
+var shown = regexp.MustCompile(`(^|[^\w/.@-])lockstep ([a-z])`)
 
 // typed puts the flags by which this command found its server and tenant into the commands that a sentence tells to type next: without them
 // they would speak of another. What the environment says already is left out.
@@ -215,7 +216,7 @@ func (c *Command) typed(sentence string) string {
 		{"server", c.Server}, {"token-file", c.TokenFile}, {"tenant", c.Tenant}, {"data", c.Data}, {"store", c.Store}, {"key-file", c.KeyFile},
 	} {
 		known := c.Env.Get("LOCKSTEP_" + strings.ToUpper(strings.ReplaceAll(f.name, "-", "_")))
-		if f.value == "" || f.value == known || f.name == "store" && strings.Contains(f.value, "@") { // a password may stand in it
+		if f.value == "" || f.value == known || f.name == "store" && hasPassword(f.value) {
 			continue
 		}
 		flags.WriteString(" --" + f.name + " " + quoted(f.value))
@@ -223,7 +224,17 @@ func (c *Command) typed(sentence string) string {
 	if flags.Len() == 0 {
 		return sentence
 	}
-	return shown.ReplaceAllStringFunc(sentence, func(s string) string { return "lockstep" + flags.String() + s[len("lockstep"):] })
+	return shown.ReplaceAllStringFunc(sentence, func(s string) string { return strings.Replace(s, "lockstep", "lockstep"+flags.String(), 1) })
+}
+
+// hasPassword reports whether a database's address may have a password in it.
+func hasPassword(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return true
+	}
+	_, set := u.User.Password()
+	return set || u.Query().Has("password") || u.Query().Has("sslpassword")
 }
 
 // quoted is a word as a shell reads it.

@@ -132,11 +132,16 @@ func TestTyped(t *testing.T) {
 			`Next: lockstep --server https://id.acme.example --token-file 'my token'\''s.txt' plan webex · lockstep --server https://id.acme.example --token-file 'my token'\''s.txt' apply webex. Lockstep goes on.`,
 		},
 		{Globals{Hosting: Hosting{Data: "/srv/a", Store: "postgres://lockstep:secret@db/lockstep"}}, nil, "Next: lockstep --data /srv/a plan webex · lockstep --data /srv/a apply webex. Lockstep goes on."},
+		{Globals{Hosting: Hosting{Store: "postgres://db/lockstep?user=x&password=secret"}}, nil, "Next: lockstep plan webex · lockstep apply webex. Lockstep goes on."},
+		{Globals{Hosting: Hosting{Store: "postgres://lockstep@db/lockstep"}}, nil, "Next: lockstep --store postgres://lockstep@db/lockstep plan webex · lockstep --store postgres://lockstep@db/lockstep apply webex. Lockstep goes on."},
 		{Globals{Hosting: Hosting{Data: "100%d"}}, nil, "Next: lockstep --data 100%d plan webex · lockstep --data 100%d apply webex. Lockstep goes on."},
 	} {
 		c, _, stderr := told(t, "table")
 		c.Globals, c.Env = x.globals, x.env
 		c.Say("Next: lockstep plan %s · lockstep apply %s. Lockstep goes on.", "webex", "webex")
+		if stderr.String() == "" || c.typed("In /var/lib/lockstep and at it@lockstep there is nothing.") != "In /var/lib/lockstep and at it@lockstep there is nothing." {
+			t.Error("what is no command is taken for one")
+		}
 		if got := strings.TrimSpace(stderr.String()); got != x.want {
 			t.Errorf("%+v\n%s\nwant\n%s", x.globals, got, x.want)
 		}

@@ -1533,7 +1533,7 @@ func cycleResult(c progress) templ.Component {
 				}
 			}
 		}
-		if c.By != "" && c.Dropped == 0 {
+		if c.By != "" && c.Dropped == 0 && !c.Discarded {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 134, "<span class=\"quiet\">applied by <bdi>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -30,6 +30,8 @@ type progress struct {
 	Held     int
 	Dropped  int    // changes of a plan that was discarded or replaced
 	By       string // who applied or discarded the plan
+
+	Discarded bool // by them
 }
 
 // segment is a part of the bar, in per cent.
@@ -59,7 +61,11 @@ func progressOf(base string, c provision.Cycle) progress {
 		p.Failure = &f
 	}
 	done := n.Created + n.Linked + n.Updated + n.Disabled + n.Deleted + n.Referred
-	if !c.EndedAt.IsZero() && done == 0 && c.Code == "" && n.Failed == 0 {
+	p.Discarded = !c.EndedAt.IsZero() && c.Decided.At.UnixMilli() == c.EndedAt.UnixMilli() // what is applied ends later
+	switch {
+	case p.Discarded:
+		p.Dropped = n.Planned + n.Held
+	case !c.EndedAt.IsZero() && done == 0 && c.Code == "" && n.Failed == 0:
 		p.Dropped = n.Planned
 	}
 	switch c.Phase {
@@ -95,10 +101,13 @@ func progressOf(base string, c provision.Cycle) progress {
 
 // dropped says what became of a plan that nobody applied.
 func (p progress) dropped() string {
-	if p.By == "" {
+	switch {
+	case p.By == "":
 		return "discarded or replaced"
+	case p.Discarded:
+		return "discarded by " + p.By
 	}
-	return "discarded by " + p.By
+	return "applied by " + p.By + ", and nothing of it was left to do"
 }
 
 // most is Done, but never all of it while the cycle runs: it is not over before it is over.

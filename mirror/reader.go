@@ -191,7 +191,7 @@ func (p *reader) hideLong(page *connection.ReadPage) {
 			return false
 		}
 		page.Hidden = append(page.Hidden, connection.Hidden{
-			Name: name, Most: 1, Part: id[:longestID],
+			Name: name, IDs: []string{id}, Part: id[:longestID], // it alone: whoever else is not listed has left
 			Err: &lockstep.Error{Code: lockstep.CodeSourceMalformed, Detail: fmt.Sprintf("%s has an id of %d bytes; at most %d are kept", name, len(id), longestID)},
 		})
 		return true

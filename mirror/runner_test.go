@@ -35,6 +35,14 @@ func TestReads(t *testing.T) {
 				w.Error("a view needs no questions:", w.out.asked)
 			}
 		}},
+		{"one with an id that is too long keeps nobody from leaving", func(w *world) {
+			w.out.reach = connection.OneView
+			w.out.put("a", "b", "c", strings.Repeat("x", 1001))
+			w.read(mirror.Request{})
+			w.out.drop("b")
+			w.read(mirror.Request{})
+			w.want("a b:gone c")
+		}},
 		{"pages: asked by id", func(w *world) {
 			w.out.put("a", "b", "c", "d")
 			w.read(mirror.Request{})

@@ -126,7 +126,10 @@ func place(from, to string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(mine.Close(), os.Rename(from, to))
+	if err = errors.Join(mine.Close(), os.Rename(from, to)); err != nil {
+		err = errors.Join(err, os.Remove(to)) // it is ours, and empty
+	}
+	return err
 }
 
 func digest(path string) (sum string, n int64, err error) {

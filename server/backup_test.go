@@ -30,6 +30,13 @@ func TestPlace(t *testing.T) {
 				t.Errorf("%s: after the %s it is %q, %v", name, text, got, err)
 			}
 		}
+		other := filepath.Join(dir, "other.tar.gz")
+		if err := place(filepath.Join(dir, "nothing"), other); err == nil {
+			t.Errorf("%s: what is not there was placed", name)
+		}
+		if _, err := os.Stat(other); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: what failed has left a file: %v", name, err)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"lockstep"
@@ -22,6 +23,7 @@ const (
 	idpAgain = time.Hour // when something is wrong
 	idpHold  = 10 * time.Minute
 	idpAtOne = 20 // a tick
+	idpAside = 8  // at the same time: providers of one tenant that answer slowly keep nobody else's waiting for long
 )
 
 // watched looks at the documents of identity providers.
@@ -53,11 +55,18 @@ func (n *Server) watchProviders(ctx context.Context) {
 
 func (w watched) due(ctx context.Context) error {
 	all, err := w.rows.DueToWatch(ctx, idpFirst, idpHold, idpAtOne)
-	errs := []error{err}
-	for _, p := range all {
-		errs = append(errs, w.Look(ctx, p))
+	errs := make([]error, len(all))
+	var looks sync.WaitGroup
+	room := make(chan struct{}, idpAside)
+	for i, p := range all {
+		room <- struct{}{}
+		looks.Go(func() {
+			defer func() { <-room }()
+			errs[i] = w.Look(ctx, p)
+		})
 	}
-	return errors.Join(errs...)
+	looks.Wait()
+	return errors.Join(append(errs, err)...)
 }
 
 // Watched implements operate.ProviderWatch.
@@ -87,14 +96,21 @@ func (w watched) Look(ctx context.Context, p sso.Provider) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	found.Follow(p, last.Certificates)
+	if wrong != nil && len(found.Certificates) == 0 {
+		found.Certificates = last.Certificates
+	}
 	now := w.now()
 	next := sso.Watched{
-		Provider: p.ID, Version: p.Version, At: now, Ends: found.Ends, Code: lockstep.CodeOf(wrong), Keys: found.Keys, KeysSince: last.KeysSince, Adopted: last.Adopted, AdoptedAt: last.AdoptedAt,
+		Provider: p.ID, Version: p.Version, At: now, Ends: found.Ends, Code: lockstep.CodeOf(wrong), Keys: found.Keys, KeysSince: last.KeysSince, Adopted: last.Adopted, AdoptedAt: last.AdoptedAt, Certificates: found.Certificates,
 	}
 	if wrong != nil {
 		next.Detail = lockstep.Said(wrong)
 	}
-	if !slices.Equal(last.Keys, found.Keys) {
+	switch {
+	case wrong != nil && len(found.Keys) == 0: // they could not be read, and are what they were as far as anybody knows
+		next.Keys = last.Keys
+	case !slices.Equal(last.Keys, found.Keys):
 		next.KeysSince = now
 	}
 	for _, c := range found.Changes {

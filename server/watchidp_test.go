@@ -220,8 +220,12 @@ func TestMetadataIsFollowed(t *testing.T) {
 	}
 	held := func() int { return strings.Count(w.provider("idp").Settings["certificates"], "BEGIN CERTIFICATE") }
 
-	w.enabled("idp", sso.KindSAML, server.URL, nil, nil)
+	w.enabled("idp", sso.KindSAML, server.URL, nil, map[string]string{"metadata_follow": "true"})
 	w.must(w.watched.due(w.Context()))
+	w.later() // the first look
+	if n, _ := audits("updated"); n != 0 || held() != 1 {
+		t.Errorf("at the first look: %d lines, %d certificates", n, held())
+	}
 	says(entity, certificates[:])
 	asked = 0
 	_, err := w.db.WriterDB().ExecContext(w.Context(), "UPDATE sso_watched SET due = 1")

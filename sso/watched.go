@@ -12,15 +12,16 @@ type Watched struct {
 	Provider ProviderID `json:"-"`
 	Version  int64      `json:"-"` // of the provider as it was looked at; once that is another, nothing of this counts
 
-	At          time.Time     // when it was looked; zero is not yet
-	Differences []Difference  `json:",omitempty"` // what the document says otherwise than the settings
-	Code        lockstep.Code `json:",omitempty"` // why it could not be read
-	Detail      string        `json:",omitempty"`
-	Keys        []string      `json:",omitempty"` // their thumbprints
-	KeysSince   time.Time     `json:",omitzero"`  // when these were seen first
-	Ends        time.Time     `json:",omitzero"`  // until when the document says that it may be used
-	Adopted     string        `json:",omitempty"` // what was last taken over from it by itself
-	AdoptedAt   time.Time     `json:",omitzero"`
+	At           time.Time     // when it was looked; zero is not yet
+	Differences  []Difference  `json:",omitempty"` // what the document says otherwise than the settings
+	Code         lockstep.Code `json:",omitempty"` // why it could not be read
+	Detail       string        `json:",omitempty"`
+	Keys         []string      `json:",omitempty"` // their thumbprints
+	KeysSince    time.Time     `json:",omitzero"`  // when these were seen first
+	Ends         time.Time     `json:",omitzero"`  // until when the document says that it may be used
+	Certificates []string      `json:",omitempty"` // thumbprints of those that its metadata had
+	Adopted      string        `json:",omitempty"` // what was last taken over from it by itself
+	AdoptedAt    time.Time     `json:",omitzero"`
 
 	Alias   string `json:"-"` // with Refused
 	Refused string `json:"-"` // what is to stand in the audit log as refused now; "" is nothing

@@ -158,17 +158,34 @@ func (f translatedFile) Read(p []byte) (int, error) { return f.text.Read(p) }
 const lockNumber = 0x6c6f636b73746570 // "lockstep"
 
 // alone runs f while no other node has the lock of this number. The lock is that of a transaction, in which nothing else happens, and not of a
-// session: behind a pooler a session is lent to others between two statements.
+// session: behind a pooler a session is lent to others between two statements. Whoever waits holds no connection: a pooler has few, and f needs
+// another one.
 func (db *DB) alone(ctx context.Context, number int64, f func() error) error {
-	tx, err := db.writerDB.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }() // it has changed nothing
-	for _, text := range []string{"SET LOCAL " + idleLimit + " = 0", fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", number)} {
-		if _, err := tx.ExecContext(ctx, text); err != nil {
+	for {
+		if mine, err := db.ifAlone(ctx, number, f); mine || err != nil {
+			return err
+		}
+		if err := rest(ctx, 100*time.Millisecond); err != nil {
 			return fmt.Errorf("wait for other nodes: %w", err)
 		}
 	}
-	return f()
+}
+
+// ifAlone runs f if no other node has the lock, and reports whether it did.
+func (db *DB) ifAlone(ctx context.Context, number int64, f func() error) (mine bool, err error) {
+	tx, err := db.writerDB.BeginTx(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = tx.Rollback() }() // it has changed nothing
+	if _, err := tx.ExecContext(ctx, "SET LOCAL "+idleLimit+" = 0"); err != nil {
+		return false, fmt.Errorf("wait for other nodes: %w", err)
+	}
+	if err := tx.QueryRowContext(ctx, fmt.Sprintf("SELECT pg_try_advisory_xact_lock(%d)", number)).Scan(&mine); err != nil {
+		return false, fmt.Errorf("wait for other nodes: %w", err)
+	}
+	if !mine {
+		return false, nil
+	}
+	return true, f()
 }

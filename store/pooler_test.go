@@ -86,9 +86,9 @@ func TestPooler(t *testing.T) {
 func TestPoolerMigrates(t *testing.T) {
 	t.Parallel()
 	direct := parts.Postgres(t)
-	dsn := parts.PgBouncer(t, direct, "default_pool_size = 8")
+	dsn := parts.PgBouncer(t, direct, "default_pool_size = 5") // as many as the docs ask for
 	all, ctx := errgroup.WithContext(t.Context())
-	for range 4 {
+	for range 6 { // more than there are connections
 		all.Go(func() error {
 			db, err := Open(ctx, Config{Postgres: dsn})
 			if err != nil {

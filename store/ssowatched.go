@@ -25,7 +25,7 @@ type watchDue struct {
 func (s SSO) DueToWatch(ctx context.Context, first, hold time.Duration, limit int) ([]sso.Provider, error) {
 	rows, err := s.query(ctx, `SELECT p.tenant, p.id, p.version, CASE WHEN w.version = p.version THEN 1 ELSE 0 END FROM sso_provider p
 		LEFT JOIN sso_watched w ON w.tenant = p.tenant AND w.provider = p.id
-		WHERE p.enabled = TRUE AND (w.due IS NULL OR w.due <= $1 OR w.version <> p.version) ORDER BY p.tenant, p.id LIMIT $2`, millis(s.now()), int64(limit))
+		WHERE p.enabled = TRUE AND (w.due IS NULL OR w.due <= $1 OR w.version <> p.version) ORDER BY COALESCE(w.due, 0), p.tenant, p.id LIMIT $2`, millis(s.now()), int64(limit))
 	all, err := collect(rows, err, func(row scanner) (d watchDue, err error) {
 		var known int64
 		err = row.Scan(&d.tenant, &d.id, &d.version, &known)

@@ -70,7 +70,7 @@ func (o *Opener) importFrom(ctx context.Context, h *hop, p sso.Provider, from st
 		if f != nil {
 			return Imported{}, f
 		}
-		return importMetadata(signed, address, o.clock()())
+		return importMetadata(signed, address, p.Settings["sso_binding"], o.clock()())
 	}
 	return importDiscovery(text, address, kind)
 }

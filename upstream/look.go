@@ -1,10 +1,13 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"crypto"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,12 +22,16 @@ import (
 // Look is what a look at a provider's own documents has found.
 type Look struct {
 	Changes []Change
-	// Adopt are settings that the document may change by itself: the certificates of a SAML provider, as long as one of those that are trusted by now
-	// vouches for the others by standing among them. Adopted says what becomes otherwise.
+	// Adopt are settings that the document may change by itself (Follow): the certificates of a SAML provider, as long as one of those that are trusted by now
+	// stands among them. Adopted says what becomes otherwise.
 	Adopt   map[string]string
 	Adopted string
-	Keys    []string  // thumbprints (RFC 7638) of the keys that ID tokens are checked with, in order
-	Ends    time.Time // until when the document says that it may be used; zero is for ever
+
+	Certificates []string // thumbprints of those that a SAML provider's document has
+	certificates string   // they themselves
+
+	Keys []string  // thumbprints (RFC 7638) of the keys that ID tokens are checked with, in order
+	Ends time.Time // until when the document says that it may be used; zero is for ever
 }
 
 // Watches reports whether there is anything to look at: a document that the provider publishes, or its keys.
@@ -112,14 +119,14 @@ func (o *Opener) lookAtDocument(ctx context.Context, l *Look, p sso.Provider, se
 	if err != nil {
 		return err
 	}
-	l.Ends = imported.Until
+	l.Ends, l.certificates = imported.Until, imported.Settings[fieldCertificates]
+	l.Certificates = thumbs(pemBlocks(l.certificates))
 	for _, f := range Form(p.Kind) {
 		theirs, ok := imported.Settings[f.Name]
 		if ours := set.text(f.Name); ok && f.Section != Request && ours != theirs && (ours != "" || f.Required) && !within(f, ours, theirs) && !(p.Kind == sso.KindWebexCC && ofWebex(set, f, imported)) {
 			l.Changes = append(l.Changes, Change{f.Name, f.Title, ours, theirs})
 		}
 	}
-	l.follow(p, set)
 	return nil
 }
 
@@ -133,19 +140,48 @@ func ofWebex(set settings, f Field, in Imported) bool {
 	return slices.Contains(known, issuer)
 }
 
-// follow moves the certificates from what differs to what may be taken over. A document of another entity gives none.
-func (l *Look) follow(p sso.Provider, set settings) {
-	at := slices.IndexFunc(l.Changes, func(c Change) bool { return c.Field == fieldCertificates })
-	if p.Kind != sso.KindSAML || !set.on(fieldFollow) || at < 0 || slices.ContainsFunc(l.Changes, func(c Change) bool { return c.Field == fieldEntity }) {
+// Follow takes over what has changed in the certificates of a SAML provider's document since the look before, which had those of before (Certificates): new ones are
+// trusted, and those that it has no longer are not. What an administrator has added or taken away beside it stays so. Without a look before nothing is taken
+// over; a document of another entity gives nothing, and neither does a signed one that does not say until when it holds: an old one could be shown again.
+func (l *Look) Follow(p sso.Provider, before []string) {
+	set := settingsOf(p)
+	other := slices.ContainsFunc(l.Changes, func(c Change) bool { return c.Field == fieldEntity })
+	if p.Kind != sso.KindSAML || !set.on(fieldFollow) || other || len(before) == 0 || set.text(fieldSigners) != "" && l.Ends.IsZero() {
 		return
 	}
-	ours, theirs := pemBlocks(l.Changes[at].Ours), pemBlocks(l.Changes[at].Theirs)
+	ours, theirs := pemBlocks(set.text(fieldCertificates)), pemBlocks(l.certificates)
 	if !slices.ContainsFunc(theirs, func(c string) bool { return slices.Contains(ours, c) }) {
 		return
 	}
-	l.Adopt = map[string]string{fieldCertificates: l.Changes[at].Theirs}
-	l.Adopted = strings.Join(slices.Concat(namesOf("new", without(theirs, ours)), namesOf("gone", without(ours, theirs))), ", ")
-	l.Changes = slices.Delete(l.Changes, at, at+1)
+	known := func(c string) bool { return slices.Contains(before, thumb(c)) }
+	added := slices.DeleteFunc(without(theirs, ours), known)
+	gone := slices.DeleteFunc(without(ours, theirs), func(c string) bool { return !known(c) })
+	if len(added)+len(gone) == 0 {
+		return
+	}
+	next := slices.Concat(without(ours, gone), added)
+	var text strings.Builder
+	for _, der := range next {
+		text.Write(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte(der)}))
+	}
+	l.Adopt = map[string]string{fieldCertificates: text.String()}
+	l.Adopted = strings.Join(slices.Concat(namesOf("new", added), namesOf("gone", gone)), ", ")
+	for i := range l.Changes {
+		l.Changes[i].Ours = cmp.Or(l.Adopt[l.Changes[i].Field], l.Changes[i].Ours)
+	}
+	l.Changes = slices.DeleteFunc(l.Changes, func(c Change) bool { return c.Field == fieldCertificates && len(without(theirs, next)) == 0 })
+}
+
+func thumb(der string) string {
+	sum := sha256.Sum256([]byte(der))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+func thumbs(all []string) (prints []string) {
+	for _, der := range all {
+		prints = append(prints, thumb(der))
+	}
+	return prints
 }
 
 func without(all, those []string) []string {

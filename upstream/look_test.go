@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -103,7 +104,7 @@ func TestLookAtMetadata(t *testing.T) {
 			`<SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://idp.example/sso"/></IDPSSODescriptor></EntityDescriptor>`
 	}
 	const entity = "https://idp.example/saml"
-	p := sso.Provider{ID: "saml", Kind: sso.KindSAML, Settings: map[string]string{"metadata_url": server.URL, "entity_id": entity, "sso_url": "https://idp.example/sso", "certificates": one}}
+	p := sso.Provider{ID: "saml", Kind: sso.KindSAML, Settings: map[string]string{"metadata_url": server.URL, "entity_id": entity, "sso_url": "https://idp.example/sso", "certificates": one, "metadata_follow": "true"}}
 	o := &Opener{Dialer: &web.Dialer{Allow: web.Loopback()}}
 	signed := func(text string) string {
 		ctx, err := dsig.NewSigningContext(signer, [][]byte{certThree.Raw})
@@ -123,8 +124,13 @@ func TestLookAtMetadata(t *testing.T) {
 		out, _ := d.WriteToString()
 		return out
 	}
+	const soon = ` validUntil="2101-01-01T00:00:00Z"`
+	ours := func(all ...string) func(map[string]string) {
+		return func(s map[string]string) { s["certificates"] = strings.Join(all, "") }
+	}
 	for _, c := range []struct {
 		name, says string
+		before     string // certificates of the document at the look before; "" is one, "-" that there was none
 		change     func(map[string]string)
 		adopts     string // "" is nothing
 		differs    []string
@@ -132,14 +138,21 @@ func TestLookAtMetadata(t *testing.T) {
 	}{
 		{name: "as it is", says: document(entity, "", certOne)},
 		{name: "the next one beside it", says: document(entity, "", certOne, certTwo), adopts: one + two},
+		{name: "the former one goes", says: document(entity, "", certTwo), before: one + two, change: ours(one, two), adopts: two},
+		{name: "at the first look", says: document(entity, "", certOne, certTwo), before: "-", differs: []string{"certificates"}},
+		{name: "the next one was put here by hand", says: document(entity, "", certOne), change: ours(one, two)},
+		{name: "and then it comes, alone", says: document(entity, "", certTwo), change: ours(one, two), adopts: two},
+		{name: "one was taken away by hand", says: document(entity, "", certOne, certTwo), before: one + two, change: ours(two), differs: []string{"certificates"}},
+		{name: "and a third one comes", says: document(entity, "", certOne, certTwo, certThree), before: one + two, change: ours(two), adopts: two + three, differs: []string{"certificates"}},
 		{name: "another alone", says: document(entity, "", certTwo), differs: []string{"certificates"}},
-		{name: "told, not followed", says: document(entity, "", certOne, certTwo), change: func(s map[string]string) { s["metadata_follow"] = "false" }, differs: []string{"certificates"}},
+		{name: "told, not followed", says: document(entity, "", certOne, certTwo), change: func(s map[string]string) { delete(s, "metadata_follow") }, differs: []string{"certificates"}},
 		{name: "of another entity", says: document("https://evil.example", "", certOne, certTwo), differs: []string{"entity_id", "certificates"}},
 		{name: "out of date", says: document(entity, ` validUntil="2001-01-01T00:00:00Z"`, certOne, certTwo), code: lockstep.CodeIdPMalformed},
 		{name: "to be signed, and not", says: document(entity, "", certOne, certTwo), change: func(s map[string]string) { s["metadata_signers"] = three }, code: lockstep.CodeIdPSAMLSignature},
-		{name: "signed by somebody else", says: signed(document(entity, "", certOne, certTwo)), change: func(s map[string]string) { s["metadata_signers"] = two }, code: lockstep.CodeIdPSAMLSignature},
-		{name: "signed", says: signed(document(entity, "", certOne, certTwo)), change: func(s map[string]string) { s["metadata_signers"] = three }, adopts: one + two},
-		{name: "changed after it was signed", says: strings.Replace(signed(document(entity, "", certOne)), "idp.example/sso", "evil.example/sso", 1), change: func(s map[string]string) { s["metadata_signers"] = three }, code: lockstep.CodeIdPSAMLSignature},
+		{name: "signed by somebody else", says: signed(document(entity, soon, certOne, certTwo)), change: func(s map[string]string) { s["metadata_signers"] = two }, code: lockstep.CodeIdPSAMLSignature},
+		{name: "signed", says: signed(document(entity, soon, certOne, certTwo)), change: func(s map[string]string) { s["metadata_signers"] = three }, adopts: one + two},
+		{name: "signed for ever", says: signed(document(entity, "", certOne, certTwo)), change: func(s map[string]string) { s["metadata_signers"] = three }, differs: []string{"certificates"}},
+		{name: "changed after it was signed", says: strings.Replace(signed(document(entity, soon, certOne)), "idp.example/sso", "evil.example/sso", 1), change: func(s map[string]string) { s["metadata_signers"] = three }, code: lockstep.CodeIdPSAMLSignature},
 	} {
 		says = c.says
 		at := p
@@ -151,12 +164,27 @@ func TestLookAtMetadata(t *testing.T) {
 			t.Fatal(c.name, err)
 		}
 		got, err := o.Look(t.Context(), at, nil)
+		before := thumbs(pemBlocks(cmp.Or(c.before, one)))
+		got.Follow(at, before)
 		var differs []string
 		for _, d := range got.Changes {
 			differs = append(differs, d.Field)
 		}
-		if lockstep.CodeOf(err) != c.code || !slices.Equal(differs, c.differs) || !slices.Equal(pemBlocks(got.Adopt["certificates"]), pemBlocks(c.adopts)) || (c.adopts != "") != strings.Contains(got.Adopted, "new “idp.example”") {
+		if lockstep.CodeOf(err) != c.code || !slices.Equal(differs, c.differs) || !slices.Equal(pemBlocks(got.Adopt["certificates"]), pemBlocks(c.adopts)) || (c.adopts != "") != strings.Contains(got.Adopted, " “idp.example”") {
 			t.Errorf("%s: got %+v, %v; want code %q, differences in %v", c.name, got, err, c.code, c.differs)
+		}
+	}
+	// Who chose the other binding is not told that the document says otherwise.
+	says = strings.Replace(document(entity, "", certOne), "</IDPSSODescriptor>", `<SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="https://idp.example/post"/></IDPSSODescriptor>`, 1)
+	for binding, to := range map[string]string{"": "https://idp.example/sso", "redirect": "https://idp.example/sso", "post": "https://idp.example/post"} {
+		at := p
+		at.Settings = maps.Clone(p.Settings)
+		at.Settings["sso_url"] = to
+		if binding != "" {
+			at.Settings["sso_binding"] = binding
+		}
+		if got, err := o.Look(t.Context(), at, nil); err != nil || len(got.Changes) > 0 {
+			t.Errorf("binding %q: %+v, %v", binding, got.Changes, err)
 		}
 	}
 }

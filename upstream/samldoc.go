@@ -221,7 +221,7 @@ func (s *samlProvider) subject(claims map[string]any, nameID, format string) (st
 
 // importMetadata reads the metadata of one identity provider (saml-metadata §2.3.2). What it says about keys can only name the keys
 // to check with, never that there is nothing to check.
-func importMetadata(text []byte, address string, now time.Time) (Imported, *finding) {
+func importMetadata(text []byte, address, binding string, now time.Time) (Imported, *finding) {
 	scan, err := scanMetadata(text)
 	if err != nil {
 		return Imported{}, found(lockstep.CodeIdPMalformed, "", "the metadata: %s", err)
@@ -245,7 +245,7 @@ func importMetadata(text []byte, address string, now time.Time) (Imported, *find
 		in.Settings["metadata_url"] = address
 	}
 	idp := entity.IDPSSODescriptors[0]
-	if f := in.signIn(idp); f != nil {
+	if f := in.signIn(idp, binding); f != nil {
 		return Imported{}, f
 	}
 	if f := in.signers(idp); f != nil {
@@ -283,8 +283,13 @@ func scanMetadata(text []byte) (xmlScan, error) {
 	}
 }
 
-func (in *Imported) signIn(idp saml.IDPSSODescriptor) *finding {
-	for _, known := range []struct{ binding, name string }{{saml.HTTPRedirectBinding, "redirect"}, {saml.HTTPPostBinding, "post"}} {
+// signIn takes the sign-in address of the binding that was chosen, if there is one, and else of the first that is known.
+func (in *Imported) signIn(idp saml.IDPSSODescriptor, chosen string) *finding {
+	all := []struct{ binding, name string }{{saml.HTTPRedirectBinding, "redirect"}, {saml.HTTPPostBinding, "post"}}
+	if chosen == "post" {
+		slices.Reverse(all)
+	}
+	for _, known := range all {
 		for _, e := range idp.SingleSignOnServices {
 			if e.Binding != known.binding || in.Settings["sso_url"] != "" {
 				continue

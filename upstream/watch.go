@@ -113,7 +113,7 @@ func within(f Field, ours, theirs string) bool {
 		offered := strings.Fields(theirs)
 		return !slices.ContainsFunc(strings.Fields(ours), func(a string) bool { return !slices.Contains(offered, a) })
 	case fieldCertificates:
-		return strings.Join(pemBlocks(ours), "") == strings.Join(pemBlocks(theirs), "")
+		return len(without(pemBlocks(theirs), pemBlocks(ours))) == 0 // one that somebody has put beside them is theirs to decide
 	}
 	return false
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"lockstep"
@@ -57,6 +58,8 @@ type Source struct {
 	failed error         // of the last try, which counts until, for who has not given another secret
 	until  time.Time
 	tried  string
+	passed atomic.Value // string: the access token that was refused last
+
 	unkept *State // what a refresh gave and the store did not take yet, with the mark of before
 	mark   string
 }
@@ -68,7 +71,7 @@ func (s *Source) Token(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if s.fresh(st) {
+		if refused, _ := s.passed.Load().(string); s.fresh(st) && !same(st.Access, refused) {
 			return st.Access, nil
 		}
 	}
@@ -278,6 +281,7 @@ func (s *Source) Refused(ctx context.Context, access string) bool {
 	if err != nil || st.Ended || st.Refresh == "" {
 		return false
 	}
+	s.passed.Store(access) // what was kept a moment ago may still be this one
 	if !same(st.Access, access) {
 		return s.fresh(st)
 	}
