@@ -1810,7 +1810,7 @@ func watchedTrouble(p page, one provider) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 145, "</tbody></table></div><p class=\"beneath\">Nothing was changed. If the provider’s administrator says that it is right, press Import beside the address of its document, look the form over, save it, and test the sign-in.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 145, "</tbody></table></div><p class=\"beneath\">What differs was left here as it is. If the provider’s administrator says that it is right, press Import beside the address of its document, look the form over, save it, and test the sign-in.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -77,6 +77,8 @@ func TestJSON(t *testing.T) {
 		{"scim log", 0},
 		{"scim show " + seen[0].ID, 0},
 		{"scim report", 0},
+		{"tenant add acme --name Acme", 0},
+		{"tenant list", 0},
 		{"schema put " + badge, 0},
 		{"schema list", 0},
 		{"schema show urn:acme:2.0:Badge", 0},

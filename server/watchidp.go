@@ -119,7 +119,9 @@ func (w watched) Look(ctx context.Context, p sso.Provider) error {
 	if other := entityIn(next.Differences); other != "" && other != entityIn(last.Differences) {
 		next.Alias, next.Refused = p.Alias, "its metadata is of the entity "+other+" now"
 	}
-	if len(found.Adopt) > 0 {
+	if err := w.fits(p, found); len(found.Adopt) > 0 && err != nil { // it is tried again, and told until then
+		next.Code, next.Detail, next.Certificates = lockstep.CodeOf(err), "What its metadata has cannot be taken over: "+lockstep.Said(err), last.Certificates
+	} else if len(found.Adopt) > 0 {
 		kept, err := w.adopt(ctx, p, found)
 		if lockstep.CodeOf(err) == lockstep.CodeVersion {
 			return nil // somebody has changed it: it is looked at again
@@ -130,7 +132,7 @@ func (w watched) Look(ctx context.Context, p sso.Provider) error {
 		next.Version, next.Adopted, next.AdoptedAt = kept.Version, found.Adopted, now
 	}
 	after := idpEvery
-	if wrong != nil || len(next.Differences) > 0 {
+	if next.Code != "" || len(next.Differences) > 0 {
 		after = idpAgain
 	}
 	return w.rows.PutWatched(ctx, p.Tenant, next, now.Add(after+rand.N(after/10)))
@@ -146,12 +148,16 @@ func entityIn(all []sso.Difference) string {
 	return ""
 }
 
+// fits reports what is wrong with a provider that has taken over what was found.
+func (w watched) fits(p sso.Provider, found upstream.Look) error {
+	p.Settings = maps.Clone(p.Settings)
+	maps.Copy(p.Settings, found.Adopt)
+	return upstream.Check(p)
+}
+
 // adopt takes over what the provider's document may change by itself. A test sign-in that has succeeded still counts: the provider is the same.
 func (w watched) adopt(ctx context.Context, p sso.Provider, found upstream.Look) (sso.Provider, error) {
 	p.Settings = maps.Clone(p.Settings)
 	maps.Copy(p.Settings, found.Adopt)
-	if err := upstream.Check(p); err != nil {
-		return p, err
-	}
 	return w.rows.Adopt(ctx, p, "certificates: "+found.Adopted)
 }

@@ -229,9 +229,13 @@ func (db *DB) DeleteJob(ctx context.Context, by audit.Actor, tenant lockstep.Ten
 	return nil
 }
 
+// changedMeanwhile stands in a head's not_before when its connection was changed while somebody read it: what that read fails for counts no more.
+const changedMeanwhile = -1
+
 // readAgain lets what could not be read be tried at once: what it failed for may have been mended.
 func (t *tx) readAgain(job int64) error {
-	_, err := t.exec("UPDATE mirror_head SET not_before = 0, code = '', detail = '' WHERE connection = $1 AND code <> ''", job)
+	_, err := t.exec(`UPDATE mirror_head SET not_before = CASE WHEN node <> '' THEN $2 ELSE 0 END, code = '', detail = ''
+		WHERE connection = $1 AND (code <> '' OR node <> '')`, job, int64(changedMeanwhile))
 	return err
 }
 

@@ -260,7 +260,7 @@ func (m Mirrors) Claim(ctx context.Context, id mirror.ID, node string, until tim
 	err = m.write(ctx, &work{tenant: id.Tenant, rows: 1, run: func(t *tx) error {
 		end, args := t.db.lasts(until, string(id.Tenant), string(id.Connection), node)
 		now, args := t.db.clock(args...)
-		n, err := t.exec("UPDATE mirror_head SET epoch = epoch + 1, deadline = "+end+", node = $3"+`
+		n, err := t.exec("UPDATE mirror_head SET not_before = CASE WHEN not_before < 0 THEN 0 ELSE not_before END, epoch = epoch + 1, deadline = "+end+", node = $3"+`
 			WHERE connection = (SELECT no FROM job WHERE tenant = $1 AND id = $2) AND deadline <= `+now, args...)
 		if err != nil {
 			return err
@@ -298,8 +298,9 @@ func (m Mirrors) Release(ctx context.Context, l mirror.Lease, v mirror.Visit) er
 			return err
 		}
 		_, err = t.exec(`UPDATE mirror_head SET answered = CASE WHEN $2 > answered THEN $2 ELSE answered END,
-				asked = CASE WHEN requests > answered AND requests > $2 THEN $3 ELSE asked END, node = '', not_before = $4, held = $8, code = $5, detail = $6,
-				failures = CASE WHEN $7 = 1 THEN failures + 1 ELSE 0 END
+				asked = CASE WHEN requests > answered AND requests > $2 THEN $3 ELSE asked END, node = '', held = $8,
+				not_before = CASE WHEN not_before < 0 THEN 0 ELSE CAST($4 AS BIGINT) END, code = CASE WHEN not_before < 0 THEN '' ELSE $5 END,
+				detail = CASE WHEN not_before < 0 THEN '' ELSE $6 END, failures = CASE WHEN $7 = 1 THEN failures + 1 ELSE 0 END
 			WHERE connection = $1`, x.job, v.Answered, millis(t.at), millis(v.NotBefore), string(v.Code), v.Detail, btoi(v.Failed), millis(v.Held))
 		return err
 	}})

@@ -29,6 +29,7 @@ func testMirror(t *testing.T, open Open) {
 		{"parts", mirrorParts},
 		{"leases", mirrorLeases},
 		{"requests", mirrorRequests},
+		{"changed meanwhile", mirrorChanged},
 		{"keys", mirrorKeys},
 		{"forget", mirrorForget},
 		{"deleted", mirrorDeleted},

@@ -13,6 +13,7 @@ import (
 	"lockstep"
 	"lockstep/connection"
 	"lockstep/mirror"
+	"lockstep/provision"
 	"lockstep/store"
 )
 
@@ -200,6 +201,41 @@ func mirrorRequests(o *outside) {
 	}
 	_, err = o.mirrors.Request(o.Context(), mirror.ID{Tenant: o.add("other"), Connection: o.id.Connection}, mirror.Request{})
 	o.fails(err, lockstep.CodeNotFound)
+}
+
+// mirrorChanged: what a read fails for does not count when somebody has changed its connection meanwhile: it is read again at once.
+func mirrorChanged(o *outside) {
+	change := func() {
+		o.ok(o.db.ChangeConnection(o.Context(), admin, o.tenant, o.id.Connection, func(now provision.Connection) (provision.NewConnection, error) {
+			return provision.NewConnection{Settings: map[string]string{"at": o.now.String()}}, nil
+		}))
+	}
+	failed := func() { // an hour, which no int4 has in milliseconds since 1970
+		o.release(mirror.Visit{Failed: true, Code: lockstep.CodeAuthToken, Detail: "no", NotBefore: o.now.Add(time.Hour)})
+	}
+	stands := func(code lockstep.Code, due int) {
+		o.Helper()
+		all, err := o.mirrors.Due(o.Context(), *o.now)
+		o.ok(err)
+		if h := o.head(); h.Code != code || len(all) != due || (h.NotBefore.After(*o.now)) != (code != "") {
+			o.Errorf("%d are due, %+v; want %q", len(all), h, code)
+		}
+	}
+	o.begin()
+	change()
+	failed()
+	stands("", 1)
+	o.begin()
+	failed()
+	stands(lockstep.CodeAuthToken, 0)
+	change() // nobody reads
+	stands("", 1)
+	o.begin()
+	change()
+	*o.now = o.now.Add(2 * time.Minute) // whoever reads is gone
+	o.begin()
+	failed()
+	stands(lockstep.CodeAuthToken, 0)
 }
 
 // mirrorKeys: rows get the keys that are wanted now.
