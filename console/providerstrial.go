@@ -168,3 +168,6 @@ func (s *Server) trustAuthority(w http.ResponseWriter, r *http.Request, v visit)
 	}
 	return s.render(w, r, http.StatusUnprocessableEntity, trialPage(v.page, view))
 }
+
+// failed reports whether the last test failed for something that is not said above it already: that a person is to be added is.
+func (v trialView) failed() bool { return v.Last.Failure != nil && (!v.Good || v.Add.Href == "") }

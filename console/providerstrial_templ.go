@@ -335,7 +335,7 @@ func trialLivePart(now time.Time, v trialView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			if v.Last.Failure != nil {
+			if v.failed() {
 				templ_7745c5c3_Err = card(*v.Last.Failure).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

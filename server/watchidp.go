@@ -6,8 +6,9 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"lockstep"
 	"lockstep/sso"
@@ -56,16 +57,15 @@ func (n *Server) watchProviders(ctx context.Context) {
 func (w watched) due(ctx context.Context) error {
 	all, err := w.rows.DueToWatch(ctx, idpFirst, idpHold, idpAtOne)
 	errs := make([]error, len(all))
-	var looks sync.WaitGroup
-	room := make(chan struct{}, idpAside)
+	var looks errgroup.Group
+	looks.SetLimit(idpAside)
 	for i, p := range all {
-		room <- struct{}{}
-		looks.Go(func() {
-			defer func() { <-room }()
-			errs[i] = w.Look(ctx, p)
+		looks.Go(func() error {
+			errs[i] = w.Look(ctx, p) // that one fails ends no other
+			return nil
 		})
 	}
-	looks.Wait()
+	_ = looks.Wait() // the errors are in errs
 	return errors.Join(append(errs, err)...)
 }
 
@@ -119,17 +119,16 @@ func (w watched) Look(ctx context.Context, p sso.Provider) error {
 	if other := entityIn(next.Differences); other != "" && other != entityIn(last.Differences) {
 		next.Alias, next.Refused = p.Alias, "its metadata is of the entity "+other+" now"
 	}
-	if err := w.fits(p, found); len(found.Adopt) > 0 && err != nil { // it is tried again, and told until then
-		next.Code, next.Detail, next.Certificates = lockstep.CodeOf(err), "What its metadata has cannot be taken over: "+lockstep.Said(err), last.Certificates
-	} else if len(found.Adopt) > 0 {
-		kept, err := w.adopt(ctx, p, found)
-		if lockstep.CodeOf(err) == lockstep.CodeVersion {
+	if len(found.Adopt) > 0 {
+		p.Settings = maps.Clone(p.Settings)
+		maps.Copy(p.Settings, found.Adopt)
+		if err := upstream.Check(p); err != nil { // it is tried again, and told until then
+			next.Code, next.Detail, next.Certificates = lockstep.CodeOf(err), "What its metadata has cannot be taken over: "+lockstep.Said(err), last.Certificates
+		} else if err := w.adopt(ctx, p, found.Adopted, &next); lockstep.CodeOf(err) == lockstep.CodeVersion {
 			return nil // somebody has changed it: it is looked at again
-		}
-		if err != nil {
+		} else if err != nil {
 			return err
 		}
-		next.Version, next.Adopted, next.AdoptedAt = kept.Version, found.Adopted, now
 	}
 	after := idpEvery
 	if next.Code != "" || len(next.Differences) > 0 {
@@ -148,16 +147,11 @@ func entityIn(all []sso.Difference) string {
 	return ""
 }
 
-// fits reports what is wrong with a provider that has taken over what was found.
-func (w watched) fits(p sso.Provider, found upstream.Look) error {
-	p.Settings = maps.Clone(p.Settings)
-	maps.Copy(p.Settings, found.Adopt)
-	return upstream.Check(p)
-}
-
-// adopt takes over what the provider's document may change by itself. A test sign-in that has succeeded still counts: the provider is the same.
-func (w watched) adopt(ctx context.Context, p sso.Provider, found upstream.Look) (sso.Provider, error) {
-	p.Settings = maps.Clone(p.Settings)
-	maps.Copy(p.Settings, found.Adopt)
-	return w.rows.Adopt(ctx, p, "certificates: "+found.Adopted)
+// adopt keeps the provider with what was taken over from its document. A test sign-in that has succeeded still counts: the provider is the same.
+func (w watched) adopt(ctx context.Context, p sso.Provider, what string, next *sso.Watched) error {
+	kept, err := w.rows.Adopt(ctx, p, "certificates: "+what)
+	if err == nil {
+		next.Version, next.Adopted, next.AdoptedAt = kept.Version, what, next.At
+	}
+	return err
 }

@@ -200,7 +200,7 @@ func (f *flow) Finish(ctx context.Context, a sso.Attempt, c sso.Callback, rec ss
 		return sso.Identity{}, h.fail(bad)
 	}
 	who.Logout = f.logoutKept(got)
-	h.done("the person is known")
+	h.done("the claims say who signs in")
 	return who, nil
 }
 

@@ -203,7 +203,7 @@ func (s *samlProvider) Finish(ctx context.Context, a sso.Attempt, c sso.Callback
 		return sso.Identity{}, h.fail(bad)
 	}
 	noteIdentity(h, who)
-	h.done("the person is known")
+	h.done("the claims say who signs in")
 	return who, nil
 }
 

@@ -4,7 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
+
+	"lockstep"
 )
 
 // Told is a line of the audit log as people read it: Who Did Subject After, with Detail beside. Subject alone is somebody's own text; it is
@@ -174,7 +175,7 @@ func (t *Told) thing(verb, object string) {
 		}
 	}
 	t.Did = verb + " " + noun
-	if isID(t.Subject) { // of something that has no name
+	if lockstep.ValidID(t.Subject) { // of something that has no name
 		t.Subject = ""
 		t.Did = strings.TrimSuffix(t.Did, " of")
 	}
@@ -203,18 +204,4 @@ func Searched(text string) []string {
 	}
 	slices.Sort(all)
 	return all
-}
-
-// isID reports whether a text is an id as this program makes them, which tells people nothing.
-func isID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i, c := range s {
-		dash := i == 8 || i == 13 || i == 18 || i == 23
-		if dash != (c == '-') || !dash && !unicode.Is(unicode.ASCII_Hex_Digit, c) {
-			return false
-		}
-	}
-	return true
 }
