@@ -46,10 +46,13 @@ func (t Tenant) state() string {
 		of[j.Standing.Value] = append(of[j.Standing.Value], j.Slug)
 	}
 	for _, v := range urgency {
-		if stand := of[v]; v == operate.InStep && len(stand) == len(t.Jobs) {
-			return "in step"
-		} else if len(stand) > 0 {
+		stand := of[v]
+		switch {
+		case len(stand) == 0:
+		case v != operate.InStep:
 			return strings.ReplaceAll(string(v), "_", " ") + ": " + strings.Join(stand, ", ")
+		case len(stand) == len(t.Jobs): // and none in a state that only the server's version knows
+			return "in step"
 		}
 	}
 	return "not known"
