@@ -143,8 +143,9 @@ func (s *Server) unread(ctx context.Context, p operate.Principal, j provision.Jo
 			all[i].People = append(all[i].People, who{Name: a.Source.Name, Href: rowOf(j, a, logFilter{Cycle: string(last.ID)}).Href, Detail: words.Sentence(strings.TrimPrefix(a.Detail, a.Source.Name+": "))})
 		}
 	}
-	if n := last.Counts.Bad - counted; n > 0 && len(all) > 0 {
-		all[0].N += n
+	if n := last.Counts.Bad - counted; n > 0 { // of which the cause was not looked up, or is in the log no more
+		f := activityFilter{App: j.Slug, Since: last.Began.UTC().Format(time.RFC3339)}
+		all = append(all, group{failure: failureOf(lockstep.CodeSourceRow, ""), Rows: true, N: n, Href: f.href("/activity")})
 	}
 	return all, nil
 }

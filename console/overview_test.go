@@ -320,6 +320,12 @@ func TestUnreadRows(t *testing.T) {
 	if n := strings.Count(file.body, "people.csv, line"); n < 7 || strings.Contains(file.body, "groups.csv") {
 		t.Errorf("the file names %d rows:\n%s", n, file.body)
 	}
+	if _, err := w.db.WriterDB().ExecContext(w.Context(), "DELETE FROM action WHERE code LIKE 'source.%' AND source_name LIKE 'people.csv%'"); err != nil { // as if they were older than the log
+		t.Fatal(err)
+	}
+	page = b.get("/sources/hr")
+	page.has("a", "7 rows")
+	page.hasNot("a", "9 rows") // none is counted for a cause that is not known
 	w.put("people.csv", []byte(text[:strings.Index(text, ",nobody0")]))
 	w.put("groups.csv", []byte("id,displayName,members\ng1,Everybody,p1;p2;p3\n"))
 	w.run(w.hr)
