@@ -67,7 +67,8 @@ var charters = map[string]charter{
 	"reach":               {ours: "server api operate", must: "net/http database/sql"},
 	"report":              {ours: "terminal api operate words rule scim sso", must: "net/http database/sql os"},
 	"cli":                 {ours: "reach terminal report api operate rule", must: "net/http database/sql"},
-	"cmd/lockstep":        {ours: "cli reach terminal report server api operate words demo webexorg sso sso/saml rule scim scim/filter token web", must: "database/sql"},
+	"cmd/lockstep/signin": {ours: "cli reach report terminal api sso sso/saml token", must: "net/http database/sql"},
+	"cmd/lockstep":        {ours: "cmd/lockstep/signin cli reach terminal report server api operate words demo webexorg sso rule scim scim/filter token web", must: "database/sql"},
 	"e2e/parts":           {},
 
 	"webexorg/state": {ours: "scim scim/filter token"},

@@ -23,6 +23,7 @@ import (
 
 	"lockstep"
 	"lockstep/cli"
+	"lockstep/cmd/lockstep/signin"
 	"lockstep/reach"
 	"lockstep/terminal"
 )
@@ -63,9 +64,9 @@ type commands struct {
 	Exclude    excludeCmd    `cmd:"" group:"config" help:"Persons and groups that somebody keeps out of an app."`
 	Link       linkCmd       `cmd:"" group:"config" help:"To which object of an app somebody belongs."`
 
-	IDP     idpCmd     `cmd:"" name:"idp" group:"config" help:"Identity providers, where people sign in."`
-	Client  clientCmd  `cmd:"" group:"config" help:"Applications that sign people in here."`
-	Session sessionCmd `cmd:"" group:"config" help:"Sessions of people who are signed in."`
+	IDP     signin.IDP     `cmd:"" name:"idp" group:"config" help:"Identity providers, where people sign in."`
+	Client  signin.Client  `cmd:"" group:"config" help:"Applications that sign people in here."`
+	Session signin.Session `cmd:"" group:"config" help:"Sessions of people who are signed in."`
 
 	People peopleCmd `cmd:"" group:"directory" help:"People of the directory."`
 	Group  groupCmd  `cmd:"" group:"directory" help:"Groups of the directory."`
@@ -80,7 +81,7 @@ type commands struct {
 	Backup     backupCmd     `cmd:"" group:"server" help:"Back the database up, verify a backup, restore one."`
 	Notify     notifyCmd     `cmd:"" group:"server" help:"Who is told by mail or webhook of what needs somebody."`
 	Token      tokenCmd      `cmd:"" group:"server" help:"Tokens for the API and for SCIM clients."`
-	Admin      adminCmd      `cmd:"" group:"server" help:"Administrators: who is in the console."`
+	Admin      signin.Admin  `cmd:"" group:"server" help:"Administrators: who is in the console."`
 	SCIM       scimCmd       `cmd:"" name:"scim" group:"server" help:"What SCIM clients send, and where they depart from the RFCs."`
 	Console    consoleCmd    `cmd:"" group:"server" help:"Make a one-time link into the web console of the running server."`
 	Version    versionCmd    `cmd:"" group:"server" help:"Show the version."`

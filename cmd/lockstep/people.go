@@ -5,6 +5,7 @@ import (
 
 	"lockstep/api"
 	"lockstep/cli"
+	"lockstep/cmd/lockstep/signin"
 	"lockstep/report"
 	"lockstep/scim"
 	"lockstep/terminal"
@@ -129,12 +130,12 @@ func (p *peopleSetCmd) Run(c *cli.Command, client *api.Client) error {
 
 type peoplePasswordCmd struct {
 	onePerson
-	passwordFlags
+	signin.PasswordFlags
 }
 
 // Run gives a person a password.
 func (p *peoplePasswordCmd) Run(c *cli.Command, client *api.Client) error {
-	password, err := p.read(c)
+	password, err := p.Read(c)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package main
+package signin
 
 import (
 	"maps"
@@ -12,7 +12,8 @@ import (
 	"lockstep/terminal"
 )
 
-type idpCmd struct {
+// IDP has the commands about identity providers.
+type IDP struct {
 	List    idpListCmd    `cmd:"" default:"withargs" help:"List the identity providers."`
 	Show    idpShowCmd    `cmd:"" help:"Show an identity provider and its redirect URI."`
 	Add     idpAddCmd     `cmd:"" help:"Add an identity provider as a draft; its redirect URI stands at once."`

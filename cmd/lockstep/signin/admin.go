@@ -1,4 +1,6 @@
-package main
+// Package signin has the commands about signing in: identity providers, the applications that sign people in here, their sessions, and
+// administrators. They are built as those of package main beside it.
+package signin
 
 import (
 	"io"
@@ -9,7 +11,8 @@ import (
 	"lockstep/terminal"
 )
 
-type adminCmd struct {
+// Admin has the commands about administrators.
+type Admin struct {
 	List    adminListCmd    `cmd:"" default:"withargs" help:"List who has a role."`
 	Add     adminAddCmd     `cmd:"" help:"Give a person, or everybody in a group, a role."`
 	Remove  adminRemoveCmd  `cmd:"" help:"Take a role away."`

@@ -1,4 +1,4 @@
-package main
+package signin
 
 import (
 	"io"
@@ -70,24 +70,25 @@ func (adminOwnerListCmd) Run(c *cli.Command, client *api.Client) error {
 	return c.Print(report.Owners(client.Owners(c.Ctx)))
 }
 
-// passwordFlags say where a password comes from.
-type passwordFlags struct {
+// PasswordFlags say where a password comes from.
+type PasswordFlags struct {
 	PasswordFile  string `placeholder:"FILE" help:"Read the password from a file; it is asked for when absent."`
 	PasswordStdin bool   `help:"Read the password from standard input."`
 }
 
-func (p passwordFlags) read(c *cli.Command) (string, error) {
+// Read reads it from there, or asks.
+func (p PasswordFlags) Read(c *cli.Command) (string, error) {
 	return c.Secret("password", p.PasswordFile, p.PasswordStdin)
 }
 
 type adminOwnerAddCmd struct {
 	Name string `arg:"" help:"As they sign in."`
-	passwordFlags
+	PasswordFlags
 }
 
 // Run adds a local owner.
 func (a *adminOwnerAddCmd) Run(c *cli.Command, client *api.Client) error {
-	password, err := a.read(c)
+	password, err := a.Read(c)
 	if err != nil {
 		return err
 	}
@@ -100,12 +101,12 @@ func (a *adminOwnerAddCmd) Run(c *cli.Command, client *api.Client) error {
 
 type adminOwnerPasswordCmd struct {
 	Name string `arg:"" help:"Name or id."`
-	passwordFlags
+	PasswordFlags
 }
 
 // Run gives a local owner another password.
 func (a *adminOwnerPasswordCmd) Run(c *cli.Command, client *api.Client) error {
-	password, err := a.read(c)
+	password, err := a.Read(c)
 	if err != nil {
 		return err
 	}
@@ -132,7 +133,7 @@ func (a *adminOwnerRemoveCmd) Run(c *cli.Command, client *api.Client) error {
 
 type adminOwnerResetCmd struct {
 	Name string `arg:"" help:"Name of the owner; one is made when there is none."`
-	passwordFlags
+	PasswordFlags
 }
 
 // Run sets a local owner's password on the data folder, which no server may use meanwhile.
@@ -145,7 +146,7 @@ func (a *adminOwnerResetCmd) Run(c *cli.Command) error {
 		return err
 	}
 	defer lock.Close()
-	password, err := a.read(c)
+	password, err := a.Read(c)
 	if err != nil {
 		return err
 	}

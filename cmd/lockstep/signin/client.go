@@ -1,4 +1,4 @@
-package main
+package signin
 
 import (
 	"io"
@@ -13,7 +13,8 @@ import (
 	"lockstep/token"
 )
 
-type clientCmd struct {
+// Client has the commands about applications that sign people in here.
+type Client struct {
 	List   clientListCmd   `cmd:"" default:"withargs" help:"List the applications that sign people in here."`
 	Show   clientShowCmd   `cmd:"" help:"Show an application."`
 	Add    clientAddCmd    `cmd:"" help:"Add an application; its secret is shown this once."`
@@ -153,7 +154,8 @@ func (r *clientRMCmd) Run(c *cli.Command) error {
 	return c.Remove("Remove the application "+r.Client+"? It signs nobody in any more.", "removed", r.Client, "Removed.", (*api.Client).DeleteSSOClient)
 }
 
-type sessionCmd struct {
+// Session has the commands about sessions of people.
+type Session struct {
 	List    sessionListCmd    `cmd:"" default:"withargs" help:"List the sessions of people."`
 	End     sessionEndCmd     `cmd:"" help:"End a session, or all of a person; the applications are told."`
 	Factors sessionFactorsCmd `cmd:"" help:"List somebody's second factors, or remove one that they have lost."`
