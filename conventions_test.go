@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -133,6 +134,9 @@ func TestErrorsPage(t *testing.T) {
 	}
 }
 
+// bareCommand finds a command of the program that is not marked as code.
+var bareCommand = regexp.MustCompile("(^|[^`])\\blockstep [a-z]")
+
 // TestCatalogue: every code of code.go has exactly one entry that says something.
 func TestCatalogue(t *testing.T) {
 	var problems []string
@@ -154,6 +158,9 @@ func TestCatalogue(t *testing.T) {
 		codes[e.Code]++
 		if e.Class == "" || !strings.HasSuffix(e.Title, ".") || !strings.HasSuffix(e.Help, ".") {
 			t.Errorf("%s: class, title and help must be there, the latter two as sentences", e.Code)
+		}
+		if bareCommand.MatchString(e.Title + " " + e.Help) {
+			t.Errorf("%s: a command stands between backticks, so that it is held against those that there are: %s", e.Code, e.Help)
 		}
 	}
 	for code, n := range codes {

@@ -14,7 +14,7 @@ import (
 
 // runNow makes the job due at once, also when it waits after a failure.
 func (s *Server) runNow(w http.ResponseWriter, r *http.Request, v visit) error {
-	j, err := s.Operator.Run(r.Context(), v.who, r.PathValue("slug"), false)
+	j, err := s.Operator.Run(r.Context(), v.who, r.PathValue("slug"), r.PostFormValue("whole") != "")
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,8 @@ type mappingsView struct {
 	Found   []option
 	Restore []string       // what restoring the defaults would change
 	Chosen  []attributeRow // attributes that are to be mapped
+	Actions form           // what may be done to objects of the type
+	Version string
 }
 
 type mappingRow struct {
@@ -71,25 +73,36 @@ func typeOf(r *http.Request) string {
 }
 
 func (s *Server) showMappings(w http.ResponseWriter, r *http.Request, v visit) error {
-	j, h, err := s.open(r, &v, "/mappings", "mappings")
+	view, j, err := s.mappingsView(r, &v)
 	if err != nil {
 		return err
 	}
 	if to := misplaced(r, j); to != "" {
 		return seeOther(w, r, to)
 	}
-	view := mappingsView{Head: h, Said: said(r), Type: typeOf(r), From: "the directory", To: h.Job.Kind, Search: strings.TrimSpace(r.URL.Query().Get("q"))}
+	return s.render(w, r, http.StatusOK, mappingsPage(v.page, view))
+}
+
+// mappingsView is the page of the mappings of a type of object.
+func (s *Server) mappingsView(r *http.Request, v *visit) (view mappingsView, j provision.Job, err error) {
+	j, h, err := s.open(r, v, "/mappings", "mappings")
+	if err != nil {
+		return view, j, err
+	}
+	view = mappingsView{Head: h, Said: said(r), Type: typeOf(r), From: "the directory", To: h.Job.Kind, Search: strings.TrimSpace(r.URL.Query().Get("q"))}
 	if j.Direction == provision.Inbound {
 		view.From, view.To = h.Job.Kind, "the directory"
 	}
-	if _, err := s.edits(r, v, &j); err != nil {
-		return err
+	e, err := s.edits(r, *v, &j)
+	if err != nil {
+		return view, j, err
 	}
 	at, err := objectMapping(j.Rules, view.Type)
 	if err != nil {
-		return err
+		return view, j, err
 	}
 	m := j.Rules.Objects[at]
+	view.Actions, view.Version = actionsForm(m, j.Direction == provision.Inbound), e.version(j)
 	view.Chosen = chosenAttributes(r, h.Href, view.Type, m.Attributes)
 	view.Name = m.Name
 	for _, o := range j.Rules.Objects {
@@ -101,14 +114,14 @@ func (s *Server) showMappings(w http.ResponseWriter, r *http.Request, v visit) e
 	case view.Type == "Group" && j.Direction == provision.Outbound && !j.Policy.Groups:
 		view.Off = "Group objects are not sent: the settings say so. These mappings wait until they are."
 	}
-	if err := s.mappingValues(r, v, j, m, &view); err != nil {
-		return err
+	if err := s.mappingValues(r, *v, j, m, &view); err != nil {
+		return view, j, err
 	}
 	t, err := s.Operator.Template(v.who, j.Connection.Kind)
 	if err == nil {
 		view.Restore = restoreChanges(t.Rules, m)
 	}
-	return s.render(w, r, http.StatusOK, mappingsPage(v.page, view))
+	return view, j, nil
 }
 
 // likelyPeople is among how many somebody in scope is looked for whose values are shown.
@@ -170,12 +183,16 @@ func mappingRowOf(base, typ string, a rule.Mapping, one *operate.Try) mappingRow
 	if a.Source != nil {
 		row.From = words.MappingSource(*a.Source)
 	}
-	if a.FlowType == rule.ObjectAddOnly {
-		row.When = "on create only"
-	}
 	switch {
+	case a.FlowType == rule.ObjectAddOnly:
+		row.When = "on create only"
 	case a.FlowType == rule.MultiValueAddOnly:
 		row.When = "adds only"
+	case a.Behavior == rule.FlowAlways:
+		row.When = "each time anew"
+	}
+	switch {
+	case a.FlowType == rule.MultiValueAddOnly: // it never takes anything away
 	case a.Clear:
 		row.Empty = "is cleared"
 	case a.Default != "" && a.DefaultOnUpdate:
@@ -272,6 +289,54 @@ func (s *Server) restoreMappings(w http.ResponseWriter, r *http.Request, v visit
 	rules := rule.Rules{Objects: slices.Clone(j.Rules.Objects)}
 	rules.Objects[to].Attributes = t.Rules.Objects[from].Attributes
 	word, err := s.saveRules(r, v, e, j.Slug, rules, "restored")
+	if err != nil {
+		return err
+	}
+	href := mappingsHref(jobHref(j), typeOf(r))
+	return seeOther(w, r, href+joint(href)+"said="+word)
+}
+
+// actionsForm says what may be done to objects of a type at the target.
+func actionsForm(m rule.ObjectMapping, inbound bool) form {
+	where, gone := "at the application", "Who is removed from the directory for good, 30 days after they were deleted there unless the server keeps them longer, is deleted at the application, with what belongs to the account. Without it they stay there, disabled."
+	if inbound {
+		where, gone = "in the directory", "Who is not at the source any more is deleted in the directory, where they can be restored for 30 days unless the server keeps them longer. Without it they are disabled."
+	}
+	return form{Fields: []field{
+		{Name: "create", Label: "Create", Kind: tickField, Value: tickOf(m.Flow.Allows(rule.Create)), Help: "Who is in scope and not found " + where + " is made there. Without it only those who are there already are kept up to date."},
+		{Name: "update", Label: "Update and disable", Kind: tickField, Value: tickOf(m.Flow.Allows(rule.Update)), Help: "Without it nobody who leaves is disabled, either."},
+		{Name: "delete", Label: "Delete", Kind: tickField, Value: tickOf(m.Flow.Allows(rule.Delete)), Help: gone},
+	}}
+}
+
+// setActions says what may be done to objects of a type.
+func (s *Server) setActions(w http.ResponseWriter, r *http.Request, v visit) error {
+	j, err := s.Operator.Job(r.Context(), v.who, r.PathValue("slug"))
+	if err != nil {
+		return err
+	}
+	e, err := s.edits(r, v, &j)
+	if err != nil {
+		return err
+	}
+	at, err := objectMapping(j.Rules, typeOf(r))
+	if err != nil {
+		return err
+	}
+	rules := rule.Rules{Objects: slices.Clone(j.Rules.Objects)}
+	m := &rules.Objects[at]
+	f := actionsForm(*m, j.Direction == provision.Inbound)
+	f.sent(r)
+	if m.Flow = rule.FlowOf(f.value("create") != "", f.value("update") != "", f.value("delete") != ""); m.Flow == "" {
+		view, _, err := s.mappingsView(r, &v)
+		if err != nil {
+			return err
+		}
+		f.get("create").Error = "Nothing would be done at all. Leave one of them on, or pause the job."
+		view.Actions = f
+		return s.render(w, r, http.StatusUnprocessableEntity, mappingsPage(v.page, view))
+	}
+	word, err := s.saveRules(r, v, e, j.Slug, rules, "allowed")
 	if err != nil {
 		return err
 	}
@@ -420,8 +485,13 @@ func mappingForm(a rule.Mapping, from, to []choice) form {
 	case a.DefaultOnUpdate:
 		empty = "default"
 	}
-	if a.FlowType == rule.ObjectAddOnly {
+	switch {
+	case a.FlowType == rule.ObjectAddOnly:
 		when = "create"
+	case a.FlowType == rule.MultiValueAddOnly:
+		when = "add"
+	case a.Behavior == rule.FlowAlways:
+		when = "again"
 	}
 	fallback := a.Default
 	if kind == fromConstant && a.Source == nil {
@@ -441,7 +511,11 @@ func mappingForm(a rule.Mapping, from, to []choice) form {
 			{"keep", "Keep what is there", ""}, {"clear", "Clear it", "So that nothing outdated stays."}, {"default", "Use the default value", "On create and later."},
 		}},
 		{Name: "default", Label: "Default value", Value: fallback, Help: "When an account is created and the source has none."},
-		{Name: "when", Label: "Apply this mapping", Kind: choiceField, Value: when, Choices: []choice{{"always", "Always", ""}, {"create", "Only when the account is created", ""}}},
+		{Name: "when", Label: "Apply this mapping", Kind: choiceField, Value: when, Choices: []choice{
+			{"always", "Always", ""}, {"create", "Only when the account is created", ""},
+			{"add", "Add values, never take any away", "For attributes with several values: what others have added there stays."},
+			{"again", "Whenever the person is looked at", "Also when the value has not changed: each complete run sends it to everybody."},
+		}},
 	}}
 }
 
@@ -516,11 +590,14 @@ func mappingOf(f *form, a rule.Mapping) rule.Mapping {
 			f.get("default").Error = "Give the value that is used."
 		}
 	}
-	if a.FlowType != rule.MultiValueAddOnly || f.value("when") == "create" {
-		a.FlowType = ""
-	}
-	if f.value("when") == "create" {
+	a.FlowType, a.Behavior = "", ""
+	switch f.value("when") {
+	case "create":
 		a.FlowType = rule.ObjectAddOnly
+	case "add":
+		a.FlowType = rule.MultiValueAddOnly
+	case "again":
+		a.Behavior = rule.FlowAlways
 	}
 	switch f.value("kind") {
 	case fromAttribute:

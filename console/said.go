@@ -13,6 +13,7 @@ var sayings = map[string]string{
 	"role":                  "The role is changed.",
 	"mapped":                "Saved. The mappings below are in force from the next plan on.",
 	"unmapped":              "The mapping is removed.",
+	"allowed":               "Saved. What may be done is below.",
 	"restored":              "The mappings are those of the template again.",
 	"scoped":                "Saved. The scope below is in force from the next plan on.",
 	"drafted":               "Written into the draft. Nothing has changed yet: review whom it touches, and apply it.",

@@ -123,6 +123,7 @@ func (s *Server) systemPages(handle func(pattern string, h web.Handler)) {
 		handle("GET "+base+"/attributes", s.in(s.showAttributes))
 		handle("POST "+base+"/attributes", s.in(s.chooseAttributes))
 		handle("POST "+base+"/mappings/restore", s.in(s.restoreMappings))
+		handle("POST "+base+"/mappings/actions", s.in(s.setActions))
 		handle("GET "+base+"/mappings/edit", s.in(s.showMapping))
 		handle("POST "+base+"/mappings/edit", s.in(s.saveMapping))
 		handle("GET "+base+"/draft", s.in(s.showDraft))

@@ -23,6 +23,7 @@ type settingsView struct {
 	Told    form   // who is told; without fields nobody can be
 	Sure    string // what is typed to delete it
 	Gone    string // what deleting does
+	Whole   string // what reading from the beginning does
 }
 
 // settingsForm is the form with the values of the job.
@@ -63,7 +64,8 @@ func settingsForm(j provision.Job) form {
 	if j.Direction == provision.Outbound {
 		add(field{Name: "scope", Label: "Who is in scope", Kind: choiceField, Value: scope, Choices: []choice{
 			{"assigned", "Only assigned users and groups", ""}, {"everyone", "All users and groups of the directory", "Assignments then only give roles."},
-		}}, field{Name: "nested", Label: "Members of groups within an assigned group are assigned, too", Kind: tickField, Value: tickOf(p.Nested)})
+		}}, field{Name: "nested", Label: "Members of groups within an assigned group are assigned, too", Kind: tickField, Value: tickOf(p.Nested)},
+			field{Name: "default_role", Label: "Who has no role but Default Access is in scope, too", Kind: tickField, Value: tickOf(p.DefaultRole), Help: "Without it they are left out, as in Entra ID."})
 	}
 	add(field{Name: "groups", Label: "Send group objects", Kind: tickField, Value: tickOf(p.Groups), Help: "The groups themselves, with their members. Without it only people go over."},
 		field{Name: "leave", Label: "Who leaves scope is", Kind: selectField, Value: string(p.OnLeave), Choices: []choice{{"", "disabled", ""}, {"delete", "deleted", ""}, {"keep", "kept as they are", ""}}},
@@ -126,9 +128,11 @@ func (s *Server) settingsView(r *http.Request, v *visit) (settingsView, provisio
 		return settingsView{}, j, err
 	}
 	e, err := s.edits(r, *v, &j)
-	view := settingsView{Head: h, Form: settingsForm(j).sharing("name", "mode"), Edits: e, Version: e.version(j), Sure: j.Slug, Gone: "Its job, its links and its assignments go with it. Nothing changes at the application: the accounts stay as they are."}
+	view := settingsView{Head: h, Form: settingsForm(j).sharing("name", "mode"), Edits: e, Version: e.version(j), Sure: j.Slug, Gone: "Its job, its links and its assignments go with it. Nothing changes at the application: the accounts stay as they are.",
+		Whole: "Every account at the application is listed once more, which takes as many requests as it has pages, and people who failed are tried at once. Nothing that is known is forgotten meanwhile."}
 	if j.Direction == provision.Inbound {
 		view.Gone = "Its job and its links go with it. The people whom it brought stay in the directory."
+		view.Whole = "Everything is read once more, also where nothing seems to have changed. Nothing that is known is forgotten meanwhile."
 	}
 	if err == nil && s.Operator.Notices != nil {
 		rule, err := s.Operator.Told(r.Context(), v.who, j.Slug)
@@ -196,7 +200,7 @@ func settingsOf(f *form, j provision.Job) (operate.JobChange, provision.Policy) 
 	p := j.Policy
 	p.Groups = f.value("groups") != ""
 	if j.Direction == provision.Outbound {
-		p.Everyone, p.Nested = f.value("scope") == "everyone", f.value("nested") != ""
+		p.Everyone, p.Nested, p.DefaultRole = f.value("scope") == "everyone", f.value("nested") != "", f.value("default_role") != ""
 		p.DriftEvery = f.every("drift")
 	}
 	if j.Direction == provision.Inbound {

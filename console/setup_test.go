@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"lockstep"
+	"lockstep/mirror"
 	"lockstep/operate"
 	"lockstep/provision"
 	"lockstep/rule"
@@ -274,6 +275,48 @@ func TestMappings(t *testing.T) {
 	b.get("/apps/webex/mappings").hasNot("button", "Restore defaults")
 }
 
+// TestWhatMayBeDone: what may be done to accounts is chosen on the page of the mappings, and never nothing.
+func TestWhatMayBeDone(t *testing.T) {
+	w := newWorld(t, 0)
+	b := w.signedIn(w.tenant)
+	const at = "/apps/webex/mappings"
+	page := b.get(at)
+	checkPage(t, page)
+	version := page.value("version")
+	for _, name := range []string{"create", "update", "delete"} {
+		if page.value(name) != "on" {
+			t.Errorf("%s is %q", name, page.value(name))
+		}
+	}
+	b.post(at+"/actions", "type", "User", "version", version).is(http.StatusUnprocessableEntity)
+	b.post(at+"/actions", "type", "User", "version", version, "create", "on", "update", "on").to(at + "?said=drafted")
+	again := b.get(at)
+	if again.value("create") != "on" || again.value("update") != "on" || again.value("delete") != "" {
+		t.Errorf("after saving: %q %q %q", again.value("create"), again.value("update"), again.value("delete"))
+	}
+	b.get(at+"?type=Group").has("h2", "What may be done")
+	b.post("/apps/webex/draft", "revision", strings.TrimPrefix(again.value("version"), "draft-"), "do", "apply").is(http.StatusSeeOther)
+	if j := w.state(w.out); j.Rules.Objects[0].Flow != "Add, Update" || j.Rules.Objects[1].Flow != "Add, Update, Delete" {
+		t.Errorf("in force: %q, %q", j.Rules.Objects[0].Flow, j.Rules.Objects[1].Flow)
+	}
+}
+
+// TestWhenMappingsFlow: each choice of when a mapping flows is the same after it was saved.
+func TestWhenMappingsFlow(t *testing.T) {
+	w := newWorld(t, 0)
+	b := w.signedIn(w.tenant)
+	const edit = "/apps/webex/mappings/edit?type=User&target=title"
+	for when, want := range map[string]string{"create": "on create only", "add": "adds only", "again": "each time anew", "always": "always"} {
+		b.post(edit, "type", "User", "version", b.get(edit).value("version"), "target", "title", "kind", "attribute", "attribute", "title", "empty", "keep", "when", when, "do", "save").is(http.StatusSeeOther)
+		if got := b.get(edit).value("when"); got != when {
+			t.Errorf("%s is %q after saving", when, got)
+		}
+		if row := b.get("/apps/webex/mappings").has("tr", "title"); !strings.Contains(row.text, want) {
+			t.Errorf("%s: the row says %q", when, row.text)
+		}
+	}
+}
+
 // TestScope: who falls out is shown before anything is saved, and a condition that cannot be is named at its place.
 func TestScope(t *testing.T) {
 	w := newWorld(t, 3).filled()
@@ -346,7 +389,7 @@ func TestSettings(t *testing.T) {
 	b := w.signedIn(w.tenant)
 	const at = "/apps/webex/settings"
 	values := []string{
-		"name", "Webex of Acme", "mode", "auto", "scope", "everyone", "nested", "on", "groups", "on", "leave", "delete", "missing", "detach",
+		"name", "Webex of Acme", "mode", "auto", "scope", "everyone", "nested", "on", "default_role", "on", "groups", "on", "leave", "delete", "missing", "detach",
 		"count", "7", "percent", "12.5", "interval", "40", "rate", "5", "connections", "3", "drift", "6h0m0s",
 	}
 	b.post(at, append(values, "version", "draft-0")...).to(at + "?said=drafted")
@@ -387,13 +430,17 @@ func TestSettings(t *testing.T) {
 	wrong := b.post(at, append(values, "count", "many")...) // the first value of a name counts
 	wrong.is(http.StatusSeeOther)
 	bad := slices.Clone(values)
-	bad[15], bad[1] = "many", ""
+	bad[17], bad[1] = "many", ""
 	refused := b.post(at, bad...).is(http.StatusUnprocessableEntity)
 	refused.has("a", "Name")
 	if refused.value("count") != "many" {
 		t.Error("what was written is lost")
 	}
 	checkPage(t, refused)
+	b.post("/apps/webex/run", "whole", "yes").is(http.StatusSeeOther)
+	if head, err := w.db.Mirrors().Head(t.Context(), mirror.ID{Tenant: w.tenant, Connection: w.out}); err != nil || head.Whole == 0 {
+		t.Errorf("nothing is to be read: %+v %v", head, err)
+	}
 	b.post("/apps/webex/delete", "sure", "yes").is(http.StatusUnprocessableEntity)
 	b.post("/apps/webex/delete", "sure", "webex").to("/apps?said=deleted")
 	b.get("/apps/webex").is(http.StatusNotFound)

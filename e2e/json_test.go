@@ -125,6 +125,7 @@ func TestJSON(t *testing.T) {
 		{"mapping list", 0},
 		{"mapping set nickName [userName]", 0},
 		{"mapping rm nickName", 0},
+		{"mapping actions --no-delete", 0},
 		{"scope set userName~NOT~EQUALS~x", 0},
 		{"scope show", 0},
 		{"scope set", 0},

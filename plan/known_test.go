@@ -146,6 +146,7 @@ func (k *known) removal(state plan.ActionState, group string, members ...string)
 type taken struct {
 	*plan.Memory
 	moved []string
+	most  int  // references that creates take along, in the largest piece
 	cut   bool // the next piece of references is not kept, as when a turn is cut off
 }
 
@@ -156,6 +157,11 @@ func (s *taken) Take(ctx context.Context, p plan.Piece) error {
 		s.cut = false
 		return errCut
 	}
+	n := 0
+	for _, c := range p.Carried {
+		n += len(c.References)
+	}
+	s.most = max(s.most, n)
 	for _, m := range p.Moved {
 		if strings.HasPrefix(string(m.ID), "row ") && m.From != m.To {
 			s.moved = append(s.moved, fmt.Sprintf("%s %s", m.ID, m.To))
@@ -620,6 +626,30 @@ func TestPieces(t *testing.T) {
 	}
 	if n != 5_200 || rows != 1 {
 		t.Errorf("%d references in %d rows", n, rows)
+	}
+}
+
+// TestPiecesOfNewGroups: members that creates of groups take along are kept some at a time, too.
+func TestPiecesOfNewGroups(t *testing.T) {
+	s := newSecond(t, &known{})
+	var page strings.Builder
+	for g := range 20 {
+		var members []string
+		for i := range 900 {
+			members = append(members, fmt.Sprintf("p%02d%03d", g, i))
+		}
+		fmt.Fprintf(&page, "%s\ng%02d members=%s\n", strings.Join(members, "\n"), g, strings.Join(members, ","))
+	}
+	s.page(page.String())
+	must(t, s.Finish(t.Context(), true))
+	n := 0
+	for _, a := range s.sink.Plan() {
+		if a.Source.Type == "Group" {
+			n += len(a.References)
+		}
+	}
+	if n != 18_000 || s.sink.most >= 6_000 {
+		t.Errorf("%d members, %d of them in one piece", n, s.sink.most)
 	}
 }
 

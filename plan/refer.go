@@ -345,6 +345,7 @@ func (p *referencePlan) one(ctx context.Context, w *referrer) error {
 	if w.link.Target == "" && m < 0 {
 		return nil // it is not at the target, and will not be
 	}
+	p.size += len(w.adds) + len(w.removes) + len(w.withdraws)
 	if m >= 0 && p.made.row(m).flags&madeLink == 0 {
 		p.carry(w, m)
 	}
@@ -359,7 +360,6 @@ func (p *referencePlan) one(ctx context.Context, w *referrer) error {
 	for _, row := range p.referRows(w) {
 		p.add(row)
 	}
-	p.size += len(w.adds) + len(w.removes) + len(w.withdraws)
 	if p.size < pieceReferences {
 		return nil
 	}

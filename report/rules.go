@@ -29,9 +29,30 @@ func Mappings(v api.RulesView, typ string) (view View, there bool) {
 		if m.Match > 0 {
 			match = strconv.Itoa(m.Match)
 		}
-		return []string{m.Target, from, dash(m.Default), match, Or(string(m.FlowType), string(rule.Always))}
+		flow := Or(string(m.FlowType), string(rule.Always))
+		if m.Behavior == rule.FlowAlways {
+			flow += ", each time"
+		}
+		return []string{m.Target, from, dash(m.Default), match, flow}
 	})
 	return view, there
+}
+
+// Allowed says what may be done to objects, "create, update and disable"; "" is everything.
+func Allowed(f rule.Flow) string {
+	var all []string
+	for _, part := range []struct {
+		kind rule.Kind
+		word string
+	}{{rule.Create, "create"}, {rule.Update, "update and disable"}, {rule.Delete, "delete"}} {
+		if f.Allows(part.kind) {
+			all = append(all, part.word)
+		}
+	}
+	if len(all) == 3 {
+		return ""
+	}
+	return strings.Join(all, ", ")
 }
 
 // Scope shows the scoping filter of a type of object.

@@ -1,5 +1,7 @@
 package rule
 
+import "strings"
+
 // Rules says what a job brings over and how. The JSON is Entra's: names follow microsoft.graph.synchronizationRule and its
 // parts, so that a schema exported from Entra reads in; our own additions are optional fields.
 type Rules struct {
@@ -19,6 +21,20 @@ type ObjectMapping struct {
 
 // Flow is which kinds of action are allowed: "Add", "Update", "Delete", joined by ", ".
 type Flow string
+
+// FlowOf allows some kinds of action, of which there must be one: the empty Flow allows all.
+func FlowOf(create, update, remove bool) Flow {
+	var all []string
+	for _, part := range []struct {
+		on   bool
+		word string
+	}{{create, "Add"}, {update, "Update"}, {remove, "Delete"}} {
+		if part.on {
+			all = append(all, part.word)
+		}
+	}
+	return Flow(strings.Join(all, ", "))
+}
 
 // Mapping gives a target attribute its value.
 type Mapping struct {

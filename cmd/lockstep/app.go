@@ -71,6 +71,9 @@ type jobSet struct {
 	Mode     string   `enum:",auto,manual" default:"" help:"auto: changes go as they come. manual: they wait for apply."`
 	State    string   `enum:",active,paused" default:"" help:"paused: nothing happens until active."`
 	OnLeave  *string  `placeholder:"disable|delete|keep" help:"What happens to who leaves scope."`
+	Missing  *string  `name:"on-missing" placeholder:"recreate|detach|fail" help:"What happens to who is linked and has vanished at the other side."`
+	NoGuard  *bool    `name:"no-guard" negatable:"" help:"Nothing is ever held."`
+	Calls    *int     `name:"connections" placeholder:"N" help:"Calls at the same time, at most; 0 is what is known to be good."`
 	Guard    *int     `placeholder:"N" help:"Harmful changes of a kind that go without a decision."`
 	Percent  *float64 `placeholder:"P" help:"The same as a share of linked objects; more than both is held."`
 	Rate     *float64 `placeholder:"N" help:"Requests a second at most; 0 is as many as it takes."`
@@ -84,6 +87,7 @@ type appSetCmd struct {
 	jobSet
 	Everyone *bool   `negatable:"" help:"All people are in scope, not only assigned ones."`
 	Nested   *bool   `negatable:"" help:"An assigned group brings members of its groups, too."`
+	Default  *bool   `name:"default-role" negatable:"" help:"Who has no role but an excluding one, such as Default Access, is in scope, too."`
 	Groups   *bool   `negatable:"" help:"Group objects are provisioned."`
 	Drift    *string `placeholder:"DURATION" help:"How often the application is read to look for drift, such as 6h; never is never."`
 }
@@ -105,6 +109,7 @@ func (a *appSetCmd) Run(c *cli.Command, client *api.Client, slug cli.Slug) error
 		}
 		set(&p.Everyone, a.Everyone)
 		set(&p.Nested, a.Nested)
+		set(&p.DefaultRole, a.Default)
 		set(&p.Groups, a.Groups)
 	})
 }
@@ -142,6 +147,9 @@ func (s *jobSet) change(c *cli.Command, client *api.Client, slug string, more fu
 func (s *jobSet) policy(p api.Policy, more func(*api.Policy)) (api.Policy, error) {
 	more(&p)
 	set(&p.OnLeave, s.OnLeave)
+	set(&p.OnMissing, s.Missing)
+	set(&p.GuardOff, s.NoGuard)
+	set(&p.Connections, s.Calls)
 	set(&p.GuardCount, s.Guard)
 	set(&p.GuardPercent, s.Percent)
 	set(&p.Rate, s.Rate)

@@ -9,12 +9,15 @@ import (
 	"lockstep/cli"
 	"lockstep/report"
 	"lockstep/rule"
+	"lockstep/terminal"
 )
 
 type mappingCmd struct {
 	List mappingListCmd `cmd:"" default:"withargs" help:"List the attribute mappings."`
 	Set  mappingSetCmd  `cmd:"" help:"Set where an attribute of the application comes from."`
 	Rm   mappingRmCmd   `cmd:"" help:"Remove the mapping of an attribute."`
+
+	Actions mappingActionsCmd `cmd:"" help:"Say what may be done to objects of a type: create, update and disable, delete."`
 }
 
 // ruled are the flags that say whose rules are meant.
@@ -40,6 +43,11 @@ func mappings(c *cli.Command, job cli.Slug, typ string, v api.RulesView) error {
 	if !there {
 		return &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("The rules of %s have no mapping for %s.", job, typ)}
 	}
+	for _, o := range v.Rules.Objects {
+		if actions := report.Allowed(o.Flow); o.Source == typ && actions != "" {
+			c.Say("Only these may be done: %s.", actions)
+		}
+	}
 	return c.Print(view, nil)
 }
 
@@ -50,6 +58,8 @@ type mappingSetCmd struct {
 	Default    *string `help:"Value when the source has none, on create."`
 	Match      *int    `placeholder:"N" help:"Match people by this attribute, in this order; 0 does not match."`
 	OnCreate   *bool   `negatable:"" help:"Only when the object is created."`
+	When       *string `placeholder:"always|create|add|again" help:"When it flows: always, create (only then), add (values are never taken away), again (whenever somebody is looked at)."`
+	OnUpdate   *bool   `name:"default-on-update" negatable:"" help:"The default is written later, too, not only on create."`
 	Clear      *bool   `negatable:"" help:"An empty source removes the application's value."`
 	drafted
 }
@@ -67,11 +77,53 @@ func (m *mappingSetCmd) Run(c *cli.Command) error {
 		set(&a.Default, m.Default)
 		set(&a.Match, m.Match)
 		set(&a.Clear, m.Clear)
-		if m.OnCreate != nil {
-			a.FlowType = rule.Always
-			if *m.OnCreate {
-				a.FlowType = rule.ObjectAddOnly
-			}
+		set(&a.DefaultOnUpdate, m.OnUpdate)
+		return m.flows(a)
+	})
+}
+
+// flows sets when the mapping flows.
+func (m *mappingSetCmd) flows(a *rule.Mapping) error {
+	when := ""
+	if m.When != nil {
+		when = *m.When
+	} else if m.OnCreate != nil {
+		when = "always"
+		if *m.OnCreate {
+			when = "create"
+		}
+	}
+	flow := map[string]rule.FlowType{"always": rule.Always, "create": rule.ObjectAddOnly, "add": rule.MultiValueAddOnly, "again": rule.Always}
+	switch flow, known := flow[when]; {
+	case when == "":
+	case !known:
+		return terminal.Usage("--when is always, create, add or again, not %q.", when)
+	default:
+		a.FlowType, a.Behavior = flow, ""
+		if when == "again" {
+			a.Behavior = rule.FlowAlways
+		}
+	}
+	return nil
+}
+
+type mappingActionsCmd struct {
+	ruled
+	Create *bool `negatable:"" help:"Make who is in scope and not found."`
+	Update *bool `negatable:"" help:"Update, and disable who leaves."`
+	Delete *bool `negatable:"" help:"Delete who is deleted for good at the source; without it they are disabled."`
+	drafted
+}
+
+// Run says what may be done. What is not given stays as it is.
+func (m *mappingActionsCmd) Run(c *cli.Command) error {
+	return m.edit(c, m.Draft, func(o *rule.ObjectMapping) error {
+		create, update, remove := o.Flow.Allows(rule.Create), o.Flow.Allows(rule.Update), o.Flow.Allows(rule.Delete)
+		set(&create, m.Create)
+		set(&update, m.Update)
+		set(&remove, m.Delete)
+		if o.Flow = rule.FlowOf(create, update, remove); o.Flow == "" {
+			return terminal.Usage("Nothing would be done at all: leave one of them on, or pause the job.")
 		}
 		return nil
 	})
