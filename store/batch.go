@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
+	"time"
 
 	"lockstep"
 	"lockstep/connection"
@@ -38,12 +40,16 @@ func (p Provision) Beside(tenant lockstep.TenantID, id lockstep.JobID, epoch int
 
 func (p beside) write(t *tx) error {
 	// The update holds the job's row until the transaction ends, so the epoch stays what it is.
-	text := "UPDATE job SET epoch = epoch WHERE tenant = $1 AND id = $2 AND epoch = $3 RETURNING no"
+	text := "UPDATE job SET epoch = epoch WHERE tenant = $1 AND id = $2 AND epoch = $3 RETURNING no, changed"
 	if p.batch.Release {
-		text = "UPDATE job SET deadline = 0 WHERE tenant = $1 AND id = $2 AND epoch = $3 RETURNING no"
+		text = "UPDATE job SET deadline = 0 WHERE tenant = $1 AND id = $2 AND epoch = $3 RETURNING no, changed"
+		if weight(&p.batch) == 0 && p.batch.Said == nil && p.batch.Cycle == nil && p.batch.Job == nil { // nobody has claimed what another system was given to meanwhile
+			text = strings.Replace(text, "epoch = $3", "(epoch = $3 OR epoch = $3 + 1 AND changed = $3)", 1)
+		}
 	}
 	rows, err := t.query(text, string(p.tenant), string(p.job), p.epoch)
-	own, err := collect(rows, err, func(s scanner) (w batch, err error) { return w, s.Scan(&w.no) })
+	var changed int64
+	own, err := collect(rows, err, func(s scanner) (w batch, err error) { return w, s.Scan(&w.no, &changed) })
 	if err != nil {
 		return err
 	}
@@ -52,7 +58,30 @@ func (p beside) write(t *tx) error {
 	}
 	w := own[0]
 	w.tx, w.epoch = t, p.epoch
+	if b := p.batch; changed == p.epoch {
+		b.Cycle, b.Job = triedAnew(b.Cycle, b.Job)
+		return w.write(&b)
+	}
 	return w.write(&p.batch)
+}
+
+// triedAnew returns what a turn leaves behind during which an administrator has changed what the job goes by: what it failed for was that of before,
+// counts no more, and nothing waits for it. A cycle that has ended says what it ended for.
+func triedAnew(c *provision.Cycle, j *provision.Job) (*provision.Cycle, *provision.Job) {
+	if c != nil && c.EndedAt.IsZero() {
+		next := *c
+		next.Code, next.Detail = "", ""
+		c = &next
+	}
+	if j != nil {
+		next := *j
+		next.Code, next.Detail, next.NotBefore = "", "", time.Time{}
+		if next.State == provision.Quarantined {
+			next.State = provision.Active
+		}
+		j = &next
+	}
+	return c, j
 }
 
 // beside writes what stands beside the directory's changes.

@@ -18,7 +18,7 @@ func (db *DB) ChangeConnection(ctx context.Context, by audit.Actor, tenant locks
 	defer db.secrets.forget()
 	err := db.write(ctx, &work{tenant: tenant, rows: 3, wakes: true, run: func(t *tx) error {
 		// What failed may go now. It also locks the row: what change is shown stays as it is until this is committed.
-		if _, err := t.exec("UPDATE job SET not_before = 0 WHERE tenant = $1 AND id = $2", string(tenant), string(id)); err != nil {
+		if _, err := t.exec("UPDATE job SET not_before = 0, changed = epoch WHERE tenant = $1 AND id = $2", string(tenant), string(id)); err != nil {
 			return err
 		}
 		j, err := job(t.query, tenant, id)
@@ -40,6 +40,10 @@ func (db *DB) ChangeConnection(ctx context.Context, by audit.Actor, tenant locks
 		if next.Moved {
 			if j.Direction == provision.Outbound {
 				if err := t.unlinkAll(j.no); err != nil {
+					return err
+				}
+				// What a turn that is under way still learns is of the old system: it keeps nothing of it, and lets go of the job when its calls have ended.
+				if _, err := t.exec("UPDATE job SET epoch = epoch + 1 WHERE no = $1", j.no); err != nil {
 					return err
 				}
 			}

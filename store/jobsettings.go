@@ -139,7 +139,7 @@ func (t *tx) createJob(j jobRow, by audit.Actor) error {
 }
 
 const replaceJob = `UPDATE job SET name = $4, manual = $5, state = $6, next_run = $7, config = $8, connection = $9, policy = $10, rules = $11,
-	not_before = 0 WHERE tenant = $1 AND id = $2 AND config = $3`
+	changed = CASE WHEN config < $8 THEN epoch ELSE changed END, not_before = 0 WHERE tenant = $1 AND id = $2 AND config = $3`
 
 // replaceJob returns the names of what changed, and the version that it has become, which is told by whom and why.
 func (t *tx) replaceJob(j jobRow, v provision.Version) (changed string, made provision.Version, err error) {

@@ -22,6 +22,8 @@ func testLeases(t *testing.T, open Open) {
 		{"the end of a turn ends it", leaseReleased},
 		{"taken over", leaseTakenOver},
 		{"asked for meanwhile", leaseAsked},
+		{"changed meanwhile", leaseChanged},
+		{"moved meanwhile", leaseMoved},
 		{"started", leaseStarted},
 	} {
 		t.Run(part.name, func(t *testing.T) {
@@ -165,6 +167,127 @@ func leaseAsked(l leased) {
 	if at := due(); !at.Equal(noon) {
 		l.Errorf("due at %s in the turn that was asked for", at)
 	}
+}
+
+// leaseChanged: what a turn fails for counts only as long as nobody has changed the connection or the rules since it began. Else the job is due at
+// once and says nothing of it; what the turn has done stands.
+func leaseChanged(l leased) {
+	connect := func() {
+		l.Helper()
+		l.ok(l.db.ChangeConnection(l.Context(), admin, l.tenant, l.id, func(now provision.Connection) (provision.NewConnection, error) {
+			return provision.NewConnection{Settings: now.Settings}, nil // as when a secret alone is changed
+		}))
+	}
+	policy := func() {
+		l.Helper()
+		j := l.reload(l.id)
+		j.Policy.Nested = !j.Policy.Nested
+		l.ok(l.db.PutJob(l.Context(), admin, j))
+	}
+	rename := func() {
+		l.Helper()
+		j := l.reload(l.id)
+		j.Name += "."
+		l.ok(l.db.PutJob(l.Context(), admin, j))
+	}
+	cycle := provision.Cycle{ID: lockstep.NewID[lockstep.CycleID](), Job: l.id, Kind: provision.Incremental, Phase: provision.Applying, Began: noon}
+	fails := func(s slice, code lockstep.Code) {
+		l.Helper()
+		c, j := cycle, s.job
+		c.Code, c.Detail = code, "no"
+		j.State, j.Code, j.Detail, j.NotBefore, j.Cursor = provision.Quarantined, code, "no", l.now.Add(time.Hour), connection.Cursor("c"+j.Cursor)
+		s.commit(provision.Batch{Cycle: &c, Job: &j, Release: true})
+	}
+	stands := func(what string, code lockstep.Code) {
+		l.Helper()
+		j := l.reload(l.id)
+		want := provision.Active
+		if code != "" {
+			want = provision.Quarantined
+		}
+		if j.State != want || j.Code != code || j.Cycle.Code != code || (j.Detail == "no") != (code != "") || j.Cycle.Detail != j.Detail || j.NotBefore.After(*l.now) != (code != "") || l.due() != (code == "") {
+			l.Errorf("%s: %s until %s, %s %q, its cycle %s %q, due %t; want the code %q", what, j.State, j.NotBefore, j.Code, j.Detail, j.Cycle.Code, j.Cycle.Detail, l.due(), code)
+		}
+	}
+	for _, part := range []struct {
+		name   string
+		change func()
+		counts bool
+	}{
+		{"nothing is changed", func() {}, true},
+		{"the connection", connect, false},
+		{"the policy", policy, false},
+		{"the name, which decides nothing", rename, true},
+		{"the connection and then the name", func() { connect(); rename() }, false},
+	} {
+		turn, code := l.take(), lockstep.Code("")
+		part.change()
+		if part.counts {
+			code = lockstep.CodeAuthToken
+		}
+		fails(turn, lockstep.CodeAuthToken)
+		stands(part.name, code)
+		if got := l.reload(l.id).Cursor; got != "c"+turn.job.Cursor {
+			l.Errorf("%s: the cursor is %q, and the turn has left another", part.name, got)
+		}
+		*l.now = l.now.Add(2 * time.Hour)
+		fails(l.take(), lockstep.CodeAuthToken) // nobody has changed anything since this one began
+		stands(part.name+", and the turn after it", lockstep.CodeAuthToken)
+		connect()
+		if j := l.reload(l.id); !l.due() || !j.NotBefore.IsZero() {
+			l.Errorf("%s: it is not due after a change in no turn", part.name)
+		}
+		fails(l.take(), lockstep.CodeAuthToken)
+		stands(part.name+", and a turn after a change", lockstep.CodeAuthToken)
+		*l.now = l.now.Add(2 * time.Hour)
+	}
+	turn := l.take()
+	connect()
+	ended := cycle
+	ended.Code, ended.EndedAt = lockstep.CodeCursorExpired, *l.now
+	turn.commit(provision.Batch{Cycle: &ended})
+	cycles, err := l.db.Cycles(l.Context(), l.tenant, l.id, 1)
+	l.ok(err)
+	if cycles[0].Code != lockstep.CodeCursorExpired {
+		l.Errorf("a cycle that has ended forgets why: %+v", cycles[0])
+	}
+}
+
+// leaseMoved: a turn during which the connection was led to another system keeps nothing of what it learns of the old one, and still lets go of the job,
+// which nobody else has before that.
+func leaseMoved(l leased) {
+	move := func() {
+		l.Helper()
+		l.ok(l.db.ChangeConnection(l.Context(), admin, l.tenant, l.id, func(provision.Connection) (provision.NewConnection, error) {
+			return provision.NewConnection{Settings: map[string]string{"url": l.now.String()}, Moved: true}, nil
+		}))
+	}
+	turn := l.take()
+	link := plan.Link{Source: connection.Ref{Type: "User", ID: "u"}, Target: "of the old one"}
+	turn.commit(provision.Batch{Links: []plan.Link{link}})
+	move()
+	l.had()
+	turn.refuses(lockstep.CodeEpoch, provision.Batch{Links: []plan.Link{link}})
+	turn.refuses(lockstep.CodeEpoch, provision.Batch{Links: []plan.Link{link}, Release: true})
+	turn.refuses(lockstep.CodeEpoch, provision.Batch{Job: &turn.job, Release: true})
+	l.had()
+	links, err := l.db.Links(l.Context(), l.tenant, l.id, plan.LinkQuery{Type: "User"})
+	l.ok(err)
+	if len(links) != 1 || links[0].Target != "" {
+		l.Errorf("links: %+v", links)
+	}
+	turn.commit(provision.Batch{Release: true})
+	if !l.due() {
+		l.Error("what was let go of is not due")
+	}
+	next := l.take()
+	turn.refuses(lockstep.CodeEpoch, provision.Batch{Release: true})
+	l.had()
+	move()
+	*l.now = l.now.Add(term) // its worker is gone
+	l.take()
+	next.refuses(lockstep.CodeEpoch, provision.Batch{Release: true})
+	l.had()
 }
 
 // leaseStarted: on SQLite a new process has everything at once; on PostgreSQL others may well be at work.
