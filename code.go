@@ -173,6 +173,7 @@ const (
 	CodeTargetNotListed   Code = "target.not_listed_yet"
 	CodeTargetHides       Code = "target.hides_values"
 	CodeTargetContradicts Code = "target.contradicts"
+	CodeTargetID          Code = "target.unusable_id"
 	CodeAuthToken         Code = "auth.token_rejected"
 	CodeBlocked           Code = "network.address_blocked"
 	CodeUnencrypted       Code = "network.unencrypted"
@@ -372,6 +373,7 @@ var Catalogue = []Entry{
 	{CodeTargetUnsupported, NeedsYou, "The application cannot do what the rules ask for.", "Change the mapping or switch the feature off."},
 	{CodeTargetNotListed, Heals, "The application does not list an object yet that it may have created.", "Lockstep looks again until it is certain, then goes on."},
 	{CodeTargetHides, NeedsYou, "The application can only replace an object as a whole, and does not show all of what others may have put there.", "Nothing was written, since it could take that away. If there is nothing to lose, set the connection's setting overwrite_hidden to true; or delete the object there, so that Lockstep makes it anew."},
+	{CodeTargetID, NeedsYou, "The application gives the object no id, or one that is too long to be kept.", "An id is text of at most 1,000 bytes. Nobody is created a second time: have the application's maker mend it, or remove the object there and provision the person on demand."},
 	{CodeTargetContradicts, Heals, "The application says that it did it, and its answer shows something else.", "It is not recorded as done: Lockstep looks again and repeats it with growing pauses. If it stays like this, the application does not take this value: take it out of the mapping, or ask its maker."},
 	{CodeBlocked, NeedsYou, "The address is not public, and the operator has not allowed its range.", "Look whether the name is right. If it is meant to be reached inside, start the server with --allow-network and the range, such as 10.0.0.0/8."},
 	{CodeUnencrypted, NeedsYou, "The address is public, and plain http:// would show token and people on the way.", "Use https://. For a connection that must go without TLS, set insecure=true."},

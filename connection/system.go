@@ -7,6 +7,7 @@ package connection
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -18,6 +19,20 @@ import (
 // Ref names an object of a source or a target: its resource type ("User", "Group") and the id by which that system knows it
 // for good (an id that survives renames).
 type Ref struct{ Type, ID string }
+
+// LongestID is how many bytes the id of an object may have: more than any system gives, and few enough for the indexes of every database.
+const LongestID = 1000
+
+// CheckID says what is wrong with the id that a system gives an object, as a clause: "has no id". It is "" for one that can be kept.
+func CheckID(id string) string {
+	switch {
+	case id == "":
+		return "has no id"
+	case len(id) > LongestID:
+		return fmt.Sprintf("has an id of %d bytes, of which at most %d are kept", len(id), LongestID)
+	}
+	return ""
+}
 
 // Object is one object as a system shows it.
 type Object struct {

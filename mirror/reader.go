@@ -181,24 +181,21 @@ func (p *reader) page(ctx context.Context, page *connection.ReadPage) error {
 	return nil
 }
 
-// longestID is how many bytes the id of an object may have: more than any system gives, and few enough for an index of PostgreSQL.
-const longestID = 1000
-
 // hideLong takes objects out of a page whose ids are too long to be kept. They count as parts that could not be read.
 func (p *reader) hideLong(page *connection.ReadPage) {
 	hide := func(name, id string) bool {
-		if len(id) <= longestID {
+		if len(id) <= connection.LongestID {
 			return false
 		}
 		page.Hidden = append(page.Hidden, connection.Hidden{
-			Name: name, IDs: []string{id}, Part: id[:longestID], // it alone: whoever else is not listed has left
-			Err: &lockstep.Error{Code: lockstep.CodeSourceMalformed, Detail: fmt.Sprintf("%s has an id of %d bytes; at most %d are kept", name, len(id), longestID)},
+			Name: name, IDs: []string{id}, Part: id[:connection.LongestID], // it alone: whoever else is not listed has left
+			Err: &lockstep.Error{Code: lockstep.CodeSourceMalformed, Detail: name + " " + connection.CheckID(id)},
 		})
 		return true
 	}
 	page.Objects = slices.DeleteFunc(page.Objects, func(o connection.Object) bool { return hide(cmp.Or(o.Name, "an object"), o.ID) })
 	page.Present = slices.DeleteFunc(page.Present, func(o connection.Present) bool { return hide("an object", o.ID) })
-	page.Gone = slices.DeleteFunc(page.Gone, func(id string) bool { return len(id) > longestID })
+	page.Gone = slices.DeleteFunc(page.Gone, func(id string) bool { return len(id) > connection.LongestID })
 }
 
 // idle reports whether a page says nothing but that the reader is busy, and need not be committed for the sake of the lease.
@@ -372,6 +369,7 @@ func (p *reader) get(ctx context.Context, ids []string, f func(asked time.Time, 
 		if err != nil {
 			return err
 		}
+		found = slices.DeleteFunc(found, func(o connection.Object) bool { return connection.CheckID(o.ID) != "" }) // nobody has asked for it
 		here := make(map[string]bool, len(found))
 		for _, o := range found {
 			here[o.ID] = true

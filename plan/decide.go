@@ -14,6 +14,9 @@ import (
 // decide decides about one candidate.
 func (p *Planner) decide(ctx context.Context, c *candidate) error {
 	before := c.link.Image
+	if c.lost() && p.Job.Only != c.Ref {
+		c.unasked = &lockstep.Error{Code: c.link.Code, Detail: c.link.Detail}
+	}
 	if len(c.hits) == 1 && c.link.Target == "" {
 		before = c.program.Ours(c.hits[0].Values)
 		p.mapValues(ctx, c, false, before) // what the target has counts: empty sources leave it
@@ -29,6 +32,15 @@ func (p *Planner) decide(ctx context.Context, c *candidate) error {
 	c.other = p.Job.Elsewhere && s.Renamed
 	c.restrict(c.decision)
 	return nil
+}
+
+// Created is how a link came about whose object the job has created, as in Link.Matched.
+const Created = "created"
+
+// lost reports whether the job has created the object and nobody can be linked to it, since its id cannot be kept: another one in its place would be the
+// second, until somebody who has removed the first has the object provisioned on demand.
+func (c *candidate) lost() bool {
+	return c.link.Target == "" && c.link.Code == lockstep.CodeTargetID && c.link.Matched == Created && len(c.hits) == 0 && c.unasked == nil
 }
 
 // settleOn adds to the piece what follows from the decision about a candidate.

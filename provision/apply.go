@@ -101,6 +101,7 @@ type item struct {
 	manager *becoming           // whose create must end first
 	stay    int                 // references that are let go of and stay, since others have them, too
 	resumed bool                // an earlier attempt may have been sent
+	unkept  bool                // it is there, with an id that cannot be kept
 	lost    bool                // an attempt of this slice may have been done, although no answer says so
 	found   *connection.Object  // there already: adopted instead of created
 	result  connection.Result

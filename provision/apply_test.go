@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -487,6 +488,46 @@ func TestRowsAreCarriedOut(t *testing.T) {
 			d.is("ada", plan.Done, "")
 			d.is("ben", plan.Failed, lockstep.CodeMatchTaken)
 			d.wasSent("update ada, update zed")
+		}},
+		{"a create whose id cannot be kept is refused, and said to be there", func(d *desk) {
+			long := strings.Repeat("x", connection.LongestID+1)
+			d.row(rule.Create, "ada").row(rule.Create, "ben").target.answer = answers(map[string]connection.Result{"ada": {ID: long}, "ben": {ID: long[1:]}})
+			d.apply()
+			d.is("ada", plan.Refused, lockstep.CodeTargetID)
+			d.is("ben", plan.Done, "")
+			if l := d.links[user("ada")]; l.Target != "" || l.Matched != matchedCreated || l.Code != lockstep.CodeTargetID || d.cycle.Counts.Created != 1 {
+				d.Errorf("%+v, %d created", l, d.cycle.Counts.Created)
+			}
+			d.wasSent("create ada", "create ben")
+		}},
+		{"a conflict with what nobody can be linked to ends", func(d *desk) {
+			d.target.find = func(values []string) (all []connection.Object, err error) {
+				if slices.Contains(values, "ada") {
+					all = append(all, connection.Object{Name: "ada", Values: called("ada")})
+				}
+				if slices.Contains(values, "ben") {
+					all = append(all, connection.Object{Name: "number 1 of the list"}) // it shows nothing
+				}
+				return all, nil
+			}
+			d.row(rule.Create, "ada").row(rule.Create, "ben").target.answer = answers(map[string]connection.Result{"ada": fails(lockstep.CodeTargetConflict), "ben": fails(lockstep.CodeTargetConflict)})
+			d.apply()
+			d.is("ada", plan.Refused, lockstep.CodeTargetID)
+			d.is("ben", plan.Refused, lockstep.CodeTargetID)
+			d.wasSent("create ada", "create ben")
+		}},
+		{"a create that may have been done is not done again when what is found has no id", func(d *desk) {
+			d.notUnique()
+			d.target.find = func([]string) ([]connection.Object, error) {
+				return []connection.Object{{Name: "ada", Values: called("ada")}}, nil
+			}
+			d.row(rule.Create, "ada", d.opened(24*time.Hour, 1))
+			d.apply()
+			d.is("ada", plan.Refused, lockstep.CodeTargetID)
+			d.wasSent()
+			if l := d.links[user("ada")]; l.Matched != matchedCreated || l.Code != lockstep.CodeTargetID {
+				d.Errorf("%+v", l)
+			}
 		}},
 		{"a create that is answered with the object of somebody else has made another one", func(d *desk) {
 			d.link("ben", "t9")

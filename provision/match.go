@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,6 +120,9 @@ func (r *run) ask(ctx context.Context, typ string, chunk []plan.Question, a *pla
 	objects, err := r.call(ctx, func(ctx context.Context) ([]connection.Object, error) {
 		return r.target.Find(ctx, typ, attribute, values...)
 	})
+	if err == nil {
+		err = nameless(attribute, objects)
+	}
 	switch {
 	case err != nil && stopsAll(err):
 		return err
@@ -150,10 +154,20 @@ func (r *run) ask(ctx context.Context, typ string, chunk []plan.Question, a *pla
 	return a.Take(attribute, objects)
 }
 
+// nameless fails when a search has found an object that nobody can be linked to, and that does not show for which value it was found.
+func nameless(attribute string, objects []connection.Object) error {
+	for _, o := range objects {
+		if fault := connection.CheckID(o.ID); fault != "" && !plan.Shows(attribute, o.Values) {
+			return &lockstep.Error{Code: lockstep.CodeTargetID, Detail: "the object that matches, " + cmp.Or(o.Name, "which shows nothing") + ", " + fault}
+		}
+	}
+	return nil
+}
+
 // stopsAll reports whether the error would meet every further call, too.
 func stopsAll(err error) bool {
 	switch lockstep.CodeOf(err) {
-	case lockstep.CodeTargetRefused, lockstep.CodeTargetUnsupported, lockstep.CodeTargetGone:
+	case lockstep.CodeTargetRefused, lockstep.CodeTargetUnsupported, lockstep.CodeTargetGone, lockstep.CodeTargetID:
 		return false
 	}
 	return true

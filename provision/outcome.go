@@ -174,6 +174,9 @@ func (a *applier) failure(it *item, row *plan.Transition, now time.Time, b *Batc
 	if it.Kind == rule.Link && (code == lockstep.CodeTargetHides || code == lockstep.CodeTargetContradicts) {
 		l.Target, l.Image, l.Matched = it.Target.ID, it.Before, a.programs[it.Source.Type].MatchedBy() // theirs all the same: who leaves is disabled
 	}
+	if it.unkept {
+		l.Matched = matchedCreated // the plan creates nobody in its place
+	}
 	switch {
 	case code == lockstep.CodePlanStale: // nothing was written: it is planned again as things are now
 		row.To, l.Code, l.Detail, l.Due = plan.LeftOut, "", "", now

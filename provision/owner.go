@@ -96,6 +96,14 @@ func (a *applier) contradicted(it *item, name string) {
 	a.mayBeThere(it)
 }
 
+// usable fails for an id of a target's object that cannot be kept.
+func usable(what, id string) error {
+	if fault := connection.CheckID(id); fault != "" {
+		return &lockstep.Error{Code: lockstep.CodeTargetID, Detail: what + " " + fault}
+	}
+	return nil
+}
+
 // mayBeThere leaves a create open whose object may be at the target without anybody knowing which it is.
 func (a *applier) mayBeThere(it *item) { it.end, it.lost = uncertain, true }
 

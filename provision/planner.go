@@ -107,5 +107,9 @@ func (s searcher) Find(ctx context.Context, typ string, asked []plan.Question) (
 }
 
 func (s searcher) Get(ctx context.Context, ref connection.Ref) (connection.Object, error) {
-	return s.r.target.Get(ctx, ref)
+	o, err := s.r.target.Get(ctx, ref)
+	if err == nil {
+		err = usable(s.r.to.Name+" has an object that", o.ID)
+	}
+	return o, err
 }

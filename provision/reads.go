@@ -136,22 +136,65 @@ func (r *run) fromMirror(ctx context.Context, typ string, asked []plan.Question)
 // whom it would create once more: some lists leave out people whom a search finds.
 func (r *run) fromMirrorOrAsked(ctx context.Context, typ string, asked []plan.Question) (plan.Answers, error) {
 	a, err := r.fromMirror(ctx, typ, asked)
-	if err != nil || r.job.Direction == Inbound || r.blind {
+	if err != nil || r.job.Direction == Inbound {
 		return a, err
+	}
+	if r.blind {
+		return a, r.mayBeHidden(ctx, typ, asked, &a)
 	}
 	missed := slices.DeleteFunc(slices.Clone(asked), func(q plan.Question) bool {
 		return len(a.Found[q.Key]) > 0 || r.programs.RefusesTwo(r.to, typ) || !plan.Searchable(r.to, typ, q.Attribute)
 	})
 	if len(missed) == 0 {
-		return a, nil
+		return a, r.mayBeHidden(ctx, typ, asked, &a)
 	}
 	found, err := r.find(ctx, typ, missed)
 	if err != nil {
 		return a, err
 	}
 	maps.Copy(a.Found, found.Found)
-	r.blind = len(found.Failed) == len(missed) // the list is all there is
+	unusable := 0
+	for k, err := range found.Failed {
+		if lockstep.CodeOf(err) == lockstep.CodeTargetID { // somebody is there
+			unusable++
+			if a.Failed == nil {
+				a.Failed = map[plan.Key]error{}
+			}
+			a.Failed[k] = err
+		}
+	}
+	r.blind = len(found.Failed) == len(missed) && unusable == 0 // the list is all there is
+	if r.blind {
+		return a, r.mayBeHidden(ctx, typ, asked, &a)
+	}
 	return a, nil
+}
+
+// mayBeHidden fails those who were not found where a read is all that can tell who is there, and it was never whole: who is created may be among what
+// could not be read.
+func (r *run) mayBeHidden(ctx context.Context, typ string, asked []plan.Question, a *plan.Answers) error {
+	open := slices.DeleteFunc(slices.Clone(asked), func(q plan.Question) bool {
+		return len(a.Found[q.Key]) > 0 || a.Failed[q.Key] != nil || r.programs.RefusesTwo(r.to, typ) || !r.blind && plan.Searchable(r.to, typ, q.Attribute)
+	})
+	if len(open) == 0 {
+		return nil
+	}
+	head, err := r.Mirrors.Head(ctx, r.outside())
+	if err != nil {
+		return err
+	}
+	pass := head.Pass(typ)
+	if pass.Once || pass.Counts.Hidden == 0 {
+		return nil
+	}
+	if a.Failed == nil {
+		a.Failed = map[plan.Key]error{}
+	}
+	for _, q := range open {
+		a.Failed[q.Key] = &lockstep.Error{Code: lockstep.CodeTargetID, Detail: fmt.Sprintf(
+			"%d of %s of %s could not be read, and it can neither be searched nor refuses a second one: %s may be among them", pass.Counts.Hidden, strings.ToLower(typ)+"s", r.to.Name, q.Raw)}
+	}
+	return nil
 }
 
 // unread fails when no plan can be made, since the outside system was never read to its end.

@@ -160,8 +160,14 @@ func (a *applier) once(ctx context.Context, items []*item) ([]connection.Result,
 func (a *applier) again(ctx context.Context, it *item, try int) bool {
 	res := &it.result
 	if res.Err == nil {
-		if it.op.Kind == rule.Create && !a.created(it) {
-			return false
+		if it.op.Kind == rule.Create {
+			if res.Err = usable(fmt.Sprintf("create %s in %s: it says that it did, and what it has created", it.Target.Name, a.to.Name), res.ID); res.Err != nil {
+				res.ID, it.unkept = "", true
+				return false
+			}
+			if !a.created(it) {
+				return false
+			}
 		}
 		if it.op.Ref.ID != "" {
 			res.ID = it.op.Ref.ID
@@ -320,6 +326,10 @@ func (a *applier) conflict(ctx context.Context, it *item) bool {
 		}
 		if h, ok := seen.hits[it.ID]; ok {
 			return a.takeOver(ctx, it, h)
+		}
+		if err := seen.unusable[it.ID]; err != nil { // it is there, and nobody can be linked to it
+			it.result.Err, it.unkept = err, it.ours()
+			return false
 		}
 		unasked := seen.unasked[it.ID]
 		if it.Attempt >= maxProbes || unasked && it.Attempt >= maxReads {

@@ -15,13 +15,14 @@ import (
 
 // probed is what looking for the objects of creates has come to. A create that is in neither was looked for and not found.
 type probed struct {
-	hits    map[lockstep.ActionID][]connection.Object
-	unasked map[lockstep.ActionID]bool // the target cannot be searched for it
+	hits     map[lockstep.ActionID][]connection.Object
+	unasked  map[lockstep.ActionID]bool  // the target cannot be searched for it
+	unusable map[lockstep.ActionID]error // it is there, with an id that cannot be kept
 }
 
 // probe looks at the target for the objects of creates, by their matching values. An error means that nothing can be asked now.
 func (r *run) probe(ctx context.Context, rows []*plan.Action) (probed, error) {
-	seen := probed{map[lockstep.ActionID][]connection.Object{}, map[lockstep.ActionID]bool{}}
+	seen := probed{map[lockstep.ActionID][]connection.Object{}, map[lockstep.ActionID]bool{}, map[lockstep.ActionID]error{}}
 	return seen, r.eachType(rows, func(p *plan.Program, mine map[lockstep.ActionID][]plan.Question, all []plan.Question) error {
 		a, err := r.find(ctx, p.Type, all)
 		if err != nil {
@@ -34,7 +35,10 @@ func (r *run) probe(ctx context.Context, rows []*plan.Action) (probed, error) {
 					delete(seen.unasked, id)
 					break
 				}
-				if a.Failed[q.Key] != nil {
+				if err := a.Failed[q.Key]; lockstep.CodeOf(err) == lockstep.CodeTargetID && err != nil {
+					seen.unusable[id] = err
+					break
+				} else if err != nil {
 					seen.unasked[id] = true
 				}
 			}
@@ -72,17 +76,22 @@ func (a *applier) resume(ctx context.Context, work chan<- []*item) error {
 	if err != nil || len(all) == 0 {
 		return err
 	}
-	early, hits, err := a.lookFor(ctx, all)
+	early, seen, err := a.lookFor(ctx, all)
 	if err != nil {
 		return err
 	}
 	found := map[lockstep.ActionID]*connection.Object{}
 	var rows []plan.Action
 	for _, row := range all {
-		h := hits[row.ID]
+		h := seen.hits[row.ID]
 		switch {
 		case early[row.ID]:
 			continue // it stays open
+		case seen.unusable[row.ID] != nil:
+			if err := a.lapse(ctx, &row, plan.Refused, lockstep.CodeTargetID, text(seen.unusable[row.ID])); err != nil {
+				return err
+			}
+			continue
 		case len(h) == 1:
 			owner, err := a.Store.Links(ctx, a.job.Tenant, a.job.ID, plan.LinkQuery{Type: row.Source.Type, Targets: []string{h[0].ID}, Limit: 1})
 			if err != nil {
@@ -131,30 +140,30 @@ func (a *applier) resume(ctx context.Context, work chan<- []*item) error {
 
 // lookFor looks for the objects of the creates among open rows: by asking the target, and where it cannot be searched, by what it
 // had when it was read after they must have been listed. It returns what was found and which are too early to be sent again.
-func (a *applier) lookFor(ctx context.Context, all []plan.Action) (early map[lockstep.ActionID]bool, hits map[lockstep.ActionID][]connection.Object, err error) {
+func (a *applier) lookFor(ctx context.Context, all []plan.Action) (early map[lockstep.ActionID]bool, seen probed, err error) {
 	var creates, unasked []*plan.Action
 	for i := range all {
 		if all[i].Kind == rule.Create {
 			creates = append(creates, &all[i])
 		}
 	}
-	seen, err := a.probe(ctx, creates)
-	if err != nil {
-		return nil, nil, err
+	if seen, err = a.probe(ctx, creates); err != nil {
+		return nil, seen, err
 	}
 	early = map[lockstep.ActionID]bool{}
 	for _, row := range creates {
 		switch {
 		case seen.unasked[row.ID] && !a.canRepeat(row): // once more is quicker than a read
 			unasked = append(unasked, row)
+		case seen.unusable[row.ID] != nil:
 		case len(seen.hits[row.ID]) == 0 && !a.certain(*row):
 			early[row.ID] = true
 		}
 	}
 	if len(unasked) == 0 {
-		return early, seen.hits, nil
+		return early, seen, nil
 	}
-	return early, seen.hits, a.lookAmong(ctx, unasked, early, seen.hits)
+	return early, seen, a.lookAmong(ctx, unasked, early, seen.hits)
 }
 
 // canRepeat reports whether to send a create again is a way to find out what became of it: the target refuses a second one.
@@ -240,6 +249,9 @@ func (a *applier) lapse(ctx context.Context, row *plan.Action, to plan.ActionSta
 	}
 	l, now := links[row.Source.Ref], a.now()
 	l.Source, l.Name, l.Code, l.Detail = row.Source.Ref, row.Source.Name, code, detail
+	if code == lockstep.CodeTargetID {
+		l.Matched = matchedCreated // the plan creates nobody in its place
+	}
 	l.Attempts++
 	l.Due = now.Add(plan.BackOff(l.Attempts))
 	if to == plan.Refused {

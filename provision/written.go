@@ -12,7 +12,7 @@ import (
 
 // The ways in which a link comes about that say that the object is ours alone.
 const (
-	matchedCreated = "created"
+	matchedCreated = plan.Created
 	matchedFound   = "found after a lost answer"
 	matchedThere   = "there already" // the target refused to create it once more
 )
