@@ -29,6 +29,114 @@ func DecodeObject(data []byte) (Object, error) { return decode(data, false) }
 // what was sent rather than at what it means.
 func DecodeWhole(data []byte) (Object, error) { return decode(data, true) }
 
+// Listed is what stands among the Resources of a ListResponse.
+type Listed struct {
+	Resource Object
+	Err      error  // why it cannot be read: it is no object, or none that DecodeObject takes
+	Text     string // the JSON of what cannot be read
+}
+
+// DecodeList decodes a ListResponse (RFC 7644 §3.4.2): what stands beside the Resources as DecodeObject does, and each of them by itself, so that one
+// that cannot be read takes none of the others along. A single object in the place of the list counts as a list of one. has says that there are Resources,
+// in an empty list, too.
+func DecodeList(data []byte) (beside Object, all []Listed, has bool, err error) {
+	l := listDecoder{Decoder: jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))} // each part is checked
+	if l.PeekKind() != '{' {
+		beside, err = DecodeObject(data)
+		return beside, nil, false, err
+	}
+	if err := l.read(); err != nil {
+		return nil, nil, false, syntaxError(err)
+	}
+	beside, err = DecodeObject(l.beside)
+	return beside, l.all, l.has, err
+}
+
+type listDecoder struct {
+	*jsontext.Decoder
+	beside []byte // the object without its Resources
+	all    []Listed
+	has    bool
+}
+
+func (l *listDecoder) read() error {
+	if _, err := l.ReadToken(); err != nil {
+		return err
+	}
+	l.beside = append(l.beside, '{')
+	for l.PeekKind() != '}' {
+		if err := l.member(); err != nil {
+			return err
+		}
+	}
+	l.beside = append(l.beside, '}')
+	if _, err := l.ReadToken(); err != nil {
+		return err
+	}
+	if _, err := l.ReadToken(); !errors.Is(err, io.EOF) {
+		return ErrInvalidSyntax("there is something after the JSON object")
+	}
+	return nil
+}
+
+// member reads a name and what it has.
+func (l *listDecoder) member() error {
+	name, err := l.ReadValue()
+	if err != nil {
+		return err
+	}
+	before := len(l.beside)
+	if before > 1 {
+		l.beside = append(l.beside, ',')
+	}
+	l.beside = append(append(l.beside, name...), ':')
+	is := filter.Fold(string(name)) == `"resources"`
+	switch kind := l.PeekKind(); {
+	case is && l.has:
+		return ErrInvalidSyntax("the name " + string(name) + " occurs twice")
+	case is && (kind == '[' || kind == '{'):
+		l.has, l.beside = true, l.beside[:before]
+		if kind == '{' {
+			return l.resource()
+		}
+		return l.resources()
+	}
+	value, err := l.ReadValue()
+	l.beside = append(l.beside, value...)
+	return err
+}
+
+func (l *listDecoder) resources() error {
+	if _, err := l.ReadToken(); err != nil {
+		return err
+	}
+	for l.PeekKind() != ']' {
+		if err := l.resource(); err != nil {
+			return err
+		}
+	}
+	_, err := l.ReadToken()
+	return err
+}
+
+func (l *listDecoder) resource() error {
+	raw, err := l.ReadValue()
+	if err != nil {
+		return err
+	}
+	var one Listed
+	if raw.Kind() == '{' {
+		one.Resource, one.Err = DecodeObject(raw)
+	} else {
+		one.Err = ErrInvalidSyntax("it is not an object")
+	}
+	if one.Err != nil {
+		one.Text = string(raw)
+	}
+	l.all = append(l.all, one)
+	return nil
+}
+
 // UnmarshalJSON is DecodeObject; null is the empty object.
 func (o *Object) UnmarshalJSON(data []byte) (err error) {
 	if string(data) == "null" {

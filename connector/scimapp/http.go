@@ -238,6 +238,27 @@ func (t *Target) get(ctx context.Context, path string) (scim.Object, *fault) {
 	return o, nil
 }
 
+// page is a ListResponse that was read.
+type page struct {
+	scim.Object // what stands beside the Resources
+	all         []scim.Listed
+	has         bool // Resources
+}
+
+// list reads a ListResponse.
+func (t *Target) list(ctx context.Context, path string) (p page, f *fault) {
+	a, f := t.send(ctx, http.MethodGet, path, nil, "", int64(t.config.Profile.MaxPage))
+	if f != nil {
+		return p, f
+	}
+	defer a.free()
+	var err error
+	if p.Object, p.all, p.has, err = scim.DecodeList(a.body()); err != nil {
+		return p, notJSON(a, err)
+	}
+	return p, nil
+}
+
 // transportFault tells what it means that no answer came.
 func transportFault(err error, sent bool) *fault {
 	if u, ok := errors.AsType[*url.Error](err); ok {

@@ -45,7 +45,7 @@ func (s *Reads) pass(ctx context.Context, typ string, from place, anew bool, pag
 		if fault != nil {
 			return pages, l.fail(fault)
 		}
-		found, err := s.t.objects(typ, body)
+		found, err := s.t.entries(typ, body, l.given())
 		if err != nil {
 			return pages, err
 		}
@@ -57,7 +57,8 @@ func (s *Reads) pass(ctx context.Context, typ string, from place, anew bool, pag
 		if err := l.tooLong(int(number(body.Get("totalResults")))); err != nil {
 			return pages + 1, err
 		}
-		p := connection.ReadPage{Asked: asked, Objects: fresh, Total: int(number(body.Get("totalResults"))), Anew: anew, Last: last, Reach: connection.Pages}
+		objects, hidden := split(fresh)
+		p := connection.ReadPage{Asked: asked, Objects: objects, Hidden: hidden, Total: int(number(body.Get("totalResults"))), Anew: anew, Last: last, Reach: connection.Pages}
 		if !last {
 			p.Next = l.place().continuation()
 		}

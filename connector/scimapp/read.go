@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -18,7 +19,7 @@ import (
 
 const defaultPage = 200
 
-func (t *Target) listing(typ string, query url.Values, count int, page func(objects []connection.Object, last bool) error) *listing {
+func (t *Target) listing(typ string, query url.Values, count int, page func(entries []entry, last bool) error) *listing {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return &listing{t: t, typ: typ, query: query, count: count, seen: map[string]bool{}, page: page, byCursor: t.cursor}
@@ -33,7 +34,8 @@ type listing struct {
 	seen   map[string]bool // ids that were given out
 	before int             // and how many before, by a pass that was broken off
 	mark   string          // digest of the newest page
-	page   func(objects []connection.Object, last bool) error
+	page   func(entries []entry, last bool) error
+	again  int // parts that could not be read, and are like one before or show nothing at all
 
 	byCursor bool
 	cursor   string // of the page that is asked for; "" is the first
@@ -53,7 +55,7 @@ func (l *listing) run(ctx context.Context) error {
 		if fault != nil {
 			return l.fail(fault)
 		}
-		found, err := l.t.objects(l.typ, body)
+		found, err := l.t.entries(l.typ, body, l.given())
 		if err != nil {
 			return err
 		}
@@ -73,11 +75,41 @@ func (l *listing) run(ctx context.Context) error {
 	}
 }
 
-// given is how many resources were given out.
-func (l *listing) given() int { return l.before + len(l.seen) }
+// given is how many resources were given out, those that could not be read included.
+func (l *listing) given() int { return l.before + len(l.seen) + l.again }
+
+// entry is one of the Resources of a list: an object, or a part that could not be read.
+type entry struct {
+	connection.Object
+	hidden *connection.Hidden
+	blank  bool // hidden, and nothing is shown of it
+}
+
+// key is what tells an entry from others; "" is nothing.
+func (e *entry) key() string {
+	switch {
+	case e.blank:
+		return ""
+	case e.hidden != nil:
+		return "\x00" + e.hidden.Part
+	}
+	return e.ID
+}
+
+// split returns the objects among entries, and the parts that could not be read.
+func split(all []entry) (objects []connection.Object, hidden []connection.Hidden) {
+	for _, e := range all {
+		if e.hidden != nil {
+			hidden = append(hidden, *e.hidden)
+		} else {
+			objects = append(objects, e.Object)
+		}
+	}
+	return objects, hidden
+}
 
 // ask asks for the page that is due: for ever shorter ones when they are too large to be read.
-func (l *listing) ask(ctx context.Context) (scim.Object, *fault) {
+func (l *listing) ask(ctx context.Context) (page, *fault) {
 	body, fault := l.askOnce(ctx)
 	for fault != nil && fault.code == lockstep.CodeTargetTooLarge && l.count > 1 {
 		l.count = max(1, l.count/8)
@@ -89,7 +121,7 @@ func (l *listing) ask(ctx context.Context) (scim.Object, *fault) {
 	return body, fault
 }
 
-func (l *listing) askOnce(ctx context.Context) (scim.Object, *fault) {
+func (l *listing) askOnce(ctx context.Context) (page, *fault) {
 	l.query.Set("count", strconv.Itoa(l.count))
 	if l.byCursor {
 		l.query.Del("startIndex")
@@ -97,31 +129,38 @@ func (l *listing) askOnce(ctx context.Context) (scim.Object, *fault) {
 	} else {
 		l.query.Set("startIndex", strconv.Itoa(l.given()+1))
 	}
-	return l.t.get(ctx, l.t.endpoint(l.typ)+"?"+encode(l.query))
+	return l.t.list(ctx, l.t.endpoint(l.typ)+"?"+encode(l.query))
 }
 
 // fresh returns the objects that were not given out before: none of a page that is the one before it once more, which a pass that
 // was broken off in between has not seen.
-func (l *listing) fresh(found []connection.Object) []connection.Object {
+func (l *listing) fresh(found []entry) []entry {
 	fresh := found[:0]
 	before := l.mark
 	if l.mark = digest(found); l.mark == before && len(found) > 0 {
 		return fresh
 	}
-	for _, o := range found {
-		if !l.seen[o.ID] {
-			l.seen[o.ID] = true
-			fresh = append(fresh, o)
+	for _, e := range found {
+		key := e.key()
+		if key == "" || !l.seen[key] {
+			fresh = append(fresh, e)
+		} else if e.hidden != nil { // the same is shown of another one, for all that anybody can tell
+			l.again++
+		}
+		if key == "" {
+			l.again++
+		} else {
+			l.seen[key] = true
 		}
 	}
 	return fresh
 }
 
 // digest stands for the ids of a page, in any order.
-func digest(page []connection.Object) string {
+func digest(page []entry) string {
 	ids := make([]string, len(page))
-	for i, o := range page {
-		ids[i] = o.ID
+	for i := range page {
+		ids[i] = page[i].key()
 	}
 	slices.Sort(ids)
 	sum := sha256.Sum256([]byte(strings.Join(ids, "\x00")))
@@ -131,7 +170,7 @@ func digest(page []connection.Object) string {
 const samePage = "it sends the same page again and again"
 
 // judge says of a page whether it is the last, or what is wrong with it.
-func (l *listing) judge(body scim.Object, came, fresh int) (last bool, problem string) {
+func (l *listing) judge(body page, came, fresh int) (last bool, problem string) {
 	total, next := int(number(body.Get("totalResults"))), body.Text("nextCursor")
 	switch {
 	case l.byCursor || next != "":
@@ -255,7 +294,11 @@ func (t *Target) find(ctx context.Context, typ string, attribute filter.Path, va
 	var found []connection.Object
 	q, most := query(typ), max(100, 4*len(values))
 	q.Set("filter", strings.Join(terms, " or "))
-	l := t.listing(typ, q, most, func(page []connection.Object, last bool) error {
+	l := t.listing(typ, q, most, func(entries []entry, last bool) error {
+		page := make([]connection.Object, len(entries)) // those that cannot be read, too: somebody is there
+		for i := range entries {
+			page[i] = entries[i].Object
+		}
 		found = append(found, page...)
 		switch {
 		case len(found) > most:
@@ -287,7 +330,7 @@ func (t *Target) hasList(ctx context.Context, typ string) bool {
 	if seen {
 		return true
 	}
-	body, fault := t.get(ctx, t.endpoint(typ)+"?count=1")
+	body, fault := t.list(ctx, t.endpoint(typ)+"?count=1")
 	if fault != nil || !isList(body) {
 		return false
 	}
@@ -315,27 +358,45 @@ func (t *Target) path(ref connection.Ref) string {
 	return t.endpoint(ref.Type) + "/" + url.PathEscape(ref.ID)
 }
 
-// objects reads a ListResponse.
-func (t *Target) objects(typ string, body scim.Object) ([]connection.Object, error) {
+// entries reads a ListResponse that comes after so many other resources. What is no object with an id is a part that could not be read: nobody can tell who
+// it is, so whoever is not listed may be it.
+func (t *Target) entries(typ string, body page, before int) ([]entry, error) {
 	if !isList(body) {
 		return nil, &lockstep.Error{Code: lockstep.CodeTargetMalformed, Detail: fmt.Sprintf("list %ss of %s: its answer is not a list", strings.ToLower(typ), t.config.Name)}
 	}
-	list := resources(body)
-	out := make([]connection.Object, 0, len(list))
-	for _, r := range list {
-		o := t.object(typ, r)
-		if o.ID == "" {
-			return nil, &lockstep.Error{Code: lockstep.CodeTargetMalformed, Detail: fmt.Sprintf("list %ss of %s: it lists an object without id", strings.ToLower(typ), t.config.Name)}
+	out := make([]entry, 0, len(body.all))
+	for i := range body.all {
+		r := &body.all[i]
+		name := fmt.Sprintf("number %d of the list of %ss", before+i+1, strings.ToLower(typ))
+		if r.Err != nil {
+			why := "cannot be read"
+			if e, ok := errors.AsType[*scim.Error](r.Err); ok {
+				why += ": " + e.Detail
+			}
+			out = append(out, entry{Object: connection.Object{Name: name}, hidden: unreadable(name, lockstep.CodeTargetMalformed, why, r.Text), blank: r.Text == "null"})
+			continue
 		}
-		out = append(out, o)
+		e := entry{Object: t.object(typ, r.Resource)}
+		if e.ID == "" {
+			e.Name = or(e.Name, name)
+			e.hidden = unreadable(e.Name, lockstep.CodeTargetID, connection.CheckID(""), string(scim.AppendJSON(nil, e.Values)))
+			e.blank = len(e.Values) == 0
+		}
+		out = append(out, e)
 	}
 	return out, nil
 }
 
+// unreadable is an entry that cannot be read. Text is all that is shown of it.
+func unreadable(name string, code lockstep.Code, why, text string) *connection.Hidden {
+	sum := sha256.Sum256([]byte(text))
+	return &connection.Hidden{Name: name, Most: 1, Err: &lockstep.Error{Code: code, Detail: name + " " + why}, Part: hex.EncodeToString(sum[:16])}
+}
+
 // isList reports whether the answer is a ListResponse. Empty lists are dropped on decoding, so Resources may be missing.
-func isList(body scim.Object) bool {
+func isList(body page) bool {
 	schemas, _ := body.Get("schemas").(scim.List)
-	return body.Has("Resources") || body.Has("totalResults") || slices.Contains(schemas, any(scim.ListURN))
+	return body.has || body.Has("totalResults") || slices.Contains(schemas, any(scim.ListURN))
 }
 
 // object splits a resource into values and references. It takes the resource over.

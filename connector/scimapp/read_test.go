@@ -56,7 +56,7 @@ func TestList(t *testing.T) {
 		{"no pages at all", pages(100, 100, func(_, start *int) { *start = 1 }), 100, 2, ""},
 		{"pages that overlap", pages(300, 100, func(_, start *int) { *start = max(1, *start-2) }), 300, 4, ""},
 		{"not a list", reply(200, `{"hello":"world"}`), 0, 0, lockstep.CodeTargetMalformed},
-		{"no id", reply(200, `{"totalResults":1,"Resources":[{"userName":"x"}]}`), 0, 0, lockstep.CodeTargetMalformed},
+		{"nobody with an id", reply(200, `{"totalResults":1,"Resources":[{"userName":"x"}]}`), 0, 1, ""},
 		{"HTML", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, 0, 0, lockstep.CodeTargetMalformed},
 		{"no such list", reply(404, `{}`), 0, 0, lockstep.CodeTargetMalformed},
 		{"Resources null, total as text", reply(200, `{"totalResults":"0","Resources":null}`), 0, 1, ""},
@@ -80,6 +80,114 @@ func TestList(t *testing.T) {
 				t.Errorf("%d users in %d requests, not %d in %d", len(seen), len(s.requests()), c.want, c.requests)
 			}
 		})
+	}
+}
+
+// TestUnreadable: what is no object with an id in a list takes nobody along who is. It counts as a part that could not be read, by its name where it shows
+// one, and as listed, so that the next page begins after it.
+func TestUnreadable(t *testing.T) {
+	for _, c := range []struct {
+		name, resources string
+		want            string // objects, and parts with their codes
+	}{
+		{"no id", `{"id":"1"},{"userName":"ada@x"},{"id":"2"}`, "1 2 | ada@x: target.unusable_id"},
+		{"null as id", `{"id":"1"},{"id":null,"displayName":"Ada"}`, "1 | Ada: target.unusable_id"},
+		{"an id that is no text", `{"id":{"a":1},"userName":"ada@x"},{"id":["x"]},{"id":true},{"id":1.5},{"id":"2"},{"id":7}`,
+			"2 7 | ada@x: target.unusable_id, number 2 of the list of users: target.unusable_id, number 3 of the list of users: target.unusable_id, number 4 of the list of users: target.unusable_id"},
+		{"an empty id", `{"id":"","userName":"ada@x"},{"id":"2"}`, "2 | ada@x: target.unusable_id"},
+		{"null", `{"id":"1"},null,{"id":"2"}`, "1 2 | number 2 of the list of users: target.malformed_answer"},
+		{"nothing in it", `{},{"id":"2"}`, "2 | number 1 of the list of users: target.unusable_id"},
+		{"no object", `"ada",7,{"id":"2"},true`, "2 | number 1 of the list of users: target.malformed_answer, number 2 of the list of users: target.malformed_answer, number 4 of the list of users: target.malformed_answer"},
+		{"a list", `[{"id":"1"}],{"id":"2"}`, "2 | number 1 of the list of users: target.malformed_answer"},
+		{"a name twice", `{"id":"1","userName":"a","username":"b"},{"id":"2"}`, "2 | number 1 of the list of users: target.malformed_answer"},
+		{"lists in lists", `{"id":"1","x":[[1]]},{"id":"2"}`, "2 | number 1 of the list of users: target.malformed_answer"},
+		{"no UTF-8", "{\"id\":\"1\",\"title\":\"\xff\"},{\"id\":\"2\"}", "2 | number 1 of the list of users: target.malformed_answer"},
+		{"a number that is none", `{"id":"1","x":1e999},{"id":"2"}`, "2 | number 1 of the list of users: target.malformed_answer"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := serve(t, reply(200, fmt.Sprintf(`{"totalResults":%d,"Resources":[%s]}`, 0, c.resources)))
+			if got := readAll(t, target(t, s.URL, Profile{})); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+// readAll reads all users, and says who was listed and what could not be read.
+func readAll(t *testing.T, tg *Target) string {
+	t.Helper()
+	var ids, parts []string
+	digests := map[string]bool{}
+	err := tg.Reads().Read(t.Context(), connection.Read{Type: userType}, func(p connection.ReadPage) error {
+		for _, o := range p.Objects {
+			ids = append(ids, o.ID)
+		}
+		for _, h := range p.Hidden {
+			parts = append(parts, h.Name+": "+string(lockstep.CodeOf(h.Err)))
+			if h.Most != 1 || h.Part == "" || len(h.IDs) > 0 {
+				t.Errorf("hidden: %+v", h)
+			}
+			digests[h.Part] = true
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(ids, " ") + " | " + strings.Join(parts, ", ")
+}
+
+// TestUnreadableOnPages: pages that have such parts follow one another as others do, by index and by cursor, also when nothing tells the parts apart.
+func TestUnreadableOnPages(t *testing.T) {
+	for _, bad := range []string{`null`, `{"userName":"nobody"}`, `{}`} {
+		byIndex := func(w http.ResponseWriter, r *http.Request) {
+			start, _ := strconv.Atoi(r.URL.Query().Get("startIndex"))
+			var list []string
+			for i := start; i < start+10 && i <= 57; i++ {
+				if one := fmt.Sprintf(`{"id":"%d"}`, i); i%10 == 3 {
+					if one = bad; len(bad) > 10 {
+						one = fmt.Sprintf(`{"userName":"nobody %d"}`, i)
+					}
+					list = append(list, one)
+				} else {
+					list = append(list, one)
+				}
+			}
+			reply(200, fmt.Sprintf(`{"totalResults":57,"Resources":[%s]}`, strings.Join(list, ",")))(w, r)
+		}
+		byCursor := func(w http.ResponseWriter, r *http.Request) {
+			n, _ := strconv.Atoi(r.URL.Query().Get("cursor"))
+			next := ""
+			if n < 5 {
+				next = fmt.Sprintf(`,"nextCursor":"%d"`, n+1)
+			}
+			reply(200, fmt.Sprintf(`{"totalResults":12,"Resources":[%s,{"id":"%d"}]%s}`, bad, n, next))(w, r)
+		}
+		for name, c := range map[string]struct {
+			handler       http.HandlerFunc
+			objects, bads int
+		}{"by index": {byIndex, 51, 6}, "by cursor": {byCursor, 6, 6}} {
+			if name == "by cursor" && len(bad) > 10 {
+				c.bads = 1 // one and the same
+			}
+			got := readAll(t, target(t, serve(t, c.handler).URL, Profile{}))
+			ids, parts, _ := strings.Cut(got, " | ")
+			if n, m := len(strings.Fields(ids)), strings.Count(parts, "target."); n != c.objects || m != c.bads {
+				t.Errorf("%s, %s: %d objects and %d parts: %s", name, bad, n, m, got)
+			}
+		}
+	}
+}
+
+// TestFindUnreadable: whoever is found and has no id is told of: somebody is there.
+func TestFindUnreadable(t *testing.T) {
+	s := serve(t, reply(200, `{"totalResults":3,"Resources":[{"userName":"ada@x"},{"userName":"somebody else"},null]}`))
+	got, err := target(t, s.URL, Profile{}).Find(t.Context(), userType, "userName", "ada@x")
+	if err != nil || len(got) != 2 || got[0].Name != "ada@x" || got[0].ID != "" || got[1].ID != "" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if first, err := target(t, s.URL, Profile{}).FirstUser(t.Context()); err != nil || first.Name != "ada@x" {
+		t.Errorf("%+v, %v", first, err)
 	}
 }
 

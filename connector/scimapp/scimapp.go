@@ -214,15 +214,15 @@ func (t *Target) ListUser(ctx context.Context) (string, error) {
 
 // FirstUser returns the first user that the application lists, or nil when there is none.
 func (t *Target) FirstUser(ctx context.Context) (*connection.Object, error) {
-	body, fault := t.get(ctx, t.endpoint(userType)+"?count=1")
+	body, fault := t.list(ctx, t.endpoint(userType)+"?count=1")
 	if fault != nil {
 		return nil, fault.error("list users of", t.config.Name)
 	}
-	users, err := t.objects(userType, body)
+	users, err := t.entries(userType, body, 0)
 	if err != nil || len(users) == 0 {
 		return nil, err
 	}
-	return &users[0], nil
+	return &users[0].Object, nil
 }
 
 // Search looks for a user with a name at random. It succeeds when the application answers that there is none.
