@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 
 	"lockstep/scim"
@@ -13,7 +15,19 @@ import (
 func Fold(s string) string { return filter.Fold(strings.TrimSpace(s)) }
 
 // keyOf is a matching value as in Link.Key.
-func keyOf(attribute, value string) string { return attribute + "=" + Fold(value) }
+func keyOf(attribute, value string) string { return ShortKey(attribute + "=" + Fold(value)) }
+
+// longestKey is how many bytes a matching value has in Link.Key, by which links are found: an index of PostgreSQL takes no more than 2,704.
+const longestKey = 1000
+
+// ShortKey is a matching value as it stands in Link.Key: of one that is very long the beginning and a digest.
+func ShortKey(key string) string {
+	if len(key) <= longestKey {
+		return key
+	}
+	sum := sha256.Sum256([]byte(key))
+	return strings.ToValidUTF8(key[:200], "") + " " + hex.EncodeToString(sum[:])
+}
 
 // resourceType returns the resource type that a rule's target object name stands for: its own name, or that of a core schema
 // URN such as urn:ietf:params:scim:schemas:core:2.0:User.

@@ -65,7 +65,8 @@ func (db *DB) migrations() (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := []goose.ProviderOption{goose.WithTableName("schema_version"), goose.WithDisableGlobalRegistry(true)}
+	options := []goose.ProviderOption{goose.WithTableName("schema_version"), goose.WithDisableGlobalRegistry(true),
+		goose.WithGoMigrations(goose.NewGoMigration(longKeysVersion, &goose.GoFunc{RunTx: longKeys}, nil))}
 	return goose.NewProvider(db.dialect.goose(), db.writerDB, files, options...)
 }
 
