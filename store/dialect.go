@@ -175,11 +175,12 @@ func (db *DB) openPostgres(ctx context.Context, c Config) error {
 	if conf.ConnConfig.RuntimeParams["application_name"] == "" {
 		conf.ConnConfig.RuntimeParams["application_name"] = "lockstep"
 	}
+	asked := maps.Clone(conf.ConnConfig.RuntimeParams)
 	maps.Copy(conf.ConnConfig.RuntimeParams, postgresParameters)
 	if conf.ConnConfig.RuntimeParams[idleLimit] == "" {
 		conf.ConnConfig.RuntimeParams[idleLimit] = idleFor
 	}
-	if err := db.connectPostgres(ctx, conf); lockstep.CodeOf(err) == lockstep.CodeStoreUnsafe {
+	if err := db.connectPostgres(ctx, conf, asked); lockstep.CodeOf(err) == lockstep.CodeStoreUnsafe || lockstep.CodeOf(err) == lockstep.CodeInvalid {
 		return err
 	} else if err != nil {
 		at := net.JoinHostPort(conf.ConnConfig.Host, strconv.Itoa(int(conf.ConnConfig.Port)))

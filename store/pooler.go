@@ -28,18 +28,16 @@ type Pooler struct {
 const through = "lockstep.through"
 
 // connectPostgres opens the pool and finds out whether a pooler is between. One that refuses the parameters, as PgBouncer does unless it was told
-// to ignore them, is asked for none.
-func (db *DB) connectPostgres(ctx context.Context, conf *pgxpool.Config) error {
-	wanted, mark := conf.ConnConfig.RuntimeParams, rand.Text()
-	own := maps.Clone(wanted) // of the address alone, and the name
+// to ignore them, is asked for those alone that whoever runs this program has put into the address.
+func (db *DB) connectPostgres(ctx context.Context, conf *pgxpool.Config, asked map[string]string) error {
 	for name := range postgresParameters {
-		delete(own, name)
+		delete(asked, name) // they are ours to set
 	}
-	delete(own, idleLimit)
-	wanted[through] = mark
+	mark := rand.Text()
+	conf.ConnConfig.RuntimeParams[through] = mark
 	seen, err := db.tryPostgres(ctx, conf)
 	if refusesParameters(err) {
-		conf.ConnConfig.RuntimeParams, db.pooler.There = own, true
+		conf.ConnConfig.RuntimeParams, db.pooler.There = maps.Clone(asked), true
 	}
 	if err == nil && seen != mark {
 		db.pool.Close()
@@ -50,11 +48,20 @@ func (db *DB) connectPostgres(ctx context.Context, conf *pgxpool.Config) error {
 			conf.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 		}
 		_, err = db.tryPostgres(ctx, conf)
+		if _, limits := asked[idleLimit]; limits && refusesParameters(err) { // it is said to be lacking, and nothing is lost meanwhile
+			delete(conf.ConnConfig.RuntimeParams, idleLimit)
+			_, err = db.tryPostgres(ctx, conf)
+		}
+	}
+	delete(asked, "application_name")
+	if db.pooler.There && refusesParameters(err) {
+		return &lockstep.Error{Code: lockstep.CodeInvalid, Err: err, Detail: "The pooler before PostgreSQL refuses what the address asks of a connection (" +
+			strings.Join(slices.Sorted(maps.Keys(asked)), ", ") + "). Take it out of the address and set it for the role, or have the pooler pass it on."}
 	}
 	if err != nil || !db.pooler.There {
 		return err
 	}
-	if db.pooler.Lacks, err = db.lacking(ctx); err != nil {
+	if db.pooler.Lacks, err = db.lacking(ctx, asked); err != nil {
 		db.pool.Close()
 	}
 	return err
@@ -79,10 +86,20 @@ func refusesParameters(err error) bool {
 }
 
 // lacking returns the parameters that the server's connections do not have as they are wanted. Without synchronous_commit what was acknowledged
-// may be lost, so nothing goes on.
-func (db *DB) lacking(ctx context.Context) ([]string, error) {
+// may be lost, so nothing goes on. asked are those of the address.
+func (db *DB) lacking(ctx context.Context, asked map[string]string) ([]string, error) {
 	var lacks []string
-	names := append(slices.Sorted(maps.Keys(postgresParameters)), idleLimit)
+	for _, name := range slices.Sorted(maps.Keys(asked)) {
+		if well, err := db.hasParameter(ctx, name, asked[name]); err != nil {
+			return nil, err
+		} else if !well {
+			lacks = append(lacks, name+" = '"+strings.ReplaceAll(asked[name], "'", "''")+"'")
+		}
+	}
+	names := slices.Sorted(maps.Keys(postgresParameters))
+	if _, is := asked[idleLimit]; !is {
+		names = append(names, idleLimit)
+	}
 	for _, name := range names {
 		var has string
 		if err := db.pool.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&has); err != nil {
@@ -105,6 +122,27 @@ func (db *DB) lacking(ctx context.Context) ([]string, error) {
 		}
 	}
 	return lacks, nil
+}
+
+// hasParameter reports whether connections have a parameter as it is wanted, however that is written: 5min and 300000 are the same time. One that the
+// server does not let us set, or does not know, cannot be told apart from one that it has.
+func (db *DB) hasParameter(ctx context.Context, name, wanted string) (bool, error) {
+	tx, err := db.pool.Begin(ctx)
+	if err != nil {
+		return false, fmt.Errorf("read the parameter %s: %w", name, err)
+	}
+	defer func() { _ = tx.Rollback(ctx) }() // it has changed nothing
+	var has, would string
+	if err = tx.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&has); err == nil {
+		err = tx.QueryRow(ctx, "SELECT set_config($1, $2, TRUE)", name, wanted).Scan(&would)
+	}
+	if _, refused := errors.AsType[*pgconn.PgError](err); refused {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read the parameter %s: %w", name, err)
+	}
+	return has == would, nil
 }
 
 // Pooler tells what stands between this process and PostgreSQL.

@@ -82,6 +82,54 @@ func TestPooler(t *testing.T) {
 	}
 }
 
+// TestPoolerOwn: what whoever runs this program has put into the address is named as lacking, with their value, where it has no effect, and not where the
+// role has it; what else the pooler refuses is an error that says so.
+func TestPoolerOwn(t *testing.T) {
+	t.Parallel()
+	dsn := parts.Postgres(t)
+	own := idleLimit + " = '5min'"
+	open := func(address string) ([]string, string, error) {
+		t.Helper()
+		db, err := Open(t.Context(), Config{Postgres: address})
+		if err != nil {
+			return nil, "", err
+		}
+		defer func() { _ = db.Close() }()
+		var has string
+		if err := db.pool.QueryRow(t.Context(), "SELECT current_setting('"+idleLimit+"')").Scan(&has); err != nil {
+			t.Fatal(err)
+		}
+		return db.Pooler().Lacks, has, nil
+	}
+	for name, settings := range map[string][]string{"refuses": nil, "ignores": {ignoring}} {
+		through := parts.PgBouncer(t, dsn, settings...)
+		lacks, has, err := open(through + "&" + idleLimit + "=300s")
+		if err != nil || has != "0" || !slices.Contains(lacks, idleLimit+" = '300s'") || slices.Contains(lacks, idleLimit+" = '30s'") {
+			t.Errorf("%s: %s, it lacks %q, %v", name, has, lacks, err)
+		}
+	}
+	if _, _, err := open(parts.PgBouncer(t, dsn) + "&statement_timeout=20s"); lockstep.CodeOf(err) != lockstep.CodeInvalid || !strings.Contains(err.Error(), "statement_timeout") {
+		t.Errorf("another parameter: %v", err)
+	}
+	if lacks, _, err := open(parts.PgBouncer(t, dsn, ignoring+", statement_timeout") + "&statement_timeout=20s"); err != nil || !slices.Contains(lacks, "statement_timeout = '20s'") {
+		t.Errorf("another parameter, ignored: it lacks %q, %v", lacks, err)
+	}
+	db, err := Open(t.Context(), Config{Postgres: dsn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, _ := url.Parse(dsn)
+	if _, err := db.pool.Exec(t.Context(), fmt.Sprintf("ALTER ROLE CURRENT_USER IN DATABASE %s SET %s", strings.TrimPrefix(at.Path, "/"), own)); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if lacks, has, err := open(parts.PgBouncer(t, dsn) + "&" + idleLimit + "=300s"); err != nil || has != "5min" || slices.ContainsFunc(lacks, func(l string) bool { return strings.HasPrefix(l, idleLimit) }) {
+		t.Errorf("set for the role: %s, it lacks %q, %v", has, lacks, err)
+	}
+}
+
 // TestPoolerMigrates: nodes that start at once behind a pooler, at an empty database, bring it up to date one after another, and leave no lock behind.
 func TestPoolerMigrates(t *testing.T) {
 	t.Parallel()
