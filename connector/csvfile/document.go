@@ -1,6 +1,7 @@
 package csvfile
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,6 +21,7 @@ type document struct {
 	digest  string // of its bytes; absent when the file does not exist
 	inode   uint64
 	charset charset
+	ended   bool // the last line has a line end
 }
 
 // absent is the digest of a file that does not exist.
@@ -48,9 +50,9 @@ func (f *Reader) study(ctx context.Context, name string, beat func() error) (doc
 	}
 	defer func() { _ = file.Close() }() // it was only read
 	d.inode = inode(info)
-	sum, bytes := sha256.New(), &profile{}
+	sum, seen := sha256.New(), &profile{}
 	in := io.LimitReader(&guarded{ctx: ctx, in: file, beat: beat}, f.config.MaxBytes+1)
-	n, err := io.CopyBuffer(io.MultiWriter(sum, bytes), struct{ io.Reader }{in}, make([]byte, chunkSize))
+	n, err := io.CopyBuffer(io.MultiWriter(sum, seen), struct{ io.Reader }{in}, make([]byte, chunkSize))
 	switch {
 	case err != nil:
 		return d, f.unreadable(name, err)
@@ -58,12 +60,25 @@ func (f *Reader) study(ctx context.Context, name string, beat func() error) (doc
 		return d, f.tooLarge(name, n)
 	}
 	d.digest = short(sum.Sum(nil))
-	d.charset, err = f.charset(name, bytes)
-	return d, err
+	if d.charset, err = f.charset(name, seen); err != nil {
+		return d, err
+	}
+	if d.charset.wide() && n%2 != 0 {
+		return d, cutOff(name, "It ends inside of a character: it was not written to its end.")
+	}
+	d.ended = n == 0 || seen.ended(d.charset)
+	return d, nil
+}
+
+func cutOff(name, why string) error {
+	return &lockstep.Error{Code: lockstep.CodeSourceTruncated, Detail: name + ": " + why}
 }
 
 // charset returns the encoding of a file: what its byte order mark says, else the setting, else what its bytes look like.
 func (f *Reader) charset(name string, p *profile) (charset, error) {
+	if kind := kindOf(p.start); kind != "" {
+		return charset{}, malformedHeader(fmt.Sprintf("The file %s is no CSV: it is %s.", name, kind))
+	}
 	c, ok := p.charset()
 	if f.config.Encoding != "" {
 		if _, has := marked(p.start); !has {
@@ -76,6 +91,28 @@ func (f *Reader) charset(name string, p *profile) (charset, error) {
 			"The file %s is neither UTF-8 nor UTF-16, nor does it make sense as windows-1252.", name)}
 	}
 	return c, nil
+}
+
+// kindOf says what a file is whose first bytes are those of no CSV, "" when they may be.
+func kindOf(start []byte) string {
+	for _, k := range []struct{ magic, kind string }{
+		{"PK\x03\x04", "a ZIP archive, as spreadsheets are (.xlsx, .ods); save the sheet as CSV"},
+		{"\xd0\xcf\x11\xe0", "a spreadsheet (.xls); save the sheet as CSV"},
+		{"\x1f\x8b", "compressed (gzip)"}, {"BZh", "compressed (bzip2)"}, {"\xfd7zXZ", "compressed (xz)"}, {"\x28\xb5\x2f\xfd", "compressed (zstd)"},
+		{"%PDF-", "a PDF"}, {`{"`, "JSON"}, {"[{", "JSON"},
+	} {
+		if bytes.HasPrefix(start, []byte(k.magic)) {
+			return k.kind
+		}
+	}
+	text := bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(start[:min(len(start), 100)], []byte("\xef\xbb\xbf"))))
+	switch {
+	case bytes.HasPrefix(text, []byte("<!doctype html")), bytes.HasPrefix(text, []byte("<html")):
+		return "a web page, perhaps an error or a sign-in of the server that it was fetched from"
+	case bytes.HasPrefix(text, []byte("<?xml")):
+		return "XML"
+	}
+	return ""
 }
 
 // openFile opens a file after looking what it is: nothing but a regular file is opened, since the opening of others may wait for

@@ -3,6 +3,7 @@ package csvfile
 import (
 	"bytes"
 	"io"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
@@ -18,6 +19,9 @@ type charset struct {
 	enc  encoding.Encoding // nil is UTF-8
 	mark int               // bytes of the byte order mark
 }
+
+// wide reports whether each character takes two bytes, or four.
+func (c charset) wide() bool { return strings.HasPrefix(c.name, "utf-16") }
 
 // text returns the file's text behind its byte order mark. Bytes that are no UTF-8 stay as they are where the file is UTF-8; in
 // any other encoding they become U+FFFD.
@@ -74,12 +78,17 @@ type profile struct {
 	run    int    // high bytes in a row
 	long   int    // bytes in runs of more than three
 	lf, cr int    // line ends: LF, and CR without it
+	end    []byte // the last two bytes
 }
 
 const profileStart = 4 << 10
 
 func (p *profile) Write(b []byte) (int, error) {
 	n := len(b)
+	if n > 0 {
+		p.end = append(p.end, b[max(0, n-2):]...)
+		p.end = append(p.end[:0], p.end[max(0, len(p.end)-2):]...)
+	}
 	if room := profileStart - len(p.start); room > 0 {
 		p.start = append(p.start, b[:min(room, n)]...)
 	}
@@ -116,6 +125,17 @@ func (p *profile) Write(b []byte) (int, error) {
 		b = b[1:]
 	}
 	return n, nil
+}
+
+// ended reports whether what was written ends with a line end.
+func (p *profile) ended(c charset) bool {
+	end := p.end
+	switch c.name {
+	case "utf-16le":
+		end = bytes.TrimSuffix(end, []byte{0})
+	case "utf-16be": // the last byte tells
+	}
+	return len(end) > 0 && (end[len(end)-1] == '\n' || end[len(end)-1] == '\r')
 }
 
 // ascii returns how many bytes of ASCII b begins with.

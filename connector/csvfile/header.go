@@ -24,6 +24,9 @@ type layout struct {
 	values    []attributeColumn
 	care      []care // by column: what its cells must not hold
 	notes     []string
+
+	words  []string // the header, as labels are compared
+	labels []int    // lines that repeat it
 }
 
 // attributeColumn is a column whose cells become an attribute.
@@ -36,7 +39,9 @@ type attributeColumn struct {
 type care int
 
 const (
-	asText   care = iota // anything but control characters; tab and line ends are none
+	asUnread care = iota // anything but control characters; tab and line ends are none
+	asText               // the same, and no error of a formula
+	asNumber             // the same, and no number that a spreadsheet has shortened
 	asName               // for people to read: no tab, no line end, nothing that is not seen
 	asHandle             // compared by machines: nothing that is not seen at all
 )
@@ -51,6 +56,7 @@ func (t *text) begin(fixed bool, find finder) error {
 	}
 	t.lineEnds()
 	t.separator(fixed)
+	t.typeLine()
 	start := t.buf[t.pos:]
 	if len(bytes.TrimSpace(start)) == 0 && t.done {
 		return malformedHeader("It is empty: not even a header is there.")
@@ -82,7 +88,70 @@ func (t *text) begin(fixed bool, find finder) error {
 		return err
 	}
 	t.lazy, t.width, t.least = false, len(t.header), named(t.header)
+	for _, name := range t.header {
+		t.words = append(t.words, word([]byte(name)))
+	}
 	return nil
+}
+
+// next returns the next row that is no label.
+func (t *text) next() (record, error) {
+	for {
+		r, err := t.rows.next()
+		if err != nil || r.fault != "" || !t.isLabel() {
+			return r, err
+		}
+		t.labels = append(t.labels, r.line)
+	}
+}
+
+// isLabel reports whether a row stands for nobody but says what the columns are called: a second line of headings, as some HR systems
+// write it, the header of a file that was appended to another one, or the rule that programs of databases draw below it.
+func (t *text) isLabel() bool {
+	id := t.cell(t.id)
+	switch {
+	case len(id) == 0, len(id) > 200:
+		return false
+	case isRule(id):
+		for i := range t.cells {
+			if cell := t.cell(i); len(cell) > 0 && !isRule(cell) {
+				return false
+			}
+		}
+		return len(t.cells) > 1
+	case word(id) != t.words[t.id] || t.words[t.id] == "":
+		return false
+	}
+	same, filled := 0, 0
+	for i, name := range t.words {
+		if cell := t.cell(i); len(cell) > 0 && name != "" {
+			filled++
+			if word(cell) == name {
+				same++
+			}
+		}
+	}
+	return same*2 > filled
+}
+
+// isRule reports whether a cell is a line of dashes.
+func isRule(cell []byte) bool { return len(bytes.Trim(cell, "-")) == 0 }
+
+// word returns the letters and digits of a heading: User ID and USERID are one.
+func word(heading []byte) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, filter.Fold(string(heading)))
+}
+
+// typeLine takes a first line #TYPE …, which PowerShell writes.
+func (t *text) typeLine() {
+	if n := t.lineEnd(t.buf[t.pos:]); bytes.HasPrefix(bytes.TrimLeft(t.buf[t.pos:], `"`), []byte("#TYPE ")) {
+		t.take(n)
+	}
 }
 
 func malformedHeader(detail string) error {
@@ -214,6 +283,8 @@ func (f *Reader) find(header []string, typ *scim.Type, reference, active string,
 			}
 			if len(wanted) == 0 || wanted[filter.Fold(path.Attr)] || wanted[filter.Fold(path.URN)] {
 				l.values = append(l.values, attributeColumn{i, path})
+			} else if l.care[i] <= asNumber {
+				l.care[i] = asUnread
 			}
 		}
 	}
@@ -272,6 +343,8 @@ func careOf(p filter.Path) care {
 		return asName
 	case "emails", "mail", "email", "externalid":
 		return asHandle
+	case "phonenumbers", "telephonenumber", "mobile", "phone", "employeenumber", "employeeid", "costcenter":
+		return asNumber
 	}
 	return asText
 }
@@ -294,7 +367,7 @@ func quoteAll(names []string) string {
 
 // wrong says what is wrong with the characters of a cell, "" when nothing is.
 func (c care) wrong(cell []byte) string {
-	if c != asText && len(cell) > 0 && (cell[0] == '#' && broken(cell) || cell[0] >= '1' && cell[0] <= '9' && rounded(cell)) {
+	if len(cell) > 0 && (c > asUnread && (cell[0] == '#' || cell[0] == 'E') && broken(cell) || c > asText && cell[0] >= '1' && cell[0] <= '9' && rounded(cell)) {
 		return "has what is left of a value that a spreadsheet lost: " + string(cell)
 	}
 	plain := true
@@ -314,11 +387,11 @@ func (c care) wrong(cell []byte) string {
 			return "is not UTF-8; the setting encoding names another encoding"
 		case r == utf8.RuneError:
 			return "has a character that could not be read (U+FFFD)"
-		case c == asText && (r == '\t' || r == '\n' || r == '\r'):
+		case c <= asNumber && (r == '\t' || r == '\n' || r == '\r'):
 		case unicode.Is(unicode.Cc, r):
 			return fmt.Sprintf("has a control character (%U)", r)
 		case c == asName && (r == '\u200c' || r == '\u200d'): // joiners, which some scripts need
-		case c != asText && (unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' || r == '\u115f' || r == '\u3164'):
+		case c > asNumber && (unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' || r == '\u115f' || r == '\u3164'):
 			return fmt.Sprintf("has a character that is not seen (%U)", r)
 		}
 		i += size
@@ -326,13 +399,28 @@ func (c care) wrong(cell []byte) string {
 	return ""
 }
 
-// broken reports whether a cell is the error of a spreadsheet's formula.
+// broken reports whether a cell is what a spreadsheet shows where it has no value: the error of a formula in the languages of Europe
+// (#REF!, #BEZUG!, #¿NOMBRE?, Err:508), or a column that was too narrow (#####).
 func broken(cell []byte) bool {
-	switch string(cell) {
-	case "#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#NV", "#BEZUG!", "#WERT!", "#SPILL!", "#CALC!":
+	switch text := string(cell); text {
+	case "#N/A", "#NV", "#N/D", "#N/B", "#N/DISP", "#BRAK", "#I/T", "#GETTING_DATA", "#NULL!", "#DIV/0!":
 		return true
+	default:
+		if code, ok := strings.CutPrefix(text, "Err:"); ok {
+			return len(code) == 3 && strings.Trim(code, "0123456789") == ""
+		}
+		inner := strings.TrimPrefix(text, "#")
+		if len(inner) == len(text) || len(text) < 3 {
+			return false
+		}
+		if strings.Trim(inner, "#") == "" {
+			return true
+		}
+		last := inner[len(inner)-1]
+		return (last == '!' || last == '?') && !strings.ContainsFunc(inner[:len(inner)-1], func(r rune) bool {
+			return !unicode.IsUpper(r) && !strings.ContainsRune("¡¿/0_", r)
+		})
 	}
-	return false
 }
 
 // rounded reports whether a cell is a long number of which a spreadsheet kept the first digits alone: 4.71E+11.
@@ -362,6 +450,9 @@ func (t *text) describe() []string {
 	notes := []string{fmt.Sprintf("%s is read as %s with the delimiter %q; lines end with %s.", t.name, t.charset.name, t.comma, ends)}
 	for _, n := range t.notes {
 		notes = append(notes, t.name+": "+n)
+	}
+	if n := len(t.labels); n > 0 {
+		notes = append(notes, fmt.Sprintf("%s: Rows that only say what the columns are called, and are nobody: %d; the first is line %d.", t.name, n, t.labels[0]))
 	}
 	return notes
 }

@@ -142,6 +142,9 @@ func TestRandomTables(t *testing.T) {
 				if n := len(row[i]); n >= 3 && strings.HasPrefix(row[i], `="`) && strings.HasSuffix(row[i], `"`) && !strings.Contains(row[i][2:n-1], `"`) {
 					row[i] = strings.TrimSpace(row[i][2 : n-1])
 				}
+				if rest, ok := strings.CutPrefix(row[i], "'"); ok && rest != "" && strings.Contains("=+-@", rest[:1]) {
+					row[i] = rest
+				}
 			}
 		}
 		got, faults, err := cellsIn(&rows{in: &b, chunk: 1 + random.IntN(30), comma: ',', line: 1, width: 6, least: 6})

@@ -127,7 +127,7 @@ func (t *text) strings() []string {
 	cells := make([]string, len(t.header))
 	for i := range cells {
 		if i < len(t.cells) {
-			cells[i] = strings.TrimSpace(all[t.cells[i].from:t.cells[i].to])
+			cells[i] = unguarded(strings.TrimSpace(all[t.cells[i].from:t.cells[i].to]))
 		}
 	}
 	return cells

@@ -191,6 +191,9 @@ func (p *pass) study(ctx context.Context, since mark) error {
 		if d.missing() && (required || since.had(i)) {
 			return p.gone(name, required)
 		}
+		if !d.missing() && !d.ended && since.ended(i) {
+			return cutOff(name, "Its last line has no line end, and in the file that was read before it had one: it may not have been written to its end. If it was, end that line.")
+		}
 		p.docs = append(p.docs, d)
 	}
 	return nil
@@ -395,7 +398,11 @@ type mark struct {
 type markedFile struct {
 	digest string
 	inode  uint64
+	ended  bool // the last line had a line end
 }
+
+// endMark follows the inode in a mark when the last line had a line end.
+const endMark = "."
 
 const version = "csv1"
 
@@ -409,7 +416,11 @@ func (p *pass) settings() string {
 func (p *pass) mark() connection.Mark {
 	parts := []string{version, p.settings()}
 	for _, d := range p.docs {
-		parts = append(parts, d.digest, strconv.FormatUint(d.inode, 36))
+		inode := strconv.FormatUint(d.inode, 36)
+		if d.ended {
+			inode += endMark
+		}
+		parts = append(parts, d.digest, inode)
 	}
 	return connection.Mark(strings.Join(parts, "/"))
 }
@@ -421,11 +432,12 @@ func parseMark(m connection.Mark) (k mark) {
 	}
 	k.settings = parts[1]
 	for i := 2; i < len(parts); i += 2 {
-		n, err := strconv.ParseUint(parts[i+1], 36, 64)
+		inode, ended := strings.CutSuffix(parts[i+1], endMark)
+		n, err := strconv.ParseUint(inode, 36, 64)
 		if err != nil {
 			return mark{}
 		}
-		k.files = append(k.files, markedFile{parts[i], n})
+		k.files = append(k.files, markedFile{parts[i], n, ended})
 	}
 	return k
 }
@@ -433,7 +445,10 @@ func parseMark(m connection.Mark) (k mark) {
 // had reports whether the file existed.
 func (k mark) had(i int) bool { return i < len(k.files) && k.files[i].digest != absent }
 
-// last returns the inode of the file that was read last, 0 when there was none.
+// ended reports whether the last line of the file had a line end.
+func (k mark) ended(i int) bool { return i < len(k.files) && k.files[i].ended }
+
+// inode returns that of the file that was read last, 0 when there was none.
 func (k mark) inode(i int) uint64 {
 	if i < len(k.files) {
 		return k.files[i].inode

@@ -99,7 +99,7 @@ func show(t testing.TB, f *Reader, typ string) string {
 
 // escapes are how the cases write bytes that an editor would change.
 var escapes = strings.NewReplacer("<BOM>", "\ufeff", "<CR>", "\r", "<NUL>", "\x00", "<ZWSP>", "\u200b", "<FF>", "\xff", "<FE>", "\xfe", "<E9>", "\xe9", "<FC>", "\xfc",
-	"<B9>", "\xb9", "<B3>", "\xb3", "<8E>", "\x8e", "<9F>", "\x9f", "<TAB>", "\t", "<SP>", " ", "<NOEOL>\n", "", "<EMPTY>\n", "")
+	"<B9>", "\xb9", "<B3>", "\xb3", "<8E>", "\x8e", "<9F>", "\x9f", "<TAB>", "\t", "<SUB>", "\x1a", "<SP>", " ", "<NOEOL>\n", "", "<EMPTY>\n", "")
 
 var update = flag.Bool("update", false, "write what is read into testdata/reader, to be looked at")
 

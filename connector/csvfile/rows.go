@@ -24,7 +24,8 @@ const chunkSize = 256 << 10
 // rows cuts a text into rows (RFC 4180), and finds the structure again behind what breaks it.
 //
 // A line ends with CR LF or LF; where the first one of a text ends with CR alone, CR ends all of them. A quote inside of an
-// unquoted cell stands for itself. ="00042" is a cell whose value is 00042. Rows without any value are left out.
+// unquoted cell stands for itself. ="00042" is a cell whose value is 00042, '+49 one whose value is +49. Rows without any value are
+// left out.
 //
 // Memory holds one row, at most maxRow bytes, and a chunk.
 type rows struct {
@@ -89,7 +90,18 @@ func (p *rows) cell(i int) []byte {
 	if i >= len(p.cells) {
 		return nil
 	}
-	return bytes.TrimSpace(p.text[p.cells[i].from:p.cells[i].to])
+	return unguarded(bytes.TrimSpace(p.text[p.cells[i].from:p.cells[i].to]))
+}
+
+// unguarded takes off the apostrophe that programs put before what a spreadsheet would take for a formula: '+49 30 1234.
+func unguarded[T string | []byte](cell T) T {
+	if len(cell) > 1 && cell[0] == '\'' {
+		switch cell[1] {
+		case '=', '+', '-', '@':
+			return cell[1:]
+		}
+	}
+	return cell
 }
 
 // next returns the next row, or io.EOF. A text that ends inside of a row gives an error.
@@ -112,6 +124,10 @@ func (p *rows) next() (record, error) {
 			return record{}, p.truncated("a row", p.line)
 		}
 		raw := p.buf[p.pos : p.pos+n]
+		hole := p.hole(raw)
+		if hole > 0 && !p.ended {
+			return record{}, p.truncated("a row, with bytes of zero", p.line)
+		}
 		r := record{line: p.line, lines: p.breaks(raw), raw: raw, sure: len(p.cells)}
 		if !p.ended {
 			r.lines++
@@ -123,6 +139,12 @@ func (p *rows) next() (record, error) {
 			}
 		} else if r.lines > 1 && p.swallows(raw) {
 			r.fault, r.others, r.sure = "a quoted cell holds a whole row; a quotation mark may be missing", r.lines-1, 0
+		}
+		if hole > 0 {
+			r.fault, r.others = "it has bytes of zero where a part of the file was not written", r.others+hole
+			for r.sure > 0 && bytes.IndexByte(p.text[:p.cells[r.sure-1].to], 0) >= 0 {
+				r.sure--
+			}
 		}
 		if r.fault != "" {
 			r.part = partOf(raw)
@@ -185,8 +207,30 @@ func (p *rows) breaks(b []byte) int {
 	return n
 }
 
-// blank reports whether no cell has a value.
-func (p *rows) blank() bool { return len(bytes.TrimSpace(p.text)) == 0 }
+// blank reports whether no cell has a value. At the end of a text that is also the mark with which DOS ends one.
+func (p *rows) blank() bool {
+	text := bytes.TrimSpace(p.text)
+	return len(text) == 0 || len(text) == 1 && text[0] == '\x1a' && !p.ended
+}
+
+// hole returns how many rows, besides the one that it begins in, may have stood where bytes of zero stand now: of a file that was
+// not copied whole some blocks are never written. A row takes a byte for each delimiter, one for its end, and one for an id. Cells
+// that are filled up with a few zeros are no hole.
+func (p *rows) hole(raw []byte) (others int) {
+	least := p.least + 1
+	for {
+		i := bytes.IndexByte(raw, 0)
+		if i < 0 {
+			return others
+		}
+		raw = raw[i:]
+		n := len(raw) - len(bytes.TrimLeft(raw, "\x00"))
+		if n >= max(least, 64) {
+			others += n/least + 1
+		}
+		raw = raw[n:]
+	}
+}
 
 // padded reports whether the cells behind the header's have no values.
 func (p *rows) padded() bool {
@@ -272,6 +316,7 @@ func (p *rows) broken(v verdict, fault string) (record, error) {
 			}
 		}
 		_, _ = part.Write(raw) // a hash never fails
+		r.others += p.hole(raw)
 		r.lines++
 		p.take(len(raw))
 	}

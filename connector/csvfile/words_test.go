@@ -43,10 +43,19 @@ func TestCellsOfHandles(t *testing.T) {
 			t.Errorf("the name %q: %q", cell, what)
 		}
 	}
-	for cell, bad := range map[string]bool{"1 High St\nLondon": false, "a\tb": false, "#N/A": false, "a\x00b": true, "a\x1bb": true, "a\u200bb": false} {
+	for cell, bad := range map[string]bool{"1 High St\nLondon": false, "a\tb": false, "#N/A": true, "#BEZUG!": true, "#¿NOMBRE?": true, "####": true, "Err:508": true,
+		"#1": false, "#a!": false, "Err:50": false, "Erika": false, "#": false, "#!": false, "4.71E+11": false, "a\x00b": true, "a\x1bb": true, "a\u200bb": false} {
 		if what := asText.wrong([]byte(cell)); (what != "") != bad {
 			t.Errorf("the text %q: %q", cell, what)
 		}
+	}
+	for cell, bad := range map[string]bool{"#N/A": true, "4.71E+11": true, "+49 30 1234": false, "00042": false, "a\u200bb": false} {
+		if what := asNumber.wrong([]byte(cell)); (what != "") != bad {
+			t.Errorf("the number %q: %q", cell, what)
+		}
+	}
+	if what := asUnread.wrong([]byte("#N/A")); what != "" {
+		t.Errorf("what is not read: %q", what)
 	}
 }
 

@@ -1,0 +1,131 @@
+package csvfile
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"lockstep"
+	"lockstep/connection"
+	"lockstep/scim"
+)
+
+// TestHole puts blocks of zeros into a file, as a copy that was broken off leaves them behind. Whoever stood there is hidden and not
+// gone: there are never fewer hidden than are missing.
+func TestHole(t *testing.T) {
+	whole := people(400)
+	all := strings.Count(whole, "\n") - 1
+	for at := 300; at < len(whole); at += 997 {
+		for _, size := range []int{64, 512, 4096} {
+			text := []byte(whole)
+			clear(text[at:min(at+size, len(text))])
+			_, f := reader(t, "people.csv", string(text))
+			shown, err := pages(t, f, connection.Read{Type: connection.UserType})
+			if at+size >= len(text) {
+				if lockstep.CodeOf(err) != lockstep.CodeSourceTruncated {
+					t.Errorf("zeros at the end, from %d of %d: %v", at, len(text), err)
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatalf("%d zeros at %d: %v", size, at, err)
+			}
+			known, most := map[string]bool{}, 0
+			for _, p := range shown {
+				for _, o := range p.Objects {
+					known[o.ID] = true
+				}
+				for _, h := range p.Hidden {
+					for _, id := range h.IDs {
+						known[id] = true
+					}
+					most += h.Most
+				}
+			}
+			if missing := all - len(known); missing > most || most > size {
+				t.Errorf("%d zeros at %d: %d people are missing and not known, at most %d are hidden", size, at, missing, most)
+			}
+		}
+	}
+	_, f := reader(t, "people.csv", "id,userName,x\n1,a,y\n2,b,"+strings.Repeat("\x00", 100))
+	if _, err := pages(t, f, connection.Read{Type: connection.UserType}); lockstep.CodeOf(err) != lockstep.CodeSourceTruncated {
+		t.Errorf("zeros for the last cell: %v", err)
+	}
+	_, f = reader(t, "people.csv", "id,userName,x\n1,a,y\n2,b,"+strings.Repeat("\x00", 3<<20)+"\n3,c,z\n4,d,w\n")
+	objects, hidden, _ := readAll(t, f, connection.Read{Type: connection.UserType})
+	if most := hidden[len(hidden)-1].Most; len(objects) != 3 || most < 3<<18 {
+		t.Errorf("three megabytes of zeros: %d people, at most %d hidden", len(objects), most)
+	}
+	_, f = reader(t, "people.csv", "id,userName,x\n1,a,y\n2,b,"+strings.Repeat("\x00", 20)+"\n3,c,z\n")
+	objects, hidden, _ = readAll(t, f, connection.Read{Type: connection.UserType})
+	if len(objects) != 2 || len(hidden) != 1 || hidden[0].Most != 0 {
+		t.Errorf("a cell that is filled up: %v, %+v", objects, hidden)
+	}
+}
+
+// TestOtherFormats has what comes under the name of a CSV file.
+func TestOtherFormats(t *testing.T) {
+	for name, text := range map[string]string{
+		"xlsx":    "PK\x03\x04\x14\x00\x06\x00\x08\x00" + strings.Repeat("\x00\x91xl", 40),
+		"xls":     "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + strings.Repeat("\x00", 500),
+		"gzip":    "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcbL\xd1)-N-\xf2K\xccM\x05",
+		"zstd":    "\x28\xb5\x2f\xfdabc",
+		"pdf":     "%PDF-1.7\nid,userName\n1,a\n",
+		"sign-in": "\ufeff\r\n<!DOCTYPE html>\n<html><body>id,userName\n",
+		"error":   "<HTML><head><title>502 Bad Gateway</title></head>\n",
+		"xml":     "<?xml version=\"1.0\"?>\n<wd:Report_Data>\n",
+		"json":    "{\"error\":\"unauthorized\"}\n",
+	} {
+		dir, f := reader(t, "people.csv", people(3))
+		_, _, last := readAll(t, f, connection.Read{Type: connection.UserType})
+		write(t, dir, "people.csv", text)
+		all, err := pages(t, f, connection.Read{Type: connection.UserType, Since: last.Mark, Whole: true})
+		if lockstep.CodeOf(err) != lockstep.CodeSourceMalformed || !strings.Contains(err.Error(), "is no CSV") || len(all) > 0 {
+			t.Errorf("%s: %d pages, %v", name, len(all), err)
+		}
+		if err := f.Test(t.Context(), func(connection.Check) {}); err == nil {
+			t.Errorf("%s: the test of the connection says that all is well", name)
+		}
+	}
+}
+
+// TestCutOff cuts a file off at every byte. Where the last line has lost its end, or a character its second half, the file is not
+// believed; where whole lines are missing, only their number tells, which is the business of the guard.
+func TestCutOff(t *testing.T) {
+	for name, encode := range map[string]func(string) string{
+		"utf-8": func(s string) string { return s }, "utf-16": utf16le,
+		"cr lf": func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") },
+	} {
+		whole := encode(people(3))
+		dir, f := reader(t, "people.csv", whole)
+		before, _, last := readAll(t, f, connection.Read{Type: connection.UserType})
+		lineEnd := []byte(encode("\n"))
+		lineEnd = bytes.TrimPrefix(lineEnd, []byte{0xff, 0xfe})
+		for n := len(encode("id")); n < len(whole); n++ {
+			write(t, dir, "people.csv", whole[:n])
+			all, err := pages(t, f, connection.Read{Type: connection.UserType, Since: last.Mark, Whole: true})
+			for _, p := range all {
+				for _, o := range p.Objects {
+					if was := before[o.ID]; err == nil && (!scim.Equal(was.Values, o.Values) || !slices.Equal(was.References, o.References)) {
+						t.Errorf("%s, cut off after %q: %v %v", name, whole[:n], o.Values, o.References)
+					}
+				}
+			}
+			if err == nil && !bytes.HasSuffix([]byte(whole[:n]), lineEnd) && !strings.HasSuffix(whole[:n], "\r") {
+				t.Errorf("%s: believed when it ends with %q", name, whole[max(0, n-12):n])
+			}
+		}
+		write(t, dir, "people.csv", "")
+		if _, err := pages(t, f, connection.Read{Type: connection.UserType, Since: last.Mark, Whole: true}); lockstep.CodeOf(err) != lockstep.CodeSourceMalformed {
+			t.Errorf("%s: an empty file: %v", name, err)
+		}
+	}
+	// A file that never had a last line end is as good as ever.
+	dir, f := reader(t, "people.csv", strings.TrimSuffix(people(3), "\n"))
+	_, _, last := readAll(t, f, connection.Read{Type: connection.UserType})
+	write(t, dir, "people.csv", strings.TrimSuffix(people(4), "\n"))
+	if objects, _, _ := readAll(t, f, connection.Read{Type: connection.UserType, Since: last.Mark, Whole: true}); len(objects) != 4 {
+		t.Errorf("%d people without a last line end", len(objects))
+	}
+}
