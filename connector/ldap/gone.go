@@ -18,7 +18,7 @@ import (
 // now and then.
 func (p *pass) gone(here map[string]bool) error {
 	told := true
-	var done []string
+	var done, maybe []string // who is gone unless another entry has their id
 	for _, base := range p.bases {
 		suffix := p.suffixOf(base)
 		if suffix == "" || slices.Contains(done, suffix) {
@@ -29,25 +29,38 @@ func (p *pass) gone(here map[string]bool) error {
 		since, _ := p.since(base)
 		// Not what changed after the pass began: it may be missing from here only because it came later.
 		until := fmt.Sprintf("(uSNChanged<=%d)", p.at.USN)
-		if err := p.away(suffix, "(&"+since+until+")", here); err != nil {
+		name := func(id string) {
+			switch {
+			case here[id]:
+			case isKept(p.id):
+				p.page.Gone = append(p.page.Gone, id)
+			default:
+				here[id] = true // once is enough
+				maybe = append(maybe, id)
+			}
+		}
+		if err := p.away(suffix, "(&"+since+until+")", name); err != nil {
 			return err
 		}
-		all, err := p.tombstones(suffix, "(&(isDeleted=TRUE)"+since+until+")")
+		all, err := p.tombstones(suffix, "(&(isDeleted=TRUE)"+since+until+")", name)
 		if err != nil {
 			return err
 		}
 		told = told && all
 	}
 	p.told = told
+	if err := p.stillHere(maybe); err != nil {
+		return err
+	}
 	return p.flush()
 }
 
-// away names those who have changed and are not here.
-func (p *pass) away(suffix, filter string, here map[string]bool) error {
+// away names those who have changed; whoever is here is not gone.
+func (p *pass) away(suffix, filter string, name func(id string)) error {
 	_, err := p.pages([]string{suffix}, filter, []string{p.id}, func(entries []*ldap.Entry) error {
 		for _, e := range entries {
-			if id := idOf(e, p.id); id != "" && !here[id] {
-				p.page.Gone = append(p.page.Gone, id)
+			if id := idOf(e, p.id); id != "" {
+				name(id)
 			}
 		}
 		return p.flush()
@@ -59,7 +72,7 @@ func (p *pass) away(suffix, filter string, here map[string]bool) error {
 }
 
 // tombstones names those whose entries were deleted, and reports whether that are all.
-func (p *pass) tombstones(suffix, filter string) (all bool, err error) {
+func (p *pass) tombstones(suffix, filter string, name func(id string)) (all bool, err error) {
 	deleted := "CN=Deleted Objects," + suffix
 	seen := false
 	request := ldap.NewSearchRequest(deleted, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false, "(objectClass=*)", []string{"1.1"},
@@ -79,7 +92,7 @@ func (p *pass) tombstones(suffix, filter string) (all bool, err error) {
 				all = false
 				continue
 			}
-			p.page.Gone = append(p.page.Gone, id)
+			name(id)
 		}
 		return p.flush()
 	}, ldap.NewControlMicrosoftShowDeleted())
@@ -89,32 +102,35 @@ func (p *pass) tombstones(suffix, filter string) (all bool, err error) {
 	return all, err
 }
 
-// get reads objects of one type by their ids, fifty at a time.
-func (p *pass) get(ids []string) ([]connection.Object, error) {
-	var found []connection.Object
-	known := map[string]bool{}
-	for some := range slices.Chunk(ids, 50) {
-		any := ""
-		for _, id := range some {
-			any += idFilter(p.id, id)
-		}
-		_, err := p.pages(p.bases, "(&"+p.everything(p.class)+"(|"+any+"))", p.allAttributes(p.id), func(entries []*ldap.Entry) error {
+// get reads objects of one type by their ids. Of an id that several entries have none is returned: it is hidden.
+func (p *pass) get(ids []string) (found []connection.Object, hidden []connection.Hidden, err error) {
+	for some := range slices.Chunk(ids, idsAtOnce) {
+		known := map[string]string{} // DNs by id
+		twice := map[string]bool{}
+		var these []connection.Object
+		_, err := p.pages(p.bases, p.anyOf(p.class, p.id, some), p.allAttributes(p.id), func(entries []*ldap.Entry) error {
 			for _, e := range entries {
 				e.DN = shortDN(e.DN)
 				o, err := p.complete(e)
 				if err != nil {
 					return err
 				}
-				if o.ID != "" && !known[o.ID] && !p.isOwn(e) {
-					known[o.ID] = true
-					found = append(found, o)
+				switch before, again := known[o.ID]; {
+				case o.ID == "" || p.isOwn(e):
+				case !again:
+					known[o.ID] = e.DN
+					these = append(these, o)
+				case before != e.DN && !twice[o.ID]:
+					twice[o.ID] = true
+					hidden = append(hidden, p.twin(e.DN, o.ID))
 				}
 			}
 			return nil
 		}, p.withGUIDs()...)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		found = append(found, slices.DeleteFunc(these, func(o connection.Object) bool { return twice[o.ID] })...)
 	}
-	return found, nil
+	return found, hidden, nil
 }

@@ -42,10 +42,12 @@ func (p *pass) members(o *connection.Object, e *ldap.Entry) error {
 				add(memberName(name, dn))
 			}
 			for next, more := nextRange(options, len(a.Values)); more; {
-				values, rest, err := p.moreMembers(e.DN, name, next)
+				values, rest, stamp, err := p.moreMembers(e.DN, name, next)
 				if err != nil {
 					return err
 				}
+				// Between two parts members may have moved up, unseen.
+				o.Partial = o.Partial || stamp != e.GetEqualFoldAttributeValue("uSNChanged")
 				for _, dn := range values {
 					add(memberName(name, dn))
 				}
@@ -63,28 +65,28 @@ func memberName(attribute, dn string) string {
 	return referenceName(dn)
 }
 
-// moreMembers reads the members from a number on, and says which these were.
-func (p *pass) moreMembers(dn, attribute string, from int) (values []string, options string, err error) {
+// moreMembers reads the members from a number on, and says which these were and when the group was changed.
+func (p *pass) moreMembers(dn, attribute string, from int) (values []string, options, stamp string, err error) {
 	c, err := p.aside()
 	if err != nil {
-		return nil, "", err
+		return nil, "", "", err
 	}
 	request := ldap.NewSearchRequest(dn, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false, "(objectClass=*)",
-		[]string{fmt.Sprintf("%s;range=%d-*", attribute, from)}, c.withGUIDs())
+		[]string{fmt.Sprintf("%s;range=%d-*", attribute, from), "uSNChanged"}, c.withGUIDs())
 	var entry *ldap.Entry
 	_, err = c.search(request, func(e *ldap.Entry) error { entry = e; return nil }, nil)
 	if err != nil {
-		return nil, "", c.translate("read the members of "+dn, err)
+		return nil, "", "", c.translate("read the members of "+dn, err)
 	}
 	if entry == nil {
-		return nil, "", c.fault(lockstep.CodeSourceChanged, dn+" is gone while its members are read", nil)
+		return nil, "", "", c.fault(lockstep.CodeSourceChanged, dn+" is gone while its members are read", nil)
 	}
 	for _, a := range entry.Attributes {
 		if name, options, ok := strings.Cut(strings.ToLower(a.Name), ";"); ok && name == attribute {
-			return a.Values, options, nil
+			return a.Values, options, entry.GetEqualFoldAttributeValue("uSNChanged"), nil
 		}
 	}
-	return nil, "", nil
+	return nil, "", "", nil
 }
 
 // aside returns a session for questions while a search is under way: on one connection the answer would wait behind the rest of

@@ -72,7 +72,9 @@ type pass struct {
 	newestCSN string              // entryCSN of any entry that was seen
 	stamped   bool                // entries show when they were changed
 	count     int
+	changing  bool // only what has changed is asked for
 	limited   bool // the server stopped at a limit
+	twins     twins
 	names     bool // all names were read
 	told      bool // the server told of everybody who is gone
 	took      time.Duration
@@ -176,6 +178,9 @@ func (p *pass) whole() error {
 	if p.id == "" { // nobody is there
 		return p.finish(connection.Pages)
 	}
+	if err := p.findTwins(); err != nil {
+		return err
+	}
 	began := time.Now()
 	p.page.Total = p.old.Count
 	for _, base := range p.bases {
@@ -190,6 +195,8 @@ func (p *pass) whole() error {
 // changes reads what has changed.
 func (p *pass) changes() error {
 	here := map[string]bool{}
+	p.changing = true
+	defer func() { p.changing = false }()
 	for _, base := range p.bases {
 		filter, _ := p.since(base)
 		err := p.gather(base, "(&"+p.everything(p.class)+filter+")", p.allAttributes(p.id), func(e *ldap.Entry) error {
@@ -209,6 +216,9 @@ func (p *pass) changes() error {
 // readNames reads all names.
 func (p *pass) readNames() error {
 	began := time.Now()
+	if err := p.findTwins(); err != nil {
+		return err
+	}
 	p.names, p.count, p.next = true, 0, time.Time{}
 	attributes := p.nameAttributes(p.id)
 	if p.old.Stamped && len(p.at.CSN) > 0 { // the finest stamp is enough
@@ -229,6 +239,8 @@ func (p *pass) name(e *ldap.Entry) error {
 	case p.isOwn(e):
 	case one.ID == "":
 		p.hide(e)
+	case p.twins.has(one.ID):
+		p.hideTwin(e, one.ID)
 	default:
 		p.note(e)
 		p.page.Present = append(p.page.Present, one)
@@ -240,6 +252,11 @@ func (p *pass) name(e *ldap.Entry) error {
 // hidden, not left out in silence.
 func (p *pass) gather(base, filter string, attributes []string, each func(*ldap.Entry) error) error {
 	referrals, err := p.pages([]string{base}, filter, attributes, func(entries []*ldap.Entry) error {
+		if p.changing {
+			if err := p.twinsAmong(entries); err != nil {
+				return err
+			}
+		}
 		for _, e := range entries {
 			p.count++
 			e.DN = shortDN(e.DN)
@@ -383,6 +400,8 @@ func (p *pass) object(e *ldap.Entry) error {
 		return err
 	case o.ID == "":
 		p.hide(e)
+	case p.twins.has(o.ID):
+		p.hideTwin(e, o.ID)
 	default:
 		p.note(e)
 		p.page.Objects = append(p.page.Objects, o)

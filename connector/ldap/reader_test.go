@@ -151,6 +151,9 @@ func mayHide(hidden []connection.Hidden, o connection.Object) bool {
 		if h.Below == "" && h.IDs == nil && h.Most == 0 {
 			return true
 		}
+		if slices.Contains(h.IDs, o.ID) {
+			return true
+		}
 		for _, name := range o.Names {
 			if h.Below != "" && (name == h.Below || strings.HasSuffix(name, ","+h.Below)) {
 				return true

@@ -61,7 +61,11 @@ func (r *Reader) get(c *session, cl class, ids []string) ([]connection.Object, e
 	}
 	p := &pass{session: c, reader: r, shaping: newShaping(cl, id, r.config.Now())}
 	defer p.end()
-	return p.get(ids)
+	found, hidden, err := p.get(ids)
+	if err == nil && len(hidden) > 0 {
+		err = hidden[0].Err
+	}
+	return found, err
 }
 
 // Watch looks how far the server has come, each second, over a connection that it keeps. One change after another is told less often,
