@@ -31,6 +31,9 @@ missing() {
   [ -f /usr/lib/apache2/modules/mod_auth_mellon.so ] || echo "mod_auth_mellon libapache2-mod-auth-mellon"
   have nginx || echo "nginx nginx"
   have caddy || echo "caddy caddy"
+  [ -f /usr/share/lemonldap-ng/portal/htdocs/index.psgi ] && have plackup || echo "lemonldap-ng liblemonldap-ng-portal-perl"
+  [ -f /usr/share/perl5/String/Random.pm ] || echo "lemonldap-ng libstring-random-perl" # it only recommends what its OpenID Provider cannot do without
+  [ -f /usr/share/perl5/IO/String.pm ] || echo "lemonldap-ng libio-string-perl"
   if [ -f e2e/node/package.json ]; then
     have node || echo "node nodejs"
     have npm || echo "npm npm"

@@ -194,6 +194,7 @@ func (s *Issuers) Discover(ctx context.Context, name string) (m Metadata, err er
 			}
 			continue
 		}
+		m = Metadata{} // nothing of a document that could not be read
 		if err = json.Unmarshal(text, &m); err != nil {
 			err = errors.New("its metadata is no JSON")
 			continue

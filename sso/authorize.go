@@ -51,6 +51,9 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 	if !c.knows(redirect) {
 		return &lockstep.Error{Code: lockstep.CodeSSORedirect, Detail: "“" + clip(redirect) + "” is none of the redirect URIs of " + c.Name + "."}
 	}
+	if r.Method == http.MethodPost && !x.knows(r) {
+		return s.posted(w, r, x, c, values)
+	}
 	req, refused := s.read(r.Context(), x, &c, values)
 	if refused != nil {
 		e, ok := errors.AsType[oauthError](refused)
@@ -69,6 +72,31 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 	v.bind()
 	v.stage(Stage{Name: "authorize", OK: true, Facts: map[string]string{"client": string(c.ID), "scopes": strings.Join(req.Scopes, " ")}})
 	return v.run(r.Context())
+}
+
+// knows reports whether the browser shows any of our cookies.
+func (x site) knows(r *http.Request) bool {
+	return x.cookieValue(r, cookieSession) != "" || x.cookieValue(r, cookieBrowser) != ""
+}
+
+// maxPosted bounds a request that is kept until the browser comes again.
+const maxPosted = 64 << 10
+
+// posted has a browser that another site's form brought here come once more, with GET: it shows its cookies then (SameSite=Lax), and who is signed in is not asked again. Meanwhile
+// the request is kept as if it had been pushed.
+func (s *Server) posted(w http.ResponseWriter, r *http.Request, x site, c Client, values url.Values) error {
+	if !s.limits.begins(x.tenant.ID, s.now()) {
+		return &lockstep.Error{Code: lockstep.CodeSSOTooMany, Detail: "Too many people sign in at once."}
+	}
+	if len(values.Encode()) > maxPosted {
+		return request("The request is too long.")
+	}
+	text, hash := secret()
+	if err := s.Store.PutPushed(r.Context(), x.tenant.ID, hash, c.ID, s.now().Add(pushedLife), values); err != nil {
+		return err
+	}
+	redirect(w, r, x.issuer+"/authorize?"+url.Values{"client_id": {string(c.ID)}, "request_uri": {pushedPrefix + text}}.Encode())
+	return nil
 }
 
 func request(detail string) error {
@@ -300,6 +328,9 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request) error {
 		if name != "client_secret" && name != "client_assertion" && name != "client_assertion_type" {
 			kept.Set(name, values.Get(name))
 		}
+	}
+	if !s.limits.take("push\x00"+string(x.tenant.ID), beginsMax, beginsFor, s.now()) { // each is kept, also one of a client that shows nothing
+		return oauthError{Status: http.StatusTooManyRequests, Code: "temporarily_unavailable", Description: "too many requests are pushed at once"}
 	}
 	text, hash := secret()
 	if err := s.Store.PutPushed(r.Context(), x.tenant.ID, hash, c.ID, s.now().Add(pushedLife), kept); err != nil {

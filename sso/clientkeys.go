@@ -38,13 +38,28 @@ type clientKeysOf struct {
 	uri    string
 }
 
-// fetchedKeys is one set. Whoever holds its turn may use it.
+// fetchedKeys is one set. Whoever holds its turn may fetch it; what is there can be read meanwhile.
 type fetchedKeys struct {
-	turn    sync.Mutex
+	turn   sync.Mutex
+	tried  time.Time
+	failed error
+
+	mu      sync.Mutex
 	set     token.KeySet
 	fetched time.Time
-	tried   time.Time
-	failed  error
+}
+
+// keys is the set that is there, and whether it is fresh at the instant.
+func (f *fetchedKeys) keys(now time.Time) (set token.KeySet, fresh bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.set, now.Sub(f.fetched) <= clientKeysFresh
+}
+
+func (f *fetchedKeys) keep(set token.KeySet, at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.set, f.fetched = set, at
 }
 
 func (k *clientKeys) of(c Client) *fetchedKeys {
@@ -76,14 +91,20 @@ func (s *Server) verify(ctx context.Context, c Client, text string) (token.JWT, 
 		return t, err
 	}
 	f := s.clientKeys.of(c)
+	set, fresh := f.keys(s.now())
+	t, err := set.Verify(text, c.Assertion)
+	if err == nil && fresh { // nobody with a good assertion waits for what somebody's bad one sets off
+		return t, nil
+	}
 	f.turn.Lock()
 	defer f.turn.Unlock()
-	if s.now().Sub(f.fetched) > clientKeysFresh {
+	if _, fresh = f.keys(s.now()); !fresh {
 		s.fetchKeys(ctx, c, f)
 	}
-	t, err := f.set.Verify(text, c.Assertion)
-	if err != nil && s.fetchKeys(ctx, c, f) {
-		t, err = f.set.Verify(text, c.Assertion)
+	set, _ = f.keys(s.now())
+	if t, err = set.Verify(text, c.Assertion); err != nil && s.fetchKeys(ctx, c, f) {
+		set, _ = f.keys(s.now())
+		t, err = set.Verify(text, c.Assertion)
 	}
 	if err == nil {
 		return t, nil
@@ -104,11 +125,11 @@ func (s *Server) fetchKeys(ctx context.Context, c Client, f *fetchedKeys) bool {
 	set, err := s.getKeys(ctx, c.KeysURI)
 	if f.failed = err; err != nil {
 		if now.Sub(f.fetched) > clientKeysStale {
-			f.set = nil
+			f.keep(nil, f.fetched)
 		}
 		return false
 	}
-	f.set, f.fetched = set, now
+	f.keep(set, now)
 	return true
 }
 

@@ -137,6 +137,52 @@ func TestClaimsParameter(t *testing.T) {
 	w.is("of this kind", b.comeBack(b.authorize(gold...)).to().Query().Get("code") != "", true)
 }
 
+// TestNobodyWaitsForInventedAssertions: a client whose key is known does not wait while an assertion that anybody may have made has its keys fetched anew.
+func TestNobodyWaitsForInventedAssertions(t *testing.T) {
+	w := newWorld(t)
+	own, err := token.NewSigner(token.ES256)
+	w.must(err)
+	foreign, err := token.NewSigner(token.ES256)
+	w.must(err)
+	asked, answer := make(chan bool, 1), make(chan bool)
+	var calls atomic.Int64
+	uri := serve(t, func(rw http.ResponseWriter, r *http.Request) {
+		if calls.Add(1) > 1 {
+			asked <- true
+			select {
+			case <-answer:
+			case <-r.Context().Done():
+			}
+		}
+		w.must(json.NewEncoder(rw).Encode(map[string]any{"keys": token.KeySet{own.Key()}}))
+	})
+	w.client("signer", func(c *sso.Client) {
+		c.Auth, c.Secret, c.KeysURI, c.Assertion = sso.AuthPrivateKey, sso.Hash{}, uri, token.ES256
+	})
+	send := func(k token.Signer, id string) int {
+		text, err := k.Sign("JWT", map[string]any{"iss": "signer", "sub": "signer", "aud": w.issuer, "exp": w.now().Add(time.Minute).Unix(), "jti": id})
+		w.must(err)
+		return w.token(url.Values{"grant_type": {"client_credentials"}, "client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": {text}}, "X", "y").Status
+	}
+	w.is("its key", send(own, "1"), 200)
+	w.later(time.Minute)
+	over, served := make(chan int), make(chan int)
+	go func() { over <- send(foreign, "2") }()
+	<-asked
+	go func() { served <- send(own, "3") }()
+	select {
+	case status := <-served:
+		w.is("meanwhile", status, 200)
+		close(answer)
+	case status := <-over: // the address was given up on
+		t.Errorf("who has the right key waited: the wrong one was refused first (%d)", status)
+		close(answer)
+		w.is("after that", <-served, 200)
+		return
+	}
+	w.is("an invented key", <-over, 401)
+}
+
 // TestPublishedKeys: the keys of private_key_jwt at jwks_uri; a new one is found at once, and nobody can have them fetched for ever.
 func TestPublishedKeys(t *testing.T) {
 	w := newWorld(t)

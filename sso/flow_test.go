@@ -332,3 +332,25 @@ func TestKeysTurn(t *testing.T) {
 		t.Error("a key signs that nobody has seen yet")
 	}
 }
+
+// TestPostedRequest: a browser that the application's form brought here shows no cookie (SameSite=Lax), so it comes once more, with GET: who is signed in is not asked again, and the cookie
+// of a sign-in that is under way in another window stays.
+func TestPostedRequest(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	b.signIn()
+	elsewhere := w.browser().post(w.issuer+"/authorize", asking("prompt", "none"), "Origin", "https://app.example", "Sec-Fetch-Site", "cross-site")
+	if to := elsewhere.to(); to.Path != "/sso/acme/authorize" || to.Query().Get("redirect_uri") != "" || len(elsewhere.Cookies()) > 0 {
+		t.Fatalf("%d %s %v", elsewhere.StatusCode, elsewhere.Header.Get("Location"), elsewhere.Cookies())
+	}
+	p := b.get(elsewhere.Header.Get("Location"))
+	if q := p.to().Query(); q.Get("code") == "" || q.Get("state") != "st" {
+		t.Errorf("the session has not answered: %d %s", p.StatusCode, p.Header.Get("Location"))
+	}
+	w.is("a second time", b.get(elsewhere.Header.Get("Location")).StatusCode, 400)
+	w.is("with its cookies", b.post(w.issuer+"/authorize", asking("prompt", "none")).to().Host, "app.example")
+	w.is("an address that is not the application's", w.browser().post(w.issuer+"/authorize", asking("redirect_uri", "https://evil.example/")).StatusCode, 400)
+	w.is("too long", w.browser().post(w.issuer+"/authorize", asking("state", strings.Repeat("s", 70<<10))).StatusCode, 400)
+	w.setClient("app", func(c *sso.Client) { c.Pushed = true })
+	w.is("to be pushed", w.browser().post(w.issuer+"/authorize", asking()).StatusCode, 400)
+}

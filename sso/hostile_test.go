@@ -562,6 +562,26 @@ func TestForgedHost(t *testing.T) {
 	w.is("redirect URI", strings.Contains(w.browser().do(r).Header.Get("Location"), "evil"), false)
 }
 
+// TestPushedAreBounded: requests that are pushed are kept, also those of a client that shows nothing; so many at once are kept and no more.
+func TestPushedAreBounded(t *testing.T) {
+	w := newWorld(t)
+	w.client("open", func(c *sso.Client) {
+		c.Auth, c.Secret, c.Grants = sso.AuthNone, sso.Hash{}, []sso.GrantType{sso.GrantCode}
+	})
+	b, kept := w.browser(), 0
+	for range 505 {
+		switch p := b.post(w.issuer+"/par", asking("client_id", "open")); {
+		case p.StatusCode == 201:
+			kept++
+		case p.StatusCode != 429 || !strings.Contains(p.body, "temporarily_unavailable"):
+			t.Fatalf("%d %s", p.StatusCode, p.body)
+		}
+	}
+	w.is("kept", kept, 500)
+	w.later(2 * time.Second)
+	w.is("later", b.post(w.issuer+"/par", asking("client_id", "open")).StatusCode, 201)
+}
+
 // TestPushedRequests: checked when pushed, used once, by the client that pushed them (RFC 9126).
 func TestPushedRequests(t *testing.T) {
 	w := newWorld(t)

@@ -293,6 +293,19 @@ func TestProviderFails(t *testing.T) {
 	w.is("then", p.to().Query().Get("code") != "", true)
 }
 
+// TestDeclined: who says no at the provider reads that it was them, and may choose again.
+func TestDeclined(t *testing.T) {
+	w := newWorld(t)
+	w.up.fails = &lockstep.Error{Code: lockstep.CodeIdPDenied, Detail: "secret detail"}
+	b := w.browser()
+	p := b.comeBack(b.authorize())
+	for _, words := range []string{"you did not go through with it there", "This is for you to do", "Choose another way to sign in", "Reference"} {
+		if p.StatusCode != 403 || !strings.Contains(p.body, words) || strings.Contains(p.body, "secret detail") {
+			t.Errorf("%d, without “%s”:\n%s", p.StatusCode, words, p.body)
+		}
+	}
+}
+
 // TestSubmitHash: the one script of the pages is the one that the policy names.
 func TestSubmitHash(t *testing.T) {
 	w := newWorld(t)

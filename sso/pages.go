@@ -184,7 +184,8 @@ func statusOf(err error) int {
 		return http.StatusTooManyRequests
 	case lockstep.CodeSSOLastFactor, lockstep.CodeSSOLastWay, lockstep.CodeSSOLinked:
 		return http.StatusConflict
-	case lockstep.CodeSSOUnknown, lockstep.CodeSSOAmbiguous, lockstep.CodeSSODisabled, lockstep.CodeSSORefused, lockstep.CodeSSOConsent, lockstep.CodeCrossSite, lockstep.CodeSSOProxyHost, lockstep.CodeSSOProxyHeader:
+	case lockstep.CodeSSOUnknown, lockstep.CodeSSOAmbiguous, lockstep.CodeSSODisabled, lockstep.CodeSSORefused, lockstep.CodeSSOConsent, lockstep.CodeCrossSite, lockstep.CodeSSOProxyHost, lockstep.CodeSSOProxyHeader,
+		lockstep.CodeIdPDenied:
 		return http.StatusForbidden
 	case lockstep.CodeSSOExpired, lockstep.CodeSSOOver, lockstep.CodeSSOLeft, lockstep.CodeSSOBrowser, lockstep.CodeSSOClient, lockstep.CodeSSORedirect, lockstep.CodeSSORequest, lockstep.CodeSSOProvider,
 		lockstep.CodeSSOMessage, lockstep.CodeSSOReplayed:

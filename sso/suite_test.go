@@ -31,7 +31,7 @@ func TestSuite(t *testing.T) {
 			w.is("scope", got.Scope, "email profile openid")
 		},
 		"oidcc-ensure-post-request-succeeds": func(w *world, b *browser) {
-			goodCode(w, b.comeBack(b.post(w.issuer+"/authorize", asking())))
+			goodCode(w, b.comeBack(b.get(b.post(w.issuer+"/authorize", asking()).Header.Get("Location"))))
 		},
 		"oidcc-ensure-request-without-nonce-succeeds-for-code-flow": func(w *world, b *browser) {
 			got := w.token(redeeming(b.signIn("nonce", "")))

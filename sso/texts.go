@@ -78,6 +78,7 @@ type said struct {
 
 var sayings = map[lockstep.Code]said{
 	wrongPassword:               {yours, "The user name or the password is wrong.", "Der Benutzername oder das Passwort ist falsch."},
+	lockstep.CodeIdPDenied:      {yours, "The identity provider has let nobody in: you did not go through with it there, or may not use this application. Try again, or ask your administrator.", "Der Identitätsanbieter hat niemanden hereingelassen: Sie haben dort abgebrochen, oder Sie dürfen diese Anwendung nicht benutzen. Versuchen Sie es noch einmal, oder fragen Sie Ihre Administration."},
 	lockstep.CodeSSOTooMany:     {yours, "Too many tries. Wait a quarter of an hour.", "Zu viele Versuche. Warten Sie eine Viertelstunde."},
 	lockstep.CodeSSOConfirm:     {yours, "There is a person with your address already. Sign in as you did before, once, to link both.", "Es gibt schon eine Person mit Ihrer Adresse. Melden Sie sich einmal so an wie früher, um beides zu verbinden."},
 	lockstep.CodeSSOBack:        {yours, "You came back before the sign-in was finished. Choose again.", "Sie sind vor dem Ende der Anmeldung zurückgekehrt. Wählen Sie noch einmal."},

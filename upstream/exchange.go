@@ -110,6 +110,9 @@ func (f *flow) tokenFault(h *hop, err error) *finding {
 	switch {
 	case refused.ErrorCode == "invalid_client", refused.ErrorCode == "unauthorized_client",
 		refused.ErrorCode == "" && refused.Response.StatusCode == http.StatusUnauthorized:
+		if secret := f.set.secret(fieldSecret); fix == "" && f.set.text(fieldClientAuth) == authBasic && url.QueryEscape(secret) != secret { // LemonLDAP::NG is one
+			fix = "If the secret is right: it has letters that HTTP Basic has encoded (RFC 6749 §2.3.1), which some providers do not undo. Choose “Secret, in the body” as client authentication, or a secret of letters and digits."
+		}
 		return found(lockstep.CodeIdPClient, fix, "%s does not accept the client%s", host, said)
 	case strings.Contains(words, "redirect"), refused.ErrorCode == "redirect_uri_mismatch":
 		return found(lockstep.CodeIdPRedirectURI, fix, "%s: the redirect URI is not the registered one%s", host, said)

@@ -165,7 +165,7 @@ func (f *flow) maxAge(a sso.Attempt) (seconds int, ok bool) {
 // Finish goes from the callback to the identity: code, tokens, ID token, user-info, claims.
 func (f *flow) Finish(ctx context.Context, a sso.Attempt, c sso.Callback, rec sso.Recorder) (sso.Identity, error) {
 	h := startHop(rec, f.client.now, "callback")
-	code, bad := f.code(c, h)
+	code, bad := f.code(c, h, or(a.Prompt, f.set.text("prompt")) == "none")
 	if bad != nil {
 		return sso.Identity{}, h.fail(bad)
 	}
@@ -207,8 +207,8 @@ func (f *flow) Finish(ctx context.Context, a sso.Attempt, c sso.Callback, rec ss
 // maxCode is the longest code that is passed on.
 const maxCode = 4096
 
-// code reads the callback (RFC 6749 §4.1.2, RFC 9207 §2.4).
-func (f *flow) code(c sso.Callback, h *hop) (string, *finding) {
+// code reads the callback (RFC 6749 §4.1.2, RFC 9207 §2.4). silent says that the provider was asked to show nothing.
+func (f *flow) code(c sso.Callback, h *hop, silent bool) (string, *finding) {
 	for _, name := range []string{"code", "state", "iss", "error"} {
 		if len(c.Values[name]) > 1 { // RFC 6749 §3.1: parameters are there once
 			return "", found(lockstep.CodeIdPCallback, "", "the callback has %s %d times", name, len(c.Values[name]))
@@ -219,7 +219,7 @@ func (f *flow) code(c sso.Callback, h *hop) (string, *finding) {
 		return "", bad
 	}
 	if c.Values.Get("error") != "" {
-		return "", returned(c.Values)
+		return "", returned(c.Values, silent)
 	}
 	code := c.Values.Get("code")
 	switch {
@@ -252,10 +252,14 @@ func (f *flow) sameIssuer(values url.Values, claims map[string]any) *finding {
 	return nil
 }
 
-// returned names the error that the provider sent the browser back with (RFC 6749 §4.1.2.1, OpenID Connect Core §3.1.2.6).
-func returned(values url.Values) *finding {
+// returned names the error that the provider sent the browser back with (RFC 6749 §4.1.2.1, OpenID Connect Core §3.1.2.6). One that could ask for consent and comes back
+// without it has asked, and the answer was no (LemonLDAP::NG).
+func returned(values url.Values, silent bool) *finding {
 	said := errorWords(map[string]any{"error": values.Get("error"), "error_description": values.Get("error_description")})
 	fix := fixOf(said)
+	if values.Get("error") == "consent_required" && !silent {
+		return found(lockstep.CodeIdPDenied, fix, "the person has not consented at the provider%s", said)
+	}
 	switch values.Get("error") {
 	case "access_denied":
 		return found(lockstep.CodeIdPDenied, fix, "the provider let nobody in%s", said)

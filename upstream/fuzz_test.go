@@ -41,7 +41,7 @@ func FuzzCallback(f *testing.F) {
 		if err != nil {
 			return
 		}
-		code, bad := up.code(sso.Callback{Values: values, Post: post}, startHop(nil, time.Now, "callback"))
+		code, bad := up.code(sso.Callback{Values: values, Post: post}, startHop(nil, time.Now, "callback"), false)
 		switch {
 		case (code == "") == (bad == nil):
 			t.Errorf("got %q and %v", code, bad)

@@ -1,12 +1,14 @@
 package upstream
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -16,6 +18,7 @@ import (
 
 	"lockstep"
 	"lockstep/sso"
+	"lockstep/web"
 )
 
 // hostileCase is one thing that an upstream, or somebody in between, may do. The name says where it comes from: the names of the
@@ -256,6 +259,8 @@ func exchangeCases() []hostileCase {
 		{"error beside a code", back("error", "server_error"), lockstep.CodeIdPReturned},
 		{"login_required", back("error", "login_required"), lockstep.CodeIdPLoginRequired},
 		{"interaction_required", back("error", "interaction_required"), lockstep.CodeIdPLoginRequired},
+		{"consent_required", back("error", "consent_required"), lockstep.CodeIdPDenied},
+		{"consent_required, and nothing was to be shown", both(func(w *world) { w.attempt.Prompt = "none" }, back("error", "consent_required")), lockstep.CodeIdPLoginRequired},
 		{"invalid_scope", back("error", "invalid_scope"), lockstep.CodeIdPScope},
 		{"unauthorized_client", back("error", "unauthorized_client"), lockstep.CodeIdPClient},
 		{"token: invalid_client", fails(401, "invalid_client", ""), lockstep.CodeIdPClient},
@@ -359,6 +364,65 @@ func TestEveryCheckIsNeeded(t *testing.T) {
 			t.Errorf("no case needs the check %q", check.name)
 		}
 	}
+}
+
+// TestSecretThatIsEncoded: a client that is refused, and whose secret looks otherwise in HTTP Basic, is told of that: some providers do not decode it.
+func TestSecretThatIsEncoded(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		secret, auth string
+		told         bool
+	}{{"a plain-one", authBasic, true}, {"letters-and-digits", authBasic, false}, {"a plain one+%", authPost, false}} {
+		w := newWorld(t)
+		w.provider.Secrets["client_secret"], w.provider.Settings["client_auth"] = c.secret, c.auth
+		w.status, w.answer = 401, map[string]any{"error": "invalid_client", "access_token": nil, "id_token": nil}
+		_, told, err := w.signIn()
+		if lockstep.CodeOf(err) != lockstep.CodeIdPClient || strings.Contains(told.last().Fix, "Secret, in the body") != c.told {
+			t.Errorf("%q, %s: %v, “%s”", c.secret, c.auth, err, told.last().Fix)
+		}
+	}
+}
+
+// TestNobodyWaitsForInventedKeys: while the keys are fetched anew because of a token that anybody may have made, and the provider does not answer, whoever's key is there goes on.
+func TestNobodyWaitsForInventedKeys(t *testing.T) {
+	t.Parallel()
+	asked, answer := make(chan bool, 1), make(chan bool)
+	calls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
+		if calls++; calls > 1 {
+			asked <- true
+			<-answer
+		}
+		_, _ = out.Write([]byte(encode(map[string]any{"keys": []any{jwk("k1", &testKey().PublicKey)}})))
+	}))
+	t.Cleanup(server.Close)
+	c, err := newClient(&web.Dialer{Allow: web.Loopback()}, nil, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := newKeySet(server.URL, "", c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := func() *hop { return startHop(nil, time.Now, "keys") }
+	if keys, fetched, bad := set.candidates(t.Context(), h(), "k1", "RS256", false); len(keys) != 1 || !fetched || bad != nil {
+		t.Fatalf("%v %v %v", keys, fetched, bad)
+	}
+	over := make(chan bool)
+	go func() {
+		defer close(over)
+		if keys, fetched, bad := set.candidates(t.Context(), h(), "invented", "RS256", true); len(keys) != 0 || !fetched || bad != nil {
+			t.Errorf("an invented key: %v %v %v", keys, fetched, bad)
+		}
+	}()
+	<-asked
+	soon, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if keys, _, bad := set.candidates(soon, h(), "k1", "RS256", false); len(keys) != 1 || bad != nil {
+		t.Errorf("a good key waits for an invented one: %v", bad)
+	}
+	close(answer)
+	<-over
 }
 
 func TestKeysChange(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -26,13 +27,18 @@ import (
 type keySet struct {
 	address string // "" for keys that were pasted
 	client  *client
-	turn    chan struct{} // holds one token: whoever has it may use the fields below
-
-	keys    []jose.JSONWebKey
-	passed  int // keys that were left out
-	fetched time.Time
+	turn    chan struct{} // holds one token: whoever has it may fetch, and use the two fields below
 	tried   time.Time
 	asked   time.Time // when it was fetched anew for a key that was not there
+
+	kept atomic.Pointer[keptKeys] // read by anybody, replaced by who has the turn
+}
+
+// keptKeys are keys as they were fetched.
+type keptKeys struct {
+	keys    []jose.JSONWebKey
+	passed  int // that were left out
+	fetched time.Time
 }
 
 const (
@@ -45,51 +51,59 @@ const (
 func newKeySet(address, pasted string, c *client) (*keySet, error) {
 	k := &keySet{address: address, client: c, turn: make(chan struct{}, 1)}
 	k.turn <- struct{}{}
+	kept := &keptKeys{}
 	if address == "" {
 		var err error
-		if k.keys, k.passed, err = parseKeySet([]byte(pasted)); err != nil {
+		if kept.keys, kept.passed, err = parseKeySet([]byte(pasted)); err != nil {
 			return nil, err
 		}
 	}
+	k.kept.Store(kept)
 	return k, nil
 }
 
 // candidates returns the keys that may have signed, the one with the id alone if there is one. With again the set is fetched first,
-// unless that was done a moment ago; fetched tells whether it was.
+// unless that was done a moment ago; fetched tells whether it was. Whoever's key is there does not wait while somebody else's, which is not, has the set fetched:
+// anybody can send a logout token of an invented key.
 func (k *keySet) candidates(ctx context.Context, h *hop, kid, algorithm string, again bool) (keys []jose.JSONWebKey, fetched bool, f *finding) {
+	if kept := k.kept.Load(); !again && (k.address == "" || k.client.now().Sub(kept.fetched) <= keysFresh) {
+		if keys = choose(kept.keys, kid, algorithm); len(keys) > 0 {
+			return keys, false, nil
+		}
+	}
 	select {
 	case <-k.turn:
 		defer func() { k.turn <- struct{}{} }()
 	case <-ctx.Done():
 		return nil, false, transport(h, "the address of the keys", ctx.Err())
 	}
-	now := k.client.now()
+	now, kept := k.client.now(), k.kept.Load()
 	rested := now.Sub(k.tried) >= keysPause
-	if k.address != "" && (now.Sub(k.fetched) > keysFresh && rested || again && now.Sub(k.asked) >= keysPause && (rested || k.tried.Equal(k.fetched))) {
+	if k.address != "" && (now.Sub(kept.fetched) > keysFresh && rested || again && now.Sub(k.asked) >= keysPause && (rested || k.tried.Equal(kept.fetched))) {
 		k.tried = now
 		if again {
 			k.asked = now
 		}
 		f := k.fetch(ctx, h)
-		if f != nil && (len(k.keys) == 0 || now.Sub(k.fetched) > keysStale) {
+		if f != nil && (len(kept.keys) == 0 || now.Sub(kept.fetched) > keysStale) {
 			return nil, false, f
 		}
 		if f != nil {
-			h.fact("keys", "kept ones, since "+k.fetched.UTC().Format(time.RFC3339)+": "+f.detail)
+			h.fact("keys", "kept ones, since "+kept.fetched.UTC().Format(time.RFC3339)+": "+f.detail)
 		}
-		fetched = f == nil
+		fetched, kept = f == nil, k.kept.Load()
 	}
-	if k.fetched.IsZero() && k.address != "" {
+	if kept.fetched.IsZero() && k.address != "" {
 		return nil, false, found(lockstep.CodeIdPUnreachable, "", "the keys could not be fetched a moment ago, and are not tried again yet")
 	}
-	if keys = choose(k.keys, kid, algorithm); len(keys) == 0 {
-		k.note(h)
+	if keys = choose(kept.keys, kid, algorithm); len(keys) == 0 {
+		kept.note(h)
 	}
 	return keys, fetched, nil
 }
 
 // note tells which keys there are when none fits.
-func (k *keySet) note(h *hop) {
+func (k *keptKeys) note(h *hop) {
 	var ids []string
 	for _, key := range k.keys {
 		ids = append(ids, or(key.KeyID, "(without an id)"))
@@ -111,7 +125,7 @@ func (k *keySet) fetch(ctx context.Context, h *hop) *finding {
 	if err != nil {
 		return found(lockstep.CodeIdPMalformed, "", "the keys at %s: %s", cleanText(k.address, 150), err)
 	}
-	k.keys, k.passed, k.fetched = keys, passed, k.tried
+	k.kept.Store(&keptKeys{keys, passed, k.tried})
 	return nil
 }
 

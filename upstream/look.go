@@ -94,7 +94,7 @@ func (o *Opener) lookAtKeys(ctx context.Context, p sso.Provider, set settings, a
 	accepted := strings.Fields(or(set.text(fieldAlgorithms), "RS256"))
 	var prints []string
 	fit := false
-	for _, key := range k.keys {
+	for _, key := range k.kept.Load().keys {
 		sum, err := key.Thumbprint(crypto.SHA256)
 		if err != nil {
 			continue
