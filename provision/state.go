@@ -213,6 +213,8 @@ type Rows interface {
 	// Renamed returns the planned updates of the cycle that change the first matching value.
 	Renamed(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID) ([]plan.Renamed, error)
 	Tally(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID) (plan.Tally, error)
+	// NewestOf returns of source objects the newest row of these kinds, of those that have one.
+	NewestOf(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, kinds []rule.Kind, of []connection.Ref) (map[connection.Ref]lockstep.ActionID, error)
 }
 
 // Leases say who has a job. A lease runs by one clock for all nodes, and ends with a Batch that says so or when its time is over.

@@ -79,9 +79,14 @@ func (e *Engine) Undo(ctx context.Context, by audit.Actor, t lockstep.TenantID, 
 	u.cycle = &Cycle{
 		ID: lockstep.NewID[lockstep.CycleID](), Job: id, Kind: Incremental, Trigger: Undoing, Phase: Applying, Page: job.Cursor, Config: job.Config, Began: e.now(),
 	}
-	for i := range what.Rows {
-		if err := u.row(ctx, what.Rows[i]); err != nil {
+	for chunk := range slices.Chunk(what.Rows, undoneAtOnce) {
+		if err := u.look(ctx, chunk); err != nil {
 			return Undone{}, err
+		}
+		for i := range chunk {
+			if err := u.row(ctx, chunk[i]); err != nil {
+				return Undone{}, err
+			}
 		}
 	}
 	if err := u.weigh(ctx); err != nil || what.Look {
@@ -108,24 +113,89 @@ type undo struct {
 	by       plan.Decision
 	out      Undone
 	rejected []plan.Action // what the job would do again
+
+	// Of the rows that are looked at, asked for together:
+	links  map[connection.Ref]plan.Link
+	newest map[bool]map[connection.Ref]lockstep.ActionID // by whether they are of references
+	found  map[connection.Ref]connection.Object          // those of the source whom rows have created
+}
+
+// undoneAtOnce is of how many rows is asked at once what has become of them.
+const undoneAtOnce = 500
+
+// look asks what has become of what rows were about. Of a cycle with thousands of rows everything else takes less time than to ask one by one.
+func (u *undo) look(ctx context.Context, rows []plan.Action) (err error) {
+	u.links, u.newest, u.found = map[connection.Ref]plan.Link{}, map[bool]map[connection.Ref]lockstep.ActionID{}, map[connection.Ref]connection.Object{}
+	whole, bare := map[string][]string{}, map[string][]string{}
+	refs := map[bool][]connection.Ref{}
+	for i := range rows {
+		of := rows[i].Source.Ref
+		refs[rows[i].Kind == rule.Refer] = append(refs[rows[i].Kind == rule.Refer], of)
+		if rows[i].Kind == rule.Create {
+			whole[of.Type] = append(whole[of.Type], of.ID)
+		} else {
+			bare[of.Type] = append(bare[of.Type], of.ID)
+		}
+	}
+	for _, part := range []struct {
+		ids  map[string][]string
+		bare bool
+	}{{bare, true}, {whole, false}} {
+		for typ, ids := range part.ids {
+			links, err := u.Store.Links(ctx, u.job.Tenant, u.job.ID, plan.LinkQuery{Type: typ, Sources: distinct(ids), Bare: part.bare})
+			if err != nil {
+				return err
+			}
+			for _, l := range links {
+				u.links[l.Source] = l
+			}
+		}
+	}
+	for refer, of := range refs {
+		kinds := []rule.Kind{rule.Refer}
+		if !refer {
+			kinds = []rule.Kind{rule.Create, rule.Link, rule.Update, rule.Disable, rule.Delete, rule.Release}
+		}
+		if u.newest[refer], err = u.Store.NewestOf(ctx, u.job.Tenant, u.job.ID, kinds, of); err != nil {
+			return err
+		}
+	}
+	var made []connection.Ref
+	for i := range rows {
+		a := &rows[i]
+		if a.Kind == rule.Create && a.State == plan.Done && (u.newest[false][a.Source.Ref] == a.ID || a.Undoes != "") && u.links[a.Source.Ref].Target == a.Target.ID {
+			made = append(made, a.Source.Ref)
+		}
+	}
+	if len(made) == 0 {
+		return nil
+	}
+	if u.programs == nil {
+		if err := u.open(ctx); err != nil {
+			return err
+		}
+	}
+	found, err := u.source.Get(ctx, made...)
+	if err != nil {
+		return fmt.Errorf("read who was created again: %w", err)
+	}
+	for _, o := range found {
+		u.found[o.Ref] = o
+	}
+	return nil
 }
 
 // row adds the inverse of a row, or why there is none.
 func (u *undo) row(ctx context.Context, a plan.Action) error {
-	links, err := u.Store.Links(ctx, u.job.Tenant, u.job.ID, plan.LinkQuery{Type: a.Source.Type, Sources: []string{a.Source.ID}, Limit: 1})
-	if err != nil {
-		return err
+	l, last := u.links[a.Source.Ref], u.newest[a.Kind == rule.Refer][a.Source.Ref]
+	again, undone := last == a.ID, false // the job would do it once more; what an undo has done it would not
+	if !again && last != "" && a.Undoes != "" {
+		rows, err := u.Store.Actions(ctx, u.job.Tenant, u.job.ID, plan.ActionQuery{IDs: []lockstep.ActionID{last}, Limit: 1})
+		if err != nil {
+			return err
+		}
+		undone = len(rows) > 0 && rows[0].State == plan.Rejected && rows[0].Cycle == a.Cycle
 	}
-	var l plan.Link
-	if len(links) == 1 {
-		l = links[0]
-	}
-	last, err := u.last(ctx, &a)
-	if err != nil {
-		return err
-	}
-	again := last.ID == a.ID // the job would do it once more; what an undo has done it would not
-	undone := a.Undoes != "" && last.State == plan.Rejected && last.Cycle == a.Cycle
 	switch {
 	case a.State != plan.Done:
 		return u.refuse(a, lockstep.CodeUndoNotDone, "it was not done")
@@ -152,38 +222,17 @@ func (u *undo) refuse(a plan.Action, code lockstep.Code, why string) error {
 	return nil
 }
 
-// last returns the newest row about the object, of references or of all else.
-func (u *undo) last(ctx context.Context, a *plan.Action) (plan.Action, error) {
-	kinds := []rule.Kind{rule.Refer}
-	if a.Kind != rule.Refer {
-		kinds = []rule.Kind{rule.Create, rule.Link, rule.Update, rule.Disable, rule.Delete, rule.Release}
-	}
-	rows, err := u.Store.Actions(ctx, u.job.Tenant, u.job.ID, plan.ActionQuery{Source: a.Source.Ref, Kinds: kinds, Newest: true, Limit: 1})
-	if err != nil || len(rows) == 0 {
-		return plan.Action{}, err
-	}
-	return rows[0], nil
-}
-
 // created adds what takes back an account that was created: what the job does about whoever leaves.
 func (u *undo) created(ctx context.Context, a plan.Action, l plan.Link) error {
-	if u.programs == nil {
-		if err := u.open(ctx); err != nil {
-			return err
-		}
-	}
 	if u.programs[a.Source.Type] == nil {
 		return u.refuse(a, lockstep.CodeUndoPolicy, "no rule brings such objects any more")
 	}
-	found, err := u.source.Get(ctx, a.Source.Ref)
-	if err != nil {
-		return fmt.Errorf("read %s again: %w", a.Source.Name, err)
-	}
-	if len(found) == 0 {
+	who, there := u.found[a.Source.Ref]
+	if !there {
 		return u.refuse(a, lockstep.CodeUndoSince, "they are not in the directory any more; the next run decides about the account")
 	}
 	back := u.inverse(a)
-	switch how := u.decide.TakeBack(ctx, found[0], l); how.Kind {
+	switch how := u.decide.TakeBack(ctx, who, l); how.Kind {
 	case rule.Delete:
 		back.Kind, back.Lane, back.After = rule.Delete, plan.LaneDelete, nil
 		u.rejected = append(u.rejected, u.again(a))

@@ -1,6 +1,8 @@
 package provision_test
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -320,5 +322,57 @@ func TestUndoClears(t *testing.T) {
 	w.undoRows(rows)
 	if got := w.target(); got != first {
 		t.Errorf("the organisation has\n%s\nwant\n%s", got, first)
+	}
+}
+
+// counted is a store that counts how often it is asked.
+type counted struct {
+	provision.Store
+	links, rows, newest int
+}
+
+func (c *counted) Links(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.LinkQuery) ([]plan.Link, error) {
+	c.links++
+	return c.Store.Links(ctx, t, job, q)
+}
+
+func (c *counted) Actions(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, q plan.ActionQuery) ([]plan.Action, error) {
+	c.rows++
+	return c.Store.Actions(ctx, t, job, q)
+}
+
+func (c *counted) NewestOf(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, kinds []rule.Kind, of []connection.Ref) (map[connection.Ref]lockstep.ActionID, error) {
+	c.newest++
+	return c.Store.NewestOf(ctx, t, job, kinds, of)
+}
+
+// TestUndoAsksTogether: of the rows of a large cycle it is asked together what has become of what they were about, and each has the answer of its own.
+func TestUndoAsksTogether(t *testing.T) {
+	w := newWorld(t)
+	var people strings.Builder
+	people.WriteString("id,userName,displayName,title\n")
+	for i := range 120 {
+		fmt.Fprintf(&people, "%d,u%d@acme.example,U,Clerk\n", i, i)
+	}
+	w.file("people.csv", people.String())
+	w.run(w.in)
+	w.run(w.out)
+	rows := w.done(rule.Create, 1000)
+	w.file("people.csv", strings.Replace(people.String(), "7,u7@acme.example,U,Clerk", "7,u7@acme.example,U,Boss", 1))
+	w.run(w.in)
+	w.run(w.out)
+	c := &counted{Store: w.engine.Store}
+	w.engine.Store = c
+	got := w.takeBack(provision.TakeBack{Rows: rows, Look: true})
+	if len(rows) != 120 || len(got.Rows) != 119 || len(got.Refuse) != 1 || got.Refuse[0].Row.Source.Name != "u7@acme.example" || got.Refuse[0].Code != lockstep.CodeUndoSince {
+		t.Errorf("of %d rows %d are taken back, and not %+v", len(rows), len(got.Rows), got.Refuse)
+	}
+	if c.links+c.rows+c.newest > 6 {
+		t.Errorf("asked %d times for links, %d for rows, %d for the newest", c.links, c.rows, c.newest)
+	}
+	for _, r := range got.Rows {
+		if r.Kind != rule.Disable || r.Source.Ref != rows[slices.IndexFunc(rows, func(a plan.Action) bool { return a.ID == r.Undoes })].Source.Ref {
+			t.Errorf("%+v", r)
+		}
 	}
 }

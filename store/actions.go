@@ -288,6 +288,38 @@ func (db *DB) Actions(ctx context.Context, tenant lockstep.TenantID, job lockste
 	return s.found, nil
 }
 
+// NewestOf satisfies provision.Rows.
+func (db *DB) NewestOf(ctx context.Context, tenant lockstep.TenantID, job lockstep.JobID, kinds []rule.Kind, of []connection.Ref) (map[connection.Ref]lockstep.ActionID, error) {
+	text, args := "SELECT source_type, source_id, MAX(id) FROM action WHERE "+ofJob+" AND source_type = $3 AND kind IN (", []any{string(tenant), string(job), ""}
+	for i, k := range kinds {
+		if i > 0 {
+			text += ", "
+		}
+		args = append(args, string(k))
+		text += fmt.Sprintf("$%d", len(args))
+	}
+	text += ") AND source_id IN (@list) GROUP BY source_type, source_id"
+	found := map[connection.Ref]lockstep.ActionID{}
+	for typ, ids := range byType(of) {
+		args[2] = typ
+		err := lists(db, text, args, ids, func(text string, args []any) error {
+			rows, err := db.query(ctx, text, args...)
+			_, err = collect(rows, err, func(s scanner) (struct{}, error) {
+				var ref connection.Ref
+				var id lockstep.ActionID
+				err := s.Scan(&ref.Type, &ref.ID, &id)
+				found[ref] = id
+				return struct{}{}, err
+			})
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read the newest rows: %w", err)
+		}
+	}
+	return found, nil
+}
+
 // actionSearch builds the statements of an ActionQuery. Each gives its first rows in order; the first of them all are the answer.
 type actionSearch struct {
 	db     *DB
