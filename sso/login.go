@@ -377,6 +377,7 @@ func (v *visit) callback(ctx context.Context, back Callback) error {
 		return errBrowser
 	}
 	v.login.Callback, v.login.Step, v.login.State = &back, StepArrived, Hash{}
+	v.finish.Spent = bound // what it brought is looked at now: who comes again, because this request ended here, chooses again
 	if err := v.save(ctx); err != nil {
 		return err
 	}

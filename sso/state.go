@@ -274,6 +274,7 @@ type Notice struct {
 
 // Finish is what is written together with the step of a login, or not at all.
 type Finish struct {
+	Spent   bool     // the login's state alone is used up, with nothing of what follows; all else of it stays as it was kept
 	Links   []Link   // new, or used again
 	Session *Session // new
 	Seen    SessionID

@@ -126,7 +126,10 @@ type sealer struct{ key Key }
 
 const envelope = "1"
 
-func (s sealer) seal(p place, value string) (string, error) {
+func (s sealer) seal(p place, value string) (string, error) { return s.sealText(p, []byte(value)) }
+
+// sealText is seal of a text that is large, such as a document: it is copied once.
+func (s sealer) sealText(p place, value []byte) (string, error) {
 	if s.key.Zero() {
 		return "", &lockstep.Error{Code: lockstep.CodeKeyMissing, Detail: "Without a key no secret can be kept."}
 	}
@@ -135,11 +138,13 @@ func (s sealer) seal(p place, value string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("seal: %w", err)
 	}
-	sealed, err := box.Encrypt([]byte(value), p.bytes())
+	sealed, err := box.Encrypt(value, p.bytes())
 	if err != nil {
 		return "", fmt.Errorf("seal: %w", err)
 	}
-	return envelope + ":" + first.id + ":" + base64.RawStdEncoding.EncodeToString(sealed), nil
+	head := envelope + ":" + first.id + ":"
+	text := append(make([]byte, 0, len(head)+base64.RawStdEncoding.EncodedLen(len(sealed))), head...)
+	return string(base64.RawStdEncoding.AppendEncode(text, sealed)), nil
 }
 
 // open returns lockstep.CodeKeyMissing when there is no key at all, and lockstep.CodeSealed when none of them fits or the

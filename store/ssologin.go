@@ -61,11 +61,14 @@ func (s SSO) Leaving(ctx context.Context, t lockstep.TenantID, browser sso.Hash)
 
 // SaveLogin implements sso.Logins.
 func (s SSO) SaveLogin(ctx context.Context, l sso.Login, f sso.Finish) (sso.Login, error) {
+	if f.Spent {
+		return s.spendState(ctx, l)
+	}
 	doc, err := json.Marshal(l)
 	if err != nil {
 		return l, fmt.Errorf("keep a login: %w", err)
 	}
-	sealed, err := s.seal.seal(ssoPlace(l.Tenant, "sso_login", "doc", string(l.ID)), string(doc))
+	sealed, err := s.seal.sealText(ssoPlace(l.Tenant, "sso_login", "doc", string(l.ID)), doc)
 	if err != nil {
 		return l, fmt.Errorf("keep a login: %w", err)
 	}
@@ -95,6 +98,22 @@ func (s SSO) SaveLogin(ctx context.Context, l sso.Login, f sso.Finish) (sso.Logi
 		return l, fmt.Errorf("keep a login: %w", err)
 	}
 	l.Version++
+	return l, nil
+}
+
+// spendState uses up the state of a login, and leaves its document as it was.
+func (s SSO) spendState(ctx context.Context, l sso.Login) (sso.Login, error) {
+	err := s.write(ctx, &work{tenant: l.Tenant, rows: 1, run: func(t *tx) error {
+		n, err := t.exec("UPDATE sso_login SET version = version + 1, state = '' WHERE tenant = $1 AND id = $2 AND version = $3", string(l.Tenant), string(l.ID), l.Version)
+		if err == nil && n == 0 {
+			err = errMoved
+		}
+		return err
+	}})
+	if err != nil {
+		return l, fmt.Errorf("keep a login: %w", err)
+	}
+	l.Version, l.State = l.Version+1, sso.Hash{}
 	return l, nil
 }
 

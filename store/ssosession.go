@@ -133,12 +133,20 @@ func (s SSO) LinksOf(ctx context.Context, t lockstep.TenantID, u lockstep.UserID
 // putLink adds a link, or notes that it was used; made says which. One that is somebody else's is never taken over.
 func (t *tx) putLink(tenant lockstep.TenantID, l sso.Link) (made bool, err error) {
 	key := []any{string(tenant), string(l.Provider), l.Issuer, l.Subject, string(l.User)}
+	used := func() (int64, error) {
+		return t.exec("UPDATE sso_link SET used = $6 WHERE tenant = $1 AND provider = $2 AND issuer = $3 AND subject = $4 AND user_id = $5", append(key[:5:5], millis(t.at))...)
+	}
+	if !l.Created.IsZero() { // it was there a moment ago
+		if n, err := used(); err != nil || n > 0 {
+			return false, err
+		}
+	}
 	n, err := t.exec(`INSERT INTO sso_link (tenant, provider, issuer, subject, user_id, made, verified, created, used) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
 		ON CONFLICT (tenant, provider, issuer, subject) DO NOTHING`, append(key, l.Made, l.Verified, millis(t.at))...)
 	if err != nil || n > 0 {
 		return n > 0, err
 	}
-	n, err = t.exec("UPDATE sso_link SET used = $6 WHERE tenant = $1 AND provider = $2 AND issuer = $3 AND subject = $4 AND user_id = $5", append(key[:5:5], millis(t.at))...)
+	n, err = used()
 	if err == nil && n == 0 {
 		err = taken("The identity belongs to somebody else.")
 	}

@@ -186,6 +186,7 @@ func TestSAMLEncryptedWithin(t *testing.T) {
 			return regexp.MustCompile(`(?s)<Signature.*</Signature>`).ReplaceAllString(a, "")
 		}, lockstep.CodeIdPSAMLSignature},
 		{"no assertion", func(string) string { return "<x/>" }, lockstep.CodeIdPSAMLMalformed},
+		{"an assertion within something else", func(a string) string { return "<x>" + a + "</x>" }, lockstep.CodeIdPSAMLMalformed},
 		{"no XML", func(string) string { return "x" }, lockstep.CodeIdPSAMLMalformed},
 		{"a DOCTYPE", func(a string) string { return "<!DOCTYPE x>" + a }, lockstep.CodeIdPSAMLMalformed},
 		{"the ID of the response", nil, lockstep.CodeIdPSAMLMalformed},
@@ -200,6 +201,34 @@ func TestSAMLEncryptedWithin(t *testing.T) {
 		})
 		if lockstep.CodeOf(err) != c.code || (who.Subject == "ada-0001") != (c.code == "") {
 			t.Errorf("%s: %+v, %v, want %q\n%s", c.name, who, err, c.code, encode(*told))
+		}
+	}
+}
+
+// TestSAMLEncryptedKeyBeside: the key may stand within the content's KeyInfo, or beside the content (saml-core §6.2), and nowhere else.
+func TestSAMLEncryptedKeyBeside(t *testing.T) {
+	t.Parallel()
+	idp := newSAMLIdP(t)
+	p := idp.provider()
+	certificate, _ := withKey(t, &p)
+	for to, code := range map[string]lockstep.Code{".": "", "./EncryptedData": lockstep.CodeIdPSAMLMalformed, "./EncryptedData/CipherData": lockstep.CodeIdPSAMLMalformed} {
+		who, told, err := signsInSAML(t, idp, p, nil, func(s string) string {
+			a := s[strings.Index(s, "<saml:Assertion"):strings.Index(s, "</samlp:Response>")]
+			document := etree.NewDocument()
+			if err := document.ReadFromString(encrypted(t, certificate, a)); err != nil {
+				t.Fatal(err)
+			}
+			key := document.FindElement("//EncryptedKey")
+			key.Parent().RemoveChild(key)
+			document.Root().FindElement(to).AddChild(key)
+			text, err := document.WriteToString()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return strings.Replace(s, a, text, 1)
+		})
+		if lockstep.CodeOf(err) != code || (who.Subject == "ada-0001") != (code == "") {
+			t.Errorf("%s: %+v, %v, want %q\n%s", to, who, err, code, encode(*told))
 		}
 	}
 }

@@ -219,6 +219,22 @@ func testLogins(t *testing.T, open Open) {
 	if got.ID != l.ID || got.Version != 2 || got.Step != sso.StepAway || got.Attempt.Verifier != "v" || got.Browser != secretHash("browser") || got.Request.State != "xyz, as the client sent it" {
 		t.Errorf("kept %+v", got)
 	}
+	// The state alone is used up: once, and all else stays as it was kept.
+	apart := s.login("browser")
+	apart.State, apart.Step = secretHash("apart"), sso.StepAway
+	apart, err = s.sso.SaveLogin(ctx, apart, sso.Finish{})
+	s.ok(err)
+	arrived := apart
+	arrived.Step, arrived.Callback = sso.StepArrived, &sso.Callback{}
+	spent, err := s.sso.SaveLogin(ctx, arrived, sso.Finish{Spent: true})
+	s.ok(err)
+	_, err = s.sso.SaveLogin(ctx, arrived, sso.Finish{Spent: true})
+	s.fails(err, lockstep.CodeVersion)
+	_, err = s.sso.LoginByState(ctx, s.tenant, secretHash("apart"))
+	s.fails(err, lockstep.CodeNotFound)
+	if left, err := s.sso.Login(ctx, s.tenant, apart.ID); err != nil || left.Step != sso.StepAway || left.Callback != nil || left.State != (sso.Hash{}) || left.Version != spent.Version || spent.Version != apart.Version+1 {
+		t.Errorf("spent %+v, kept %+v, %v", spent, left, err)
+	}
 	other := s.add("other")
 	_, err = s.sso.LoginByState(ctx, other, secretHash("state"))
 	s.fails(err, lockstep.CodeNotFound)
