@@ -30,6 +30,22 @@ func (c *Client) CreateTenant(ctx context.Context, t NewTenant) (Tenant, error) 
 	return call[Tenant](ctx, c, http.MethodPost, at("tenants"), nil, t)
 }
 
+// TenantCalled returns a tenant, by short name or id, and what it has.
+func (c *Client) TenantCalled(ctx context.Context, name string) (Tenant, error) {
+	return call[Tenant](ctx, c, http.MethodGet, at("tenants", name), nil, nil)
+}
+
+// ChangeTenant changes a tenant, by short name or id.
+func (c *Client) ChangeTenant(ctx context.Context, name string, change TenantChange) (Tenant, error) {
+	return call[Tenant](ctx, c, http.MethodPatch, at("tenants", name), nil, change)
+}
+
+// RemoveTenant removes a tenant, by short name or id, with everything that it has.
+func (c *Client) RemoveTenant(ctx context.Context, name string) error {
+	_, err := call[struct{}](ctx, c, http.MethodDelete, at("tenants", name), nil, nil)
+	return err
+}
+
 // Tokens lists the tenant's tokens.
 func (c *Client) Tokens(ctx context.Context) ([]Token, error) {
 	out, err := call[list[Token]](ctx, c, http.MethodGet, at("tokens"), nil, nil)

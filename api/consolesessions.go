@@ -27,7 +27,7 @@ type ConsoleSession struct {
 }
 
 func consoleSessionOf(x operate.ConsoleSession) ConsoleSession {
-	return ConsoleSession{ID: x.ID, Holder: x.Grant.Holder, How: string(x.How()), Began: x.Began, Seen: x.Seen}
+	return ConsoleSession{ID: x.ID, Holder: x.Name, How: string(x.How()), Began: x.Began, Seen: x.Seen}
 }
 
 func (s *Server) listConsoleSessions(ctx context.Context, p operate.Principal, _ *struct{}) (list[ConsoleSession], error) {

@@ -44,6 +44,9 @@ func (s *Server) tenantRoutes(a huma.API) {
 	route(s, a, http.MethodPost, "/console/links", "create-console-link", "Make a one-time link into the web console", s.consoleLink)
 	route(s, a, http.MethodGet, "/tenants", "list-tenants", "List the tenants that the token may see", s.listTenants)
 	route(s, a, http.MethodPost, "/tenants", "create-tenant", "Create a tenant", s.createTenant)
+	route(s, a, http.MethodGet, "/tenants/{tenant}", "get-tenant", "A tenant and what it has", s.getTenant)
+	route(s, a, http.MethodPatch, "/tenants/{tenant}", "change-tenant", "Rename a tenant, or say whether owners of the server may come into it", s.changeTenant)
+	command(s, a, http.MethodDelete, "/tenants/{tenant}", "remove-tenant", "Remove a tenant with everything that it has, but for what is at its applications", s.removeTenant)
 }
 
 // ConsoleLink is a way into the web console that works once.

@@ -339,6 +339,8 @@ type Tenant struct {
 	Slug    string            `json:"slug"`
 	Name    string            `json:"name"`
 	Created time.Time         `json:"created"`
+	Managed bool              `json:"managed" doc:"Owners of the server may come into it."`
+	Has     []string          `json:"has,omitempty" doc:"What it has, in words. Only of a single one."`
 }
 
 // instant is nil for the zero time, so that JSON leaves it out.

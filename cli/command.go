@@ -313,7 +313,7 @@ func (c *Command) Remove(question, done, name, sentence string, do func(client *
 	if err := do(client, c.Ctx, name); err != nil {
 		return err
 	}
-	return c.Did(done, name, sentence)
+	return c.Did(nil, done, name, sentence)
 }
 
 // mostOnAPage is how many lines are asked for at once.

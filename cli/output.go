@@ -15,7 +15,7 @@ func (c *Command) Show(v any, table func(w io.Writer)) error {
 }
 
 // Did tells that a command whose result is nothing but its effect has had it: in a sentence on standard error, or, when JSON was
-// asked for, as an object with one name.
-func (c *Command) Did(what, to, sentence string) error {
-	return c.Print(report.Of(map[string]string{what: to}, nil, func(p *report.Page) { p.Say("%s", sentence) }))
+// asked for, as an object with one name. With an error it had none.
+func (c *Command) Did(err error, what, to, sentence string) error {
+	return c.Print(report.Of(map[string]string{what: to}, err, func(p *report.Page) { p.Say("%s", sentence) }))
 }

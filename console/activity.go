@@ -297,7 +297,7 @@ func (f auditFilter) find(now time.Time) (q audit.Query, wrong string) {
 // objects are kinds of object that the audit log often tells of; any other can be written, too.
 var objects = []choice{
 	{"user", "A person", ""}, {"group", "A group", ""}, {"app", "An app", ""}, {"job", "An app's or source's settings", ""}, {"assignment", "An assignment", ""},
-	{"plan", "A plan", ""}, {"token", "A token", ""}, {"console", "The console", ""}, {"client", "An application that signs people in", ""}, {"identity provider", "An identity provider", ""},
+	{"plan", "A plan", ""}, {"token", "A token", ""}, {"console", "The console", ""}, {"client", "An application that signs people in", ""}, {"identity provider", "An identity provider", ""}, {"tenant", "A tenant", ""},
 }
 
 // auditView is who did what.

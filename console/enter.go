@@ -50,6 +50,10 @@ func (s *Server) enterView(r *http.Request) enterView {
 	if len(tenant) > 64 {
 		tenant = ""
 	}
+	return s.enterViewOf(r, tenant)
+}
+
+func (s *Server) enterViewOf(r *http.Request, tenant string) enterView {
 	return enterView{Tenant: tenant, SignIn: s.Operator.SignsAdministratorsIn(r.Context(), tenant), Owner: s.Operator.HasLocalOwner(r.Context(), tenant)}
 }
 
@@ -71,7 +75,7 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, status int, view 
 
 // letIn begins a session for somebody who has shown at a time who they are, and leads them to where they wanted to go.
 func (s *Server) letIn(w http.ResponseWriter, r *http.Request, g session.Grant, proved time.Time) error {
-	x, err := s.Operator.Sessions.Begin(w, r, g, proved)
+	x, err := s.Operator.Sessions.Begin(w, r, s.returning(r, g), proved)
 	if err != nil {
 		return err
 	}
@@ -203,9 +207,21 @@ func (s *Server) keepForm(w http.ResponseWriter, r *http.Request, v visit) error
 		return err
 	}
 	http.SetCookie(w, s.formCookie(r, secret, int(operate.FormFor.Seconds())))
-	view := s.enterView(r)
+	view, err := s.provesView(r, v)
+	if err != nil {
+		return err
+	}
 	view.Again = &k
 	return s.enter(w, r, http.StatusForbidden, view)
+}
+
+// provesView is the page on which somebody who is in shows again who they are: in the tenant that they belong to.
+func (s *Server) provesView(r *http.Request, v visit) (enterView, error) {
+	slug, err := s.Operator.HomeOf(r.Context(), v.who)
+	if slug == operate.DefaultTenant {
+		slug = ""
+	}
+	return s.enterViewOf(r, slug), err
 }
 
 // keptFor is the form that waits for somebody in this browser; nil is none.
@@ -234,7 +250,10 @@ func (s *Server) again(w http.ResponseWriter, r *http.Request, v visit) error {
 		return seeOther(w, r, "/")
 	}
 	if s.now().Sub(v.who.Proved) > operate.ProveFor { // who comes here by the address has not shown it
-		view := s.enterView(r)
+		view, err := s.provesView(r, v)
+		if err != nil {
+			return err
+		}
 		view.Again = k
 		return s.enter(w, r, http.StatusForbidden, view)
 	}

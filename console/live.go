@@ -8,6 +8,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"lockstep"
 	"lockstep/operate"
 	"lockstep/web"
 )
@@ -37,7 +38,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, v visit, look fu
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // nginx would hold it back
-	out := sender{w: w, flush: http.NewResponseController(w)}
+	out := sender{w: w, flush: http.NewResponseController(w), tenant: v.who.Tenant}
 	looks, beat, ask := time.NewTicker(lookEvery), time.NewTicker(beatEvery), time.NewTicker(operate.AskEvery)
 	defer looks.Stop()
 	defer beat.Stop()
@@ -89,6 +90,8 @@ func gone(ctx context.Context, err error) error {
 type sender struct {
 	w     http.ResponseWriter
 	flush *http.ResponseController
+
+	tenant lockstep.TenantID // in which the page was opened
 }
 
 func (o sender) send(e event) error {
@@ -99,7 +102,7 @@ func (o sender) send(e event) error {
 	if e.name != "" {
 		out.WriteString("event: " + e.name + "\n")
 	}
-	for line := range bytes.SplitSeq(body.Bytes(), []byte("\n")) {
+	for line := range bytes.SplitSeq(bound(body.Bytes(), o.tenant), []byte("\n")) {
 		out.WriteString("data: ")
 		out.Write(bytes.TrimSuffix(line, []byte("\r")))
 		out.WriteByte('\n')

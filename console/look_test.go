@@ -114,6 +114,15 @@ func TestLook(t *testing.T) {
 	w.disable(25)
 	w.run(w.out)
 	b.look(w.pages(b)...)
+	partner := w.partner("Hooli", "Initech", "Umbrella")
+	partner.look(
+		looked{Name: "tenants", Path: "/settings/tenants"}, looked{Name: "tenants-switch", Path: "/settings/tenants", Click: "button.here"},
+		looked{Name: "tenants-remove", Path: "/settings/tenants", Click: "button[commandfor=remove-acme]"}, looked{Name: "tenants-settings", Path: "/settings"},
+	)
+	partner.post("/tenants/enter", "tenant", "acme").to("/")
+	partner.look(looked{Name: "tenants-visiting", Path: "/apps/webex"}, looked{Name: "tenants-visiting-home", Path: "/"})
+	own := w.signedIn(w.tenant)
+	own.look(looked{Name: "tenants-managed", Path: "/settings"})
 }
 
 // pages are the pages of a company in the middle of its work.

@@ -46,6 +46,8 @@ var sayings = map[string]string{
 	"console-all-ended":     "All other sessions are ended.",
 	"administrator-added":   "The role is given. They come in by signing in.",
 	"administrator-removed": "The role is taken away.",
+	"tenant-added":          "Added. Go there to set it up.",
+	"tenant-removed":        "Closed for good. What was kept of it is removed within minutes. Files in its folder stay.",
 	"first":                 "Welcome. Make a local owner first: with it you can always come back, whatever becomes of links and providers.",
 	"owner-added":           "Added. Try it now, in another browser; then go on at Home.",
 	"password-set":          "The password is set, and their sessions have ended.",

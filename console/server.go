@@ -175,6 +175,7 @@ func (s *Server) settingsPages(handle func(pattern string, h web.Handler)) {
 	handle("POST /settings/notifications", s.in(s.saveNotify))
 	handle("POST /settings/notifications/test", s.in(s.tryNotify))
 	handle("POST /tokens/{id}/revoke", s.in(s.revokeToken))
+	s.tenantPages(handle)
 }
 
 // bodyOf bounds the bodies in which files are sent. They are read only by whoever may put files.
@@ -213,6 +214,15 @@ func (s *Server) in(h func(http.ResponseWriter, *http.Request, visit) error) web
 		}
 		web.By(r.Context(), string(who.Actor.Kind), who.Actor.ID)
 		p.SignedIn, p.Who = true, who
+		if err := elsewhere(r, who.Tenant); err != nil {
+			return err
+		}
+		if r.Header.Get("Accept") != "text/event-stream" {
+			if p.Where, err = s.whereOf(r.Context(), who); err != nil {
+				return err
+			}
+		}
+		r = withTenant(r, who.Tenant)
 		v := visit{page: p, who: who, session: at}
 		if _, waits := r.Cookie(s.cookieForm(r)); waits == nil && r.Method == http.MethodPost {
 			http.SetCookie(w, s.formCookie(r, "", -1)) // it was sent, or something else was done instead
@@ -233,6 +243,7 @@ type page struct {
 	Theme    theme
 	SignedIn bool
 	Who      operate.Principal
+	Where    where
 	Notice   string
 	Version  string
 	Now      time.Time
@@ -288,7 +299,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, c te
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, err := body.WriteTo(w)
+	_, err := w.Write(bound(body.Bytes(), tenantOf(r.Context())))
 	return err
 }
 

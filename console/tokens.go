@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"time"
 
+	"lockstep/directory"
+	"lockstep/operate"
 	"lockstep/token"
 )
 
@@ -13,6 +15,7 @@ type consoleSettingsView struct {
 	Tokens []apiToken
 	Ends   time.Time // of this session
 	Holder string
+	Own    *directory.Tenant // whose owner looks, and may say who else comes in; nil is none
 }
 
 type apiToken struct {
@@ -29,6 +32,13 @@ func (s *Server) consoleSettings(w http.ResponseWriter, r *http.Request, v visit
 	for _, e := range all {
 		if e.Kind == token.KindAPI {
 			view.Tokens = append(view.Tokens, apiToken{ID: string(e.ID), Name: e.Name, May: e.Scopes.String(), Used: e.LastUsed, Expires: e.Expires})
+		}
+	}
+	if v.who.MayManage() {
+		if t, err := s.Operator.TenantCalled(r.Context(), v.who, string(v.who.Tenant)); err != nil {
+			return err
+		} else if t.Slug != operate.DefaultTenant {
+			view.Own = &t
 		}
 	}
 	v.page.Title, v.page.Nav = "Settings", "/settings"

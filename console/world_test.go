@@ -379,6 +379,8 @@ func (a *answer) to(path string) {
 }
 
 // Put is that of operate.Files.
+func (*world) Left(string) (bool, error) { return false, nil }
+
 func (w *world) Put(_ context.Context, _ lockstep.TenantID, name string, body io.Reader, most int64) (int64, error) {
 	text, err := io.ReadAll(io.LimitReader(body, most))
 	if err == nil {

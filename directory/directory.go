@@ -23,6 +23,15 @@ type Tenant struct {
 	Slug    string // unique, lower case, used in addresses and on the command line
 	Name    string
 	Created time.Time
+	Managed bool // owners of the server may come into it
+}
+
+// TenantSize is how much a tenant has.
+type TenantSize struct {
+	People, Groups         int // that are not deleted
+	Sources, Apps          int
+	Clients, Providers     int // applications that sign people in, and identity providers
+	Tokens, Administrators int // those that are not revoked; roles and local owners
 }
 
 // User is one person. Attributes holds a SCIM User (core, enterprise and further extension schemas, each extension as an

@@ -24,7 +24,9 @@ const mostConsoleSessions = 1000
 // ConsoleSession is a session of the console as it is shown.
 type ConsoleSession struct {
 	session.Session
-	Own bool // it is the one that asks
+	Own  bool   // it is the one that asks
+	Name string // of its holder, with their tenant when that is another one
+	In   string // the tenant that they are in, when it is another one
 }
 
 // How says how its holder came in.
@@ -47,12 +49,22 @@ func (o *Operator) ConsoleSessions(ctx context.Context, p Principal) ([]ConsoleS
 		if !o.Sessions.Open(x) {
 			continue
 		}
-		if _, err := o.Inside(ctx, x); lockstep.CodeOf(err) == lockstep.CodeUnauthorized {
+		who, err := o.Inside(ctx, x)
+		if lockstep.CodeOf(err) == lockstep.CodeUnauthorized {
 			continue // whoever made its link is no more
-		} else if err != nil {
+		}
+		if err != nil {
 			return nil, err
 		}
-		open = append(open, ConsoleSession{Session: x, Own: x.ID == p.Session && p.Session != ""})
+		shown := ConsoleSession{Session: x, Own: x.ID == p.Session && p.Session != "", Name: who.Actor.Name}
+		if x.Grant.Tenant != p.Tenant {
+			t, err := o.Tenants.Tenant(ctx, x.Grant.Tenant)
+			if err != nil {
+				return nil, err
+			}
+			shown.Name, shown.In = x.Grant.Holder, t.Name
+		}
+		open = append(open, shown)
 	}
 	return open, nil
 }

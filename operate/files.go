@@ -15,6 +15,8 @@ type Files interface {
 	// Put puts a file in the place of the one of that name, whole or not at all, and returns its size in bytes. A body with more than
 	// most bytes gives lockstep.CodeSourceLimit and leaves what is there.
 	Put(ctx context.Context, t lockstep.TenantID, name string, body io.Reader, most int64) (int64, error)
+	// Left reports whether there are files where those of a tenant with the short name would be.
+	Left(slug string) (bool, error)
 }
 
 // MaxSourceFile is how many bytes a file that somebody sends may have. Larger ones are put into the folder by hand.

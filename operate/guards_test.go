@@ -384,6 +384,8 @@ func TestWhatIsSaidOfReads(t *testing.T) {
 // noFiles takes files and keeps none.
 type noFiles struct{}
 
+func (noFiles) Left(string) (bool, error) { return false, nil }
+
 func (noFiles) Put(_ context.Context, _ lockstep.TenantID, _ string, body io.Reader, _ int64) (int64, error) {
 	return io.Copy(io.Discard, body)
 }

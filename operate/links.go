@@ -27,7 +27,7 @@ func (o *Operator) Link(ctx context.Context, p Principal, label string) (string,
 	if label != "" && label != holder {
 		holder += " (" + label + ")"
 	}
-	secret, err := o.Sessions.NewLink(ctx, session.Grant{Tenant: p.Tenant, Holder: holder, Maker: p.Maker, Scopes: p.Scopes.String(), Ends: p.Ends, How: string(ByLink), Person: p.Person})
+	secret, err := o.Sessions.NewLink(ctx, session.Grant{Tenant: p.Tenant, Home: p.Home, Holder: holder, Maker: p.Maker, Scopes: p.Scopes.String(), Ends: p.Ends, How: string(ByLink), Person: p.Person})
 	if err != nil {
 		return "", err
 	}

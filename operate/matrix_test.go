@@ -15,7 +15,7 @@ import (
 var rights = map[token.Scope][]string{
 	operate.AppsRead: {
 		"Actions", "App", "Apps", "Assignments", "CompareVersions", "Consented", "Cycle", "Cycles", "Draft", "DraftImpact", "Drift", "Shared", "Explain", "ExplainRef", "FindAtTarget", "HeldIDs", "Job", "Links", "Log", "EachLine",
-		"Funnel", "ListJobs", "Needs", "OnDemand", "Review", "State", "Tally", "Template", "Templates", "Told", "TryRules", "ScopeImpact", "Attributes", "Versions", "WaitingPlan",
+		"Funnel", "ListJobs", "Needs", "OnDemand", "Review", "State", "Tally", "Template", "Templates", "Told", "TryRules", "ScopeImpact", "Attributes", "Versions", "WaitingPlan", "LookAtTenant",
 	},
 	operate.AppsWrite: {
 		"AddApp", "AddSource", "Apply", "ApplyDraft", "AskConsent", "FinishConsent", "DiscardDraft", "DraftAssign", "DraftPolicy", "DraftRules", "AskForDrift", "Assign", "ChangeJob", "DecideHeld", "DeleteApp", "DeleteSource", "Discard", "Exclude", "Include", "LinkTo", "LookForDrift",
@@ -36,11 +36,11 @@ var rights = map[token.Scope][]string{
 	operate.TokensRead:    {"Endpoint", "Examine", "Exchanges", "ListTokens", "Report", "SCIMCalls", "SCIMConsents", "Token", "TokensEnding"},
 	operate.TokensWrite:   {"ClearReport", "CreateToken", "EndSCIMConsent", "RevokeToken", "RotateToken", "SetToken"},
 	operate.SettingsRead:  {"Notifications"},
-	operate.SettingsWrite: {"CreateTenant", "DeleteExtension", "LookForNews", "PutExtension", "SetNotifications", "TestNotification"},
+	operate.SettingsWrite: {"ChangeTenant", "CreateTenant", "RemoveTenant", "DeleteExtension", "LookForNews", "PutExtension", "SetNotifications", "TestNotification"},
 	operate.AuditRead:     {"AuditLog"},
 	operate.AdminsRead:    {"Administrators", "ConsoleSessions", "LocalOwners"},
 	operate.AdminsWrite:   {"AddAdministrator", "AddOwner", "EndConsoleSession", "EndConsoleSessions", "RemoveAdministrator", "RemoveOwner", "SetOwnerPassword"},
-	"":                    {"KeepForm", "KeptForm", "Link", "ListTenants", "Stream"}, // any right at all
+	"":                    {"KeepForm", "KeptForm", "Link", "ListTenants", "Stream", "LooksAfter", "TenantCalled", "EnterTenant", "HomeOf"}, // any right at all
 }
 
 // neededBy is the right that a use case needs, and whether it is known.
@@ -92,7 +92,7 @@ func TestMatrix(t *testing.T) {
 			if !may && !refused {
 				t.Errorf("%s: done for %s: %v", name, who, err)
 			}
-			if may && refused && name != "CreateTenant" && name != "AddOwner" && name != "RemoveOwner" && name != "SetOwnerPassword" { // which need more still
+			if may && refused && name != "CreateTenant" && name != "RemoveTenant" && name != "ChangeTenant" && name != "AddOwner" && name != "RemoveOwner" && name != "SetOwnerPassword" { // which need more still
 				t.Errorf("%s: refused to %s: %v", name, who, err)
 			}
 		}

@@ -103,6 +103,10 @@ type Tenants interface {
 	TenantBySlug(ctx context.Context, slug string) (directory.Tenant, error)
 	// CreateTenant keeps a new tenant; a slug that is taken gives lockstep.ErrConflict.
 	CreateTenant(ctx context.Context, by audit.Actor, t directory.Tenant) error
+	// SetTenant changes the name, and whether owners of the server may come in. change has no effects and may be asked again.
+	SetTenant(ctx context.Context, by audit.Actor, id lockstep.TenantID, change func(*directory.Tenant) error) (directory.Tenant, error)
+	// RemoveTenant closes one for good, and has what was kept of it removed. The log of the tenant home tells of it.
+	RemoveTenant(ctx context.Context, by audit.Actor, home, id lockstep.TenantID) error
 }
 
 // Notes reads the audit log, and keeps those of its events that belong to no other change.

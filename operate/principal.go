@@ -72,9 +72,10 @@ func (h How) Words() string {
 // Principal is who asks, about which tenant, and what they may do. The zero Principal may do nothing.
 type Principal struct {
 	Tenant lockstep.TenantID
-	Every  bool             // may speak of every tenant
-	Actor  audit.Actor      // as the audit log names them
-	Maker  lockstep.TokenID // the token whose rights these are; "" is whoever holds the machine
+	Home   lockstep.TenantID // that they belong to, when that is another one; "" is Tenant
+	Every  bool              // may speak of every tenant
+	Actor  audit.Actor       // as the audit log names them
+	Maker  lockstep.TokenID  // the token whose rights these are; "" is whoever holds the machine
 	Scopes token.Scopes
 	Ends   time.Time // zero is never
 	How    How
@@ -284,14 +285,14 @@ func (o *Operator) Again(ctx context.Context, p Principal) (Principal, error) {
 		return Principal{}, errEnded
 	}
 	if p.Person != (session.Person{}) {
-		now, err := o.rights(ctx, p.Tenant, p.Person)
+		now, err := o.rights(ctx, p.home(), p.Person)
 		if err != nil {
 			return Principal{}, err
 		}
 		p.Scopes = both(p.Scopes, now)
 	}
 	if p.Maker == "" {
-		return p, nil
+		return p, o.stays(ctx, &p)
 	}
 	e, err := o.Tokens.FindToken(ctx, p.Maker)
 	if lockstep.CodeOf(err) == lockstep.CodeNotFound {
@@ -305,7 +306,7 @@ func (o *Operator) Again(ctx context.Context, p Principal) (Principal, error) {
 		return Principal{}, err
 	}
 	p.Ends, p.Scopes = sooner(p.Ends, ends), both(p.Scopes, scopes)
-	return p, nil
+	return p, o.stays(ctx, &p)
 }
 
 // both are the rights that two sets of scopes have in common, as far as they are spelled out in either.
@@ -340,8 +341,19 @@ func (o *Operator) Visitor(ctx context.Context, g session.Grant) (Principal, err
 	case id == "":
 		id = machine().Actor.ID
 	}
+	name := g.Holder
+	if g.Home != "" && g.Home != g.Tenant {
+		home, err := o.Tenants.Tenant(ctx, g.Home)
+		if lockstep.CodeOf(err) == lockstep.CodeNotFound {
+			err = errEnded
+		}
+		if err != nil {
+			return Principal{}, err
+		}
+		name += " of " + home.Name
+	}
 	return o.Again(ctx, Principal{
-		Tenant: g.Tenant, Actor: audit.Actor{Kind: audit.Admin, ID: id, Name: g.Holder}, Maker: g.Maker, Scopes: scopes, Ends: g.Ends,
+		Tenant: g.Tenant, Home: g.Home, Actor: audit.Actor{Kind: audit.Admin, ID: id, Name: name}, Maker: g.Maker, Scopes: scopes, Ends: g.Ends,
 		How: How(cmp.Or(g.How, string(ByLink))), Person: g.Person,
 	})
 }

@@ -298,7 +298,7 @@ var readers = []string{
 	"IdentityProvider", "IdentityProviders", "Issuer", "Job", "KeepForm", "KeptForm", "LocalOwners", "LastTest", "Matches", "Needs", "Link", "Links", "ListJobs", "ListTenants", "ListTokens", "Members", "Notifications", "OnDemand", "PeopleWithin", "PersonSessions", "ProviderGuide", "ProviderKind",
 	"ProviderKinds", "ProviderLinks", "ProvidersEnding",
 	"Report", "Review", "SCIMCalls", "SCIMConsents", "ScopeImpact", "SecondFactors", "SeenAttempt", "SeenSessions", "SeenSignOuts", "SignOuts", "State", "Stream", "Tally", "Template", "Templates", "Told", "Token", "TokensEnding", "TryRules", "User", "UserByID", "UsersByID",
-	"Users", "Versions", "WaitingPlan",
+	"Users", "Versions", "WaitingPlan", "LookAtTenant", "LooksAfter", "TenantCalled", "EnterTenant", "HomeOf",
 	"EachLine", "Log", // of several jobs
 }
 

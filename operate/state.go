@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"lockstep"
+	"lockstep/directory"
 	"lockstep/mirror"
 	"lockstep/notify"
 	"lockstep/provision"
@@ -81,6 +82,8 @@ type Facts struct {
 type Standings interface {
 	Standing(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) (provision.Standing, error)
 	Funnel(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) (provision.Funnel, error)
+	// TenantSize counts what a tenant has.
+	TenantSize(ctx context.Context, t lockstep.TenantID) (directory.TenantSize, error)
 }
 
 // Funnel counts how far people get in a job.

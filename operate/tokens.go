@@ -108,6 +108,9 @@ func (o *Operator) CreateToken(ctx context.Context, p Principal, in NewToken) (T
 	if err := p.covers(scopes); err != nil {
 		return TokenEntry{}, "", err
 	}
+	if p.Visits() && in.Kind == token.KindAPI && p.Person != (session.Person{}) {
+		return TokenEntry{}, "", forbidden("You belong to another tenant, and a token of the API has the rights that its maker has here. Let somebody of this tenant make it.")
+	}
 	if err := in.checkSCIM(); err != nil {
 		return TokenEntry{}, "", err
 	}

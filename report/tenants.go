@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -27,12 +28,6 @@ func Tenants(all []Tenant, err error) (View, error) {
 	})
 }
 
-// urgency is what is said of a tenant first: what waits for somebody, what fails, what passes by itself, what is switched off.
-var urgency = []operate.Value{
-	operate.Quarantined, operate.HeldBack, operate.InReview, operate.Failing, operate.Partial, operate.Unread, operate.Drifted, operate.Retrying,
-	operate.Pending, operate.Behind, operate.Working, operate.Draft, operate.Paused, operate.InStep,
-}
-
 // state says how the tenant stands, by the most urgent that is to be said of any of its apps and sources, and of which.
 func (t Tenant) state() string {
 	if len(t.Jobs) == 0 {
@@ -45,7 +40,7 @@ func (t Tenant) state() string {
 		}
 		of[j.Standing.Value] = append(of[j.Standing.Value], j.Slug)
 	}
-	for _, v := range urgency {
+	for _, v := range operate.Urgency() {
 		stand := of[v]
 		switch {
 		case len(stand) == 0:
@@ -63,4 +58,27 @@ func NewTenant(t api.Tenant, err error) (View, error) {
 	return Of(t, err, func(p *Page) {
 		p.Printf("Added the tenant %[1]s (%[2]s). Commands about it take --tenant %[1]s; lockstep console --tenant %[1]s makes a link into its console.\n", t.Slug, t.Name)
 	})
+}
+
+// ChangedTenant shows a tenant as it is after a change.
+func ChangedTenant(t api.Tenant, err error) (View, error) {
+	return Of(t, err, func(p *Page) {
+		in := "Owners of the server may not come in."
+		if t.Managed {
+			in = "Owners of the server may come in."
+		}
+		p.Printf("The tenant %s is called %s. %s\n", t.Slug, t.Name, in)
+	})
+}
+
+// RemovedTenant says that a tenant is gone, and what of it goes on.
+func RemovedTenant(t api.Tenant, err error) (View, error) {
+	return Of(t, err, func(p *Page) {
+		p.Printf("The tenant %s is closed; what was kept of it is removed within minutes. Nothing has changed at its applications. Files in its folder stay.\n", t.Slug)
+	})
+}
+
+// RemoveTenant is the question before a tenant is removed: what is lost with it.
+func RemoveTenant(t api.Tenant) string {
+	return "Remove the tenant " + t.Name + " for good? Lost with it: " + cmp.Or(strings.Join(t.Has, ", "), "nothing, since it is empty") + ". Nothing changes at its applications."
 }

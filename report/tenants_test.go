@@ -36,7 +36,7 @@ func TestTenantState(t *testing.T) {
 		}
 	}
 	all := operate.Values()
-	for _, v := range urgency {
+	for _, v := range operate.Urgency() {
 		all = slices.DeleteFunc(all, func(one operate.Value) bool { return one == v })
 	}
 	if len(all) > 0 {

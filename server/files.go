@@ -170,6 +170,26 @@ func (f *folders) Put(ctx context.Context, t lockstep.TenantID, name string, bod
 	return size, nil
 }
 
+// Left is that of operate.Files.
+func (f *folders) Left(slug string) (bool, error) {
+	if f == nil || f.others == nil {
+		return false, nil
+	}
+	folder, err := f.others.Open(slug)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer folder.Close()
+	names, err := folder.Readdirnames(1)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return len(names) > 0, err
+}
+
 func (f *folders) close() error {
 	if f == nil {
 		return nil

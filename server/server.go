@@ -307,6 +307,7 @@ func (n *Server) work(ctx context.Context) error {
 	defer watching.Wait()
 	watching.Go(func() { n.watch(ctx) })
 	watching.Go(func() { n.retain(ctx) })
+	watching.Go(func() { n.clear(ctx) })
 	watching.Go(func() { n.lookForDrift(ctx) })
 	watching.Go(func() { n.watchProviders(ctx) })
 	all, ctx := errgroup.WithContext(ctx)

@@ -28,12 +28,13 @@ import (
 // Grant is what a link or a session stands for. This package only carries it.
 type Grant struct {
 	Tenant lockstep.TenantID
-	Holder string           // who it is, in the caller's words
-	Maker  lockstep.TokenID // whose rights it has; "" is none that could be revoked
-	Scopes string           // those rights, divided by blanks
-	Ends   time.Time        // a link and a session end no later; zero is when they would anyway
-	Person Person           // zero is whoever has the link
-	How    string           // how they have shown who they are, in the caller's words
+	Home   lockstep.TenantID // that the holder belongs to, when that is another one; "" is Tenant
+	Holder string            // who it is, in the caller's words
+	Maker  lockstep.TokenID  // whose rights it has; "" is none that could be revoked
+	Scopes string            // those rights, divided by blanks
+	Ends   time.Time         // a link and a session end no later; zero is when they would anyway
+	Person Person            // zero is whoever has the link
+	How    string            // how they have shown who they are, in the caller's words
 }
 
 // Person is somebody whom a session belongs to by name. It stands as long as they may be signed in, whatever Maker and Scopes say: that is for

@@ -119,7 +119,7 @@ func (db *DB) DeleteAdministrator(ctx context.Context, by audit.Actor, tenant lo
 			return err
 		}
 		t.note(audit.Event{Actor: by, Verb: "deleted", Object: "administrator", ID: id, Name: name, Detail: strings.TrimSpace(a.Role + " " + a.Scopes.String())})
-		rows, err = t.query("SELECT DISTINCT user_id FROM console_session WHERE tenant = $1 AND user_id <> ''", string(tenant))
+		rows, err = t.query("SELECT DISTINCT user_id FROM console_session WHERE home = $1 AND user_id <> ''", string(tenant))
 		inside, err := collect(rows, err, scanText)
 		if err != nil {
 			return err
@@ -128,7 +128,7 @@ func (db *DB) DeleteAdministrator(ctx context.Context, by audit.Actor, tenant lo
 			rows, err := t.query("SELECT COUNT(*) FROM administrator a WHERE "+roleOf, string(tenant), u)
 			left, err := one(rows, err, scanInt)
 			if err == nil && left == 0 {
-				_, err = t.exec("DELETE FROM console_session WHERE tenant = $1 AND user_id = $2", string(tenant), u)
+				_, err = t.exec("DELETE FROM console_session WHERE home = $1 AND user_id = $2", string(tenant), u)
 			}
 			if err != nil {
 				return err
@@ -210,7 +210,7 @@ func (db *DB) SetOwnerPassword(ctx context.Context, by audit.Actor, tenant locks
 			return absent(err, "local owner", id)
 		}
 		t.note(audit.Event{Actor: by, Verb: "updated", Object: "local owner", ID: id, Name: name, Detail: "password"})
-		_, err = t.exec("DELETE FROM console_session WHERE tenant = $1 AND owner = $2", string(tenant), id)
+		_, err = t.exec("DELETE FROM console_session WHERE home = $1 AND owner = $2", string(tenant), id)
 		return err
 	}})
 	if err != nil {
@@ -231,7 +231,7 @@ func (db *DB) DeleteOwner(ctx context.Context, by audit.Actor, tenant lockstep.T
 			return absent(err, "local owner", id)
 		}
 		t.note(audit.Event{Actor: by, Verb: "deleted", Object: "local owner", ID: id, Name: name})
-		_, err = t.exec("DELETE FROM console_session WHERE tenant = $1 AND owner = $2", string(tenant), id)
+		_, err = t.exec("DELETE FROM console_session WHERE home = $1 AND owner = $2", string(tenant), id)
 		return err
 	}})
 	if err != nil {

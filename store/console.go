@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/hex"
@@ -29,28 +30,36 @@ const (
 )
 
 // ownsGrant are the columns of a session.Grant.
-const ownsGrant = "tenant, holder, maker, scopes, ends, user_id, owner, epoch, signin, how"
+const ownsGrant = "tenant, home, holder, maker, scopes, ends, user_id, owner, epoch, signin, how"
 
 func grantValues(g session.Grant) []any {
 	return []any{
-		string(g.Tenant), g.Holder, string(g.Maker), g.Scopes, millis(g.Ends), string(g.Person.User), g.Person.Owner, g.Person.Epoch, g.Person.SignIn, g.How,
+		string(g.Tenant), string(cmp.Or(g.Home, g.Tenant)), g.Holder, string(g.Maker), g.Scopes, millis(g.Ends), string(g.Person.User), g.Person.Owner, g.Person.Epoch, g.Person.SignIn, g.How,
 	}
 }
 
-// grantScan is where a row's grant goes. ends is set afterwards.
+// grantScan is where a row's grant goes. ends is set afterwards, and a home that is the tenant itself is dropped (atHome).
 func grantScan(g *session.Grant, ends *int64) []any {
-	return []any{&g.Tenant, &g.Holder, &g.Maker, &g.Scopes, ends, &g.Person.User, &g.Person.Owner, &g.Person.Epoch, &g.Person.SignIn, &g.How}
+	return []any{&g.Tenant, &g.Home, &g.Holder, &g.Maker, &g.Scopes, ends, &g.Person.User, &g.Person.Owner, &g.Person.Epoch, &g.Person.SignIn, &g.How}
+}
+
+// atHome drops a home that is the tenant itself.
+func atHome(g *session.Grant) {
+	if g.Home == g.Tenant {
+		g.Home = ""
+	}
 }
 
 func consoleHash(h session.Hash) string { return hex.EncodeToString(h[:]) }
 
 // standingGrant is a condition on the rows g of a link or session: whoever they belong to may still be signed in. What disables a person of
-// the directory, ends their sign-in or disables its provider, or changes a local owner, ends them in its own transaction. $1 is the instant.
-const standingGrant = `(g.user_id = '' OR EXISTS (SELECT 1 FROM sso_session s JOIN users u ON u.tenant = s.tenant AND u.id = s.user_id AND u.auth_epoch = s.auth_epoch
+// the directory, ends their sign-in or disables its provider, or changes a local owner, ends them in its own transaction; so does the removal of
+// the tenant. They are people of the tenant home. $1 is the instant.
+const standingGrant = `EXISTS (SELECT 1 FROM tenant t WHERE t.id = g.tenant AND t.removed = 0) AND (g.user_id = '' OR EXISTS (SELECT 1 FROM sso_session s JOIN users u ON u.tenant = s.tenant AND u.id = s.user_id AND u.auth_epoch = s.auth_epoch
 		AND u.active = TRUE AND u.deleted = 0
 	JOIN sso_provider p ON p.tenant = s.tenant AND p.id = s.provider AND p.epoch = s.provider_epoch AND p.enabled = TRUE
-	WHERE s.tenant = g.tenant AND s.id = g.signin AND s.user_id = g.user_id AND s.auth_epoch = g.epoch AND s.ended = 0 AND s.expires > $1))
-	AND (g.owner = '' OR EXISTS (SELECT 1 FROM local_owner o WHERE o.tenant = g.tenant AND o.id = g.owner AND o.epoch = g.epoch AND o.disabled = FALSE))`
+	WHERE s.tenant = g.home AND s.id = g.signin AND s.user_id = g.user_id AND s.auth_epoch = g.epoch AND s.ended = 0 AND s.expires > $1))
+	AND (g.owner = '' OR EXISTS (SELECT 1 FROM local_owner o WHERE o.tenant = g.home AND o.id = g.owner AND o.epoch = g.epoch AND o.disabled = FALSE))`
 
 // PutLink implements session.Store.
 func (c Console) PutLink(ctx context.Context, l session.Link) error {
@@ -62,7 +71,7 @@ func (c Console) PutLink(ctx context.Context, l session.Link) error {
 			return err
 		}
 		args := append([]any{consoleHash(l.Hash), l.Surface, millis(l.Expires), millis(l.Used)}, grantValues(l.Grant)...)
-		_, err := t.exec("INSERT INTO console_link (hash, surface, expires, used, "+ownsGrant+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)", args...)
+		_, err := t.exec("INSERT INTO console_link (hash, surface, expires, used, "+ownsGrant+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)", args...)
 		return err
 	}})
 	if err != nil {
@@ -85,6 +94,7 @@ func (c Console) Link(ctx context.Context, h session.Hash) (l session.Link, err 
 		var expires, used, ends int64
 		err = s.Scan(append([]any{&l.Surface, &expires, &used}, grantScan(&l.Grant, &ends)...)...)
 		l.Expires, l.Used, l.Grant.Ends = instant(expires), instant(used), instant(ends)
+		atHome(&l.Grant)
 		return l, err
 	})
 	l.Hash = h
@@ -121,7 +131,7 @@ func (c Console) PutSession(ctx context.Context, x session.Session) error {
 		}
 		args := append([]any{consoleHash(x.Hash), string(x.ID), x.Surface, millis(x.Began), millis(x.Seen), millis(x.Proved)}, grantValues(x.Grant)...)
 		_, err := t.exec("INSERT INTO console_session (hash, id, surface, began, seen, proved, "+ownsGrant+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`, args...)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`, args...)
 		if err != nil {
 			return err
 		}
@@ -139,7 +149,7 @@ func (c Console) PutSession(ctx context.Context, x session.Session) error {
 }
 
 // grantColumnsOf is ownsGrant of the rows g, but for the first "g.".
-const grantColumnsOf = "tenant, g.holder, g.maker, g.scopes, g.ends, g.user_id, g.owner, g.epoch, g.signin, g.how"
+const grantColumnsOf = "tenant, g.home, g.holder, g.maker, g.scopes, g.ends, g.user_id, g.owner, g.epoch, g.signin, g.how"
 
 const consoleSessionColumns = "g.hash, g.id, g.surface, g.began, g.seen, g.proved, g." + grantColumnsOf
 
@@ -150,6 +160,7 @@ func scanConsoleSession(s scanner) (x session.Session, err error) {
 		return x, err
 	}
 	x.Began, x.Seen, x.Proved, x.Grant.Ends = instant(began), instant(seen), instant(proved), instant(ends)
+	atHome(&x.Grant)
 	h, err := readHash(hash)
 	x.Hash = session.Hash(h)
 	return x, err
@@ -186,10 +197,10 @@ func (c Console) oneSession(ctx context.Context, what, text string, args ...any)
 	return nil
 }
 
-// ConsoleSessions returns a tenant's sessions that were used since an instant, the newest first, at most limit. Whether the one who made a
+// ConsoleSessions returns a tenant's sessions, and those of its people in other tenants, that were used since an instant, the newest first, at most limit. Whether the one who made a
 // link still stands is not asked here.
 func (c Console) ConsoleSessions(ctx context.Context, tenant lockstep.TenantID, since time.Time, limit int) ([]session.Session, error) {
-	rows, err := c.query(ctx, "SELECT "+consoleSessionColumns+" FROM console_session g WHERE g.tenant = $2 AND g.seen > $3 AND "+standingGrant+" ORDER BY g.seen DESC, g.id DESC LIMIT $4",
+	rows, err := c.query(ctx, "SELECT "+consoleSessionColumns+" FROM console_session g WHERE (g.tenant = $2 OR g.home = $2) AND g.seen > $3 AND "+standingGrant+" ORDER BY g.seen DESC, g.id DESC LIMIT $4",
 		millis(c.now()), string(tenant), millis(since), int64(limit))
 	all, err := collect(rows, err, scanConsoleSession)
 	if err != nil {
@@ -202,7 +213,7 @@ func (c Console) ConsoleSessions(ctx context.Context, tenant lockstep.TenantID, 
 // many it ended; that of an id that is not there is lockstep.ErrNotFound. Links that were not used yet end with all.
 func (c Console) EndConsoleSessions(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id, keep session.ID) (n int, err error) {
 	err = c.write(ctx, &work{tenant: tenant, rows: maxConsoleSessions, run: func(t *tx) error {
-		rows, err := t.query("DELETE FROM console_session WHERE tenant = $1 AND ($2 = '' OR id = $2) AND id <> $3 RETURNING id, holder", string(tenant), string(id), string(keep))
+		rows, err := t.query("DELETE FROM console_session WHERE (tenant = $1 OR home = $1) AND ($2 = '' OR id = $2) AND id <> $3 RETURNING id, holder", string(tenant), string(id), string(keep))
 		ended, err := collect(rows, err, func(s scanner) (e audit.Event, err error) { return e, s.Scan(&e.ID, &e.Name) })
 		if err != nil {
 			return err
@@ -212,7 +223,7 @@ func (c Console) EndConsoleSessions(ctx context.Context, by audit.Actor, tenant 
 		}
 		if id == "" {
 			t.note(audit.Event{Actor: by, Verb: "ended", Object: "console session", ID: "all", Name: "all sessions of the console", Detail: fmt.Sprintf("%d ended", n)})
-			_, err = t.exec("DELETE FROM console_link WHERE tenant = $1 AND used = 0", string(tenant))
+			_, err = t.exec("DELETE FROM console_link WHERE (tenant = $1 OR home = $1) AND used = 0", string(tenant))
 			return err
 		}
 		for _, e := range ended {

@@ -195,38 +195,44 @@ func jobDifferences(was, j jobRow) (names []string) {
 func (db *DB) DeleteJob(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID) error {
 	defer db.secrets.forget()
 	err := db.write(ctx, &work{tenant: tenant, rows: 3, run: func(t *tx) error {
-		rows, err := t.query("DELETE FROM job WHERE tenant = $1 AND id = $2 RETURNING no, listing, slug, name", string(tenant), string(id))
-		var no, listing int64
-		var slug, name string
-		_, err = one(rows, err, func(s scanner) (int, error) { return 0, s.Scan(&no, &listing, &slug, &name) })
+		name, err := t.deleteJob(tenant, id)
 		if err != nil {
-			return absent(err, "job", string(id))
-		}
-		if _, err := t.exec("DELETE FROM secret WHERE job = $1", no); err != nil {
 			return err
 		}
-		if err := t.forgetDrift(no); err != nil {
-			return err
-		}
-		if err := t.forgetVersions(no); err != nil {
-			return err
-		}
-		t.note(audit.Event{Actor: by, Verb: "deleted", Object: "job", ID: string(id), Name: cmp.Or(name, slug)})
-		if err := t.dropMirror(no); err != nil {
-			return err
-		}
-		if err := t.forgetNotify(tenant, id); err != nil {
-			return err
-		}
-		if err := t.disclaimLater(tenant, string(id)); err != nil {
-			return err
-		}
-		return t.doom(no, listing)
+		t.note(audit.Event{Actor: by, Verb: "deleted", Object: "job", ID: string(id), Name: name})
+		return t.disclaimLater(tenant, string(id))
 	}})
 	if err != nil {
 		return fmt.Errorf("delete job %s: %w", id, err)
 	}
 	return nil
+}
+
+// deleteJob removes a job and its secrets, has its many rows swept, and returns what people call it. Its claims are left.
+func (t *tx) deleteJob(tenant lockstep.TenantID, id lockstep.JobID) (string, error) {
+	rows, err := t.query("DELETE FROM job WHERE tenant = $1 AND id = $2 RETURNING no, listing, slug, name", string(tenant), string(id))
+	var no, listing int64
+	var slug, name string
+	_, err = one(rows, err, func(s scanner) (int, error) { return 0, s.Scan(&no, &listing, &slug, &name) })
+	if err != nil {
+		return "", absent(err, "job", string(id))
+	}
+	if _, err := t.exec("DELETE FROM secret WHERE job = $1", no); err != nil {
+		return "", err
+	}
+	if err := t.forgetDrift(no); err != nil {
+		return "", err
+	}
+	if err := t.forgetVersions(no); err != nil {
+		return "", err
+	}
+	if err := t.dropMirror(no); err != nil {
+		return "", err
+	}
+	if err := t.forgetNotify(tenant, id); err != nil {
+		return "", err
+	}
+	return cmp.Or(name, slug), t.doom(no, listing)
 }
 
 // changedMeanwhile stands in a head's not_before when its connection was changed while somebody read it: what that read fails for counts no more.

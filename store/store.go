@@ -69,7 +69,7 @@ type DB struct {
 	prepared  statements // for writerDB
 	readers   statements // for readerDB
 	texts     sync.Map   // bulkKey → string: statements with many rows
-	tenants   sync.Map   // TenantID → true: those known to exist
+	tenants   sync.Map   // TenantID → time.Time: when it was there
 	position  positioner // (*tx).advance; a test shows what others would lose
 	writer    writer
 	committed atomic.Pointer[func(lockstep.TenantID)]

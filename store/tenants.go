@@ -20,7 +20,7 @@ func (db *DB) CreateTenant(ctx context.Context, by audit.Actor, t directory.Tena
 		if created.IsZero() {
 			created = x.at
 		}
-		_, err := x.exec("INSERT INTO tenant (id, slug, name, created) VALUES ($1, $2, $3, $4)", string(t.ID), t.Slug, t.Name, millis(created))
+		_, err := x.exec("INSERT INTO tenant (id, slug, name, created, managed) VALUES ($1, $2, $3, $4, $5)", string(t.ID), t.Slug, t.Name, millis(created), t.Managed)
 		if _, is := x.db.dialect.unique(err); is {
 			return taken("There is a tenant %s.", t.Slug)
 		}
@@ -39,25 +39,60 @@ func (db *DB) CreateTenant(ctx context.Context, by audit.Actor, t directory.Tena
 	return nil
 }
 
-const tenantColumns = "id, slug, name, created"
+const tenantColumns = "id, slug, name, created, managed"
+
+// SetTenant changes the name of a tenant, and whether owners of the server may come into it. change has no effects and may be asked again;
+// everything else stays as it is.
+func (db *DB) SetTenant(ctx context.Context, by audit.Actor, id lockstep.TenantID, change func(*directory.Tenant) error) (t directory.Tenant, err error) {
+	err = db.write(ctx, &work{tenant: id, rows: 2, run: func(x *tx) error {
+		rows, err := x.query("SELECT "+tenantColumns+" FROM tenant WHERE id = $1 AND removed = 0", string(id))
+		was, err := one(rows, err, scanTenant)
+		if err != nil {
+			return absent(err, "tenant", string(id))
+		}
+		t = was
+		if err := change(&t); err != nil {
+			return err
+		}
+		var what []string
+		if was.Name != t.Name {
+			what = append(what, "name, which was “"+was.Name+"”")
+		}
+		if was.Managed != t.Managed {
+			what = append(what, map[bool]string{true: "owners of the server may come in", false: "owners of the server may not come in"}[t.Managed])
+		}
+		if len(what) == 0 {
+			return nil
+		}
+		if _, err := x.exec("UPDATE tenant SET name = $2, managed = $3 WHERE id = $1", string(id), t.Name, t.Managed); err != nil {
+			return err
+		}
+		x.note(audit.Event{Actor: by, Verb: "updated", Object: "tenant", ID: string(id), Name: t.Name, Detail: strings.Join(what, "; ")})
+		return nil
+	}})
+	if err != nil {
+		return t, fmt.Errorf("change the tenant %s: %w", id, err)
+	}
+	return t, nil
+}
 
 // TenantBySlug returns a tenant, or lockstep.ErrNotFound.
 func (db *DB) TenantBySlug(ctx context.Context, slug string) (directory.Tenant, error) {
-	rows, err := db.query(ctx, "SELECT "+tenantColumns+" FROM tenant WHERE slug = $1", slug)
+	rows, err := db.query(ctx, "SELECT "+tenantColumns+" FROM tenant WHERE slug = $1 AND removed = 0", slug)
 	t, err := one(rows, err, scanTenant)
 	return t, absent(err, "tenant", slug)
 }
 
 // Tenant returns a tenant, or lockstep.ErrNotFound.
 func (db *DB) Tenant(ctx context.Context, id lockstep.TenantID) (directory.Tenant, error) {
-	rows, err := db.query(ctx, "SELECT "+tenantColumns+" FROM tenant WHERE id = $1", string(id))
+	rows, err := db.query(ctx, "SELECT "+tenantColumns+" FROM tenant WHERE id = $1 AND removed = 0", string(id))
 	t, err := one(rows, err, scanTenant)
 	return t, absent(err, "tenant", string(id))
 }
 
 // Tenants returns all tenants by slug.
 func (db *DB) Tenants(ctx context.Context) ([]directory.Tenant, error) {
-	rows, err := db.query(ctx, "SELECT "+tenantColumns+" FROM tenant ORDER BY slug")
+	rows, err := db.query(ctx, "SELECT "+tenantColumns+" FROM tenant WHERE removed = 0 ORDER BY slug")
 	all, err := collect(rows, err, scanTenant)
 	if err != nil {
 		return nil, fmt.Errorf("read tenants: %w", err)
@@ -67,7 +102,18 @@ func (db *DB) Tenants(ctx context.Context) ([]directory.Tenant, error) {
 
 func scanTenant(s scanner) (t directory.Tenant, err error) {
 	var created int64
-	err = s.Scan(&t.ID, &t.Slug, &t.Name, &created)
+	err = s.Scan(&t.ID, &t.Slug, &t.Name, &created, &t.Managed)
 	t.Created = instant(created)
 	return t, err
+}
+
+// TenantSize counts what a tenant has.
+func (db *DB) TenantSize(ctx context.Context, id lockstep.TenantID) (n directory.TenantSize, err error) {
+	rows, err := db.query(ctx, `SELECT h.users, h.groups, (SELECT COUNT(*) FROM job WHERE tenant = $1 AND direction = 'inbound'), (SELECT COUNT(*) FROM app WHERE tenant = $1),
+		(SELECT COUNT(*) FROM sso_client WHERE tenant = $1), (SELECT COUNT(*) FROM sso_provider WHERE tenant = $1), (SELECT COUNT(*) FROM token WHERE tenant = $1 AND revoked = 0),
+		(SELECT COUNT(*) FROM administrator WHERE tenant = $1) + (SELECT COUNT(*) FROM local_owner WHERE tenant = $1) FROM feed_head h WHERE h.tenant = $1`, string(id))
+	n, err = one(rows, err, func(s scanner) (n directory.TenantSize, err error) {
+		return n, s.Scan(&n.People, &n.Groups, &n.Sources, &n.Apps, &n.Clients, &n.Providers, &n.Tokens, &n.Administrators)
+	})
+	return n, absent(err, "tenant", string(id))
 }

@@ -81,10 +81,10 @@ func (db *DB) PutToken(ctx context.Context, by audit.Actor, k Token) error {
 	return nil
 }
 
-// Token returns a token, revoked and expired ones too, or lockstep.ErrNotFound. Whoever asks checks its text, Revoked and
+// Token returns a token, revoked and expired ones too, or lockstep.ErrNotFound, also when its tenant is removed. Whoever asks checks its text, Revoked and
 // Tenant.
 func (db *DB) Token(ctx context.Context, id lockstep.TokenID) (Token, error) {
-	rows, err := db.query(ctx, "SELECT "+tokenColumns+" FROM token WHERE id = $1", string(id))
+	rows, err := db.query(ctx, "SELECT "+tokenColumns+" FROM token k WHERE id = $1 AND (tenant = '' OR EXISTS (SELECT 1 FROM tenant t WHERE t.id = k.tenant AND t.removed = 0))", string(id))
 	k, err := one(rows, err, scanToken)
 	return k, absent(err, "token", string(id))
 }

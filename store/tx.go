@@ -218,16 +218,19 @@ func execLists[S ~string](t *tx, text string, args []any, values []S) (affected 
 	return affected, err
 }
 
+// knownFor is how long a tenant is believed to be there without looking: another node may remove it.
+const knownFor = 10 * time.Second
+
 // known fails with lockstep.ErrNotFound when there is no such tenant.
 func (t *tx) known(tenant lockstep.TenantID) error {
-	if _, ok := t.db.tenants.Load(tenant); ok {
+	if at, ok := t.db.tenants.Load(tenant); ok && t.at.Sub(at.(time.Time)).Abs() < knownFor {
 		return nil
 	}
-	rows, err := t.query("SELECT id FROM tenant WHERE id = $1", string(tenant))
+	rows, err := t.query("SELECT id FROM tenant WHERE id = $1 AND removed = 0", string(tenant))
 	if _, err = one(rows, err, scanText); err != nil {
 		return absent(err, "tenant", string(tenant))
 	}
-	t.db.tenants.Store(tenant, true)
+	t.db.tenants.Store(tenant, t.at)
 	return nil
 }
 

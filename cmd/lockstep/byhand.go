@@ -50,10 +50,7 @@ type excludeRmCmd struct{ ofApp }
 
 // Run lets somebody in again.
 func (e *excludeRmCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
-	if err := client.Include(c.Ctx, app, e.Type, e.Person); err != nil {
-		return err
-	}
-	return c.Did("included", e.Person, words.Clean(e.Person)+" is not excluded from "+app+" any more.")
+	return c.Did(client.Include(c.Ctx, app, e.Type, e.Person), "included", e.Person, words.Clean(e.Person)+" is not excluded from "+app+" any more.")
 }
 
 type excludeListCmd struct {

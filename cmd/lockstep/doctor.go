@@ -61,5 +61,5 @@ func (d *doctorCmd) ready(c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	return c.Did("server", "ready", "The server is ready.")
+	return c.Did(nil, "server", "ready", "The server is ready.")
 }

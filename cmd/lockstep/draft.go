@@ -151,10 +151,7 @@ func (d *draftDiscardCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) 
 	if err := c.Confirm("Discard the draft of " + app + " with " + words.Many(len(draft.Changes)+len(draft.Assigned), "change", "changes") + "?"); err != nil {
 		return err
 	}
-	if err := client.DiscardDraft(c.Ctx, app, draft.Revision); err != nil {
-		return err
-	}
-	return c.Did("discarded", app, "Discarded the draft of "+app+".")
+	return c.Did(client.DiscardDraft(c.Ctx, app, draft.Revision), "discarded", app, "Discarded the draft of "+app+".")
 }
 
 type versionsCmd struct {

@@ -86,18 +86,11 @@ type groupRmCmd struct {
 }
 
 // Run deletes a group.
-func (g *groupRmCmd) Run(c *cli.Command) error {
+func (g *groupRmCmd) Run(c *cli.Command, client *api.Client) error {
 	if g.Purge {
 		if err := c.Confirm("Remove the group " + g.Group + " for good?"); err != nil {
 			return err
 		}
 	}
-	client, err := c.Client()
-	if err != nil {
-		return err
-	}
-	if err := client.DeleteGroup(c.Ctx, g.Group, g.Purge); err != nil {
-		return err
-	}
-	return c.Did("deleted", g.Group, "Deleted the group "+g.Group+".")
+	return c.Did(client.DeleteGroup(c.Ctx, g.Group, g.Purge), "deleted", g.Group, "Deleted the group "+g.Group+".")
 }

@@ -62,5 +62,5 @@ func (migrateUpCmd) Run(c *cli.Command) error {
 	if err := n.Close(); err != nil {
 		return err
 	}
-	return c.Did("schema", "up to date", "The schema is up to date.")
+	return c.Did(nil, "schema", "up to date", "The schema is up to date.")
 }

@@ -139,10 +139,7 @@ func (p *peoplePasswordCmd) Run(c *cli.Command, client *api.Client) error {
 	if err != nil {
 		return err
 	}
-	if err := client.SetUserPassword(c.Ctx, p.Person, password); err != nil {
-		return err
-	}
-	return c.Did("changed", p.Person, "Set. Their sessions have ended.")
+	return c.Did(client.SetUserPassword(c.Ctx, p.Person, password), "changed", p.Person, "Set. Their sessions have ended.")
 }
 
 type peopleDisableCmd struct{ onePerson }
@@ -169,20 +166,13 @@ type peopleRmCmd struct {
 }
 
 // Run deletes a person.
-func (p *peopleRmCmd) Run(c *cli.Command) error {
+func (p *peopleRmCmd) Run(c *cli.Command, client *api.Client) error {
 	if p.Purge {
 		if err := c.Confirm("Remove " + p.Person + " for good?"); err != nil {
 			return err
 		}
 	}
-	client, err := c.Client()
-	if err != nil {
-		return err
-	}
-	if err := client.DeleteUser(c.Ctx, p.Person, p.Purge); err != nil {
-		return err
-	}
-	return c.Did("deleted", p.Person, "Deleted "+p.Person+".")
+	return c.Did(client.DeleteUser(c.Ctx, p.Person, p.Purge), "deleted", p.Person, "Deleted "+p.Person+".")
 }
 
 type peopleRestoreCmd struct{ onePerson }

@@ -48,7 +48,7 @@ var opened = map[string][]string{
 	"tokens:read":    {"token list", "token consents robot", "scim log", "scim show x", "scim report"},
 	"tokens:write":   {"token create other", "token set robot --profile okta", "token rotate robot", "token revoke robot"},
 	"settings:read":  {"notify show"},
-	"settings:write": {"notify set --to it@acme.example", "notify test --to it@acme.example", "schema put SCHEMA", "schema delete urn:x:1.0:User", "tenant add other"},
+	"settings:write": {"notify set --to it@acme.example", "notify test --to it@acme.example", "schema put SCHEMA", "schema delete urn:x:1.0:User", "tenant add other", "tenant rename default Other", "tenant manage default"},
 	"audit:read":     {"audit list", "audit export"},
 	"admins:read":    {"admin list", "admin owner list", "admin session list"},
 	"admins:write": {
@@ -58,7 +58,7 @@ var opened = map[string][]string{
 }
 
 // looking are the commands that look first for what they are about, and end without it before they ask for anything else.
-var looking = []string{"drift restore --app webex --all", "app draft apply webex", "app draft discard webex"}
+var looking = []string{"drift restore --app webex --all", "app draft apply webex", "app draft discard webex", "tenant remove other --yes"}
 
 // atHome are the commands that need no right, since they talk to no server, or to one of any right.
 var atHome = []string{

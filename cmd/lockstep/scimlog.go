@@ -102,10 +102,7 @@ func (r *scimReportCmd) Run(c *cli.Command, client *api.Client) error {
 		if r.Client == "" {
 			return terminal.Usage("Say whose report is to be cleared.")
 		}
-		if err := client.ClearSCIMReport(c.Ctx, r.Client); err != nil {
-			return err
-		}
-		return c.Did("cleared", r.Client, "Cleared.")
+		return c.Did(client.ClearSCIMReport(c.Ctx, r.Client), "cleared", r.Client, "Cleared.")
 	}
 	return c.Print(report.Deviations(client.SCIMReport(c.Ctx, r.Client)))
 }

@@ -52,10 +52,7 @@ func (e adminSessionEndCmd) Run(c *cli.Command) error {
 		return err
 	}
 	if e.Session != "" {
-		if err := client.EndConsoleSession(c.Ctx, e.Session); err != nil {
-			return err
-		}
-		return c.Did("ended", e.Session, "Ended.")
+		return c.Did(client.EndConsoleSession(c.Ctx, e.Session), "ended", e.Session, "Ended.")
 	}
 	n, err := client.EndConsoleSessions(c.Ctx)
 	if err != nil {

@@ -49,10 +49,7 @@ func (a *adminRemoveCmd) Run(c *cli.Command, client *api.Client) error {
 	if err := c.Confirm("Take the role from " + a.Who + "? They are signed out of the console."); err != nil {
 		return err
 	}
-	if err := client.RemoveAdministrator(c.Ctx, a.Who); err != nil {
-		return err
-	}
-	return c.Did("removed", a.Who, "Removed.")
+	return c.Did(client.RemoveAdministrator(c.Ctx, a.Who), "removed", a.Who, "Removed.")
 }
 
 type adminOwnerCmd struct {
@@ -110,10 +107,7 @@ func (a *adminOwnerPasswordCmd) Run(c *cli.Command, client *api.Client) error {
 	if err != nil {
 		return err
 	}
-	if err := client.SetOwnerPassword(c.Ctx, a.Name, password); err != nil {
-		return err
-	}
-	return c.Did("changed", a.Name, "Changed. The owner's sessions have ended.")
+	return c.Did(client.SetOwnerPassword(c.Ctx, a.Name, password), "changed", a.Name, "Changed. The owner's sessions have ended.")
 }
 
 type adminOwnerRemoveCmd struct {
@@ -125,10 +119,7 @@ func (a *adminOwnerRemoveCmd) Run(c *cli.Command, client *api.Client) error {
 	if err := c.Confirm("Remove the local owner " + a.Name + "?"); err != nil {
 		return err
 	}
-	if err := client.RemoveOwner(c.Ctx, a.Name); err != nil {
-		return err
-	}
-	return c.Did("removed", a.Name, "Removed.")
+	return c.Did(client.RemoveOwner(c.Ctx, a.Name), "removed", a.Name, "Removed.")
 }
 
 type adminOwnerResetCmd struct {
@@ -159,8 +150,5 @@ func (a *adminOwnerResetCmd) Run(c *cli.Command) error {
 		return err
 	}
 	defer n.Close()
-	if err := n.ResetOwner(c.Ctx, c.Tenant, a.Name, password); err != nil {
-		return err
-	}
-	return c.Did("reset", a.Name, "The password is set. Start the server, and sign in as local owner "+a.Name+".")
+	return c.Did(n.ResetOwner(c.Ctx, c.Tenant, a.Name, password), "reset", a.Name, "The password is set. Start the server, and sign in as local owner "+a.Name+".")
 }

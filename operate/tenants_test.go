@@ -1,0 +1,214 @@
+package operate_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"lockstep"
+	"lockstep/audit"
+	"lockstep/directory"
+	"lockstep/operate"
+	"lockstep/scim"
+	"lockstep/session"
+	"lockstep/token"
+)
+
+// managed is a tenant that owners of the server may come into.
+func (w *world) managed(slug string) {
+	w.Helper()
+	yes := true
+	_, err := w.ChangeTenant(w.Context(), operate.Machine(w.ids["default"]), slug, operate.TenantChange{Managed: &yes})
+	w.must(err)
+}
+
+// owner is the grant of a new local owner of a tenant.
+func (w *world) owner(tenant, name string) session.Grant {
+	w.Helper()
+	ctx := w.Context()
+	_, err := w.AddOwner(ctx, operate.Machine(w.ids[tenant]), name, "correct horse battery")
+	w.must(err)
+	g, err := w.EnterAsOwner(ctx, tenant, name, "correct horse battery", "192.0.2.1")
+	w.must(err)
+	return g
+}
+
+// inside is who has a session of the console.
+func (w *world) inside(g session.Grant) operate.Principal {
+	w.Helper()
+	p, err := w.Visitor(w.Context(), g)
+	w.must(err)
+	p.Session, p.Proved = "s", w.at
+	return p
+}
+
+// TestWhoComesIntoAnotherTenant: owners of the server come into tenants that are managed, with all rights and under both names; nobody else comes into
+// any but their own, whatever they hold, and whatever their session says.
+func TestWhoComesIntoAnotherTenant(t *testing.T) {
+	onBoth(t, func(w *world) {
+		ctx := w.Context()
+		w.ids["closed"] = lockstep.NewID[lockstep.TenantID]()
+		w.must(w.db.CreateTenant(ctx, audit.Actor{}, directory.Tenant{ID: w.ids["closed"], Slug: "closed", Name: "Closed"}))
+		w.managed("other")
+		mia := w.owner("default", "mia")
+		p := w.inside(mia)
+		all, err := w.ListTenants(ctx, p)
+		w.must(err)
+		if slugs := slugsOf(all); !slices.Equal(slugs, []string{"default", "other"}) {
+			t.Errorf("an owner of the server sees %v", slugs)
+		}
+		g, err := w.EnterTenant(ctx, p, mia, "other")
+		w.must(err)
+		there := w.inside(g)
+		if there.Tenant != w.ids["other"] || there.Home != w.ids["default"] || !there.Scopes.Allow(token.ScopeAll) || there.Actor.Name != "mia of default" || there.Actor.ID != p.Actor.ID {
+			t.Errorf("there they are %+v", there)
+		}
+		lines, err := w.db.Audit(ctx, w.ids["default"], audit.Query{Object: "tenant"})
+		w.must(err)
+		if len(lines) == 0 || lines[0].Verb != "entered" || lines[0].ID != string(w.ids["other"]) || lines[0].Actor.Name != "mia" {
+			t.Errorf("the own log has %+v", lines)
+		}
+		_, _, err = w.CreateToken(ctx, there, operate.NewToken{Name: "x", Kind: token.KindAPI, Scopes: "api:read"})
+		w.want("a token of the API there", err, lockstep.CodeAuthForbidden)
+		if back, err := w.EnterTenant(ctx, there, g, "default"); err != nil || back.Tenant != w.ids["default"] || back.Home != "" {
+			t.Errorf("back home: %+v, %v", back, err)
+		}
+		_, err = w.EnterTenant(ctx, p, mia, "closed")
+		w.want("a tenant that is not managed", err, lockstep.CodeNotFound)
+		_, err = w.EnterTenant(ctx, p, mia, string(w.ids["closed"]))
+		w.want("by its id", err, lockstep.CodeNotFound)
+		w.want("removes it", w.RemoveTenant(ctx, p, "closed"), lockstep.CodeNotFound)
+		yes := true
+		_, err = w.ChangeTenant(ctx, p, "closed", operate.TenantChange{Managed: &yes})
+		w.want("lets themself in", err, lockstep.CodeNotFound)
+
+		// Sessions that say so without the right to it.
+		ada, err := w.CreateUser(ctx, operate.Machine(w.ids["default"]), userNamed("ada"))
+		w.must(err)
+		_, err = w.AddAdministrator(ctx, operate.Machine(w.ids["default"]), operate.NewAdministrator{User: "ada", Role: operate.RoleUserManagement})
+		w.must(err)
+		strong, _, text := w.with(w.admin(), "*:*", 0)
+		tokenGrant, err := w.EnterByToken(ctx, "", text)
+		w.must(err)
+		zoe := w.owner("other", "zoe")
+		machine := session.Grant{Tenant: w.ids["other"], Holder: "x", Scopes: "*:*"}
+		for name, g := range map[string]session.Grant{
+			"an administrator of the server who is no owner": {Tenant: w.ids["default"], Scopes: "*:*", Person: session.Person{User: ada.ID}},
+			"an owner of another tenant":                     zoe,
+			"whoever has a token of the tenant default":      tokenGrant,
+			"whoever has a link into another tenant":         machine,
+			"whoever has a link of a token":                  w.visitor(strong),
+			"whoever has some rights by a link":              {Tenant: w.ids["default"], Scopes: "api:write admins:write"},
+		} {
+			p, err := w.Visitor(ctx, g)
+			w.must(err)
+			p.Session, p.Proved = "s", w.at
+			if after, err := w.LooksAfter(ctx, p); err != nil || after {
+				t.Errorf("%s looks after tenants: %v", name, err)
+			}
+			if all, err := w.ListTenants(ctx, p); err != nil || len(all) != 1 || all[0].ID != g.Tenant {
+				t.Errorf("%s sees %v, %v", name, slugsOf(all), err)
+			}
+			for slug, id := range w.ids {
+				if id == g.Tenant {
+					continue
+				}
+				_, err := w.EnterTenant(ctx, p, g, slug)
+				w.want(name+" enters "+slug, err, lockstep.CodeNotFound)
+				if err := w.RemoveTenant(ctx, p, slug); lockstep.CodeOf(err) != lockstep.CodeAuthForbidden {
+					t.Errorf("%s removes %s: %v", name, slug, err)
+				}
+				_, err = w.ChangeTenant(ctx, p, slug, operate.TenantChange{Name: &name})
+				if code := lockstep.CodeOf(err); code != lockstep.CodeNotFound && code != lockstep.CodeAuthForbidden {
+					t.Errorf("%s renames %s: %v", name, slug, err)
+				}
+				_, err = w.CreateTenant(ctx, p, "more", "More", true)
+				w.want(name+" adds one", err, lockstep.CodeAuthForbidden)
+				forged := g
+				forged.Tenant, forged.Home = id, g.Tenant
+				if q, err := w.Visitor(ctx, forged); err == nil {
+					t.Errorf("a session lets %s into %s: %+v", name, slug, q)
+				}
+			}
+		}
+		forged := mia
+		forged.Tenant, forged.Home = w.ids["closed"], w.ids["default"]
+		_, err = w.Visitor(ctx, forged)
+		w.want("a session lets an owner of the server into a closed tenant", err, lockstep.CodeUnauthorized)
+
+		// The tenant's own owner decides, and who is in is out at once.
+		own := w.inside(zoe)
+		no := false
+		_, err = w.ChangeTenant(ctx, own, "other", operate.TenantChange{Managed: &no})
+		w.must(err)
+		_, err = w.Visitor(ctx, g)
+		w.want("once the tenant lets nobody in", err, lockstep.CodeUnauthorized)
+		_, err = w.Again(ctx, there)
+		w.want("a stream of theirs", err, lockstep.CodeUnauthorized)
+		_, err = w.ChangeTenant(ctx, p, "other", operate.TenantChange{Managed: &yes})
+		w.want("whoever was let in lets themself in again", err, lockstep.CodeNotFound)
+		_, err = w.ChangeTenant(ctx, own, "other", operate.TenantChange{Managed: &yes})
+		w.must(err)
+		w.inside(g)
+
+		// Whoever is no owner any more is out, too.
+		w.owner("default", "ben")
+		w.must(w.RemoveOwner(ctx, w.admin(), "mia"))
+		if q, err := w.Visitor(ctx, g); err == nil {
+			t.Errorf("whoever is no owner any more is in: %+v", q)
+		}
+	})
+}
+
+// TestRemoveTenant: who looks after a tenant removes it, once they have shown who they are; never that of the server, nor the one that they are in.
+func TestRemoveTenant(t *testing.T) {
+	onBoth(t, func(w *world) {
+		ctx := w.Context()
+		w.managed("other")
+		mia := w.owner("default", "mia")
+		p := w.inside(mia)
+		p.Proved = w.at.Add(-operate.ProveFor - 1)
+		w.want("long after they showed who they are", w.RemoveTenant(ctx, p, "other"), lockstep.CodeProveAgain)
+		p.Proved = w.at
+		w.want("the one of the server", w.RemoveTenant(ctx, p, "default"), lockstep.CodeConflict)
+		g, err := w.EnterTenant(ctx, p, mia, "other")
+		w.must(err)
+		there := w.inside(g)
+		w.want("the one that they are in", w.RemoveTenant(ctx, there, "other"), lockstep.CodeConflict)
+		_, err = w.CreateUser(ctx, there, userNamed("eve"))
+		w.must(err)
+		other, err := w.TenantCalled(ctx, p, "other")
+		w.must(err)
+		l, err := w.LookAtTenant(ctx, p, other)
+		if err != nil || l.People != 1 || !slices.Contains(l.Has(), "1 person") {
+			t.Errorf("it has %+v, %v", l, err)
+		}
+		w.must(w.RemoveTenant(ctx, p, "other"))
+		_, err = w.Visitor(ctx, g)
+		w.want("who was in it", err, lockstep.CodeUnauthorized)
+		w.want("again", w.RemoveTenant(ctx, p, "other"), lockstep.CodeNotFound)
+		lines, err := w.db.Audit(ctx, w.ids["default"], audit.Query{Object: "tenant"})
+		w.must(err)
+		if lines[0].Verb != "deleted" || lines[0].Name != "other" || lines[0].Actor.Name != "mia" {
+			t.Errorf("the log has %+v", lines[0])
+		}
+		again, err := w.CreateTenant(ctx, p, "other", "Another", false)
+		if err != nil || !again.Managed {
+			t.Errorf("another one of the name: %+v, %v", again, err)
+		}
+		for _, slug := range []string{"", "A", "-a", "a b", "ü", string(lockstep.NewID[lockstep.TenantID]())} {
+			if _, err := w.CreateTenant(ctx, p, slug, "X", false); !errors.Is(err, &lockstep.Error{Code: lockstep.CodeInvalid}) && lockstep.CodeOf(err) != lockstep.CodeInvalid {
+				t.Errorf("a tenant %q: %v", slug, err)
+			}
+		}
+	})
+}
+
+func slugsOf(all []directory.Tenant) (slugs []string) {
+	for _, t := range all {
+		slugs = append(slugs, t.Slug)
+	}
+	return slugs
+}
+
+func userNamed(name string) scim.Object { return scim.Object{{Name: "userName", Value: name}} }
