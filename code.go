@@ -179,6 +179,7 @@ const (
 	CodeUnencrypted       Code = "network.unencrypted"
 	CodeRehearsal         Code = "network.not_sent"
 	CodeAuthForbidden     Code = "auth.forbidden"
+	CodeAuthRole          Code = "auth.role_or_scope"
 	CodeAuthIssuer        Code = "auth.issuer_unreachable"
 	CodeOAuthRefused      Code = "auth.client_rejected"
 	CodeOAuthEndpoint     Code = "auth.token_endpoint"
@@ -380,9 +381,10 @@ var Catalogue = []Entry{
 	{CodeRehearsal, NeedsYou, "Nothing was sent: this was a try.", "Lockstep has made the request to show it, and kept it. Provision the person to send it."},
 	{CodeAuthToken, NeedsYou, "The application rejected the token.", "It may have expired: set a new one and test the connection."},
 	{CodeAuthForbidden, NeedsYou, "The token is not allowed to do this.", "Give it the rights that the application's page lists."},
+	{CodeAuthRole, NeedsYou, "Whoever signed in to Webex has not the role of a full administrator, or the token's scopes do not open SCIM 2.", "Get the token, or consent, as a full administrator of this organisation. If you are one, tick identity:people_rw (and identity:groups_rw) at the integration and consent anew, or get a token with Identity:SCIM."},
 	{CodeOAuthRefused, NeedsYou, "The token endpoint of an application gives no access token.", "The message says why: compare client ID, secret or key, the way to authenticate and the scope with what is registered there, then test the connection."},
 	{CodeOAuthEndpoint, Heals, "The token endpoint of an application cannot be asked for an access token.", "Nothing, if it passes. Else compare the address (token_url) with what the application's page says."},
-	{CodeConsent, NeedsYou, "An administrator has to consent before the application gives access tokens.", "Open the connection in the console and ask for consent, or: `lockstep connection consent NAME`."},
+	{CodeConsent, NeedsYou, "An administrator has to consent before the application gives access tokens.", "Open the connection in the console and ask for consent, or: `lockstep connection consent NAME`. Where the connection has a refresh token that was given as a secret, give another one."},
 	{CodeAuthIssuer, Heals, "The keys of an issuer whose access tokens are trusted cannot be had.", "Nothing, if it passes. Else compare the issuer's address with the claim iss of its tokens, and see that this machine reaches it."},
 	{CodeSecretsAgain, NeedsYou, "A connection leads somewhere else only together with its secrets.", "Give the new address and every secret in one call: connection set NAME --set url=… --secret-file FILE."},
 

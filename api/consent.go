@@ -22,11 +22,13 @@ func (s *Server) askConsent(ctx context.Context, p operate.Principal, in *JobPat
 // Consent is how the consent to a connection stands.
 type Consent struct {
 	Needed     bool       `json:"needed" doc:"The connection gets its access tokens by consent."`
+	Typed      bool       `json:"refresh_token,omitempty" doc:"It gets them with a refresh token that was given as a secret."`
 	Given      *time.Time `json:"given,omitempty" doc:"Absent: nobody has consented."`
 	By         string     `json:"by,omitempty" doc:"Id of who consented."`
 	Ended      bool       `json:"ended,omitempty" doc:"The server wants another consent."`
 	Refreshed  bool       `json:"refreshed,omitempty" doc:"Access tokens are refreshed; else the connection ends with this one."`
 	AccessEnds *time.Time `json:"access_token_ends,omitempty"`
+	Ends       *time.Time `json:"refresh_token_ends,omitempty" doc:"Unless it is used before; each use renews it. Absent: the server does not say."`
 	Scope      string     `json:"scope,omitempty"`
 	Redirect   string     `json:"redirect_uri,omitempty" doc:"To be registered at the application."`
 }
@@ -34,7 +36,7 @@ type Consent struct {
 func (s *Server) getConsent(ctx context.Context, p operate.Principal, in *JobPath) (Consent, error) {
 	c, err := s.Operator.Consented(ctx, p, in.Job)
 	return Consent{
-		Needed: c.Needed, Given: instant(c.Given), By: c.By, Ended: c.Ended, Refreshed: c.Refreshed, AccessEnds: instant(c.AccessEnds), Scope: c.Scope,
+		Needed: c.Needed, Typed: c.Typed, Ends: instant(c.Ends), Given: instant(c.Given), By: c.By, Ended: c.Ended, Refreshed: c.Refreshed, AccessEnds: instant(c.AccessEnds), Scope: c.Scope,
 		Redirect: s.Operator.ConsentRedirect(),
 	}, err
 }

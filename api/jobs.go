@@ -89,6 +89,9 @@ func (s *Server) patchJob(ctx context.Context, p operate.Principal, in *struct {
 type ConnectionChange struct {
 	Settings map[string]string `json:"settings,omitempty" maxProperties:"50"`
 	Secrets  map[string]string `json:"secrets,omitempty" maxProperties:"20" doc:"Values are kept sealed and never shown."`
+
+	TenantURL string `json:"tenant_url,omitempty" maxLength:"2000" doc:"In place of settings: the address that instructions print for the system, of any form, or an organisation's id."`
+	Redirect  string `json:"redirect,omitempty" maxLength:"20000" doc:"In place of the token: the whole address at which signing in for it has ended. Token and expiry are taken out of it; nothing else is kept."`
 }
 
 func (s *Server) putConnection(ctx context.Context, p operate.Principal, in *struct {

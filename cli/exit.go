@@ -38,7 +38,7 @@ func exitCode(err error) int {
 		return ExitUnreachable
 	case lockstep.CodeTimeout, lockstep.CodeBusy:
 		return ExitTimeout
-	case lockstep.CodeUnauthorized, lockstep.CodeAuthForbidden, lockstep.CodeAuthToken, lockstep.CodeSourceAuth, lockstep.CodeOAuthRefused, lockstep.CodeConsent:
+	case lockstep.CodeUnauthorized, lockstep.CodeAuthForbidden, lockstep.CodeAuthRole, lockstep.CodeAuthToken, lockstep.CodeSourceAuth, lockstep.CodeOAuthRefused, lockstep.CodeConsent:
 		return ExitForbidden
 	case lockstep.CodeGuardHeld, lockstep.CodePlanStale, lockstep.CodeSourceShrunk:
 		return ExitHeld

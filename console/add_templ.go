@@ -449,13 +449,13 @@ func addPage(p page, v addView) templ.Component {
 					}
 				}
 				if v.Kind.Kind == "webex" {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "<li>The organisation's ID, from Control Hub</li><li>A token of a full administrator</li>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "<li>The organisation's ID, from Control Hub</li><li>A token of a full administrator, or OAuth 2.0: the client ID and secret of an integration or service app</li>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 				}
 				if v.Kind.Kind == "scimapp" {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "<li>A bearer token of the application</li>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "<li>A bearer token of the application, or OAuth 2.0: a client ID and a secret or key</li>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -25,7 +25,7 @@ type connectionView struct {
 	Checks  []check // of the test that was just made
 	Tested  bool
 	Failure *failure
-	Ends    time.Time // of the token, as far as is known
+	Scopes  string // that are asked for, where it is known beforehand
 
 	Consent  operate.Consented
 	Redirect string            // to be registered at the application
@@ -54,14 +54,22 @@ var settingChoices = map[string][]choice{
 		{"client_secret_basic", "Secret in the header", "client_secret_basic"}, {"client_secret_post", "Secret in the body", "client_secret_post"},
 		{"private_key_jwt", "Signed with a key", "private_key_jwt"},
 	},
+	"webex auth": {
+		{"token", "A token that I paste", "of an administrator, good for a year at most"},
+		{"authorization_code", "OAuth 2.0, consent of an administrator", "to your integration; refreshed by itself"},
+		{"refresh_token", "OAuth 2.0, a service app", "with the refresh token that it was given; refreshed by itself"},
+	},
+	"webex client_auth": {
+		{"client_secret_post", "Secret in the body", "client_secret_post"}, {"client_secret_basic", "Secret in the header", "client_secret_basic"},
+	},
 	"scimapp unique": {{"users", "Of users", ""}, {"all", "Of users and groups", ""}, {"none", "Of nobody", ""}},
 }
 
 // onlyBy are the settings and secrets of a connection that matter to one way to sign in alone, and which that is: a fixed token, access tokens (OAuth 2.0)
-// with a secret or with a key, or those by consent.
+// with a secret or with a key, those by consent, or those of a refresh token that is typed.
 var onlyBy = map[string]string{
 	"token": "auth:token", "token_url": "auth:oauth", "client_id": "auth:oauth", "client_auth": "auth:oauth", "oauth_scope": "auth:oauth", "authorize_url": "auth:consent",
-	"client_secret": "auth:secret", "client_key": "auth:key",
+	"client_secret": "auth:secret", "client_key": "auth:key", "token_expires": "auth:token", "redirect": "auth:token", "refresh_token": "auth:refresh",
 	"oauth_audience": "auth:oauth", "oauth_resource": "auth:oauth", "oauth_issuer": "auth:oauth", "key_id": "auth:key",
 }
 
@@ -75,7 +83,7 @@ func (v *connectionView) only(name string) string {
 
 // rarely are settings that few people need, beside all that have a default.
 var rarely = map[string]bool{
-	"webex endpoint": true, "ldap ca": true, "ldap people_base": true, "ldap groups_base": true, "ldap people_filter": true, "ldap groups_filter": true,
+	"webex endpoint": true, "webex authorize_url": true, "webex token_url": true, "webex client_auth": true, "ldap ca": true, "ldap people_base": true, "ldap groups_base": true, "ldap people_filter": true, "ldap groups_filter": true,
 	"ldap attributes": true, "ldap id": true, "ldap group_id": true, "scimapp page_size": true, "scimapp unique": true, "scimapp oauth_audience": true, "scimapp oauth_resource": true, "scimapp oauth_issuer": true, "scimapp key_id": true, "scimapp max_members": true, "scimapp find_batch": true,
 }
 
@@ -121,9 +129,16 @@ func (v *connectionView) fill(j provision.Job) {
 		})
 	}
 	var last []field // what is about the secret comes after it
+	presets := map[string]string{}
+	if v.Kind.Presets != nil {
+		presets = v.Kind.Presets(j.Connection.Settings)
+	}
 	for _, one := range v.Kind.Settings {
 		f := settingField(v.Kind.Kind, one, j.Connection.Settings[one.Name])
 		f.Only = v.only(one.Name)
+		if f.Hint == "" {
+			f.Hint = presets[one.Name]
+		}
 		if one.Name == "token_expires" {
 			last = append(last, f)
 			continue
@@ -147,12 +162,15 @@ func (v *connectionView) fill(j provision.Job) {
 	if v.Kind.TokenPage != "" {
 		v.Form.Fields = append(v.Form.Fields, field{
 			Name: "redirect", Label: "The whole address at which the sign-in ended", Code: true, Hint: "http://localhost:3000/auth/code#access_token=…",
-			Help: "Token and expiry are taken out of it; nothing else is kept.",
+			Help: "Token and expiry are taken out of it; nothing else is kept.", Only: v.only("redirect"),
 		})
 	}
 	v.Form.Fields = append(v.Form.Fields, last...)
 	v.addressed(j.Connection.Settings)
-	v.Ends, _ = time.Parse(time.DateOnly, j.Connection.Settings["token_expires"])
+	v.Scopes = presets["oauth_scope"]
+	if own := j.Connection.Settings["oauth_scope"]; own != "" {
+		v.Scopes = own
+	}
 }
 
 // settingField is a setting as a field.

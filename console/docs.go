@@ -31,7 +31,7 @@ var docSets = []struct {
 }{
 	{"Begin", []string{"", "how-to/first-person", "demo", "console"}},
 	{"How to", []string{
-		"how-to/csv-to-webex", "how-to/ldap-to-webex", "how-to/scim-app", "how-to/scim-in", "how-to/scim-oauth", "how-to/sign-in", "how-to/csv-files", "how-to/ldap-directory",
+		"how-to/csv-to-webex", "how-to/ldap-to-webex", "how-to/webex-token", "how-to/webex-oauth", "how-to/scim-app", "how-to/scim-in", "how-to/scim-oauth", "how-to/sign-in", "how-to/csv-files", "how-to/ldap-directory",
 		"how-to/several-sources", "how-to/drift", "how-to/undo", "how-to/notifications", "how-to/operations", "how-to/postgresql", "how-to/backup", "how-to/upgrade",
 	}},
 	{"Reference", []string{"errors", "configuration", "expressions", "scoping-filters", "identity-providers", "scim-clients", "metrics", "performance"}},

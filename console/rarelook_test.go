@@ -30,7 +30,10 @@ func (c consenting) AskConsent(_ context.Context, _ audit.Actor, j provision.Job
 	return "https://login.example.com/oauth2/authorize?state=" + string(j.ID) + ".x&redirect_uri=" + url.QueryEscape(redirect), nil
 }
 
-func (c consenting) FinishConsent(context.Context, audit.Actor, provision.Job, operate.ConsentAnswer) error {
+func (c consenting) FinishConsent(_ context.Context, _ audit.Actor, _ provision.Job, came operate.ConsentAnswer) error {
+	if came.Error != "" {
+		return &lockstep.Error{Code: lockstep.CodeConsent, Detail: "The server says " + came.Error + "."}
+	}
 	return nil
 }
 
@@ -92,6 +95,17 @@ func TestConsentToConnection(t *testing.T) {
 	checkPage(t, no)
 	if !strings.Contains(no.says(), "The client ID is unknown there.") {
 		t.Errorf("a refusal is not told: %q", no.says())
+	}
+	declined := b.get("/consent?error=access_denied&state=" + string(job.ID) + ".x").is(http.StatusUnprocessableEntity)
+	checkPage(t, declined)
+	declined.has("button", "Save and ask for consent")
+	if !strings.Contains(declined.says(), "The server says access_denied.") {
+		t.Errorf("who declines is not told: %q", declined.says())
+	}
+	b.get("/consent?error=access_denied&state=made-up").is(http.StatusConflict)
+	given[job.ID] = operate.Consented{Needed: true, Given: w.now().Add(-time.Hour), Refreshed: true, Ends: time.Date(2027, 3, 1, 0, 0, 0, 0, time.UTC)}
+	if page := b.get(at).is(http.StatusOK); !strings.Contains(page.says(), "Unused, it ends on 2027-03-01") {
+		t.Errorf("the end of the refresh token is not told: %q", page.says())
 	}
 }
 

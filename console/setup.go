@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"slices"
 
 	"lockstep/operate"
 	"lockstep/provision"
@@ -99,7 +100,7 @@ func missingSettings(t operate.Template, j provision.Job) string {
 		for _, name := range j.Connection.Secrets {
 			there = there || name == s.Name
 		}
-		if s.Required && !there {
+		if s.Required && !there && (t.Uses == nil || slices.Contains(t.Uses(j.Connection.Settings), s.Name)) {
 			missing = append(missing, s.Label)
 		}
 	}

@@ -41,6 +41,11 @@ func (o *Operator) causes(ctx context.Context, p Principal, s notify.Settings, j
 		if err != nil {
 			return nil, err
 		}
+		if o.Consents != nil && j.Direction == provision.Outbound {
+			if f.Consent, err = o.Consents.Consented(ctx, j); err != nil {
+				return nil, err
+			}
+		}
 		all = append(all, CausesOf(f, s.Intervals())...)
 	}
 	return all, nil
@@ -136,13 +141,22 @@ func CausesOf(f Facts, intervals int) []notify.Cause {
 	return append(all, connectionEnds(f)...)
 }
 
-// connectionEnds are secrets of a connection whose end is known: a setting says it, as token_expires does for token.
+// connectionEnds are secrets of a connection whose end is known: a setting says it, as token_expires does for token, or the server that gave a refresh token.
 func connectionEnds(f Facts) []notify.Cause {
 	var all []notify.Cause
+	if !f.Consent.Ends.IsZero() && !f.Consent.Ended {
+		what := "The consent to “"
+		if f.Consent.Typed {
+			what = "The refresh token of “"
+		}
+		if c, ok := notify.Ends(f.Job.ID, "secret consent", what+clip(nameOf(f.Job))+"”", f.Consent.Given, f.Consent.Ends, f.Now); ok {
+			all = append(all, c)
+		}
+	}
 	for _, setting := range slices.Sorted(maps.Keys(f.Job.Connection.Settings)) {
 		name, ok := strings.CutSuffix(setting, "_expires")
 		end, err := time.Parse(time.DateOnly, f.Job.Connection.Settings[setting])
-		if !ok || err != nil {
+		if !ok || err != nil || setting == "token_expires" && (f.Consent.Needed || f.Consent.Typed) {
 			continue
 		}
 		if c, ok := notify.Ends(f.Job.ID, "secret "+name, "The "+name+" of “"+clip(nameOf(f.Job))+"”", time.Time{}, end, f.Now); ok {

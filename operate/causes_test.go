@@ -32,6 +32,13 @@ func TestCausesOf(t *testing.T) {
 		{"two intervals late", func(f *Facts) { f.Job.Policy.Interval, f.Job.NextRun = time.Hour, now.Add(-time.Hour) }, ""},
 		{"more than three", func(f *Facts) { f.Job.Policy.Interval, f.Job.NextRun = time.Hour, now.Add(-2*time.Hour-time.Minute) }, "silent"},
 		{"a token that ends", func(f *Facts) { f.Job.Connection.Settings = map[string]string{"token_expires": "2026-03-08"} }, "expiring secret token 7"},
+		{"a consent that nobody uses", func(f *Facts) {
+			f.Consent = Consented{Needed: true, Refreshed: true, Given: now.Add(-83 * 24 * time.Hour), Ends: now.Add(7 * 24 * time.Hour)}
+			f.Job.Connection.Settings = map[string]string{"token_expires": "2026-03-08"} // of a token that is used no more
+		}, "expiring secret consent 7"},
+		{"a consent that has ended already", func(f *Facts) {
+			f.Consent = Consented{Needed: true, Ended: true, Ends: now.Add(7 * 24 * time.Hour)}
+		}, ""},
 		{"one that does not yet", func(f *Facts) {
 			f.Job.Connection.Settings = map[string]string{"token_expires": "2026-05-08", "x": "2026-03-03"}
 		}, ""},

@@ -2,18 +2,70 @@ package operate
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"lockstep"
 	"lockstep/provision"
+	"lockstep/words"
 )
 
 // ConnectionChange sets what is given; an empty value removes a setting or a secret.
 type ConnectionChange struct {
-	Settings map[string]string
-	Secrets  map[string]string
+	Settings  map[string]string
+	Secrets   map[string]string
+	TenantURL string // what instructions print for the system, as Template.ParseAddress reads it; "" changes nothing
+	Redirect  string // the address at which signing in for a token has ended, as Template.ParseToken reads it; "" changes nothing
+}
+
+// takenApart puts what an address and the end of a sign-in hold among the settings and secrets. A setting that is given by itself counts more.
+func (c ConnectionChange) takenApart(t Template, now time.Time) (ConnectionChange, error) {
+	if c.TenantURL == "" && c.Redirect == "" {
+		return c, nil
+	}
+	settings, secrets := map[string]string{}, maps.Clone(c.Secrets)
+	if c.TenantURL != "" {
+		if t.ParseAddress == nil {
+			return c, invalidIn("tenant_url", "A connection of the kind "+t.Kind+" has no tenant URL.")
+		}
+		found, err := t.ParseAddress(c.TenantURL)
+		if err != nil {
+			return c, inField("tenant_url", err)
+		}
+		maps.Copy(settings, found)
+	}
+	if c.Redirect != "" {
+		if t.ParseToken == nil || len(t.Secrets) == 0 {
+			return c, invalidIn("redirect", "A connection of the kind "+t.Kind+" gets no token from the end of a sign-in.")
+		}
+		text, ends, err := t.ParseToken(c.Redirect, now)
+		if err != nil {
+			return c, inField("redirect", err)
+		}
+		if secrets == nil {
+			secrets = map[string]string{}
+		}
+		secrets[t.Secrets[0].Name] = text
+		if expires := t.Secrets[0].Name + "_expires"; known(t.Settings, expires) {
+			settings[expires] = "" // the day of the token before
+			if !ends.IsZero() {
+				settings[expires] = ends.UTC().Format(time.DateOnly)
+			}
+		}
+	}
+	maps.Copy(settings, c.Settings)
+	return ConnectionChange{Settings: settings, Secrets: secrets}, nil
+}
+
+// inField is an error as one about a field of what was given.
+func inField(field string, err error) error {
+	if e, ok := errors.AsType[*lockstep.Error](err); ok && e.Field == "" {
+		return &lockstep.Error{Code: e.Code, Field: field, Detail: words.Sentence(e.Detail), Err: e.Err}
+	}
+	return err
 }
 
 // The longest values that a connection takes, in bytes.
@@ -51,6 +103,9 @@ func (o *Operator) SetConnection(ctx context.Context, p Principal, name string, 
 	}
 	t, err := o.template(j.Connection.Kind, j.Direction)
 	if err != nil {
+		return provision.Job{}, err
+	}
+	if c, err = c.takenApart(t, o.now()); err != nil {
 		return provision.Job{}, err
 	}
 	if err := c.check(t); err != nil {

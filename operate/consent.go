@@ -26,11 +26,13 @@ type ConsentAnswer struct{ State, Code, Error, Issuer string }
 // Consented is how the consent to a connection stands.
 type Consented struct {
 	Needed     bool      // the connection gets its access tokens by consent
+	Typed      bool      // it gets them with a refresh token that somebody typed
 	Given      time.Time // zero is never
 	By         string    // id of who consented
 	Ended      bool      // the server wants another consent
 	Refreshed  bool      // access tokens are refreshed; else the connection ends with this one
 	AccessEnds time.Time
+	Ends       time.Time // of the refresh token unless it is used before; zero is not known
 	Scope      string
 }
 

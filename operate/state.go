@@ -75,6 +75,7 @@ type Facts struct {
 	Job provision.Job // with its open cycle
 	provision.Standing
 	Outside mirror.Head // where the reads of its outside system stand
+	Consent Consented   // to the connection; zero where it was not asked for
 	Now     time.Time
 }
 

@@ -9,12 +9,15 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/mirror"
 	"lockstep/web"
 )
 
@@ -221,5 +224,92 @@ func TestSecretOfNewDestination(t *testing.T) {
 	}
 	if got := get(t.Context()); got != `["","version_mismatch"]` {
 		t.Errorf("after: %s", got)
+	}
+}
+
+// TestTenantURLAndRedirect: what instructions print and where the sign-in for a token has ended are taken apart by the API and the command line as by the
+// console; a setting that is given by itself counts more; and what cannot be read is told by the name of what was given.
+func TestTenantURLAndRedirect(t *testing.T) {
+	n, c := reach(t)
+	if _, err := c.CreateApp(t.Context(), api.NewSystem{Kind: "webex", Slug: "x", Settings: map[string]string{"token_expires": "2020-01-01"}}); err != nil {
+		t.Fatal(err)
+	}
+	const org = "a35bfbc6-ccbd-4a17-a488-72af46c5420c"
+	for given, want := range map[string]string{
+		"https://api.ciscospark.com/v1/scim/" + org: "commercial", "https://api-usgov.webex.com/v1/scim/" + org + "/": "government", "https://webexapis.com/identity/scim/" + org + "/v2": "commercial",
+	} {
+		j, err := c.SetConnection(t.Context(), "x", api.ConnectionChange{TenantURL: given})
+		if err != nil || j.Connection.Settings["organization"] != org || j.Connection.Settings["region"] != want {
+			t.Errorf("%s: %v, %v", given, j.Connection.Settings, err)
+		}
+		if _, err := c.SetConnection(t.Context(), "x", api.ConnectionChange{Settings: map[string]string{"organization": ""}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	j, err := c.SetConnection(t.Context(), "x", api.ConnectionChange{
+		TenantURL: org, Redirect: "http://localhost:3000/auth/code#access_token=hush-pasted&token_type=Bearer&expires_in=3887999&state=x", Settings: map[string]string{"region": "government"},
+	})
+	if err != nil || j.Connection.Settings["region"] != "government" || j.Connection.Settings["organization"] != org || !slices.Contains(j.Connection.Secrets, "token") {
+		t.Fatalf("%+v, %v", j.Connection, err)
+	}
+	if ends, err := time.Parse(time.DateOnly, j.Connection.Settings["token_expires"]); err != nil || time.Until(ends) < 43*24*time.Hour || time.Until(ends) > 45*24*time.Hour {
+		t.Errorf("the token ends on %q", j.Connection.Settings["token_expires"])
+	}
+	if v, _, err := n.db.Secret(t.Context(), tenantOf(t, n), j.ID, "token"); err != nil || v != "hush-pasted" {
+		t.Errorf("kept %q, %v", v, err)
+	}
+	if j, err = c.SetConnection(t.Context(), "x", api.ConnectionChange{Redirect: "http://localhost:3000/auth/code#access_token=another"}); err != nil || j.Connection.Settings["token_expires"] != "" {
+		t.Errorf("the day of the token before stays: %v, %v", j.Connection.Settings, err)
+	}
+	for field, wrong := range map[string]api.ConnectionChange{
+		"tenant_url": {TenantURL: "https://webexapis.com/v1/people"}, "redirect": {Redirect: "http://localhost:3000/auth/code#error=access_denied&hush=1"},
+	} {
+		if _, err := c.SetConnection(t.Context(), "x", wrong); lockstep.CodeOf(err) != lockstep.CodeInvalid || lockstep.FieldOf(err) != field || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: %v of %q", field, err, lockstep.FieldOf(err))
+		}
+	}
+	if _, err := c.CreateApp(t.Context(), api.NewSystem{Kind: "scimapp", Slug: "y", Settings: map[string]string{"url": "https://a.example/scim"}}); err != nil {
+		t.Fatal(err)
+	}
+	for field, wrong := range map[string]api.ConnectionChange{"tenant_url": {TenantURL: org}, "redirect": {Redirect: "x"}} {
+		if _, err := c.SetConnection(t.Context(), "y", wrong); lockstep.FieldOf(err) != field {
+			t.Errorf("a kind that has none: %v", err)
+		}
+	}
+}
+
+// TestConnectionTimeout: how long an answer is waited for is a setting of Webex and of SCIM applications, for calls and for what reads them.
+func TestConnectionTimeout(t *testing.T) {
+	n, c := reach(t)
+	for _, kind := range []string{"webex", "scimapp"} {
+		settings := map[string]string{"timeout": "2m", "url": "https://a.example/scim", "endpoint": "https://a.example/scim"}
+		if delete(settings, map[string]string{"webex": "url", "scimapp": "endpoint"}[kind]); kind == "webex" {
+			settings["timeout"] = "120"
+		}
+		if _, err := c.CreateApp(t.Context(), api.NewSystem{Kind: kind, Slug: kind, Settings: settings}); err != nil {
+			t.Fatal(err)
+		}
+		j, err := c.Job(t.Context(), kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		job, err := n.db.Job(t.Context(), tenantOf(t, n), j.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := n.systems.get(t.Context(), job)
+		if err != nil || o.timeout != 2*time.Minute {
+			t.Errorf("%s: %v, %v", kind, o.timeout, err)
+		}
+		m, err := n.systems.read(t.Context(), mirror.ID{Tenant: job.Tenant, Connection: job.ID})
+		if err != nil || m.Timeout <= 2*time.Minute {
+			t.Errorf("%s is read with %v, %v", kind, m.Timeout, err)
+		}
+		if _, err := c.SetConnection(t.Context(), kind, api.ConnectionChange{Settings: map[string]string{"timeout": "1s"}}); lockstep.CodeOf(err) != lockstep.CodeInvalid {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+	if got := n.systems.http(false, 7*time.Second).Timeout; got != 7*time.Second {
+		t.Errorf("a client waits %v", got)
 	}
 }

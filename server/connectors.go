@@ -39,7 +39,8 @@ type connector struct {
 	parseAddress func(text string) (map[string]string, error)
 	tokenPage    string
 	parseToken   func(text string, now time.Time) (string, time.Time, error)
-	uses         func(settings map[string]string) []string // secrets that settings have a use for; nil is all
+	uses         func(settings map[string]string) []string          // secrets that settings have a use for; nil is all
+	presets      func(settings map[string]string) map[string]string // what settings mean that are not set; nil is nothing
 }
 
 // connectors are all kinds of outside system that there are.
@@ -51,6 +52,7 @@ func connectors() map[string]connector {
 		"webex": {
 			template: webex.Template, open: (*systems).webex, destination: webex.Destination, names: webex.System, check: webex.CheckSettings,
 			address: webex.Address, parseAddress: webex.ParseAddress, tokenPage: webex.TokenPage, parseToken: webexToken,
+			uses: oauth.Uses, presets: webex.Presets,
 		},
 	}
 }
@@ -76,7 +78,7 @@ func Gallery() ([]operate.Template, error) {
 func (c connector) helped(t operate.Template) operate.Template {
 	t.Destination, t.System = c.destination, c.names
 	t.Check, t.Address, t.ParseAddress, t.TokenPage = c.check, c.address, c.parseAddress, c.tokenPage
-	t.ParseToken, t.Uses = c.parseToken, c.uses
+	t.ParseToken, t.Uses, t.Presets = c.parseToken, c.uses, c.presets
 	return t
 }
 
@@ -107,6 +109,7 @@ type opened struct {
 	getter  connection.Getter  // nil: it cannot be asked for single objects
 	watcher connection.Watcher // nil: it cannot tell when something has changed
 	target  connection.Target  // nil: nothing can be written
+	timeout time.Duration      // of a call; 0 is 30 s
 	hidden  map[string][]string
 }
 
@@ -142,7 +145,11 @@ func (s *systems) read(ctx context.Context, id mirror.ID) (mirror.System, error)
 		return mirror.System{}, err
 	}
 	o, err := s.get(ctx, j)
-	return mirror.System{Reader: o.reader, Getter: o.getter, Types: wanted(j, o)}, err
+	m := mirror.System{Reader: o.reader, Getter: o.getter, Types: wanted(j, o)}
+	if o.timeout > 0 { // whoever gives up first says why
+		m.Timeout = max(o.timeout, 30*time.Second) + 5*time.Second
+	}
+	return m, err
 }
 
 // wanted says what is read of the job's outside system, people before groups. Of a source all attributes are kept, since any may
@@ -231,8 +238,8 @@ func (s *systems) recent(j provision.Job, name string) func(context.Context) (st
 	}
 }
 
-func (s *systems) http(insecure bool) *http.Client {
-	return web.NewClient(web.ClientConfig{Dialer: s.dialer, Plain: insecure})
+func (s *systems) http(insecure bool, timeout time.Duration) *http.Client {
+	return web.NewClient(web.ClientConfig{Dialer: s.dialer, Plain: insecure, Timeout: timeout})
 }
 
 func (s *systems) csvfile(ctx context.Context, j provision.Job) (opened, error) {
@@ -266,7 +273,7 @@ func (s *systems) scimapp(_ context.Context, j provision.Job) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	c.Name, c.Token, c.HTTP = j.Name, s.recent(j, "token"), s.http(c.Insecure)
+	c.Name, c.Token, c.HTTP = j.Name, s.recent(j, "token"), s.http(c.Insecure, c.Timeout)
 	c.Inside = web.Inside
 	tokens, err := s.tokens(j)
 	if err != nil {
@@ -280,7 +287,7 @@ func (s *systems) scimapp(_ context.Context, j provision.Job) (opened, error) {
 		return opened{}, err
 	}
 	reads := t.Reads()
-	return opened{system: t, target: t, reader: reads, getter: reads}, nil
+	return opened{system: t, target: t, reader: reads, getter: reads, timeout: c.Timeout}, nil
 }
 
 func (s *systems) webex(_ context.Context, j provision.Job) (opened, error) {
@@ -288,12 +295,19 @@ func (s *systems) webex(_ context.Context, j provision.Job) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	c.Name, c.Token, c.HTTP = j.Name, s.recent(j, "token"), s.http(false)
+	c.Name, c.Token, c.HTTP = j.Name, s.recent(j, "token"), s.http(false, c.Timeout)
 	c.Inside = web.Inside
+	tokens, err := s.tokens(j)
+	if err != nil {
+		return opened{}, err
+	}
+	if tokens != nil {
+		c.Token, c.Refused = tokens.Token, tokens.Refused
+	}
 	t, err := webex.New(c)
 	if err != nil {
 		return opened{}, err
 	}
 	reads := t.Reads()
-	return opened{system: t, target: t, reader: reads, getter: reads}, nil
+	return opened{system: t, target: t, reader: reads, getter: reads, timeout: c.Timeout}, nil
 }

@@ -20,6 +20,9 @@ const (
 	secretAsked  = "consent" // an oauth.Asked
 )
 
+// secretRefresh is a refresh token that somebody has typed.
+const secretRefresh = "refresh_token"
+
 // vault is what a connection keeps about its access tokens. It implements oauth.Store.
 type vault struct {
 	*systems
@@ -29,11 +32,20 @@ type vault struct {
 
 // tokens returns where the access tokens of a connection come from, or nil when it has a token that somebody typed.
 func (s *systems) tokens(j provision.Job) (*oauth.Source, error) {
-	c, err := oauth.Parse(j.Connection.Settings)
+	c, err := tokenConfig(j)
 	if err != nil || c.Grant == "" {
 		return nil, err
 	}
 	return &oauth.Source{Config: c, Client: s.tokenEndpoint(c), Store: vault{s, j, c}}, nil
+}
+
+// tokenConfig says where the access tokens of a connection come from: what is set, and what its connector knows beside.
+func tokenConfig(j provision.Job) (oauth.Config, error) {
+	settings := j.Connection.Settings
+	if presets := connectors()[j.Connection.Kind].presets; presets != nil {
+		settings = oauth.With(settings, presets(settings))
+	}
+	return oauth.Parse(settings)
 }
 
 // tokenEndpoint is a client that asks token endpoints: guarded as connectors are, without redirects.
@@ -52,25 +64,27 @@ func (v vault) Secret(ctx context.Context) (string, error) {
 
 // State implements oauth.Store. The mark is the text itself: it never leaves this process.
 func (v vault) State(ctx context.Context) (oauth.State, string, error) {
-	return v.state(ctx, v.secret(v.job, secretTokens))
+	return v.state(ctx, v.secret)
 }
 
 // Recent implements oauth.Store.
 func (v vault) Recent(ctx context.Context) (oauth.State, error) {
-	st, _, err := v.state(ctx, v.recent(v.job, secretTokens))
+	st, _, err := v.state(ctx, v.recent)
 	return st, err
 }
 
-func (v vault) state(ctx context.Context, read func(context.Context) (string, error)) (oauth.State, string, error) {
-	text, err := read(ctx)
-	if err != nil || text == "" {
+func (v vault) state(ctx context.Context, read func(provision.Job, string) func(context.Context) (string, error)) (st oauth.State, mark string, err error) {
+	if mark, err = read(v.job, secretTokens)(ctx); err != nil {
 		return oauth.State{}, "", err
 	}
-	var st oauth.State
-	if err := json.Unmarshal([]byte(text), &st); err != nil {
-		return st, "", &lockstep.Error{Code: lockstep.CodeInternal, Detail: "What the consent of the connection gave cannot be read."} // what lies beneath may quote it
+	if mark != "" && json.Unmarshal([]byte(mark), &st) != nil {
+		return oauth.State{}, "", &lockstep.Error{Code: lockstep.CodeInternal, Detail: "What the consent of the connection gave cannot be read."} // what lies beneath may quote it
 	}
-	return st, text, nil
+	if v.config.Grant == oauth.Refresh {
+		typed, err := read(v.job, secretRefresh)(ctx)
+		return st.Typed(typed), mark, err
+	}
+	return st, mark, nil
 }
 
 // Swap implements oauth.Store.
@@ -91,6 +105,35 @@ func (v vault) same(now provision.Connection) error {
 	return nil
 }
 
+// keepAhead is how long before a refresh token ends of not being used it is used, though nobody needs an access token.
+const keepAhead = 45 * 24 * time.Hour
+
+// keepConsents uses the refresh tokens of a tenant's connections that would otherwise end: a server may take one back that was not used for long
+// (Webex: 90 days), and an application where nothing happens is asked nothing. What fails is told when it ends, like any other secret.
+func (s *systems) keepConsents(ctx context.Context, t lockstep.TenantID, now time.Time) error {
+	jobs, err := s.db.ListJobs(ctx, t)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if auth := j.Connection.Settings["auth"]; auth == "" || auth == "token" {
+			continue
+		}
+		tokens, err := s.tokens(j)
+		if err != nil || tokens == nil {
+			continue // such settings reach nothing
+		}
+		st, err := tokens.Store.Recent(ctx)
+		if err != nil || st.Ended || st.Ends.IsZero() || now.Before(st.Expires) || st.Ends.Sub(now) > keepAhead {
+			continue
+		}
+		if _, err := tokens.Token(ctx); err != nil {
+			s.log.Warn("a refresh token was not renewed before it ends", "job", j.Slug, "ends", st.Ends, "error", err)
+		}
+	}
+	return nil
+}
+
 // consents asks administrators to consent to a connection. It implements operate.Consents.
 type consents struct {
 	systems *systems
@@ -99,7 +142,7 @@ type consents struct {
 
 // AskConsent implements operate.Consents.
 func (c consents) AskConsent(ctx context.Context, by audit.Actor, j provision.Job, redirect string) (string, error) {
-	config, err := oauth.Parse(j.Connection.Settings)
+	config, err := tokenConfig(j)
 	if err != nil {
 		return "", err
 	}
@@ -115,7 +158,7 @@ func (c consents) AskConsent(ctx context.Context, by audit.Actor, j provision.Jo
 
 // FinishConsent implements operate.Consents.
 func (c consents) FinishConsent(ctx context.Context, by audit.Actor, j provision.Job, came operate.ConsentAnswer) error {
-	config, err := oauth.Parse(j.Connection.Settings)
+	config, err := tokenConfig(j)
 	if err != nil {
 		return err
 	}
@@ -164,12 +207,15 @@ func (c consents) keep(ctx context.Context, by audit.Actor, j provision.Job, val
 
 // Consented implements operate.Consents.
 func (c consents) Consented(ctx context.Context, j provision.Job) (operate.Consented, error) {
-	config, err := oauth.Parse(j.Connection.Settings)
-	if err != nil || config.Grant != oauth.Code {
+	config, err := tokenConfig(j)
+	if err != nil || config.Grant != oauth.Code && config.Grant != oauth.Refresh {
 		return operate.Consented{}, err
 	}
 	st, _, err := vault{c.systems, j, config}.State(ctx)
-	return operate.Consented{Needed: true, Given: st.Since, By: st.By, Ended: st.Ended, Refreshed: st.Refresh != "", AccessEnds: st.Expires, Scope: st.Scope}, err
+	return operate.Consented{
+		Needed: config.Grant == oauth.Code, Typed: config.Grant == oauth.Refresh, Given: st.Since, By: st.By, Ended: st.Ended, Refreshed: st.Refresh != "",
+		AccessEnds: st.Expires, Ends: st.Ends, Scope: st.Scope,
+	}, err
 }
 
 var (

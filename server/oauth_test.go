@@ -5,9 +5,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"lockstep"
 	"lockstep/api"
@@ -18,6 +20,7 @@ import (
 type guarded struct {
 	*httptest.Server
 	mu      sync.Mutex
+	life    int // of an access token, in seconds
 	n       int
 	refresh string
 	grants  []string
@@ -25,11 +28,12 @@ type guarded struct {
 }
 
 func newGuarded(t *testing.T) *guarded {
-	g := &guarded{}
+	g := &guarded{life: 3600}
 	mux := http.NewServeMux()
 	g.Server = httptest.NewServer(mux)
 	t.Cleanup(g.Close)
 	mux.HandleFunc("/token", g.token)
+	mux.HandleFunc("/v1/access_token", g.token)
 	mux.HandleFunc("/scim/", g.scim)
 	return g
 }
@@ -40,7 +44,10 @@ func (g *guarded) token(w http.ResponseWriter, r *http.Request) {
 	defer g.mu.Unlock()
 	v := r.PostForm
 	g.grants = append(g.grants, v.Get("grant_type"))
-	id, secret, _ := r.BasicAuth()
+	id, secret, basic := r.BasicAuth()
+	if !basic {
+		id, secret = v.Get("client_id"), v.Get("client_secret")
+	}
 	refuse := func(status int, code string) { w.WriteHeader(status); fmt.Fprintf(w, `{"error":%q}`, code) }
 	switch {
 	case id != "lockstep" || secret != "hush-client":
@@ -52,7 +59,7 @@ func (g *guarded) token(w http.ResponseWriter, r *http.Request) {
 	}
 	g.n++
 	g.refresh = fmt.Sprintf("hush-refresh-%d", g.n)
-	fmt.Fprintf(w, `{"access_token":"hush-access-%d","token_type":"Bearer","expires_in":3600,"refresh_token":%q}`, g.n, g.refresh)
+	fmt.Fprintf(w, `{"access_token":"hush-access-%d","token_type":"Bearer","expires_in":%d,"refresh_token":%q,"refresh_token_expires_in":%d}`, g.n, max(g.life, 1), g.refresh, 90*24*3600)
 }
 
 func (g *guarded) scim(w http.ResponseWriter, r *http.Request) {
@@ -210,4 +217,74 @@ func TestConnectionByConsent(t *testing.T) {
 	if strings.Contains(away.text(), "hush") {
 		t.Error("a stranger has heard a token")
 	}
+}
+
+// TestWebexOfServiceApp: Webex is reached with client ID, secret and refresh token of a service app alone: endpoints, scopes and the way to authenticate
+// are known; the refresh token is renewed though nobody needs an access token; and it goes when the connection leads elsewhere.
+func TestWebexOfServiceApp(t *testing.T) {
+	n, c := reach(t)
+	g := newGuarded(t)
+	g.refresh, g.life = "hush-refresh-of-app", 1
+	settings := map[string]string{"endpoint": g.URL + "/scim/v2", "auth": "refresh_token", "client_id": "lockstep"}
+	if _, err := c.CreateApp(t.Context(), api.NewSystem{Kind: "webex", Slug: "x", Settings: settings}); err != nil {
+		t.Fatal(err)
+	}
+	set := func(change api.ConnectionChange) error {
+		_, err := c.SetConnection(t.Context(), "x", change)
+		return err
+	}
+	tested(t, c, lockstep.CodeConsent)
+	if err := set(api.ConnectionChange{Secrets: map[string]string{"client_secret": "hush-client", "refresh_token": "hush-refresh-of-app"}}); err != nil {
+		t.Fatal(err)
+	}
+	tested(t, c, "")
+	stands, err := c.Consent(t.Context(), "x")
+	if err != nil || stands.Needed || !stands.Typed || stands.Given == nil || !stands.Refreshed || stands.Ends == nil {
+		t.Errorf("stands %+v, %v", stands, err)
+	}
+	j, err := c.Job(t.Context(), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := g.asked()
+	for _, days := range []int{30, 46} { // the refresh token has 90 days
+		if err := n.systems.keepConsents(t.Context(), tenantOf(t, n), time.Now().Add(time.Duration(days)*24*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := g.asked(); got != was+1 {
+		t.Errorf("asked %d times after %d: once, when half of its time is over", got, was)
+	}
+	var away thief
+	evil := httptest.NewServer(&away)
+	t.Cleanup(evil.Close)
+	for _, change := range []map[string]string{{"token_url": evil.URL + "/token"}, {"endpoint": evil.URL + "/scim/v2"}, {"client_id": "other"}, {"auth": "authorization_code"}} {
+		if err := set(api.ConnectionChange{Settings: change}); lockstep.CodeOf(err) != lockstep.CodeSecretsAgain {
+			t.Errorf("%v: %v", change, err)
+		}
+	}
+	for _, wrong := range []map[string]string{{"auth": "client_credentials"}, {"client_auth": "private_key_jwt"}, {"token_url": "nowhere"}, {"oauth_audience": "x"}} {
+		if err := set(api.ConnectionChange{Settings: wrong}); lockstep.CodeOf(err) != lockstep.CodeInvalid {
+			t.Errorf("%v: %v", wrong, err)
+		}
+	}
+	if err := set(api.ConnectionChange{Settings: map[string]string{"endpoint": evil.URL + "/scim/v2"}, Secrets: map[string]string{"client_secret": "another", "refresh_token": "x"}}); err != nil {
+		t.Fatal(err)
+	}
+	tested(t, c, lockstep.CodeOAuthEndpoint)
+	if strings.Contains(away.text(), "hush") || slices.Contains(j.Connection.Secrets, "token") {
+		t.Error("a stranger has heard a token")
+	}
+}
+
+// asked is how often the token endpoint was asked.
+func (g *guarded) asked() int { g.mu.Lock(); defer g.mu.Unlock(); return len(g.grants) }
+
+func tenantOf(t *testing.T, n *Server) lockstep.TenantID {
+	t.Helper()
+	tenant, err := n.db.TenantBySlug(t.Context(), "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tenant.ID
 }

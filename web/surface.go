@@ -200,7 +200,7 @@ func StatusOf(err error) int {
 		return http.StatusNotFound
 	case lockstep.CodeVersion:
 		return http.StatusPreconditionFailed
-	case lockstep.CodeConflict, lockstep.CodePlanStale, lockstep.CodeDraftBehind, lockstep.CodeGuardHeld, lockstep.CodeEpoch, lockstep.CodeSchemaInUse, lockstep.CodeLastOwner, lockstep.CodeSSOLastFactor:
+	case lockstep.CodeConflict, lockstep.CodePlanStale, lockstep.CodeDraftBehind, lockstep.CodeGuardHeld, lockstep.CodeEpoch, lockstep.CodeSchemaInUse, lockstep.CodeLastOwner, lockstep.CodeSSOLastFactor, lockstep.CodeConsent:
 		return http.StatusConflict
 	case lockstep.CodeInvalid, lockstep.CodeUsage, lockstep.CodeMapSyntax, lockstep.CodeScopeSyntax, lockstep.CodeMapUnknown, lockstep.CodeSecretsAgain:
 		return http.StatusBadRequest

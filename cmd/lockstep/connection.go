@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"strings"
 
 	"lockstep"
 	"lockstep/api"
@@ -24,11 +25,25 @@ type connectionSetCmd struct {
 	SecretFile string            `placeholder:"FILE" help:"Read the secret from a file."`
 	TokenStdin bool              `name:"secret-stdin" aliases:"token-stdin" help:"Read the secret from standard input."`
 	Prompt     bool              `help:"Ask for the secret without showing it."`
+	TenantURL  string            `name:"tenant-url" placeholder:"ADDRESS" help:"Webex: the tenant URL of instructions, of any form, or the organisation's ID; settings are taken out of it."`
+	Redirect   bool              `name:"redirect-stdin" help:"Webex: read the whole address at which signing in for a token has ended from standard input; token and expiry are taken out of it."`
 }
 
 // Run sets the connection.
 func (s *connectionSetCmd) Run(c *cli.Command) error {
-	change := api.ConnectionChange{Settings: s.Set}
+	change := api.ConnectionChange{Settings: s.Set, TenantURL: s.TenantURL}
+	if s.Redirect {
+		if s.SecretFile != "" || s.TokenStdin || s.Prompt {
+			return terminal.Usage("The token comes by --redirect-stdin: leave --secret-file, --secret-stdin and --prompt out.")
+		}
+		text, err := c.Secret("address", "", true)
+		if err != nil {
+			return err
+		}
+		if change.Redirect = strings.TrimSpace(text); change.Redirect == "" {
+			return terminal.Usage("The address is empty.")
+		}
+	}
 	if s.SecretFile != "" || s.TokenStdin || s.Prompt {
 		text, err := c.Secret(s.Secret, s.SecretFile, s.TokenStdin)
 		if err != nil {
@@ -39,8 +54,8 @@ func (s *connectionSetCmd) Run(c *cli.Command) error {
 		}
 		change.Secrets = map[string]string{s.Secret: text}
 	}
-	if len(change.Settings) == 0 && len(change.Secrets) == 0 {
-		return terminal.Usage("Nothing to set: give --set NAME=VALUE, --secret-file, --secret-stdin or --prompt.")
+	if len(change.Settings) == 0 && len(change.Secrets) == 0 && change.TenantURL == "" && change.Redirect == "" {
+		return terminal.Usage("Nothing to set: give --set NAME=VALUE, --secret-file, --secret-stdin, --prompt, --tenant-url or --redirect-stdin.")
 	}
 	client, err := c.Client()
 	if err != nil {
@@ -85,14 +100,18 @@ func (t *connectionConsentCmd) Run(c *cli.Command) error {
 func showConsent(w io.Writer, s api.Consent) {
 	word := "given " + report.Minute(s.Given, "")
 	switch {
-	case !s.Needed:
-		word = "not needed: the setting auth is not authorization_code"
+	case !s.Needed && !s.Typed:
+		word = "not needed: the setting auth is neither authorization_code nor refresh_token"
+	case s.Typed && s.Ended:
+		word = "ended: give another refresh token"
+	case s.Typed && s.Given == nil:
+		word = "no access token yet: test the connection"
 	case s.Ended:
 		word = "ended: consent anew"
 	case s.Given == nil:
 		word = "not given yet"
 	}
-	terminal.Printf(w, "consent\t%s\nby\t%s\naccess token ends\t%s\nrefreshed\t%t\nscope\t%s\nredirect URI\t%s\n", word, report.Or(s.By, "–"), report.Minute(s.AccessEnds, "–"), s.Refreshed, report.Or(s.Scope, "–"), report.Or(s.Redirect, "–"))
+	terminal.Printf(w, "consent\t%s\nby\t%s\naccess token ends\t%s\nrefreshed\t%t\nunused, it ends\t%s\nscope\t%s\nredirect URI\t%s\n", word, report.Or(s.By, "–"), report.Minute(s.AccessEnds, "–"), s.Refreshed, report.Minute(s.Ends, "–"), report.Or(s.Scope, "–"), report.Or(s.Redirect, "–"))
 }
 
 type connectionTestCmd struct {
@@ -109,7 +128,7 @@ func (t *connectionTestCmd) Run(c *cli.Command, client *api.Client) error {
 	switch {
 	case err != nil || r.OK:
 		return err
-	case r.Code == lockstep.CodeAuthToken, r.Code == lockstep.CodeAuthForbidden, r.Code == lockstep.CodeSourceAuth, r.Code == lockstep.CodeOAuthRefused, r.Code == lockstep.CodeConsent:
+	case r.Code == lockstep.CodeAuthToken, r.Code == lockstep.CodeAuthForbidden, r.Code == lockstep.CodeAuthRole, r.Code == lockstep.CodeSourceAuth, r.Code == lockstep.CodeOAuthRefused, r.Code == lockstep.CodeConsent:
 		return &cli.Outcome{Code: cli.ExitForbidden, Text: r.Detail}
 	}
 	return &cli.Outcome{Code: cli.ExitFailed, Text: r.Detail}

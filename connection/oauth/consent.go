@@ -37,7 +37,7 @@ func Ask(c Config, redirect, prefix string, now time.Time) (string, Asked, error
 	sum := sha256.Sum256([]byte(a.Verifier))
 	q := u.Query()
 	for name, v := range map[string]string{
-		"response_type": "code", "client_id": c.Client, "redirect_uri": redirect, "state": a.State, "scope": c.Scope, "audience": c.Audience, "resource": c.Resource,
+		"response_type": "code", "client_id": c.Client, "redirect_uri": redirect, "state": a.State, "scope": c.Scope, "audience": c.Audience, "resource": c.Resource, "prompt": c.Prompt,
 		"code_challenge": base64.RawURLEncoding.EncodeToString(sum[:]), "code_challenge_method": "S256",
 	} {
 		if v != "" {
@@ -80,7 +80,7 @@ func (c *Client) Redeem(ctx context.Context, to Config, secret string, a Asked, 
 	if err != nil {
 		return State{}, err
 	}
-	return State{Refresh: got.Refresh, Access: got.Access, Expires: got.Expires, Scope: got.Scope, By: by, Since: now}, nil
+	return State{Refresh: got.Refresh, Access: got.Access, Expires: got.Expires, Ends: got.Ends, Scope: got.Scope, By: by, Since: now}, nil
 }
 
 func refusedConsent(why string) error {

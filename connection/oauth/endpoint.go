@@ -28,6 +28,7 @@ type Tokens struct {
 	Refresh string // "" is none, or that the old one stays
 	Expires time.Time
 	Scope   string
+	Ends    time.Time // of the refresh token, where the server says so (refresh_token_expires_in); zero is not known
 }
 
 // The bounds of an answer.
@@ -37,6 +38,7 @@ const (
 	askTime     = 15 * time.Second
 	unsaidLife  = 10 * time.Minute // of a token that does not say when it ends
 	longestLife = 366 * 24 * time.Hour
+	longestKept = 10 * longestLife // of a refresh token
 	assertLife  = time.Minute
 )
 
@@ -185,6 +187,7 @@ func (c *Client) read(body []byte) (Tokens, error) {
 		Expires json.RawMessage `json:"expires_in"`
 		Refresh string          `json:"refresh_token"`
 		Scope   string          `json:"scope"`
+		Ends    json.RawMessage `json:"refresh_token_expires_in"`
 	}
 	if json.Unmarshal(body, &v) != nil || !word(v.Access) || v.Refresh != "" && !word(v.Refresh) {
 		return Tokens{}, failed("has given no access token", nil)
@@ -192,11 +195,23 @@ func (c *Client) read(body []byte) (Tokens, error) {
 	if v.Type != "" && !strings.EqualFold(v.Type, "bearer") {
 		return Tokens{}, failed("gives tokens of a type that is not Bearer", nil)
 	}
-	life := unsaidLife
-	if n, err := strconv.ParseFloat(strings.Trim(string(v.Expires), `"`), 64); err == nil && n > 0 {
-		life = time.Duration(min(n, longestLife.Seconds()) * float64(time.Second))
+	got := Tokens{Access: v.Access, Refresh: v.Refresh, Expires: c.now().Add(unsaidLife), Scope: v.Scope}
+	if life := seconds(v.Expires, longestLife); life > 0 {
+		got.Expires = c.now().Add(life)
 	}
-	return Tokens{Access: v.Access, Refresh: v.Refresh, Expires: c.now().Add(life), Scope: v.Scope}, nil
+	if life := seconds(v.Ends, longestKept); life > 0 {
+		got.Ends = c.now().Add(life)
+	}
+	return got, nil
+}
+
+// seconds reads how many seconds something lasts, as a number or a text; 0 is not said.
+func seconds(said json.RawMessage, most time.Duration) time.Duration {
+	n, err := strconv.ParseFloat(strings.Trim(string(said), `"`), 64)
+	if err != nil || !(n > 0) {
+		return 0
+	}
+	return time.Duration(min(n, most.Seconds()) * float64(time.Second))
 }
 
 // word reports whether a text can stand in a header or a form: VSCHAR (RFC 6749 appendix A).

@@ -1,5 +1,5 @@
 // Package oauth gets access tokens (OAuth 2.0) for the connections to outside systems: by client credentials (RFC 6749 §4.4), or with a refresh
-// token that an administrator's consent gave (§4.1, §6).
+// token (§6) that an administrator's consent gave (§4.1), or that somebody has typed because it is shown elsewhere.
 //
 // Design. A Source has the access tokens of one connection. Tokens of client credentials are kept in memory: whoever has the secret gets another at
 // any time. A refresh token is worth more: many servers give a new one with each use and take every other back when an old one comes again. So all that
@@ -12,6 +12,7 @@
 package oauth
 
 import (
+	"maps"
 	"net/url"
 	"strings"
 
@@ -25,7 +26,11 @@ type Grant string
 const (
 	Credentials Grant = "client_credentials"
 	Code        Grant = "authorization_code"
+	Refresh     Grant = "refresh_token" // a refresh token that somebody typed, such as that of a Webex service app
 )
+
+// keeps reports whether the grant lives on a refresh token.
+func (g Grant) keeps() bool { return g == Code || g == Refresh }
 
 // Auth is how we authenticate at a token endpoint.
 type Auth string
@@ -49,24 +54,39 @@ type Config struct {
 	Resource  string // parameter resource (RFC 8707)
 	KeyID     string // kid of assertions; "" is none
 	Issuer    string // audience of assertions instead of the token endpoint, and the iss that a consent's answer must name (RFC 9207); "" is not known
+	Prompt    string // parameter prompt of a consent (OpenID Connect Core §3.1.2.1), which has no field of its own; "" is none
 	Insecure  bool   // plain http:// to a public address is meant; HTTP has to allow it
 }
 
 // Settings are the names of the settings that Parse reads.
-var Settings = []string{"auth", "token_url", "authorize_url", "client_id", "client_auth", "oauth_scope", "oauth_audience", "oauth_resource", "oauth_issuer", "key_id"}
+var Settings = []string{"auth", "token_url", "authorize_url", "client_id", "client_auth", "oauth_scope", "oauth_audience", "oauth_resource", "oauth_issuer", "oauth_prompt", "key_id"}
+
+// With returns settings with presets where nothing is set.
+func With(settings, presets map[string]string) map[string]string {
+	all := maps.Clone(settings)
+	if all == nil {
+		all = map[string]string{}
+	}
+	for name, v := range presets {
+		if strings.TrimSpace(all[name]) == "" {
+			all[name] = v
+		}
+	}
+	return all
+}
 
 // Parse reads the settings of a connection that are about access tokens, and leaves the others alone. What is missing is not wrong yet: see Check.
 func Parse(settings map[string]string) (Config, error) {
 	get := func(name string) string { return strings.TrimSpace(settings[name]) }
 	c := Config{
 		Grant: Grant(get("auth")), Token: get("token_url"), Authorize: get("authorize_url"), Client: get("client_id"), Auth: Auth(get("client_auth")), Scope: get("oauth_scope"),
-		Audience: get("oauth_audience"), Resource: get("oauth_resource"), KeyID: get("key_id"), Issuer: get("oauth_issuer"), Insecure: get("insecure") == "true",
+		Audience: get("oauth_audience"), Resource: get("oauth_resource"), KeyID: get("key_id"), Issuer: get("oauth_issuer"), Prompt: get("oauth_prompt"), Insecure: get("insecure") == "true",
 	}
 	if c.Grant == "token" {
 		c.Grant = ""
 	}
-	if c.Grant != "" && c.Grant != Credentials && c.Grant != Code {
-		return c, invalid("The setting auth is token, client_credentials or authorization_code.")
+	if c.Grant != "" && c.Grant != Credentials && !c.Grant.keeps() {
+		return c, invalid("The setting auth is token, client_credentials, authorization_code or refresh_token.")
 	}
 	if c.Auth == "" {
 		c.Auth = Basic
@@ -99,10 +119,15 @@ func Uses(settings map[string]string) []string {
 	switch {
 	case err != nil || c.Grant == "":
 		return []string{"token"}
-	case c.Auth == PrivateKey:
-		return []string{"client_key"}
 	}
-	return []string{"client_secret"}
+	uses := []string{"client_secret"}
+	if c.Auth == PrivateKey {
+		uses[0] = "client_key"
+	}
+	if c.Grant == Refresh {
+		uses = append(uses, "refresh_token")
+	}
+	return uses
 }
 
 // Destination names where the secrets go beside the application itself: "" without a grant, else the endpoints and the client ID.

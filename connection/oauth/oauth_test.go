@@ -36,6 +36,7 @@ type authority struct {
 	header  []http.Header
 	answer  func(http.ResponseWriter, url.Values) bool // nil, or false: as usual
 	life    int
+	ends    int // refresh_token_expires_in; 0 is not said
 }
 
 func newAuthority(t *testing.T) *authority {
@@ -81,6 +82,9 @@ func (a *authority) give(w http.ResponseWriter, v url.Values) {
 	if v.Get("grant_type") != "client_credentials" {
 		a.refresh = fmt.Sprintf("refresh-%d", a.n)
 		out["refresh_token"] = a.refresh
+		if a.ends > 0 {
+			out["refresh_token_expires_in"] = a.ends
+		}
 	}
 	_ = json.NewEncoder(w).Encode(out)
 }
@@ -293,6 +297,64 @@ func TestRefresh(t *testing.T) {
 	if b.authority.ended {
 		t.Error("a refresh token came twice")
 	}
+}
+
+// TestTyped: a connection that was given a refresh token lives on it: once for everybody, each that follows is kept, and another one that is given
+// counts instead, also after the first has ended. When it ends is known from what the server says.
+func TestTyped(t *testing.T) {
+	b := newBench(t, oauth.Refresh)
+	typed := ""
+	open := func() *oauth.Source {
+		return &oauth.Source{Config: b.config, Client: b.client(), Store: typedShelf{b.shelf, &typed}}
+	}
+	b.fails(open(), lockstep.CodeConsent)
+	typed, b.authority.refresh = "refresh-of-app", "refresh-of-app"
+	one, two := open(), open()
+	b.token(one, "access-1")
+	b.token(two, "access-1")
+	b.later(time.Hour)
+	b.token(two, "access-2")
+	b.token(one, "access-2")
+	st, _, _ := b.shelf.State(t.Context())
+	if st.Refresh != "refresh-2" || st.Since.IsZero() || !st.Ends.IsZero() || strings.Contains(fmt.Sprint(st), typed) {
+		t.Errorf("kept %+v", st)
+	}
+	b.authority.ends = 90 * 24 * 3600
+	b.later(time.Hour)
+	b.token(one, "access-3")
+	if st, _, _ = b.shelf.State(t.Context()); !st.Ends.Equal(b.now().Add(90 * 24 * time.Hour)) {
+		t.Errorf("ends %v at %v", st.Ends, b.now())
+	}
+	b.authority.mu.Lock()
+	b.authority.refresh = "another" // it was used elsewhere, or taken back
+	b.authority.mu.Unlock()
+	b.later(time.Hour)
+	b.fails(one, lockstep.CodeConsent)
+	n := b.authority.times()
+	b.later(time.Hour)
+	b.fails(open(), lockstep.CodeConsent)
+	if b.authority.times() != n {
+		t.Error("a refresh token that was refused is tried again")
+	}
+	typed = "another"
+	b.authority.ended = false
+	b.token(one, "access-4")
+}
+
+// typedShelf is a store of a connection that a refresh token was given.
+type typedShelf struct {
+	*shelf
+	typed *string
+}
+
+func (s typedShelf) State(ctx context.Context) (oauth.State, string, error) {
+	st, mark, err := s.shelf.State(ctx)
+	return st.Typed(*s.typed), mark, err
+}
+
+func (s typedShelf) Recent(ctx context.Context) (oauth.State, error) {
+	st, _, err := s.State(ctx)
+	return st, err
 }
 
 // TestRefreshWaits: when the token has ended, whoever finds a refresh under way waits for it.
@@ -519,6 +581,9 @@ func TestSettings(t *testing.T) {
 	}
 	if got := oauth.Uses(map[string]string{}); len(got) != 1 || got[0] != "token" {
 		t.Errorf("without OAuth %v", got)
+	}
+	if got := oauth.Uses(map[string]string{"auth": "refresh_token"}); len(got) != 2 || got[0] != "client_secret" || got[1] != "refresh_token" {
+		t.Errorf("with a refresh token %v", got)
 	}
 	if got := oauth.Uses(map[string]string{"auth": "authorization_code", "client_auth": "private_key_jwt"}); len(got) != 1 || got[0] != "client_key" {
 		t.Errorf("with a key %v", got)

@@ -2,7 +2,9 @@ package oauth
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base64"
 	"errors"
 	"net/url"
 	"sync"
@@ -12,7 +14,7 @@ import (
 	"lockstep"
 )
 
-// State is what a consent gave, as it is kept: one value of the store, sealed.
+// State is what a consent, or a refresh token that somebody typed, gave, as it is kept: one value of the store, sealed.
 type State struct {
 	Refresh string    `json:"refresh"`
 	Access  string    `json:"access,omitempty"`
@@ -22,6 +24,20 @@ type State struct {
 	Since   time.Time `json:"since,omitzero"`
 	Begun   time.Time `json:"begun,omitzero"`  // a refresh is under way since then; zero is none
 	Ended   bool      `json:"ended,omitempty"` // the server wants another consent
+	Ends    time.Time `json:"ends,omitzero"`   // of the refresh token unless it is used before; zero is not known
+	From    string    `json:"from,omitempty"`  // of Refresh: a digest of the refresh token that was typed
+}
+
+// Typed returns what a refresh token that somebody typed comes to: the State, if that came from it, else one that begins with it.
+func (s State) Typed(refresh string) State {
+	if refresh == "" {
+		return State{}
+	}
+	sum := sha256.Sum256([]byte(refresh))
+	if from := base64.RawURLEncoding.EncodeToString(sum[:]); !same(s.From, from) {
+		return State{Refresh: refresh, From: from}
+	}
+	return s
 }
 
 // Store keeps what belongs to one connection. What it returns is of the connection as it was when the Source was made: it refuses to give what was
@@ -66,7 +82,7 @@ type Source struct {
 
 // Token returns an access token that is good for a while yet. It satisfies scimapp.Config.Token.
 func (s *Source) Token(ctx context.Context) (string, error) {
-	if s.Config.Grant == Code {
+	if s.Config.Grant.keeps() {
 		st, err := s.Store.Recent(ctx)
 		if err != nil {
 			return "", err
@@ -79,7 +95,7 @@ func (s *Source) Token(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer s.leave()
-	if s.Config.Grant == Code {
+	if s.Config.Grant.keeps() {
 		return s.refreshed(ctx)
 	}
 	now := s.Client.now()
@@ -158,8 +174,12 @@ func (s *Source) refreshed(ctx context.Context) (string, error) {
 		}
 		now := s.Client.now()
 		switch {
+		case st.Ended && s.Config.Grant == Refresh:
+			return "", errConsent("the refresh token has ended, and somebody has to give another one", nil)
 		case st.Ended:
 			return "", errConsent("the consent has ended, and somebody has to consent anew", nil)
+		case st.Refresh == "" && st.Access == "" && s.Config.Grant == Refresh:
+			return "", errConsent("nobody has given a refresh token yet", nil)
 		case st.Refresh == "" && st.Access == "":
 			return "", errConsent("nobody has consented yet", nil)
 		case s.fresh(st), st.Refresh == "" && now.Before(st.Expires):
@@ -220,8 +240,14 @@ func (s *Source) refresh(ctx context.Context, begun State, mark string) (string,
 	case err == nil:
 		next := begun
 		next.Begun, next.Access, next.Expires = time.Time{}, got.Access, got.Expires
-		if got.Refresh != "" {
-			next.Refresh = got.Refresh
+		if got.Refresh != "" && !same(got.Refresh, next.Refresh) {
+			next.Refresh, next.Ends = got.Refresh, time.Time{}
+		}
+		if !got.Ends.IsZero() {
+			next.Ends = got.Ends
+		}
+		if next.Since.IsZero() {
+			next.Since, next.Scope = s.Client.now(), got.Scope
 		}
 		s.unkept, s.mark, s.begins, s.failed, s.until = &next, mark, s.Client.now(), nil, time.Time{}
 		if err := s.keep(ctx); err != nil {
@@ -232,7 +258,11 @@ func (s *Source) refresh(ctx context.Context, begun State, mark string) (string,
 		next := begun
 		next.Begun, next.Ended, next.Access, next.Refresh = time.Time{}, true, "", ""
 		s.unkept, s.mark = &next, mark
-		return "", errors.Join(errConsent("the server refused the refresh token: the consent was taken back or has ended, and somebody has to consent anew", err), s.keep(ctx))
+		what := "the server refused the refresh token: the consent was taken back or has ended, and somebody has to consent anew"
+		if s.Config.Grant == Refresh {
+			what = "the server refused the refresh token: it was taken back, was used elsewhere or has ended, and somebody has to give another one"
+		}
+		return "", errors.Join(errConsent(what, err), s.keep(ctx))
 	case is && refused.Status < 500: // it was heard, and nothing was used
 		next := begun
 		next.Begun = time.Time{}

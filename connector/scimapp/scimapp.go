@@ -41,9 +41,10 @@ type Config struct {
 	Token func(context.Context) (string, error)
 	// Refused is told of a token that the application has refused, and returns whether another is worth a try. Nil: none is.
 	Refused   func(ctx context.Context, token string) bool
-	Insecure  bool         // plain http:// to a public address is meant; HTTP has to allow it
-	HTTP      *http.Client // nil is one that reaches public addresses only
-	UserAgent string       // "" is Lockstep
+	Insecure  bool          // plain http:// to a public address is meant; HTTP has to allow it
+	Timeout   time.Duration // how long an answer is waited for, of whoever makes HTTP; 0 is 30 s
+	HTTP      *http.Client  // nil is one that reaches public addresses only
+	UserAgent string        // "" is Lockstep
 	Profile   Profile
 	// Explain may know better what an answer of status 400 or more means. It returns "" when it does not. The body is nil when
 	// it is not a JSON object.
@@ -109,7 +110,7 @@ func New(c Config) (*Target, error) {
 		return nil, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: fmt.Sprintf("%q is not the address of a SCIM service; it should look like https://example.com/scim/v2", c.BaseURL)}
 	}
 	if c.HTTP == nil {
-		c.HTTP = web.NewClient(web.ClientConfig{})
+		c.HTTP = web.NewClient(web.ClientConfig{Timeout: c.Timeout})
 	}
 	c.Name = or(c.Name, base.Hostname())
 	c.Key = or(c.Key, base.String())

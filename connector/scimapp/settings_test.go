@@ -40,12 +40,26 @@ func TestTemplateSettings(t *testing.T) {
 	if err := json.Unmarshal(Template(), &template); err != nil {
 		t.Fatal(err)
 	}
-	if len(template.Settings) != 25 {
+	if len(template.Settings) != 26 {
 		t.Errorf("%d settings", len(template.Settings))
 	}
 	for _, s := range template.Settings {
 		if _, err := ParseConfig(map[string]string{s.Name: s.Default}); err != nil {
 			t.Errorf("%s: %v", s.Name, err)
+		}
+	}
+}
+
+// TestTimeoutSetting: how long an answer is waited for, as people write it, and within bounds.
+func TestTimeoutSetting(t *testing.T) {
+	for text, want := range map[string]time.Duration{"": 0, "5s": 5 * time.Second, "45": 45 * time.Second, "2m": 2 * time.Minute, "10m": 10 * time.Minute, "600": 10 * time.Minute} {
+		if c, err := ParseConfig(map[string]string{"timeout": text}); err != nil || c.Timeout != want {
+			t.Errorf("%q: %v, %v", text, c.Timeout, err)
+		}
+	}
+	for _, text := range []string{"4s", "4", "0", "-30s", "10m1s", "1h", "soon", "1e9"} {
+		if _, err := ParseConfig(map[string]string{"timeout": text}); lockstep.CodeOf(err) != lockstep.CodeInvalid {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }

@@ -1,19 +1,26 @@
 package webex
 
-import "lockstep/connector/scimapp"
+import (
+	"lockstep/connection/oauth"
+	"lockstep/connector/scimapp"
+)
 
-// Destination names where the token goes by these settings: scheme, host and port of Webex, or of the endpoint. Settings that
-// lead nowhere have "".
+// Destination names where tokens and secrets go by these settings: scheme, host and port of Webex, or of the endpoint, and where access tokens come
+// from. Settings that lead nowhere have "".
 func Destination(settings map[string]string) string {
 	c, err := ParseConfig(settings)
 	if err != nil {
 		return ""
 	}
-	if c.Endpoint != "" {
-		return scimapp.Origin(c.Endpoint)
-	}
 	base, _ := host(c.Region)
-	return scimapp.Origin(base)
+	if c.Endpoint != "" {
+		base = c.Endpoint
+	}
+	to := scimapp.Origin(base)
+	if more := oauth.Destination(oauth.With(settings, Presets(settings))); more != "" {
+		to += " " + more
+	}
+	return to
 }
 
 // System names the organisation that these settings lead to: its address.

@@ -3,11 +3,14 @@ package webex
 import (
 	"encoding/base64"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"lockstep"
+	"lockstep/connection/oauth"
+	"lockstep/connector/scimapp"
 )
 
 // TokenPage is the address at which an administrator gets a bearer token of a year, as the vendors' instructions print it: after the
@@ -174,6 +177,18 @@ func CheckSettings(settings map[string]string) map[string]error {
 		case name == "token_expires":
 			if _, err := time.Parse(time.DateOnly, value); err != nil {
 				wrong[name] = invalid("A date is written 2026-11-30")
+			}
+		case name == "timeout":
+			if _, ok := scimapp.ParseTimeout(value); !ok {
+				wrong[name] = invalid("It is from 5s to 10m, such as 45s")
+			}
+		case name == "client_auth" && value == string(oauth.PrivateKey):
+			wrong[name] = invalid("Webex knows client_secret_post and client_secret_basic")
+		case name == "auth" && value == string(oauth.Credentials):
+			wrong[name] = invalid("Webex gives access tokens by consent (authorization_code) or for a refresh token (refresh_token), not by client credentials")
+		case slices.Contains(oauth.Settings, name):
+			if _, err := oauth.Parse(map[string]string{name: value}); err != nil {
+				wrong[name] = err
 			}
 		}
 	}

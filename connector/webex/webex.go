@@ -8,6 +8,7 @@ package webex
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 
 	"lockstep"
 	"lockstep/connection"
+	"lockstep/connection/oauth"
 	"lockstep/connector/scimapp"
 	"lockstep/scim"
 	"lockstep/scim/filter"
@@ -32,15 +34,21 @@ type Config struct {
 	Domains  []string                              // those that Webex has verified, in lower case; none is not known (Foresee)
 	Name     string                                // for people; "" is Webex
 	Token    func(context.Context) (string, error) // bearer token with the scope identity:people_rw
+	Refused  func(context.Context, string) bool    // see scimapp.Config
+	Timeout  time.Duration                         // see scimapp.Config
 	HTTP     *http.Client                          // nil is one that reaches public addresses only
 	Inside   func(net.Addr) bool                   // see scimapp.Config
 	Now      func() time.Time                      // nil is time.Now
 }
 
-// ParseConfig reads a connection's settings: organization, region, endpoint, domains; and token_expires, which is for people.
+// ParseConfig reads a connection's settings: organization, region, endpoint, domains, timeout; and token_expires, which is for people. Those about access
+// tokens are package oauth's.
 func ParseConfig(settings map[string]string) (Config, error) {
 	var c Config
 	for name, value := range settings {
+		if slices.Contains(oauth.Settings, name) { // read as a whole, below
+			continue
+		}
 		switch name {
 		case "organization":
 			c.Organization = strings.TrimSpace(value)
@@ -48,6 +56,11 @@ func ParseConfig(settings map[string]string) (Config, error) {
 			c.Region = value
 		case "endpoint":
 			c.Endpoint = strings.TrimSpace(value)
+		case "timeout":
+			var ok bool
+			if c.Timeout, ok = scimapp.ParseTimeout(value); !ok && strings.TrimSpace(value) != "" {
+				return c, invalid("the setting timeout is from 5s to 10m, such as 45s; it cannot be %q", value)
+			}
 		case "domains":
 			var err error
 			if c.Domains, err = parseDomains(value); err != nil {
@@ -55,10 +68,11 @@ func ParseConfig(settings map[string]string) (Config, error) {
 			}
 		case "token_expires": // for people, who want to know in time
 		default:
-			return c, invalid("Webex has no setting %q; it has organization, region, endpoint and domains", name)
+			return c, invalid("Webex has no setting %q; it has organization, region, endpoint, domains, timeout, and those for access tokens", name)
 		}
 	}
-	return c, nil
+	_, err := oauth.Parse(settings)
+	return c, err
 }
 
 func invalid(format string, args ...any) error {
@@ -124,11 +138,11 @@ func New(c Config) (*Target, error) {
 		name = "Webex"
 	}
 	app, err := scimapp.New(scimapp.Config{
-		BaseURL: endpoint, Name: name, Token: c.Token, HTTP: c.HTTP, Inside: c.Inside, Now: c.Now, Explain: explain, MaxRetryAfter: retryAfter,
+		BaseURL: endpoint, Name: name, Token: c.Token, Refused: c.Refused, Timeout: c.Timeout, HTTP: c.HTTP, Inside: c.Inside, Now: c.Now, Explain: explain, MaxRetryAfter: retryAfter,
 		Profile: scimapp.Profile{
 			Types: types,
 			FindBy: map[string][]string{
-				"User":  {"userName", "displayName", "nickName", scim.EnterpriseUserURN + ":employeeNumber"},
+				"User":  {"userName", workMail, "emails.value", "displayName", "nickName", scim.EnterpriseUserURN + ":employeeNumber"},
 				"Group": {"displayName"},
 			},
 			FindBatch: orChain, PageSize: pageSize, MaxMembers: maxMembers, Connections: connections, Lag: lag,
@@ -139,6 +153,17 @@ func New(c Config) (*Target, error) {
 		return nil, err
 	}
 	return &Target{Target: app, organization: c.Organization, domains: c.Domains}, nil
+}
+
+// workMail is how rules write the address of somebody's work. Webex searches addresses of any kind together (emails.value), and documents no filter by kind.
+const workMail = `emails[type eq "work"].value`
+
+// Find implements connection.Target.
+func (t *Target) Find(ctx context.Context, typ, attribute string, values ...string) ([]connection.Object, error) {
+	if strings.EqualFold(attribute, workMail) {
+		attribute = "emails.value"
+	}
+	return t.Target.Find(ctx, typ, attribute, values...)
 }
 
 // types compiles Webex's resource types.
@@ -162,8 +187,20 @@ func types() (map[string]*scim.Type, error) {
 // Test reaches Webex, authenticates, checks that the organisation is the right one, and searches for a user who cannot exist.
 func (t *Target) Test(ctx context.Context, report func(connection.Check)) error {
 	return t.TestSteps(ctx, report,
-		scimapp.Step{Name: "organisation", Run: t.checkOrganization},
-		scimapp.Step{Name: "search by userName", Run: t.Search})
+		scimapp.Step{Name: "organisation", Run: allowed(t.checkOrganization)},
+		scimapp.Step{Name: "search by userName", Run: allowed(t.Search)})
+}
+
+// allowed makes a step that only reads tell what it means that Webex does not allow it: the token is good, and opens nothing. Webex answers so both
+// when the person who signed in has not the role and when the token has not the scope, and does not reliably say which.
+func allowed(step func(context.Context) (string, error)) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		detail, err := step(ctx)
+		if e, ok := errors.AsType[*lockstep.Error](err); ok && e.Code == lockstep.CodeAuthForbidden {
+			err = &lockstep.Error{Code: lockstep.CodeAuthRole, Detail: e.Detail, Err: e.Err}
+		}
+		return detail, err
+	}
 }
 
 var organizationPath = filter.Path{URN: scim.CiscoUserURN, Attr: "meta", Sub: "organizationId"}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -400,5 +401,47 @@ func TestTemplate(t *testing.T) {
 	}
 	if last := template.Roles[len(template.Roles)-1]; last.Name != "Default Access" || !last.Exclude || template.Roles[0].Exclude {
 		t.Errorf("roles %+v", template.Roles)
+	}
+}
+
+// TestFindByMail: people are found by their addresses, also where rules name that of their work, by the filter that Webex documents.
+func TestFindByMail(t *testing.T) {
+	p := newPeer(t, webexorg.OrgConfig{})
+	id := p.must(t, create("User", user("ada@example.com")))
+	p.must(t, create("User", user("ben@example.com")))
+	system, err := p.Describe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, by := range []string{"emails.value", `emails[type eq "work"].value`} {
+		if !slices.Contains(system.FindBy["User"], by) {
+			t.Errorf("it cannot be matched by %s", by)
+		}
+		found, err := p.Find(t.Context(), "User", by, "ada@example.com", "nobody@example.com")
+		if err != nil || len(found) != 1 || found[0].ID != id {
+			t.Errorf("%s: %+v, %v", by, found, err)
+		}
+	}
+}
+
+// TestRoleOrScope: a token that is good and opens nothing has a code of its own.
+func TestRoleOrScope(t *testing.T) {
+	p := newPeer(t, webexorg.OrgConfig{})
+	for name, scope := range map[string]webexorg.Scope{"another family": "spark-admin:people_read", "of groups alone": "identity:groups_rw"} {
+		token, err := p.org.IssueToken(scope, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := p.config
+		c.Token = func(context.Context) (string, error) { return token, nil }
+		target, err := New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var last connection.Check
+		err = target.Test(t.Context(), func(c connection.Check) { last = c })
+		if lockstep.CodeOf(err) != lockstep.CodeAuthRole || last.Code != lockstep.CodeAuthRole || last.OK || strings.Contains(err.Error(), string(lockstep.CodeAuthForbidden)) {
+			t.Errorf("%s: %+v, %v", name, last, err)
+		}
 	}
 }

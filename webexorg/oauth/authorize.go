@@ -32,15 +32,16 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, at door) erro
 		ok = s.fits(x.login, at)
 	}
 	age := s.now().Sub(x.At)
+	asks := slices.Contains(q.prompt, "login") || slices.Contains(q.prompt, "select_account")
 	switch {
 	case slices.Contains(q.prompt, "none"):
 		return s.silently(w, r, at, &q, x, ok && (q.maxAge < 0 || age <= q.maxAge))
-	case !ok, q.maxAge >= 0 && age > q.maxAge:
+	case (!ok || q.maxAge >= 0 && age > q.maxAge) && !asks:
 		return s.toSignIn(w, r, at, &q, q.raw)
+	case asks: // once: whoever signs in now has been asked
+		return s.toSignIn(w, r, at, &q, q.without("prompt"))
 	case s.Settings().AgentsOnly && slices.ContainsFunc(q.scopes, isContact) && !s.isAgent(x.Person):
 		return s.refuseBack(w, r, &q, &refusal{code: "access_denied", detail: "The person is no user of the contact centre.", back: true})
-	case slices.Contains(q.prompt, "login"), slices.Contains(q.prompt, "select_account"):
-		return s.toSignIn(w, r, at, &q, q.without("prompt"))
 	case !s.consented(&q, x.login) || slices.Contains(q.prompt, "consent"):
 		return s.consentPage(w, at, &q, x)
 	}

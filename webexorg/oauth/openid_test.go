@@ -198,7 +198,8 @@ func TestRegionByHost(t *testing.T) {
 // TestPrompts: when the person is asked again.
 func TestPrompts(t *testing.T) {
 	w := newWorld(t)
-	b := w.browser(w.serve())
+	site := w.serve()
+	b := w.browser(site)
 	c := w.register(Integration, acme, "spark:people_read")
 	ask := func(edit ...string) answer { return b.get("/v1/authorize?" + c.query(edit...).Encode()) }
 	_, _ = b.call("/v1/access_token", c.form("code", b.authorize(c.query(), "ada").Get("code")))
@@ -228,6 +229,12 @@ func TestPrompts(t *testing.T) {
 	}
 	if a := b.signIn(ask("max_age", "0", "prompt", "login"), "ada"); !a.elsewhere {
 		t.Errorf("max_age=0 is never reached: %s", a.url)
+	}
+	for _, prompt := range []string{"login", "select_account"} {
+		fresh := w.browser(site)
+		if a := fresh.signIn(fresh.get("/v1/authorize?"+c.query("prompt", prompt).Encode()), "ada"); !a.elsewhere {
+			t.Errorf("whoever was not signed in is asked twice by prompt=%s: %s", prompt, a.url)
+		}
 	}
 	if hint := ask("prompt", "login", "login_hint", "alan@acme.example"); !strings.Contains(hint.body, `value="alan@acme.example"`) {
 		t.Error("the hint is not on the page")
