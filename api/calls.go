@@ -269,6 +269,19 @@ func (c *Client) PutRules(ctx context.Context, job string, config int64, r rule.
 	return call[RulesView](ctx, c, http.MethodPut, at("jobs", job, "rules"), url.Values{"config": {strconv.FormatInt(config, 10)}}, Rules(r))
 }
 
+// ReadRules says what a job's rules would be with a schema, to which base the draft is if draft is set.
+func (c *Client) ReadRules(ctx context.Context, job string, draft bool, schema []byte) (ReadRules, error) {
+	if !json.Valid(schema) {
+		return ReadRules{}, &lockstep.Error{Code: lockstep.CodeMapSyntax, Detail: "This is not the JSON of a provisioning schema."}
+	}
+	return call[ReadRules](ctx, c, http.MethodPost, at("jobs", job, "rules", "read"), url.Values{"draft": {strconv.FormatBool(draft)}}, EntraSchema(schema))
+}
+
+// DraftRules sets the rules in the draft, if it has the revision.
+func (c *Client) DraftRules(ctx context.Context, job string, rev int64, r Rules) (Draft, error) {
+	return call[Draft](ctx, c, http.MethodPut, at("jobs", job, "draft", "rules"), revision(rev), r)
+}
+
 // EditRules reads the rules, lets f change the mapping of the type of source object, and writes them back if nobody else has
 // changed them in the meantime.
 func (c *Client) EditRules(ctx context.Context, job, typ string, f func(*rule.ObjectMapping) error) (RulesView, error) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -23,6 +24,7 @@ func (s *Server) jobRoutes(a huma.API) {
 	route(s, a, http.MethodGet, "/jobs/{job}/connection/consent", "get-consent", "Say how the consent to the connection stands", s.getConsent)
 	route(s, a, http.MethodPost, "/jobs/{job}/connection/test", "test-connection", "Test the connection", s.testConnection)
 	route(s, a, http.MethodGet, "/jobs/{job}/rules", "get-rules", "Show mappings and scoping filters", s.getRules)
+	long(s, a, rule.MaxEntra, http.MethodPost, "/jobs/{job}/rules/read", "read-rules", "Read a schema of Entra ID, or rules, and say what the job's rules would be with it", s.readRules)
 	route(s, a, http.MethodPut, "/jobs/{job}/rules", "put-rules", "Replace mappings and scoping filters", s.putRules)
 	route(s, a, http.MethodPut, "/jobs/{job}/policy", "put-policy", "Replace the policy", s.putPolicy)
 }
@@ -152,6 +154,51 @@ func (s *Server) putRules(ctx context.Context, p operate.Principal, in *struct {
 ) (RulesView, error) {
 	j, err := s.Operator.SetRules(ctx, p, in.Job, in.Config, rule.Rules(in.Body))
 	return rulesOf(j), err
+}
+
+// EntraSchema is a provisioning schema as Entra ID exports it, one of its rules, or Rules.
+type EntraSchema json.RawMessage
+
+// Schema implements huma.SchemaProvider: any JSON object.
+func (EntraSchema) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Description: "As GET …/synchronization/jobs/{id}/schema of Microsoft Graph has it."}
+}
+
+// MarshalJSON implements json.Marshaler.
+func (s EntraSchema) MarshalJSON() ([]byte, error) { return json.RawMessage(s).MarshalJSON() }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *EntraSchema) UnmarshalJSON(text []byte) error { return (*json.RawMessage)(s).UnmarshalJSON(text) }
+
+// ReadRules is what a job's rules would be with a schema that was read.
+type ReadRules struct {
+	Rules    Rules    `json:"rules" doc:"For put-rules or draft-rules: nothing is kept by reading."`
+	Problems []string `json:"problems" doc:"What was not taken over, and why."`
+}
+
+func (s *Server) readRules(ctx context.Context, p operate.Principal, in *struct {
+	JobPath
+	Draft bool `query:"draft" doc:"What the schema does not speak of stays as it is in the draft, not as it is in force."`
+	Body  EntraSchema
+},
+) (ReadRules, error) {
+	base, err := s.rulesIn(ctx, p, in.Job, in.Draft)
+	if err != nil {
+		return ReadRules{}, err
+	}
+	rules, problems, err := s.Operator.ReadRules(ctx, p, in.Job, base, in.Body)
+	return ReadRules{Rules: Rules(rules), Problems: append([]string{}, problems...)}, err
+}
+
+// rulesIn are a job's rules in force, or in its draft.
+func (s *Server) rulesIn(ctx context.Context, p operate.Principal, job string, draft bool) (rule.Rules, error) {
+	if draft {
+		if d, err := s.Operator.Draft(ctx, p, job); err != nil || d.Revision != 0 {
+			return d.Configuration.Rules, err
+		}
+	}
+	j, err := s.Operator.Job(ctx, p, job)
+	return j.Rules, err
 }
 
 func (s *Server) putPolicy(ctx context.Context, p operate.Principal, in *struct {

@@ -229,11 +229,23 @@ func (o *Operator) checkRules(ctx context.Context, p Principal, j provision.Job,
 	if len(r.Objects) == 0 || len(r.Objects) > 20 {
 		return invalid("Rules have one to twenty object mappings.")
 	}
+	known, err := o.systems(ctx, p, j)
+	if err != nil {
+		return err
+	}
+	if faults := rule.Validate(r, known); len(faults) > 0 {
+		return &RulesFaulty{faults}
+	}
+	return nil
+}
+
+// systems is what is known of the systems that a job joins.
+func (o *Operator) systems(ctx context.Context, p Principal, j provision.Job) (rule.Systems, error) {
 	var own *directory.Schemas
 	if o.Schemas != nil {
 		var err error
 		if own, err = o.Schemas(ctx, p.Tenant); err != nil {
-			return err
+			return rule.Systems{}, err
 		}
 	}
 	here := map[string]*scim.Type{string(directory.UserKind): own.Type(directory.UserKind), string(directory.GroupKind): own.Type(directory.GroupKind)}
@@ -246,10 +258,30 @@ func (o *Operator) checkRules(ctx context.Context, p Principal, j provision.Job,
 			known.Target, known.Searchable = there.Types, there.FindBy
 		}
 	}
-	if faults := rule.Validate(r, known); len(faults) > 0 {
-		return &RulesFaulty{faults}
+	return known, nil
+}
+
+// ReadRules reads a provisioning schema as Entra ID exports it, or rules that were exported here, and returns what the job's rules
+// would be with it; base is what they are now, in force or in a draft. What cannot be taken over is named. Nothing is kept.
+func (o *Operator) ReadRules(ctx context.Context, p Principal, name string, base rule.Rules, schema []byte) (rule.Rules, []string, error) {
+	j, err := o.job(ctx, p, AppsWrite, name)
+	if err != nil {
+		return rule.Rules{}, nil, err
 	}
-	return nil
+	imported, problems := rule.ParseEntra(schema)
+	if len(imported.Objects) == 0 {
+		return rule.Rules{}, nil, problems[0]
+	}
+	known, err := o.systems(ctx, p, j)
+	if err != nil {
+		return rule.Rules{}, nil, err
+	}
+	fitted, more := rule.Fit(imported, base, known)
+	var said []string
+	for _, err := range slices.Concat(problems, more) {
+		said = append(said, lockstep.Said(err))
+	}
+	return fitted, said, nil
 }
 
 // SetPolicy replaces what an administrator decides about a job beside its rules, if the job still has the version; 0 is whatever it has.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,6 +54,14 @@ func Allowed(f rule.Flow) string {
 		return ""
 	}
 	return strings.Join(all, ", ")
+}
+
+// Exported are rules as a file has them.
+func Exported(r api.Rules, err error) (View, error) {
+	return Of(r, err, func(p *Page) {
+		text, _ := json.MarshalIndent(r, "", "  ") // values that came as JSON
+		p.Printf("%s\n", text)
+	})
 }
 
 // Scope shows the scoping filter of a type of object.

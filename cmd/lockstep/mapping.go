@@ -17,6 +17,8 @@ type mappingCmd struct {
 	Set  mappingSetCmd  `cmd:"" help:"Set where an attribute of the application comes from."`
 	Rm   mappingRmCmd   `cmd:"" help:"Remove the mapping of an attribute."`
 
+	Export  mappingExportCmd  `cmd:"" help:"Print mappings and scoping filters of all types of object as JSON, named as in a schema of Entra ID."`
+	Import  mappingImportCmd  `cmd:"" help:"Take mappings and scoping filters over from a schema that Entra ID or Lockstep exported."`
 	Actions mappingActionsCmd `cmd:"" help:"Say what may be done to objects of a type: create, update and disable, delete."`
 }
 
@@ -162,4 +164,55 @@ func (r *ruled) edit(c *cli.Command, draft bool, f func(*rule.ObjectMapping) err
 	}
 	c.Say("Config version %d. See what it does: lockstep plan %s", v.Config, job)
 	return mappings(c, job, r.Type, v)
+}
+
+type mappingExportCmd struct {
+	App string `arg:"" optional:"" help:"The app or source; the only app when absent."`
+}
+
+// Run prints the rules.
+func (m *mappingExportCmd) Run(c *cli.Command, client *api.Client, job cli.Slug) error {
+	v, err := client.Rules(c.Ctx, job)
+	return c.Print(report.Exported(v.Rules, err))
+}
+
+type mappingImportCmd struct {
+	File string `arg:"" help:"The schema, JSON; - is standard input."`
+	App  string `short:"a" help:"The app or source; the only app when absent."`
+	drafted
+}
+
+// Run takes a schema over.
+func (m *mappingImportCmd) Run(c *cli.Command) error {
+	client, job, err := c.About(m.App)
+	if err != nil {
+		return err
+	}
+	schema, err := terminal.Read(c.Stdin, m.File)
+	if err != nil {
+		return err
+	}
+	v, err := client.Rules(c.Ctx, job)
+	if err != nil {
+		return err
+	}
+	read, err := client.ReadRules(c.Ctx, job, m.Draft, schema)
+	if err != nil {
+		return err
+	}
+	for _, p := range read.Problems {
+		c.Say("Not taken over: %s", p)
+	}
+	if m.Draft {
+		d, err := client.DraftRules(c.Ctx, job, -1, read.Rules)
+		if err != nil {
+			return err
+		}
+		return inDraft(c, job, d)
+	}
+	if v, err = client.PutRules(c.Ctx, job, v.Config, rule.Rules(read.Rules)); err != nil {
+		return err
+	}
+	c.Say("Config version %d. See what it does: lockstep plan %s", v.Config, job)
+	return mappings(c, job, "User", v)
 }
