@@ -168,7 +168,9 @@ func (EntraSchema) Schema(huma.Registry) *huma.Schema {
 func (s EntraSchema) MarshalJSON() ([]byte, error) { return json.RawMessage(s).MarshalJSON() }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (s *EntraSchema) UnmarshalJSON(text []byte) error { return (*json.RawMessage)(s).UnmarshalJSON(text) }
+func (s *EntraSchema) UnmarshalJSON(text []byte) error {
+	return (*json.RawMessage)(s).UnmarshalJSON(text)
+}
 
 // ReadRules is what a job's rules would be with a schema that was read.
 type ReadRules struct {

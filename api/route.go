@@ -10,6 +10,7 @@ import (
 
 	"lockstep"
 	"lockstep/operate"
+	"lockstep/rule"
 )
 
 // newHuma makes the registry of operations on the mux. The documentation page and the schema links of huma are off: the
@@ -105,6 +106,9 @@ func (s *Server) failed(ctx context.Context, operation string, err error) error 
 func BodyOf(r *http.Request) int64 {
 	if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/matches") && strings.Contains(r.URL.Path, "/identity-providers/") {
 		return operate.MaxIdentities + 64<<10
+	}
+	if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/rules/read") && strings.Contains(r.URL.Path, "/jobs/") {
+		return rule.MaxEntra + 64<<10
 	}
 	return 0
 }

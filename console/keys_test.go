@@ -51,7 +51,7 @@ func (w *world) everywhere(b *browser) []looked {
 	all = append(all,
 		looked{Name: "draft-bar", Path: "/apps/webex/mappings"}, looked{Name: "draft-impact", Path: "/apps/webex/draft"}, looked{Name: "versions", Path: "/apps/webex/versions"},
 		looked{Name: "source-mappings", Path: "/sources/hr/mappings"}, looked{Name: "source-mapping", Path: "/sources/hr/mappings/edit?type=User&target=userName"},
-		looked{Name: "source-attributes", Path: "/sources/hr/attributes?type=User"}, looked{Name: "source-scope", Path: "/sources/hr/scope"}, looked{Name: "source-settings", Path: "/sources/hr/settings"},
+		looked{Name: "source-import", Path: "/sources/hr/mappings/import"}, looked{Name: "source-attributes", Path: "/sources/hr/attributes?type=User"}, looked{Name: "source-scope", Path: "/sources/hr/scope"}, looked{Name: "source-settings", Path: "/sources/hr/settings"},
 		looked{Name: "source-people", Path: "/sources/hr/people"}, looked{Name: "source-versions", Path: "/sources/hr/versions"}, looked{Name: "source-draft", Path: "/sources/hr/draft"},
 		looked{Name: "app-line", Path: "/apps/webex?row=" + line}, looked{Name: "undo", Path: "/apps/webex/undo?line=" + line},
 		looked{Name: "claims", Path: "/signin/providers/okta/claims"}, looked{Name: "matches", Path: "/signin/providers/okta/people"},
@@ -64,7 +64,7 @@ func (w *world) everywhere(b *browser) []looked {
 
 // noPages are the routes that answer with something else than a page, or lead to one.
 var noPages = []string{
-	"/favicon.ico", "/static/{hash}/{name...}", "/activity/log.csv", "/activity/log.jsonl", "/activity/audit.csv", "/activity/audit.jsonl",
+	"/favicon.ico", "/static/{hash}/{name...}", "/activity/log.csv", "/activity/log.jsonl", "/activity/audit.csv", "/activity/audit.jsonl", "/apps/{slug}/mappings/export", "/sources/{slug}/mappings/export",
 	operate.ConsentPath, "/enter/sign-in", "/enter/signed-in", "/signin", "/again", // which there is only while a form waits
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"lockstep"
 	"lockstep/operate"
+	"lockstep/rule"
 	"lockstep/session"
 	"lockstep/web"
 )
@@ -124,6 +125,9 @@ func (s *Server) systemPages(handle func(pattern string, h web.Handler)) {
 		handle("POST "+base+"/attributes", s.in(s.chooseAttributes))
 		handle("POST "+base+"/mappings/restore", s.in(s.restoreMappings))
 		handle("POST "+base+"/mappings/actions", s.in(s.setActions))
+		handle("GET "+base+"/mappings/export", s.in(s.exportRules))
+		handle("GET "+base+"/mappings/import", s.in(s.showImport))
+		handle("POST "+base+"/mappings/import", s.in(s.importRules))
 		handle("GET "+base+"/mappings/edit", s.in(s.showMapping))
 		handle("POST "+base+"/mappings/edit", s.in(s.saveMapping))
 		handle("GET "+base+"/draft", s.in(s.showDraft))
@@ -185,6 +189,9 @@ func bodyOf(r *http.Request) int64 {
 	}
 	if r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/signin/providers/") && strings.HasSuffix(r.URL.Path, "/people") {
 		return 2*operate.MaxIdentities + 64<<10
+	}
+	if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/mappings/import") {
+		return rule.MaxEntra + 64<<10
 	}
 	return 0
 }

@@ -601,3 +601,41 @@ func TestExport(t *testing.T) {
 	}
 	w.newBrowser().get("/activity/log.csv").is(http.StatusUnauthorized)
 }
+
+// TestImport: mappings are taken over from a schema of Entra ID into the draft, what cannot be is named, and what is exported reads in.
+func TestImport(t *testing.T) {
+	w := newWorld(t, 0)
+	b := w.signedIn(w.tenant)
+	const at = "/apps/webex/mappings/import"
+	page := b.get(at)
+	checkPage(t, page)
+	version := page.value("version")
+	checkPage(t, b.post(at, "version", version, "schema", "{").is(http.StatusUnprocessableEntity))
+	if refused := b.post(at, "version", version, "schema", `{"value": []}`).is(http.StatusUnprocessableEntity); refused.value("schema") != `{"value": []}` {
+		t.Error("what was pasted is lost")
+	}
+	done := b.post(at, "version", version, "schema", `{"synchronizationRules": [{"objectMappings": [{"name": "Provision Users", "sourceObjectName": "User", "targetObjectName": "urn:ietf:params:scim:schemas:core:2.0:User", "flowTypes": "Add, Update",
+		"scope": {"groups": [{"name": "x", "clauses": [{"sourceOperandName": "department", "operatorName": "EQUALS", "targetOperand": {"values": ["Sales"]}}]}]}, "attributeMappings": [
+		{"targetAttributeName": "userName", "matchingPriority": 1, "source": {"type": "Attribute", "name": "userPrincipalName", "expression": "[userPrincipalName]"}},
+		{"targetAttributeName": "nickName", "source": {"type": "Attribute", "name": "mailNickname", "expression": "[mailNickname]"}},
+		{"targetAttributeName": "title", "source": {"type": "Attribute", "name": "extensionAttribute7", "expression": "[extensionAttribute7]"}}]}]}]}`).is(http.StatusOK)
+	done.has("h3", "1 part was not taken over")
+	done.has("bdi", "extensionAttribute7")
+	checkPage(t, done)
+	b.post(at, "version", version, "schema", `{"objectMappings": [{"sourceObjectName": "User", "targetObjectName": "User", "attributeMappings": [{"targetAttributeName": "userName", "matchingPriority": 1, "source": {"expression": "[mail]"}}]}]}`).
+		is(http.StatusUnprocessableEntity).has("p", "in the meantime")
+	table := b.get("/apps/webex/mappings")
+	table.has("bdi", "userPrincipalName")
+	if table.value("delete") != "" {
+		t.Error("what may be done is not taken over")
+	}
+	if j := w.state(w.out); j.Rules.Objects[0].Flow != "Add, Update, Delete" {
+		t.Error("it is in force before the draft is applied")
+	}
+	file := b.get("/apps/webex/mappings/export")
+	if got := file.resp.Header.Get("Content-Disposition"); !strings.HasPrefix(got, `attachment; filename="webex-mappings-20`) {
+		t.Errorf("got %s", got)
+	}
+	again := b.post(at, "version", b.get(at).value("version"), "schema", file.body).is(http.StatusOK)
+	again.has("p", "Everything could be taken over.")
+}

@@ -126,6 +126,7 @@ func TestJSON(t *testing.T) {
 		{"mapping set nickName [userName]", 0},
 		{"mapping rm nickName", 0},
 		{"mapping actions --no-delete", 0},
+		{"mapping export", 0},
 		{"scope set userName~NOT~EQUALS~x", 0},
 		{"scope show", 0},
 		{"scope set", 0},

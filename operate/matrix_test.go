@@ -19,7 +19,7 @@ var rights = map[token.Scope][]string{
 	},
 	operate.AppsWrite: {
 		"AddApp", "AddSource", "Apply", "ApplyDraft", "AskConsent", "FinishConsent", "DiscardDraft", "DraftAssign", "DraftPolicy", "DraftRules", "AskForDrift", "Assign", "ChangeJob", "DecideHeld", "DeleteApp", "DeleteSource", "Discard", "Exclude", "Include", "LinkTo", "LookForDrift",
-		"Plan", "Provision", "PutSourceFile", "RebaseDraft", "RestoreDrift", "RollBack", "Run", "SetConnection", "SetPolicy", "SetRules", "SetTold", "TestConnection", "Undo", "Unlink", "Withdraw",
+		"Plan", "Provision", "PutSourceFile", "ReadRules", "RebaseDraft", "RestoreDrift", "RollBack", "Run", "SetConnection", "SetPolicy", "SetRules", "SetTold", "TestConnection", "Undo", "Unlink", "Withdraw",
 	},
 	operate.PeopleRead: {"Claims", "CountPeople", "Extension", "Extensions", "FindGroups", "FindMembers", "FindUsers", "Group", "Groups", "GroupsOf", "Members", "PeopleWithin", "User", "UserByID", "UsersByID", "Users"},
 	operate.PeopleWrite: {
