@@ -28,7 +28,7 @@ var opened = map[string][]string{
 	},
 	"apps:write": {
 		"app add scim other", "app set webex --name Other", "app rm webex --yes", "app rollback webex 1", "source add csvfile other", "source run hr", "source set hr --name Other", "source rm hr --yes", "run webex",
-		"apply webex --yes", "mapping set --app webex title [title]", "mapping rm --app webex title", "mapping actions --app webex --no-delete", "scope set --app webex", "assign add --app webex --user ada@acme.example",
+		"apply webex --yes", "mapping set --app webex title [title]", "mapping rm --app webex title", "mapping actions --app webex --no-delete", "mapping import SCHEMA --app webex", "scope set --app webex", "assign add --app webex --user ada@acme.example",
 		"assign rm --app webex --user ada@acme.example", "connection set webex --set region=commercial", "connection test webex", "connection consent webex", "held approve --app webex --all --yes",
 		"held reject --app webex --all --yes", "undo --app webex --yes ACTION", "provision ada@acme.example --app webex", "exclude add --app webex ada@acme.example --reason x",
 		"exclude rm --app webex ada@acme.example", "link set --app webex ada@acme.example --to x", "link rm --app webex ada@acme.example", "app draft rebase webex",
