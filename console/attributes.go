@@ -29,6 +29,67 @@ type attributeRow struct {
 	Href string // where it is mapped
 }
 
+// attributeGroupView are attributes that belong together: those of one attribute of several parts, of an extension, or those on their own.
+type attributeGroupView struct {
+	Name   string
+	Rows   []attributeRow
+	Filled int
+	Open   bool
+}
+
+const (
+	fewAttributes = 20 // of which nothing is folded away
+	fewOfGroup    = 3  // attributes with less are among those on their own
+)
+
+// groups divides the attributes that are shown. What was looked for is not folded away.
+func (v *attributesView) groups() []attributeGroupView {
+	of := map[string]int{}
+	for _, a := range v.Rows {
+		of[attributeParent(a.Path)]++
+	}
+	own := "On their own"
+	all := []attributeGroupView{{Name: own, Open: true}}
+	for _, a := range v.Rows {
+		name := attributeParent(a.Path)
+		if of[name] < fewOfGroup || name == "" {
+			name = own
+		}
+		at := slices.IndexFunc(all, func(g attributeGroupView) bool { return g.Name == name })
+		if at < 0 {
+			at = len(all)
+			all = append(all, attributeGroupView{Name: name, Open: v.Search != "" || len(v.Rows) <= fewAttributes})
+		}
+		g := &all[at]
+		g.Rows = append(g.Rows, a)
+		if a.From != "" {
+			g.Filled++
+		}
+	}
+	if len(all[0].Rows) == 0 {
+		all = all[1:]
+	}
+	return all
+}
+
+// attributeParent is what an attribute is a part of: emails of emails[type eq "work"].value, and the extension's name of one under its URN.
+func attributeParent(path string) string {
+	if strings.HasPrefix(strings.ToLower(path), "urn:") {
+		urn := path[:max(strings.LastIndex(path, ":"), 0)]
+		parts := strings.Split(urn, ":")
+		for i := len(parts) - 1; i > 0; i-- { // before its version and what it is of
+			if strings.Trim(parts[i], "0123456789.") == "" {
+				return "Extension " + parts[i-1]
+			}
+		}
+		return "Extension " + urn
+	}
+	if end := strings.IndexAny(path, "[."); end > 0 {
+		return path[:end]
+	}
+	return ""
+}
+
 // showAttributes lists what the other side has, by part of a name, with what is mapped already.
 func (s *Server) showAttributes(w http.ResponseWriter, r *http.Request, v visit) error {
 	j, h, err := s.open(r, &v, "/mappings", "attribute list")

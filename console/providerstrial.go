@@ -120,7 +120,7 @@ func (v *trialView) mark() string {
 	if v.Last == nil {
 		return "none"
 	}
-	return string(v.Last.ID) + " " + string(v.Last.Code) + " " + strconv.FormatBool(v.Good)
+	return strings.Join([]string{string(v.Last.ID), string(v.Last.Outcome), string(v.Last.Code), strconv.FormatBool(v.Good), strconv.Itoa(len(v.Last.Stages))}, " ")
 }
 
 // beginTrial begins a test sign-in in the tab that asks. A form may lead to this site only (the page's policy says so), so the browser is

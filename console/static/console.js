@@ -100,6 +100,17 @@
     if (form) count(form)
   })
 
+  const keep = (into, box) => {
+    const here = [...into.querySelectorAll('input[type=checkbox]')].find((b) => b.name === box.name && b.value === box.value)
+    if (here) {
+      here.checked = true
+      return
+    }
+    const hidden = Object.assign(document.createElement('input'), { type: 'hidden', name: box.name, value: box.value })
+    hidden.dataset.kept = ''
+    into.querySelector('form')?.append(hidden)
+  }
+
   // What is found follows the letters; without a script the button searches.
   let asked = 0
   document.addEventListener('input', (e) => {
@@ -111,8 +122,10 @@
       const q = new URLSearchParams(new FormData(form))
       const answer = await fetch(`${form.getAttribute('action')}?${q}`)
       if (!answer.ok || answer.redirected) return
+      const kept = e.target.dataset.keep === undefined ? [] : [...(byId(id)?.querySelectorAll('input[type=checkbox]:checked, input[data-kept]') ?? [])]
       const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
       byId(id)?.replaceWith(page.getElementById(id))
+      for (const box of kept) keep(byId(id), box) // what was ticked stays so, also while it is not among what is found
     }, 200)
   })
 
