@@ -51,6 +51,22 @@ type staff struct {
 	random *rand.Rand
 	people map[int]*worker // by number; who has left is there, too
 	groups map[int][]int   // members by number of the group; nil has been dissolved
+
+	// What the rules make of it, by application; nothing is what the files say.
+	rules map[*hostile.Target]killedRules
+	named string // what the source's mapping appends to names
+}
+
+// killedRules are the rules of an application in TestKilledRules.
+type killedRules struct {
+	titled string // what is appended to titles
+	out    string // the last digit of who is out of scope; "" is nobody
+}
+
+// absent reports whether somebody should not be in an application.
+func (s *staff) absent(target *hostile.Target, n int) bool {
+	out := s.rules[target].out
+	return s.people[n].gone || out != "" && strings.HasSuffix(fmt.Sprint(n), out)
 }
 
 type worker struct {
@@ -174,20 +190,20 @@ func (s *staff) wrong(target *hostile.Target) []string {
 	for n, p := range s.people {
 		name := storedName(n)
 		a := has.People[name]
-		if p.gone {
+		if s.absent(target, n) {
 			if a != nil {
 				want.People[name] = maps.Clone(a)
 				want.People[name]["active"] = "false"
 			}
 			continue
 		}
-		w := hostile.Account{"userName": name, "displayName": fmt.Sprintf("Person %d", n), "title": p.title, "active": "true"}
+		w := hostile.Account{"userName": name, "displayName": fmt.Sprintf("Person %d", n) + s.named, "title": p.title + s.rules[target].titled, "active": "true"}
 		if id := a["externalId"]; id != "" {
 			w["externalId"] = id
 		}
 		if p.boss > 0 {
 			w["manager"] = storedName(p.boss)
-			if s.people[p.boss].gone {
+			if s.absent(target, p.boss) { // as it is with members
 				delete(w, "manager")
 				if a["manager"] == storedName(p.boss) {
 					w["manager"] = a["manager"]
@@ -202,8 +218,10 @@ func (s *staff) wrong(target *hostile.Target) []string {
 		}
 		name, names := fmt.Sprintf("Group %d", g), []string{}
 		for _, n := range list {
-			if !s.people[n].gone {
-				names = append(names, storedName(n))
+			member := storedName(n)
+			// Who is out of scope stays in their groups, disabled; who never was in scope has no account.
+			if !s.absent(target, n) || !s.people[n].gone && slices.Contains(has.Groups[name], member) {
+				names = append(names, member)
 			}
 		}
 		slices.Sort(names)
