@@ -21,6 +21,8 @@ type domain struct {
 	*parts.LDAP
 	t    testing.TB
 	conn *ldap.Conn
+
+	system map[string]bool // accounts that the domain itself needs
 }
 
 func newDomain(t *testing.T) *domain {
@@ -35,7 +37,7 @@ func newDomain(t *testing.T) *domain {
 	if err := conn.Bind(server.AdminDN, server.AdminPassword); err != nil {
 		t.Fatal(err)
 	}
-	return &domain{server, t, conn}
+	return &domain{LDAP: server, t: t, conn: conn}
 }
 
 func (d *domain) do(err error) {
