@@ -119,9 +119,15 @@ type Entry struct {
 func (k *Keep) Entry(o connection.Object) Entry {
 	o.Grants = nil
 	o.Values = k.values(o.Values)
+	if slices.ContainsFunc(o.References, toNobody) {
+		o.References = slices.DeleteFunc(slices.Clone(o.References), toNobody)
+	}
 	hash, size := hashOf(&o)
 	return Entry{Object: o, Hash: hash, Size: size}
 }
+
+// toNobody reports whether a reference names its end by an id that no object can be kept with.
+func toNobody(r connection.Reference) bool { return len(r.To.ID) > connection.LongestID }
 
 // values returns the attributes that are kept: the same object when nothing has to go.
 func (k *Keep) values(o scim.Object) scim.Object {

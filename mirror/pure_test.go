@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,6 +93,25 @@ func splitPaths(s string) (all []string) {
 		}
 	}
 	return all
+}
+
+// TestKeepReferences: references to an id that no object can be kept with are to nobody, wherever they come from.
+func TestKeepReferences(t *testing.T) {
+	to := func(id string) connection.Reference {
+		return connection.Reference{Attribute: connection.Members, To: connection.Ref{Type: "User", ID: id}}
+	}
+	fits := strings.Repeat("x", connection.LongestID)
+	o := connection.Object{References: []connection.Reference{to(fits), to(fits + "x"), to("1")}}
+	want := []connection.Reference{to(fits), to("1")}
+	if got := NewKeep(Wanted{Type: "Group"}).Entry(o).Object.References; !slices.Equal(got, want) {
+		t.Errorf("%d are kept", len(got))
+	}
+	if len(o.References) != 3 {
+		t.Error("the object itself was changed")
+	}
+	if got, missing := resolved(o.References, nil, nil, "Group"); !slices.Equal(got, want) || !missing {
+		t.Errorf("%d are given on, some are missing: %t", len(got), missing)
+	}
 }
 
 func TestKeysOf(t *testing.T) {

@@ -369,6 +369,10 @@ func resolved(all []connection.Reference, who map[Name]connection.Ref, members [
 			}
 			r.To = to
 		}
+		if toNobody(r) { // kept by an earlier version
+			missing = true
+			continue
+		}
 		add(r)
 	}
 	if typ == connection.GroupType {

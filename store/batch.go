@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,6 +61,12 @@ func (p beside) write(t *tx) error {
 	w.tx, w.epoch = t, p.epoch
 	if b := p.batch; changed == p.epoch {
 		b.Cycle, b.Job = triedAnew(b.Cycle, b.Job)
+		b.Links = slices.Clone(b.Links)
+		for i := range b.Links {
+			if l := &b.Links[i]; l.Code != "" && l.Due.After(t.at) {
+				l.Due = t.at
+			}
+		}
 		return w.write(&b)
 	}
 	return w.write(&p.batch)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -145,8 +146,10 @@ func (db *DB) KeepDrift(ctx context.Context, tenant lockstep.TenantID, id lockst
 		if err != nil {
 			return err
 		}
-		_, err = t.bulk(&putDriftEnds, []any{p.Work.No}, len(p.Ends), func(args []any, i int) []any {
-			e := &p.Ends[i]
+		// Nobody can be linked to an end whose id is too long to be kept, and nothing could be restored of it.
+		ends := slices.DeleteFunc(slices.Clone(p.Ends), func(e plan.DriftedReference) bool { return len(e.Target) > connection.LongestID })
+		_, err = t.bulk(&putDriftEnds, []any{p.Work.No}, len(ends), func(args []any, i int) []any {
+			e := &ends[i]
 			return append(args, e.Of.Type, e.Of.ID, e.Gone, clipTo(e.To.Name, longestIndexed/2), e.Target, e.Attribute, e.To.Type, e.To.ID)
 		})
 		if err != nil {

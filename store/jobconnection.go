@@ -49,6 +49,10 @@ func (db *DB) ChangeConnection(ctx context.Context, by audit.Actor, tenant locks
 			}
 			return t.forgetMirror(mirror.ID{Tenant: tenant, Connection: id})
 		}
+		// Neither waits whom it has refused: perhaps it was for what is another by now.
+		if _, err := t.exec("UPDATE link SET due = $2 WHERE job = $1 AND code <> '' AND due > $2", j.no, millis(t.at)); err != nil {
+			return err
+		}
 		return t.readAgain(j.no)
 	}})
 	if err != nil {

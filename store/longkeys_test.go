@@ -1,6 +1,8 @@
 package store
 
 import (
+	"encoding/hex"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -124,5 +126,46 @@ func longKeysShortened(t *testing.T, c Config) {
 	must(db.writerDB.QueryRowContext(t.Context(), `SELECT (SELECT COUNT(*) FROM mirror_key) + (SELECT COUNT(*) FROM mirror_name) + (SELECT COUNT(*) FROM link)`).Scan(&left))
 	if left != 9 {
 		t.Errorf("%d rows, not 9", left)
+	}
+}
+
+// TestDriftToLongIDs: a member that an application shows by an id which no index takes is left out of what a look has found, and the look goes on.
+func TestDriftToLongIDs(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]Config{
+		"sqlite":   {SQLite: filepath.Join(t.TempDir(), "lockstep.db")},
+		"postgres": {Postgres: parts.Postgres(t)},
+	} {
+		t.Run(name, func(t *testing.T) { driftToLongIDs(t, c) })
+	}
+}
+
+func driftToLongIDs(t *testing.T, c Config) {
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	db, err := Open(t.Context(), c)
+	must(err)
+	defer func() { must(db.Close()) }()
+	must(db.CreateTenant(t.Context(), audit.Actor{}, directory.Tenant{ID: "t", Slug: "t"}))
+	must(db.PutJob(t.Context(), audit.Actor{}, provision.Job{Tenant: "t", ID: "j", Slug: "j", Direction: provision.Outbound}))
+	must(db.AskDrift(t.Context(), "t", "j", 1))
+	work, err := db.ClaimDrift(t.Context(), "t", "j", db.now().Add(time.Hour))
+	must(err)
+	raw := make([]byte, 2000) // what could be compressed would fit
+	_, _ = rand.NewChaCha8([32]byte{7}).Read(raw)
+	group := connection.Ref{Type: "Group", ID: "g"}
+	piece := plan.DriftPiece{Work: work}
+	for _, target := range []string{"t1", hex.EncodeToString(raw)} {
+		piece.Ends = append(piece.Ends, plan.DriftedReference{Of: group, RowReference: plan.RowReference{Attribute: connection.Members, Target: target}})
+	}
+	must(db.KeepDrift(t.Context(), "t", "j", piece))
+	ends, err := db.driftEnds(t.Context(), work.No, plan.DriftEndQuery{Of: group})
+	must(err)
+	if len(ends) != 1 || ends[0].Target != "t1" {
+		t.Errorf("%+v", ends)
 	}
 }

@@ -300,7 +300,7 @@ func (m Mirrors) Release(ctx context.Context, l mirror.Lease, v mirror.Visit) er
 		_, err = t.exec(`UPDATE mirror_head SET answered = CASE WHEN $2 > answered THEN $2 ELSE answered END,
 				asked = CASE WHEN requests > answered AND requests > $2 THEN $3 ELSE asked END, node = '', held = $8,
 				not_before = CASE WHEN not_before < 0 THEN 0 ELSE CAST($4 AS BIGINT) END, code = CASE WHEN not_before < 0 THEN '' ELSE $5 END,
-				detail = CASE WHEN not_before < 0 THEN '' ELSE $6 END, failures = CASE WHEN $7 = 1 THEN failures + 1 ELSE 0 END
+				detail = CASE WHEN not_before < 0 THEN '' ELSE $6 END, failures = CASE WHEN $7 = 1 AND not_before >= 0 THEN failures + 1 ELSE 0 END
 			WHERE connection = $1`, x.job, v.Answered, millis(t.at), millis(v.NotBefore), string(v.Code), v.Detail, btoi(v.Failed), millis(v.Held))
 		return err
 	}})

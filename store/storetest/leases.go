@@ -241,7 +241,31 @@ func leaseChanged(l leased) {
 		stands(part.name+", and a turn after a change", lockstep.CodeAuthToken)
 		*l.now = l.now.Add(2 * time.Hour)
 	}
+	// Nor does anybody wait whom the turn was refused for, by the old settings, before or after they were changed.
+	one, two := connection.Ref{Type: "User", ID: "1"}, connection.Ref{Type: "User", ID: "2"}
 	turn := l.take()
+	refused := func(ref connection.Ref) {
+		l.Helper()
+		turn.commit(provision.Batch{Links: []plan.Link{{Source: ref, Code: lockstep.CodeAuthForbidden, Detail: "no", Due: l.now.Add(6 * time.Hour)}}})
+	}
+	due := func(when string, n int) {
+		l.Helper()
+		links, err := l.db.Links(l.Context(), l.tenant, l.id, plan.LinkQuery{Type: "User", DueBefore: *l.now})
+		l.ok(err)
+		if len(links) != n {
+			l.Errorf("%s: %d are due, not %d", when, len(links), n)
+		}
+	}
+	refused(one)
+	due("refused", 0)
+	connect()
+	due("refused before the change", 1)
+	refused(two)
+	due("refused after it", 2)
+	turn.commit(provision.Batch{Release: true})
+	turn = l.take()
+	refused(two)
+	due("refused by the turn after it", 1)
 	connect()
 	ended := cycle
 	ended.Code, ended.EndedAt = lockstep.CodeCursorExpired, *l.now

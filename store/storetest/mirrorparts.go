@@ -225,6 +225,9 @@ func mirrorChanged(o *outside) {
 	change()
 	failed()
 	stands("", 1)
+	if n := o.head().Failures; n != 0 {
+		o.Errorf("%d failures count against the new settings", n)
+	}
 	o.begin()
 	failed()
 	stands(lockstep.CodeAuthToken, 0)
