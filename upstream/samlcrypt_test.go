@@ -149,6 +149,12 @@ func TestSAMLEncrypted(t *testing.T) {
 		{name: "a new key", p: next, knobs: sealed(certificateNext, textNext, aes256gcm, nil)},
 		{name: "the key before", p: next, knobs: sealed(certificate, text, aes256gcm, nil)},
 		{name: "the key before, taken away", p: gone, knobs: sealed(certificate, text, aes256gcm, nil), code: enc, says: cannot},
+		{name: "elements of another namespace", p: p, knobs: sealed(certificate, text, aes256gcm, nil), change: func(s string) string {
+			return strings.ReplaceAll(s, "http://www.w3.org/2001/04/xmlenc#\"", "urn:x\"")
+		}, code: lockstep.CodeIdPSAMLMalformed},
+		{name: "deeper within the response", p: p, knobs: sealed(certificate, text, aes256gcm, nil), change: func(s string) string {
+			return strings.Replace(strings.Replace(s, "<saml:EncryptedAssertion", `<samlp:Extensions><saml:EncryptedAssertion`, 1), "</saml:EncryptedAssertion>", "</saml:EncryptedAssertion></samlp:Extensions>", 1)
+		}, code: lockstep.CodeIdPSAMLMalformed},
 		{name: "two ciphertexts", p: p, knobs: sealed(certificate, text, aes256gcm, nil), change: func(s string) string {
 			data := s[strings.Index(s, "<xenc:EncryptedData"):strings.Index(s, "</saml:EncryptedAssertion>")]
 			return strings.Replace(s, data, data+strings.ReplaceAll(data, `Id="`, `Id="b`), 1)
@@ -187,6 +193,15 @@ func TestSAMLEncryptedWithin(t *testing.T) {
 		}, lockstep.CodeIdPSAMLSignature},
 		{"no assertion", func(string) string { return "<x/>" }, lockstep.CodeIdPSAMLMalformed},
 		{"an assertion within something else", func(a string) string { return "<x>" + a + "</x>" }, lockstep.CodeIdPSAMLMalformed},
+		{"two assertions", func(a string) string {
+			return strings.Replace(a, "</saml:Assertion>", "<saml:Advice>"+regexp.MustCompile(` ID="[^"]*"`).ReplaceAllString(a, ` ID="_other"`)+"</saml:Advice></saml:Assertion>", 1)
+		}, lockstep.CodeIdPSAMLMalformed},
+		{"a response within", func(a string) string {
+			return strings.Replace(a, "</saml:Assertion>", `<saml:Advice><p:Response xmlns:p="`+protocolSpace+`"/></saml:Advice></saml:Assertion>`, 1)
+		}, lockstep.CodeIdPSAMLMalformed},
+		{"more that is encrypted", func(a string) string {
+			return strings.Replace(a, "</saml:Assertion>", "<saml:Advice><saml:EncryptedAssertion/></saml:Advice></saml:Assertion>", 1)
+		}, lockstep.CodeIdPSAMLMalformed},
 		{"no XML", func(string) string { return "x" }, lockstep.CodeIdPSAMLMalformed},
 		{"a DOCTYPE", func(a string) string { return "<!DOCTYPE x>" + a }, lockstep.CodeIdPSAMLMalformed},
 		{"the ID of the response", nil, lockstep.CodeIdPSAMLMalformed},
