@@ -25,7 +25,7 @@ func (p *pass) groups(ctx context.Context) error {
 	if err := p.ids(ctx, find, m.group); err != nil {
 		return err
 	}
-	if err := m.survey(ctx); err != nil {
+	if err := cmp.Or(m.survey(ctx), p.unended); err != nil {
 		return err
 	}
 	t, err := p.open(ctx, p.docs[0], find, p.beat)

@@ -1,6 +1,7 @@
 package csvfile
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -17,7 +18,7 @@ func (p *pass) people(ctx context.Context) error {
 	find := func(header []string) (layout, error) {
 		return p.find(header, typ, connection.Manager, "active", p.wanted)
 	}
-	if err := p.ids(ctx, find, nil); err != nil {
+	if err := cmp.Or(p.ids(ctx, find, nil), p.unended); err != nil {
 		return err
 	}
 	t, err := p.open(ctx, p.docs[0], find, p.beat)

@@ -114,13 +114,14 @@ type pass struct {
 	wanted  map[string]bool // names of attributes and schemas; empty is all
 	only    map[string]bool // ids of the objects that are wanted; nil is all
 
-	docs   []document
-	from   place                   // where the pass goes on
-	next   connection.Continuation // after the page that was sent last
-	anew   bool                    // the next page says so
-	total  int
-	repeat *repeats
-	sent   time.Time // when the last page was sent
+	docs    []document
+	unended error                   // a file has lost its last line end; how else it is broken is told first
+	from    place                   // where the pass goes on
+	next    connection.Continuation // after the page that was sent last
+	anew    bool                    // the next page says so
+	total   int
+	repeat  *repeats
+	sent    time.Time // when the last page was sent
 
 	page       connection.ReadPage
 	rows       int // of the page
@@ -181,7 +182,7 @@ func (p *pass) run(ctx context.Context) error {
 // study looks through all files of the pass. A file that was there before and is missing now is an error: nothing has left because
 // a file is not there.
 func (p *pass) study(ctx context.Context, since mark) error {
-	p.docs = p.docs[:0]
+	p.docs, p.unended = p.docs[:0], nil
 	for i, name := range p.files {
 		d, err := p.Reader.study(ctx, name, p.beat)
 		if err != nil {
@@ -192,7 +193,7 @@ func (p *pass) study(ctx context.Context, since mark) error {
 			return p.gone(name, required)
 		}
 		if !d.missing() && !d.ended && since.ended(i) {
-			return cutOff(name, "Its last line has no line end, and in the file that was read before it had one: it may not have been written to its end. If it was, end that line.")
+			p.unended = cutOff(name, "Its last line has no line end, and in the file that was read before it had one: it may not have been written to its end. If it was, end that line.")
 		}
 		p.docs = append(p.docs, d)
 	}

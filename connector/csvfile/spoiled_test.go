@@ -2,6 +2,7 @@ package csvfile
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -115,6 +116,10 @@ func TestCutOff(t *testing.T) {
 			if err == nil && !bytes.HasSuffix([]byte(whole[:n]), lineEnd) && !strings.HasSuffix(whole[:n], "\r") {
 				t.Errorf("%s: believed when it ends with %q", name, whole[max(0, n-12):n])
 			}
+		}
+		write(t, dir, "people.csv", whole[:len(encode("id,userName,name.givenName,manager\np0,u0@"))])
+		if _, err := pages(t, f, connection.Read{Type: connection.UserType, Since: last.Mark, Whole: true}); !strings.Contains(fmt.Sprint(err), "in line 2") {
+			t.Errorf("%s: cut off in line 2: %v", name, err) // what is told first is where
 		}
 		write(t, dir, "people.csv", "")
 		if _, err := pages(t, f, connection.Read{Type: connection.UserType, Since: last.Mark, Whole: true}); lockstep.CodeOf(err) != lockstep.CodeSourceMalformed {
