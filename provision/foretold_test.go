@@ -98,6 +98,7 @@ var notOfApplying = map[lockstep.Code]string{
 	lockstep.CodeUniqueCircle:  "of a plan: who is held, and not sent",
 	lockstep.CodeKeyMissing:    "of opening a database",
 	lockstep.CodeBackupDamaged: "of a backup",
+	lockstep.CodeAuthRole:      "of a connection test",
 }
 
 // applies are the files of which carrying out a row is made, but for what is common to all of the program.
