@@ -109,6 +109,7 @@ type opened struct {
 	getter  connection.Getter  // nil: it cannot be asked for single objects
 	watcher connection.Watcher // nil: it cannot tell when something has changed
 	target  connection.Target  // nil: nothing can be written
+	tokens  *oauth.Source      // nil: it has a token that somebody typed, or needs none
 	timeout time.Duration      // of a call; 0 is 30 s
 	hidden  map[string][]string
 }
@@ -287,7 +288,7 @@ func (s *systems) scimapp(_ context.Context, j provision.Job) (opened, error) {
 		return opened{}, err
 	}
 	reads := t.Reads()
-	return opened{system: t, target: t, reader: reads, getter: reads, timeout: c.Timeout}, nil
+	return opened{system: t, target: t, reader: reads, getter: reads, tokens: tokens, timeout: c.Timeout}, nil
 }
 
 func (s *systems) webex(_ context.Context, j provision.Job) (opened, error) {
@@ -309,5 +310,5 @@ func (s *systems) webex(_ context.Context, j provision.Job) (opened, error) {
 		return opened{}, err
 	}
 	reads := t.Reads()
-	return opened{system: t, target: t, reader: reads, getter: reads, timeout: c.Timeout}, nil
+	return opened{system: t, target: t, reader: reads, getter: reads, tokens: tokens, timeout: c.Timeout}, nil
 }

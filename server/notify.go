@@ -36,9 +36,6 @@ func (n *Server) tellDue(ctx context.Context, now time.Time) ([]queue.Key, error
 
 // tell looks for news of a tenant and sends what waits, for one turn.
 func (n *Server) tell(ctx context.Context, t lockstep.TenantID) error {
-	if err := n.systems.keepConsents(ctx, t, time.Now()); err != nil {
-		return err
-	}
 	if err := n.operator.LookForNews(ctx, operate.Machine(t)); err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"lockstep"
 	"lockstep/audit"
 	"lockstep/connection/oauth"
@@ -105,33 +107,67 @@ func (v vault) same(now provision.Connection) error {
 	return nil
 }
 
-// keepAhead is how long before a refresh token ends of not being used it is used, though nobody needs an access token.
-const keepAhead = 45 * 24 * time.Hour
+// When refresh tokens that nobody needs are used.
+const (
+	keepAhead = 45 * 24 * time.Hour // before they end of not being used
+	keepEvery = time.Hour           // is looked for such
+	keepAside = 8                   // at the same time: endpoints that do not answer keep nobody else's waiting for long
+	keepLong  = time.Minute         // for one of them
+	keepAgain = 200 * time.Millisecond
+)
 
-// keepConsents uses the refresh tokens of a tenant's connections that would otherwise end: a server may take one back that was not used for long
+// watchConsents uses the refresh tokens that would otherwise end, until ctx ends. Of several nodes one does it: a refresh is noted before it is sent.
+func (n *Server) watchConsents(ctx context.Context) {
+	for pause := time.Duration(0); wait(ctx, pause) == nil; pause = keepEvery {
+		if err := n.systems.keepConsents(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			n.config.Log.Warn("it was not looked for refresh tokens that end; tried again", "error", err)
+		}
+	}
+}
+
+// keepConsents uses the refresh tokens of all tenants' connections that would otherwise end: a server may take one back that was not used for long
 // (Webex: 90 days), and an application where nothing happens is asked nothing. What fails is told when it ends, like any other secret.
-func (s *systems) keepConsents(ctx context.Context, t lockstep.TenantID, now time.Time) error {
-	jobs, err := s.db.ListJobs(ctx, t)
-	if err != nil {
-		return err
+func (s *systems) keepConsents(ctx context.Context, now time.Time) error {
+	tenants, err := s.db.Tenants(ctx)
+	errs := []error{err}
+	var jobs []provision.Job // also those that are paused: nobody asks them for anything
+	for _, t := range tenants {
+		some, err := s.db.ListJobs(ctx, t.ID)
+		jobs, errs = append(jobs, some...), append(errs, err)
 	}
+	var uses errgroup.Group
+	uses.SetLimit(keepAside)
 	for _, j := range jobs {
-		if auth := j.Connection.Settings["auth"]; auth == "" || auth == "token" {
+		if auth := j.Connection.Settings["auth"]; auth == "" || auth == "token" || ctx.Err() != nil {
 			continue
 		}
-		tokens, err := s.tokens(j)
-		if err != nil || tokens == nil {
-			continue // such settings reach nothing
-		}
-		st, err := tokens.Store.Recent(ctx)
-		if err != nil || st.Ended || st.Ends.IsZero() || now.Before(st.Expires) || st.Ends.Sub(now) > keepAhead {
-			continue
-		}
-		if _, err := tokens.Token(ctx); err != nil {
-			s.log.Warn("a refresh token was not renewed before it ends", "job", j.Slug, "ends", st.Ends, "error", err)
-		}
+		uses.Go(func() error {
+			over, cancel := context.WithTimeout(ctx, keepLong)
+			defer cancel()
+			s.keepConsent(over, j, now)
+			return nil // that one fails ends no other
+		})
 	}
-	return nil
+	return errors.Join(append(errs, uses.Wait())...)
+}
+
+// keepConsent uses the refresh token of one connection, if it would otherwise end. What the store does not take at once is offered to it again: the
+// token that was used may be good no more. What it never takes stays with the opened system, whose next request offers it again.
+func (s *systems) keepConsent(ctx context.Context, j provision.Job, now time.Time) {
+	o, err := s.get(ctx, j)
+	if err != nil || o.tokens == nil {
+		return // such settings reach nothing
+	}
+	st, err := o.tokens.Store.Recent(ctx)
+	if err != nil || st.Ended || st.Ends.IsZero() || now.Before(st.Expires) || st.Ends.Sub(now) > keepAhead {
+		return
+	}
+	if _, err = o.tokens.Token(ctx); err == nil {
+		return
+	}
+	for pause := keepAgain; o.tokens.Keep(ctx) != nil && wait(ctx, pause) == nil; pause *= 2 {
+	}
+	s.log.Warn("a refresh token was not renewed at the first try before it ends", "job", j.Slug, "ends", st.Ends, "error", err)
 }
 
 // consents asks administrators to consent to a connection. It implements operate.Consents.

@@ -1,6 +1,9 @@
 package server
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -8,11 +11,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"lockstep"
 	"lockstep/api"
+	"lockstep/connection/oauth"
 	"lockstep/operate"
 )
 
@@ -22,6 +27,7 @@ type guarded struct {
 	mu      sync.Mutex
 	life    int // of an access token, in seconds
 	n       int
+	ends    int // of a refresh token, in days; 0 is 90
 	refresh string
 	grants  []string
 	seen    []string
@@ -59,7 +65,7 @@ func (g *guarded) token(w http.ResponseWriter, r *http.Request) {
 	}
 	g.n++
 	g.refresh = fmt.Sprintf("hush-refresh-%d", g.n)
-	fmt.Fprintf(w, `{"access_token":"hush-access-%d","token_type":"Bearer","expires_in":%d,"refresh_token":%q,"refresh_token_expires_in":%d}`, g.n, max(g.life, 1), g.refresh, 90*24*3600)
+	fmt.Fprintf(w, `{"access_token":"hush-access-%d","token_type":"Bearer","expires_in":%d,"refresh_token":%q,"refresh_token_expires_in":%d}`, g.n, max(g.life, 1), g.refresh, cmp.Or(g.ends, 90)*24*3600)
 }
 
 func (g *guarded) scim(w http.ResponseWriter, r *http.Request) {
@@ -248,7 +254,7 @@ func TestWebexOfServiceApp(t *testing.T) {
 	}
 	was := g.asked()
 	for _, days := range []int{30, 46} { // the refresh token has 90 days
-		if err := n.systems.keepConsents(t.Context(), tenantOf(t, n), time.Now().Add(time.Duration(days)*24*time.Hour)); err != nil {
+		if err := n.systems.keepConsents(t.Context(), time.Now().Add(time.Duration(days)*24*time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -275,6 +281,65 @@ func TestWebexOfServiceApp(t *testing.T) {
 	if strings.Contains(away.text(), "hush") || slices.Contains(j.Connection.Secrets, "token") {
 		t.Error("a stranger has heard a token")
 	}
+}
+
+// TestConsentsAreKept: a server uses a refresh token that would end, though nobody is to be told of anything, and no job runs; and what the store does
+// not take at once is kept all the same.
+func TestConsentsAreKept(t *testing.T) {
+	n, c := reach(t)
+	g := newGuarded(t)
+	g.refresh, g.life, g.ends = "hush-refresh-of-app", 1, 30
+	settings := map[string]string{"endpoint": g.URL + "/scim/v2", "auth": "refresh_token", "client_id": "lockstep"}
+	if _, err := c.CreateApp(t.Context(), api.NewSystem{Kind: "webex", Slug: "x", Settings: settings}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.SetConnection(t.Context(), "x", api.ConnectionChange{Secrets: map[string]string{"client_secret": "hush-client", "refresh_token": "hush-refresh-of-app"}}); err != nil {
+		t.Fatal(err)
+	}
+	tested(t, c, "")
+	jobs, err := n.db.ListJobs(t.Context(), tenantOf(t, n))
+	if err != nil || len(jobs) != 1 {
+		t.Fatalf("%d jobs, %v", len(jobs), err)
+	}
+	o, err := n.systems.get(t.Context(), jobs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := &full{Store: o.tokens.Store}
+	full.left.Store(2)
+	o.tokens.Store = full
+	was := g.asked()
+	time.Sleep(1100 * time.Millisecond) // the access token ends
+	ctx, cancel := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- n.Run(ctx) }()
+	kept := func() bool {
+		st, _, err := full.State(t.Context())
+		return err == nil && full.left.Load() < 0 && st.Access == fmt.Sprintf("hush-access-%d", was+1)
+	}
+	for until := time.Now().Add(30 * time.Second); !kept() && time.Now().Before(until); {
+		time.Sleep(20 * time.Millisecond)
+	}
+	cancel()
+	if err := <-ran; err != nil {
+		t.Error(err)
+	}
+	if got := g.asked(); !kept() || got != was+1 {
+		t.Errorf("asked %d times after %d, and %d failures of the store are left", got, was, full.left.Load())
+	}
+}
+
+// full is a store that does not take what a refresh gave, for some times.
+type full struct {
+	oauth.Store
+	left atomic.Int32
+}
+
+func (f *full) Swap(ctx context.Context, mark string, next oauth.State) (string, error) {
+	if next.Begun.IsZero() && f.left.Add(-1) >= 0 {
+		return "", errors.New("the disk is full")
+	}
+	return f.Store.Swap(ctx, mark, next)
 }
 
 // asked is how often the token endpoint was asked.

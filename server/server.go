@@ -310,6 +310,7 @@ func (n *Server) work(ctx context.Context) error {
 	watching.Go(func() { n.clear(ctx) })
 	watching.Go(func() { n.lookForDrift(ctx) })
 	watching.Go(func() { n.watchProviders(ctx) })
+	watching.Go(func() { n.watchConsents(ctx) })
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return n.reads.Run(ctx) })
 	all.Go(func() error { return n.queue.Run(ctx) })

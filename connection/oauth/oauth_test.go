@@ -429,7 +429,14 @@ func TestRefreshUnstored(t *testing.T) {
 	if got, err := s.Token(t.Context()); got != "" || err == nil {
 		t.Fatalf("token %q, %v", got, err)
 	}
+	if err := s.Keep(t.Context()); err == nil {
+		t.Error("kept by a store that is broken")
+	}
 	b.shelf.broken.Store(false)
+	if err := s.Keep(t.Context()); err != nil {
+		t.Error(err)
+	}
+	b.token(b.source(), "access-2") // as after a restart
 	b.token(s, "access-2")
 	if b.authority.times() != 2 || b.authority.ended {
 		t.Errorf("asked %d times", b.authority.times())

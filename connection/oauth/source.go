@@ -274,6 +274,15 @@ func (s *Source) refresh(ctx context.Context, begun State, mark string) (string,
 	return "", err
 }
 
+// Keep stores what a refresh gave and the store did not take then. Token does so, too; this is for whoever needs no token now.
+func (s *Source) Keep(ctx context.Context) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	return s.keep(ctx)
+}
+
 // keep stores what a refresh gave, if that has not been done yet. Nothing is used before.
 func (s *Source) keep(ctx context.Context) error {
 	if s.unkept == nil {
