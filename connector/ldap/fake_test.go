@@ -25,11 +25,15 @@ func tlv(tag byte, content ...string) string {
 	return string([]byte{tag, 0x84, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}) + all
 }
 
-// fakeEntry is a SearchResultEntry (RFC 4511 §4.5.2) with attributes of one value.
+// fakeEntry is a SearchResultEntry (RFC 4511 §4.5.2) with attributes and their values, a line each.
 func fakeEntry(id, dn string, attributes ...string) string {
 	list := ""
 	for i := 0; i < len(attributes); i += 2 {
-		list += tlv(0x30, tlv(0x04, attributes[i]), tlv(0x31, tlv(0x04, attributes[i+1])))
+		values := ""
+		for value := range strings.SplitSeq(attributes[i+1], "\n") {
+			values += tlv(0x04, value)
+		}
+		list += tlv(0x30, tlv(0x04, attributes[i]), tlv(0x31, values))
 	}
 	return tlv(0x30, id, tlv(0x64, tlv(0x04, dn), tlv(0x30, list)))
 }
@@ -49,6 +53,7 @@ type fake struct {
 	paging bool
 	pad    string // what every entry has for description
 	page   func(search int) (entries []string, cookie string)
+	answer func(id string, message []byte) string // in place of page
 }
 
 func (f fake) start(t *testing.T) *parts.LDAP {
@@ -91,6 +96,8 @@ func (f fake) talk(conn net.Conn, searches *atomic.Int64) {
 			answer.WriteString(fakeEntry(id, "", "supportedControl", control) + fakeDone(id, ""))
 		case bytes.Contains(message, []byte("\x0a\x01\x00")) && bytes.Contains(message, []byte("contextCSN")):
 			answer.WriteString(fakeDone(id, ""))
+		case f.answer != nil:
+			answer.WriteString(f.answer(id, message))
 		default:
 			entries, cookie := f.page(int(searches.Add(1)) - 1)
 			for _, name := range entries {

@@ -38,24 +38,46 @@ func (p *pass) members(o *connection.Object, e *ldap.Entry) error {
 				add(uidName(uid))
 			}
 		case "member", "uniquemember":
-			for _, dn := range a.Values {
-				add(memberName(name, dn))
-			}
-			for next, more := nextRange(options, len(a.Values)); more; {
-				values, rest, stamp, err := p.moreMembers(e.DN, name, next)
-				if err != nil {
-					return err
-				}
-				// Between two parts members may have moved up, unseen.
-				o.Partial = o.Partial || stamp != e.GetEqualFoldAttributeValue("uSNChanged")
-				for _, dn := range values {
+			take := func(dns []string) {
+				for _, dn := range dns {
 					add(memberName(name, dn))
 				}
-				next, more = nextRange(rest, len(values))
+			}
+			if _, more := nextRange(options, len(a.Values)); !more {
+				take(a.Values)
+				continue
+			}
+			same, err := p.parts(e.DN, name, take)
+			if err != nil {
+				return err
+			}
+			if !same {
+				o.Partial = true
+				take(a.Values)
 			}
 		}
 	}
 	return nil
+}
+
+// parts reads the members from the first on, all of them from one server, and reports whether the group stayed as it was meanwhile:
+// between two parts members may have moved up, unseen. What the entry showed is left alone: behind one name there may be several
+// domain controllers, and each counts changes by itself.
+func (p *pass) parts(dn, attribute string, take func([]string)) (same bool, err error) {
+	first, same := "", true
+	for next, more := 0, true; more; {
+		values, options, stamp, err := p.moreMembers(dn, attribute, next)
+		if err != nil {
+			return false, err
+		}
+		if next == 0 {
+			first = stamp
+		}
+		same = same && options != "" && stamp == first
+		take(values)
+		next, more = nextRange(options, len(values))
+	}
+	return same, nil
 }
 
 func memberName(attribute, dn string) string {
@@ -89,13 +111,21 @@ func (p *pass) moreMembers(dn, attribute string, from int) (values []string, opt
 	return nil, "", "", nil
 }
 
+// asideTries is how often a session with the same domain controller is looked for behind a name that stands for several. Another
+// one serves as well, but may not have heard yet of what this one has.
+const asideTries = 4
+
 // aside returns a session for questions while a search is under way: on one connection the answer would wait behind the rest of
 // the search, which waits for us.
 func (p *pass) aside() (*session, error) {
-	if p.side == nil {
+	for try := 1; p.side == nil; try++ {
 		c, err := p.reader.dial(p.ctx)
 		if err != nil {
 			return nil, err
+		}
+		if try < asideTries && c.service() != p.service() {
+			c.close()
+			continue
 		}
 		p.side = c
 	}

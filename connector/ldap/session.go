@@ -152,6 +152,14 @@ func (c *session) has(attribute, value string) bool {
 
 func (c *session) isAD() bool { return c.has("supportedCapabilities", activeDirectory) }
 
+// service is the name of the domain controller, or "".
+func (c *session) service() string {
+	if c.root == nil {
+		return ""
+	}
+	return c.root.GetEqualFoldAttributeValue("dsServiceName")
+}
+
 // suffixOf returns the naming context that holds the DN, the longest of several, or "".
 func (c *session) suffixOf(dn string) string {
 	found := ""
@@ -235,6 +243,16 @@ func (c *session) pages(bases []string, filter string, attributes []string, page
 		}
 	}
 	return referrals, nil
+}
+
+// pagesOfEach is pages for whom a limit in one base says nothing of the others. The limit itself is told by whoever reads the base.
+func (c *session) pagesOfEach(bases []string, filter string, attributes []string, page func([]*ldap.Entry) error) error {
+	for _, base := range bases {
+		if _, err := c.pages([]string{base}, filter, attributes, page); err != nil && lockstep.CodeOf(err) != lockstep.CodeSourceLimit {
+			return err
+		}
+	}
+	return nil
 }
 
 // paging is one search with the control of RFC 2696, or without it where the server does not know it.

@@ -50,7 +50,7 @@ func (p *pass) findTwins() error {
 	p.twins = twins{seed: maphash.MakeSeed()}
 	var all []uint64
 	beaten := p.config.Now()
-	_, err := p.pages(p.bases, p.everything(p.class), []string{p.id}, func(entries []*ldap.Entry) error {
+	err := p.pagesOfEach(p.bases, p.everything(p.class), []string{p.id}, func(entries []*ldap.Entry) error {
 		for _, e := range entries {
 			if id := idOf(e, p.id); id != "" {
 				all = append(all, maphash.String(p.twins.seed, id))
@@ -62,7 +62,7 @@ func (p *pass) findTwins() error {
 		}
 		return nil
 	})
-	if err != nil && lockstep.CodeOf(err) != lockstep.CodeSourceLimit { // a limit is met, and told, again
+	if err != nil {
 		return err
 	}
 	slices.Sort(all)
@@ -97,7 +97,7 @@ func (p *pass) twinsAmong(entries []*ldap.Entry) error {
 	}
 	for some := range slices.Chunk(ids, idsAtOnce) {
 		count := map[string]int{}
-		_, err := c.pages(p.bases, c.anyOf(p.class, p.id, some), []string{p.id}, func(found []*ldap.Entry) error {
+		err := c.pagesOfEach(p.bases, c.anyOf(p.class, p.id, some), []string{p.id}, func(found []*ldap.Entry) error {
 			for _, e := range found {
 				if id := idOf(e, p.id); id != "" {
 					if count[id]++; count[id] == 2 {
@@ -107,7 +107,7 @@ func (p *pass) twinsAmong(entries []*ldap.Entry) error {
 			}
 			return nil
 		})
-		if err != nil && lockstep.CodeOf(err) != lockstep.CodeSourceLimit {
+		if err != nil {
 			return err
 		}
 	}
