@@ -192,6 +192,7 @@ const (
 	CodeMatchTaken     Code = "match.already_linked"
 	CodeMatchOther     Code = "match.other"
 	CodeShared         Code = "connection.shared"
+	CodeSecondAccount  Code = "match.second_account"
 
 	CodeMapUnknown    Code = "map.unknown_attribute"
 	CodeMapExpression Code = "map.expression_failed"
@@ -393,6 +394,7 @@ var Catalogue = []Entry{
 	{CodeMatchDuplicate, NeedsYou, "Two people of the source would become the same object.", "Give them different values for the matching attribute."},
 	{CodeMatchTaken, NeedsYou, "The object that matches is already linked to somebody else.", "Unlink it or change the matching value."},
 	{CodeMatchOther, NeedsYou, "The connection leads to another system since, and whoever has this id there is called otherwise.", "Ids may mean other people there. If it is the same person, approve the change; else reject it."},
+	{CodeSecondAccount, NeedsYou, "Accounts are called by e-mail addresses there, and a plan would create some under another name.", "Whoever has an account under their address would get a second one. Let the user name come from the address, or match by it, too, on the page Mappings. Nothing is stopped by this."},
 	{CodeShared, NeedsYou, "Another app leads to the same place, so both may write the same accounts.", "Use one app, or see that no person is in the scope of both."},
 
 	{CodeMapUnknown, NeedsYou, "A mapping names an attribute that does not exist.", "Correct the name; the message says which."},

@@ -42,12 +42,13 @@ type Plan struct {
 	More     int               `json:"more" doc:"How many were left out."`
 	Standing operate.State     `json:"standing" doc:"How the job stands with this plan, in words."`
 	Shared   []operate.Sharing `json:"shared,omitempty" doc:"Other apps that lead to the same place."`
+	Warnings []operate.Warning `json:"warnings,omitempty" doc:"What should be known before it is applied. They stop nothing."`
 }
 
 func planOf(p operate.Plan) Plan {
 	v := Plan{
 		Preview: p.Preview, Counts: p.Counts, Kinds: map[string]int{}, Held: p.Held, Problems: p.Problems, More: p.More,
-		Actions: mapped(p.Rows, "", actionOf).Items, Standing: p.State, Shared: p.Shared,
+		Actions: mapped(p.Rows, "", actionOf).Items, Standing: p.State, Shared: p.Shared, Warnings: p.Warnings,
 	}
 	if p.Cycle != nil {
 		c := cycleOf(*p.Cycle)

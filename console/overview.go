@@ -48,6 +48,7 @@ type openPlan struct {
 	More    int
 	Href    string            // of all its lines
 	Shared  []operate.Sharing // other apps that lead to the same place
+	Warned  []operate.Warning // what should be known before it is applied
 }
 
 // rowGroup is rows of one deed and one cause.
@@ -225,7 +226,7 @@ func (s *Server) plan(ctx context.Context, p operate.Principal, j provision.Job)
 		return nil, err
 	}
 	id := string(made.Cycle.ID)
-	v := &openPlan{Shared: made.Shared, Cycle: id, Href: logHref(jobHref(j), logFilter{Show: "planned", Cycle: id})}
+	v := &openPlan{Shared: made.Shared, Warned: made.Warnings, Cycle: id, Href: logHref(jobHref(j), logFilter{Show: "planned", Cycle: id})}
 	for _, k := range rule.Kinds() {
 		if n := made.Kinds[k]; n > 0 && k != rule.Skip {
 			v.Changes += n

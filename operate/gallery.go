@@ -31,6 +31,8 @@ type Template struct {
 	Destination func(settings map[string]string) string
 	// Uses names the secrets that settings have a use for; others stay only while the connection leads where it did. Nil: all of them.
 	Uses func(settings map[string]string) []string
+	// NamedByMail: an account that somebody has there is called by their e-mail address, whatever the directory calls them.
+	NamedByMail bool
 	// Presets are what settings mean that are not set, by name. Nil: nothing.
 	Presets func(settings map[string]string) map[string]string
 	// System names the system that settings lead to: host, organisation, base, file, id attribute. Nil: any setting may change it.

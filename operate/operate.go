@@ -69,6 +69,7 @@ type Operator struct {
 	streams counter
 	tries   session.Tries
 	impacts impacts
+	warned  warned
 }
 
 // Engine is what an Operator asks of provision.Engine.
@@ -94,6 +95,8 @@ type Reads interface {
 	Head(ctx context.Context, id mirror.ID) (mirror.Head, error)
 	// Request asks for a pass over every type of the system, and returns the number of the request.
 	Request(ctx context.Context, id mirror.ID, r mirror.Request) (int64, error)
+	// Find returns the objects that have one of the values, as they were last seen.
+	Find(ctx context.Context, id mirror.ID, typ, attribute string, values ...string) ([]mirror.Found, error)
 }
 
 // Tenants keeps the tenants.

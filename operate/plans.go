@@ -25,6 +25,7 @@ type Plan struct {
 	More     int           // how many were left out
 	State    State         // how the job stands with this plan
 	Shared   []Sharing     // other apps that lead to the same place
+	Warnings []Warning     // what should be known before it is applied
 }
 
 // Plan plans a job. In mode manual the plan takes the place of one that waits already and is kept for Apply; else it is a
@@ -91,6 +92,8 @@ func (o *Operator) planned(ctx context.Context, p Principal, j provision.Job, li
 func (o *Operator) preview(ctx context.Context, p Principal, j provision.Job, limit int) (Plan, error) {
 	out := Plan{Preview: true, Kinds: map[rule.Kind]int{}}
 	var err error
+	var comers []newcomer
+	byMail := o.namedByMail(j)
 	out.Counts, err = o.Engine.Preview(ctx, p.Tenant, j.ID, func(a plan.Action) error {
 		switch {
 		case a.State == plan.Held:
@@ -100,6 +103,9 @@ func (o *Operator) preview(ctx context.Context, p Principal, j provision.Job, li
 		default:
 			out.Kinds[a.Kind]++
 		}
+		if n, is := newcomerOf(&a); is && byMail && len(comers) < mostCreates {
+			comers = append(comers, n)
+		}
 		if len(out.Rows) < limit {
 			out.Rows = append(out.Rows, a)
 		} else {
@@ -107,6 +113,9 @@ func (o *Operator) preview(ctx context.Context, p Principal, j provision.Job, li
 		}
 		return nil
 	})
+	if err == nil && len(comers) > 0 {
+		out.Warnings, err = o.secondAccounts(ctx, p, j, comers)
+	}
 	return out, err
 }
 
@@ -201,6 +210,9 @@ func (o *Operator) Review(ctx context.Context, p Principal, j provision.Job, cyc
 	out.More = max(0, out.More-len(out.Rows))
 	if err == nil {
 		out.Shared, err = o.shared(ctx, p, j, out.Rows)
+	}
+	if err == nil {
+		out.Warnings, err = o.warnings(ctx, p, j, cycle.ID)
 	}
 	return out, err
 }

@@ -37,6 +37,9 @@ func Plan(app string, plan api.Plan, err error) (View, error) {
 			fmt.Fprintf(p, "  … %d more (--all)\n", plan.More)
 		}
 		p.shared(plan.Shared)
+		for _, w := range plan.Warnings {
+			p.Say("Warning: %s (%s)", w.Says, w.Code)
+		}
 		switch {
 		case plan.Cycle != nil:
 			p.Say("Next: lockstep apply %s --plan %s · lockstep explain PERSON --app %s", app, plan.Cycle.ID, app)

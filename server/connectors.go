@@ -40,6 +40,7 @@ type connector struct {
 	tokenPage    string
 	parseToken   func(text string, now time.Time) (string, time.Time, error)
 	uses         func(settings map[string]string) []string          // secrets that settings have a use for; nil is all
+	byMail       bool                                               // accounts are called by e-mail addresses
 	presets      func(settings map[string]string) map[string]string // what settings mean that are not set; nil is nothing
 }
 
@@ -52,7 +53,7 @@ func connectors() map[string]connector {
 		"webex": {
 			template: webex.Template, open: (*systems).webex, destination: webex.Destination, names: webex.System, check: webex.CheckSettings,
 			address: webex.Address, parseAddress: webex.ParseAddress, tokenPage: webex.TokenPage, parseToken: webexToken,
-			uses: oauth.Uses, presets: webex.Presets,
+			uses: oauth.Uses, presets: webex.Presets, byMail: true,
 		},
 	}
 }
@@ -78,7 +79,7 @@ func Gallery() ([]operate.Template, error) {
 func (c connector) helped(t operate.Template) operate.Template {
 	t.Destination, t.System = c.destination, c.names
 	t.Check, t.Address, t.ParseAddress, t.TokenPage = c.check, c.address, c.parseAddress, c.tokenPage
-	t.ParseToken, t.Uses, t.Presets = c.parseToken, c.uses, c.presets
+	t.ParseToken, t.Uses, t.Presets, t.NamedByMail = c.parseToken, c.uses, c.presets, c.byMail
 	return t
 }
 
