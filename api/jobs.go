@@ -174,6 +174,8 @@ func (s *EntraSchema) UnmarshalJSON(text []byte) error {
 
 // ReadRules is what a job's rules would be with a schema that was read.
 type ReadRules struct {
+	Config   int64    `json:"config" doc:"Version of the rules that it was read for: pass it to put-rules."`
+	Revision int64    `json:"revision" doc:"Of the draft that it was read for, 0 for none: pass it to draft-rules."`
 	Rules    Rules    `json:"rules" doc:"For put-rules or draft-rules: nothing is kept by reading."`
 	Problems []string `json:"problems" doc:"What was not taken over, and why."`
 }
@@ -184,23 +186,23 @@ func (s *Server) readRules(ctx context.Context, p operate.Principal, in *struct 
 	Body  EntraSchema
 },
 ) (ReadRules, error) {
-	base, err := s.rulesIn(ctx, p, in.Job, in.Draft)
+	j, err := s.Operator.Job(ctx, p, in.Job)
 	if err != nil {
 		return ReadRules{}, err
 	}
-	rules, problems, err := s.Operator.ReadRules(ctx, p, in.Job, base, in.Body)
-	return ReadRules{Rules: Rules(rules), Problems: append([]string{}, problems...)}, err
-}
-
-// rulesIn are a job's rules in force, or in its draft.
-func (s *Server) rulesIn(ctx context.Context, p operate.Principal, job string, draft bool) (rule.Rules, error) {
-	if draft {
-		if d, err := s.Operator.Draft(ctx, p, job); err != nil || d.Revision != 0 {
-			return d.Configuration.Rules, err
+	out, base := ReadRules{Config: j.Config}, j.Rules
+	if in.Draft {
+		d, err := s.Operator.Draft(ctx, p, in.Job)
+		if err != nil {
+			return ReadRules{}, err
+		}
+		if out.Revision = d.Revision; d.Revision != 0 {
+			base = d.Configuration.Rules
 		}
 	}
-	j, err := s.Operator.Job(ctx, p, job)
-	return j.Rules, err
+	rules, problems, err := s.Operator.ReadRules(ctx, p, in.Job, base, in.Body)
+	out.Rules, out.Problems = Rules(rules), append([]string{}, problems...)
+	return out, err
 }
 
 func (s *Server) putPolicy(ctx context.Context, p operate.Principal, in *struct {

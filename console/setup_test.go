@@ -619,16 +619,17 @@ func TestImport(t *testing.T) {
 		{"targetAttributeName": "userName", "matchingPriority": 1, "source": {"type": "Attribute", "name": "userPrincipalName", "expression": "[userPrincipalName]"}},
 		{"targetAttributeName": "nickName", "source": {"type": "Attribute", "name": "mailNickname", "expression": "[mailNickname]"}},
 		{"targetAttributeName": "title", "source": {"type": "Attribute", "name": "extensionAttribute7", "expression": "[extensionAttribute7]"}}]}]}]}`).is(http.StatusOK)
-	done.has("h3", "1 part was not taken over")
+	done.has("h3", "3 parts were not taken over")
 	done.has("bdi", "extensionAttribute7")
 	checkPage(t, done)
 	b.post(at, "version", version, "schema", `{"objectMappings": [{"sourceObjectName": "User", "targetObjectName": "User", "attributeMappings": [{"targetAttributeName": "userName", "matchingPriority": 1, "source": {"expression": "[mail]"}}]}]}`).
 		is(http.StatusUnprocessableEntity).has("p", "in the meantime")
 	table := b.get("/apps/webex/mappings")
 	table.has("bdi", "userPrincipalName")
-	if table.value("delete") != "" {
-		t.Error("what may be done is not taken over")
+	if table.value("delete") != "on" {
+		t.Error("what may be done is taken over")
 	}
+	table.has("tr", "active") // which disables who leaves
 	if j := w.state(w.out); j.Rules.Objects[0].Flow != "Add, Update, Delete" {
 		t.Error("it is in force before the draft is applied")
 	}

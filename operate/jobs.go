@@ -268,17 +268,16 @@ func (o *Operator) ReadRules(ctx context.Context, p Principal, name string, base
 	if err != nil {
 		return rule.Rules{}, nil, err
 	}
-	imported, problems := rule.ParseEntra(schema)
-	if len(imported.Objects) == 0 {
-		return rule.Rules{}, nil, problems[0]
-	}
 	known, err := o.systems(ctx, p, j)
 	if err != nil {
 		return rule.Rules{}, nil, err
 	}
-	fitted, more := rule.Fit(imported, base, known)
+	fitted, problems, err := rule.Import(schema, base, known)
+	if err != nil {
+		return rule.Rules{}, nil, err
+	}
 	var said []string
-	for _, err := range slices.Concat(problems, more) {
+	for _, err := range problems {
 		said = append(said, lockstep.Said(err))
 	}
 	return fitted, said, nil

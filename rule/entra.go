@@ -42,21 +42,35 @@ type (
 // Rules of our own. What cannot be taken over is named in the problems; whatever is not named means the same here. Expressions
 // and filters are not looked at: Compile does that.
 func ParseEntra(data []byte) (Rules, []error) {
+	in := parseEntra(data)
+	return in.rules, in.problems
+}
+
+// What a schema may have at most.
+const (
+	maxEntraObjects  = 20
+	maxEntraMappings = 1000
+)
+
+func parseEntra(data []byte) (in entraImport) {
 	if len(data) > MaxEntra {
-		return Rules{}, []error{entraError(fmt.Sprintf("the schema is longer than %d bytes", MaxEntra))}
+		in.problem(fmt.Sprintf("the schema is longer than %d bytes", MaxEntra))
+		return in
 	}
 	var schema entraSchema
 	if err := json.Unmarshal(data, &schema); err != nil {
-		return Rules{}, []error{&lockstep.Error{Code: lockstep.CodeMapSyntax, Detail: "this is not the JSON of a provisioning schema", Err: err}}
+		in.problems = []error{&lockstep.Error{Code: lockstep.CodeMapSyntax, Detail: "this is not the JSON of a provisioning schema", Err: err}}
+		return in
 	}
 	if len(schema.Objects) > 0 {
 		schema.Rules = append(schema.Rules, entraRule{Name: "objectMappings", Objects: schema.Objects})
 	}
 	if len(schema.Rules) == 0 {
-		return Rules{}, []error{entraError("there are neither synchronizationRules nor objectMappings in it")}
+		in.problem("there are neither synchronizationRules nor objectMappings in it")
+		return in
 	}
 	slices.SortStableFunc(schema.Rules, func(a, b entraRule) int { return cmp.Compare(a.Priority, b.Priority) })
-	in := entraImport{seen: map[[2]string]bool{}}
+	in.seen = map[[2]string]bool{}
 	first := schema.Rules[0]
 	for _, r := range schema.Rules {
 		if r.Source != first.Source || r.Target != first.Target {
@@ -64,10 +78,17 @@ func ParseEntra(data []byte) (Rules, []error) {
 			continue
 		}
 		for _, m := range r.Objects {
+			if len(in.rules.Objects) >= maxEntraObjects || len(m.Attributes) > maxEntraMappings {
+				in.problem(fmt.Sprintf("object mapping %q is left out: there are at most %d, of %d attributes each", m.Name, maxEntraObjects, maxEntraMappings))
+				continue
+			}
 			in.mapping(m)
 		}
 	}
-	return in.rules, in.problems
+	if len(in.rules.Objects)+len(in.problems) == 0 {
+		in.problem("there is no object mapping in it")
+	}
+	return in
 }
 
 func entraError(detail string) error {
@@ -78,6 +99,7 @@ type entraImport struct {
 	rules    Rules
 	problems []error
 	seen     map[[2]string]bool // source and target type
+	partial  map[int]bool       // objects whose filter has parts that were left out
 }
 
 func (in *entraImport) problem(detail string) {
@@ -101,6 +123,12 @@ func (in *entraImport) mapping(m entraMapping) {
 	in.seen[key] = true
 	if m.Scope != nil {
 		o.Scope.Groups = m.Scope.Groups
+		if len(m.Scope.Input)+len(m.Scope.Category) > 0 {
+			if in.partial == nil {
+				in.partial = map[int]bool{}
+			}
+			in.partial[len(in.rules.Objects)] = true
+		}
 		if len(m.Scope.Input) > 0 {
 			in.problem(fmt.Sprintf("object mapping %q has inputFilterGroups, for which there is no counterpart: put their clauses into the scoping filter, whose leavers are disabled", o.Name))
 		}

@@ -8,27 +8,64 @@ import (
 	"lockstep"
 )
 
-// Fit takes imported rules over into those of a job that joins the systems: its objects of the same types get their scoping filter,
-// their attribute mappings and what may be done. What cannot be in force here is left out and named in the problems: a mapping whose
-// attribute one side does not have, or whose expression cannot be read. A scoping filter is taken over whole or not at all, since a
-// clause that is left out lets in whom it keeps out; and mappings by which nobody could be found leave the job's own as they are. What
-// Fit returns is valid when the job's own rules are.
-func Fit(imported, own Rules, s Systems) (Rules, []error) {
-	fitted := Rules{Objects: slices.Clone(own.Objects)}
-	var problems []error
-	for _, m := range imported.Objects {
-		at := slices.IndexFunc(own.Objects, func(o ObjectMapping) bool { return TypeName(o.Source) == TypeName(m.Source) })
-		if at < 0 {
-			problems = append(problems, entraError(fmt.Sprintf("object mapping %q is about objects of type %s, which are not brought over here: it is left out", m.Name, m.Source)))
+// Import takes a schema as ParseEntra reads it over into the rules of a job that joins the systems: its objects of the same types get
+// the scoping filter and the attribute mappings. What cannot be in force here is left out and named in the problems, as is whatever
+// stays against the schema. Nothing is widened by what is left out:
+//
+//   - a filter is taken over whole, or stays: without one of its clauses it lets in whom that keeps out; and a schema without a filter
+//     takes none away;
+//   - what may be done to objects stays;
+//   - the mapping that disables who leaves stays where the schema has none that does: without it they would be deleted;
+//   - when nobody could be found by what is left, mappings and filter stay.
+//
+// The error says that nothing could be read. What Import returns is valid when the job's own rules are.
+func Import(schema []byte, own Rules, s Systems) (Rules, []error, error) {
+	in := parseEntra(schema)
+	if len(in.rules.Objects) == 0 {
+		return Rules{}, nil, in.problems[0]
+	}
+	fitted, taken := Rules{Objects: slices.Clone(own.Objects)}, map[int]bool{}
+	for i, m := range in.rules.Objects {
+		at := counterpart(own, m)
+		switch {
+		case at < 0:
+			in.problem(fmt.Sprintf("object mapping %q is about objects of type %s, which are not brought over here: it is left out", m.Name, m.Source))
+			continue
+		case !m.Enabled:
+			in.problem(fmt.Sprintf("object mapping %q is switched off there: it is left out", m.Name))
+			continue
+		case taken[at]:
+			in.problem(fmt.Sprintf("object mapping %q is another one for %s: it is left out", m.Name, own.Objects[at].Name))
 			continue
 		}
 		f := fitting{own: own.Objects[at], systems: s}
-		o, ok := f.fit(m)
-		if problems = append(problems, f.problems...); ok {
-			fitted.Objects[at] = o
+		o, ok := f.fit(m, in.partial[i])
+		if in.problems = append(in.problems, f.problems...); ok {
+			fitted.Objects[at], taken[at] = o, true
 		}
 	}
-	return fitted, problems
+	return fitted, in.problems, nil
+}
+
+// counterpart is the job's own mapping for the objects of another: an enabled one, and of several one to the same type.
+func counterpart(own Rules, m ObjectMapping) int {
+	best, most := -1, -1
+	for i, o := range own.Objects {
+		if TypeName(o.Source) != TypeName(m.Source) {
+			continue
+		}
+		score := 0
+		if o.Enabled {
+			score += 2
+		}
+		if TypeName(o.Target) == TypeName(m.Target) {
+			score++
+		}
+		if score > most {
+			best, most = i, score
+		}
+	}
+	return best
 }
 
 // fitting takes over one object mapping.
@@ -38,58 +75,99 @@ type fitting struct {
 	problems []error
 }
 
-func (f *fitting) faults(m ObjectMapping) []error {
+func (f *fitting) compile(m ObjectMapping) (*Program, []error) {
 	source, target := TypeName(m.Source), TypeName(m.Target)
-	_, faults := Compile(m, f.systems.Target[target], f.systems.options(source, target))
-	return faults
+	return Compile(m, f.systems.Target[target], f.systems.options(source, target))
+}
+
+func (f *fitting) say(detail string) {
+	f.problems = append(f.problems, entraError(f.own.Name+": "+detail))
 }
 
 func (f *fitting) leave(err error, what string) {
-	f.problems = append(f.problems, &lockstep.Error{Code: lockstep.CodeOf(err), Detail: fmt.Sprintf("%s: %s: %s", f.own.Name, strings.TrimSuffix(lockstep.Said(err), "."), what)})
+	f.say(strings.TrimSuffix(lockstep.Said(err), ".") + ": " + what)
 }
 
-// fit returns the mapping as it can be in force, if it can.
-func (f *fitting) fit(m ObjectMapping) (ObjectMapping, bool) {
-	m.Name, m.Source, m.Target, m.Enabled = f.own.Name, f.own.Source, f.own.Target, f.own.Enabled
+// fit returns the mapping as it can be in force, if it can. partial is that its filter is not whole.
+func (f *fitting) fit(m ObjectMapping, partial bool) (ObjectMapping, bool) {
+	if m.Flow != "" && allowed(m.Flow) != allowed(f.own.Flow) {
+		f.say("what may be done differs there (" + string(m.Flow) + "): it stays as it is here")
+	}
+	m.Name, m.Source, m.Target, m.Enabled, m.Flow = f.own.Name, f.own.Source, f.own.Target, f.own.Enabled, f.own.Flow
 	m.Attributes = slices.Clone(m.Attributes)
-	for range 2*len(m.Attributes) + 2 { // each time at least one of them loses something, or the filter goes
-		faults := f.faults(m)
+	if own := len(f.own.Scope.Groups) > 0; partial || own && len(m.Scope.Groups) == 0 {
+		f.say("the schema has no whole scoping filter: the one that is here stays")
+		m.Scope = f.own.Scope
+	}
+	for range len(m.Attributes) + 3 { // each time something of each faulty mapping goes, or the filter
+		p, faults := f.compile(m)
 		if len(faults) == 0 {
-			return m, true
+			return f.disabling(m, p), true
 		}
 		if !f.mend(&m, faults) {
 			f.leave(faults[0], "mappings and filter stay as they are")
 			return m, false
 		}
 	}
+	f.say("mappings and filter stay as they are")
 	return m, false
+}
+
+// allowed are the kinds of action that a flow allows.
+func allowed(f Flow) [3]bool { return [3]bool{f.Allows(Create), f.Allows(Update), f.Allows(Delete)} }
+
+// disabling puts the job's own mappings back by which who leaves is disabled, when no other does that.
+func (f *fitting) disabling(m ObjectMapping, p *Program) ObjectMapping {
+	own, faults := f.compile(f.own)
+	if len(faults) > 0 || !own.Blocks() || p.Blocks() {
+		return m
+	}
+	for _, a := range f.own.Attributes {
+		if a.Source == nil || !strings.Contains(strings.ToLower(a.Source.Text()), "[issoftdeleted]") {
+			continue
+		}
+		f.say(a.Target + ": the mapping here disables who leaves, and none of the schema does: it stays")
+		m.Attributes = append(slices.DeleteFunc(m.Attributes, func(o Mapping) bool { return strings.EqualFold(o.Target, a.Target) }), a)
+	}
+	if _, faults := f.compile(m); len(faults) > 0 {
+		f.leave(faults[0], "mappings and filter stay as they are")
+		return f.own
+	}
+	return m
 }
 
 // mend takes out what the faults are about, and reports whether that was anything.
 func (f *fitting) mend(m *ObjectMapping, faults []error) (mended bool) {
+	last := map[string]int{} // of two for one attribute the later
+	for i, a := range m.Attributes {
+		last[a.Target] = i
+	}
+	out := map[int]bool{}
 	for _, err := range faults {
 		part, target, _ := strings.Cut(lockstep.FieldOf(err), " ")
-		at := -1
-		for i, a := range m.Attributes {
-			if a.Target == target {
-				at = i // of two for one attribute the later
-			}
-		}
+		at, known := last[target]
 		switch {
 		case part == "filter":
 			if !sameFilter(m.Scope, f.own.Scope) {
 				f.leave(err, "the scoping filter stays as it is")
 				m.Scope, mended = f.own.Scope, true
 			}
-		case at < 0:
+		case !known || out[at]:
 		case part == "match" && m.Attributes[at].Match > 0:
 			f.leave(err, "it is mapped, and nobody is found by it")
 			m.Attributes[at].Match, mended = 0, true
 		default:
 			f.leave(err, "the mapping is left out")
-			m.Attributes, mended = slices.Delete(m.Attributes, at, at+1), true
+			out[at], mended = true, true
 		}
 	}
+	kept := m.Attributes[:0]
+	for i, a := range m.Attributes {
+		if !out[i] {
+			kept = append(kept, a)
+		}
+	}
+	m.Attributes = kept
 	return mended
 }
 

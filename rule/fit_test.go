@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
+	"lockstep"
 	"lockstep/rule"
 	"lockstep/scim"
 )
@@ -27,48 +28,67 @@ func fitSystems() rule.Systems {
 	return rule.Systems{Source: types, Target: types, Searchable: map[string][]string{"User": {"userName"}, "Group": {"displayName"}}, References: []string{"manager", "members"}}
 }
 
-// TestFitExport: what Entra ID exports is in force here but for what is named.
-func TestFitExport(t *testing.T) {
+// TestImportExport: what Entra ID exports is in force here but for what is named.
+func TestImportExport(t *testing.T) {
 	archive, err := txtar.ParseFile("testdata/entra/export.txtar")
 	if err != nil {
 		t.Fatal(err)
 	}
-	imported, _ := rule.ParseEntra(archive.Files[0].Data)
-	got, problems := rule.Fit(imported, own(), fitSystems())
+	got, problems, err := rule.Import(archive.Files[0].Data, own(), fitSystems())
+	if err != nil {
+		t.Fatal(err)
+	}
 	if faults := rule.Validate(got, fitSystems()); len(faults) > 0 {
 		t.Errorf("it is not valid: %v", faults)
 	}
-	if len(problems) > 0 {
-		t.Errorf("left out: %v", problems)
+	users := got.Objects[0]
+	if users.Name != "Users" || users.Flow != "Add, Update" || len(users.Attributes) != 7 || users.Scope.Groups[0].Name != "own" {
+		t.Errorf("%s %s, %d attributes, filter %v", users.Name, users.Flow, len(users.Attributes), users.Scope)
 	}
-	users, groups := got.Objects[0], got.Objects[1]
-	if users.Name != "Users" || !groups.Enabled || groups.Flow != "Add, Update" || users.Flow != "Add, Update, Delete" {
-		t.Errorf("%s %v %s %s", users.Name, groups.Enabled, groups.Flow, users.Flow)
+	said := ""
+	for _, p := range problems {
+		said += p.Error() + "\n"
 	}
-	if len(users.Attributes) != 7 || users.Scope.Groups[0].Name != "EMEA" {
-		t.Errorf("%d attributes, filter %v", len(users.Attributes), users.Scope)
+	for _, want := range []string{"Groups\" is switched off there", "what may be done differs there", "no whole scoping filter", "WRITEBACK", "inputFilterGroups", "AttributeAddOnly"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%q is not named in\n%s", want, said)
+		}
 	}
 }
 
-// TestFit: what cannot be in force is left out and named, and the rest is taken over.
-func TestFit(t *testing.T) {
-	for _, c := range []struct{ name, attributes, scope, want, problems string }{
-		{"as it is", `{"targetAttributeName": "userName", "matchingPriority": 1, "source": {"type": "Attribute", "expression": "[mail]"}}`, `null`, "userName=[mail] 1 /0", ""},
-		{"unknown at the source", `{"targetAttributeName": "userName", "matchingPriority": 1, "source": {"type": "Attribute", "expression": "[mail]"}}, {"targetAttributeName": "title", "source": {"expression": "[extensionAttribute7]"}}`, `null`, "userName=[mail] 1 /0", "extensionAttribute7: the mapping is left out"},
-		{"unknown at the target", `{"targetAttributeName": "shoeSize", "source": {"expression": "[title]"}}, {"targetAttributeName": "userName", "matchingPriority": 1, "source": {"expression": "[mail]"}}`, `null`, "userName=[mail] 1 /0", "shoeSize: the mapping is left out"},
-		{"an expression that cannot be read", `{"targetAttributeName": "userName", "matchingPriority": 1, "source": {"expression": "[mail]"}}, {"targetAttributeName": "title", "source": {"expression": "Join("}}`, `null`, "userName=[mail] 1 /0", "title: the mapping is left out"},
-		{"not to be searched by", `{"targetAttributeName": "userName", "matchingPriority": 1, "source": {"expression": "[mail]"}}, {"targetAttributeName": "title", "matchingPriority": 2, "source": {"expression": "[title]"}}`, `null`, "userName=[mail] 1, title=[title] 0 /0", "title: it is mapped, and nobody is found by it"},
-		{"twice the same", `{"targetAttributeName": "userName", "matchingPriority": 1, "source": {"expression": "[mail]"}}, {"targetAttributeName": "userName", "matchingPriority": 1, "source": {"expression": "[title]"}}`, `null`, "userName=[mail] 1 /0", "userName: the mapping is left out"},
-		{"nobody could be found", `{"targetAttributeName": "title", "source": {"expression": "[title]"}}`, `null`, "userName=[userName] 1, active=Switch([IsSoftDeleted], , \"False\", \"True\", \"True\", \"False\") 0 /1", "matchingPriority: mappings and filter stay as they are"},
-		{"a filter that cannot be read", `{"targetAttributeName": "userName", "matchingPriority": 1, "source": {"expression": "[mail]"}}`, `{"groups": [{"name": "x", "clauses": [{"sourceOperandName": "title", "operatorName": "EQUALS", "targetOperand": {"values": ["A"]}}, {"sourceOperandName": "extensionAttribute7", "operatorName": "IS NULL", "targetOperand": {"values": []}}]}]}`,
-			"userName=[mail] 1 /1", "clause 2: the scoping filter stays as it is"},
+const (
+	byMail    = `{"targetAttributeName": "userName", "matchingPriority": 1, "source": {"type": "Attribute", "expression": "[mail]"}}`
+	disabling = `{"targetAttributeName": "active", "source": {"expression": "Not([IsSoftDeleted])"}}`
+	inSales   = `{"groups": [{"name": "x", "clauses": [{"sourceOperandName": "title", "operatorName": "EQUALS", "targetOperand": {"values": ["A"]}}]}]`
+)
+
+// TestImport: what cannot be in force is left out and named, and the rest is taken over. Nobody comes into scope, and nobody is deleted
+// instead of disabled, by what is left out.
+func TestImport(t *testing.T) {
+	const mail, off = "userName=[mail] 1", ", active=Not([IsSoftDeleted]) 0"
+	for _, c := range []struct{ name, attributes, scope, more, want, problems string }{
+		{"as it is", byMail + "," + disabling, inSales + "}", ``, mail + off + " /x", ""},
+		{"unknown at the source", byMail + "," + disabling + `, {"targetAttributeName": "title", "source": {"expression": "[extensionAttribute7]"}}`, inSales + "}", ``, mail + off + " /x", "extensionAttribute7: the mapping is left out"},
+		{"unknown at the target", `{"targetAttributeName": "shoeSize", "source": {"expression": "[title]"}},` + byMail + "," + disabling, inSales + "}", ``, mail + off + " /x", "shoeSize: the mapping is left out"},
+		{"an expression that cannot be read", byMail + "," + disabling + `, {"targetAttributeName": "title", "source": {"expression": "Join("}}`, inSales + "}", ``, mail + off + " /x", "title: the mapping is left out"},
+		{"not to be searched by", byMail + "," + disabling + `, {"targetAttributeName": "title", "matchingPriority": 2, "source": {"expression": "[title]"}}`, inSales + "}", ``, mail + off + ", title=[title] 0 /x", "title: it is mapped, and nobody is found by it"},
+		{"twice the same", byMail + "," + disabling + "," + strings.Replace(byMail, "mail", "title", 1), inSales + "}", ``, mail + off + " /x", "userName: the mapping is left out"},
+		{"nobody could be found", `{"targetAttributeName": "title", "source": {"expression": "[title]"}},` + disabling, inSales + "}", ``, ownWords, "matchingPriority: mappings and filter stay as they are"},
+		{"a filter that cannot be read", byMail + "," + disabling, strings.Replace(inSales, "}]}]", `}, {"sourceOperandName": "extensionAttribute7", "operatorName": "IS NULL", "targetOperand": {"values": []}}]}]`, 1) + "}", ``, mail + off + " /own", "clause 2: the scoping filter stays as it is"},
+		{"no filter", byMail + "," + disabling, "null", ``, mail + off + " /own", "no whole scoping filter"},
+		{"a part of a filter", byMail + "," + disabling, inSales + `, "inputFilterGroups": [{"name": "y"}]}`, ``, mail + off + " /own", "inputFilterGroups; no whole scoping filter"},
+		{"nothing disables who leaves", byMail, inSales + "}", ``, mail + ownOff + " /x", "active: the mapping here disables who leaves"},
+		{"what disables cannot be read", byMail + `, {"targetAttributeName": "active", "source": {"expression": "[extensionAttribute7]"}}`, inSales + "}", ``, mail + ownOff + " /x", "extensionAttribute7; active: the mapping here disables who leaves"},
+		{"active of another sense", byMail + `, {"targetAttributeName": "active", "source": {"expression": "[active]"}}`, inSales + "}", ``, mail + ownOff + " /x", "active: the mapping here disables who leaves"},
+		{"what may be done", byMail + "," + disabling, inSales + "}", `"flowTypes": "Add, Update, Delete",`, mail + off + " /x", "what may be done differs there"},
+		{"the same may be done", byMail + "," + disabling, inSales + "}", `"flowTypes": "Update, Add",`, mail + off + " /x", ""},
+		{"switched off", byMail + "," + disabling, inSales + "}", `"enabled": false,`, ownWords, "is switched off there"},
 	} {
-		imported, problems := rule.ParseEntra([]byte(`{"objectMappings": [{"name": "n", "sourceObjectName": "User", "targetObjectName": "User", "scope": ` + c.scope + `, "attributeMappings": [` + c.attributes + `]}]}`))
-		if len(problems) > 0 {
-			t.Fatalf("%s: %v", c.name, problems)
-		}
 		was := own()
-		got, problems := rule.Fit(imported, was, fitSystems())
+		got, problems, err := rule.Import([]byte(`{"objectMappings": [{"name": "n", `+c.more+` "sourceObjectName": "User", "targetObjectName": "User", "scope": `+c.scope+`, "attributeMappings": [`+c.attributes+`]}]}`), was, fitSystems())
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
 		if faults := rule.Validate(got, fitSystems()); len(faults) > 0 {
 			t.Errorf("%s: it is not valid: %v", c.name, faults)
 		}
@@ -76,19 +96,53 @@ func TestFit(t *testing.T) {
 		for _, a := range got.Objects[0].Attributes {
 			mapped = append(mapped, a.Target+"="+a.Source.Text()+" "+string(rune('0'+a.Match)))
 		}
-		if have := strings.Join(mapped, ", ") + " /" + string(rune('0'+len(got.Objects[0].Scope.Groups))); have != c.want {
+		if have := strings.Join(mapped, ", ") + " /" + got.Objects[0].Scope.Groups[0].Name; have != c.want {
 			t.Errorf("%s: %s, want %s", c.name, have, c.want)
 		}
-		if c.problems == "" && len(problems) > 0 || c.problems != "" && (len(problems) != 1 || !inOrder(problems[0].Error(), strings.Split(c.problems, ": "))) {
+		if got.Objects[0].Flow != "Add, Update" {
+			t.Errorf("%s: %s may be done", c.name, got.Objects[0].Flow)
+		}
+		wanted := strings.FieldsFunc(c.problems, func(r rune) bool { return r == ';' })
+		if len(problems) != len(wanted) {
 			t.Errorf("%s: %q", c.name, problems)
+			continue
+		}
+		for i, want := range wanted {
+			if !inOrder(problems[i].Error(), strings.Split(strings.TrimSpace(want), ": ")) {
+				t.Errorf("%s: %q, want %s", c.name, problems[i], want)
+			}
 		}
 		if len(was.Objects[0].Attributes) != 2 || got.Objects[1].Name != "Groups" {
 			t.Errorf("%s: the job's own rules are changed", c.name)
 		}
 	}
-	imported := rule.Rules{Objects: []rule.ObjectMapping{{Name: "Contacts", Source: "Contact", Target: "User"}}}
-	if got, problems := rule.Fit(imported, own(), fitSystems()); len(problems) != 1 || len(got.Objects) != 2 {
-		t.Errorf("%v, %v", got, problems)
+}
+
+const (
+	ownOff   = `, active=Switch([IsSoftDeleted], , "False", "True", "True", "False") 0`
+	ownWords = "userName=[userName] 1" + ownOff + " /own"
+)
+
+// TestImportOfTypes: of two mappings for one type of object here one is taken over, and nothing of types that are not brought over.
+func TestImportOfTypes(t *testing.T) {
+	mapping := func(source, target, attribute string) string {
+		return `{"name": "` + source + target + `", "sourceObjectName": "` + source + `", "targetObjectName": "` + target + `", "attributeMappings": [` + byMail + `, ` + disabling + `, {"targetAttributeName": "` + attribute + `", "source": {"expression": "[title]"}}]}`
+	}
+	got, problems, err := rule.Import([]byte(`{"objectMappings": [`+mapping("User", "User", "title")+`, `+mapping("User", "Contact", "nickName")+`, `+mapping("Contact", "User", "title")+`]}`), own(), fitSystems())
+	if err != nil || len(got.Objects) != 2 || got.Objects[0].Of("title") < 0 || got.Objects[0].Of("nickName") >= 0 {
+		t.Errorf("%v %v", got, err)
+	}
+	if len(problems) != 3 { // and the filter that stays
+		t.Errorf("%q", problems)
+	}
+	for _, empty := range []string{`{"synchronizationRules": [{}]}`, `{"synchronizationRules": [{"objectMappings": []}]}`, `{}`, `nothing`} {
+		if _, _, err := rule.Import([]byte(empty), own(), fitSystems()); lockstep.CodeOf(err) != lockstep.CodeMapSyntax {
+			t.Errorf("%s: %v", empty, err)
+		}
+	}
+	many := `{"objectMappings": [{"name": "n", "sourceObjectName": "User", "targetObjectName": "User", "attributeMappings": [` + strings.Repeat(byMail+",", 1000) + byMail + `]}]}`
+	if _, _, err := rule.Import([]byte(many), own(), fitSystems()); err == nil || !strings.Contains(err.Error(), "at most") {
+		t.Errorf("of too many: %v", err)
 	}
 }
 

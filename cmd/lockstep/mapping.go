@@ -192,10 +192,6 @@ func (m *mappingImportCmd) Run(c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	v, err := client.Rules(c.Ctx, job)
-	if err != nil {
-		return err
-	}
 	read, err := client.ReadRules(c.Ctx, job, m.Draft, schema)
 	if err != nil {
 		return err
@@ -204,13 +200,19 @@ func (m *mappingImportCmd) Run(c *cli.Command) error {
 		c.Say("Not taken over: %s", p)
 	}
 	if m.Draft {
-		d, err := client.DraftRules(c.Ctx, job, -1, read.Rules)
+		d, err := client.DraftRules(c.Ctx, job, read.Revision, read.Rules)
 		if err != nil {
 			return err
 		}
 		return inDraft(c, job, d)
 	}
-	if v, err = client.PutRules(c.Ctx, job, v.Config, rule.Rules(read.Rules)); err != nil {
+	if len(read.Problems) > 0 {
+		if err := c.Confirm("Put the rest into force at once? With --draft it can be reviewed before."); err != nil {
+			return err
+		}
+	}
+	v, err := client.PutRules(c.Ctx, job, read.Config, rule.Rules(read.Rules))
+	if err != nil {
 		return err
 	}
 	c.Say("Config version %d. See what it does: lockstep plan %s", v.Config, job)
