@@ -104,6 +104,9 @@ func (t target) Describe(context.Context) (connection.System, error) {
 func (t target) Get(context.Context, connection.Ref) (connection.Object, error) { return t.shows, nil }
 
 func (r reads) Head(context.Context, mirror.ID) (mirror.Head, error) { return r.head, nil }
+func (r reads) Parts(context.Context, mirror.ID, string, int64) ([]mirror.Part, error) {
+	return nil, nil
+}
 func (r reads) Request(context.Context, mirror.ID, mirror.Request) (int64, error) {
 	return 1, nil
 }

@@ -15,7 +15,11 @@ import (
 func (p *Planner) decide(ctx context.Context, c *candidate) error {
 	before := c.link.Image
 	if c.lost() && p.Job.Only != c.Ref {
-		c.unasked = &lockstep.Error{Code: c.link.Code, Detail: c.link.Detail}
+		why := &lockstep.Error{Code: c.link.Code, Detail: c.link.Detail}
+		if why.Code != lockstep.CodeTargetID { // something else was said of them since
+			why = &lockstep.Error{Code: lockstep.CodeTargetID, Detail: "They were created, and nobody could tell which account is theirs: another one would be the second"}
+		}
+		c.unasked = why
 	}
 	if len(c.hits) == 1 && c.link.Target == "" {
 		before = c.program.Ours(c.hits[0].Values)
@@ -40,7 +44,7 @@ const Created = "created"
 // lost reports whether the job has created the object and nobody can be linked to it, since its id cannot be kept: another one in its place would be the
 // second, until somebody who has removed the first has the object provisioned on demand.
 func (c *candidate) lost() bool {
-	return c.link.Target == "" && c.link.Code == lockstep.CodeTargetID && c.link.Matched == Created && len(c.hits) == 0 && c.unasked == nil
+	return c.link.Target == "" && c.link.Matched == Created && len(c.hits) == 0 && c.unasked == nil
 }
 
 // settleOn adds to the piece what follows from the decision about a candidate.

@@ -200,6 +200,10 @@ func (o deskOutside) Target(context.Context, Job) (connection.Target, error) { r
 
 func (d *desk) Head(context.Context, mirror.ID) (mirror.Head, error) { return d.head, nil }
 
+func (d *desk) Parts(context.Context, mirror.ID, string, int64) ([]mirror.Part, error) {
+	return nil, nil
+}
+
 func (d *desk) Request(context.Context, mirror.ID, mirror.Request) (int64, error) {
 	d.asks++
 	return int64(d.asks), nil

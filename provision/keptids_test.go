@@ -28,6 +28,7 @@ type giving struct {
 	users   []map[string]any
 	creates int
 	blind   bool // it cannot be searched
+	twice   bool // it takes a name twice
 }
 
 func (g *giving) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -44,7 +45,7 @@ func (g *giving) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		var u map[string]any
 		_ = json.NewDecoder(r.Body).Decode(&u)
 		for _, o := range g.users {
-			if o["userName"] == u["userName"] {
+			if o["userName"] == u["userName"] && !g.twice {
 				say(409, map[string]any{"scimType": "uniqueness", "detail": "there is one"})
 				return
 			}
@@ -173,6 +174,71 @@ func idsThatCannotBeKept(w *world, blind bool) {
 	before := g.creates
 	w.demand(connection.Ref{Type: connection.UserType, ID: string(people["ada"])})
 	stands("on demand", before+1)
+}
+
+// TestNobodyIsCreatedBesideTheUnreadable: where nobody can be searched, and a second one would not be refused, nobody is created who may be among
+// what could not be read, however often everything was readable before.
+func TestNobodyIsCreatedBesideTheUnreadable(t *testing.T) {
+	w := newWorld(t)
+	g := &giving{blind: true, twice: true, id: func(n int) string { return fmt.Sprintf("t%d", n) }}
+	s := httptest.NewServer(g)
+	t.Cleanup(s.Close)
+	w.url, w.scim, w.unique = s.URL, nil, map[string][]string{}
+	w.assigned(provision.Policy{Everyone: true})
+	w.person("first")
+	w.run(w.out)
+	days := func(n int) {
+		for range n {
+			w.ahead += 24 * time.Hour
+			w.goesOn()
+		}
+	}
+	days(2)
+	if g.creates != 1 {
+		t.Fatalf("%d were created", g.creates)
+	}
+	t.Run("an answer without an id", func(t *testing.T) {
+		g.id = func(int) string { return "" }
+		w.person("ada")
+		w.run(w.out)
+		days(6)
+		if g.creates != 2 {
+			t.Errorf("%d were created", g.creates)
+		}
+	})
+	t.Run("somebody who was there", func(t *testing.T) {
+		g.id = func(n int) string { return fmt.Sprintf("t%d", n) }
+		g.add("", "ben@acme.example")
+		w.person("ben")
+		w.run(w.out)
+		days(4)
+		if g.creates != 2 {
+			t.Errorf("%d were created", g.creates)
+		}
+	})
+	t.Run("whatever else was said of them since", func(t *testing.T) {
+		g.forget()
+		links, err := w.db.Links(w.ctx, w.tenant, w.out, plan.LinkQuery{Type: connection.UserType})
+		w.must(err)
+		for _, l := range links {
+			if l.Matched == plan.Created && l.Target == "" {
+				job, err := w.db.Provision().Job(w.ctx, w.tenant, w.out)
+				w.must(err)
+				policy := job.Policy
+				policy.Everyone = false
+				w.assigned(policy) // out of scope, and in again
+				days(1)
+				policy.Everyone = true
+				w.assigned(policy)
+				days(2)
+			}
+		}
+		for _, u := range g.users {
+			if u["userName"] == "ada@acme.example" {
+				t.Error("she is created again")
+			}
+		}
+	})
 }
 
 // goesOn turns slices of the app's job until nothing is due now.

@@ -21,6 +21,8 @@ type Mirrors interface {
 	Head(ctx context.Context, id mirror.ID) (mirror.Head, error)
 	// Find returns the objects that have one of the raw values, whoever is linked to them.
 	Find(ctx context.Context, id mirror.ID, typ, attribute string, values ...string) ([]mirror.Found, error)
+	// Parts returns what a pass could not read.
+	Parts(ctx context.Context, id mirror.ID, typ string, pass int64) ([]mirror.Part, error)
 	// Request asks for a pass over every type of the system, and returns the number of the request.
 	Request(ctx context.Context, id mirror.ID, r mirror.Request) (int64, error)
 }
@@ -170,8 +172,22 @@ func (r *run) fromMirrorOrAsked(ctx context.Context, typ string, asked []plan.Qu
 	return a, nil
 }
 
-// mayBeHidden fails those who were not found where a read is all that can tell who is there, and it was never whole: who is created may be among what
-// could not be read.
+// unreadable counts what the last read of a type could not read, but for what an administrator has said nobody is in.
+func (r *run) unreadable(ctx context.Context, pass mirror.Pass) (n int, err error) {
+	if pass.Counts.Hidden == 0 && pass.Parts == 0 {
+		return 0, nil
+	}
+	all, err := r.Mirrors.Parts(ctx, r.outside(), pass.Type, pass.Parts)
+	for _, p := range all {
+		if !p.Answered {
+			n++
+		}
+	}
+	return n, err
+}
+
+// mayBeHidden fails those who were not found where a read is all that can tell who is there, and the last one could not read everything: who is
+// created may be among that, whatever earlier reads have shown.
 func (r *run) mayBeHidden(ctx context.Context, typ string, asked []plan.Question, a *plan.Answers) error {
 	open := slices.DeleteFunc(slices.Clone(asked), func(q plan.Question) bool {
 		return len(a.Found[q.Key]) > 0 || a.Failed[q.Key] != nil || r.programs.RefusesTwo(r.to, typ) || !r.blind && plan.Searchable(r.to, typ, q.Attribute)
@@ -183,16 +199,16 @@ func (r *run) mayBeHidden(ctx context.Context, typ string, asked []plan.Question
 	if err != nil {
 		return err
 	}
-	pass := head.Pass(typ)
-	if pass.Once || pass.Counts.Hidden == 0 {
-		return nil
+	hidden, err := r.unreadable(ctx, head.Pass(typ))
+	if hidden == 0 || err != nil {
+		return err
 	}
 	if a.Failed == nil {
 		a.Failed = map[plan.Key]error{}
 	}
 	for _, q := range open {
 		a.Failed[q.Key] = &lockstep.Error{Code: lockstep.CodeTargetID, Detail: fmt.Sprintf(
-			"%d of %s of %s could not be read, and it can neither be searched nor refuses a second one: %s may be among them", pass.Counts.Hidden, strings.ToLower(typ)+"s", r.to.Name, q.Raw)}
+			"%d of %s of %s could not be read, and it can neither be searched nor refuses a second one: %s may be among them", hidden, strings.ToLower(typ)+"s", r.to.Name, q.Raw)}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"lockstep"
@@ -192,9 +193,13 @@ func (a *applier) lookAmong(ctx context.Context, rows []*plan.Action, early map[
 	case head.Answered < a.job.Request:
 		return a.giveUp(ctx, rows, head)
 	}
-	b := Batch{Cycle: a.cycle, Job: &a.job}
+	b, among := Batch{Cycle: a.cycle, Job: &a.job}, map[*plan.Action]int{} // rows whose objects may be among so many that could not be read
 	err = a.eachType(rows, func(p *plan.Program, mine map[lockstep.ActionID][]plan.Question, all []plan.Question) error {
 		found, err := a.fromMirror(ctx, p.Type, all)
+		if err != nil {
+			return err
+		}
+		hidden, err := a.unreadable(ctx, head.Pass(p.Type))
 		if err != nil {
 			return err
 		}
@@ -207,6 +212,8 @@ func (a *applier) lookAmong(ctx context.Context, rows []*plan.Action, early map[
 			}
 			switch shown := shows(head.Pass(p.Type), a.visibleFrom(*row)); {
 			case mine[row.ID] == nil, len(hits[row.ID]) == 0 && !shown:
+			case len(hits[row.ID]) == 0 && hidden > 0 && !a.unique(&item{Action: *row}):
+				among[row] = hidden
 			case len(hits[row.ID]) == 0 && row.Detail != missedOnce && row.Code != lockstep.CodeTargetContradicts && !a.unique(&item{Action: *row}):
 				b.Moved = append(b.Moved, plan.Transition{
 					ID: row.ID, From: plan.Open, To: plan.Open, Code: row.Code, Detail: missedOnce, At: row.Ended,
@@ -221,7 +228,16 @@ func (a *applier) lookAmong(ctx context.Context, rows []*plan.Action, early map[
 		return err
 	}
 	a.job.Request = 0
-	return a.commit(ctx, b)
+	if err := a.commit(ctx, b); err != nil {
+		return err
+	}
+	for row, n := range among {
+		detail := fmt.Sprintf("%d of %s of %s could not be read, and it would not refuse a second one: %s may be among them", n, strings.ToLower(row.Source.Type)+"s", a.to.Name, row.Target.Name)
+		if err := a.lapse(ctx, row, plan.Refused, lockstep.CodeTargetID, detail); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // missedOnce is the detail of an open create whose object a read did not show. It may have slipped between two pages; where the target
@@ -273,7 +289,7 @@ func (a *applier) ripe(rows []*plan.Action) bool {
 	return true
 }
 
-// shows reports whether the newest complete pass listed everything that was there at the time.
+// shows reports whether the newest complete pass listed everything that was there at the time, but for what it could not read.
 func shows(p mirror.Pass, at time.Time) bool { return p.Stage == mirror.Idle && p.Asked.After(at) }
 
 // certain reports whether an open create that is not listed can be sent again, or need not be looked for any longer.

@@ -43,6 +43,7 @@ type world struct {
 	webex  *webexorg.Universe
 	org    *webexorg.Org
 	url    string
+	unique map[string][]string // nil is the usual
 	token  string
 	scim   *scimapp.Target
 	files  map[lockstep.JobID]*csvfile.Reader // of each job that reads a folder
@@ -167,12 +168,16 @@ func (w *world) Target(context.Context, provision.Job) (connection.Target, error
 	if w.scim != nil {
 		return w.scim, nil
 	}
+	unique := w.unique
+	if unique == nil {
+		unique = map[string][]string{"User": {"userName"}, "Group": {"displayName"}}
+	}
 	var err error
 	w.scim, err = scimapp.New(scimapp.Config{
 		BaseURL: w.url, Name: "Webex", Token: func(context.Context) (string, error) { return w.token, nil },
 		HTTP: web.NewClient(web.ClientConfig{Dialer: &web.Dialer{Allow: web.Loopback()}, Connections: 32}),
 		Profile: scimapp.Profile{
-			MaxMembers: 500, Unique: map[string][]string{"User": {"userName"}, "Group": {"displayName"}}, Connections: 32,
+			MaxMembers: 500, Unique: unique, Connections: 32,
 			FindBy: map[string][]string{"User": {"userName"}, "Group": {"displayName"}}, Lag: 10 * time.Second,
 		},
 	})
