@@ -9,6 +9,7 @@ import (
 
 	"lockstep"
 	"lockstep/operate"
+	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
 )
@@ -19,6 +20,8 @@ func (s *Server) planRoutes(a huma.API) {
 	route(s, a, http.MethodPost, "/jobs/{job}/plan", "plan", "Show what would be done, and keep it for apply when the job is in mode manual", s.plan)
 	route(s, a, http.MethodGet, "/jobs/{job}/plan", "get-plan", "Show the plan that waits for apply, as it was made", s.waitingPlan)
 	route(s, a, http.MethodPost, "/jobs/{job}/apply", "apply", "Carry out the plan that was reviewed", s.apply)
+	route(s, a, http.MethodPost, "/jobs/{job}/apply/one", "apply-one", "Carry out what the plan that waits has for one person or group; the rest goes on waiting", s.applyOne)
+	route(s, a, http.MethodGet, "/jobs/{job}/plan/rows", "list-plan-rows", "List rows of the plan that waits, or what the guard holds, with how many there are of each deed and cause", s.planRows)
 	route(s, a, http.MethodPost, "/jobs/{job}/discard", "discard", "Drop the plan that was reviewed", s.discard)
 	route(s, a, http.MethodPost, "/jobs/{job}/run", "run", "Begin a cycle now", s.run)
 	route(s, a, http.MethodPost, "/jobs/{job}/held", "decide-held", "Approve or reject what the guard holds", s.decideHeld)
@@ -84,7 +87,8 @@ func (s *Server) waitingPlan(ctx context.Context, p operate.Principal, in *struc
 type ApplyInput struct {
 	Cycle   lockstep.CycleID    `json:"cycle,omitempty" maxLength:"36" doc:"The plan as it was shown; another one by now is refused. Absent: the one that waits."`
 	Approve []lockstep.ActionID `json:"approve,omitempty" maxItems:"10000" doc:"Held actions that may go."`
-	Reject  []lockstep.ActionID `json:"reject,omitempty" maxItems:"10000" doc:"Actions to leave out."`
+	Reject  []lockstep.ActionID `json:"reject,omitempty" maxItems:"10000" doc:"Actions to leave out. As long as the same is to be done they are not planned again."`
+	Note    string              `json:"note,omitempty" maxLength:"2000" doc:"Why, for the audit log."`
 }
 
 func (s *Server) apply(ctx context.Context, p operate.Principal, in *struct {
@@ -92,18 +96,87 @@ func (s *Server) apply(ctx context.Context, p operate.Principal, in *struct {
 	Body ApplyInput
 },
 ) (Cycle, error) {
-	c, err := s.Operator.Apply(ctx, p, in.Job, in.Body.Cycle, in.Body.Approve, in.Body.Reject)
+	c, err := s.Operator.Apply(ctx, p, in.Job, operate.Answer(in.Body))
 	return cycleOf(c), err
 }
+
+func (s *Server) applyOne(ctx context.Context, p operate.Principal, in *struct {
+	JobPath
+	Body ApplyOne
+},
+) (Provisioned, error) {
+	out, err := s.Operator.ApplyTo(ctx, p, in.Job, in.Body.Type, in.Body.Object, operate.Answer{Cycle: in.Body.Cycle, Note: in.Body.Note}, time.Duration(in.Body.Wait)*time.Second)
+	return provisionedOf(out), err
+}
+
+// ApplyOne names for whom alone a plan is applied.
+type ApplyOne struct {
+	Object string           `json:"object" minLength:"1" maxLength:"320" doc:"A person: id, user name, address. With type Group, a group: id or name."`
+	Type   string           `json:"type,omitempty" enum:"User,Group" default:"User"`
+	Wait   int              `json:"wait,omitempty" minimum:"1" maximum:"600" default:"60" doc:"Seconds to wait for its end."`
+	Cycle  lockstep.CycleID `json:"cycle,omitempty" maxLength:"36" doc:"The plan as it was shown; another one by now is refused. Absent: the one that waits."`
+	Note   string           `json:"note,omitempty" maxLength:"2000" doc:"Why, for the audit log."`
+}
+
+// ApplyOne carries out what the plan that waits has for one object.
+func (c *Client) ApplyOne(ctx context.Context, job string, in ApplyOne) (Provisioned, error) {
+	return call[Provisioned](ctx, c, http.MethodPost, at("jobs", job, "apply", "one"), nil, in)
+}
+
+// RowGroup is how many rows of one deed and cause there are.
+type RowGroup struct {
+	Kind  string `json:"kind"`
+	Type  string `json:"type" doc:"Of the objects, such as User."`
+	Cause string `json:"cause" doc:"Of updates the attributes that they change, of others the rule; of what cannot be done the error code."`
+	N     int    `json:"n"`
+}
+
+// PlanRows is a page of rows that wait.
+type PlanRows struct {
+	Groups []RowGroup `json:"groups" doc:"Of all that the filter lets through, but for its search."`
+	Items  []Action   `json:"items"`
+	Next   string     `json:"next,omitempty" doc:"Pass it as after to get what follows; absent at the end."`
+}
+
+func (s *Server) planRows(ctx context.Context, p operate.Principal, in *struct {
+	JobPath
+	Show      string `query:"show" enum:"planned,held,left_out,cannot" default:"planned" doc:"What: planned, held by the guard, left out of the plan by somebody, or cannot be done."`
+	Kind      string `query:"kind" maxLength:"20" doc:"Such as create."`
+	Cause     string `query:"cause" maxLength:"400" doc:"Exactly this, as groups have it."`
+	Attribute string `query:"attribute" maxLength:"200" doc:"Updates of this attribute, whatever else they change."`
+	Search    string `query:"search" maxLength:"200" doc:"Part of a name."`
+	After     string `query:"after" maxLength:"4000" doc:"The next of the page before."`
+	Limit     int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+},
+) (PlanRows, error) {
+	j, err := s.Operator.Job(ctx, p, in.Job)
+	if err != nil {
+		return PlanRows{}, err
+	}
+	f := operate.RowFilter{State: shownStates[in.Show], Kind: rule.Kind(in.Kind), Attribute: in.Attribute, Text: in.Search}
+	if in.Cause != "" {
+		f.Cause = &in.Cause
+	}
+	page, err := s.Operator.Waiting(ctx, p, j, f, in.After, in.Limit)
+	out := PlanRows{Groups: make([]RowGroup, len(page.Groups)), Items: mapped(page.Rows, "", actionOf).Items, Next: page.Next}
+	for i, g := range page.Groups {
+		out.Groups[i] = RowGroup{string(g.Kind), g.Type, g.Cause, g.N}
+	}
+	return out, err
+}
+
+// shownStates are what list-plan-rows shows.
+var shownStates = map[string]plan.ActionState{"planned": plan.Planned, "held": plan.Held, "left_out": plan.Rejected, "cannot": plan.Refused}
 
 func (s *Server) discard(ctx context.Context, p operate.Principal, in *struct {
 	JobPath
 	Body struct {
 		Cycle lockstep.CycleID `json:"cycle,omitempty" maxLength:"36"`
+		Note  string           `json:"note,omitempty" maxLength:"2000" doc:"Why, for the audit log."`
 	}
 },
 ) (Cycle, error) {
-	c, err := s.Operator.Discard(ctx, p, in.Job, in.Body.Cycle)
+	c, err := s.Operator.Discard(ctx, p, in.Job, operate.Answer{Cycle: in.Body.Cycle, Note: in.Body.Note})
 	return cycleOf(c), err
 }
 
@@ -120,7 +193,9 @@ func (s *Server) run(ctx context.Context, p operate.Principal, in *struct {
 type HeldDecision struct {
 	Approve []lockstep.ActionID `json:"approve,omitempty" maxItems:"10000"`
 	Reject  []lockstep.ActionID `json:"reject,omitempty" maxItems:"10000"`
-	All     string              `json:"all,omitempty" enum:"approve,reject"`
+	All     string              `json:"all,omitempty" enum:"approve,reject" doc:"All that is held, or with kind all of that kind, however many they are."`
+	Kind    string              `json:"kind,omitempty" maxLength:"20" doc:"With all: actions of this kind, such as disable."`
+	Note    string              `json:"note,omitempty" maxLength:"2000" doc:"Why, for the audit log."`
 }
 
 // Decided is how many actions a decision concerned.
@@ -134,17 +209,22 @@ func (s *Server) decideHeld(ctx context.Context, p operate.Principal, in *struct
 	Body HeldDecision
 },
 ) (Decided, error) {
-	approve, reject := in.Body.Approve, in.Body.Reject
+	a := operate.HeldAnswer{Approve: in.Body.Approve, Reject: in.Body.Reject, Note: in.Body.Note}
 	if in.Body.All != "" {
-		ids, err := s.Operator.HeldIDs(ctx, p, in.Job)
+		j, err := s.Operator.Job(ctx, p, in.Job)
 		if err != nil {
 			return Decided{}, err
 		}
-		if approve, reject = ids, nil; in.Body.All == "reject" {
-			approve, reject = nil, ids
+		all, err := s.Operator.Waiting(ctx, p, j, operate.RowFilter{State: plan.Held, Kind: rule.Kind(in.Body.Kind)}, "", 1)
+		if err != nil {
+			return Decided{}, err
+		}
+		a.Approve, a.Reject = nil, nil
+		if a.ApproveAll = all.Groups; in.Body.All == "reject" {
+			a.ApproveAll, a.RejectAll = nil, all.Groups
 		}
 	}
-	held, err := s.Operator.DecideHeld(ctx, p, in.Job, approve, reject)
+	held, err := s.Operator.DecideHeld(ctx, p, in.Job, a)
 	return Decided(held), err
 }
 

@@ -42,9 +42,9 @@ func (s *Server) decidePlan(w http.ResponseWriter, r *http.Request, v visit) (er
 	}
 	switch r.PostFormValue("do") {
 	case "apply":
-		_, err = s.Operator.Apply(r.Context(), v.who, slug, cycle, nil, nil)
+		_, err = s.Operator.Apply(r.Context(), v.who, slug, operate.Answer{Cycle: cycle, Note: r.PostFormValue("note")})
 	case "discard":
-		_, err = s.Operator.Discard(r.Context(), v.who, slug, cycle)
+		_, err = s.Operator.Discard(r.Context(), v.who, slug, operate.Answer{Cycle: cycle, Note: r.PostFormValue("note")})
 	default:
 		return unreadable()
 	}
@@ -64,31 +64,67 @@ func (s *Server) decideHeld(w http.ResponseWriter, r *http.Request, v visit) err
 		}
 		ids = append(ids, lockstep.ActionID(id))
 	}
-	if len(ids) > heldRows || do != "approve" && do != "reject" {
+	if len(ids) > heldRows || !slices.Contains([]string{"approve", "reject", "approve-all", "reject-all"}, do) {
 		return unreadable()
 	}
 	j, err := s.Operator.Job(r.Context(), v.who, slug)
 	if err != nil {
 		return err
 	}
+	if do == "approve-all" || do == "reject-all" {
+		return s.decideAllHeld(w, r, v, j)
+	}
 	switch {
 	case len(ids) == 0:
 		return s.undecided(w, r, v, j, "Tick at least one held change.")
-	case do == "approve" && len(ids) > severe && strings.TrimSpace(r.PostFormValue("sure")) != j.Slug:
+	case do == "approve" && len(ids) > severe && !sure(r, j):
 		return s.undecided(w, r, v, j, "To approve "+words.Many(len(ids), "change", "changes")+" at once, type "+j.Slug+" in the dialog.")
 	}
-	approve, reject := ids, []lockstep.ActionID(nil)
+	a := operate.HeldAnswer{Approve: ids, Note: r.PostFormValue("note")}
 	if do == "reject" {
-		approve, reject = nil, ids
+		a.Approve, a.Reject = nil, ids
 	}
-	if _, err := s.Operator.DecideHeld(r.Context(), v.who, slug, approve, reject); err != nil {
+	if _, err := s.Operator.DecideHeld(r.Context(), v.who, slug, a); err != nil {
 		return err
+	}
+	if onHeldPage(r) {
+		return seeOther(w, r, saying(waitingFilterOf(r.URL.Query()).first().href(jobHref(j)+"/held"), "decided"))
 	}
 	return seeOther(w, r, jobHref(j))
 }
 
+// decideAllHeld decides on all that the filter of the page of held changes lets through, if it is as many as the page has shown.
+func (s *Server) decideAllHeld(w http.ResponseWriter, r *http.Request, v visit, j provision.Job) error {
+	groups, wrong, err := s.allOf(r, v, j, true)
+	if err != nil {
+		return err
+	}
+	if wrong != "" {
+		return s.undecided(w, r, v, j, wrong)
+	}
+	a := operate.HeldAnswer{ApproveAll: groups, Note: r.PostFormValue("note")}
+	if r.PostFormValue("do") == "reject-all" {
+		a.ApproveAll, a.RejectAll = nil, groups
+	}
+	if _, err := s.Operator.DecideHeld(r.Context(), v.who, j.Slug, a); err != nil {
+		return err
+	}
+	return seeOther(w, r, jobHref(j)+"/held?said=decided")
+}
+
+// onHeldPage reports whether the form was that of the page of held changes.
+func onHeldPage(r *http.Request) bool { return r.PostFormValue("n") != "" }
+
+// sure reports whether the job's name was typed, in whichever dialog of the form.
+func sure(r *http.Request, j provision.Job) bool {
+	return slices.ContainsFunc(r.PostForm["sure"], func(text string) bool { return strings.TrimSpace(text) == j.Slug })
+}
+
 // undecided shows the page again as it was sent, with what is ticked, and why nothing was done.
 func (s *Server) undecided(w http.ResponseWriter, r *http.Request, v visit, j provision.Job, why string) error {
+	if onHeldPage(r) {
+		return s.waitingPage(w, r, v, true, http.StatusUnprocessableEntity, why)
+	}
 	view, err := s.overviewView(r.Context(), v.who, j, logFilter{})
 	if err != nil {
 		return err

@@ -116,6 +116,7 @@ type row struct {
 	At      time.Time
 	Outcome words.Outcome
 	Type    string // "User", "Group"
+	Source  string // id of the object at the source
 	Name    string
 	Person  string // address of the person's page; "" for a group
 	Target  string
@@ -170,7 +171,7 @@ func rowOf(j provision.Job, a plan.Action, f logFilter) row {
 	f.Row = string(a.ID)
 	changes := a.Changes()
 	r := row{
-		ID: string(a.ID), At: a.Planned, Outcome: words.OutcomeOf(a.Kind, a.State), Type: a.Source.Type, Name: a.Source.Name, Person: personHref(j, a.Source.Ref, a.Target.Ref),
+		ID: string(a.ID), At: a.Planned, Outcome: words.OutcomeOf(a.Kind, a.State), Type: a.Source.Type, Source: a.Source.ID, Name: a.Source.Name, Person: personHref(j, a.Source.Ref, a.Target.Ref),
 		Target: a.Target.ID, Why: words.Sentence(a.Reason.Sentence()), Changes: changes, Updates: a.Note() == "" && (a.Kind == rule.Update || a.Kind == rule.Refer), Attempt: a.Attempt,
 		Cycle: logHref(jobHref(j), logFilter{Cycle: string(a.Cycle)}), Href: logHref(jobHref(j), f),
 	}

@@ -101,7 +101,8 @@ func TestLook(t *testing.T) {
 		b.look(looked{Name: "kit", Path: "/kit"})
 		return
 	}
-	b.look(looked{Name: "app-plan", Path: "/apps/webex"}, looked{Name: "app-apply", Path: "/apps/webex", Click: "button[commandfor=apply-plan]"})
+	b.look(looked{Name: "app-plan", Path: "/apps/webex"}, looked{Name: "app-apply", Path: "/apps/webex", Click: "button[commandfor=apply-plan]"},
+		looked{Name: "plan-rows", Path: "/apps/webex/plan"}, looked{Name: "plan-one", Path: "/apps/webex/plan?q=m1", Click: "button[commandfor=apply-one]"})
 	w.applied(b)
 	empty := w.signedIn(lockstepTenant(w))
 	empty.look(
@@ -135,6 +136,8 @@ func (w *world) pages(b *browser) []looked {
 		{Name: "home", Path: "/"}, {Name: "apps", Path: "/apps"}, {Name: "sources", Path: "/sources"},
 		{Name: "gallery", Path: "/add/apps"}, {Name: "add-app", Path: "/add/apps/webex"}, {Name: "draft", Path: "/apps/globex?said=added"},
 		{Name: "app-held", Path: "/apps/webex"}, {Name: "app-approve", Path: "/apps/webex", Click: "button[commandfor=approve-held]"},
+		{Name: "held-rows", Path: "/apps/webex/held"}, {Name: "held-all", Path: "/apps/webex/held?kind=disable", Click: "button[commandfor=approve-all]"},
+		{Name: "plan-none", Path: "/apps/webex/plan"}, {Name: "source-plan", Path: "/sources/hr/plan"}, {Name: "source-held", Path: "/sources/hr/held"},
 		{Name: "source", Path: "/sources/hr"}, {Name: "app-people", Path: "/apps/webex/people"},
 		{Name: "assignments", Path: "/apps/webex/assignments"}, {Name: "assignments-found", Path: "/apps/webex/assignments?q=mem"},
 		{Name: "connection", Path: "/apps/globex/connection"}, {Name: "connection-csv", Path: "/sources/hr/connection"},

@@ -154,7 +154,7 @@ func (s *Server) unread(ctx context.Context, p operate.Principal, j provision.Jo
 type held struct {
 	Rows   []heldRow
 	Groups []heldGroup
-	More   bool // there are more than are shown: they come when these are decided
+	N      int // in all
 	Why    string
 	Deeds  []string // "disable 6 people"
 	Effect string   // what approving does, in a sentence
@@ -175,40 +175,43 @@ type heldGroup struct {
 }
 
 const (
-	heldRows = 200 // how many held changes are decided at a time
+	heldRows = 200 // how many held changes are decided at a time, but for all of a kind
+	heldHere = 50  // how many the overview has
 	severe   = 20  // more than so many at once are approved by typing the name
 )
 
 func (s *Server) held(ctx context.Context, p operate.Principal, j provision.Job) (held, error) {
-	rows, err := s.Operator.Actions(ctx, p, j, plan.ActionQuery{States: []plan.ActionState{plan.Held}, Limit: heldRows + 1})
-	if err != nil || len(rows) == 0 {
+	page, err := s.Operator.Waiting(ctx, p, j, operate.RowFilter{State: plan.Held}, "", heldHere)
+	if err != nil || len(page.Rows) == 0 {
 		return held{}, err
 	}
+	rows := page.Rows
 	tally, err := s.Operator.Tally(ctx, p, j, "")
 	if err != nil {
 		return held{}, err
 	}
-	h := held{More: len(rows) > heldRows, Sure: j.Slug}
-	counts := map[rule.Kind]map[string]int{}
+	h := held{Sure: j.Slug}
+	counts, causes := map[rule.Kind]map[string]int{}, map[string]int{}
+	for _, g := range page.Groups {
+		h.N += g.N
+		if counts[g.Kind] == nil {
+			counts[g.Kind] = map[string]int{}
+		}
+		counts[g.Kind][g.Type] += g.N
+		causes[string(g.Kind)+" "+g.Cause] += g.N
+	}
 	at := map[string]int{}
-	for _, a := range rows[:min(len(rows), heldRows)] {
+	for _, a := range rows {
 		r := heldRow{row: rowOf(j, a, logFilter{Show: "held"}), ID: string(a.ID)}
 		h.Rows = append(h.Rows, r)
-		if counts[a.Kind] == nil {
-			counts[a.Kind] = map[string]int{}
-		}
-		counts[a.Kind][a.Source.Type]++
-		title := words.Upper(words.DeedOf(a.Kind).Will) + ", " + causeOf(a, a.Changes())
-		i, there := at[title]
+		key := string(a.Kind) + " " + a.Cause()
+		i, there := at[key]
 		if !there {
 			i = len(h.Groups)
-			at[title] = i
-			h.Groups = append(h.Groups, heldGroup{Title: title})
+			at[key] = i
+			h.Groups = append(h.Groups, heldGroup{Title: words.Upper(words.DeedOf(a.Kind).Will) + ", " + causeOf(a, a.Changes()) + ": " + words.Number(causes[key])})
 		}
 		h.Groups[i].Rows = append(h.Groups[i].Rows, r)
-	}
-	for i := range h.Groups {
-		h.Groups[i].Title += ": " + words.Number(len(h.Groups[i].Rows))
 	}
 	h.Deeds = deeds(counts)
 	h.Why = heldBecause(rows[0], counts, tally.Linked, j.Policy.Guard)

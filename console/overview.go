@@ -47,6 +47,8 @@ type openPlan struct {
 	Groups  []rowGroup
 	More    int
 	Href    string            // of all its lines
+	Left    int               // rows that were left out of it
+	Cannot  int               // rows that cannot be carried out
 	Shared  []operate.Sharing // other apps that lead to the same place
 	Warned  []operate.Warning // what should be known before it is applied
 }
@@ -226,15 +228,15 @@ func (s *Server) plan(ctx context.Context, p operate.Principal, j provision.Job)
 		return nil, err
 	}
 	id := string(made.Cycle.ID)
-	v := &openPlan{Shared: made.Shared, Warned: made.Warnings, Cycle: id, Href: logHref(jobHref(j), logFilter{Show: "planned", Cycle: id})}
+	v := &openPlan{Shared: made.Shared, Warned: made.Warnings, Cycle: id, Href: planHref(jobHref(j), waitingFilter{}), Left: made.Left, Cannot: made.Problems}
 	for _, k := range rule.Kinds() {
 		if n := made.Kinds[k]; n > 0 && k != rule.Skip {
 			v.Changes += n
-			v.Counts = append(v.Counts, count{words.DeedOf(k).Will, words.DeedOf(k).Sign, string(k), n, v.Href})
+			v.Counts = append(v.Counts, count{words.DeedOf(k).Will, words.DeedOf(k).Sign, string(k), n, planHref(jobHref(j), waitingFilter{Kind: string(k)})})
 		}
 	}
 	if n := made.Problems; n > 0 {
-		v.Counts = append(v.Counts, count{"cannot", "▲", "failed", n, logHref(jobHref(j), logFilter{Show: "failed", Cycle: id})})
+		v.Counts = append(v.Counts, count{"cannot", "▲", "failed", n, planHref(jobHref(j), waitingFilter{Show: "cannot"})})
 	}
 	var rows []row
 	for _, a := range made.Rows {

@@ -14,7 +14,7 @@ import (
 func TestEveryPage(t *testing.T) {
 	w := newWorld(t, 3).filled()
 	b := w.signedIn(w.tenant)
-	planned := []string{"/apps/webex", "/kit"}
+	planned := []string{"/apps/webex", "/apps/webex/plan", "/apps/webex/plan?show=cannot", "/kit"}
 	for _, path := range planned {
 		checkPage(t, b.get(path).is(http.StatusOK))
 	}

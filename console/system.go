@@ -27,9 +27,12 @@ var systemTabs = []struct {
 
 func (h head) tabs() []tab {
 	var all []tab
-	for _, t := range systemTabs {
+	for i, t := range systemTabs {
 		if !t.Apps || !h.Job.Inbound {
 			all = append(all, tab{Word: t.Word, Href: h.Href + t.Path, Here: t.Path == h.Here})
+		}
+		if i == 0 && h.Plan {
+			all = append(all, tab{Word: "Plan", Href: h.Href + "/plan", Here: h.Here == "/plan"})
 		}
 	}
 	return all

@@ -137,14 +137,14 @@ func TestDecisionsAreOfSomebody(t *testing.T) {
 	w := newWorld(t, sqlite(t))
 	ctx, admin := w.Context(), w.admin()
 	w.crm()
-	_, err := w.DecideHeld(ctx, admin, "crm", nil, nil)
+	_, err := w.DecideHeld(ctx, admin, "crm", operate.HeldAnswer{})
 	w.want("nothing is held", err, lockstep.CodeNotFound)
 	left := admin
 	left.Session, left.Proved = "console", w.at.Add(-operate.ProveFor-time.Second)
 	ids := []lockstep.ActionID{lockstep.NewID[lockstep.ActionID]()}
-	_, err = w.DecideHeld(ctx, left, "crm", ids, nil)
+	_, err = w.DecideHeld(ctx, left, "crm", operate.HeldAnswer{Approve: ids})
 	w.want("a browser that was left open", err, lockstep.CodeProveAgain)
-	_, err = w.Apply(ctx, left, "crm", "", ids, nil)
+	_, err = w.Apply(ctx, left, "crm", operate.Answer{Approve: ids})
 	w.want("a browser that was left open", err, lockstep.CodeProveAgain)
 	w.want("a browser that was left open", w.DeleteApp(ctx, left, "crm"), lockstep.CodeProveAgain)
 }
@@ -418,16 +418,16 @@ func TestPlanOfOtherRules(t *testing.T) {
 		w.must(w.Jobs.Commit(ctx, admin.Tenant, j.ID, claimed.Epoch, provision.Batch{Cycle: &c}))
 		_, err = w.Provision(ctx, admin, "crm", "User", "ada", time.Second)
 		w.want("one person beside it", err, lockstep.CodeConflict)
-		_, err = w.Apply(ctx, admin, "crm", lockstep.NewID[lockstep.CycleID](), nil, nil)
+		_, err = w.Apply(ctx, admin, "crm", operate.Answer{Cycle: lockstep.NewID[lockstep.CycleID]()})
 		w.want("another plan", err, lockstep.CodePlanStale)
 		_, err = w.SetRules(ctx, admin, "crm", 0, crmRules("[nickName]"))
 		w.must(err)
-		_, err = w.Apply(ctx, admin, "crm", c.ID, nil, nil)
+		_, err = w.Apply(ctx, admin, "crm", operate.Answer{Cycle: c.ID})
 		w.want("by other rules", err, lockstep.CodePlanStale)
 		if j, err := w.Job(ctx, admin, "crm"); err != nil || j.Cycle == nil || j.Cycle.Phase != provision.Review {
 			w.Errorf("the plan is %+v, %v", j.Cycle, err)
 		}
-		_, err = w.Discard(ctx, admin, "crm", c.ID)
+		_, err = w.Discard(ctx, admin, "crm", operate.Answer{Cycle: c.ID})
 		w.must(err)
 	})
 }

@@ -2,7 +2,10 @@ package operate
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"lockstep"
 	"lockstep/connection"
@@ -10,6 +13,7 @@ import (
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
+	"lockstep/words"
 )
 
 // Plan is what a job would do.
@@ -21,6 +25,7 @@ type Plan struct {
 	Kinds    map[rule.Kind]int // rows that would be carried out
 	Held     int
 	Problems int
+	Left     int           // that somebody has left out
 	Rows     []plan.Action // the first of them
 	More     int           // how many were left out
 	State    State         // how the job stands with this plan
@@ -189,22 +194,31 @@ func (o *Operator) await(ctx context.Context, t lockstep.TenantID, id lockstep.J
 // Review reads a plan that waits back from the store: what it counts, and the rows that the query selects of it.
 func (o *Operator) Review(ctx context.Context, p Principal, j provision.Job, cycle provision.Cycle, q plan.ActionQuery) (Plan, error) {
 	out := Plan{Job: j, Cycle: &cycle, Counts: cycle.Counts, Kinds: map[rule.Kind]int{}}
-	tally, err := o.Tally(ctx, p, j, cycle.ID)
+	if err := p.mayApp(AppsRead, j.Slug); err != nil {
+		return out, err
+	}
+	groups, err := o.Jobs.WaitingGroups(ctx, p.Tenant, j.ID, plan.Planned)
 	if err != nil {
 		return out, err
 	}
-	for k, n := range tally.Actions {
-		switch k.State {
-		case plan.Planned:
-			out.Kinds[k.Kind] += n
-		case plan.Held:
-			out.Held += n
-		case plan.Skipped, plan.Refused, plan.Failed:
-			out.Problems += n
-		case plan.LeftOut, plan.Open, plan.Done, plan.Rejected:
-		}
-		out.More += n
+	for _, g := range groups {
+		out.Kinds[g.Kind] += g.N
 	}
+	rest, err := o.Jobs.CycleGroups(ctx, p.Tenant, j.ID, cycle.ID, plan.Held, plan.Skipped, plan.Refused, plan.Failed, plan.Rejected)
+	if err != nil {
+		return out, err
+	}
+	for _, g := range rest {
+		switch g.State {
+		case plan.Held:
+			out.Held += g.N
+		case plan.Rejected:
+			out.Left += g.N
+		case plan.Skipped, plan.Refused, plan.Failed, plan.Planned, plan.LeftOut, plan.Open, plan.Done:
+			out.Problems += g.N
+		}
+	}
+	out.More = total(groups) + out.Held + out.Problems + out.Left
 	q.Cycle = cycle.ID
 	out.Rows, err = o.Jobs.Actions(ctx, p.Tenant, j.ID, q)
 	out.More = max(0, out.More-len(out.Rows))
@@ -217,15 +231,24 @@ func (o *Operator) Review(ctx context.Context, p Principal, j provision.Job, cyc
 	return out, err
 }
 
-// Apply lets the plan that waits go ahead. With a cycle it is that very plan, as it was shown, or nothing: it is refused with
-// plan.stale when another one has taken its place, or when the job's rules have changed since it was made.
-func (o *Operator) Apply(ctx context.Context, p Principal, name string, cycle lockstep.CycleID, approve, reject []lockstep.ActionID) (provision.Cycle, error) {
-	return o.decidePlan(ctx, p, name, cycle, provision.Verdict{Apply: true, Approve: approve, Reject: reject})
+// Answer is what somebody says to a plan that waits.
+type Answer struct {
+	// Cycle is that very plan, as it was shown, or nothing: it is refused with plan.stale when another one has taken its place, or when the job's
+	// rules have changed since it was made. "" is the one that waits.
+	Cycle   lockstep.CycleID
+	Approve []lockstep.ActionID // held rows that may go
+	Reject  []lockstep.ActionID // rows that are left out
+	Note    string              // why, in their own words
+}
+
+// Apply lets the plan that waits go ahead.
+func (o *Operator) Apply(ctx context.Context, p Principal, name string, a Answer) (provision.Cycle, error) {
+	return o.decidePlan(ctx, p, name, a.Cycle, provision.Verdict{Apply: true, Approve: a.Approve, Reject: a.Reject, Note: a.Note})
 }
 
 // Discard drops the plan that waits.
-func (o *Operator) Discard(ctx context.Context, p Principal, name string, cycle lockstep.CycleID) (provision.Cycle, error) {
-	return o.decidePlan(ctx, p, name, cycle, provision.Verdict{Discard: true})
+func (o *Operator) Discard(ctx context.Context, p Principal, name string, a Answer) (provision.Cycle, error) {
+	return o.decidePlan(ctx, p, name, a.Cycle, provision.Verdict{Discard: true, Note: a.Note})
 }
 
 func (o *Operator) decidePlan(ctx context.Context, p Principal, name string, cycle lockstep.CycleID, v provision.Verdict) (provision.Cycle, error) {
@@ -241,13 +264,11 @@ func (o *Operator) decidePlan(ctx context.Context, p Principal, name string, cyc
 			return provision.Cycle{}, err
 		}
 	}
-	switch {
-	case j.Cycle == nil || j.Cycle.Phase != provision.Review:
-		return provision.Cycle{}, o.gone(ctx, p, j, cycle)
-	case cycle != "" && j.Cycle.ID != cycle:
-		return provision.Cycle{}, o.replaced(ctx, p, j, cycle)
-	case v.Apply && j.Cycle.Config != j.Config:
-		return provision.Cycle{}, o.outdated(ctx, p, j)
+	if v.Note, err = noteOf(v.Note); err != nil {
+		return provision.Cycle{}, err
+	}
+	if err := o.waits(ctx, p, j, cycle, v.Apply); err != nil {
+		return provision.Cycle{}, err
 	}
 	v.Cycle = j.Cycle.ID
 	if err := o.Settings.Decide(ctx, p.Actor, p.Tenant, j.ID, v); err != nil {
@@ -257,14 +278,31 @@ func (o *Operator) decidePlan(ctx context.Context, p Principal, name string, cyc
 	return o.cycle(ctx, p.Tenant, j.ID, v.Cycle)
 }
 
+// waits says why the plan that is meant does not wait, or cannot be applied.
+func (o *Operator) waits(ctx context.Context, p Principal, j provision.Job, cycle lockstep.CycleID, apply bool) error {
+	switch {
+	case j.Cycle == nil || j.Cycle.Phase != provision.Review:
+		return o.gone(ctx, p, j, cycle)
+	case cycle != "" && j.Cycle.ID != cycle:
+		return o.replaced(ctx, p, j, cycle)
+	case apply && j.Cycle.Config != j.Config:
+		return o.outdated(ctx, p, j)
+	}
+	return nil
+}
+
 // Held is how many changes a decision concerned.
 type Held struct{ Approved, Rejected int }
 
-// mostHeld is how many held changes one decision concerns at most.
-const mostHeld = 10_000
+// HeldAnswer is what somebody says to what is held.
+type HeldAnswer struct {
+	Approve, Reject       []lockstep.ActionID
+	ApproveAll, RejectAll []plan.RowGroup // all of a deed and a cause, as they were counted: refused with plan.stale when they are more or fewer by now
+	Note                  string          // why, in their own words
+}
 
-// DecideHeld approves or rejects held changes, the given ones or, with all, everything that is held.
-func (o *Operator) DecideHeld(ctx context.Context, p Principal, name string, approve, reject []lockstep.ActionID) (Held, error) {
+// DecideHeld approves or rejects held changes.
+func (o *Operator) DecideHeld(ctx context.Context, p Principal, name string, a HeldAnswer) (Held, error) {
 	if err := p.some(AppsWrite); err != nil {
 		return Held{}, err
 	}
@@ -272,14 +310,22 @@ func (o *Operator) DecideHeld(ctx context.Context, p Principal, name string, app
 	if err != nil {
 		return Held{}, err
 	}
-	if len(approve) > 0 {
+	if len(a.Approve)+len(a.ApproveAll) > 0 {
 		if err := o.proved(p); err != nil {
 			return Held{}, err
 		}
 	}
-	v := provision.Verdict{Approve: approve, Reject: reject}
-	if len(v.Approve)+len(v.Reject) == 0 {
+	if len(a.Approve)+len(a.Reject)+len(a.ApproveAll)+len(a.RejectAll) == 0 {
 		return Held{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "Nothing is held."}
+	}
+	v := provision.Verdict{Approve: a.Approve, Reject: a.Reject, ApproveAll: a.ApproveAll, RejectAll: a.RejectAll}
+	if v.Note, err = noteOf(a.Note); err != nil {
+		return Held{}, err
+	}
+	for _, g := range slices.Concat(a.ApproveAll, a.RejectAll) {
+		if g.State != plan.Held {
+			return Held{}, invalid("Only what is held can be decided on.")
+		}
 	}
 	if j.Cycle != nil {
 		v.Cycle = j.Cycle.ID
@@ -288,21 +334,16 @@ func (o *Operator) DecideHeld(ctx context.Context, p Principal, name string, app
 		return Held{}, err
 	}
 	o.wake()
-	return Held{Approved: len(v.Approve), Rejected: len(v.Reject)}, nil
+	return Held{Approved: len(a.Approve) + total(a.ApproveAll), Rejected: len(a.Reject) + total(a.RejectAll)}, nil
 }
 
-// HeldIDs are the changes of a job that are held.
-func (o *Operator) HeldIDs(ctx context.Context, p Principal, name string) ([]lockstep.ActionID, error) {
-	j, err := o.Job(ctx, p, name)
-	if err != nil {
-		return nil, err
+// noteOf is why somebody decides, as it is kept.
+func noteOf(text string) (string, error) {
+	text = strings.Join(strings.Fields(text), " ")
+	if utf8.RuneCountInString(text) > mostNote {
+		return "", invalidIn("note", "A note has at most "+words.Number(mostNote)+" letters.")
 	}
-	held, err := o.Jobs.Actions(ctx, p.Tenant, j.ID, plan.ActionQuery{States: []plan.ActionState{plan.Held}, Limit: mostHeld})
-	ids := make([]lockstep.ActionID, len(held))
-	for i, a := range held {
-		ids[i] = a.ID
-	}
-	return ids, err
+	return words.Clean(text), nil
 }
 
 // Explain tells step by step why an object is or is not at the target. name is what a person calls it: id, user name, address;

@@ -90,7 +90,7 @@ func demandable(j provision.Job, typ string) error {
 	case typ == string(directory.GroupKind) && !j.Policy.Groups:
 		return invalid("The app does not get group objects: lockstep app set " + j.Slug + " --groups.")
 	case j.Cycle != nil && j.Cycle.Phase == provision.Review:
-		return &lockstep.Error{Code: lockstep.CodeConflict, Detail: "The plan " + string(j.Cycle.ID) + " waits to be applied, and what is done beside it would make it wrong. Apply or discard it first."}
+		return &lockstep.Error{Code: lockstep.CodeConflict, Detail: "The plan " + string(j.Cycle.ID) + " waits to be applied, and what is done beside it would make it wrong. Apply it, to this one alone if you like (lockstep apply " + j.Slug + " --only WHO), or discard it."}
 	case j.Cycle != nil && j.State == provision.Paused && j.Demand == nil:
 		return &lockstep.Error{Code: lockstep.CodeConflict, Detail: "The app was paused amid a cycle, which has to end first. Set it active."}
 	}

@@ -294,7 +294,7 @@ var open = []string{"Again", "For", "SignedIn", "SignedOut"}
 // readers are methods that need the right to read only.
 var readers = []string{
 	"Actions", "Administrators", "App", "Apps", "Assignments", "Attempt", "Attempts", "Attributes", "AuditLog", "ByClaims", "CheckIdentityProvider", "Claims", "Client", "Clients", "CompareVersions", "Consented", "ConsoleSessions", "CountPeople", "Cycle", "Cycles", "Draft", "DraftImpact", "Drift", "Shared", "Endpoint",
-	"Examine", "Exchanges", "Explain", "ExplainRef", "Extension", "Extensions", "FindAtTarget", "FindGroups", "FindMembers", "FindUsers", "Funnel", "Group", "Groups", "GroupsOf", "HeldIDs",
+	"Examine", "Exchanges", "Explain", "ExplainRef", "Extension", "Extensions", "FindAtTarget", "FindGroups", "FindMembers", "FindUsers", "Funnel", "Group", "Groups", "GroupsOf", "EachWaiting", "Tried", "Waiting",
 	"IdentityProvider", "IdentityProviders", "Issuer", "Job", "KeepForm", "KeptForm", "LocalOwners", "LastTest", "Matches", "Needs", "Link", "Links", "ListJobs", "ListTenants", "ListTokens", "Members", "Notifications", "OnDemand", "PeopleWithin", "PersonSessions", "ProviderGuide", "ProviderKind",
 	"ProviderKinds", "ProviderLinks", "ProvidersEnding",
 	"Report", "Review", "SCIMCalls", "SCIMConsents", "ScopeImpact", "SecondFactors", "SeenAttempt", "SeenSessions", "SeenSignOuts", "SignOuts", "State", "Stream", "Tally", "Template", "Templates", "Told", "Token", "TokensEnding", "TryRules", "User", "UserByID", "UsersByID",

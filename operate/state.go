@@ -180,7 +180,7 @@ func (f Facts) stopped(add addFinding) {
 		add(Quarantined, ExitHeld, says, j.Code)
 	}
 	if j.Cycle != nil && j.Cycle.Phase == provision.Review {
-		n := j.Cycle.Counts.Planned
+		n := j.Cycle.Counts.Planned - finished(j.Cycle.Counts)
 		add(InReview, ExitHeld, "The plan "+string(j.Cycle.ID)+", of "+words.Many(n, "change", "changes")+", waits to be applied.")
 	}
 	switch {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,7 +72,6 @@ type Action struct {
 	Attempt    int
 	Epoch      int64
 	Decided    Decision
-	Expires    time.Time
 	Undoes     lockstep.ActionID
 	Planned    time.Time
 	Opened     time.Time
@@ -161,10 +161,58 @@ type Carried struct {
 	References []RowReference
 }
 
-// Decision is who approved or rejected a held action, and when.
+// Decision is who approved or rejected a held action, when, and why.
 type Decision struct {
-	By audit.Actor `json:"by"`
-	At time.Time   `json:"at"`
+	By   audit.Actor `json:"by"`
+	At   time.Time   `json:"at"`
+	Note string      `json:"note,omitempty"` // in their words
+}
+
+// RowGroup is the rows of one deed for one cause that wait: planned, or held for a decision.
+type RowGroup struct {
+	State ActionState // Planned or Held
+	Kind  rule.Kind
+	Type  string // of the objects, at the source
+	Cause string // as Action.Cause has it
+	N     int    // how many there are
+}
+
+// mostCause is how many letters of a cause are kept.
+const mostCause = 300
+
+// Cause is why the row is planned, in words that rows of one cause share: of an update the attributes that it changes, as people read
+// them and divided by ", "; else the rule.
+func (a *Action) Cause() string {
+	cause := a.Reason.Rule
+	if a.Kind == rule.Update {
+		cause = strings.Join(a.attributes(), ", ")
+	}
+	if r := []rune(cause); len(r) > mostCause {
+		cause = string(r[:mostCause-1]) + "…"
+	}
+	return cause
+}
+
+// attributes are what an update changes, each once.
+func (a *Action) attributes() (names []string) {
+	before, after := a.Before, a.After
+	if a.Effect != nil {
+		before, after = a.Effect.Before, a.Effect.After
+	}
+	if len(after) > 0 {
+		for _, d := range scim.Diff(before, after) {
+			names = append(names, words.Attribute(d.Path))
+		}
+	}
+	last := ""
+	for _, r := range a.References {
+		if !r.Stays && r.Attribute != last {
+			last = r.Attribute
+			names = append(names, words.Attribute(last))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // Link joins an object of the source to one of the target, one per job and source object. It is there for objects that are
@@ -257,6 +305,9 @@ type ActionQuery struct {
 	States []ActionState
 	Kinds  []rule.Kind
 	Codes  []lockstep.Code
+	Causes []string          // of rows that wait: exactly one of these
+	Of     *RowGroup         // rows of this group alone, by id; the states and kinds say nothing then
+	Behind lockstep.ActionID // with Of: newer than this
 	Source connection.Ref    // of this source object
 	Text   string            // part of a name, for people who search
 	Words  []string          // each is a part of a name, of the detail or of the code, or the whole id of an end

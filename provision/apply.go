@@ -20,7 +20,11 @@ import (
 // in about two seconds, so a crash leaves little to look after.
 func (r *run) apply(ctx context.Context) error {
 	if r.waits == nil { // an earlier slice has read
-		if err := r.loadWaits(ctx); err != nil {
+		var of connection.Ref
+		if r.cycle.Only() {
+			of = r.cycle.Of
+		}
+		if err := r.loadWaitsOf(ctx, of); err != nil {
 			return err
 		}
 	}
@@ -75,7 +79,10 @@ func (r *run) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(open) == 0 {
+	switch {
+	case len(open) == 0 && r.cycle.Only():
+		return r.reviewAgain(ctx)
+	case len(open) == 0:
 		return r.end(ctx)
 	}
 	// What may have been sent is looked for again until it is certain.
@@ -165,7 +172,7 @@ func (a *applier) load(ctx context.Context, work chan<- []*item) (done bool, err
 		}
 		window := a.window()
 		limit := min(window, loadChunk)
-		rows, err := a.Store.Actions(ctx, a.job.Tenant, a.job.ID, plan.ActionQuery{Cycle: a.cycle.ID, States: []plan.ActionState{plan.Planned}, Most: loadReferences, Limit: limit})
+		rows, err := a.planned(ctx, limit)
 		if err != nil {
 			return false, err
 		}
@@ -173,6 +180,9 @@ func (a *applier) load(ctx context.Context, work chan<- []*item) (done bool, err
 			a.drain(ctx, 0)
 			if a.halted(ctx) {
 				return false, nil
+			}
+			if a.cycle.Only() {
+				return true, nil
 			}
 			more, err := a.moreReferences(ctx)
 			if err != nil || !more {

@@ -389,6 +389,9 @@ func (r *run) failed(ctx context.Context, cause error) error {
 		pause = max(pause, time.Minute)
 	}
 	r.job.NotBefore = now.Add(pause)
+	if err := r.onlyFailed(ctx); err != nil {
+		return err
+	}
 	return r.endTurn(ctx, Batch{Cycle: r.cycle, Job: &r.job})
 }
 

@@ -116,7 +116,7 @@ type Cycle struct {
 	ID      lockstep.CycleID
 	Job     lockstep.JobID
 	Kind    CycleKind
-	Of      connection.Ref // of a cycle on demand: its one object
+	Of      connection.Ref // of a cycle on demand: its one object; of another one: the only object that is carried out before the plan waits again
 	Trigger string         // "change", "schedule", "person", "configuration", "first", "connection"
 	Phase   Phase
 	Page    connection.Cursor // where Reading stands
@@ -130,6 +130,9 @@ type Cycle struct {
 	EndedAt time.Time
 	Decided plan.Decision // who applied or discarded its plan
 }
+
+// Only reports whether the rows of one object alone are carried out, and the rest of the plan waits for review again.
+func (c *Cycle) Only() bool { return c.Kind != OnDemand && c.Of.ID != "" }
 
 // CycleKind says what a cycle reads.
 type CycleKind string
@@ -186,6 +189,7 @@ type Store interface {
 	Jobs
 	Knowledge
 	Rows
+	RowCounts
 	// Commit writes the batch if the job's epoch is still epoch, else it writes nothing and returns lockstep.ErrEpoch.
 	Commit(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, epoch int64, b Batch) error
 	// Beside returns what Commit would write, to be kept in a commit of the tenant's directory instead (connection.Committer). That
@@ -215,6 +219,14 @@ type Rows interface {
 	Tally(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID) (plan.Tally, error)
 	// NewestOf returns of source objects the newest row of these kinds, of those that have one.
 	NewestOf(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, kinds []rule.Kind, of []connection.Ref) (map[connection.Ref]lockstep.ActionID, error)
+}
+
+// RowCounts counts a job's action rows.
+type RowCounts interface {
+	// WaitingGroups counts the rows that wait in a state, Planned or Held, by deed and cause.
+	WaitingGroups(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, state plan.ActionState) ([]plan.RowGroup, error)
+	// CycleGroups counts the rows of a cycle in some states, by deed and by code, which stands in the place of the cause.
+	CycleGroups(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, cycle lockstep.CycleID, states ...plan.ActionState) ([]plan.RowGroup, error)
 }
 
 // Leases say who has a job. A lease runs by one clock for all nodes, and ends with a Batch that says so or when its time is over.
@@ -278,4 +290,10 @@ type Verdict struct {
 	Discard bool                // the plan in review is dropped, its rows are left out
 	Approve []lockstep.ActionID // held rows that may go
 	Reject  []lockstep.ActionID // held or planned rows that may not
+	Restore []lockstep.ActionID // rows of the plan in review that were left out: they are planned again
+	// ApproveAll are groups of held rows that may go, RejectAll groups of held or planned rows that may not: all rows of each, or nothing when they
+	// are not N of them any more.
+	ApproveAll, RejectAll []plan.RowGroup
+	Only                  plan.End // with Apply: the rows of this object alone are carried out, and the rest goes on waiting; a blank one is all
+	Note                  string   // why, in the words of whoever decides: it is kept with the decision and in the audit log
 }

@@ -19,16 +19,16 @@ import (
 )
 
 const actionColumns = `id, cycle, state, kind, lane, rank, source_type, source_id, source_name, target_type, target_id, target_name, refers,
-	code, detail, attempt, epoch, expires, undoes, planned, opened, ended, seen, decided, reason, before_doc, after_doc, refs, effect`
+	code, detail, attempt, epoch, undoes, planned, opened, ended, seen, decided, reason, before_doc, after_doc, refs, effect`
 
-var upsertActions = bulk{lead: []string{"BIGINT"}, n: 30, text: "INSERT INTO action (job, " + actionColumns + `, search) VALUES @rows
+var upsertActions = bulk{lead: []string{"BIGINT"}, n: 30, text: "INSERT INTO action (job, " + actionColumns + `, search, cause) VALUES @rows
 	ON CONFLICT (job, id) DO UPDATE SET cycle = excluded.cycle, state = excluded.state, kind = excluded.kind, lane = excluded.lane,
 		rank = excluded.rank, source_type = excluded.source_type, source_id = excluded.source_id, source_name = excluded.source_name,
 		target_type = excluded.target_type, target_id = excluded.target_id, target_name = excluded.target_name, refers = excluded.refers,
-		code = excluded.code, detail = excluded.detail, attempt = excluded.attempt, epoch = excluded.epoch, expires = excluded.expires,
+		code = excluded.code, detail = excluded.detail, attempt = excluded.attempt, epoch = excluded.epoch,
 		undoes = excluded.undoes, planned = excluded.planned, opened = excluded.opened, ended = excluded.ended, seen = excluded.seen,
 		decided = excluded.decided, reason = excluded.reason, before_doc = excluded.before_doc, after_doc = excluded.after_doc, refs = excluded.refs,
-		effect = excluded.effect, search = excluded.search`}
+		effect = excluded.effect, search = excluded.search, cause = excluded.cause`}
 
 func (w batch) actions(all []plan.Action) error {
 	all = lastOf(all, func(a *plan.Action) lockstep.ActionID { return a.ID })
@@ -39,8 +39,16 @@ func (w batch) actions(all []plan.Action) error {
 func appendAction(args []any, a *plan.Action) []any {
 	return append(args, string(a.ID), string(a.Cycle), string(a.State), string(a.Kind), int64(a.Lane), int64(a.Rank),
 		a.Source.Type, a.Source.ID, a.Source.Name, a.Target.Type, a.Target.ID, a.Target.Name, a.Refers, string(a.Code), a.Detail,
-		int64(a.Attempt), a.Epoch, millis(a.Expires), string(a.Undoes), millis(a.Planned), millis(a.Opened), millis(a.Ended),
-		seenText(a.Seen), decidedText(a.Decided), reasonText(a.Reason), document(a.Before), document(a.After), refsText(a.References), effectText(a.Effect), searchText(a))
+		int64(a.Attempt), a.Epoch, string(a.Undoes), millis(a.Planned), millis(a.Opened), millis(a.Ended),
+		seenText(a.Seen), decidedText(a.Decided), reasonText(a.Reason), document(a.Before), document(a.After), refsText(a.References), effectText(a.Effect), searchText(a), causeText(a))
+}
+
+// causeText is the cause of a row that waits. Nobody counts the others by it.
+func causeText(a *plan.Action) string {
+	if a.State == plan.Planned || a.State == plan.Held {
+		return a.Cause()
+	}
+	return ""
 }
 
 // searchText is what people search in: the names of both ends.
@@ -188,15 +196,15 @@ func parse(text string, into any) error {
 }
 
 func scanAction(s scanner) (a plan.Action, err error) {
-	var expires, planned, opened, ended int64
+	var planned, opened, ended int64
 	var seen, decided, reason, before, after, refs, effect string
 	err = s.Scan(&a.ID, &a.Cycle, &a.State, &a.Kind, &a.Lane, &a.Rank, &a.Source.Type, &a.Source.ID, &a.Source.Name,
-		&a.Target.Type, &a.Target.ID, &a.Target.Name, &a.Refers, &a.Code, &a.Detail, &a.Attempt, &a.Epoch, &expires, &a.Undoes,
+		&a.Target.Type, &a.Target.ID, &a.Target.Name, &a.Refers, &a.Code, &a.Detail, &a.Attempt, &a.Epoch, &a.Undoes,
 		&planned, &opened, &ended, &seen, &decided, &reason, &before, &after, &refs, &effect)
 	if err != nil {
 		return a, err
 	}
-	a.Expires, a.Planned, a.Opened, a.Ended = instant(expires), instant(planned), instant(opened), instant(ended)
+	a.Planned, a.Opened, a.Ended = instant(planned), instant(opened), instant(ended)
 	if err := errors.Join(parse(seen, &a.Seen), parse(decided, &a.Decided), parse(reason, &a.Reason)); err != nil {
 		return a, fmt.Errorf("action %s: %w", a.ID, err)
 	}
@@ -277,6 +285,9 @@ func (db *DB) Actions(ctx context.Context, tenant lockstep.TenantID, job lockste
 	slices.SortFunc(s.found, func(a, b plan.Action) int {
 		if q.Newest {
 			return cmp.Compare(b.ID, a.ID)
+		}
+		if q.Of != nil {
+			return cmp.Compare(a.ID, b.ID)
 		}
 		return cmp.Or(cmp.Compare(a.Lane, b.Lane), cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.ID, b.ID))
 	})
@@ -394,11 +405,15 @@ func (s *actionSearch) run(q plan.ActionQuery) error {
 		return nil
 	}
 	in(s, "code", q.Codes)
+	in(s, "cause", q.Causes)
 	if q.Source.ID != "" {
 		s.where("source_id = ?", q.Source.ID)
 		s.where("source_type = ?", q.Source.Type)
 	}
 	s.people(q)
+	if q.Of != nil {
+		return s.group(q)
+	}
 	if q.Newest && q.IDs == nil {
 		return s.newest(q)
 	}

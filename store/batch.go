@@ -145,7 +145,7 @@ const upsertCycle = `INSERT INTO cycle (job, id, kind, cause, phase, page, confi
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 	ON CONFLICT (job, id) DO UPDATE SET kind = excluded.kind, cause = excluded.cause, phase = excluded.phase, page = excluded.page,
 		config = excluded.config, listed = excluded.listed, total = excluded.total, counts = excluded.counts, code = excluded.code,
-		detail = excluded.detail, began = excluded.began, ended = excluded.ended`
+		detail = excluded.detail, began = excluded.began, ended = excluded.ended, of_type = excluded.of_type, of_id = excluded.of_id`
 
 // cycle writes the cycle and notes in the job whether it is open.
 func (w batch) cycle(c *provision.Cycle) error {
@@ -171,7 +171,10 @@ func (w batch) cycle(c *provision.Cycle) error {
 		}
 	}
 	waits := open != "" && c.Phase == provision.Review
-	_, err = w.exec("UPDATE job SET cycle = $2, waits = $3 WHERE no = $1 AND (cycle <> $2 OR waits <> $3)", w.no, open, waits)
+	n, err := w.exec("UPDATE job SET cycle = $2, waits = $3 WHERE no = $1 AND (cycle <> $2 OR waits <> $3)", w.no, open, waits)
+	if err == nil && n > 0 && waits {
+		err = w.outline(w.no, c.ID)
+	}
 	return err
 }
 

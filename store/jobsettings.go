@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"lockstep"
@@ -252,13 +253,16 @@ func stale(format string, args ...any) error {
 
 // Decide applies an administrator's word on a plan, all of it or nothing. It satisfies provision.Settings.
 func (db *DB) Decide(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, v provision.Verdict) error {
-	rows := 2 + len(v.Approve) + len(v.Reject)
+	rows := 2 + len(v.Approve) + len(v.Reject) + len(v.Restore)
+	for _, g := range slices.Concat(v.ApproveAll, v.RejectAll) {
+		rows += g.N
+	}
 	err := db.write(ctx, &work{tenant: tenant, rows: rows, wakes: true, run: func(t *tx) error {
 		j, err := job(t.query, tenant, id)
 		if err != nil {
 			return err
 		}
-		d := decision{tx: t, job: j, by: by}
+		d := decision{tx: t, job: j, decided: plan.Decision{By: by, At: t.at, Note: v.Note}}
 		if err := d.release(v); err != nil {
 			return err
 		}
@@ -273,12 +277,16 @@ func (db *DB) Decide(ctx context.Context, by audit.Actor, tenant lockstep.Tenant
 // decision is a Verdict being written.
 type decision struct {
 	*tx
-	job jobRow
-	by  audit.Actor
+	job     jobRow
+	decided plan.Decision
 }
 
+// record notes what was decided, and why if that was said.
 func (d decision) record(verb, detail string) {
-	d.note(audit.Event{Actor: d.by, Verb: verb, Object: "job", ID: string(d.job.ID), Name: cmp.Or(d.job.Name, d.job.Slug), Detail: detail})
+	if d.decided.Note != "" {
+		detail += ": " + d.decided.Note
+	}
+	d.note(audit.Event{Actor: d.decided.By, Verb: verb, Object: "job", ID: string(d.job.ID), Name: cmp.Or(d.job.Name, d.job.Slug), Detail: detail})
 }
 
 // release lets the plan in review go ahead, or drops it.
@@ -296,7 +304,10 @@ func (d decision) release(v provision.Verdict) error {
 	if v.Apply && c.Config != d.job.Config {
 		return stale("The plan %s was made by version %d of the rules, and the job has version %d now.", c.ID, c.Config, d.job.Config)
 	}
-	decided := decidedText(plan.Decision{By: d.by, At: d.at})
+	decided := decidedText(d.decided)
+	if v.Apply && v.Only.ID != "" {
+		return d.releaseOne(c, v.Only)
+	}
 	if v.Apply {
 		d.record("applied plan of", string(c.ID))
 		// What was due when the plan was made is answered by it. What became due since is not.
@@ -326,6 +337,21 @@ func (d decision) release(v provision.Verdict) error {
 	return err
 }
 
+// releaseOne lets go ahead what the plan in review has for one object. What was due of it is answered with that.
+func (d decision) releaseOne(c *provision.Cycle, of plan.End) error {
+	d.record("tried plan of", cmp.Or(of.Name, of.ID))
+	_, err := d.exec("UPDATE link SET due = recheck WHERE job = $1 AND type = $2 AND source_id = $3 AND due > 0 AND due <= $4", d.job.no, of.Type, of.ID, millis(c.Began))
+	if err != nil {
+		return err
+	}
+	_, err = d.exec("UPDATE cycle SET phase = $3, of_type = $4, of_id = $5, code = '', detail = '' WHERE job = $1 AND id = $2",
+		d.job.no, string(c.ID), string(provision.Applying), of.Type, of.ID)
+	if err == nil {
+		_, err = d.exec("UPDATE job SET waits = FALSE, not_before = 0 WHERE no = $1", d.job.no)
+	}
+	return err
+}
+
 // dueAgain makes those due whose rows the plan had: what was looked at because its time had come is not found by the source's
 // cursor. A plan of everybody is followed by a plan of everybody.
 func (d decision) dueAgain(c *provision.Cycle) error {
@@ -338,37 +364,85 @@ func (d decision) dueAgain(c *provision.Cycle) error {
 	return err
 }
 
-// rows approves held actions and rejects held or planned ones. The job then runs at once, unless its plan is still in review.
+// rows approves held actions, rejects held or planned ones, and plans anew what was left out. The job then runs at once, unless its plan is still
+// in review.
 func (d decision) rows(v provision.Verdict) error {
-	decided, err := json.Marshal(plan.Decision{By: d.by, At: d.at})
-	if err != nil {
-		return err
-	}
+	changed := false
 	for _, part := range []struct {
 		verb, from, to string
 		ended          int64
 		ids            []lockstep.ActionID
+		groups         []plan.RowGroup
 	}{
-		{"approved changes of", "'held'", string(plan.Planned), 0, v.Approve},
-		{"rejected changes of", "'held', 'planned'", string(plan.Rejected), millis(d.at), v.Reject},
+		{"approved changes of", "'held'", string(plan.Planned), 0, v.Approve, v.ApproveAll},
+		{"rejected changes of", "'held', 'planned'", string(plan.Rejected), millis(d.at), v.Reject, v.RejectAll},
 	} {
-		if len(part.ids) == 0 {
-			continue
-		}
-		n, err := execLists(d.tx, "UPDATE action SET state = $2, decided = $3, ended = $4 WHERE job = $1 AND state IN ("+part.from+") AND id IN (@list)",
-			[]any{d.job.no, part.to, string(decided), part.ended}, part.ids)
+		n, want, err := d.move(part.from, part.to, part.ended, part.ids, part.groups)
 		if err != nil {
 			return err
 		}
-		if n != int64(len(part.ids)) {
-			return stale("%d of %d changes are no longer waiting for a decision.", int64(len(part.ids))-n, len(part.ids))
+		if n != want {
+			return stale("%d of %d changes are no longer waiting for a decision.", want-n, want)
 		}
-		d.record(part.verb, fmt.Sprint(len(part.ids)))
+		if n > 0 {
+			changed = true
+			d.record(part.verb, fmt.Sprint(n))
+		}
 	}
 	reviewed := d.job.Cycle != nil && d.job.Cycle.Phase == provision.Review
-	if len(v.Approve)+len(v.Reject) == 0 || reviewed {
+	if restored, err := d.restore(v.Restore, reviewed); err != nil {
+		return err
+	} else if !restored && !changed {
 		return nil
 	}
-	_, err = d.exec("UPDATE job SET next_run = $2, not_before = 0 WHERE no = $1", d.job.no, millis(d.at))
+	if reviewed {
+		if v.Apply || v.Discard {
+			return nil // nobody looks at the plan again
+		}
+		return d.outline(d.job.no, d.job.Cycle.ID)
+	}
+	_, err := d.exec("UPDATE job SET next_run = $2, not_before = 0 WHERE no = $1", d.job.no, millis(d.at))
 	return err
+}
+
+// move gives rows another state, those with ids and all of groups. It returns how many it moved, and how many were to be moved.
+func (d decision) move(from, to string, ended int64, ids []lockstep.ActionID, groups []plan.RowGroup) (n, want int64, err error) {
+	text := "UPDATE action SET state = $2, decided = $3, ended = $4 WHERE job = $1 AND state IN (" + from + ")"
+	args := []any{d.job.no, to, plain(d.decided), ended}
+	if len(ids) > 0 {
+		want = int64(len(ids))
+		if n, err = execLists(d.tx, text+" AND id IN (@list)", args, ids); err != nil {
+			return n, want, err
+		}
+	}
+	for _, g := range groups {
+		want += int64(g.N)
+		some, err := d.exec(text+ofGroup("$5", "$6", "$7", "$8"),
+			append(slices.Clip(args), string(g.State), string(g.Kind), g.Type, g.Cause)...)
+		if err != nil {
+			return n, want, err
+		}
+		n += some
+	}
+	return n, want, nil
+}
+
+// restore plans rows again that were left out of the plan in review. What the guard had held needs a plan of its own.
+func (d decision) restore(ids []lockstep.ActionID, reviewed bool) (bool, error) {
+	if len(ids) == 0 {
+		return false, nil
+	}
+	if !reviewed {
+		return false, stale("No plan waits for review.")
+	}
+	n, err := execLists(d.tx, "UPDATE action SET state = 'planned', decided = '', ended = 0 WHERE job = $1 AND cycle = $2 AND state = 'rejected' AND code = '' AND id IN (@list)",
+		[]any{d.job.no, string(d.job.Cycle.ID)}, ids)
+	if err != nil {
+		return false, err
+	}
+	if n != int64(len(ids)) {
+		return false, stale("%d of %d changes cannot be taken back into the plan: they were held, or are not left out of it.", int64(len(ids))-n, len(ids))
+	}
+	d.record("put back changes of", fmt.Sprint(n))
+	return true, nil
 }

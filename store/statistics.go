@@ -56,6 +56,7 @@ var sqliteStatistics = []struct{ table, index, stat string }{
 	{"action", "action_said", "100000 25000 1"},
 	{"action", "action_late", "10000 2500 1"},
 	{"action", "action_at", "2000000 500000 2"},
+	{"action", "action_waiting", "200000 50000 25000 10000 10000 500 1"},
 	{"action_name", "action_name", "1000000 250000 2 1"},
 	{"action_name", "action_name_no", "1000000 250000 1"},
 	{"action_name", "action_name_rest", "2000 500 500"},

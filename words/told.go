@@ -76,11 +76,14 @@ func (t *Told) job(verb string) {
 		if t.Detail != "" {
 			t.Detail = "plan " + t.Detail
 		}
-	case "approved changes of", "rejected changes of":
-		v, _, _ := strings.Cut(verb, " ")
+	case "tried plan of":
+		t.Did = "applied to one alone the plan of"
+	case "approved changes of", "rejected changes of", "put back changes of":
+		v := strings.TrimSuffix(verb, " changes of")
 		t.Did = v + " changes of"
-		if n, err := strconv.Atoi(t.Detail); err == nil {
-			t.Did, t.Detail = v+" "+Many(n, "change", "changes")+" of", ""
+		count, note, _ := strings.Cut(t.Detail, ": ")
+		if n, err := strconv.Atoi(count); err == nil {
+			t.Did, t.Detail = v+" "+Many(n, "change", "changes")+" of", note
 		}
 	default:
 		t.Did = verb

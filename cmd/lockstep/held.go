@@ -26,17 +26,11 @@ func (h *heldListCmd) Run(c *cli.Command, client *api.Client, job cli.Slug) erro
 
 // decision are the flags of approve and reject.
 type decision struct {
-	App string   `short:"a" help:"The app or source; the only app when absent."`
-	All bool     `help:"All that is held."`
-	IDs []string `arg:"" optional:"" name:"id" help:"Actions, as held list shows them."`
-}
-
-func (d *decision) ids() []lockstep.ActionID {
-	ids := make([]lockstep.ActionID, len(d.IDs))
-	for i, id := range d.IDs {
-		ids[i] = lockstep.ActionID(id)
-	}
-	return ids
+	App    string              `short:"a" help:"The app or source; the only app when absent."`
+	All    bool                `help:"All that is held."`
+	Kind   string              `help:"With --all: only changes of this kind, such as disable."`
+	Reason string              `help:"Why, for the audit log."`
+	IDs    []lockstep.ActionID `arg:"" optional:"" name:"id" help:"Actions, as held list shows them."`
 }
 
 func (d *decision) decide(c *cli.Command, verb string, in api.HeldDecision) error {
@@ -44,11 +38,12 @@ func (d *decision) decide(c *cli.Command, verb string, in api.HeldDecision) erro
 		return terminal.Usage("Name actions by their ids, or give --all.")
 	}
 	if d.All {
-		in = api.HeldDecision{All: verb}
+		in = api.HeldDecision{All: verb, Kind: d.Kind}
 		if err := c.Confirm("Really " + verb + " everything that is held?"); err != nil {
 			return err
 		}
 	}
+	in.Note = d.Reason
 	client, job, err := c.About(d.App)
 	if err != nil {
 		return err
@@ -60,12 +55,12 @@ type heldApproveCmd struct{ decision }
 
 // Run approves.
 func (h *heldApproveCmd) Run(c *cli.Command) error {
-	return h.decide(c, "approve", api.HeldDecision{Approve: h.ids()})
+	return h.decide(c, "approve", api.HeldDecision{Approve: h.IDs})
 }
 
 type heldRejectCmd struct{ decision }
 
 // Run rejects.
 func (h *heldRejectCmd) Run(c *cli.Command) error {
-	return h.decide(c, "reject", api.HeldDecision{Reject: h.ids()})
+	return h.decide(c, "reject", api.HeldDecision{Reject: h.IDs})
 }

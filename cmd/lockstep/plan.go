@@ -62,10 +62,13 @@ func (p *planCmd) limit(c *cli.Command) int {
 }
 
 type applyCmd struct {
-	App    string `arg:"" optional:"" help:"The app or source; the only app when absent."`
-	Plan   string `aliases:"cycle" placeholder:"ID" help:"Apply exactly this plan, as plan has shown it, or end with 5."`
-	All    bool   `help:"Show every change before asking."`
-	Detach bool   `help:"Do not wait for the end."`
+	App      string              `arg:"" optional:"" help:"The app or source; the only app when absent."`
+	Plan     string              `aliases:"cycle" placeholder:"ID" help:"Apply exactly this plan, as plan has shown it, or end with 5."`
+	All      bool                `help:"Show every change before asking."`
+	Detach   bool                `help:"Do not wait for the end."`
+	Only     string              `placeholder:"WHO" help:"Apply it to this person alone, by user name, address or id; the rest goes on waiting."`
+	LeaveOut []lockstep.ActionID `placeholder:"ID" help:"Leave these changes out, by the ids that log list --state planned shows; divided by commas."`
+	Note     string              `help:"Why, for the audit log."`
 }
 
 // Run applies the plan that waits, or makes one, shows it and asks.
@@ -78,7 +81,14 @@ func (a *applyCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) error {
 			return err
 		}
 	}
-	if _, err := client.Apply(c.Ctx, app, api.ApplyInput{Cycle: cycle}); err != nil {
+	if a.Only != "" {
+		out, err := client.ApplyOne(c.Ctx, app, api.ApplyOne{Object: a.Only, Cycle: cycle, Note: a.Note})
+		if err == nil {
+			c.Say("The rest of the plan waits: lockstep apply %s", app)
+		}
+		return provisioned(c, cli.Slug(app), out, err)
+	}
+	if _, err := client.Apply(c.Ctx, app, api.ApplyInput{Cycle: cycle, Reject: a.LeaveOut, Note: a.Note}); err != nil {
 		if lockstep.CodeOf(err) == lockstep.CodePlanStale {
 			c.Say("Make a new plan: lockstep plan %s", app)
 		}
@@ -100,10 +110,7 @@ func (a *applyCmd) plan(c *cli.Command, client *api.Client, app string) (lockste
 	if j.Mode == "auto" {
 		return "", terminal.Usage("%s applies changes by itself; to begin now: lockstep run %s.", app, app)
 	}
-	limit := shownActions
-	if a.All {
-		limit = 10_000
-	}
+	limit := (&planCmd{All: a.All}).limit(c)
 	p, err := client.WaitingPlan(c.Ctx, app, limit)
 	if lockstep.CodeOf(err) == lockstep.CodeNotFound {
 		p, err = client.Plan(c.Ctx, app, limit, 0)

@@ -40,7 +40,7 @@ func full(id string) plan.Action {
 		Reason: rule.Reason{Rule: "filter", Clause: "x", Values: []string{"a=b"}},
 		Seen:   plan.Seen{Version: "v", Gone: true, Hash: "h", Config: 2}, State: plan.Planned,
 		Code: lockstep.CodeTargetTimeout, Detail: "slow", Attempt: 2, Epoch: 4,
-		Decided: plan.Decision{By: audit.Actor{Kind: audit.Admin, ID: "g"}, At: noon}, Expires: noon.Add(1e9), Undoes: "u",
+		Decided: plan.Decision{By: audit.Actor{Kind: audit.Admin, ID: "g"}, At: noon}, Undoes: "u",
 		Planned: noon, Opened: noon.Add(2e9), Ended: noon.Add(3e9),
 	}
 }

@@ -63,6 +63,7 @@ func Run(t *testing.T, open Open) {
 		{"edges", testEdges},
 		{"edge model", testEdgeModel},
 		{"decisions", testDecisions},
+		{"rows that wait", testWaiting},
 		{"standing", testStanding},
 		{"trim", testTrim},
 		{"purge", testPurge},
