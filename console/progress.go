@@ -64,7 +64,7 @@ func progressOf(base string, c provision.Cycle) progress {
 	p.Discarded = !c.EndedAt.IsZero() && c.Decided.At.UnixMilli() == c.EndedAt.UnixMilli() // what is applied ends later
 	switch {
 	case p.Discarded:
-		p.Dropped = max(0, n.Planned+n.Held-done-n.Failed) // some may have been tried alone
+		p.Dropped = max(0, n.Planned+n.Held-done) // some may have been tried alone
 	case !c.EndedAt.IsZero() && done == 0 && c.Code == "" && n.Failed == 0:
 		p.Dropped = n.Planned
 	}
@@ -83,8 +83,8 @@ func progressOf(base string, c provision.Cycle) progress {
 			p.Word = words.Many(p.Done, "change", "changes")
 			if p.Review {
 				p.Word = words.Many(p.Total, "change", "changes") + " planned, none sent"
-				if p.Done > 0 {
-					p.Word = words.Many(p.Done, "change", "changes") + " tried, the rest waits"
+				if done > 0 { // to one alone; what failed may have been refused when it was planned
+					p.Word = words.Many(done, "change", "changes") + " sent, the rest waits"
 				}
 			} else if p.Dropped > 0 {
 				p.Word = "Plan of " + words.Many(p.Dropped, "change", "changes") + " " + p.dropped()

@@ -180,7 +180,7 @@ func (f Facts) stopped(add addFinding) {
 		add(Quarantined, ExitHeld, says, j.Code)
 	}
 	if j.Cycle != nil && j.Cycle.Phase == provision.Review {
-		n := j.Cycle.Counts.Planned - finished(j.Cycle.Counts)
+		n := j.Cycle.Counts.Planned - finished(j.Cycle.Counts) + j.Cycle.Counts.Failed // what was sent to one alone; what the plan refuses was never among the planned
 		add(InReview, ExitHeld, "The plan "+string(j.Cycle.ID)+", of "+words.Many(n, "change", "changes")+", waits to be applied.")
 	}
 	switch {
