@@ -115,6 +115,8 @@ func (s *Server) addAdministrator(w http.ResponseWriter, r *http.Request, v visi
 		}
 		if lockstep.CodeOf(err) == lockstep.CodeNotFound {
 			view.Form.blame(cmp.Or(fieldOf(err), "who"), sentenceOf(err))
+		} else if lockstep.CodeOf(err) == lockstep.CodeAuthForbidden && v.who.Visits() {
+			view.Form.Wrong = append(view.Form.Wrong, sentenceOf(err))
 		} else if lockstep.CodeOf(err) == lockstep.CodeAuthForbidden {
 			view.Form.Wrong = append(view.Form.Wrong, "You cannot give a role that can do more than you.")
 		} else if err := view.Form.wrong(err); err != nil {

@@ -198,7 +198,7 @@ func (s *Server) removeTenant(w http.ResponseWriter, r *http.Request, v visit) e
 	if strings.TrimSpace(r.PostFormValue("sure")) != slug {
 		return s.refusedTenant(w, r, v, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "What was typed is not “" + slug + "”."})
 	}
-	if err := s.Operator.RemoveTenant(r.Context(), v.who, slug); err != nil && lockstep.CodeOf(err) != lockstep.CodeNotFound {
+	if err := s.Operator.RemoveTenant(r.Context(), v.who, slug); err != nil {
 		return s.refusedTenant(w, r, v, err)
 	}
 	return seeOther(w, r, "/settings/tenants?said=tenant-removed")
@@ -219,6 +219,9 @@ func (s *Server) enterTenant(w http.ResponseWriter, r *http.Request, v visit) er
 	if err != nil {
 		return err
 	}
+	if g == v.session.Grant { // they are there already
+		return seeOther(w, r, "/")
+	}
 	if _, err := s.begins(w, r, g, v.session); err != nil {
 		return err
 	}
@@ -227,7 +230,7 @@ func (s *Server) enterTenant(w http.ResponseWriter, r *http.Request, v visit) er
 
 // begins goes on in a session of another tenant. When somebody has last shown who they are, and since when they are in, stays as it was.
 func (s *Server) begins(w http.ResponseWriter, r *http.Request, g session.Grant, was session.Session) (session.Session, error) {
-	x, err := s.Operator.Sessions.Begin(w, r, g, was.Proved)
+	x, err := s.Operator.Sessions.GoOn(w, r, g, was)
 	if err != nil {
 		return x, err
 	}

@@ -2,7 +2,9 @@ package console_test
 
 import (
 	"net/http"
+	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,11 +62,10 @@ func TestTenantsPage(t *testing.T) {
 
 	b.post("/settings/tenants/acme/remove", "sure", "acm").is(http.StatusUnprocessableEntity).has("bdi", "What was typed is not")
 	b.post("/settings/tenants/default/remove", "sure", "default").is(http.StatusUnprocessableEntity).has("bdi", "cannot be removed")
-	b.post("/settings/tenants/secret/remove", "sure", "secret").to("/settings/tenants?said=tenant-removed") // it is not there for them
+	b.post("/settings/tenants/secret/remove", "sure", "secret").is(http.StatusUnprocessableEntity).has("bdi", "There is no tenant “secret”") // it is not there for them
 	if _, err := w.db.TenantBySlug(t.Context(), "secret"); err != nil {
 		t.Errorf("a tenant that lets nobody in: %v", err)
 	}
-	b.get("/settings/tenants").has("p", "not to be restored")
 	b.post("/settings/tenants/initech/remove", "sure", "initech").to("/settings/tenants?said=tenant-removed")
 	b.get("/settings/tenants").hasNot("td", "Initech")
 
@@ -90,6 +91,32 @@ func TestTenantsPage(t *testing.T) {
 	checkPage(t, settings)
 	settings.has("button", "Let owners of the server in")
 	b.post("/tenants/enter", "tenant", "acme").is(http.StatusNotFound)
+}
+
+// TestTenantsRenewNoSession: whoever goes from tenant to tenant is out when they would be otherwise, and whoever stays where they are keeps their session.
+func TestTenantsRenewNoSession(t *testing.T) {
+	w := newWorld(t, 0)
+	b := w.partner()
+	own := w.signedIn(w.tenant)
+	for name, one := range map[string]struct {
+		*browser
+		tenant string
+	}{"a partner": {b, "default"}, "another": {own, "acme"}} {
+		in, err := url.Parse(w.server.URL)
+		w.must(err)
+		was := one.Jar.Cookies(in)
+		one.post("/tenants/enter", "tenant", one.tenant).to("/")
+		if now := one.Jar.Cookies(in); len(was) == 0 || !slices.EqualFunc(was, now, func(a, b *http.Cookie) bool { return a.String() == b.String() }) {
+			t.Errorf("%s goes on where they are by another session: %v, %v", name, was, now)
+		}
+	}
+	for i := range 23 {
+		w.later(7 * time.Hour)
+		b.post("/tenants/enter", "tenant", []string{"acme", "default"}[i%2]).to("/")
+	}
+	b.get("/settings/tenants").is(http.StatusOK)
+	w.later(7 * time.Hour)
+	b.get("/settings/tenants").is(http.StatusUnauthorized)
 }
 
 // TestAskedAgainElsewhere: whoever is asked who they are while they are in another tenant shows it in their own, and goes on where they were.

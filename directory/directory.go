@@ -10,6 +10,7 @@ package directory
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"lockstep"
@@ -24,6 +25,18 @@ type Tenant struct {
 	Name    string
 	Created time.Time
 	Managed bool // owners of the server may come into it
+}
+
+// Since says in words what of a tenant is not as it was; "" is nothing.
+func (t Tenant) Since(was Tenant) string {
+	var what []string
+	if was.Name != t.Name {
+		what = append(what, "name, which was “"+was.Name+"”")
+	}
+	if was.Managed != t.Managed {
+		what = append(what, map[bool]string{true: "owners of the server may come in", false: "owners of the server may not come in"}[t.Managed])
+	}
+	return strings.Join(what, "; ")
 }
 
 // TenantSize is how much a tenant has.

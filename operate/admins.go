@@ -132,6 +132,11 @@ func (o *Operator) AddAdministrator(ctx context.Context, p Principal, in NewAdmi
 	if err := p.covers(rights); err != nil {
 		return Administrator{}, err
 	}
+	if rights.Allow(token.ScopeAll) || rights.Allow(ScopeWrite) {
+		if err := makesOwners(ctx, p, s); err != nil {
+			return Administrator{}, err
+		}
+	}
 	if err := o.proved(p); err != nil {
 		return Administrator{}, err
 	}

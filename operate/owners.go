@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,6 +66,26 @@ func (o *Operator) LocalOwners(ctx context.Context, p Principal) ([]LocalOwner, 
 	return all, err
 }
 
+// makesOwners returns an error for a visitor of a tenant that has an owner: whoever makes somebody an owner, or gives one another password, could
+// come in by that after the tenant has let visitors in no longer. A new tenant gets its first owner by whoever looks after it.
+func makesOwners(ctx context.Context, p Principal, s Admins) error {
+	if !p.Visits() {
+		return nil
+	}
+	owners, err := s.Owners(ctx, p.Tenant)
+	if err != nil {
+		return err
+	}
+	admins, err := s.Administrators(ctx, p.Tenant)
+	if err != nil {
+		return err
+	}
+	if len(owners) > 0 || slices.ContainsFunc(admins, func(e AdminEntry) bool { return e.rights().Allow(token.ScopeAll) }) {
+		return forbidden("You belong to another tenant, and this one has an owner of its own. Let an owner of this tenant do it.")
+	}
+	return nil
+}
+
 // AddOwner adds a local owner. Only who may do everything can.
 func (o *Operator) AddOwner(ctx context.Context, p Principal, name, password string) (LocalOwner, error) {
 	s, err := o.admins(p, AdminsWrite)
@@ -72,6 +93,9 @@ func (o *Operator) AddOwner(ctx context.Context, p Principal, name, password str
 		return LocalOwner{}, err
 	}
 	if err := p.covers(token.Scopes{token.ScopeAll}); err != nil {
+		return LocalOwner{}, err
+	}
+	if err := makesOwners(ctx, p, s); err != nil {
 		return LocalOwner{}, err
 	}
 	name = strings.TrimSpace(name)
@@ -120,6 +144,9 @@ func (o *Operator) SetOwnerPassword(ctx context.Context, p Principal, name, pass
 	}
 	l, err := o.ownerNamed(ctx, p, s, name)
 	if err != nil {
+		return err
+	}
+	if err := makesOwners(ctx, p, s); err != nil {
 		return err
 	}
 	if err := CheckPassword(password); err != nil {

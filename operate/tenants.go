@@ -214,7 +214,11 @@ func (o *Operator) CreateTenant(ctx context.Context, p Principal, slug, name str
 		}
 	}
 	t := directory.Tenant{ID: lockstep.NewID[lockstep.TenantID](), Slug: slug, Name: name, Created: o.now(), Managed: managed || !p.Every}
-	if err := o.Tenants.CreateTenant(ctx, p.Actor, t); err != nil || p.Every {
+	by, err := o.actorIn(ctx, p, t.ID)
+	if err != nil {
+		return directory.Tenant{}, err
+	}
+	if err := o.Tenants.CreateTenant(ctx, by, t); err != nil || p.Every {
 		return t, err
 	}
 	return t, o.Notes.Note(ctx, p.home(), audit.Event{At: o.now(), Actor: p.Actor, Verb: "created", Object: "tenant", ID: string(t.ID), Name: t.Name})
@@ -237,6 +241,12 @@ func (o *Operator) ChangeTenant(ctx context.Context, p Principal, name string, c
 		return t, err
 	}
 	own := t.ID == p.Tenant && p.MayManage()
+	letsIn := func(t directory.Tenant) error {
+		if c.Managed != nil && *c.Managed && !t.Managed && !own && !p.Every {
+			return forbidden("Only an owner of the tenant itself can let owners of the server in.")
+		}
+		return nil
+	}
 	if !own {
 		if err := o.forTenants(ctx, p); err != nil {
 			return t, err
@@ -248,8 +258,8 @@ func (o *Operator) ChangeTenant(ctx context.Context, p Principal, name string, c
 		}
 	}
 	if c.Managed != nil {
-		if *c.Managed && !t.Managed && !own && !p.Every {
-			return t, forbidden("Only an owner of the tenant itself can let owners of the server in.")
+		if err := letsIn(t); err != nil {
+			return t, err
 		}
 		if t.Slug == DefaultTenant {
 			return t, invalidIn("managed", "The owners of this tenant are those of the server.")
@@ -258,7 +268,19 @@ func (o *Operator) ChangeTenant(ctx context.Context, p Principal, name string, c
 			return t, err
 		}
 	}
-	return o.Tenants.SetTenant(ctx, p.Actor, t.ID, func(t *directory.Tenant) error {
+	by, err := o.actorIn(ctx, p, t.ID)
+	if err != nil {
+		return t, err
+	}
+	var was directory.Tenant
+	t, err = o.Tenants.SetTenant(ctx, by, t.ID, func(t *directory.Tenant) error {
+		if !p.Every && t.ID != p.home() && !t.Managed { // it has shut them out since it was looked at
+			return notFound("tenant", name)
+		}
+		if err := letsIn(*t); err != nil {
+			return err
+		}
+		was = *t
 		if c.Name != nil {
 			t.Name = *c.Name
 		}
@@ -267,6 +289,21 @@ func (o *Operator) ChangeTenant(ctx context.Context, p Principal, name string, c
 		}
 		return nil
 	})
+	if err != nil || p.Every || t.ID == p.home() || t.Since(was) == "" {
+		return t, err
+	}
+	return t, o.Notes.Note(ctx, p.home(), audit.Event{At: o.now(), Actor: p.Actor, Verb: "updated", Object: "tenant", ID: string(t.ID), Name: t.Name, Detail: t.Since(was)})
+}
+
+// actorIn is who does something in a tenant, as its audit log names them: who belongs to another by that one's name, too.
+func (o *Operator) actorIn(ctx context.Context, p Principal, t lockstep.TenantID) (audit.Actor, error) {
+	by := p.Actor
+	if p.Every || t == p.home() || p.Visits() { // a visitor has both names
+		return by, nil
+	}
+	home, err := o.Tenants.Tenant(ctx, p.home())
+	by.Name += " of " + home.Name
+	return by, err
 }
 
 // RemoveTenant closes a tenant for good, with everything that it has. Nothing changes at its applications and sources. The log of the tenant that the
@@ -296,6 +333,7 @@ func (o *Operator) RemoveTenant(ctx context.Context, p Principal, name string) e
 }
 
 // EnterTenant is how a session of the console goes on in another tenant that the principal may see, or back in their own. Both logs tell of it.
+// Whoever is there already gets the grant that they have.
 func (o *Operator) EnterTenant(ctx context.Context, p Principal, g session.Grant, name string) (session.Grant, error) {
 	after, err := o.LooksAfter(ctx, p)
 	if err != nil {
@@ -307,6 +345,9 @@ func (o *Operator) EnterTenant(ctx context.Context, p Principal, g session.Grant
 	}
 	if t.ID != p.home() && (!after || !t.Managed) {
 		return g, forbidden("You may not come into this tenant.")
+	}
+	if t.ID == p.Tenant {
+		return g, nil
 	}
 	home := p.home()
 	g.Tenant, g.Home = t.ID, ""

@@ -1,6 +1,7 @@
 package operate_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"lockstep/operate"
 	"lockstep/scim"
 	"lockstep/session"
+	"lockstep/store"
 	"lockstep/token"
 )
 
@@ -156,6 +158,117 @@ func TestWhoComesIntoAnotherTenant(t *testing.T) {
 		w.must(w.RemoveOwner(ctx, w.admin(), "mia"))
 		if q, err := w.Visitor(ctx, g); err == nil {
 			t.Errorf("whoever is no owner any more is in: %+v", q)
+		}
+	})
+}
+
+// TestVisitorsKeepNoWayIn: whoever visits a tenant gives it its first owner, and from then on makes nobody an owner, nor a secret that would open the
+// tenant once it lets them in no longer.
+func TestVisitorsKeepNoWayIn(t *testing.T) {
+	onBoth(t, func(w *world) {
+		ctx := w.Context()
+		w.managed("other")
+		p := w.inside(w.owner("default", "mia"))
+		linked := session.Grant{Tenant: w.ids["default"], Holder: "x", Scopes: "*:*"} // by a link of the machine: it is nobody by name
+		visitors := map[string]operate.Principal{}
+		for name, q := range map[string]operate.Principal{"an owner": p, "whoever has a link": w.inside(linked)} {
+			g, err := w.EnterTenant(ctx, q, session.Grant{Tenant: q.Tenant, Holder: q.Actor.Name, Scopes: "*:*", Person: q.Person}, "other")
+			w.must(err)
+			visitors[name] = w.inside(g)
+		}
+		for _, name := range []string{"ada", "ben"} {
+			_, err := w.CreateUser(ctx, operate.Machine(w.ids["other"]), userNamed(name))
+			w.must(err)
+		}
+		_, kept, _ := w.with(operate.Machine(w.ids["other"]), "api:read", 0)
+		for name, v := range visitors {
+			_, _, err := w.CreateToken(ctx, v, operate.NewToken{Name: "x", Kind: token.KindAPI, Scopes: "api:read"})
+			w.want(name+" makes a token of the API", err, lockstep.CodeAuthForbidden)
+			_, _, err = w.RotateToken(ctx, v, string(kept.ID), operate.Rotation{})
+			w.want(name+" rotates one", err, lockstep.CodeAuthForbidden)
+		}
+		refused := func(when string) {
+			for name, v := range visitors {
+				_, err := w.AddOwner(ctx, v, "eva", "another horse battery")
+				w.want(when+" "+name+" adds an owner", err, lockstep.CodeAuthForbidden)
+				_, err = w.AddAdministrator(ctx, v, operate.NewAdministrator{User: "ada", Role: operate.RoleOwner})
+				w.want(when+" "+name+" makes somebody an owner", err, lockstep.CodeAuthForbidden)
+				_, err = w.AddAdministrator(ctx, v, operate.NewAdministrator{User: "ada", Scopes: "api:write scim:write"})
+				w.want(when+" "+name+" gives all rights", err, lockstep.CodeAuthForbidden)
+			}
+		}
+		_, err := w.AddOwner(ctx, visitors["an owner"], "zoe", "correct horse battery")
+		w.must(err)
+		refused("once there is a local owner,")
+		for name, v := range visitors {
+			w.want(name+" sets a password", w.SetOwnerPassword(ctx, v, "zoe", "another horse battery"), lockstep.CodeAuthForbidden)
+		}
+		_, err = w.AddAdministrator(ctx, visitors["an owner"], operate.NewAdministrator{User: "ada", Role: operate.RoleAuditor})
+		w.must(err)
+		_, err = w.AddAdministrator(ctx, operate.Machine(w.ids["other"]), operate.NewAdministrator{User: "ben", Role: operate.RoleOwner})
+		w.must(err)
+		w.must(w.RemoveOwner(ctx, operate.Machine(w.ids["other"]), "zoe"))
+		refused("once an administrator is one,")
+		_, err = w.AddOwner(ctx, operate.Machine(w.ids["other"]), "eva", "another horse battery")
+		w.must(err)
+	})
+}
+
+// shutsOut is tenants of which one shuts visitors out after it was looked at, before it is changed.
+type shutsOut struct {
+	*store.DB
+	id lockstep.TenantID
+}
+
+func (s shutsOut) SetTenant(ctx context.Context, by audit.Actor, id lockstep.TenantID, change func(*directory.Tenant) error) (directory.Tenant, error) {
+	if _, err := s.DB.SetTenant(ctx, by, s.id, func(t *directory.Tenant) error { t.Managed = false; return nil }); err != nil {
+		return directory.Tenant{}, err
+	}
+	return s.DB.SetTenant(ctx, by, id, change)
+}
+
+// TestChangesWhileShutOut: a tenant that shuts owners of the server out is changed by none of them, also by one who has begun before.
+func TestChangesWhileShutOut(t *testing.T) {
+	w := newWorld(t, sqlite(t))
+	ctx := w.Context()
+	yes, name := true, "Theirs"
+	for what, c := range map[string]operate.TenantChange{"lets themself in": {Managed: &yes}, "renames it": {Name: &name}} {
+		w.managed("other")
+		w.Tenants = w.db
+		p := w.inside(w.owner("default", what))
+		w.Tenants = shutsOut{w.db, w.ids["other"]}
+		_, err := w.ChangeTenant(ctx, p, "other", c)
+		w.want("whoever "+what, err, lockstep.CodeNotFound)
+		w.Tenants = w.db
+		if now, err := w.db.Tenant(ctx, w.ids["other"]); err != nil || now.Managed || now.Name != "other" {
+			t.Errorf("whoever %s: the tenant is %+v, %v", what, now, err)
+		}
+	}
+}
+
+// TestTenantsInBothLogs: what is changed from the list of tenants is told at home and there, where it is by both names.
+func TestTenantsInBothLogs(t *testing.T) {
+	onBoth(t, func(w *world) {
+		ctx := w.Context()
+		w.managed("other")
+		p := w.inside(w.owner("default", "mia"))
+		made, err := w.CreateTenant(ctx, p, "more", "More", true)
+		w.must(err)
+		name := "Others"
+		_, err = w.ChangeTenant(ctx, p, "other", operate.TenantChange{Name: &name})
+		w.must(err)
+		_, err = w.ChangeTenant(ctx, p, "other", operate.TenantChange{Name: &name}) // nothing is another
+		w.must(err)
+		home, err := w.db.Audit(ctx, w.ids["default"], audit.Query{Object: "tenant"})
+		w.must(err)
+		for i, want := range []audit.Event{{Verb: "updated", ID: string(w.ids["other"]), Name: "Others", Detail: "name, which was “other”"}, {Verb: "created", ID: string(made.ID), Name: "More"}} {
+			there, err := w.db.Audit(ctx, lockstep.TenantID(want.ID), audit.Query{Object: "tenant"})
+			w.must(err)
+			for of, lines := range map[string][]audit.Line{"mia": home[min(i, len(home)):], "mia of default": there} {
+				if len(lines) == 0 || lines[0].Verb != want.Verb || lines[0].ID != want.ID || lines[0].Name != want.Name || lines[0].Detail != want.Detail || lines[0].Actor.Name != of {
+					t.Errorf("%s by %s: the log has %+v", want.Verb, of, lines)
+				}
+			}
 		}
 	})
 }

@@ -108,8 +108,8 @@ func (o *Operator) CreateToken(ctx context.Context, p Principal, in NewToken) (T
 	if err := p.covers(scopes); err != nil {
 		return TokenEntry{}, "", err
 	}
-	if p.Visits() && in.Kind == token.KindAPI && p.Person != (session.Person{}) {
-		return TokenEntry{}, "", forbidden("You belong to another tenant, and a token of the API has the rights that its maker has here. Let somebody of this tenant make it.")
+	if p.Visits() && in.Kind == token.KindAPI {
+		return TokenEntry{}, "", forbidden("You belong to another tenant, and a token of the API would open this one after it lets you in no longer. Let somebody of this tenant make it.")
 	}
 	if err := in.checkSCIM(); err != nil {
 		return TokenEntry{}, "", err
@@ -165,6 +165,9 @@ func (o *Operator) RotateToken(ctx context.Context, p Principal, name string, r 
 	}
 	if err := p.covers(e.Scopes); err != nil {
 		return TokenEntry{}, "", err
+	}
+	if p.Visits() && e.Kind == token.KindAPI {
+		return TokenEntry{}, "", forbidden("You belong to another tenant, and a token of the API would open this one after it lets you in no longer. Let somebody of this tenant rotate it.")
 	}
 	if !e.OAuth.Zero() {
 		return TokenEntry{}, "", errNoSecret

@@ -166,7 +166,17 @@ func (g *Gate) Enter(w http.ResponseWriter, r *http.Request, secret string) (Ses
 // Begin lets in somebody who has shown, at a time, who they are: it begins a session and sets its cookie. It ends the session that the
 // browser had, if any, so that nobody can be made to go on in a session that somebody else chose (session fixation).
 func (g *Gate) Begin(w http.ResponseWriter, r *http.Request, to Grant, proved time.Time) (Session, error) {
-	ctx, now := r.Context(), g.now()
+	return g.begin(w, r, to, g.now(), proved)
+}
+
+// GoOn begins a session in place of one that the request has, which ends, for another grant of its holder. Nobody has shown anything meanwhile, so
+// it lives no longer than the former would have, and its holder has last shown who they are when they had.
+func (g *Gate) GoOn(w http.ResponseWriter, r *http.Request, to Grant, was Session) (Session, error) {
+	return g.begin(w, r, to, was.Began, was.Proved)
+}
+
+func (g *Gate) begin(w http.ResponseWriter, r *http.Request, to Grant, began, proved time.Time) (Session, error) {
+	ctx := r.Context()
 	if err := g.end(r); err != nil {
 		return Session{}, err
 	}
@@ -174,7 +184,7 @@ func (g *Gate) Begin(w http.ResponseWriter, r *http.Request, to Grant, proved ti
 	if err != nil {
 		return Session{}, fmt.Errorf("begin a session: %w", err)
 	}
-	s := Session{Hash: hash, ID: lockstep.NewID[ID](), Surface: g.Surface, Grant: to, Began: now, Seen: now, Proved: proved}
+	s := Session{Hash: hash, ID: lockstep.NewID[ID](), Surface: g.Surface, Grant: to, Began: began, Seen: g.now(), Proved: proved}
 	if err := g.Store.PutSession(ctx, s); err != nil {
 		return Session{}, fmt.Errorf("begin a session: %w", err)
 	}

@@ -184,6 +184,30 @@ func TestEnterEndsTheSessionBefore(t *testing.T) {
 	}
 }
 
+// TestGoOn: a session in place of another ends when that would have, and its holder has shown who they are when they had; the other is no more.
+func TestGoOn(t *testing.T) {
+	g, c := newGate(&session.Memory{})
+	first := enter(t, g, link(t, g))
+	was, err := g.Of(request(first))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.at = c.at.Add(time.Hour)
+	to := ada
+	to.Holder = "ada elsewhere"
+	w := httptest.NewRecorder()
+	now, err := g.GoOn(w, request(first), to, was)
+	if err != nil || now.Began != was.Began || now.Proved != was.Proved || now.Seen != c.at || now.Grant != to || now.ID == was.ID {
+		t.Errorf("went on in %+v, %v", now, err)
+	}
+	if _, err := g.Of(request(first)); !errors.Is(err, session.ErrNone) {
+		t.Errorf("the former one: %v", err)
+	}
+	if s, err := g.Of(request(w.Result().Cookies()[0])); err != nil || s.Began != was.Began {
+		t.Errorf("the new one: %+v, %v", s, err)
+	}
+}
+
 func TestSessionStaysOnItsSurface(t *testing.T) {
 	store := &session.Memory{}
 	g, c := newGate(store)

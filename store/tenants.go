@@ -54,20 +54,14 @@ func (db *DB) SetTenant(ctx context.Context, by audit.Actor, id lockstep.TenantI
 		if err := change(&t); err != nil {
 			return err
 		}
-		var what []string
-		if was.Name != t.Name {
-			what = append(what, "name, which was “"+was.Name+"”")
-		}
-		if was.Managed != t.Managed {
-			what = append(what, map[bool]string{true: "owners of the server may come in", false: "owners of the server may not come in"}[t.Managed])
-		}
-		if len(what) == 0 {
+		what := t.Since(was)
+		if what == "" {
 			return nil
 		}
 		if _, err := x.exec("UPDATE tenant SET name = $2, managed = $3 WHERE id = $1", string(id), t.Name, t.Managed); err != nil {
 			return err
 		}
-		x.note(audit.Event{Actor: by, Verb: "updated", Object: "tenant", ID: string(id), Name: t.Name, Detail: strings.Join(what, "; ")})
+		x.note(audit.Event{Actor: by, Verb: "updated", Object: "tenant", ID: string(id), Name: t.Name, Detail: what})
 		return nil
 	}})
 	if err != nil {
