@@ -34,7 +34,7 @@ func (e *Engine) FindAtTarget(ctx context.Context, t lockstep.TenantID, id locks
 	met := map[string]bool{}
 	add := func(by string, objects ...connection.Object) {
 		for _, o := range objects {
-			if !met[o.ID] {
+			if connection.CheckID(o.ID) == "" && !met[o.ID] { // nobody can be linked to another one
 				met[o.ID] = true
 				all = append(all, Found{Object: o, By: by})
 			}

@@ -72,16 +72,17 @@ func (db *DB) ClearTenants(ctx context.Context) (left int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("look for tenants that are removed: %w", err)
 	}
+	var failed []error // one that cannot be cleared keeps none of the others
 	for _, id := range all {
 		gone, err := db.clearTenant(ctx, lockstep.TenantID(id))
 		if err != nil {
-			return len(all), fmt.Errorf("remove what is left of the tenant %s: %w", id, err)
+			failed = append(failed, fmt.Errorf("remove what is left of the tenant %s: %w", id, err))
 		}
-		if !gone {
+		if !gone || err != nil {
 			left++
 		}
 	}
-	return left, nil
+	return left, errors.Join(failed...)
 }
 
 // clearTenant removes all that is there of a tenant, and the tenant itself when that is long enough removed. No job is removed during a call of its turn.

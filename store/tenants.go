@@ -45,6 +45,9 @@ const tenantColumns = "id, slug, name, created, managed"
 // everything else stays as it is.
 func (db *DB) SetTenant(ctx context.Context, by audit.Actor, id lockstep.TenantID, change func(*directory.Tenant) error) (t directory.Tenant, err error) {
 	err = db.write(ctx, &work{tenant: id, rows: 2, run: func(x *tx) error {
+		if _, err := x.exec("UPDATE tenant SET name = name WHERE id = $1 AND removed = 0", string(id)); err != nil { // held: another node changes it, too
+			return err
+		}
 		rows, err := x.query("SELECT "+tenantColumns+" FROM tenant WHERE id = $1 AND removed = 0", string(id))
 		was, err := one(rows, err, scanTenant)
 		if err != nil {
