@@ -46,6 +46,7 @@ func TestJSON(t *testing.T) {
 	h.write("files/people.csv", "id,userName\n1,ada@acme.example\n2,ben@acme.example\n")
 	h.write("files/groups.csv", "id,displayName,members\n1,Staff,1;2\n")
 	h.write("token", org.token)
+	h.write("schema.json", `{"objectMappings": [{"sourceObjectName": "User", "targetObjectName": "User", "attributeMappings": [{"targetAttributeName": "userName", "matchingPriority": 1, "source": {"expression": "[userName]"}}]}]}`)
 	badge := h.write("badge.json", `{"id": "urn:acme:2.0:Badge", "resourceType": "User", "attributes": [{"name": "number"}]}`)
 	p, e := h.scimServer()
 	e.want(http.StatusCreated, http.MethodPost, "/Users", `{"userName": "dee@acme.example"}`)
@@ -79,6 +80,9 @@ func TestJSON(t *testing.T) {
 		{"scim report", 0},
 		{"tenant add acme --name Acme", 0},
 		{"tenant list", 0},
+		{"tenant manage acme", 0},
+		{"tenant rename acme Globex", 0},
+		{"tenant remove acme -y", 0},
 		{"schema put " + badge, 0},
 		{"schema list", 0},
 		{"schema show urn:acme:2.0:Badge", 0},
@@ -127,6 +131,7 @@ func TestJSON(t *testing.T) {
 		{"mapping rm nickName", 0},
 		{"mapping actions --no-delete", 0},
 		{"mapping export", 0},
+		{"mapping import schema.json -y", 0},
 		{"scope set userName~NOT~EQUALS~x", 0},
 		{"scope show", 0},
 		{"scope set", 0},

@@ -92,7 +92,19 @@ func backupFolder(in string) (scratch, error) {
 	return scratch{path, lock}, nil
 }
 
-func (s scratch) remove() error { return errors.Join(s.lock.Close(), os.RemoveAll(s.path)) }
+// remove removes the folder, its lock last: whoever is killed meanwhile leaves something that the next one knows to be nobody's.
+func (s scratch) remove() error {
+	all, err := os.ReadDir(s.path)
+	for _, e := range all {
+		if e.Name() != scratchLock {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(s.path, e.Name())))
+		}
+	}
+	return errors.Join(err, s.lock.Close(), os.RemoveAll(s.path))
+}
+
+// begunFor is after which time a folder without a lock is not one that has begun just now.
+const begunFor = time.Minute
 
 // sweepBackups removes what those have left who were killed while they made a backup in the folder: it is as large as the database. What
 // cannot be removed stays.
@@ -104,8 +116,14 @@ func sweepBackups(in string) {
 	for _, e := range all {
 		path := filepath.Join(in, e.Name())
 		lock := filepath.Join(path, scratchLock)
-		if _, err := os.Stat(lock); err != nil || !e.IsDir() || !strings.HasPrefix(e.Name(), backupTempName) {
-			continue // one without a lock may have begun just now
+		if !e.IsDir() || !strings.HasPrefix(e.Name(), backupTempName) {
+			continue
+		}
+		if _, err := os.Stat(lock); err != nil {
+			if is, err := e.Info(); err == nil && time.Since(is.ModTime()) > begunFor {
+				_ = os.RemoveAll(path)
+			}
+			continue
 		}
 		if f, free, err := lockFile(lock); err == nil && free {
 			_ = scratch{path, f}.remove()

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // TestPlace: a backup gets its name, and never that of another file, also on a file system without links.
@@ -54,7 +55,22 @@ func TestSweepBackups(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	young, old := filepath.Join(dir, backupTempName+"young"), filepath.Join(dir, backupTempName+"old") // without a lock: killed when it was to come, or was gone
+	for _, path := range []string{young, old} {
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chtimes(old, time.Time{}, time.Now().Add(-2*begunFor)); err != nil {
+		t.Fatal(err)
+	}
 	sweepBackups(dir)
+	if _, err := os.Stat(old); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the old one is there still: %v", err)
+	}
+	if _, err := os.Stat(young); err != nil {
+		t.Error(err)
+	}
 	if _, err := os.Stat(dead.path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("it is there still: %v", err)
 	}
