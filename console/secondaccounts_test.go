@@ -27,6 +27,7 @@ p4,nomail@acme.example,No Mail,
 	b := w.signedIn(w.tenant)
 	page := b.get("/apps/webex")
 	note := page.has("p", "Second accounts?")
+	b.get("/apps/webex/plan").has("p", "Second accounts?") // wherever it is applied
 	for _, want := range []string{"For 2 people the user name is not their e-mail address", "1 of them has an account in Cisco Webex under it already", "gokafor@acme.example (grace@acme.example), zoe.w@acme.example (zoe@acme.example)."} {
 		if !strings.Contains(note.text, want) {
 			t.Errorf("it does not say %q: %q", want, note.text)

@@ -99,6 +99,7 @@ type waitingView struct {
 	Sections   []waitingSection
 	Shown      int // rows on the page
 	Matches    int // rows that the filter lets through, but for its text
+	Total      int // rows without any filter
 	Next       string
 	Left       int // rows that were left out of the plan
 	Cannot     int // rows that cannot be carried out
@@ -186,6 +187,9 @@ func (s *Server) waiting(r *http.Request, v visit, j provision.Job, f operate.Ro
 		return err
 	}
 	view.Kinds, view.Attributes = choicesOf(page.All)
+	for _, g := range page.All {
+		view.Total += g.N
+	}
 	counts := map[rule.Kind]map[string]int{}
 	for i, g := range page.Groups {
 		view.Matches += g.N
@@ -456,7 +460,12 @@ func (s *Server) exportWaiting(held bool, kind fileKind) func(http.ResponseWrite
 // triedAt is when what was applied to one alone ended.
 func (v waitingView) triedAt() time.Time { return v.Tried.When }
 
-// sections are the rows of the page as people tick them; nobody can tick what cannot be done.
+// several reports whether there is more to show of a plan than what is planned.
+func (v waitingView) several() bool {
+	return !v.Held && (v.Left > 0 || v.Cannot > 0 || v.Filter.Show != "" || v.Filter.Exact)
+}
+
+// ticks reports whether rows of the page can be ticked: nobody decides on what cannot be done.
 func (v waitingView) ticks() bool { return v.Filter.Show != "cannot" && v.Shown > 0 }
 
 // all is what the button for everything says.

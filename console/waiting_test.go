@@ -240,6 +240,9 @@ func TestHeldPage(t *testing.T) {
 	a := b.get("/apps/webex/held").is(http.StatusOK)
 	checkPage(t, a)
 	a.has("h2", "120 changes are held for you")
+	none := b.get("/apps/webex/held?kind=create")
+	none.has("h2", "120 changes are held for you") // whatever is shown of them
+	none.has("strong", "No change matches.")
 	if n := len(a.ticks()); n != 100 {
 		t.Errorf("%d can be ticked", n)
 	}
