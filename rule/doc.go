@@ -3,7 +3,7 @@
 //
 // It works on values alone. Rules, the stored form, are compiled once per type of object by Compile; the Program that comes out
 // answers Scope and Map for one object after another, from as many goroutines as one likes. Decide is the decision table, Guard
-// the deletion guard. ParseEntra reads what Entra ID exports.
+// the deletion guard. Import takes over what Entra ID exports.
 //
 // Invariants:
 //   - Nothing here reads a clock, makes randomness up, logs, or waits: the same input gives the same answer. Instants at which

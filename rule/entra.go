@@ -10,7 +10,7 @@ import (
 	"lockstep"
 )
 
-// MaxEntra is how long a schema may be that ParseEntra reads, in bytes.
+// MaxEntra is how long a schema may be that is read, in bytes.
 const MaxEntra = 8 << 20
 
 // The parts of microsoft.graph.synchronizationSchema that differ from Rules, or that Rules does not know.
@@ -38,20 +38,14 @@ type (
 	}
 )
 
-// ParseEntra reads a provisioning schema as Entra ID exports it (GET …/synchronization/jobs/{id}/schema), one of its rules, or
-// Rules of our own. What cannot be taken over is named in the problems; whatever is not named means the same here. Expressions
-// and filters are not looked at: Compile does that.
-func ParseEntra(data []byte) (Rules, []error) {
-	in := parseEntra(data)
-	return in.rules, in.problems
-}
-
 // What a schema may have at most.
 const (
 	maxEntraObjects  = 20
 	maxEntraMappings = 1000
 )
 
+// parseEntra reads a schema. What cannot be taken over is named in the problems; whatever is not named means the same here. Expressions
+// and filters are not looked at: Compile does that.
 func parseEntra(data []byte) (in entraImport) {
 	if len(data) > MaxEntra {
 		in.problem(fmt.Sprintf("the schema is longer than %d bytes", MaxEntra))

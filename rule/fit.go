@@ -8,9 +8,10 @@ import (
 	"lockstep"
 )
 
-// Import takes a schema as ParseEntra reads it over into the rules of a job that joins the systems: its objects of the same types get
-// the scoping filter and the attribute mappings. What cannot be in force here is left out and named in the problems, as is whatever
-// stays against the schema. Nothing is widened by what is left out:
+// Import takes a provisioning schema over into the rules of a job that joins the systems: what Entra ID exports (GET
+// …/synchronization/jobs/{id}/schema), one of its rules, or Rules of our own. Objects of the job's types get the scoping filter and the
+// attribute mappings of the schema. What cannot be in force here is left out and named in the problems, as is whatever stays against the
+// schema. Nothing is widened by what is left out:
 //
 //   - a filter is taken over whole, or stays: without one of its clauses it lets in whom that keeps out; and a schema without a filter
 //     takes none away;
