@@ -16,6 +16,7 @@
 //	plan              what should happen: matching, decision, guard, order, references; one planner, two sinks
 //	provision         the turn of a job: lets plan decide, applies, settles
 //	drift             where an application has departed from what was written there
+//	undo              takes back what rows of the log have done
 //	mirror            what outside systems looked like when last seen, read beside the engine
 //	connection        an outside system, and the contracts that connectors fulfil
 //	connector/*       one system each: csvfile and ldap are read, scimapp and webex written, directory is the tenant's own

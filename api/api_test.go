@@ -35,6 +35,7 @@ import (
 	"lockstep/server"
 	"lockstep/store"
 	"lockstep/token"
+	"lockstep/undo"
 	"lockstep/web"
 )
 
@@ -69,7 +70,7 @@ func newWorld(t *testing.T) *world {
 	var template api.Template
 	w.must(json.Unmarshal(csvfile.Template(), &template))
 	w.operator = &operate.Operator{
-		Directory: w.db, People: w.db, Jobs: jobs, Settings: jobs, Drafts: jobs, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db, Reads: w.db.Mirrors(), Engine: w.engine, Drifts: &drift.Finder{Engine: w.engine, Mirrors: w.db.Mirrors(), Looks: w.db}, Schemas: w.db.Schemas,
+		Directory: w.db, People: w.db, Jobs: jobs, Settings: jobs, Drafts: jobs, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db, Reads: w.db.Mirrors(), Engine: w.engine, Drifts: &drift.Finder{Engine: w.engine, Mirrors: w.db.Mirrors(), Looks: w.db}, Undos: &undo.Undoer{Engine: w.engine}, Schemas: w.db.Schemas,
 		SCIM: seen{db: w.db}, Local: localToken,
 		Gallery: []operate.Template{template.Domain(), {
 			Kind: "nowhere", Name: "Nowhere", Direction: provision.Outbound, Rules: rule.Rules(template.Rules),

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lockstep/provision"
+	"lockstep/undo"
 	"lockstep/words"
 )
 
@@ -123,7 +124,7 @@ func (p progress) most() int {
 
 func cycleTitle(c *provision.Cycle) string {
 	switch {
-	case c.Trigger == provision.Undoing:
+	case c.Trigger == undo.Trigger:
 		return "undo"
 	case c.Kind == provision.OnDemand:
 		return "on demand"

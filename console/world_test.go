@@ -37,6 +37,7 @@ import (
 	"lockstep/session"
 	"lockstep/sso"
 	"lockstep/store"
+	"lockstep/undo"
 	"lockstep/upstream"
 	"lockstep/web"
 	"lockstep/webexorg"
@@ -99,7 +100,7 @@ func newWorld(t testing.TB, more int) *world {
 	courier := &notify.Courier{Records: w.db.Notify(), Outbox: w.db.Notify(), Mailer: notify.Mailer{Dialer: inside}, Poster: notify.NewPoster(inside)}
 	w.operator = &operate.Operator{
 		Notices:   &operate.Notices{Records: courier.Records, Outbox: courier.Outbox, Sender: courier},
-		Directory: w.db, GroupFinder: w.db, Jobs: w.db.Provision(), Settings: w.db, Drafts: w.db, Engine: w.engine, Drifts: &drift.Finder{Engine: w.engine, Mirrors: w.db.Mirrors(), Looks: w.db}, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db, Reads: w.db.Mirrors(),
+		Directory: w.db, GroupFinder: w.db, Jobs: w.db.Provision(), Settings: w.db, Drafts: w.db, Engine: w.engine, Drifts: &drift.Finder{Engine: w.engine, Mirrors: w.db.Mirrors(), Looks: w.db}, Undos: &undo.Undoer{Engine: w.engine}, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db, Reads: w.db.Mirrors(),
 		Sessions: &session.Gate{Surface: console.Surface, Store: &session.Memory{}, Now: w.now}, Schemas: w.db.Schemas, SCIM: inbound{w: w}, Now: w.now,
 		Address: func() string { return w.server.URL }, Gallery: gallery, Files: w,
 	}

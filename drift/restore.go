@@ -29,7 +29,7 @@ func (f *Finder) Restore(ctx context.Context, t lockstep.TenantID, id lockstep.J
 	if first, err := some(plan.DriftQuery{}); err != nil || len(first) == 0 {
 		return 0, err
 	}
-	err = f.Engine.Amend(ctx, t, id, func(write provision.Write) error {
+	err = f.Engine.Amend(ctx, t, id, func(job provision.Job, write provision.Write) error {
 		r := &restore{Finder: f, job: job, write: write}
 		defer func() { n = r.n }()
 		for _, of := range sources {

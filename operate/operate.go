@@ -42,6 +42,7 @@ type Operator struct {
 	Drafts      provision.Drafts
 	Engine      Engine
 	Drifts      Drifts // nil looks for none
+	Undos       Undos
 	Tenants     Tenants
 	Tokens      Tokens
 	Notes       Notes
@@ -78,7 +79,6 @@ type Engine interface {
 	Test(ctx context.Context, t lockstep.TenantID, job lockstep.JobID, report func(connection.Check)) error
 	Outside(ctx context.Context, t lockstep.TenantID, job lockstep.JobID) (connection.System, error)
 	Progress(job lockstep.JobID) (provision.Cycle, bool)
-	Undos
 }
 
 // Trials tell what would be done, and do nothing.

@@ -24,6 +24,7 @@ import (
 	"lockstep/store"
 	"lockstep/store/storetest"
 	"lockstep/token"
+	"lockstep/undo"
 )
 
 // world is an operator over a real database with two tenants, and a clock that tests put forward.
@@ -51,7 +52,7 @@ func newWorld(t *testing.T, c store.Config) *world {
 	jobs := w.db.Provision()
 	w.engine = &provision.Engine{Store: jobs, Log: slog.New(slog.DiscardHandler)}
 	w.Operator = &operate.Operator{
-		Directory: w.db, GroupFinder: w.db, Jobs: jobs, Settings: jobs, Drafts: jobs, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db, Reads: w.db.Mirrors(), Engine: w.engine, Drifts: &drift.Finder{Engine: w.engine, Mirrors: w.db.Mirrors(), Looks: w.db}, Schemas: w.db.Schemas,
+		Directory: w.db, GroupFinder: w.db, Jobs: jobs, Settings: jobs, Drafts: jobs, Tenants: w.db, Tokens: server.Tokens{DB: w.db}, Notes: w.db, Standings: w.db, Reads: w.db.Mirrors(), Engine: w.engine, Drifts: &drift.Finder{Engine: w.engine, Mirrors: w.db.Mirrors(), Looks: w.db}, Undos: &undo.Undoer{Engine: w.engine}, Schemas: w.db.Schemas,
 		Sessions: &session.Gate{Surface: "console", Store: w.db.Console(), Now: func() time.Time { return w.at }},
 		Visits:   w.db.Console(), Admins: server.Admins{DB: w.db}, Forms: server.ConsoleForms{DB: w.db},
 		Address: func() string { return "http://localhost" }, Local: "local", Now: func() time.Time { return w.at },

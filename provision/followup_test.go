@@ -17,6 +17,7 @@ import (
 	"lockstep/plan"
 	"lockstep/provision"
 	"lockstep/rule"
+	"lockstep/undo"
 )
 
 // TestNewcomerIsNamedAtOnce: whoever names somebody who is created is written in the same cycle, however long the create takes.
@@ -269,13 +270,13 @@ func TestUndoWaits(t *testing.T) {
 			w.run(w.out)
 			rows := w.done(rule.Create, 1)
 			of.do(w)
-			if _, err := w.engine.Undo(w.ctx, audit.Actor{}, w.tenant, w.out, provision.TakeBack{Rows: rows, Sure: true}); lockstep.CodeOf(err) != of.code {
+			if _, err := w.undoer().Undo(w.ctx, audit.Actor{}, w.tenant, w.out, undo.TakeBack{Rows: rows, Sure: true}); lockstep.CodeOf(err) != of.code {
 				t.Errorf("%v", err)
 			}
 		})
 	}
 	w := newWorld(t)
-	if _, err := w.engine.Undo(w.ctx, audit.Actor{}, w.tenant, w.out, provision.TakeBack{Rows: make([]plan.Action, provision.MostUndone+1)}); lockstep.CodeOf(err) != lockstep.CodeInvalid {
+	if _, err := w.undoer().Undo(w.ctx, audit.Actor{}, w.tenant, w.out, undo.TakeBack{Rows: make([]plan.Action, undo.MostUndone+1)}); lockstep.CodeOf(err) != lockstep.CodeInvalid {
 		t.Errorf("too many: %v", err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"lockstep/provision"
 	"lockstep/store"
 	"lockstep/store/storetest"
+	"lockstep/undo"
 )
 
 // gate is a target whose calls wait, once, until they are let through.
@@ -202,7 +203,7 @@ func TestTurnsLetGo(t *testing.T) {
 	w.must(w.db.Provision().PutJob(w.ctx, audit.Actor{}, j))
 
 	rows := w.newest()
-	if _, err := w.engine.Undo(w.ctx, audit.Actor{Kind: audit.Admin, Name: "ada"}, w.tenant, w.out, provision.TakeBack{Rows: rows, Shown: "something else"}); err == nil {
+	if _, err := w.undoer().Undo(w.ctx, audit.Actor{Kind: audit.Admin, Name: "ada"}, w.tenant, w.out, undo.TakeBack{Rows: rows, Shown: "something else"}); err == nil {
 		t.Error("undone unseen")
 	}
 	free("after an undo that was refused", w.out)
@@ -226,7 +227,7 @@ func TestUndoDisturbsNothing(t *testing.T) {
 		ended <- err
 	}()
 	<-hangs.reached
-	if _, err := w.engine.Undo(w.ctx, audit.Actor{Kind: audit.Admin, Name: "ada"}, w.tenant, w.out, provision.TakeBack{Rows: rows}); lockstep.CodeOf(err) != lockstep.CodeConflict {
+	if _, err := w.undoer().Undo(w.ctx, audit.Actor{Kind: audit.Admin, Name: "ada"}, w.tenant, w.out, undo.TakeBack{Rows: rows}); lockstep.CodeOf(err) != lockstep.CodeConflict {
 		t.Errorf("undone in the middle of a cycle: %v", err)
 	}
 	if _, err := w.finder().Restore(w.ctx, w.tenant, w.out, nil); lockstep.CodeOf(err) != lockstep.CodeConflict {

@@ -16,20 +16,21 @@ import (
 	"lockstep/scim"
 	"lockstep/store"
 	"lockstep/store/storetest"
+	"lockstep/undo"
 )
 
 // undo undoes the newest rows of the app's log of some kinds, and runs what comes of it.
-func (w *world) undo(kinds ...rule.Kind) provision.Undone {
+func (w *world) undo(kinds ...rule.Kind) undo.Undone {
 	w.Helper()
 	rows, err := w.db.Provision().Actions(w.ctx, w.tenant, w.out, plan.ActionQuery{States: []plan.ActionState{plan.Done}, Kinds: kinds, Newest: true, Limit: 1})
 	w.must(err)
 	return w.undoRows(rows)
 }
 
-func (w *world) undoRows(rows []plan.Action) provision.Undone {
+func (w *world) undoRows(rows []plan.Action) undo.Undone {
 	w.Helper()
-	look := w.takeBack(provision.TakeBack{Rows: rows, Look: true})
-	got := w.takeBack(provision.TakeBack{Rows: rows, Shown: look.Digest, Sure: true})
+	look := w.takeBack(undo.TakeBack{Rows: rows, Look: true})
+	got := w.takeBack(undo.TakeBack{Rows: rows, Shown: look.Digest, Sure: true})
 	if got.Digest != look.Digest || len(got.Rows) != len(look.Rows) || look.Cycle != "" {
 		w.Errorf("shown was %+v, done is %+v", look, got)
 	}
@@ -37,9 +38,11 @@ func (w *world) undoRows(rows []plan.Action) provision.Undone {
 	return got
 }
 
-func (w *world) takeBack(what provision.TakeBack) provision.Undone {
+func (w *world) undoer() *undo.Undoer { return &undo.Undoer{Engine: w.engine} }
+
+func (w *world) takeBack(what undo.TakeBack) undo.Undone {
 	w.Helper()
-	got, err := w.engine.Undo(w.ctx, audit.Actor{Kind: audit.Admin, Name: "Ada"}, w.tenant, w.out, what)
+	got, err := w.undoer().Undo(w.ctx, audit.Actor{Kind: audit.Admin, Name: "Ada"}, w.tenant, w.out, what)
 	w.must(err)
 	return got
 }
@@ -210,18 +213,18 @@ func TestUndoIsGuarded(t *testing.T) {
 	w.run(w.out)
 	before := w.target()
 	rows := w.done(rule.Create, 100)
-	look := w.takeBack(provision.TakeBack{Rows: rows, Look: true})
+	look := w.takeBack(undo.TakeBack{Rows: rows, Look: true})
 	if len(look.Rows) != 3 || !slices.Equal(look.Harms, []rule.Harm{rule.UserDisable}) {
 		t.Errorf("the look: %+v", look)
 	}
 	for _, c := range []struct {
-		what provision.TakeBack
+		what undo.TakeBack
 		want lockstep.Code
 	}{
-		{provision.TakeBack{Rows: rows, Shown: look.Digest}, lockstep.CodeGuardHeld},
-		{provision.TakeBack{Rows: rows[:1], Shown: look.Digest, Sure: true}, lockstep.CodePlanStale},
+		{undo.TakeBack{Rows: rows, Shown: look.Digest}, lockstep.CodeGuardHeld},
+		{undo.TakeBack{Rows: rows[:1], Shown: look.Digest, Sure: true}, lockstep.CodePlanStale},
 	} {
-		_, err := w.engine.Undo(w.ctx, audit.Actor{}, w.tenant, w.out, c.what)
+		_, err := w.undoer().Undo(w.ctx, audit.Actor{}, w.tenant, w.out, c.what)
 		if lockstep.CodeOf(err) != c.want {
 			t.Errorf("%+v: %v, want %s", c.what, err, c.want)
 		}
@@ -300,7 +303,7 @@ func TestUndoRefuses(t *testing.T) {
 	w.policy(func(p *provision.Policy) { p.Everyone = false })
 	before = w.target()
 	refused("a delete", w.done(rule.Delete, 1), lockstep.CodeUndoFinal)
-	if _, err := w.engine.Undo(w.ctx, audit.Actor{}, w.tenant, w.in, provision.TakeBack{}); lockstep.CodeOf(err) != lockstep.CodeInvalid {
+	if _, err := w.undoer().Undo(w.ctx, audit.Actor{}, w.tenant, w.in, undo.TakeBack{}); lockstep.CodeOf(err) != lockstep.CodeInvalid {
 		t.Errorf("of a source: %v", err)
 	}
 }
@@ -316,7 +319,7 @@ func TestUndoClears(t *testing.T) {
 	w.run(w.in)
 	w.run(w.out)
 	rows := w.done(rule.Update, 100)
-	if look := w.takeBack(provision.TakeBack{Rows: rows, Look: true}); len(look.Rows) != 3 || !slices.Equal(look.Harms, []rule.Harm{rule.Clear}) {
+	if look := w.takeBack(undo.TakeBack{Rows: rows, Look: true}); len(look.Rows) != 3 || !slices.Equal(look.Harms, []rule.Harm{rule.Clear}) {
 		t.Errorf("the look: %+v", look)
 	}
 	w.undoRows(rows)
@@ -363,7 +366,7 @@ func TestUndoAsksTogether(t *testing.T) {
 	w.run(w.out)
 	c := &counted{Store: w.engine.Store}
 	w.engine.Store = c
-	got := w.takeBack(provision.TakeBack{Rows: rows, Look: true})
+	got := w.takeBack(undo.TakeBack{Rows: rows, Look: true})
 	if len(rows) != 120 || len(got.Rows) != 119 || len(got.Refuse) != 1 || got.Refuse[0].Row.Source.Name != "u7@acme.example" || got.Refuse[0].Code != lockstep.CodeUndoSince {
 		t.Errorf("of %d rows %d are taken back, and not %+v", len(rows), len(got.Rows), got.Refuse)
 	}

@@ -61,12 +61,22 @@ func (v *Visit) Name(ctx context.Context, refs []plan.RowReference) error {
 	return v.Programs.NameMembers(ctx, v.run.stored(), refs)
 }
 
-// Write writes a batch about a job that somebody has taken over.
+// Whom returns objects of the directory, as the job sees them now; those that are not there are left out.
+func (v *Visit) Whom(ctx context.Context, refs ...connection.Ref) ([]connection.Object, error) {
+	return v.run.source.Get(ctx, refs...)
+}
+
+// TakeBack says what the job does to take back an account that it has created.
+func (v *Visit) TakeBack(ctx context.Context, who connection.Object, l plan.Link) plan.TakeBack {
+	return v.run.decide.TakeBack(ctx, who, l)
+}
+
+// Write writes a batch about a job that somebody has taken over. One that releases it is the last.
 type Write func(context.Context, Batch) error
 
 // Amend takes a job over, has f write what is known of it, and lets go of it. Whoever began a turn of the job has lost it with this, if it had planned
 // nothing yet, and begins anew by what f has written; while a cycle is under way Amend fails.
-func (e *Engine) Amend(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, f func(Write) error) error {
+func (e *Engine) Amend(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, f func(Job, Write) error) error {
 	job, err := e.Store.TakeOver(ctx, t, id, e.lease())
 	if err != nil {
 		return err
@@ -76,5 +86,10 @@ func (e *Engine) Amend(ctx context.Context, t lockstep.TenantID, id lockstep.Job
 	}
 	r := &run{Engine: e, job: job}
 	defer r.release(ctx)
-	return f(r.commit)
+	return f(job, func(ctx context.Context, b Batch) error {
+		if b.Release {
+			return r.endTurn(ctx, b)
+		}
+		return r.commit(ctx, b)
+	})
 }

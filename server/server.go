@@ -39,6 +39,7 @@ import (
 	"lockstep/queue"
 	"lockstep/sso"
 	"lockstep/store"
+	"lockstep/undo"
 	"lockstep/web"
 )
 
@@ -148,7 +149,7 @@ func Open(ctx context.Context, c Config) (_ *Server, err error) {
 	n.scim = newSCIM(n.db, c)
 	n.scim.sso, n.scim.issuers = n.sso, n.trustedIssuers()
 	n.operator = &operate.Operator{
-		Directory: n.db, People: n.db, GroupFinder: n.db, Jobs: jobs, Settings: jobs, Drafts: jobs, Engine: n.engine, Drifts: n.drifts, Tenants: n.db, Tokens: Tokens{n.db}, Notes: n.db, Standings: n.db, Reads: asking{n.db.Mirrors(), n.reads.Wake}, Sessions: n.sessions(),
+		Directory: n.db, People: n.db, GroupFinder: n.db, Jobs: jobs, Settings: jobs, Drafts: jobs, Engine: n.engine, Drifts: n.drifts, Undos: &undo.Undoer{Engine: n.engine}, Tenants: n.db, Tokens: Tokens{n.db}, Notes: n.db, Standings: n.db, Reads: asking{n.db.Mirrors(), n.reads.Wake}, Sessions: n.sessions(),
 		Schemas: n.db.Schemas, SCIM: n.scim, SignIn: SignIn(n.db, n.sso), Notices: n.notices(), Consents: consents{n.systems, time.Now}, Files: n.files, Gallery: gallery, Address: n.browsed, Wake: n.queue.Wake, Local: c.Local,
 	}
 	n.operator.Visits, n.operator.Admins, n.operator.Forms = n.db.Console(), Admins{n.db}, ConsoleForms{n.db}

@@ -1,4 +1,11 @@
-package provision
+// Package undo takes back what rows of an application's log have done.
+//
+// Design. It decides which rows can be taken back, and by which inverse rows, and has the Engine of package provision open a cycle that carries these
+// out like any other. It stands beside the engine as package drift does (docs/adr/0032): no turn takes anything back, people ask for it.
+//
+// Invariants. What is done is what was shown, or nothing. Only what was done last about an object is taken back. No more harm is done at once than the
+// guard lets through, unless somebody says so. What the job would do again counts as rejected from the commit that opens the cycle.
+package undo
 
 import (
 	"context"
@@ -8,14 +15,21 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"lockstep"
 	"lockstep/audit"
 	"lockstep/connection"
 	"lockstep/plan"
+	"lockstep/provision"
 	"lockstep/rule"
 	"lockstep/scim"
 )
+
+// Undoer takes back what was done. Engine must be set; its methods may be called at the same time.
+type Undoer struct {
+	Engine *provision.Engine
+}
 
 // TakeBack is what somebody wants undone.
 type TakeBack struct {
@@ -49,67 +63,59 @@ const MostUndone = 10_000
 // do about these objects now counts as rejected by whoever undoes, so it is not done again before something else is to be done about
 // them, or the rules change. Only what was done last about an object can be undone; a deletion cannot, since the account would be
 // another one. A row that Undo has made is undone likewise, and what was rejected for its sake is not any more.
-func (e *Engine) Undo(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.JobID, what TakeBack) (Undone, error) {
-	job, err := e.Store.Job(ctx, t, id)
+func (u *Undoer) Undo(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.JobID, what TakeBack) (Undone, error) {
+	job, err := u.Engine.Store.Job(ctx, t, id)
 	if err != nil {
 		return Undone{}, err
 	}
 	switch {
-	case job.Direction == Inbound:
+	case job.Direction == provision.Inbound:
 		return Undone{}, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: "What a source has written into the directory is undone at the source."}
-	case job.State == Paused:
+	case job.State == provision.Paused:
 		return Undone{}, &lockstep.Error{Code: lockstep.CodeConflict, Detail: job.Name + " is paused; resume it first."}
 	case len(what.Rows) > MostUndone:
 		return Undone{}, &lockstep.Error{Code: lockstep.CodeInvalid, Detail: fmt.Sprintf("%d rows at once are too many; undo at most %d.", len(what.Rows), MostUndone)}
-	}
-	if !what.Look {
-		if job, err = e.Store.TakeOver(ctx, t, id, e.lease()); err != nil { // a turn that has planned nothing yet begins anew
-			return Undone{}, err
-		}
-	}
-	u := &undo{run: &run{Engine: e, job: job, until: e.now().Add(patience), released: what.Look || job.Cycle != nil}}
-	defer u.release(ctx)
-	switch {
 	case job.Cycle != nil:
 		return Undone{}, &lockstep.Error{Code: lockstep.CodeConflict, Detail: "A cycle of " + job.Name + " is under way or waits for review; undo when it has ended."}
-	case job.Applied != job.Config:
-		return Undone{}, &lockstep.Error{Code: lockstep.CodeConflict, Detail: "The rules of " + job.Name + " have changed and nobody was looked at by them yet; run it first."}
 	}
-	u.by = plan.Decision{By: by, At: e.now()}
-	u.cycle = &Cycle{
-		ID: lockstep.NewID[lockstep.CycleID](), Job: id, Kind: Incremental, Trigger: Undoing, Phase: Applying, Page: job.Cursor, Config: job.Config, Began: e.now(),
+	if what.Look {
+		b := u.begin(job, by)
+		err := b.all(ctx, what.Rows)
+		return b.out, err
 	}
-	for chunk := range slices.Chunk(what.Rows, undoneAtOnce) {
-		if err := u.look(ctx, chunk); err != nil {
-			return Undone{}, err
+	var out Undone
+	err = u.Engine.Amend(ctx, t, id, func(job provision.Job, write provision.Write) error { // a turn that has planned nothing yet begins anew
+		b := u.begin(job, by)
+		if err := b.all(ctx, what.Rows); err != nil {
+			return err
 		}
-		for i := range chunk {
-			if err := u.row(ctx, chunk[i]); err != nil {
-				return Undone{}, err
-			}
+		out = b.out
+		switch {
+		case what.Shown != "" && what.Shown != out.Digest:
+			return &lockstep.Error{Code: lockstep.CodePlanStale, Detail: "What there is to take back is not what was shown; look at it again."}
+		case len(out.Harms) > 0 && !what.Sure:
+			return &lockstep.Error{Code: lockstep.CodeGuardHeld, Detail: fmt.Sprintf("To take this back are more %ss at once than the guard lets through; say that you are sure.", out.Harms[0])}
+		case len(out.Rows) == 0:
+			return nil
 		}
+		out.Cycle, b.cycle.Counts.Planned = b.cycle.ID, len(out.Rows)
+		return write(ctx, provision.Batch{Cycle: b.cycle, Actions: slices.Concat(out.Rows, b.rejected), Release: true})
+	})
+	if err != nil {
+		return Undone{}, err
 	}
-	if err := u.weigh(ctx); err != nil || what.Look {
-		return u.out, err
-	}
-	switch {
-	case what.Shown != "" && what.Shown != u.out.Digest:
-		return Undone{}, &lockstep.Error{Code: lockstep.CodePlanStale, Detail: "What there is to take back is not what was shown; look at it again."}
-	case len(u.out.Harms) > 0 && !what.Sure:
-		return Undone{}, &lockstep.Error{Code: lockstep.CodeGuardHeld, Detail: fmt.Sprintf("To take this back are more %ss at once than the guard lets through; say that you are sure.", u.out.Harms[0])}
-	case len(u.out.Rows) == 0:
-		return u.out, nil
-	}
-	u.out.Cycle, u.cycle.Counts.Planned = u.cycle.ID, len(u.out.Rows)
-	return u.out, u.endTurn(ctx, Batch{Cycle: u.cycle, Actions: slices.Concat(u.out.Rows, u.rejected)})
+	return out, nil
 }
 
-// Undoing is the trigger of a cycle that takes back what was done.
-const Undoing = "undo"
+// Trigger is that of a cycle that takes back what was done.
+const Trigger = "undo"
 
 // undo is one call of Undo.
 type undo struct {
-	*run
+	engine   *provision.Engine
+	job      provision.Job
+	cycle    *provision.Cycle
+	app      *provision.Visit // nil until it is needed
 	by       plan.Decision
 	out      Undone
 	rejected []plan.Action // what the job would do again
@@ -118,6 +124,34 @@ type undo struct {
 	links  map[connection.Ref]plan.Link
 	newest map[bool]map[connection.Ref]lockstep.ActionID // by whether they are of references
 	found  map[connection.Ref]connection.Object          // those of the source whom rows have created
+}
+
+func (u *Undoer) begin(job provision.Job, by audit.Actor) *undo {
+	now := time.Now()
+	if u.Engine.Now != nil {
+		now = u.Engine.Now()
+	}
+	return &undo{engine: u.Engine, job: job, by: plan.Decision{By: by, At: now}, cycle: &provision.Cycle{
+		ID: lockstep.NewID[lockstep.CycleID](), Job: job.ID, Kind: provision.Incremental, Trigger: Trigger, Phase: provision.Applying, Page: job.Cursor, Config: job.Config, Began: now,
+	}}
+}
+
+// all finds out what there is to do about the rows.
+func (u *undo) all(ctx context.Context, rows []plan.Action) error {
+	if u.job.Applied != u.job.Config {
+		return &lockstep.Error{Code: lockstep.CodeConflict, Detail: "The rules of " + u.job.Name + " have changed and nobody was looked at by them yet; run it first."}
+	}
+	for chunk := range slices.Chunk(rows, undoneAtOnce) {
+		if err := u.look(ctx, chunk); err != nil {
+			return err
+		}
+		for i := range chunk {
+			if err := u.row(ctx, chunk[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return u.weigh(ctx)
 }
 
 // undoneAtOnce is of how many rows is asked at once what has become of them.
@@ -142,7 +176,7 @@ func (u *undo) look(ctx context.Context, rows []plan.Action) (err error) {
 		bare bool
 	}{{bare, true}, {whole, false}} {
 		for typ, ids := range part.ids {
-			links, err := u.Store.Links(ctx, u.job.Tenant, u.job.ID, plan.LinkQuery{Type: typ, Sources: distinct(ids), Bare: part.bare})
+			links, err := u.engine.Store.Links(ctx, u.job.Tenant, u.job.ID, plan.LinkQuery{Type: typ, Sources: slices.Compact(slices.Sorted(slices.Values(ids))), Bare: part.bare})
 			if err != nil {
 				return err
 			}
@@ -156,7 +190,7 @@ func (u *undo) look(ctx context.Context, rows []plan.Action) (err error) {
 		if !refer {
 			kinds = []rule.Kind{rule.Create, rule.Link, rule.Update, rule.Disable, rule.Delete, rule.Release}
 		}
-		if u.newest[refer], err = u.Store.NewestOf(ctx, u.job.Tenant, u.job.ID, kinds, of); err != nil {
+		if u.newest[refer], err = u.engine.Store.NewestOf(ctx, u.job.Tenant, u.job.ID, kinds, of); err != nil {
 			return err
 		}
 	}
@@ -170,12 +204,12 @@ func (u *undo) look(ctx context.Context, rows []plan.Action) (err error) {
 	if len(made) == 0 {
 		return nil
 	}
-	if u.programs == nil {
-		if err := u.open(ctx); err != nil {
+	if u.app == nil {
+		if u.app, err = u.engine.Visit(ctx, u.job.Tenant, u.job.ID); err != nil {
 			return err
 		}
 	}
-	found, err := u.source.Get(ctx, made...)
+	found, err := u.app.Whom(ctx, made...)
 	if err != nil {
 		return fmt.Errorf("read who was created again: %w", err)
 	}
@@ -190,7 +224,7 @@ func (u *undo) row(ctx context.Context, a plan.Action) error {
 	l, last := u.links[a.Source.Ref], u.newest[a.Kind == rule.Refer][a.Source.Ref]
 	again, undone := last == a.ID, false // the job would do it once more; what an undo has done it would not
 	if !again && last != "" && a.Undoes != "" {
-		rows, err := u.Store.Actions(ctx, u.job.Tenant, u.job.ID, plan.ActionQuery{IDs: []lockstep.ActionID{last}, Limit: 1})
+		rows, err := u.engine.Store.Actions(ctx, u.job.Tenant, u.job.ID, plan.ActionQuery{IDs: []lockstep.ActionID{last}, Limit: 1})
 		if err != nil {
 			return err
 		}
@@ -224,7 +258,7 @@ func (u *undo) refuse(a plan.Action, code lockstep.Code, why string) error {
 
 // created adds what takes back an account that was created: what the job does about whoever leaves.
 func (u *undo) created(ctx context.Context, a plan.Action, l plan.Link) error {
-	if u.programs[a.Source.Type] == nil {
+	if u.app.Programs[a.Source.Type] == nil {
 		return u.refuse(a, lockstep.CodeUndoPolicy, "no rule brings such objects any more")
 	}
 	who, there := u.found[a.Source.Ref]
@@ -232,14 +266,14 @@ func (u *undo) created(ctx context.Context, a plan.Action, l plan.Link) error {
 		return u.refuse(a, lockstep.CodeUndoSince, "they are not in the directory any more; the next run decides about the account")
 	}
 	back := u.inverse(a)
-	switch how := u.decide.TakeBack(ctx, who, l); how.Kind {
+	switch how := u.app.TakeBack(ctx, who, l); how.Kind {
 	case rule.Delete:
 		back.Kind, back.Lane, back.After = rule.Delete, plan.LaneDelete, nil
 		u.rejected = append(u.rejected, u.again(a))
 	case rule.Disable:
-		back.Kind, back.Lane, back.Before, back.After = rule.Disable, plan.LaneDisable, u.programs[a.Source.Type].Known(l.Image), how.After
+		back.Kind, back.Lane, back.Before, back.After = rule.Disable, plan.LaneDisable, u.app.Programs[a.Source.Type].Known(l.Image), how.After
 		enable := a
-		enable.Kind, enable.Lane, enable.Before, enable.After, enable.References, enable.Refers = rule.Update, plan.LaneUpdate, u.programs[a.Source.Type].Known(how.After), how.Again, nil, ""
+		enable.Kind, enable.Lane, enable.Before, enable.After, enable.References, enable.Refers = rule.Update, plan.LaneUpdate, u.app.Programs[a.Source.Type].Known(how.After), how.Again, nil, ""
 		u.rejected = append(u.rejected, u.again(enable))
 	default:
 		return u.refuse(a, lockstep.CodeUndoPolicy, "the application keeps the accounts of people who leave: its policy, or what its mapping may do, says so")
@@ -253,7 +287,7 @@ func (u *undo) inverse(a plan.Action) plan.Action {
 	back := plan.Action{
 		ID: lockstep.NewID[lockstep.ActionID](), Job: a.Job, Cycle: u.cycle.ID, Kind: rule.Update, Lane: plan.LaneUpdate, Source: a.Source, Target: a.Target,
 		Before: a.After, After: a.Before, Reason: rule.Reason{Rule: "undone by " + u.by.By.Name}, Seen: plan.Seen{Config: u.job.Config},
-		State: plan.Planned, Decided: u.by, Undoes: a.ID, Epoch: u.job.Epoch, Planned: u.now(),
+		State: plan.Planned, Decided: u.by, Undoes: a.ID, Epoch: u.job.Epoch, Planned: u.by.At,
 	}
 	switch {
 	case a.Kind == rule.Refer:
@@ -275,7 +309,7 @@ func clears(a *plan.Action) bool {
 
 // again is the row as the job would plan it once more, rejected.
 func (u *undo) again(a plan.Action) plan.Action {
-	now := u.now()
+	now := u.by.At
 	a.ID, a.Cycle, a.State, a.Epoch, a.Attempt, a.Rank = lockstep.NewID[lockstep.ActionID](), u.cycle.ID, plan.Rejected, u.job.Epoch, 0, 0
 	a.Seen, a.Decided, a.Planned, a.Ended, a.Undoes = plan.Seen{Config: u.job.Config}, u.by, now, now, ""
 	a.Code, a.Detail = "", "undone, so not done again: "+strings.TrimSuffix(a.Reason.Sentence(), ".")
@@ -310,11 +344,11 @@ func (u *undo) weigh(ctx context.Context) error {
 		}
 	}
 	if mayHarm(u.job.Policy.Guard, rows) {
-		tally, err := u.Store.Tally(ctx, u.job.Tenant, u.job.ID, u.cycle.ID)
+		tally, err := u.engine.Store.Tally(ctx, u.job.Tenant, u.job.ID, u.cycle.ID)
 		if err != nil {
 			return err
 		}
-		members, err := u.Store.CountReferences(ctx, u.job.Tenant, u.job.ID, connection.Members)
+		members, err := u.engine.Store.CountReferences(ctx, u.job.Tenant, u.job.ID, connection.Members)
 		if err != nil {
 			return err
 		}
