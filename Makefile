@@ -55,7 +55,9 @@ docs: ## the generated pages of docs/
 	go test ./upstream -run 'Page$$' -update
 	go test ./server -run '^TestMetricsPage$$' -update
 	go test ./e2e -run '^Test(OpenID|RelyingParty)Modules$$' -update
-	go test ./cmd/lockstep -run '^TestConfigurationPage$$' -update
+	go test ./cmd/lockstep -run '^Test(Configuration|Commands)Page$$' -update
+	go test ./api -run '^TestPage$$' -update
+	go test ./operate -run '^TestAttributesPage$$' -update
 
 screenshots: ## the console's pages as pictures in docs/screens (needs chromium)
 	SCREENSHOTS=$(CURDIR)/docs/screens go test ./e2e -count=1 -run '^(TestSetUpInBrowser|TestBrokerConsole|TestControlHubInBrowser)$$' -v

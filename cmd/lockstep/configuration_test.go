@@ -92,9 +92,14 @@ var noted = regexp.MustCompile(` ?\(\$[A-Z_]+(?:, or [^)]*)?\)`)
 // said reports whether a flag is on the page.
 func said(f *kong.Flag) bool { return !f.Hidden && f.Name != "help" }
 
-// table writes the flags of one command.
+// table writes the flags of one command, with a column of variables if one has any.
 func table(b *strings.Builder, node *kong.Node) {
-	b.WriteString("| flag | variable | without it | what it says |\n| --- | --- | --- | --- |\n")
+	var column, line string
+	variables := slices.ContainsFunc(node.Flags, func(f *kong.Flag) bool { return said(f) && f.Tag.Get("env-also") != "" })
+	if variables {
+		column, line = "variable | ", "--- | "
+	}
+	fmt.Fprintf(b, "| flag | %swithout it | what it says |\n| --- | %s--- | --- |\n", column, line)
 	for _, f := range node.Flags {
 		if !said(f) {
 			continue
@@ -112,10 +117,15 @@ func table(b *strings.Builder, node *kong.Node) {
 		if f.Tag.Get("env-also") != "" {
 			variable = "`" + variableOf(f) + "`"
 		}
-		if f.HasDefault {
+		if variables {
+			variable += " | "
+		} else {
+			variable = ""
+		}
+		if f.HasDefault && f.Default != "" {
 			without = "`" + f.Default + "`"
 		}
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", name, variable, without, strings.ReplaceAll(noted.ReplaceAllString(strings.ReplaceAll(f.Help, "$$", "$"), ""), "|", `\|`))
+		fmt.Fprintf(b, "| `%s` | %s%s | %s |\n", name, variable, without, strings.ReplaceAll(noted.ReplaceAllString(strings.ReplaceAll(f.Help, "$$", "$"), ""), "|", `\|`))
 	}
 	b.WriteString("\n")
 }

@@ -90,6 +90,15 @@ type commands struct {
 	Help       helpCmd       `cmd:"" group:"server" help:"Show help for a command, or for the flags of every command: help globals."`
 }
 
+// commandGroups are what help and the page of commands show commands under.
+var commandGroups = []kong.Group{
+	{Key: "try", Title: "Trying it:"},
+	{Key: "main", Title: "The main job:"},
+	{Key: "config", Title: "Setting up:"},
+	{Key: "directory", Title: "The directory:"},
+	{Key: "server", Title: "The server:"},
+}
+
 // exited carries kong's wish to end the program, after --help say.
 type exited int
 
@@ -111,13 +120,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		kong.Description("Keeps applications in step with a company's directory."),
 		kong.Writers(c.Stdout, c.Stderr), kong.Exit(func(code int) { panic(exited(code)) }), //nolint:forbidigo // kong goes on after Exit unless it is stopped
 		kong.Help(terminal.Help(examples)), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
-		kong.Resolvers(c.Env), kong.ExplicitGroups([]kong.Group{
-			{Key: "try", Title: "Trying it:"},
-			{Key: "main", Title: "The main job:"},
-			{Key: "config", Title: "Setting up:"},
-			{Key: "directory", Title: "The directory:"},
-			{Key: "server", Title: "The server:"},
-		}),
+		kong.Resolvers(c.Env), kong.ExplicitGroups(commandGroups),
 	)
 	args = terminal.Wanted(args)
 	if slices.Equal(args, []string{"globals", "--help"}) {
