@@ -291,7 +291,10 @@ var sections = sync.OnceValues(func() ([]section, error) {
 // shown is how much of a section is shown around what was found, in bytes on each side.
 const shown = 90
 
-// Search finds the sections that have all of the words, those with a word in their heading first; at most limit.
+// references are the pages that list everything of a kind.
+var references = []string{"commands", "api", "attributes", "configuration"}
+
+// Search finds the sections that have all of the words, those with a word in their heading first and references later; at most limit.
 func Search(query string, limit int) ([]Found, error) {
 	all, err := sections()
 	if err != nil {
@@ -322,8 +325,11 @@ func Search(query string, limit int) ([]Found, error) {
 		if rank < 0 {
 			continue
 		}
-		if strings.HasPrefix(s.Path, "adr") {
+		switch {
+		case strings.HasPrefix(s.Path, "adr"):
 			rank-- // decisions are for contributors
+		case slices.Contains(references, s.Path):
+			rank -= 2 // guides first: a list of everything has every word somewhere
 		}
 		s.Text = around(s.Text, wanted[0])
 		hits = append(hits, hit{s.Found, rank})

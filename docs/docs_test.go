@@ -84,6 +84,9 @@ func TestSearch(t *testing.T) {
 			t.Errorf("%s shows %d bytes", f.Path, len(f.Text))
 		}
 	}
+	if found, err := Search("backup verify", 50); err != nil || !slices.ContainsFunc(found, func(f Found) bool { return f.Path == "commands" && f.ID == "lockstep-backup-verify" }) {
+		t.Errorf("the reference of commands is not found: %+v, %v", found, err)
+	}
 	for query, want := range map[string]int{"": 0, "  ": 0, "zzyzx qwv": 0} {
 		if found, err := Search(query, 5); err != nil || len(found) != want {
 			t.Errorf("%q: %v, %v", query, found, err)

@@ -92,6 +92,9 @@ func TestShownCommands(t *testing.T) {
 		if ext := filepath.Ext(path); ext != ".md" && ext != ".templ" && d.Name() != "code.go" {
 			return nil
 		}
+		if path == filepath.Join(root, "docs", "commands.md") {
+			return nil // made of the commands: what is parsed of it are the examples
+		}
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return err
