@@ -329,7 +329,7 @@ func Search(query string, limit int) ([]Found, error) {
 		case strings.HasPrefix(s.Path, "adr"):
 			rank-- // decisions are for contributors
 		case slices.Contains(references, s.Path):
-			rank -= 2 // guides first: a list of everything has every word somewhere
+			rank -= 3 // guides first: a list of everything has every word somewhere
 		}
 		s.Text = around(s.Text, wanted[0])
 		hits = append(hits, hit{s.Found, rank})
