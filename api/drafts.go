@@ -11,7 +11,6 @@ import (
 
 	"lockstep/operate"
 	"lockstep/plan"
-	"lockstep/provision"
 	"lockstep/rule"
 )
 
@@ -271,7 +270,7 @@ type JobVersion struct {
 	Assignments int       `json:"assignments,omitempty" doc:"Assignments that were changed with it."`
 }
 
-func versionOf(v provision.Version) JobVersion {
+func versionOf(v plan.Version) JobVersion {
 	out := JobVersion{Number: v.Number, By: v.By.Name, At: v.At, Note: v.Note, Changed: []string{}, Assignments: v.Assignments}
 	for _, f := range v.Changed {
 		out.Changed = append(out.Changed, string(f))

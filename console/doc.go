@@ -3,7 +3,7 @@
 //
 // Design. One file of Go and one of templ per page; the Go file reads what the page needs into a struct without behaviour, the
 // template shows it. What moves while one looks (state, progress, log) is rendered a second time into a stream of server-sent
-// events, and htmx morphs it into the page. Changes are plain forms: POST, then redirect. They go through provision.Settings,
+// events, and htmx morphs it into the page. Changes are plain forms: POST, then redirect. They go through operate.Settings,
 // which writes the audit row in the same transaction. After editing a template run
 // `go run github.com/a-h/templ/cmd/templ@v0.3.1020 generate` in this folder; the generated Go is committed.
 //

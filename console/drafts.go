@@ -236,7 +236,7 @@ type versionRow struct {
 }
 
 // versionsKept is how many versions there are at least.
-const versionsKept = provision.VersionsKept
+const versionsKept = plan.VersionsKept
 
 // versionPage is how many versions a page lists.
 const versionPage = 50
@@ -291,7 +291,7 @@ func numberIn(r *http.Request, name string, otherwise int64) int64 {
 	return n
 }
 
-func versionRowOf(base string, x provision.Version, inForce, here int64) versionRow {
+func versionRowOf(base string, x plan.Version, inForce, here int64) versionRow {
 	row := versionRow{Number: x.Number, By: x.By.Name, Note: x.Note, At: x.At, InForce: x.Number == inForce, Here: x.Number == here}
 	row.Href = base + "/versions?" + url.Values{"number": {strconv.FormatInt(x.Number, 10)}}.Encode()
 	var what []string

@@ -16,11 +16,11 @@ import (
 
 // Drafted is a job's draft with what it changes, and whether it can be applied.
 type Drafted struct {
-	provision.Draft
+	plan.Draft
 	Changes   []Change // against the version that it was made from
 	Assigned  []Assigning
-	InForce   provision.Version // the version in force, without its configuration
-	Conflicts []Conflict        // fields that were changed since by others, in another way
+	InForce   plan.Version // the version in force, without its configuration
+	Conflicts []Conflict   // fields that were changed since by others, in another way
 }
 
 // Behind reports whether another version has come into force since the draft was made: it has to be brought up to date first.
@@ -31,7 +31,7 @@ func (d Drafted) Empty() bool { return len(d.Changes)+len(d.Assigned) == 0 }
 
 // Assigning is a change of an assignment with the name of whom it is for.
 type Assigning struct {
-	provision.AssignmentChange
+	rule.AssignmentChange
 	Name string // "" is nobody any more
 }
 
@@ -61,7 +61,7 @@ func (o *Operator) Draft(ctx context.Context, p Principal, name string) (Drafted
 }
 
 // draft finds out what a draft changes.
-func (o *Operator) draft(ctx context.Context, p Principal, j provision.Job, d provision.Draft) (Drafted, error) {
+func (o *Operator) draft(ctx context.Context, p Principal, j provision.Job, d plan.Draft) (Drafted, error) {
 	out := Drafted{Draft: d}
 	base, err := o.Drafts.Version(ctx, p.Tenant, j.ID, d.Base)
 	if err != nil {
@@ -82,14 +82,14 @@ func (o *Operator) draft(ctx context.Context, p Principal, j provision.Job, d pr
 		}
 		out.Conflicts = conflictsOf(conflicts)
 	}
-	in.Configuration = provision.Configuration{}
+	in.Configuration = plan.Configuration{}
 	out.InForce = in
 	out.Assigned, err = o.assigning(ctx, p, d.Assignments)
 	return out, err
 }
 
 // assigning names whom changes of assignments are for.
-func (o *Operator) assigning(ctx context.Context, p Principal, all []provision.AssignmentChange) ([]Assigning, error) {
+func (o *Operator) assigning(ctx context.Context, p Principal, all []rule.AssignmentChange) ([]Assigning, error) {
 	to := make([]directory.Member, len(all))
 	for i, a := range all {
 		to[i] = directory.Member{Kind: directory.Kind(a.Kind), ID: a.To}
@@ -105,7 +105,7 @@ func (o *Operator) assigning(ctx context.Context, p Principal, all []provision.A
 // editDraft reads the draft, or what is in force when there is none, changes it and keeps it. expect is the revision that the editor
 // has seen: 0 is none, less than 0 whatever there is, and then it is tried again when somebody else was faster. A draft that changes
 // nothing any more is discarded.
-func (o *Operator) editDraft(ctx context.Context, p Principal, name string, expect int64, f func(*provision.Job, *provision.Draft) error) (Drafted, error) {
+func (o *Operator) editDraft(ctx context.Context, p Principal, name string, expect int64, f func(*provision.Job, *plan.Draft) error) (Drafted, error) {
 	if err := p.some(AppsWrite); err != nil {
 		return Drafted{}, err
 	}
@@ -118,7 +118,7 @@ func (o *Operator) editDraft(ctx context.Context, p Principal, name string, expe
 	}
 }
 
-func (o *Operator) tryDraft(ctx context.Context, p Principal, name string, expect int64, f func(*provision.Job, *provision.Draft) error) (Drafted, error) {
+func (o *Operator) tryDraft(ctx context.Context, p Principal, name string, expect int64, f func(*provision.Job, *plan.Draft) error) (Drafted, error) {
 	j, err := o.job(ctx, p, AppsWrite, name)
 	if err != nil {
 		return Drafted{}, err
@@ -159,14 +159,14 @@ func (o *Operator) tryDraft(ctx context.Context, p Principal, name string, expec
 }
 
 // begin makes a draft from what is in force.
-func (o *Operator) begin(ctx context.Context, p Principal, j provision.Job, d *provision.Draft) error {
+func (o *Operator) begin(ctx context.Context, p Principal, j provision.Job, d *plan.Draft) error {
 	in, err := o.Drafts.Version(ctx, p.Tenant, j.ID, 0)
 	d.Base, d.Configuration = in.Number, j.Configuration()
 	d.Configuration.Policy.Excluded = nil
 	return err
 }
 
-func draftMoved(d provision.Draft, expect int64) error {
+func draftMoved(d plan.Draft, expect int64) error {
 	detail := "The draft was changed by " + cmp.Or(d.By.Name, "somebody else") + " in the meantime."
 	switch {
 	case d.Revision == 0:
@@ -182,7 +182,7 @@ const AnyRevision = -1
 
 // DraftRules sets the rules of the job's draft, which is begun if there is none, if it has the revision.
 func (o *Operator) DraftRules(ctx context.Context, p Principal, name string, revision int64, r rule.Rules) (Drafted, error) {
-	return o.editDraft(ctx, p, name, revision, func(_ *provision.Job, d *provision.Draft) error {
+	return o.editDraft(ctx, p, name, revision, func(_ *provision.Job, d *plan.Draft) error {
 		d.Configuration.Rules = r
 		return nil
 	})
@@ -190,7 +190,7 @@ func (o *Operator) DraftRules(ctx context.Context, p Principal, name string, rev
 
 // DraftPolicy sets the policy of the job's draft, as DraftRules does. Whom somebody keeps out is no part of it.
 func (o *Operator) DraftPolicy(ctx context.Context, p Principal, name string, revision int64, policy provision.Policy) (Drafted, error) {
-	return o.editDraft(ctx, p, name, revision, func(_ *provision.Job, d *provision.Draft) error {
+	return o.editDraft(ctx, p, name, revision, func(_ *provision.Job, d *plan.Draft) error {
 		policy.Excluded = nil
 		d.Configuration.Policy = policy
 		return nil
@@ -207,7 +207,7 @@ type DraftAssignment struct {
 
 // DraftAssign changes assignments in the draft of an app, as DraftRules does with rules.
 func (o *Operator) DraftAssign(ctx context.Context, p Principal, name string, revision int64, all []DraftAssignment) (Drafted, error) {
-	return o.editDraft(ctx, p, name, revision, func(j *provision.Job, d *provision.Draft) error {
+	return o.editDraft(ctx, p, name, revision, func(j *provision.Job, d *plan.Draft) error {
 		a, err := o.App(ctx, p, j.Slug)
 		if err != nil {
 			return err
@@ -225,16 +225,16 @@ func (o *Operator) DraftAssign(ctx context.Context, p Principal, name string, re
 	})
 }
 
-func (o *Operator) draftAssign(ctx context.Context, p Principal, a directory.App, there []directory.Assignment, d *provision.Draft, in DraftAssignment) error {
+func (o *Operator) draftAssign(ctx context.Context, p Principal, a directory.App, there []directory.Assignment, d *plan.Draft, in DraftAssignment) error {
 	if (in.User == "") == (in.Group == "") {
 		return invalid("Give either a user or a group.")
 	}
 	if err := hasRole(a, in.Role); err != nil {
 		return err
 	}
-	c := provision.AssignmentChange{Kind: string(directory.UserKind), Role: in.Role, Gone: in.Gone}
+	c := rule.AssignmentChange{Kind: string(directory.UserKind), Role: in.Role, Gone: in.Gone}
 	switch gone := in.Gone || in.Keep; {
-	case gone && slices.ContainsFunc(d.Assignments, func(x provision.AssignmentChange) bool { return x.To == in.User+in.Group }),
+	case gone && slices.ContainsFunc(d.Assignments, func(x rule.AssignmentChange) bool { return x.To == in.User+in.Group }),
 		gone && slices.ContainsFunc(there, func(x directory.Assignment) bool { return x.To == in.User+in.Group }):
 		if c.To = in.User + in.Group; in.Group != "" {
 			c.Kind = string(directory.GroupKind)
@@ -253,7 +253,7 @@ func (o *Operator) draftAssign(ctx context.Context, p Principal, a directory.App
 		c.Kind, c.To = string(directory.GroupKind), string(g.ID)
 	}
 	i := slices.IndexFunc(there, func(x directory.Assignment) bool { return x.To == c.To })
-	d.Assignments = slices.DeleteFunc(slices.Clone(d.Assignments), func(x provision.AssignmentChange) bool { return x.To == c.To })
+	d.Assignments = slices.DeleteFunc(slices.Clone(d.Assignments), func(x rule.AssignmentChange) bool { return x.To == c.To })
 	if in.Keep || c.Gone && i < 0 || !c.Gone && i >= 0 && there[i].Role == c.Role {
 		return nil // it is so already
 	}
@@ -280,10 +280,10 @@ func (o *Operator) DiscardDraft(ctx context.Context, p Principal, name string, r
 }
 
 // jobsDraft finds a job and the draft that it must have.
-func (o *Operator) jobsDraft(ctx context.Context, p Principal, name string) (provision.Job, provision.Draft, error) {
+func (o *Operator) jobsDraft(ctx context.Context, p Principal, name string) (provision.Job, plan.Draft, error) {
 	j, err := o.job(ctx, p, AppsWrite, name)
 	if err != nil {
-		return j, provision.Draft{}, err
+		return j, plan.Draft{}, err
 	}
 	d, err := o.Drafts.Draft(ctx, p.Tenant, j.ID)
 	if err == nil && d.Revision == 0 {
@@ -294,8 +294,8 @@ func (o *Operator) jobsDraft(ctx context.Context, p Principal, name string) (pro
 
 // Applied is what has become of a draft.
 type Applied struct {
-	Version provision.Version // without its configuration
-	LeftOut int               // changes of assignments of whom there is no more
+	Version plan.Version // without its configuration
+	LeftOut int          // changes of assignments of whom there is no more
 }
 
 // mostNote is how many bytes a note has at most.
@@ -325,14 +325,14 @@ func (o *Operator) ApplyDraft(ctx context.Context, p Principal, name string, rev
 		return Applied{}, err
 	}
 	o.wake()
-	v.Configuration = provision.Configuration{}
+	v.Configuration = plan.Configuration{}
 	return Applied{v, leftOut}, nil
 }
 
 // RebaseDraft brings a draft up to the version in force. Fields that only one side has changed are as that side says; where both have,
 // take says whose value counts, and without a word the error is lockstep.CodeDraftBehind and the draft stays as it is.
 func (o *Operator) RebaseDraft(ctx context.Context, p Principal, name string, revision int64, take map[plan.Field]plan.Side) (Drafted, error) {
-	return o.editDraft(ctx, p, name, revision, func(j *provision.Job, d *provision.Draft) error {
+	return o.editDraft(ctx, p, name, revision, func(j *provision.Job, d *plan.Draft) error {
 		if d.Revision == 0 {
 			return errNoDraft(*j)
 		}
@@ -385,7 +385,7 @@ func conflictsOf(all []plan.Conflict) []Conflict {
 }
 
 // Versions lists what a job has been set to, the newest first; those before a number, unless it is 0.
-func (o *Operator) Versions(ctx context.Context, p Principal, name string, before int64, limit int) ([]provision.Version, error) {
+func (o *Operator) Versions(ctx context.Context, p Principal, name string, before int64, limit int) ([]plan.Version, error) {
 	j, err := o.Job(ctx, p, name)
 	if err != nil {
 		return nil, err
@@ -395,7 +395,7 @@ func (o *Operator) Versions(ctx context.Context, p Principal, name string, befor
 
 // Compared is what becomes otherwise from one version of a job to another.
 type Compared struct {
-	From, To provision.Version
+	From, To plan.Version
 	Changes  []Change
 }
 
@@ -436,7 +436,7 @@ func (o *Operator) RollBack(ctx context.Context, p Principal, name string, numbe
 	if was.Revision != 0 {
 		return Drafted{}, &lockstep.Error{Code: lockstep.CodeConflict, Detail: "There is a draft by " + cmp.Or(was.By.Name, "somebody") + ": apply or discard it first."}
 	}
-	d, err := o.editDraft(ctx, p, name, 0, func(j *provision.Job, d *provision.Draft) error {
+	d, err := o.editDraft(ctx, p, name, 0, func(j *provision.Job, d *plan.Draft) error {
 		if number <= 0 {
 			return invalid("Name the version to go back to.")
 		}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"lockstep/plan"
-	"lockstep/provision"
 	"lockstep/rule"
 	"lockstep/words"
 )
@@ -20,7 +19,7 @@ type Change struct {
 }
 
 // changes lists what becomes otherwise, in words.
-func changes(was, now provision.Configuration) ([]Change, error) {
+func changes(was, now plan.Configuration) ([]Change, error) {
 	all, err := plan.Differences(was, now)
 	if err != nil {
 		return nil, err

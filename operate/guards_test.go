@@ -171,7 +171,7 @@ func TestDraftsAndPauses(t *testing.T) {
 	w.want("rules of another version", err, lockstep.CodeVersion)
 	_, err = w.SetRules(ctx, admin, "crm", 0, crmRules("[nickName]"))
 	w.must(err)
-	if (operate.Drafted{InForce: provision.Version{Number: 3}}).Behind() {
+	if (operate.Drafted{InForce: plan.Version{Number: 3}}).Behind() {
 		t.Error("a draft that is not there is behind")
 	}
 	_, err = w.DraftRules(ctx, admin, "crm", 0, crmRules("[displayName]"))

@@ -115,7 +115,7 @@ func (o *Operator) DraftImpact(ctx context.Context, p Principal, name string, wi
 	return out, err
 }
 
-func (o *Operator) count(ctx context.Context, p Principal, j provision.Job, d provision.Draft, within time.Duration) (DraftImpact, error) {
+func (o *Operator) count(ctx context.Context, p Principal, j provision.Job, d plan.Draft, within time.Duration) (DraftImpact, error) {
 	out := DraftImpact{Revision: d.Revision, At: o.now()}
 	kinds := map[rule.Kind]int{}
 	var err error

@@ -14,7 +14,7 @@ import (
 // logs are two jobs with many lines, which take turns.
 type logs struct {
 	provision.Store
-	provision.Settings
+	operate.Settings
 	most int // lines that were asked for at once
 }
 

@@ -38,8 +38,8 @@ type Operator struct {
 	// GroupFinder searches for groups.
 	GroupFinder directory.GroupFinder
 	Jobs        provision.Store
-	Settings    provision.Settings
-	Drafts      provision.Drafts
+	Settings    Settings
+	Drafts      Drafts
 	Engine      Engine
 	Drifts      Drifts // nil looks for none
 	Undos       Undos

@@ -14,8 +14,8 @@ import (
 
 // Proposal is what a job might be set to.
 type Proposal struct {
-	Configuration Configuration
-	Assignments   []AssignmentChange
+	Configuration plan.Configuration
+	Assignments   []rule.AssignmentChange
 	Within        time.Duration // how long it may take before it ends with what it has looked at; 0 is as long as it takes
 }
 

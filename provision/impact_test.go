@@ -21,9 +21,9 @@ import (
 )
 
 // users are the object mapping of people of a configuration.
-func users(c *provision.Configuration) *rule.ObjectMapping { return &c.Rules.Objects[0] }
+func users(c *plan.Configuration) *rule.ObjectMapping { return &c.Rules.Objects[0] }
 
-func mapped(c *provision.Configuration, target, expression string, change func(*rule.Mapping)) {
+func mapped(c *plan.Configuration, target, expression string, change func(*rule.Mapping)) {
 	m := rule.Mapping{Target: target, Source: &rule.MappingSource{Type: rule.FromFunction, Expression: expression}}
 	if change != nil {
 		change(&m)
@@ -44,42 +44,42 @@ func filtered(values ...string) rule.Filter {
 // proposals are changes, of a job that provisions everybody, and of whom they touch.
 var proposals = []struct {
 	name   string
-	change func(*provision.Configuration)
+	change func(*plan.Configuration)
 	people int // with a row
 	groups int
 }{
-	{"nothing", func(*provision.Configuration) {}, 0, 0},
-	{"rate and guard", func(c *provision.Configuration) {
+	{"nothing", func(*plan.Configuration) {}, 0, 0},
+	{"rate and guard", func(c *plan.Configuration) {
 		c.Policy.Rate, c.Policy.Interval, c.Policy.Guard.Count = 3, time.Hour, 9
 	}, 0, 0},
-	{"another value", func(c *provision.Configuration) { mapped(c, "title", `Append([title], "!")`, nil) }, 5, 0},
-	{"the same value", func(c *provision.Configuration) { mapped(c, "displayName", `Trim([displayName])`, nil) }, 0, 0},
-	{"a value of some", func(c *provision.Configuration) { mapped(c, "title", `Replace([title], "Chief", , , "Boss", , )`, nil) }, 1, 0},
-	{"a new attribute", func(c *provision.Configuration) { mapped(c, "nickName", `[title]`, nil) }, 5, 0},
-	{"on create only", func(c *provision.Configuration) {
+	{"another value", func(c *plan.Configuration) { mapped(c, "title", `Append([title], "!")`, nil) }, 5, 0},
+	{"the same value", func(c *plan.Configuration) { mapped(c, "displayName", `Trim([displayName])`, nil) }, 0, 0},
+	{"a value of some", func(c *plan.Configuration) { mapped(c, "title", `Replace([title], "Chief", , , "Boss", , )`, nil) }, 1, 0},
+	{"a new attribute", func(c *plan.Configuration) { mapped(c, "nickName", `[title]`, nil) }, 5, 0},
+	{"on create only", func(c *plan.Configuration) {
 		mapped(c, "nickName", `[title]`, func(m *rule.Mapping) { m.FlowType = rule.ObjectAddOnly })
 	}, 0, 0},
-	{"one less", func(c *provision.Configuration) { users(c).Attributes = users(c).Attributes[:4] }, 0, 0},
-	{"cleared", func(c *provision.Configuration) {
+	{"one less", func(c *plan.Configuration) { users(c).Attributes = users(c).Attributes[:4] }, 0, 0},
+	{"cleared", func(c *plan.Configuration) {
 		mapped(c, "title", `IIF([title]="Chief", "", [title])`, func(m *rule.Mapping) { m.Clear = true })
 	}, 1, 0},
-	{"a random value", func(c *provision.Configuration) { mapped(c, "nickName", `Guid()`, nil) }, 0, 0}, // made on create
-	{"a filter", func(c *provision.Configuration) { users(c).Scope = filtered("Chief", "Engineer") }, 2, 0},
-	{"a filter that lets all through", func(c *provision.Configuration) { users(c).Scope = filtered("Chief", "Engineer", "Clerk") }, 0, 0},
-	{"a filter, and delete", func(c *provision.Configuration) {
+	{"a random value", func(c *plan.Configuration) { mapped(c, "nickName", `Guid()`, nil) }, 0, 0}, // made on create
+	{"a filter", func(c *plan.Configuration) { users(c).Scope = filtered("Chief", "Engineer") }, 2, 0},
+	{"a filter that lets all through", func(c *plan.Configuration) { users(c).Scope = filtered("Chief", "Engineer", "Clerk") }, 0, 0},
+	{"a filter, and delete", func(c *plan.Configuration) {
 		users(c).Scope, c.Policy.OnLeave = filtered("Chief"), rule.LeaveDelete
 	}, 4, 0},
-	{"only who is assigned", func(c *provision.Configuration) { c.Policy.Everyone = false }, 2, 1},
-	{"only who is assigned, or in a group below", func(c *provision.Configuration) { c.Policy.Everyone, c.Policy.Nested = false, true }, 0, 1},
-	{"who has left is deleted", func(c *provision.Configuration) { c.Policy.OnLeave = rule.LeaveDelete }, 0, 0}, // of an account that is disabled nothing is left to do
-	{"groups by another name", func(c *provision.Configuration) {
+	{"only who is assigned", func(c *plan.Configuration) { c.Policy.Everyone = false }, 2, 1},
+	{"only who is assigned, or in a group below", func(c *plan.Configuration) { c.Policy.Everyone, c.Policy.Nested = false, true }, 0, 1},
+	{"who has left is deleted", func(c *plan.Configuration) { c.Policy.OnLeave = rule.LeaveDelete }, 0, 0}, // of an account that is disabled nothing is left to do
+	{"groups by another name", func(c *plan.Configuration) {
 		c.Rules.Objects[1].Attributes[0].Source = &rule.MappingSource{Type: rule.FromFunction, Expression: `Append([displayName], " (HR)")`}
 	}, 0, 2},
-	{"no updates", func(c *provision.Configuration) { users(c).Flow = "Add" }, 0, 0},
-	{"matched by another attribute", func(c *provision.Configuration) {
+	{"no updates", func(c *plan.Configuration) { users(c).Flow = "Add" }, 0, 0},
+	{"matched by another attribute", func(c *plan.Configuration) {
 		mapped(c, "displayName", `[displayName]`, func(m *rule.Mapping) { m.Match = 2 })
 	}, 0, 0},
-	{"people are not sent", func(c *provision.Configuration) { users(c).Enabled = false }, 0, 0},
+	{"people are not sent", func(c *plan.Configuration) { users(c).Enabled = false }, 0, 0},
 }
 
 // rowsOf are rows in a line each, without references that follow from them.
@@ -232,7 +232,7 @@ func TestImpactOfLeavers(t *testing.T) {
 	j, err := w.db.Provision().Job(w.ctx, w.tenant, w.out)
 	w.must(err)
 	j.Policy.OnLeave = rule.LeaveKeep
-	users(&provision.Configuration{Rules: j.Rules}).Scope = filtered("Chief", "Engineer")
+	users(&plan.Configuration{Rules: j.Rules}).Scope = filtered("Chief", "Engineer")
 	w.must(w.db.PutJob(w.ctx, audit.Actor{}, j))
 	w.run(w.out)
 	next := j.Configuration()
@@ -259,7 +259,7 @@ func TestImpactOfLeavers(t *testing.T) {
 // TestImpactOfSource: what a source brings into the directory is looked at as well. One that was never read says so.
 func TestImpactOfSource(t *testing.T) {
 	w := newWorld(t)
-	looked := func(change func(*provision.Configuration)) (provision.Impact, error) {
+	looked := func(change func(*plan.Configuration)) (provision.Impact, error) {
 		j, err := w.db.Provision().Job(w.ctx, w.tenant, w.in)
 		w.must(err)
 		next := j.Configuration()
@@ -267,7 +267,7 @@ func TestImpactOfSource(t *testing.T) {
 		change(&next)
 		return w.engine.Impact(w.ctx, w.tenant, w.in, provision.Proposal{Configuration: next}, func(plan.Action) error { return nil })
 	}
-	boss := func(c *provision.Configuration) {
+	boss := func(c *plan.Configuration) {
 		mapped(c, "title", `Replace([title], "Engineer", , , "Eng", , )`, nil)
 	}
 	if _, err := looked(boss); lockstep.CodeOf(err) != lockstep.CodeUnread {
@@ -279,7 +279,7 @@ func TestImpactOfSource(t *testing.T) {
 	if i, err := looked(boss); err != nil || i.Touched["User"] != 2 || i.Kinds[rule.Update] != 2 || i.Looked < 3 {
 		t.Errorf("%+v, %v", i, err)
 	}
-	if i, err := looked(func(c *provision.Configuration) { mapped(c, "title", `Oops(`, nil) }); lockstep.CodeOf(err) != lockstep.CodeMapSyntax {
+	if i, err := looked(func(c *plan.Configuration) { mapped(c, "title", `Oops(`, nil) }); lockstep.CodeOf(err) != lockstep.CodeMapSyntax {
 		t.Errorf("%+v, %v", i, err)
 	}
 }
@@ -332,13 +332,13 @@ func BenchmarkImpact(b *testing.B) {
 	w.run(w.out)
 	for _, c := range []struct {
 		name   string
-		change func(*provision.Configuration)
+		change func(*plan.Configuration)
 	}{
-		{"nobody", func(c *provision.Configuration) { mapped(c, "title", `Trim([title])`, nil) }},
-		{"a tenth leaves", func(c *provision.Configuration) {
+		{"nobody", func(c *plan.Configuration) { mapped(c, "title", `Trim([title])`, nil) }},
+		{"a tenth leaves", func(c *plan.Configuration) {
 			users(c).Scope = rule.Filter{Groups: []rule.FilterGroup{{Clauses: []rule.Clause{{Attribute: "userName", Operator: "NOT REGEX MATCH", Operand: rule.Operand{Values: []string{"7@"}}}}}}}
 		}},
-		{"everybody", func(c *provision.Configuration) { mapped(c, "title", `Append([title], "!")`, nil) }},
+		{"everybody", func(c *plan.Configuration) { mapped(c, "title", `Append([title], "!")`, nil) }},
 	} {
 		j, err := w.db.Provision().Job(w.ctx, w.tenant, w.out)
 		w.must(err)

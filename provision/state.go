@@ -54,6 +54,11 @@ type Demand struct {
 	At    time.Time
 }
 
+// Configuration returns what versions of the job keep, as it is in force.
+func (j Job) Configuration() plan.Configuration {
+	return plan.Configuration{Rules: j.Rules, Policy: j.Policy}
+}
+
 // Draft reports whether the job was added and never turned on: nothing runs, and nothing is wrong.
 func (j Job) Draft() bool {
 	return j.State == Paused && j.Cursor == "" && j.Applied == 0 && j.Cycle == nil && j.Code == "" && j.NextRun.IsZero()
@@ -256,31 +261,6 @@ type Jobs interface {
 	// Secret returns a secret of the job's connection, and the connection as it was at that moment but for its Secrets;
 	// lockstep.ErrNotFound when there is no such secret.
 	Secret(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, name string) (string, Connection, error)
-}
-
-// Settings keeps what administrators change: the jobs' configuration, each change with its audit row.
-type Settings interface {
-	// PutJob creates the job when its Config is 0, else replaces Name, Connection, Rules, Policy, Manual, State and NextRun,
-	// if the stored Config is the same; Config rises when Connection, Rules or Policy differ. A new job has the given ID.
-	PutJob(ctx context.Context, by audit.Actor, job Job) error
-	DeleteJob(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.JobID) error
-	ListJobs(ctx context.Context, t lockstep.TenantID) ([]Job, error)
-	Changes
-	// Demand keeps the demand, with its audit row, if the job has none; otherwise the error is lockstep.ErrConflict. name is the object's.
-	Demand(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, d Demand, name string) error
-	// Withdraw takes a demand back whose cycle has not begun, and reports whether it did.
-	Withdraw(ctx context.Context, t lockstep.TenantID, id lockstep.JobID, cycle lockstep.CycleID) (bool, error)
-	// Decide approves (state planned) or rejects held actions, or releases a plan in review (the cycle moves to Applying).
-	Decide(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.JobID, d Verdict) error
-}
-
-// Changes change what is there. What they ask has no effects and may be asked again: it is asked in the transaction that keeps the answer, so
-// that nobody's change is lost who makes another one at the same moment.
-type Changes interface {
-	// ChangeJob asks change what Name, Rules, Policy, Manual, State and NextRun of a job are to become, and returns the job as it is then.
-	ChangeJob(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.JobID, change func(*Job) error) (Job, error)
-	// ChangeConnection asks change what the connection of the job is to become, and keeps that: all of it in one commit, or nothing.
-	ChangeConnection(ctx context.Context, by audit.Actor, t lockstep.TenantID, id lockstep.JobID, change func(Connection) (NewConnection, error)) error
 }
 
 // Verdict is an administrator's word on a job's open plan.

@@ -30,7 +30,7 @@ func demandOf(cycle, text string) (*provision.Demand, error) {
 	return &provision.Demand{Cycle: lockstep.CycleID(cycle), Of: connection.Ref{Type: d.Type, ID: d.ID}, To: d.To, Loose: d.Loose, By: d.By, At: instant(d.At)}, nil
 }
 
-// Demand keeps what somebody wants provisioned at once. It satisfies provision.Settings.
+// Demand keeps what somebody wants provisioned at once. It satisfies operate.Settings.
 func (db *DB) Demand(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, d provision.Demand, name string) error {
 	text, err := json.Marshal(demanded{Type: d.Of.Type, ID: d.Of.ID, To: d.To, Loose: d.Loose, By: d.By, At: millis(d.At)})
 	if err != nil {
@@ -63,7 +63,7 @@ func (db *DB) Demand(ctx context.Context, tenant lockstep.TenantID, id lockstep.
 	return nil
 }
 
-// Withdraw takes a demand back whose cycle has not begun. It satisfies provision.Settings.
+// Withdraw takes a demand back whose cycle has not begun. It satisfies operate.Settings.
 func (db *DB) Withdraw(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, cycle lockstep.CycleID) (withdrawn bool, err error) {
 	err = db.write(ctx, &work{tenant: tenant, rows: 1, run: func(t *tx) error {
 		n, err := t.exec("UPDATE job SET demand = '', demanded = '' WHERE tenant = $1 AND id = $2 AND demand = $3 AND cycle <> demand", string(tenant), string(id), string(cycle))

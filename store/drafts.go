@@ -9,12 +9,12 @@ import (
 	"lockstep/audit"
 	"lockstep/directory"
 	"lockstep/plan"
-	"lockstep/provision"
+	"lockstep/rule"
 )
 
 const draftColumns = "revision, base, opened, opened_by, changed, changed_by, assigned, configuration"
 
-func scanDraft(s scanner) (d provision.Draft, err error) {
+func scanDraft(s scanner) (d plan.Draft, err error) {
 	var opened, changed int64
 	var openedBy, changedBy, assigned, configuration string
 	if err := s.Scan(&d.Revision, &d.Base, &opened, &openedBy, &changed, &changedBy, &assigned, &configuration); err != nil {
@@ -25,27 +25,27 @@ func scanDraft(s scanner) (d provision.Draft, err error) {
 }
 
 // draft reads a job's draft; one of Revision 0 when there is none.
-func draft(ask asker, job int64) (provision.Draft, error) {
+func draft(ask asker, job int64) (plan.Draft, error) {
 	rows, err := ask("SELECT "+draftColumns+" FROM job_draft WHERE job = $1", job)
 	all, err := collect(rows, err, scanDraft)
-	return append(all, provision.Draft{})[0], err
+	return append(all, plan.Draft{})[0], err
 }
 
-// Draft returns the job's draft. It satisfies provision.Drafts.
-func (db *DB) Draft(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID) (provision.Draft, error) {
+// Draft returns the job's draft. It satisfies operate.Drafts.
+func (db *DB) Draft(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID) (plan.Draft, error) {
 	rows, err := db.query(ctx, "SELECT "+draftColumns+" FROM job_draft WHERE "+ofJob, string(tenant), string(id))
 	all, err := collect(rows, err, scanDraft)
 	if err != nil {
-		return provision.Draft{}, fmt.Errorf("read the draft of job %s: %w", id, err)
+		return plan.Draft{}, fmt.Errorf("read the draft of job %s: %w", id, err)
 	}
-	return append(all, provision.Draft{})[0], nil
+	return append(all, plan.Draft{})[0], nil
 }
 
 // drafting is a change of a job's draft that is being written. Nobody else changes the job meanwhile.
 type drafting struct {
 	*tx
 	job jobRow
-	was provision.Draft
+	was plan.Draft
 	by  audit.Actor
 }
 
@@ -71,7 +71,7 @@ func (db *DB) drafted(ctx context.Context, by audit.Actor, tenant lockstep.Tenan
 }
 
 // draftMoved says what has become of a draft.
-func draftMoved(d provision.Draft, revision int64) error {
+func draftMoved(d plan.Draft, revision int64) error {
 	detail := "The draft was changed by " + cmp.Or(d.By.Name, "somebody else") + " meanwhile: look at it again."
 	switch {
 	case d.Revision == 0:
@@ -86,10 +86,10 @@ func (d drafting) record(verb, detail string) {
 	d.note(audit.Event{Actor: d.by, Verb: verb, Object: "job", ID: string(d.job.ID), Name: cmp.Or(d.job.Name, d.job.Slug), Detail: detail})
 }
 
-// PutDraft keeps a draft. It satisfies provision.Drafts.
-func (db *DB) PutDraft(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, next provision.Draft) (provision.Draft, error) {
-	if len(next.Assignments) > provision.MostAssignments {
-		return next, invalid("A draft changes at most %d assignments: assign a group instead.", provision.MostAssignments)
+// PutDraft keeps a draft. It satisfies operate.Drafts.
+func (db *DB) PutDraft(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, next plan.Draft) (plan.Draft, error) {
+	if len(next.Assignments) > plan.MostAssignments {
+		return next, invalid("A draft changes at most %d assignments: assign a group instead.", plan.MostAssignments)
 	}
 	out := next
 	err := db.drafted(ctx, by, tenant, id, next.Revision, 2, func(d drafting) error {
@@ -103,7 +103,7 @@ func (db *DB) PutDraft(ctx context.Context, by audit.Actor, tenant lockstep.Tena
 	return out, nil
 }
 
-func (d drafting) put(next provision.Draft) (provision.Draft, error) {
+func (d drafting) put(next plan.Draft) (plan.Draft, error) {
 	in, _, err := newestVersion(d.query, d.job.no)
 	if err != nil {
 		return next, err
@@ -158,7 +158,7 @@ func fieldNames(all []plan.Difference) string {
 	return text
 }
 
-// DropDraft removes a draft. It satisfies provision.Drafts.
+// DropDraft removes a draft. It satisfies operate.Drafts.
 func (db *DB) DropDraft(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, revision int64) error {
 	err := db.drafted(ctx, by, tenant, id, revision, 2, func(d drafting) error {
 		d.record("discarded the draft of", "")
@@ -175,12 +175,12 @@ func (d drafting) drop() error {
 	return err
 }
 
-// ApplyDraft puts a draft into force. It satisfies provision.Drafts.
-func (db *DB) ApplyDraft(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, revision int64, note string) (v provision.Version, leftOut int, err error) {
+// ApplyDraft puts a draft into force. It satisfies operate.Drafts.
+func (db *DB) ApplyDraft(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, revision int64, note string) (v plan.Version, leftOut int, err error) {
 	if revision == 0 {
-		return v, 0, fmt.Errorf("apply the draft of job %s: %w", id, draftMoved(provision.Draft{}, 1))
+		return v, 0, fmt.Errorf("apply the draft of job %s: %w", id, draftMoved(plan.Draft{}, 1))
 	}
-	err = db.drafted(ctx, by, tenant, id, revision, 4+provision.MostAssignments, func(d drafting) error {
+	err = db.drafted(ctx, by, tenant, id, revision, 4+plan.MostAssignments, func(d drafting) error {
 		v, leftOut, err = d.apply(note)
 		return err
 	})
@@ -190,7 +190,7 @@ func (db *DB) ApplyDraft(ctx context.Context, by audit.Actor, tenant lockstep.Te
 	return v, leftOut, nil
 }
 
-func (d drafting) apply(note string) (v provision.Version, leftOut int, err error) {
+func (d drafting) apply(note string) (v plan.Version, leftOut int, err error) {
 	in, _, err := newestVersion(d.query, d.job.no)
 	if err != nil {
 		return v, 0, err
@@ -201,7 +201,7 @@ func (d drafting) apply(note string) (v provision.Version, leftOut int, err erro
 			Detail: fmt.Sprintf("The draft was made from version %d, and version %d is in force now.", d.was.Base, in),
 		}
 	}
-	v = provision.Version{By: d.by, Note: note}
+	v = plan.Version{By: d.by, Note: note}
 	for _, a := range d.was.Assignments {
 		done, err := d.assign(a)
 		if err != nil {
@@ -230,7 +230,7 @@ func (d drafting) apply(note string) (v provision.Version, leftOut int, err erro
 }
 
 // assign carries out a change of an assignment. It does nothing, and says so, when there is nobody of whom it speaks.
-func (d drafting) assign(a provision.AssignmentChange) (bool, error) {
+func (d drafting) assign(a rule.AssignmentChange) (bool, error) {
 	c := change{tx: d.tx, tenant: d.job.Tenant, by: d.by}
 	rows, err := d.query("SELECT "+assignmentColumns+" FROM assignment WHERE tenant = $1 AND app = $2 AND principal = $3", string(d.job.Tenant), string(d.job.App), a.To)
 	there, err := collect(rows, err, scanAssignment)

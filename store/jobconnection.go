@@ -10,10 +10,11 @@ import (
 	"lockstep"
 	"lockstep/audit"
 	"lockstep/mirror"
+	"lockstep/plan"
 	"lockstep/provision"
 )
 
-// ChangeConnection changes settings and secrets of the job's connection. It satisfies provision.Settings.
+// ChangeConnection changes settings and secrets of the job's connection. It satisfies operate.Settings.
 func (db *DB) ChangeConnection(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, change func(provision.Connection) (provision.NewConnection, error)) error {
 	defer db.secrets.forget()
 	err := db.write(ctx, &work{tenant: tenant, rows: 3, wakes: true, run: func(t *tx) error {
@@ -159,7 +160,7 @@ func (t *tx) setSettings(by audit.Actor, j jobRow, settings map[string]string) e
 	if err != nil {
 		return err
 	}
-	detail, _, err := t.replaceJob(row, provision.Version{By: by})
+	detail, _, err := t.replaceJob(row, plan.Version{By: by})
 	t.note(audit.Event{Actor: by, Verb: "updated", Object: "job", ID: string(j.ID), Name: cmp.Or(j.Name, j.Slug), Detail: detail})
 	return err
 }

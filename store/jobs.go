@@ -115,7 +115,7 @@ func (db *DB) JobNamed(ctx context.Context, tenant lockstep.TenantID, slug strin
 	return all[0].Job, nil
 }
 
-// ListJobs returns a tenant's jobs by slug. It satisfies provision.Settings.
+// ListJobs returns a tenant's jobs by slug. It satisfies operate.Settings.
 func (db *DB) ListJobs(ctx context.Context, tenant lockstep.TenantID) ([]provision.Job, error) {
 	all, err := jobs(db.asks(ctx), "WHERE j.tenant = $1 ORDER BY j.slug", string(tenant))
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"lockstep/provision"
 )
 
-// PutJob creates or changes a job. It satisfies provision.Settings. What an administrator sets is tried at once, so a pause
+// PutJob creates or changes a job. It satisfies operate.Settings. What an administrator sets is tried at once, so a pause
 // after a failure ends; a slice that is running keeps what it knew, but no longer overrules State paused and NextRun.
 func (db *DB) PutJob(ctx context.Context, by audit.Actor, j provision.Job) error {
 	next, err := textsOf(j)
@@ -35,7 +35,7 @@ func (db *DB) PutJob(ctx context.Context, by audit.Actor, j provision.Job) error
 			err = t.createJob(next, by)
 		} else {
 			verb = "updated"
-			detail, _, err = t.replaceJob(next, provision.Version{By: by})
+			detail, _, err = t.replaceJob(next, plan.Version{By: by})
 		}
 		if where, is := t.db.dialect.unique(err); is {
 			return jobTaken(where, j)
@@ -49,7 +49,7 @@ func (db *DB) PutJob(ctx context.Context, by audit.Actor, j provision.Job) error
 	return nil
 }
 
-// ChangeJob asks change what a job is to become, as it is stored by then, and keeps that. It satisfies provision.Changes.
+// ChangeJob asks change what a job is to become, as it is stored by then, and keeps that. It satisfies operate.Changes.
 func (db *DB) ChangeJob(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, change func(*provision.Job) error) (next provision.Job, err error) {
 	defer db.secrets.forget()
 	err = db.write(ctx, &work{tenant: tenant, rows: 2, wakes: true, run: func(t *tx) error {
@@ -66,7 +66,7 @@ func (db *DB) ChangeJob(ctx context.Context, by audit.Actor, tenant lockstep.Ten
 		if err != nil {
 			return err
 		}
-		detail, _, err := t.replaceJob(row, provision.Version{By: by})
+		detail, _, err := t.replaceJob(row, plan.Version{By: by})
 		if err != nil {
 			return err
 		}
@@ -136,14 +136,14 @@ func (t *tx) createJob(j jobRow, by audit.Actor) error {
 	if err != nil {
 		return err
 	}
-	return t.putVersion(no, provision.Version{Number: 1, By: by, At: t.at, Configuration: j.Configuration()})
+	return t.putVersion(no, plan.Version{Number: 1, By: by, At: t.at, Configuration: j.Configuration()})
 }
 
 const replaceJob = `UPDATE job SET name = $4, manual = $5, state = $6, next_run = $7, config = $8, connection = $9, policy = $10, rules = $11,
 	changed = CASE WHEN config < $8 THEN epoch ELSE changed END, not_before = 0 WHERE tenant = $1 AND id = $2 AND config = $3`
 
 // replaceJob returns the names of what changed, and the version that it has become, which is told by whom and why.
-func (t *tx) replaceJob(j jobRow, v provision.Version) (changed string, made provision.Version, err error) {
+func (t *tx) replaceJob(j jobRow, v plan.Version) (changed string, made plan.Version, err error) {
 	old, err := job(t.query, j.Tenant, j.ID)
 	if err != nil {
 		return "", v, err
@@ -191,7 +191,7 @@ func jobDifferences(was, j jobRow) (names []string) {
 	return names
 }
 
-// DeleteJob removes a job and all it knows; nothing at its target changes. It satisfies provision.Settings. The job and its
+// DeleteJob removes a job and all it knows; nothing at its target changes. It satisfies operate.Settings. The job and its
 // secrets are gone at once, the many rows below it bit by bit.
 func (db *DB) DeleteJob(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID) error {
 	defer db.secrets.forget()
@@ -251,7 +251,7 @@ func stale(format string, args ...any) error {
 	return &lockstep.Error{Code: lockstep.CodePlanStale, Detail: fmt.Sprintf(format, args...)}
 }
 
-// Decide applies an administrator's word on a plan, all of it or nothing. It satisfies provision.Settings.
+// Decide applies an administrator's word on a plan, all of it or nothing. It satisfies operate.Settings.
 func (db *DB) Decide(ctx context.Context, by audit.Actor, tenant lockstep.TenantID, id lockstep.JobID, v provision.Verdict) error {
 	rows := 2 + len(v.Approve) + len(v.Reject) + len(v.Restore)
 	for _, g := range slices.Concat(v.ApproveAll, v.RejectAll) {

@@ -1,5 +1,5 @@
 // Package store keeps everything that must outlive the process, in SQLite or in PostgreSQL, and satisfies the interfaces that
-// the domain declares: directory.Store, provision.Store and provision.Settings.
+// the domain declares: directory.Store, provision.Store and operate.Settings.
 //
 // # Design
 //
@@ -40,8 +40,6 @@ var (
 	_ directory.Store    = (*DB)(nil)
 	_ directory.Searcher = (*DB)(nil)
 	_ provision.Store    = Provision{}
-	_ provision.Settings = (*DB)(nil)
-	_ provision.Drafts   = (*DB)(nil)
 	_ directory.Finder   = (*DB)(nil)
 )
 

@@ -16,8 +16,8 @@ const mostNamed = 100
 const versionColumns = "number, made, made_by, note, changed, assigned, assignments"
 
 // scanVersion scans a version, with its configuration if that is among the columns.
-func scanVersion(whole bool) func(scanner) (provision.Version, error) {
-	return func(s scanner) (v provision.Version, err error) {
+func scanVersion(whole bool) func(scanner) (plan.Version, error) {
+	return func(s scanner) (v plan.Version, err error) {
 		var made int64
 		var by, changed, assigned, configuration string
 		into := []any{&v.Number, &made, &by, &v.Note, &changed, &assigned, &v.Assignments}
@@ -59,8 +59,8 @@ func marshalAll(values ...any) ([]string, error) {
 }
 
 // first is the version 1 of a job that has not been changed since there are versions.
-func first(j provision.Job) provision.Version {
-	return provision.Version{Number: 1, At: j.Created, Configuration: j.Configuration().Kept()}
+func first(j provision.Job) plan.Version {
+	return plan.Version{Number: 1, At: j.Created, Configuration: j.Configuration().Kept()}
 }
 
 // newestVersion returns the number of the version in force, and whether it is a row.
@@ -70,7 +70,7 @@ func newestVersion(ask asker, job int64) (number int64, kept bool, err error) {
 	return max(number, 1), number > 0, err
 }
 
-func (t *tx) putVersion(job int64, v provision.Version) error {
+func (t *tx) putVersion(job int64, v plan.Version) error {
 	texts, err := marshalAll(v.By, clipped(v.Changed), clipped(v.Assigned), v.Configuration.Kept())
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func clipped[S ~[]E, E any](all S) S { return all[:min(len(all), mostNamed)] }
 
 // recordVersion keeps what a job has become, if that differs from what it was. was must have been read in this transaction, under the
 // lock of the job's row.
-func (t *tx) recordVersion(was jobRow, now provision.Job, v provision.Version) (provision.Version, error) {
+func (t *tx) recordVersion(was jobRow, now provision.Job, v plan.Version) (plan.Version, error) {
 	differences, err := plan.Differences(was.Configuration(), now.Configuration())
 	if err != nil {
 		return v, err
@@ -107,7 +107,7 @@ func (t *tx) recordVersion(was jobRow, now provision.Job, v provision.Version) (
 		return v, err
 	}
 	_, err = t.exec("DELETE FROM job_version WHERE job = $1 AND number <= $2 AND number NOT IN (SELECT base FROM job_draft WHERE job = $1)",
-		was.no, v.Number-provision.VersionsKept)
+		was.no, v.Number-plan.VersionsKept)
 	return v, err
 }
 
@@ -120,10 +120,10 @@ func (t *tx) forgetVersions(job int64) error {
 	return err
 }
 
-// Versions lists versions. It satisfies provision.Drafts.
-func (db *DB) Versions(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, before int64, limit int) ([]provision.Version, error) {
+// Versions lists versions. It satisfies operate.Drafts.
+func (db *DB) Versions(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, before int64, limit int) ([]plan.Version, error) {
 	if limit <= 0 {
-		limit = provision.VersionsKept
+		limit = plan.VersionsKept
 	}
 	rows, err := db.query(ctx, "SELECT "+versionColumns+" FROM job_version WHERE "+ofJob+" AND ($3 = 0 OR number < $3) ORDER BY number DESC LIMIT $4",
 		string(tenant), string(id), before, int64(limit))
@@ -131,8 +131,8 @@ func (db *DB) Versions(ctx context.Context, tenant lockstep.TenantID, id lockste
 	if err == nil && len(all) == 0 && before == 0 {
 		var j provision.Job
 		if j, err = db.Job(ctx, tenant, id); err == nil {
-			all = []provision.Version{first(j)}
-			all[0].Configuration = provision.Configuration{}
+			all = []plan.Version{first(j)}
+			all[0].Configuration = plan.Configuration{}
 		}
 	}
 	if err != nil {
@@ -141,11 +141,11 @@ func (db *DB) Versions(ctx context.Context, tenant lockstep.TenantID, id lockste
 	return all, nil
 }
 
-// Version returns one version. It satisfies provision.Drafts.
-func (db *DB) Version(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, number int64) (provision.Version, error) {
+// Version returns one version. It satisfies operate.Drafts.
+func (db *DB) Version(ctx context.Context, tenant lockstep.TenantID, id lockstep.JobID, number int64) (plan.Version, error) {
 	j, err := job(db.asks(ctx), tenant, id)
 	if err != nil {
-		return provision.Version{}, err
+		return plan.Version{}, err
 	}
 	v, err := version(db.asks(ctx), j, number)
 	if err != nil {
@@ -155,18 +155,18 @@ func (db *DB) Version(ctx context.Context, tenant lockstep.TenantID, id lockstep
 }
 
 // version reads one version of a job, 0 the one in force.
-func version(ask asker, j jobRow, number int64) (provision.Version, error) {
+func version(ask asker, j jobRow, number int64) (plan.Version, error) {
 	rows, err := ask("SELECT "+versionColumns+", configuration FROM job_version WHERE job = $1 AND ($2 = 0 OR number = $2) ORDER BY number DESC LIMIT 1", j.no, number)
 	all, err := collect(rows, err, scanVersion(true))
 	if err != nil || len(all) > 0 {
-		return append(all, provision.Version{})[0], err
+		return append(all, plan.Version{})[0], err
 	}
 	_, kept, err := newestVersion(ask, j.no)
 	if err != nil {
-		return provision.Version{}, err
+		return plan.Version{}, err
 	}
 	if kept || number > 1 {
-		return provision.Version{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("There is no version %d, or it is kept no longer.", number)}
+		return plan.Version{}, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: fmt.Sprintf("There is no version %d, or it is kept no longer.", number)}
 	}
 	return first(j.Job), nil
 }

@@ -121,16 +121,16 @@ func versionsKept(c company) {
 		c.ok(c.db.PutJob(c.Context(), admin, j))
 	}
 	set(2)
-	d, err := c.db.PutDraft(c.Context(), admin, c.tenant, j.ID, provision.Draft{Configuration: provision.Configuration{Rules: titled("[x]")}})
+	d, err := c.db.PutDraft(c.Context(), admin, c.tenant, j.ID, plan.Draft{Configuration: plan.Configuration{Rules: titled("[x]")}})
 	c.ok(err)
 	const more = 5
-	for i := range provision.VersionsKept + more {
+	for i := range plan.VersionsKept + more {
 		set(i + 3)
 	}
-	all, err := c.db.Versions(c.Context(), c.tenant, j.ID, 0, 10*provision.VersionsKept)
+	all, err := c.db.Versions(c.Context(), c.tenant, j.ID, 0, 10*plan.VersionsKept)
 	c.ok(err)
 	last := all[len(all)-1].Number
-	if len(all) != provision.VersionsKept+1 || all[0].Number != provision.VersionsKept+more+2 || last != 2 || d.Base != 2 {
+	if len(all) != plan.VersionsKept+1 || all[0].Number != plan.VersionsKept+more+2 || last != 2 || d.Base != 2 {
 		c.Errorf("%d versions from %d to %d, and a draft of %d", len(all), all[0].Number, last, d.Base)
 	}
 	if v, err := c.db.Version(c.Context(), c.tenant, j.ID, 2); err != nil || v.Configuration.Rules.Objects[0].Attributes[0].Source.Expression != "[a2]" {
@@ -158,7 +158,7 @@ func versionOne(c company) {
 	check("1 ")
 	_, err = c.db.Version(c.Context(), c.tenant, j.ID, 2)
 	c.fails(err, lockstep.CodeNotFound)
-	d, err := c.db.PutDraft(c.Context(), other, c.tenant, j.ID, provision.Draft{Configuration: provision.Configuration{Rules: titled("[job]")}})
+	d, err := c.db.PutDraft(c.Context(), other, c.tenant, j.ID, plan.Draft{Configuration: plan.Configuration{Rules: titled("[job]")}})
 	c.ok(err)
 	if d.Base != 1 {
 		c.Errorf("the draft's base is %d", d.Base)
@@ -175,7 +175,7 @@ func testDrafts(t *testing.T, open Open) {
 	t.Run("one winner", func(t *testing.T) { draftWinner(found(t, open, store.Config{})) })
 }
 
-func (c company) draft(id lockstep.JobID) provision.Draft {
+func (c company) draft(id lockstep.JobID) plan.Draft {
 	c.Helper()
 	d, err := c.db.Draft(c.Context(), c.tenant, id)
 	c.ok(err)
@@ -206,7 +206,7 @@ func draftLife(c company) {
 	}
 	want := j.Configuration()
 	want.Rules = titled("[job]")
-	put := func(by audit.Actor, d provision.Draft) provision.Draft {
+	put := func(by audit.Actor, d plan.Draft) plan.Draft {
 		c.Helper()
 		d, err := c.db.PutDraft(c.Context(), by, c.tenant, j.ID, d)
 		c.ok(err)
@@ -217,8 +217,8 @@ func draftLife(c company) {
 		}
 		return d
 	}
-	one := put(admin, provision.Draft{Configuration: want})
-	_, err := c.db.PutDraft(c.Context(), other, c.tenant, j.ID, provision.Draft{Configuration: want})
+	one := put(admin, plan.Draft{Configuration: want})
+	_, err := c.db.PutDraft(c.Context(), other, c.tenant, j.ID, plan.Draft{Configuration: want})
 	c.fails(err, lockstep.CodeVersion)
 	next := one
 	next.Configuration.Policy.Everyone = true
@@ -237,7 +237,7 @@ func draftLife(c company) {
 	c.fails(err, lockstep.CodeVersion)
 	_, _, err = c.db.ApplyDraft(c.Context(), admin, c.tenant, j.ID, 0, "")
 	c.fails(err, lockstep.CodeVersion)
-	three := put(other, provision.Draft{Configuration: two.Configuration})
+	three := put(other, plan.Draft{Configuration: two.Configuration})
 	if three.Revision <= two.Revision || three.Opened != other {
 		c.Errorf("the next draft: %+v", three)
 	}
@@ -260,14 +260,14 @@ func draftLife(c company) {
 		c.Errorf("recorded %s\n    want %s", got, want)
 	}
 	c.ok(c.db.DeleteJob(c.Context(), admin, c.tenant, j.ID))
-	_, err = c.db.PutDraft(c.Context(), admin, c.tenant, j.ID, provision.Draft{})
+	_, err = c.db.PutDraft(c.Context(), admin, c.tenant, j.ID, plan.Draft{})
 	c.fails(err, lockstep.CodeNotFound)
 }
 
 // draftBehind: a draft of a version that is not in force any more is not applied.
 func draftBehind(c company) {
 	j := c.job("webex", func(j *provision.Job) { j.Rules = titled("[title]") })
-	d, err := c.db.PutDraft(c.Context(), admin, c.tenant, j.ID, provision.Draft{Configuration: provision.Configuration{Rules: titled("[job]")}})
+	d, err := c.db.PutDraft(c.Context(), admin, c.tenant, j.ID, plan.Draft{Configuration: plan.Configuration{Rules: titled("[job]")}})
 	c.ok(err)
 	j.Name, j.Policy.Excluded = "Cisco", []rule.Exclusion{{Type: "User", ID: "1", Reason: "on leave"}}
 	c.ok(c.db.PutJob(c.Context(), other, j)) // which is no version
@@ -284,7 +284,7 @@ func draftBehind(c company) {
 	c.ok(err)
 	_, _, err = c.db.ApplyDraft(c.Context(), admin, c.tenant, j.ID, d.Revision, "")
 	c.ok(err)
-	_, err = c.db.PutDraft(c.Context(), admin, c.tenant, j.ID, provision.Draft{Base: 4})
+	_, err = c.db.PutDraft(c.Context(), admin, c.tenant, j.ID, plan.Draft{Base: 4})
 	c.fails(err, lockstep.CodeInvalid)
 }
 
@@ -295,7 +295,7 @@ func draftAssignments(c company) {
 	ada, ben, staff := c.user("ada@acme.example"), c.user("ben@acme.example"), c.group("Staff")
 	c.commit(directory.PutAssignment{Assignment: directory.Assignment{ID: lockstep.NewID[lockstep.AssignmentID](), App: app, Kind: directory.UserKind, To: string(ben)}})
 	j := c.job("webex", func(j *provision.Job) { j.App = app })
-	d, err := c.db.PutDraft(c.Context(), admin, c.tenant, j.ID, provision.Draft{Configuration: j.Configuration(), Assignments: []provision.AssignmentChange{
+	d, err := c.db.PutDraft(c.Context(), admin, c.tenant, j.ID, plan.Draft{Configuration: j.Configuration(), Assignments: []rule.AssignmentChange{
 		{Kind: "User", To: string(ada), Role: "user"}, {Kind: "User", To: string(ben), Gone: true}, {Kind: "Group", To: string(staff)},
 		{Kind: "User", To: string(lockstep.NewID[lockstep.UserID]())}, {Kind: "Group", To: string(staff) + "x", Gone: true},
 	}})
@@ -322,7 +322,7 @@ func draftAssignments(c company) {
 	if got := c.versions(j.ID); got != "2 Grace +3; 1 Grace" {
 		c.Error(got)
 	}
-	_, err = c.db.PutDraft(c.Context(), admin, c.tenant, j.ID, provision.Draft{Assignments: make([]provision.AssignmentChange, provision.MostAssignments+1)})
+	_, err = c.db.PutDraft(c.Context(), admin, c.tenant, j.ID, plan.Draft{Assignments: make([]rule.AssignmentChange, plan.MostAssignments+1)})
 	c.fails(err, lockstep.CodeInvalid)
 }
 
@@ -344,7 +344,7 @@ func draftWinner(c company) {
 					c.Error(err)
 					return
 				}
-				d.Base, d.Configuration = in.Number, provision.Configuration{Rules: titled(fmt.Sprintf("[a%d-%d]", i, n)), Policy: plan.Policy{}}
+				d.Base, d.Configuration = in.Number, plan.Configuration{Rules: titled(fmt.Sprintf("[a%d-%d]", i, n)), Policy: plan.Policy{}}
 				if d, err = c.db.PutDraft(c.Context(), admin, c.tenant, j.ID, d); err == nil {
 					if _, _, err = c.db.ApplyDraft(c.Context(), admin, c.tenant, j.ID, d.Revision, ""); err == nil {
 						applied.Add(1)
