@@ -199,7 +199,7 @@ func TestTurnsInMemory(t *testing.T) {
 		{"of a change of rules those stay out who were kept out", func(d *desk) {
 			d.job.Policy.Excluded, d.job.Rules = []rule.Exclusion{{Type: "User", ID: "ada"}}, d.rules
 			i := &impact{run: d.run(), out: &Impact{}}
-			d.do(i.open(d.Context(), Proposal{plan.Configuration: Configuration{Rules: d.rules}}))
+			d.do(i.open(d.Context(), Proposal{Configuration: plan.Configuration{Rules: d.rules}}))
 			if len(i.job.Policy.Excluded) != 1 {
 				d.Errorf("kept out are %v", i.job.Policy.Excluded)
 			}
