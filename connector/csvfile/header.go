@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"lockstep"
+	"lockstep/rule"
 	"lockstep/scim"
 	"lockstep/scim/filter"
 )
@@ -252,7 +253,7 @@ func named(header []string) int {
 }
 
 // find returns what the columns of people or groups mean. Reference and active are names of columns.
-func (f *Reader) find(header []string, typ *scim.Type, reference, active string, wanted map[string]bool) (layout, error) {
+func (f *Reader) find(header []string, typ *scim.Type, reference, active string, asked wanted) (layout, error) {
 	l := layout{header: header, id: -1, active: -1, reference: -1, userName: -1, kind: -1, care: make([]care, len(header))}
 	if err := l.distinct(); err != nil {
 		return l, err
@@ -272,17 +273,21 @@ func (f *Reader) find(header []string, typ *scim.Type, reference, active string,
 			if err != nil {
 				return l, err
 			}
-			if _, ok := typ.Attribute(path); ok {
+			extended, short := asked.extended(path, typ, header)
+			if _, ok := typ.Attribute(path); ok || short {
 				known = append(known, name)
 			} else {
-				free = append(free, fmt.Sprintf("%q", name))
+				free = append(free, fmt.Sprintf("%q", name)+meant(name, typ))
 			}
 			l.care[i] = careOf(path)
 			if key == "username" {
 				l.userName, l.care[i] = i, asHandle
 			}
-			if len(wanted) == 0 || wanted[filter.Fold(path.Attr)] || wanted[filter.Fold(path.URN)] {
-				l.values = append(l.values, attributeColumn{i, path})
+			if asked.has(path) {
+				l.values = append(l.values, attributeColumn{i, path}) // also of a short name, since a mapping may read [department]
+				if short {
+					l.values = append(l.values, attributeColumn{i, extended})
+				}
 			} else if l.care[i] <= asNumber {
 				l.care[i] = asUnread
 			}
@@ -300,6 +305,60 @@ func (f *Reader) find(header []string, typ *scim.Type, reference, active string,
 	}
 	l.unnamed()
 	return l, nil
+}
+
+// wanted are the attributes that are asked for, by their folded names without the schema; none is all.
+type wanted map[string][]filter.Path
+
+func (w wanted) has(path filter.Path) bool {
+	return len(w) == 0 || len(w[filter.Fold(path.Attr)]) > 0 || len(w[filter.Fold(path.URN)]) > 0
+}
+
+// extended returns which attribute of an extension a heading means by its short name: department is that of the enterprise extension,
+// badge the one of a tenant's own extension that is asked for. There is none when the header has the attribute under its full name,
+// or when two extensions have one of this name.
+func (w wanted) extended(short filter.Path, typ *scim.Type, header []string) (filter.Path, bool) {
+	if path, known := typ.Canonical(short); short.URN != "" || known && path.URN == "" {
+		return short, false
+	}
+	urns := typ.Schemas()
+	if len(w) > 0 {
+		urns = nil
+		for _, path := range w[filter.Fold(short.Attr)] {
+			urns = append(urns, path.URN)
+		}
+	}
+	var found []filter.Path
+	for _, urn := range urns {
+		path := short
+		path.URN = urn
+		canonical, known := typ.Canonical(path)
+		if known {
+			path = canonical
+		}
+		if urn != "" && (known || len(w) > 0) && !slices.ContainsFunc(found, func(f filter.Path) bool { return f.String() == path.String() }) {
+			found = append(found, path)
+		}
+	}
+	if len(found) != 1 || slices.ContainsFunc(header, func(name string) bool { return filter.Fold(name) == filter.Fold(found[0].String()) }) {
+		return short, false
+	}
+	return found[0], true
+}
+
+// meant says which attribute a heading that is none was probably meant to be, "" when none is near. It is one that a cell can hold as it
+// stands, and begins as the heading does: first name is not nickName.
+func meant(heading string, typ *scim.Type) string {
+	var names []string
+	for path, a := range typ.Attributes() {
+		if path.Sub == "" && !a.MultiValued && a.Mutability != scim.ReadOnly {
+			names = append(names, path.Attr)
+		}
+	}
+	if near := rule.Nearest(heading, names); near != "" && filter.Fold(near[:1]) == filter.Fold(heading[:1]) {
+		return " (did you mean " + near + "?)"
+	}
+	return ""
 }
 
 // distinct refuses a header that names one column twice, or none.

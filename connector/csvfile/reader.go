@@ -111,7 +111,7 @@ type pass struct {
 	request connection.Read
 	send    func(connection.ReadPage) error
 	files   []string
-	wanted  map[string]bool // names of attributes and schemas; empty is all
+	wanted  wanted
 	only    map[string]bool // ids of the objects that are wanted; nil is all
 
 	docs    []document
@@ -141,14 +141,14 @@ func (f *Reader) newPass(r connection.Read, send func(connection.ReadPage) error
 	if err != nil {
 		return nil, err
 	}
-	p := &pass{Reader: f, request: r, send: send, files: files, next: r.From, sent: f.config.Now(), wanted: map[string]bool{}}
+	p := &pass{Reader: f, request: r, send: send, files: files, next: r.From, sent: f.config.Now(), wanted: wanted{}}
 	p.page.Asked = p.sent
 	for _, name := range r.Paths {
 		path, err := columnPath(name)
 		if err != nil { // a column of this name is refused with a better sentence
 			path.Attr = name
 		}
-		p.wanted[filter.Fold(path.Attr)] = true
+		p.wanted[filter.Fold(path.Attr)] = append(p.wanted[filter.Fold(path.Attr)], path)
 	}
 	return p, nil
 }
@@ -407,11 +407,14 @@ const endMark = "."
 
 const version = "csv1"
 
+// meaning rises when a release reads another thing in the same bytes, so that they are read again.
+const meaning = 2
+
 // settings returns a digest of what changes how the files are read.
 func (p *pass) settings() string {
 	c := p.config
 	paths := slices.Sorted(slices.Values(p.request.Paths))
-	return partOf(fmt.Appendf(nil, "%q %q %d %q %q", p.files, c.ID, c.Comma, c.Encoding, paths))[:16]
+	return partOf(fmt.Appendf(nil, "%d %q %q %d %q %q", meaning, p.files, c.ID, c.Comma, c.Encoding, paths))[:16]
 }
 
 func (p *pass) mark() connection.Mark {
