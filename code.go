@@ -296,6 +296,7 @@ const (
 	CodeSSORefused         Code = "sso.refused"
 	CodeSSOConfirm         Code = "sso.confirm"
 	CodeSSOTooMany         Code = "sso.too_many"
+	CodeSSOPasswordOver    Code = "sso.password_over"
 	CodeSSOCode            Code = "sso.code_wrong"
 	CodeSSOPasskey         Code = "sso.passkey_refused"
 	CodeSSOLastFactor      Code = "sso.last_factor"
@@ -498,6 +499,7 @@ var Catalogue = []Entry{
 	{CodeSSODisabled, NeedsYou, "The person is disabled in the directory.", "Enable them, if they may sign in."},
 	{CodeSSORefused, NeedsYou, "Who has signed in at the identity provider cannot be linked to the person.", "Look at the login by its reference: the stage that failed says why."},
 	{CodeSSOConfirm, NeedsYou, "A person has to sign in as before, so that another way to sign in can be linked.", "They choose the way that they used before, once."},
+	{CodeSSOPasswordOver, NeedsYou, "A password that was to be changed at the first sign-in was not, in time.", "Give the person another one (`lockstep people password NAME --temporary`, or the person's page in the console)."},
 	{CodeSSOTooMany, Heals, "Too many tries to sign in.", "Wait a quarter of an hour."},
 	{CodeSSOCode, NeedsYou, "A code of a second factor was wrong, or was used before.", "They wait for the next code, and look at the clock of their device. Whoever has neither device nor recovery code asks an administrator to remove the factor."},
 	{CodeSSOLastFactor, NeedsYou, "The last second factor of somebody was to be removed, and one is demanded of them.", "They set up another one first. An administrator can remove one that is lost all the same: be sure that it is they who ask, and confirm (\"last\" in the API, --yes on the command line)."},

@@ -115,6 +115,11 @@ func (c *Client) SetUserPassword(ctx context.Context, name, password string) err
 	return err
 }
 
+// SetTemporaryPassword gives a user a password that they have to change at the first sign-in.
+func (c *Client) SetTemporaryPassword(ctx context.Context, name string, n NewTemporaryPassword) (TemporaryPassword, error) {
+	return call[TemporaryPassword](ctx, c, http.MethodPost, at("users", name, "temporary-password"), nil, n)
+}
+
 // DeleteUser deletes a user, for good when purge is set.
 func (c *Client) DeleteUser(ctx context.Context, name string, purge bool) error {
 	_, err := call[struct{}](ctx, c, http.MethodDelete, at("users", name), purged(purge), nil)

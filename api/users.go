@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -19,6 +20,7 @@ func (s *Server) userRoutes(a huma.API) {
 	route(s, a, http.MethodPatch, "/users/{user}", "patch-user", "Set some of a user's attributes; null removes one (RFC 7396)", s.patchUser)
 	command(s, a, http.MethodDelete, "/users/{user}", "delete-user", "Delete a user, restorably unless purged", s.deleteUser)
 	command(s, a, http.MethodPut, "/users/{user}/password", "set-user-password", "Give a user a password for the provider that keeps passwords here; their sessions end", s.setUserPassword)
+	route(s, a, http.MethodPost, "/users/{user}/temporary-password", "set-temporary-password", "Give a user a password that they have to change at the first sign-in; their sessions end", s.setTemporaryPassword)
 	route(s, a, http.MethodPost, "/users/{user}/restore", "restore-user", "End a soft delete", s.restoreUser)
 }
 
@@ -63,6 +65,30 @@ func (s *Server) setUserPassword(ctx context.Context, p operate.Principal, in *s
 },
 ) error {
 	return s.Operator.SetUserPassword(ctx, p, in.User, in.Body.Password)
+}
+
+// NewTemporaryPassword is what a temporary password is to be.
+type NewTemporaryPassword struct {
+	Password string `json:"password,omitempty" maxLength:"1000" doc:"At least 12 characters; without it one is made."`
+	Hours    int    `json:"hours,omitempty" minimum:"1" maximum:"720" doc:"How long it holds unless it is changed before; 72 when absent."`
+}
+
+// TemporaryPassword is a password that its user has to change at the first sign-in, before it ends.
+type TemporaryPassword struct {
+	Password string    `json:"password" doc:"Told this once."`
+	Ends     time.Time `json:"ends"`
+}
+
+func (s *Server) setTemporaryPassword(ctx context.Context, p operate.Principal, in *struct {
+	UserPath
+	Body NewTemporaryPassword
+},
+) (TemporaryPassword, error) {
+	t, err := s.Operator.SetTemporaryPassword(ctx, p, in.User, in.Body.Password, in.Body.Hours)
+	if err != nil {
+		return TemporaryPassword{}, err
+	}
+	return TemporaryPassword{t.Text, t.Ends}, nil
 }
 
 func (s *Server) createUser(ctx context.Context, p operate.Principal, in *struct{ Body Attributes }) (User, error) {

@@ -10,6 +10,7 @@ import (
 
 	"lockstep"
 	"lockstep/connection"
+	"lockstep/directory"
 	"lockstep/operate"
 	"lockstep/provision"
 	"lockstep/rule"
@@ -131,13 +132,38 @@ func (s *Server) setActive(w http.ResponseWriter, r *http.Request, v visit) erro
 // setUserPassword gives a person a password for the provider that keeps passwords here.
 func (s *Server) setUserPassword(w http.ResponseWriter, r *http.Request, v visit) error {
 	id := r.PathValue("id")
-	if _, err := s.Operator.UserByID(r.Context(), v.who, lockstep.UserID(id)); err != nil {
+	u, err := s.Operator.UserByID(r.Context(), v.who, lockstep.UserID(id))
+	if err != nil {
 		return err
+	}
+	if r.PostFormValue("temporary") != "" {
+		t, err := s.Operator.SetTemporaryPassword(r.Context(), v.who, id, r.PostFormValue(passwordField), 0)
+		if err != nil {
+			return err
+		}
+		if r.PostFormValue(passwordField) == "" {
+			return s.passwordOnce(w, r, v, u, t)
+		}
+		return seeOther(w, r, "/people/"+url.PathEscape(id)+"?said=password-temporary")
 	}
 	if err := s.Operator.SetUserPassword(r.Context(), v.who, id, r.PostFormValue("password")); err != nil {
 		return err
 	}
 	return seeOther(w, r, "/people/"+url.PathEscape(id)+"?said=password-set")
+}
+
+// passwordView is a password that was made for somebody, and is shown this once.
+type passwordView struct {
+	Name, Href, Text string
+	Ends             time.Time
+}
+
+// passwordOnce is the page that has it. It cannot be loaded again.
+func (s *Server) passwordOnce(w http.ResponseWriter, r *http.Request, v visit, u directory.User, t operate.TemporaryPassword) error {
+	view := passwordView{Name: displayName(u), Href: "/people/" + url.PathEscape(string(u.ID)), Text: t.Text, Ends: t.Ends}
+	v.page.Title, v.page.Nav, v.page.Path = "A password for "+view.Name, "/people", "/people"
+	w.Header().Set("Cache-Control", "no-store")
+	return s.render(w, r, http.StatusOK, personPasswordPage(v.page, view))
 }
 
 // keepsPasswords reports whether somebody can set passwords of people: the provider that checks them is enabled.

@@ -198,7 +198,9 @@ func (s *Server) keepForm(w http.ResponseWriter, r *http.Request, v visit) error
 	k := kept{Path: r.URL.RequestURI(), Who: v.who.Actor.ID}
 	if r.Method == http.MethodPost {
 		k.Fields = maps.Clone(r.PostForm)
-		if k.Fields.Has(passwordField) {
+		if k.Fields.Get(passwordField) == "" { // none was written
+			k.Fields.Del(passwordField)
+		} else {
 			k.Fields.Set(passwordField, "") // is asked for again: it is kept nowhere
 		}
 	}

@@ -25,7 +25,14 @@ func TestEnterByName(t *testing.T) {
 	ada := w.user("ada@acme.example")
 	admin.get("/people/"+string(ada)).has("button", "Password")
 	admin.post("/people/"+string(ada)+"/password", "password", "correct horse battery").to("/people/" + string(ada) + "?said=password-set")
-	if kept, err := w.db.SSO().PasswordHash(t.Context(), w.tenant, ada); err != nil || kept == "" {
+	made := admin.post("/people/"+string(ada)+"/password", "password", "", "temporary", "on")
+	made.is(http.StatusOK).has("code", "-")
+	admin.post("/people/"+string(ada)+"/password", "password", "correct horse battery", "temporary", "on").to("/people/" + string(ada) + "?said=password-temporary")
+	if kept, err := w.db.SSO().Password(t.Context(), w.tenant, ada); err != nil || kept.Ends.IsZero() {
+		t.Errorf("it does not have to be changed: %v", err)
+	}
+	admin.post("/people/"+string(ada)+"/password", "password", "correct horse battery").to("/people/" + string(ada) + "?said=password-set")
+	if kept, err := w.db.SSO().Password(t.Context(), w.tenant, ada); err != nil || kept.Hash == "" {
 		t.Errorf("the password is not kept: %v", err)
 	}
 	cookie := strings.Repeat("c", 43)

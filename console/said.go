@@ -50,6 +50,7 @@ var sayings = map[string]string{
 	"tenant-removed":        "Closed for good. What was kept of it is removed within minutes. Files in its folder stay.",
 	"first":                 "Welcome. Make a local owner first: with it you can always come back, whatever becomes of links and providers.",
 	"owner-added":           "Added. Try it now, in another browser; then go on at Home.",
+	"password-temporary":    "The password is set: they change it at the first sign-in, within three days. Their sessions have ended.",
 	"password-set":          "The password is set, and their sessions have ended.",
 	"owner-changed":         "The password is changed, and the sessions of whoever had it have ended.",
 	"owner-removed":         "Removed.",

@@ -165,6 +165,11 @@ type (
 		ID       lockstep.UserID
 		Password string // is hashed before anything is written
 		Hash     string // PHC string format; used when there is no Password
+		// Until is given with one that somebody else knows, too: the person has to change it at the first sign-in, before then. Zero is one
+		// of their own.
+		Until time.Time
+		// IfEpoch other than 0 makes the write conditional on the user's AuthEpoch: else it fails with lockstep.ErrVersion.
+		IfEpoch int64
 	}
 	// PutGroup creates or replaces a group as PutUser does a user. Members are not part of it. With UniqueName a name that is
 	// new to the group fails with lockstep.ErrConflict while another group, soft-deleted ones apart, has it in whatever case.

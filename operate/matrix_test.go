@@ -31,7 +31,7 @@ var rights = map[token.Scope][]string{
 	},
 	operate.SignInWrite: {
 		"AddClient", "AddIdentityProvider", "DeleteClient", "DeleteIdentityProvider", "EnableIdentityProvider", "EndSessions", "ImportProvider", "LookAtProvider", "MoveIdentityProvider", "ReadAppMetadata", "RemoveSecondFactors", "RotateClient",
-		"RotateSigningKeys", "SetClient", "SetIdentityProvider", "SetUserPassword", "TestIdentityProvider",
+		"RotateSigningKeys", "SetClient", "SetIdentityProvider", "SetTemporaryPassword", "SetUserPassword", "TestIdentityProvider",
 	},
 	operate.TokensRead:    {"Endpoint", "Examine", "Exchanges", "ListTokens", "Report", "SCIMCalls", "SCIMConsents", "Token", "TokensEnding"},
 	operate.TokensWrite:   {"ClearReport", "CreateToken", "EndSCIMConsent", "RevokeToken", "RotateToken", "SetToken"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"lockstep/api"
 	"lockstep/scim"
@@ -42,6 +43,14 @@ func User(u api.User, err error) (View, error) {
 		p.Printf("id\t%s\nstate\t%s\nversion\t%d\n", u.ID, userState(u), u.Version)
 		p.claims(u.Claims)
 		p.attributes("", scim.Object(u.Attributes))
+	})
+}
+
+// TemporaryPassword shows a password that has to be changed at the first sign-in.
+func TemporaryPassword(t api.TemporaryPassword, err error) (View, error) {
+	return Of(t, err, func(p *Page) {
+		p.Printf("password\t%s\nends\t%s\n", t.Password, t.Ends.Local().Format(time.RFC3339))
+		p.Say("It is shown this once. They change it at the first sign-in, before it ends. Their sessions have ended.")
 	})
 }
 

@@ -72,14 +72,14 @@ func (p passwords) lookup(ctx context.Context, t lockstep.TenantID, name string)
 		if len(all) > 1 || !u.Active {
 			return "", sso.Identity{}, nil
 		}
-		hash, err := p.db.SSO().PasswordHash(ctx, t, u.ID)
+		kept, err := p.db.SSO().Password(ctx, t, u.ID)
 		if errors.Is(err, lockstep.ErrNotFound) {
 			return "", sso.Identity{}, nil
 		}
 		full, _ := u.Attributes.Get("name").(scim.Object)
-		return hash, sso.Identity{
+		return kept.Hash, sso.Identity{
 			Issuer: "lockstep", Subject: string(u.ID), UserName: u.Attributes.Text("userName"), Name: u.Attributes.Text("displayName"),
-			GivenName: full.Text("givenName"), FamilyName: full.Text("familyName"),
+			GivenName: full.Text("givenName"), FamilyName: full.Text("familyName"), PasswordEnds: kept.Ends,
 		}, err
 	}
 	return "", sso.Identity{}, nil

@@ -68,7 +68,11 @@ func (s *Server) account(w http.ResponseWriter, r *http.Request) error {
 	if !slices.Contains(accountParts, part) {
 		return errNoSite
 	}
-	lang := locale(bounded(r.URL.Query().Get("ui_locales")), r)
+	lang := x.locale(bounded(r.URL.Query().Get("ui_locales")), r)
+	if chosen := language(r.URL.Query().Get("lang")); chosen != "" {
+		lang = chosen
+		http.SetCookie(w, (&visit{site: x, r: r}).cookie(cookieLanguage, lang, 365*24*time.Hour))
+	}
 	v := s.newVisit(w, r, x, accountClient(lang))
 	v.login.Locale, v.login.Return = lang, part
 	ctx := r.Context()

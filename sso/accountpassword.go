@@ -14,7 +14,7 @@ import (
 
 // hasPassword reports whether the person signs in with a password that is kept here.
 func (o *own) hasPassword(ctx context.Context) (bool, error) {
-	_, err := o.Store.PasswordHash(ctx, o.site.tenant.ID, o.session.Person.User)
+	_, err := o.Store.Password(ctx, o.site.tenant.ID, o.session.Person.User)
 	if errors.Is(err, lockstep.ErrNotFound) {
 		return false, nil
 	}
@@ -46,7 +46,7 @@ func (o *own) setPassword(ctx context.Context) error {
 		return o.passwordPage("passwordRule")
 	}
 	err = o.password(ctx, []Provider{p}, name, o.r.PostForm.Get("current"))
-	if code := lockstep.CodeOf(err); code == wrongPassword || code == lockstep.CodeSSOTooMany {
+	if code := lockstep.CodeOf(err); code == wrongPassword || code == lockstep.CodeSSOTooMany || code == lockstep.CodeSSOPasswordOver {
 		return o.passwordPage("passwordWrong")
 	}
 	if err != nil {

@@ -132,6 +132,7 @@ func (o *own) overview(ctx context.Context) error {
 		return err
 	}
 	p := o.page("account", a)
+	p.Tongues = tongues(p.Lang, func(tag string) string { return a.At + "?lang=" + tag })
 	p.Action = o.site.path + "/logout"
 	return render(o.w, http.StatusOK, "account", p)
 }

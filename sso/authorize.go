@@ -67,7 +67,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 	}
 	now := s.now()
 	v := &visit{Server: s, site: x, w: w, r: r, client: c, login: Login{
-		Tenant: x.tenant.ID, ID: lockstep.NewID[LoginID](), Expires: now.Add(loginLife), Step: StepStart, Request: req, Began: now, Locale: locale(req.Locales, r),
+		Tenant: x.tenant.ID, ID: lockstep.NewID[LoginID](), Expires: now.Add(loginLife), Step: StepStart, Request: req, Began: now, Locale: x.locale(req.Locales, r),
 	}}
 	v.bind()
 	v.stage(Stage{Name: "authorize", OK: true, Facts: map[string]string{"client": string(c.ID), "scopes": strings.Join(req.Scopes, " ")}})
@@ -275,7 +275,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, x site, req Requ
 		values.Set("state", req.State)
 	}
 	if req.Mode == "form_post" {
-		return s.post(w, r, locale(req.Locales, r), req.Redirect, values)
+		return s.post(w, r, x.locale(req.Locales, r), req.Redirect, values)
 	}
 	redirect(w, r, withQuery(req.Redirect, values))
 	return nil

@@ -17,6 +17,7 @@ func (v *visit) factorPage(here FactorSet) (answerer, error) {
 	return func() error {
 		p := v.page(v.site, v.login.Locale, "factor")
 		p.Client, p.Login, p.Action, p.Passkey = v.client.Name, v.login.ID, v.site.path+"/login", asked
+		p.Tongues = v.tongues()
 		p.App, p.Recovery, p.Back = here.TOTP != nil, here.Codes > 0, "back"
 		if v.login.Reused != "" {
 			p.Back = ""
@@ -33,6 +34,7 @@ func (v *visit) enrolPage(u directory.User, have FactorSet) (answerer, error) {
 	e := v.login.Enrol
 	p := v.page(v.site, v.login.Locale, "enrol")
 	p.Client, p.Login, p.Action, p.Back = v.client.Name, v.login.ID, v.site.path+"/login", "back"
+	p.Tongues = v.tongues()
 	if p.Must = v.client.ID != AccountClient; !p.Must {
 		p.Back = "notNow"
 	}
@@ -75,6 +77,7 @@ func (v *visit) codesPage() answerer {
 	return func() error {
 		p := v.page(v.site, v.login.Locale, "codes")
 		p.Client, p.Login, p.Action, p.Codes = v.client.Name, v.login.ID, v.site.path+"/login", codes
+		p.Tongues = v.tongues()
 		return render(v.w, http.StatusOK, "codes", p)
 	}
 }

@@ -219,6 +219,7 @@ func (s *Server) loginPage(w http.ResponseWriter, r *http.Request) error {
 		v.login.Notice = lockstep.CodeSSOBack
 	}
 	if !v.login.Step.takes() || r.Method == http.MethodGet {
+		v.speak(r.URL.Query().Get("lang"))
 		return v.run(ctx)
 	}
 	answer, err := v.posted(ctx)
@@ -421,7 +422,7 @@ func (s *Server) try(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v.login.Step, v.login.State, v.login.Locale = StepChoose, Hash{}, locale(nil, r)
+	v.login.Step, v.login.State, v.login.Locale = StepChoose, Hash{}, x.locale(nil, r)
 	v.bind()
 	return v.run(r.Context())
 }
@@ -461,9 +462,10 @@ func public(err error) string {
 	return lockstep.Describe(lockstep.CodeInternal).Title
 }
 
-// locale is the language of the pages: what the application asks for, else what the browser prefers.
-func locale(asked []string, r *http.Request) string {
-	for _, one := range asked {
+// locale is the language of the pages: what the person has chosen in this browser, else what the application asks for, else what the browser
+// prefers.
+func (x site) locale(asked []string, r *http.Request) string {
+	for _, one := range append([]string{x.cookieValue(r, cookieLanguage)}, asked...) {
 		if l := language(one); l != "" {
 			return l
 		}
@@ -480,8 +482,42 @@ func locale(asked []string, r *http.Request) string {
 // language is the language of a tag that there are texts in.
 func language(tag string) string {
 	primary, _, _ := strings.Cut(strings.ToLower(tag), "-")
-	if primary == "en" || primary == "de" {
+	if texts[primary] != nil {
 		return primary
 	}
 	return ""
+}
+
+// speak goes on in the language that somebody has chosen on a page, which their browser keeps. It changes nothing else, so that a link will do.
+func (v *visit) speak(chosen string) {
+	lang := language(chosen)
+	if lang == "" {
+		return
+	}
+	v.login.Locale = lang
+	if v.client.ID == AccountClient {
+		v.client = accountClient(lang)
+	}
+	v.cookies = append(v.cookies, v.cookie(cookieLanguage, lang, 365*24*time.Hour))
+}
+
+// tongue is a language that a page can be read in; Address is empty for the one that it is in.
+type tongue struct{ Tag, Name, Address string }
+
+// tongues are the languages, each by its own name. address leads to the page in one of them.
+func tongues(lang string, address func(tag string) string) []tongue {
+	all := []tongue{{Tag: "en", Name: "English"}, {Tag: "de", Name: "Deutsch"}}
+	for i := range all {
+		if all[i].Tag != lang {
+			all[i].Address = address(all[i].Tag)
+		}
+	}
+	return all
+}
+
+// tongues are the languages of a page of the login.
+func (v *visit) tongues() []tongue {
+	return tongues(v.login.Locale, func(tag string) string {
+		return v.site.path + "/login?" + url.Values{"l": {string(v.login.ID)}, "lang": {tag}}.Encode()
+	})
 }

@@ -36,7 +36,7 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request) error {
 		values = r.PostForm
 	}
 	ctx := r.Context()
-	v := &visit{Server: s, site: x, w: w, r: r, login: Login{Locale: locale(bounded(values.Get("ui_locales")), r)}}
+	v := &visit{Server: s, site: x, w: w, r: r, login: Login{Locale: x.locale(bounded(values.Get("ui_locales")), r)}}
 	session, err := v.session(ctx)
 	if err != nil {
 		return err
@@ -205,5 +205,5 @@ func (s *Server) signedOut(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return (&visit{Server: s, site: x, w: w, r: r, login: Login{Locale: locale(nil, r)}}).gonePage()
+	return (&visit{Server: s, site: x, w: w, r: r, login: Login{Locale: x.locale(nil, r)}}).gonePage()
 }

@@ -41,6 +41,8 @@ type page struct {
 	Title string
 	Style string // address of the style sheet
 
+	Tongues []tongue // languages to choose from; none where the page cannot be asked for again
+
 	Client  string
 	Login   LoginID
 	Action  string
@@ -108,6 +110,7 @@ func (s *Server) style(w http.ResponseWriter, _ *http.Request) error {
 func (v *visit) choicePage(shown []Provider, notice lockstep.Code) error {
 	p := v.page(v.site, v.login.Locale, "signIn")
 	p.Client, p.Login, p.Action, p.Hint = v.client.Name, v.login.ID, v.site.path+"/login", v.login.Request.LoginHint
+	p.Tongues = v.tongues()
 	if notice != "" {
 		p.Notice, _ = say(sayings, notice, p.Lang)
 	}
@@ -164,7 +167,7 @@ func (s *Server) writePage(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	code := lockstep.CodeOf(err)
-	p := s.failed(r, x, locale(nil, r), err)
+	p := s.failed(r, x, x.locale(nil, r), err)
 	if e, ok := errors.AsType[*lockstep.Error](err); ok && (code == lockstep.CodeSSORedirect || code == lockstep.CodeSSOClient || code == lockstep.CodeSSORequest || code == lockstep.CodeSSOProxyHost) {
 		p.Detail = e.Detail
 	}
@@ -184,7 +187,7 @@ func statusOf(err error) int {
 		return http.StatusTooManyRequests
 	case lockstep.CodeSSOLastFactor, lockstep.CodeSSOLastWay, lockstep.CodeSSOLinked:
 		return http.StatusConflict
-	case lockstep.CodeSSOUnknown, lockstep.CodeSSOAmbiguous, lockstep.CodeSSODisabled, lockstep.CodeSSORefused, lockstep.CodeSSOConsent, lockstep.CodeCrossSite, lockstep.CodeSSOProxyHost, lockstep.CodeSSOProxyHeader,
+	case lockstep.CodeSSOPasswordOver, lockstep.CodeSSOUnknown, lockstep.CodeSSOAmbiguous, lockstep.CodeSSODisabled, lockstep.CodeSSORefused, lockstep.CodeSSOConsent, lockstep.CodeCrossSite, lockstep.CodeSSOProxyHost, lockstep.CodeSSOProxyHeader,
 		lockstep.CodeIdPDenied:
 		return http.StatusForbidden
 	case lockstep.CodeSSOExpired, lockstep.CodeSSOOver, lockstep.CodeSSOLeft, lockstep.CodeSSOBrowser, lockstep.CodeSSOClient, lockstep.CodeSSORedirect, lockstep.CodeSSORequest, lockstep.CodeSSOProvider,

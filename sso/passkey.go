@@ -199,7 +199,7 @@ func (v *visit) firstPasskey(ctx context.Context, answer string) (*Shown, error)
 	if err != nil {
 		return nil, refusedPasskey("The passkey is not known here, or its answer cannot be believed.", err)
 	}
-	_, err = v.Store.PasswordHash(ctx, v.site.tenant.ID, found.User)
+	_, err = v.Store.Password(ctx, v.site.tenant.ID, found.User)
 	if errors.Is(err, lockstep.ErrNotFound) {
 		return nil, refusedPasskey("The person has no password here: they sign in at their identity provider, and show the passkey after that.", nil)
 	}

@@ -80,6 +80,7 @@ type Identity struct {
 	AMR           []string
 	SessionID     string         // the upstream's sid, for its back-channel logout
 	Claims        map[string]any // everything it said, bounded, for filters and mappings
+	PasswordEnds  time.Time      // when the password ends that an administrator has given them, and they have signed in with; zero is none
 	Logout        []byte         // what EndSession of the same upstream needs (an ID token, a SAML session index); kept sealed
 }
 

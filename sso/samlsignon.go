@@ -122,7 +122,7 @@ func (s *Server) samlSignOn(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) newVisit(w http.ResponseWriter, r *http.Request, x site, c Client) *visit {
 	now := s.now()
 	return &visit{Server: s, site: x, w: w, r: r, client: c, login: Login{
-		Tenant: x.tenant.ID, ID: lockstep.NewID[LoginID](), Expires: now.Add(loginLife), Step: StepStart, Began: now, Locale: locale(nil, r), Request: Request{Client: c.ID},
+		Tenant: x.tenant.ID, ID: lockstep.NewID[LoginID](), Expires: now.Add(loginLife), Step: StepStart, Began: now, Locale: x.locale(nil, r), Request: Request{Client: c.ID},
 	}}
 }
 
@@ -154,7 +154,7 @@ func (s *Server) samlGo(w http.ResponseWriter, r *http.Request) error {
 	if err := v.readClient(r.Context()); err != nil {
 		return err
 	}
-	v.login.State, v.login.Locale = Hash{}, locale(nil, r)
+	v.login.State, v.login.Locale = Hash{}, x.locale(nil, r)
 	v.bind()
 	return v.run(r.Context())
 }

@@ -412,6 +412,8 @@ func (v *visit) posted(ctx context.Context) (answerer, error) {
 		return v.factorTaken(ctx)
 	case StepEnrol:
 		return v.enrolTaken(ctx)
+	case StepPassword:
+		return v.ownPasswordTaken(ctx)
 	case StepConsent:
 		return v.consented(ctx)
 	case StepCodes:
@@ -424,7 +426,7 @@ func (v *visit) posted(ctx context.Context) (answerer, error) {
 
 // takes reports whether a form that is sent to the login page means something at a step.
 func (s Step) takes() bool {
-	return s == StepChoose || s == StepFactor || s == StepEnrol || s == StepCodes || s == StepConsent
+	return s == StepChoose || s == StepFactor || s == StepEnrol || s == StepCodes || s == StepPassword || s == StepConsent
 }
 
 // stepped is the session in which a second factor was shown afterwards. It goes on under a new cookie: what it may do is more than before.

@@ -2,6 +2,7 @@ package sso_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -26,10 +27,14 @@ type here struct {
 
 func (h here) SignIn(ctx context.Context, name, password string, _ sso.Recorder) (sso.Identity, error) {
 	all, err := h.w.db.Users(ctx, h.w.tenant, directory.UserQuery{Attribute: "userName", Values: []string{name}})
-	if err != nil || len(all) != 1 || password != "sesame" {
+	if err != nil || len(all) != 1 {
 		return sso.Identity{}, &lockstep.Error{Code: "idp.credentials"}
 	}
-	return sso.Identity{Issuer: "lockstep", Subject: string(all[0].ID), UserName: name, AuthTime: h.w.now(), AMR: []string{"pwd"}}, nil
+	kept, err := h.w.db.SSO().Password(ctx, h.w.tenant, all[0].ID)
+	if err != nil && !errors.Is(err, lockstep.ErrNotFound) || password != "sesame" {
+		return sso.Identity{}, &lockstep.Error{Code: "idp.credentials"}
+	}
+	return sso.Identity{Issuer: "lockstep", Subject: string(all[0].ID), UserName: name, AuthTime: h.w.now(), AMR: []string{"pwd"}, PasswordEnds: kept.Ends}, nil
 }
 
 type openers struct{ w *world }

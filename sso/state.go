@@ -152,19 +152,20 @@ type Step string
 
 // The steps of a login. No step calls the next: each returns to the dispatcher, which goes by the stored row.
 const (
-	StepStart   Step = "start"   // a request has come
-	StepChoose  Step = "choose"  // the page waits for a choice or a password
-	StepAway    Step = "away"    // the browser is at the provider
-	StepArrived Step = "arrived" // it has come back; what it brought is to be looked at
-	StepKnown   Step = "known"   // the provider has said who it is
-	StepFactor  Step = "factor"  // it is a person of the directory, who may have to show a second factor
-	StepEnrol   Step = "enrol"   // they set one up
-	StepCodes   Step = "codes"   // they are shown their recovery codes
-	StepConsent Step = "consent" // an administrator is asked whether an application may use the SCIM endpoint
-	StepBusy    Step = "busy"    // a code or an answer is being looked at
-	StepSigned  Step = "signed"  // they have shown what they have to
-	StepLeaving Step = "leaving" // a logout, the browser is at the provider
-	StepEnded   Step = "ended"
+	StepStart    Step = "start"    // a request has come
+	StepChoose   Step = "choose"   // the page waits for a choice or a password
+	StepAway     Step = "away"     // the browser is at the provider
+	StepArrived  Step = "arrived"  // it has come back; what it brought is to be looked at
+	StepKnown    Step = "known"    // the provider has said who it is
+	StepFactor   Step = "factor"   // it is a person of the directory, who may have to show a second factor
+	StepEnrol    Step = "enrol"    // they set one up
+	StepCodes    Step = "codes"    // they are shown their recovery codes
+	StepPassword Step = "password" // they choose a password in place of the one that they were given
+	StepConsent  Step = "consent"  // an administrator is asked whether an application may use the SCIM endpoint
+	StepBusy     Step = "busy"     // a code or an answer is being looked at
+	StepSigned   Step = "signed"   // they have shown what they have to
+	StepLeaving  Step = "leaving"  // a logout, the browser is at the provider
+	StepEnded    Step = "ended"
 )
 
 // Login is one sign-in (or sign-out) on its way, as it is stored. All of it is sealed.
@@ -352,8 +353,8 @@ type Sessions interface {
 	// Given returns the grants of a session: those that have not ended, or all of one client. Without a session they are the client's that belong
 	// to the tenant.
 	Given(ctx context.Context, t lockstep.TenantID, id SessionID, all ClientID) ([]Grant, error)
-	// PasswordHash returns what is kept of a user's password, or lockstep.ErrNotFound.
-	PasswordHash(ctx context.Context, t lockstep.TenantID, u lockstep.UserID) (string, error)
+	// Password returns what is kept of a user's password, or lockstep.ErrNotFound.
+	Password(ctx context.Context, t lockstep.TenantID, u lockstep.UserID) (KeptPassword, error)
 }
 
 // Grants keeps grants and their tokens.

@@ -72,6 +72,8 @@ func (v *visit) step(ctx context.Context) (answerer, error) {
 		return v.enrol(ctx)
 	case StepCodes:
 		return v.codesShown(ctx)
+	case StepPassword:
+		return v.ownPassword(ctx)
 	case StepConsent:
 		return v.consent(ctx)
 	case StepSigned:
@@ -171,7 +173,7 @@ func (v *visit) fail(ctx context.Context, err error) (answerer, error) {
 
 // retryHere reports whether the login page itself is the place to tell of a failure.
 func retryHere(c lockstep.Code) bool {
-	return c == wrongPassword || c == lockstep.CodeSSOTooMany || c == lockstep.CodeSSOConfirm || c == lockstep.CodeSSOPasskey
+	return c == wrongPassword || c == lockstep.CodeSSOTooMany || c == lockstep.CodeSSOConfirm || c == lockstep.CodeSSOPasskey || c == lockstep.CodeSSOPasswordOver
 }
 
 func (v *visit) retryAddress() string { return v.site.issuer + "/login?l=" + string(v.login.ID) }
@@ -332,6 +334,10 @@ func (v *visit) known(ctx context.Context) (answerer, error) {
 // signed gives the application what it asked for, from a new session or from the one that the browser has.
 func (v *visit) signed(ctx context.Context) (answerer, error) {
 	now, l := v.now(), &v.login
+	if v.temporary() {
+		l.Step = StepPassword
+		return nil, nil
+	}
 	if l.Request.asksSCIM() && !l.Consented {
 		l.Step = StepConsent
 		return nil, nil
@@ -430,6 +436,8 @@ const (
 	cookieBrowser = "login"   // binds a login to the browser that began it
 	cookieSession = "session" // is signed in
 	cookieLast    = "last"    // the alias of the provider that was used last
+
+	cookieLanguage = "language" // that the pages are read in, where somebody has chosen
 )
 
 // cookieName is bound to the tenant. With TLS it begins with __Host-, which browsers take from this very host over https only; without, on

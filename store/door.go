@@ -80,7 +80,9 @@ func (db *DB) withSecretsHashed(ctx context.Context, tenant lockstep.TenantID, c
 			if err != nil {
 				return nil, err
 			}
-			done = append(done, directory.SetPassword{ID: id, Hash: hash})
+			set, _ := unbound(one).(directory.SetPassword)
+			set.ID, set.Password, set.Hash = id, "", hash
+			done = append(done, set)
 		}
 		for _, d := range done {
 			if isAs {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -116,17 +117,26 @@ func (c *change) setPassword(p directory.SetPassword) error {
 		told.Done = "changed"
 	}
 	var made int64
-	rows, err = c.query("UPDATE users SET auth_epoch = auth_epoch + 1 WHERE tenant = $1 AND id = $2 AND deleted = 0 RETURNING user_name, created", string(c.tenant), string(p.ID))
+	rows, err = c.query("UPDATE users SET auth_epoch = auth_epoch + 1 WHERE tenant = $1 AND id = $2 AND deleted = 0 AND ($3 = 0 OR auth_epoch = $4) RETURNING user_name, created",
+		string(c.tenant), string(p.ID), p.IfEpoch, p.IfEpoch)
 	name, err := one(rows, err, func(s scanner) (name string, err error) { err = s.Scan(&name, &made); return name, err })
+	if err = absent(err, "user", string(p.ID)); errors.Is(err, lockstep.ErrNotFound) && p.IfEpoch != 0 {
+		err = lockstep.ErrVersion
+	}
 	if err != nil {
-		return absent(err, "user", string(p.ID))
+		return err
 	}
 	if err := c.signedOut(string(p.ID), "password changed"); err != nil {
 		return err
 	}
-	_, err = c.exec(`INSERT INTO user_password (tenant, user_id, hash, at) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (tenant, user_id) DO UPDATE SET hash = excluded.hash, at = excluded.at`, string(c.tenant), string(p.ID), p.Hash, millis(c.at))
-	c.record("set the password of", "user", string(p.ID), name, "")
+	_, err = c.exec(`INSERT INTO user_password (tenant, user_id, hash, at, ends) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (tenant, user_id) DO UPDATE SET hash = excluded.hash, at = excluded.at, ends = excluded.ends`,
+		string(c.tenant), string(p.ID), p.Hash, millis(c.at), millis(p.Until))
+	detail := ""
+	if !p.Until.IsZero() {
+		detail = "to be changed at the first sign-in"
+	}
+	c.record("set the password of", "user", string(p.ID), name, detail)
 	if err != nil || made == millis(c.at) { // whoever is new knows nothing of a password of before
 		return err
 	}

@@ -212,11 +212,16 @@ func (s SSO) Unlink(ctx context.Context, by audit.Actor, tenant lockstep.TenantI
 	return nil
 }
 
-// PasswordHash implements sso.Sessions.
-func (s SSO) PasswordHash(ctx context.Context, t lockstep.TenantID, u lockstep.UserID) (string, error) {
-	rows, err := s.query(ctx, "SELECT hash FROM user_password WHERE tenant = $1 AND user_id = $2", string(t), string(u))
-	hash, err := one(rows, err, scanText)
-	return hash, absent(err, "password of user", string(u))
+// Password implements sso.Sessions.
+func (s SSO) Password(ctx context.Context, t lockstep.TenantID, u lockstep.UserID) (sso.KeptPassword, error) {
+	rows, err := s.query(ctx, "SELECT hash, ends FROM user_password WHERE tenant = $1 AND user_id = $2", string(t), string(u))
+	kept, err := one(rows, err, func(row scanner) (k sso.KeptPassword, err error) {
+		var ends int64
+		err = row.Scan(&k.Hash, &ends)
+		k.Ends = instant(ends)
+		return k, err
+	})
+	return kept, absent(err, "password of user", string(u))
 }
 
 // End implements sso.Sessions.

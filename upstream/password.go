@@ -100,6 +100,8 @@ func (l *local) SignIn(ctx context.Context, name, password string, rec sso.Recor
 		return sso.Identity{}, refuse(ctx, h, l.pause, found(lockstep.CodeIdPCredentials, "", "the password is wrong"))
 	case !fitSubject(who.Subject):
 		return sso.Identity{}, h.fail(found(lockstep.CodeIdPClaimMissing, "", "the person with this name has no id"))
+	case !who.PasswordEnds.IsZero() && !l.now().Before(who.PasswordEnds): // whoever knows it may know that it has ended
+		return sso.Identity{}, h.fail(found(lockstep.CodeSSOPasswordOver, "Give the person another one.", "the password was to be changed before %s", who.PasswordEnds.UTC().Format(time.DateTime)))
 	}
 	who.AuthTime, who.AMR = l.now(), []string{"pwd"}
 	h.done("the password is right")

@@ -131,13 +131,21 @@ func (p *peopleSetCmd) Run(c *cli.Command, client *api.Client) error {
 type peoplePasswordCmd struct {
 	onePerson
 	signin.PasswordFlags
+	Temporary bool `help:"They have to change it at the first sign-in. Without a file or standard input one is made, and shown."`
+	Hours     int  `default:"72" help:"How long a temporary one holds."`
 }
 
 // Run gives a person a password.
 func (p *peoplePasswordCmd) Run(c *cli.Command, client *api.Client) error {
+	if p.Temporary && p.PasswordFile == "" && !p.PasswordStdin {
+		return c.Print(report.TemporaryPassword(client.SetTemporaryPassword(c.Ctx, p.Person, api.NewTemporaryPassword{Hours: p.Hours})))
+	}
 	password, err := p.Read(c)
 	if err != nil {
 		return err
+	}
+	if p.Temporary {
+		return c.Print(report.TemporaryPassword(client.SetTemporaryPassword(c.Ctx, p.Person, api.NewTemporaryPassword{Password: password, Hours: p.Hours})))
 	}
 	return c.Did(client.SetUserPassword(c.Ctx, p.Person, password), "changed", p.Person, "Set. Their sessions have ended.")
 }

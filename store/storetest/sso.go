@@ -388,10 +388,22 @@ func testSignInLinks(t *testing.T, open Open) {
 		t.Errorf("%+v, %v", all, err)
 	}
 	s.commit(directory.SetPassword{ID: ben, Hash: "h"})
-	if h, err := s.sso.PasswordHash(ctx, s.tenant, ben); err != nil || h != "h" {
-		t.Errorf("%q, %v", h, err)
+	if k, err := s.sso.Password(ctx, s.tenant, ben); err != nil || k != (sso.KeptPassword{Hash: "h"}) {
+		t.Errorf("%+v, %v", k, err)
 	}
-	_, err = s.sso.PasswordHash(ctx, s.add("other"), ben)
+	// One that was given ends, until they have chosen another. What they choose replaces none that was given meanwhile.
+	until, was := s.at().Add(time.Hour), s.person(ben).Epoch
+	s.commit(directory.SetPassword{ID: ben, Hash: "given", Until: until})
+	if k, err := s.sso.Password(ctx, s.tenant, ben); err != nil || k.Hash != "given" || !k.Ends.Equal(until) || k.Over(until.Add(-1)) || !k.Over(until) {
+		t.Errorf("%+v, %v", k, err)
+	}
+	_, err = s.db.Commit(ctx, s.tenant, admin, "", directory.SetPassword{ID: ben, Hash: "late", IfEpoch: was})
+	s.fails(err, lockstep.CodeVersion)
+	s.commit(directory.SetPassword{ID: ben, Hash: "own", IfEpoch: was + 1})
+	if k, err := s.sso.Password(ctx, s.tenant, ben); err != nil || k != (sso.KeptPassword{Hash: "own"}) {
+		t.Errorf("%+v, %v", k, err)
+	}
+	_, err = s.sso.Password(ctx, s.add("other"), ben)
 	s.fails(err, lockstep.CodeNotFound)
 }
 
