@@ -117,7 +117,7 @@ type Assignment struct {
 // Change is one write. The types of this package whose names end in neither Page nor Query implement it: PutUser,
 // DeleteUser, RestoreUser, SetPassword, PutGroup, DeleteGroup, RestoreGroup, AddMembers, RemoveMembers, PutApp,
 // DeleteApp, PutAssignment, DeleteAssignment, PutExtension, DeleteExtension, TakeClaim, DropClaim, As,
-// Beside.
+// Visiting, Beside.
 type Change interface{ change() }
 
 type (
@@ -230,6 +230,9 @@ type (
 		Action lockstep.ActionID
 		Change Change
 	}
+	// Visiting is no change: whoever makes those that follow belongs to another tenant. What would make somebody an administrator of this one, or
+	// change who is one, fails with lockstep.CodeAuthForbidden; deleting them does not.
+	Visiting struct{}
 	// Beside is no change of the directory. It is what another part of the same database keeps in the commit, as a value that the store
 	// has made and alone knows.
 	Beside struct{ Part any }
@@ -263,6 +266,7 @@ func (DeleteAssignment) change() {}
 func (TakeClaim) change()        {}
 func (DropClaim) change()        {}
 func (As) change()               {}
+func (Visiting) change()         {}
 func (Beside) change()           {}
 func (PutExtension) change()     {}
 func (DeleteExtension) change()  {}

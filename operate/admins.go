@@ -23,6 +23,8 @@ type AdminEntry struct {
 	Role    Role
 	Scopes  token.Scopes // of a role that is for named apps, and of none
 	Created time.Time
+
+	Unowned bool // of a new one: the tenant must have no owner yet
 }
 
 // rights are what the entry gives. A role's are those of this version of the program.
@@ -132,11 +134,10 @@ func (o *Operator) AddAdministrator(ctx context.Context, p Principal, in NewAdmi
 	if err := p.covers(rights); err != nil {
 		return Administrator{}, err
 	}
-	if rights.Allow(token.ScopeAll) || rights.Allow(ScopeWrite) {
-		if err := makesOwners(ctx, p, s); err != nil {
-			return Administrator{}, err
-		}
+	if err := givesRights(ctx, p, s); err != nil {
+		return Administrator{}, err
 	}
+	e.Unowned = p.Visits()
 	if err := o.proved(p); err != nil {
 		return Administrator{}, err
 	}
@@ -260,7 +261,7 @@ func (o *Operator) rights(ctx context.Context, t lockstep.TenantID, who session.
 // above returns an error when a user has rights as an administrator that the principal lacks: whoever could change them, set their password
 // say, could become them.
 func (o *Operator) above(ctx context.Context, p Principal, u lockstep.UserID) error {
-	if o.Admins == nil || p.Scopes.Allow(token.ScopeAll) {
+	if o.Admins == nil || p.Scopes.Allow(token.ScopeAll) && !p.Visits() {
 		return nil
 	}
 	given, err := o.givenRights(ctx, p.Tenant, u)
@@ -280,6 +281,9 @@ func (o *Operator) above(ctx context.Context, p Principal, u lockstep.UserID) er
 		in[string(m.Group)] = true
 	}
 	for _, e := range all {
+		if in[e.Of] && p.Visits() {
+			return forbidden("They are an administrator of this tenant, and you belong to another one. Let an owner of this tenant do it.")
+		}
 		if in[e.Of] && p.covers(e.rights()) != nil {
 			return forbidden("They are an administrator with rights that you do not have, so you cannot change them.")
 		}
@@ -289,7 +293,7 @@ func (o *Operator) above(ctx context.Context, p Principal, u lockstep.UserID) er
 
 // aboveGroup is above for a group: whoever puts somebody into it gives them its role.
 func (o *Operator) aboveGroup(ctx context.Context, p Principal, g lockstep.GroupID) error {
-	if o.Admins == nil || p.Scopes.Allow(token.ScopeAll) {
+	if o.Admins == nil || p.Scopes.Allow(token.ScopeAll) { // of visitors the store asks (directory.Visiting)
 		return nil
 	}
 	all, err := o.Admins.Administrators(ctx, p.Tenant)

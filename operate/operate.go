@@ -205,6 +205,9 @@ func (o *Operator) wake() {
 
 // commit writes to the directory; the jobs that it concerns start at once.
 func (o *Operator) commit(ctx context.Context, p Principal, changes ...directory.Change) error {
+	if p.Visits() {
+		changes = append([]directory.Change{directory.Visiting{}}, changes...)
+	}
 	_, err := o.Directory.Commit(ctx, p.Tenant, p.Actor, "", changes...)
 	if err == nil {
 		o.wake()

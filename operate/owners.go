@@ -22,6 +22,8 @@ type LocalOwner struct {
 	Created  time.Time
 	Changed  time.Time // the password
 	Used     time.Time // zero is never
+
+	Unowned bool // of a new one: the tenant must have no owner yet
 }
 
 // Owners keeps local owners. A change is written with its line of the audit log.
@@ -66,9 +68,10 @@ func (o *Operator) LocalOwners(ctx context.Context, p Principal) ([]LocalOwner, 
 	return all, err
 }
 
-// makesOwners returns an error for a visitor of a tenant that has an owner: whoever makes somebody an owner, or gives one another password, could
-// come in by that after the tenant has let visitors in no longer. A new tenant gets its first owner by whoever looks after it.
-func makesOwners(ctx context.Context, p Principal, s Admins) error {
+// givesRights returns an error for a visitor of a tenant that has an owner: by any right that they gave there, or by an owner's password, they or
+// somebody else could come in after the tenant has let visitors in no longer. A new tenant gets its first owner by whoever looks after it. It says so
+// early; the transaction that gives asks again (Unowned).
+func givesRights(ctx context.Context, p Principal, s Admins) error {
 	if !p.Visits() {
 		return nil
 	}
@@ -95,7 +98,7 @@ func (o *Operator) AddOwner(ctx context.Context, p Principal, name, password str
 	if err := p.covers(token.Scopes{token.ScopeAll}); err != nil {
 		return LocalOwner{}, err
 	}
-	if err := makesOwners(ctx, p, s); err != nil {
+	if err := givesRights(ctx, p, s); err != nil {
 		return LocalOwner{}, err
 	}
 	name = strings.TrimSpace(name)
@@ -112,7 +115,7 @@ func (o *Operator) AddOwner(ctx context.Context, p Principal, name, password str
 	if err != nil {
 		return LocalOwner{}, err
 	}
-	l := LocalOwner{ID: lockstep.NewID[string](), Name: name, Hash: hash, Created: o.now(), Changed: o.now()}
+	l := LocalOwner{ID: lockstep.NewID[string](), Name: name, Hash: hash, Created: o.now(), Changed: o.now(), Unowned: p.Visits()}
 	err = s.PutOwner(ctx, p.Actor, p.Tenant, l)
 	l.Hash = ""
 	return l, err
@@ -146,7 +149,7 @@ func (o *Operator) SetOwnerPassword(ctx context.Context, p Principal, name, pass
 	if err != nil {
 		return err
 	}
-	if err := makesOwners(ctx, p, s); err != nil {
+	if err := givesRights(ctx, p, s); err != nil { // there is one: theirs is to be set
 		return err
 	}
 	if err := CheckPassword(password); err != nil {

@@ -350,6 +350,11 @@ func (o *Operator) SetIdentityProvider(ctx context.Context, p Principal, name st
 		if err := o.settled(p, old, &one); err != nil {
 			return IdentityProvider{}, err
 		}
+		if old.State == sso.Enabled && (turns(old, one) || !slices.Equal(old.Rules, one.Rules)) {
+			if err := o.trusts(ctx, p); err != nil {
+				return IdentityProvider{}, err
+			}
+		}
 		check := s.CheckDraft
 		if one.State == sso.Enabled {
 			check = s.Check
@@ -385,6 +390,9 @@ func (o *Operator) EnableIdentityProvider(ctx context.Context, p Principal, name
 		if err := o.aboveProvider(p, one); err != nil {
 			return IdentityProvider{}, err
 		}
+		if err := o.trusts(ctx, p); err != nil {
+			return IdentityProvider{}, err
+		}
 		if err := o.proved(p); err != nil {
 			return IdentityProvider{}, err
 		}
@@ -397,6 +405,15 @@ func (o *Operator) EnableIdentityProvider(ctx context.Context, p Principal, name
 		return IdentityProvider{}, err
 	}
 	return o.oneShown(ctx, p, one)
+}
+
+// trusts returns an error for a visitor of a tenant that has an owner: whoever says whom an identity provider lets in can come in by it as anybody. They
+// set it up and try it; an owner of the tenant enables it.
+func (o *Operator) trusts(ctx context.Context, p Principal) error {
+	if o.Admins == nil || !p.Visits() {
+		return nil
+	}
+	return givesRights(ctx, p, o.Admins)
 }
 
 func (o *Operator) ready(ctx context.Context, p Principal, one sso.Provider, untested bool) error {

@@ -12,6 +12,7 @@ import (
 	"lockstep/operate"
 	"lockstep/scim"
 	"lockstep/session"
+	"lockstep/sso"
 	"lockstep/store"
 	"lockstep/token"
 )
@@ -195,6 +196,8 @@ func TestVisitorsKeepNoWayIn(t *testing.T) {
 				w.want(when+" "+name+" makes somebody an owner", err, lockstep.CodeAuthForbidden)
 				_, err = w.AddAdministrator(ctx, v, operate.NewAdministrator{User: "ada", Scopes: "api:write scim:write"})
 				w.want(when+" "+name+" gives all rights", err, lockstep.CodeAuthForbidden)
+				_, err = w.AddAdministrator(ctx, v, operate.NewAdministrator{User: "ada", Role: operate.RoleAuditor})
+				w.want(when+" "+name+" gives the least", err, lockstep.CodeAuthForbidden)
 			}
 		}
 		_, err := w.AddOwner(ctx, visitors["an owner"], "zoe", "correct horse battery")
@@ -203,13 +206,159 @@ func TestVisitorsKeepNoWayIn(t *testing.T) {
 		for name, v := range visitors {
 			w.want(name+" sets a password", w.SetOwnerPassword(ctx, v, "zoe", "another horse battery"), lockstep.CodeAuthForbidden)
 		}
-		_, err = w.AddAdministrator(ctx, visitors["an owner"], operate.NewAdministrator{User: "ada", Role: operate.RoleAuditor})
-		w.must(err)
 		_, err = w.AddAdministrator(ctx, operate.Machine(w.ids["other"]), operate.NewAdministrator{User: "ben", Role: operate.RoleOwner})
 		w.must(err)
 		w.must(w.RemoveOwner(ctx, operate.Machine(w.ids["other"]), "zoe"))
 		refused("once an administrator is one,")
 		_, err = w.AddOwner(ctx, operate.Machine(w.ids["other"]), "eva", "another horse battery")
+		w.must(err)
+	})
+}
+
+// TestVisitorsChangeNoAdministrator: whoever visits a tenant puts nobody into a group that gives a role, and changes nobody who has one, whatever was so when
+// they were asked; they delete them, and change everybody else.
+func TestVisitorsChangeNoAdministrator(t *testing.T) {
+	onBoth(t, func(w *world) {
+		ctx, own := w.Context(), operate.Machine(w.ids["other"])
+		w.managed("other")
+		p := w.inside(w.owner("default", "mia"))
+		g, err := w.EnterTenant(ctx, p, session.Grant{Tenant: p.Tenant, Holder: p.Actor.Name, Scopes: "*:*", Person: p.Person}, "other")
+		w.must(err)
+		visitor := w.inside(g)
+		for _, name := range []string{"ada", "ben", "cy"} {
+			_, err := w.CreateUser(ctx, own, userNamed(name))
+			w.must(err)
+		}
+		group := func(name string) {
+			_, err := w.CreateGroup(ctx, visitor, scim.Object{{Name: "displayName", Value: name}})
+			w.must(err)
+		}
+		group("Owners")
+		group("Others")
+		w.must(w.ChangeMembers(ctx, visitor, "Owners", operate.MemberChange{AddUsers: []string{"ben"}}))
+		_, err = w.AddAdministrator(ctx, own, operate.NewAdministrator{User: "ada", Role: operate.RoleAuditor})
+		w.must(err)
+		_, err = w.AddAdministrator(ctx, own, operate.NewAdministrator{Group: "Owners", Role: operate.RoleOwner})
+		w.must(err)
+		retitle := func(o scim.Object) scim.Object { o.Set("title", "Engineer"); return o }
+		admins := w.Admins
+		for when, kept := range map[string]operate.Admins{"asked first": admins, "in the transaction": nil} {
+			w.Admins = kept // without it nothing is refused before
+			w.want(when+": into the group", w.ChangeMembers(ctx, visitor, "Owners", operate.MemberChange{AddUsers: []string{"cy"}}), lockstep.CodeAuthForbidden)
+			_, err = w.ChangeGroup(ctx, visitor, "Owners", func(o scim.Object) scim.Object { o.Set("externalId", "x"); return o })
+			w.want(when+": the group", err, lockstep.CodeAuthForbidden)
+			for _, name := range []string{"ada", "ben"} {
+				_, err = w.ChangeUser(ctx, visitor, name, 0, retitle)
+				w.want(when+": "+name, err, lockstep.CodeAuthForbidden)
+				w.want(when+": a password of "+name, w.SetUserPassword(ctx, visitor, name, "correct horse battery"), lockstep.CodeAuthForbidden)
+				_, err = w.SetTemporaryPassword(ctx, visitor, name, "", 0)
+				w.want(when+": a temporary password of "+name, err, lockstep.CodeAuthForbidden)
+			}
+			_, err = w.ChangeUser(ctx, visitor, "cy", 0, retitle)
+			w.must(err)
+			w.must(w.SetUserPassword(ctx, visitor, "cy", "correct horse battery"))
+			w.must(w.ChangeMembers(ctx, visitor, "Others", operate.MemberChange{AddUsers: []string{"cy", "ada"}}))
+			w.must(w.ChangeMembers(ctx, visitor, "Others", operate.MemberChange{RemoveUsers: []string{"cy", "ada"}}))
+		}
+		w.Admins = admins
+		w.must(w.ChangeMembers(ctx, visitor, "Owners", operate.MemberChange{RemoveUsers: []string{"ben"}}))
+		w.must(w.DeleteUser(ctx, visitor, "ada", false))
+		_, err = w.RestoreUser(ctx, visitor, "ada")
+		w.want("brought back", err, lockstep.CodeAuthForbidden)
+	})
+}
+
+// ownedMeanwhile is administrators of a tenant that gets an owner of its own after it was looked at, before somebody gives a right in it.
+type ownedMeanwhile struct {
+	operate.Admins
+	owned func()
+}
+
+func (m ownedMeanwhile) PutAdministrator(ctx context.Context, by audit.Actor, t lockstep.TenantID, e operate.AdminEntry, name string) error {
+	m.owned()
+	return m.Admins.PutAdministrator(ctx, by, t, e, name)
+}
+
+func (m ownedMeanwhile) PutOwner(ctx context.Context, by audit.Actor, t lockstep.TenantID, l operate.LocalOwner) error {
+	m.owned()
+	return m.Admins.PutOwner(ctx, by, t, l)
+}
+
+// TestOwnedMeanwhile: a tenant that gets an owner while a visitor gives a right there gives none.
+func TestOwnedMeanwhile(t *testing.T) {
+	onBoth(t, func(w *world) {
+		ctx, admins := w.Context(), w.Admins
+		p := w.inside(w.owner("default", "mia"))
+		for _, owned := range []struct {
+			name string
+			by   func(own operate.Principal, ben lockstep.UserID) error
+		}{
+			{"local", func(own operate.Principal, _ lockstep.UserID) error {
+				return admins.PutOwner(ctx, own.Actor, own.Tenant, operate.LocalOwner{ID: lockstep.NewID[string](), Name: "zoe", Hash: "x"})
+			}},
+			{"person", func(own operate.Principal, ben lockstep.UserID) error {
+				return admins.PutAdministrator(ctx, own.Actor, own.Tenant, operate.AdminEntry{ID: lockstep.NewID[operate.AdminID](), Kind: directory.UserKind, Of: string(ben), Scopes: token.Scopes{token.ScopeAll}}, "ben")
+			}},
+		} {
+			for what, gives := range map[string]func(operate.Principal) error{
+				"adds": func(p operate.Principal) error { return second(w.AddOwner(ctx, p, "eva", "another horse battery")) },
+				"role": func(p operate.Principal) error {
+					return second(w.AddAdministrator(ctx, p, operate.NewAdministrator{User: "ben", Role: operate.RoleAuditor}))
+				},
+			} {
+				slug := owned.name + "-" + what
+				w.ids[slug] = lockstep.NewID[lockstep.TenantID]()
+				w.must(w.db.CreateTenant(ctx, audit.Actor{}, directory.Tenant{ID: w.ids[slug], Slug: slug, Name: slug}))
+				w.managed(slug)
+				own := operate.Machine(w.ids[slug])
+				ben, err := w.CreateUser(ctx, own, userNamed("ben"))
+				w.must(err)
+				g, err := w.EnterTenant(ctx, p, session.Grant{Tenant: p.Tenant, Holder: p.Actor.Name, Scopes: "*:*", Person: p.Person}, slug)
+				w.must(err)
+				w.Admins = ownedMeanwhile{admins, func() { w.must(owned.by(own, ben.ID)) }}
+				w.want(slug, gives(w.inside(g)), lockstep.CodeAuthForbidden)
+				w.Admins = admins
+			}
+		}
+	})
+}
+
+// TestVisitorsTrustNobody: a visitor sets identity providers up and tries them, and an owner of the tenant says whom one lets in: enables it, and turns
+// one that is enabled to another.
+func TestVisitorsTrustNobody(t *testing.T) {
+	onBoth(t, func(w *world) {
+		w.signIns()
+		ctx := w.Context()
+		w.managed("other")
+		p := w.inside(w.owner("default", "mia"))
+		g, err := w.EnterTenant(ctx, p, session.Grant{Tenant: p.Tenant, Holder: p.Actor.Name, Scopes: "*:*", Person: p.Person}, "other")
+		w.must(err)
+		visitor, own := w.inside(g), operate.Machine(w.ids["other"])
+		set := func(id string) operate.ProviderChange {
+			return operate.ProviderChange{Settings: map[string]string{"client_id": id}}
+		}
+		add := func(alias string) {
+			_, err := w.AddIdentityProvider(ctx, visitor, sso.KindOIDC, alias, set("C1"))
+			w.must(err)
+		}
+		add("first")
+		_, err = w.EnableIdentityProvider(ctx, visitor, "first", true, true)
+		w.must(err) // nobody there could
+		_, err = w.AddOwner(ctx, own, "zoe", "another horse battery")
+		w.must(err)
+		add("okta")
+		_, err = w.SetIdentityProvider(ctx, visitor, "okta", set("C2"))
+		w.must(err)
+		_, err = w.EnableIdentityProvider(ctx, visitor, "okta", true, true)
+		w.want("enables", err, lockstep.CodeAuthForbidden)
+		_, err = w.EnableIdentityProvider(ctx, own, "okta", true, true)
+		w.must(err)
+		_, err = w.SetIdentityProvider(ctx, visitor, "okta", set("C3"))
+		w.want("turns", err, lockstep.CodeAuthForbidden)
+		name := "Okta of ours"
+		_, err = w.SetIdentityProvider(ctx, visitor, "okta", operate.ProviderChange{Name: &name})
+		w.must(err)
+		_, err = w.EnableIdentityProvider(ctx, visitor, "okta", false, false)
 		w.must(err)
 	})
 }

@@ -45,7 +45,7 @@ func (s Admins) RolesOf(ctx context.Context, t lockstep.TenantID, u lockstep.Use
 
 // PutAdministrator implements operate.Admins.
 func (s Admins) PutAdministrator(ctx context.Context, by audit.Actor, t lockstep.TenantID, e operate.AdminEntry, name string) error {
-	return s.DB.PutAdministrator(ctx, by, t, store.Admin{ID: string(e.ID), Kind: e.Kind, Of: e.Of, Role: string(e.Role), Scopes: e.Scopes}, name)
+	return s.DB.PutAdministrator(ctx, by, t, store.Admin{ID: string(e.ID), Kind: e.Kind, Of: e.Of, Role: string(e.Role), Scopes: e.Scopes, Unowned: e.Unowned}, name)
 }
 
 // DeleteAdministrator implements operate.Admins.
@@ -81,7 +81,7 @@ func (s Admins) OwnerNamed(ctx context.Context, t lockstep.TenantID, name string
 
 // PutOwner implements operate.Owners.
 func (s Admins) PutOwner(ctx context.Context, by audit.Actor, t lockstep.TenantID, l operate.LocalOwner) error {
-	return s.DB.PutOwner(ctx, by, t, store.Owner{ID: l.ID, Name: l.Name, Hash: l.Hash})
+	return s.DB.PutOwner(ctx, by, t, store.Owner{ID: l.ID, Name: l.Name, Hash: l.Hash, Unowned: l.Unowned})
 }
 
 // SetOwnerPassword implements operate.Owners.

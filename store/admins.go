@@ -20,6 +20,8 @@ type Admin struct {
 	Role   string
 	Scopes token.Scopes
 	At     int64 // when it was given, in milliseconds
+
+	Unowned bool // of a new one: only while the tenant has no owner
 }
 
 const adminColumns = "a.id, a.kind, a.of_id, a.role, a.scopes, a.created"
@@ -63,6 +65,11 @@ func (db *DB) PutAdministrator(ctx context.Context, by audit.Actor, tenant locks
 		if err := t.known(tenant); err != nil {
 			return err
 		}
+		if a.Unowned {
+			if err := t.unowned(tenant); err != nil {
+				return err
+			}
+		}
 		_, err := t.exec("INSERT INTO administrator (tenant, id, kind, of_id, role, scopes, created) VALUES ($1, $2, $3, $4, $5, $6, $7)",
 			string(tenant), a.ID, string(a.Kind), a.Of, a.Role, a.Scopes.String(), millis(t.at))
 		if _, is := t.db.dialect.unique(err); is {
@@ -77,14 +84,51 @@ func (db *DB) PutAdministrator(ctx context.Context, by audit.Actor, tenant locks
 	return nil
 }
 
+// unowned refuses what only a tenant without an owner has done by whoever visits it.
+func (t *tx) unowned(tenant lockstep.TenantID) error {
+	if err := t.holdTenant(tenant); err != nil {
+		return err
+	}
+	rows, err := t.query(`SELECT (SELECT COUNT(*) FROM local_owner WHERE tenant = $1)
+		+ (SELECT COUNT(*) FROM administrator WHERE tenant = $1 AND (role = 'owner' OR ' ' || scopes || ' ' LIKE '% *:* %'))`, string(tenant))
+	if n, err := one(rows, err, scanInt); err != nil || n == 0 {
+		return err
+	}
+	return &lockstep.Error{Code: lockstep.CodeAuthForbidden, Detail: "You belong to another tenant, and this one has an owner of its own. Let an owner of this tenant do it."}
+}
+
+// holdTenant holds the row of a tenant, so that two do not decide about its owners at the same time.
+func (t *tx) holdTenant(tenant lockstep.TenantID) error {
+	hold := t.db.dialect.hold()
+	if hold == "" {
+		return nil
+	}
+	rows, err := t.query("SELECT id FROM tenant WHERE id = $1"+hold, string(tenant))
+	_, err = collect(rows, err, scanText)
+	return err
+}
+
+// ranked refuses to a visitor of the tenant what would make them, or somebody else, an administrator, or change what one signs in with.
+func (c *change) ranked(kind directory.Kind, id string) error {
+	if !c.visitor {
+		return nil
+	}
+	rows, err := c.query(`SELECT COUNT(*) FROM administrator a WHERE a.tenant = $1 AND (a.kind = $3 AND a.of_id = $2
+		OR $3 = 'User' AND a.kind = 'Group' AND a.of_id IN (SELECT m.group_id FROM member m WHERE m.tenant = $1 AND m.id = $2 AND m.kind = 'User'))`, string(c.tenant), id, string(kind))
+	if n, err := one(rows, err, scanInt); err != nil || n == 0 {
+		return err
+	}
+	detail := "They are an administrator of this tenant, and you belong to another one. Let an owner of this tenant do it."
+	if kind == directory.GroupKind {
+		detail = "Whoever is in this group is an administrator of this tenant, and you belong to another one. Let an owner of this tenant do it."
+	}
+	return &lockstep.Error{Code: lockstep.CodeAuthForbidden, Detail: detail}
+}
+
 // ownersLeft is how many owners there are beside one. Those that a group makes do not count: who is in it is decided elsewhere.
 func (t *tx) ownersLeft(tenant lockstep.TenantID, beside string) (int64, error) {
-	// Rows that decide are held, so that two owners cannot remove each other at the same time.
-	if hold := t.db.dialect.hold(); hold != "" {
-		rows, err := t.query("SELECT id FROM tenant WHERE id = $1"+hold, string(tenant))
-		if _, err := collect(rows, err, scanText); err != nil {
-			return 0, err
-		}
+	if err := t.holdTenant(tenant); err != nil {
+		return 0, err
 	}
 	rows, err := t.query(`SELECT (SELECT COUNT(*) FROM local_owner WHERE tenant = $1 AND id <> $2 AND disabled = FALSE)
 		+ (SELECT COUNT(*) FROM administrator a JOIN users u ON u.tenant = a.tenant AND u.id = a.of_id AND u.active = TRUE AND u.deleted = 0
@@ -148,6 +192,8 @@ type Owner struct {
 	Epoch                  int64
 	Disabled               bool
 	Created, Changed, Used int64 // in milliseconds; 0 is never
+
+	Unowned bool // of a new one: only while the tenant has no owner
 }
 
 const ownerColumns = "id, name, hash, epoch, disabled, created, changed, used"
@@ -185,6 +231,11 @@ func (db *DB) PutOwner(ctx context.Context, by audit.Actor, tenant lockstep.Tena
 	err := db.write(ctx, &work{tenant: tenant, rows: 2, run: func(t *tx) error {
 		if err := t.known(tenant); err != nil {
 			return err
+		}
+		if o.Unowned {
+			if err := t.unowned(tenant); err != nil {
+				return err
+			}
 		}
 		_, err := t.exec("INSERT INTO local_owner (tenant, id, name, name_key, hash, epoch, disabled, created, changed, used) VALUES ($1, $2, $3, $4, $5, 0, FALSE, $6, $6, 0)",
 			string(tenant), o.ID, o.Name, filter.Fold(o.Name), o.Hash, millis(t.at))

@@ -26,6 +26,7 @@ type change struct {
 	orphans  map[lockstep.UserID]string // users who have come back without the manager whom they had
 	names    []directory.Group          // groups whose names must be nobody else's at the end of the commit
 	written  []directory.Record
+	visitor  bool             // whoever changes belongs to another tenant (directory.Visiting)
 	kept     []directory.Kept // what others have a claim to (claims.go)
 }
 
@@ -118,7 +119,31 @@ func unbound(one directory.Change) directory.Change {
 	return one
 }
 
+// touches is whose rights a change may raise, or hand to whoever makes it: a user or a group, "" is nobody's. Who is deleted has less afterwards.
+func touches(one directory.Change) (directory.Kind, string) {
+	switch one := one.(type) {
+	case directory.PutUser:
+		return directory.UserKind, string(one.User.ID)
+	case directory.RestoreUser:
+		return directory.UserKind, string(one.ID)
+	case directory.SetPassword:
+		return directory.UserKind, string(one.ID)
+	case directory.AddMembers:
+		return directory.GroupKind, string(one.Group)
+	case directory.PutGroup:
+		return directory.GroupKind, string(one.Group.ID)
+	case directory.RestoreGroup:
+		return directory.GroupKind, string(one.ID)
+	}
+	return "", ""
+}
+
 func (c *change) apply(one directory.Change) error {
+	if kind, id := touches(one); id != "" {
+		if err := c.ranked(kind, id); err != nil {
+			return err
+		}
+	}
 	switch one := one.(type) {
 	case directory.PutUser:
 		return c.putUser(one)
@@ -150,6 +175,9 @@ func (c *change) apply(one directory.Change) error {
 		return c.claimed(one)
 	case directory.DropClaim:
 		return c.drop(one.Kind, one.ID)
+	case directory.Visiting:
+		c.visitor = true
+		return nil
 	case directory.Beside:
 		return c.beside(one)
 	case directory.PutExtension:
@@ -195,6 +223,8 @@ func describe(one directory.Change) string {
 		return "take over " + one.ID
 	case directory.DropClaim:
 		return "let go of " + one.ID
+	case directory.Visiting:
+		return "by a visitor"
 	case directory.Beside:
 		return "what stands beside"
 	case directory.PutExtension:
