@@ -21,7 +21,10 @@ type document struct {
 	digest  string // of its bytes; absent when the file does not exist
 	inode   uint64
 	charset charset
-	ended   bool // the last line has a line end
+	size    int64
+	ended   bool  // the last line has a line end
+	doubt   bool  // it has none, and may have been cut off
+	sound   int64 // size of the newest file of which that was no question; 0 is not known
 }
 
 // absent is the digest of a file that does not exist.
@@ -66,7 +69,7 @@ func (f *Reader) study(ctx context.Context, name string, beat func() error) (doc
 	if d.charset.wide() && n%2 != 0 {
 		return d, cutOff(name, "It ends inside of a character: it was not written to its end.")
 	}
-	d.ended = n == 0 || seen.ended(d.charset)
+	d.size, d.ended = n, n == 0 || seen.ended(d.charset)
 	return d, nil
 }
 

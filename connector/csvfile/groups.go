@@ -21,11 +21,11 @@ func (p *pass) groups(ctx context.Context) error {
 	find := func(header []string) (layout, error) {
 		return p.find(header, typ, connection.Members, "", p.wanted)
 	}
-	m := &memberships{pass: p, doc: p.docs[1]}
+	m := &memberships{pass: p, doc: p.docs[1], doubt: p.docs[1].doubt}
 	if err := p.ids(ctx, find, m.group); err != nil {
 		return err
 	}
-	if err := cmp.Or(m.survey(ctx), p.unended); err != nil {
+	if err := m.survey(ctx); err != nil {
 		return err
 	}
 	t, err := p.open(ctx, p.docs[0], find, p.beat)
@@ -36,6 +36,8 @@ func (p *pass) groups(ctx context.Context) error {
 	if err := p.each(ctx, t, func(r record) error { return p.group(ctx, t, r, m) }); err != nil {
 		return err
 	}
+	p.hideEnd(p.docs[0])
+	p.hideEnd(p.docs[1])
 	return p.last(append(t.describe(), m.notes...))
 }
 

@@ -168,6 +168,8 @@ func (m *memberships) membership(t *text, r record) (group int, kind memberKind,
 	switch member := t.cell(t.reference); {
 	case r.fault != "":
 		return group, 0, r.fault
+	case m.doc.doubt && !t.rows.ended:
+		return group, 0, "it may have been cut off: it has no line end"
 	case id == nil || len(member) == 0:
 		return group, 0, "group and member must not be empty, nor have characters that are not seen"
 	case asHandle.wrong(member) != "":

@@ -1,7 +1,6 @@
 package csvfile
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -18,7 +17,7 @@ func (p *pass) people(ctx context.Context) error {
 	find := func(header []string) (layout, error) {
 		return p.find(header, typ, connection.Manager, "active", p.wanted)
 	}
-	if err := cmp.Or(p.ids(ctx, find, nil), p.unended); err != nil {
+	if err := p.ids(ctx, find, nil); err != nil {
 		return err
 	}
 	t, err := p.open(ctx, p.docs[0], find, p.beat)
@@ -35,6 +34,7 @@ func (p *pass) people(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
+	p.hideEnd(p.docs[0])
 	return p.last(t.describe())
 }
 
@@ -70,6 +70,9 @@ func (p *pass) object(t *text, r record) (o connection.Object, cells []string, o
 	switch {
 	case r.fault != "":
 		p.hide(t, r, string(id), lockstep.CodeSourceRow, "This row cannot be read: "+r.fault+".")
+		return o, nil, false
+	case p.cutRow(t):
+		p.hide(t, r, "", lockstep.CodeSourceTruncated, "This row may have been cut off: it has no line end.")
 		return o, nil, false
 	case len(t.cell(t.id)) == 0:
 		p.hide(t, r, "", lockstep.CodeSourceRow, "This row has no id.")

@@ -114,14 +114,13 @@ type pass struct {
 	wanted  wanted
 	only    map[string]bool // ids of the objects that are wanted; nil is all
 
-	docs    []document
-	unended error                   // a file has lost its last line end; how else it is broken is told first
-	from    place                   // where the pass goes on
-	next    connection.Continuation // after the page that was sent last
-	anew    bool                    // the next page says so
-	total   int
-	repeat  *repeats
-	sent    time.Time // when the last page was sent
+	docs   []document
+	from   place                   // where the pass goes on
+	next   connection.Continuation // after the page that was sent last
+	anew   bool                    // the next page says so
+	total  int
+	repeat *repeats
+	sent   time.Time // when the last page was sent
 
 	page       connection.ReadPage
 	rows       int // of the page
@@ -182,7 +181,7 @@ func (p *pass) run(ctx context.Context) error {
 // study looks through all files of the pass. A file that was there before and is missing now is an error: nothing has left because
 // a file is not there.
 func (p *pass) study(ctx context.Context, since mark) error {
-	p.docs, p.unended = p.docs[:0], nil
+	p.docs = p.docs[:0]
 	for i, name := range p.files {
 		d, err := p.Reader.study(ctx, name, p.beat)
 		if err != nil {
@@ -192,8 +191,8 @@ func (p *pass) study(ctx context.Context, since mark) error {
 		if d.missing() && (required || since.had(i)) {
 			return p.gone(name, required)
 		}
-		if !d.missing() && !d.ended && since.ended(i) {
-			p.unended = cutOff(name, "Its last line has no line end, and in the file that was read before it had one: it may not have been written to its end. If it was, end that line.")
+		if !d.missing() {
+			d.doubt, d.sound = since.doubts(i, d)
 		}
 		p.docs = append(p.docs, d)
 	}
@@ -359,12 +358,28 @@ func (p *pass) hide(t *text, r record, id string, code lockstep.Code, detail str
 	p.page.Hidden = append(p.page.Hidden, h)
 }
 
+// hideEnd notes that anybody may be behind the end of a file that may have been cut off.
+func (p *pass) hideEnd(d document) {
+	if !d.doubt || p.only != nil {
+		return
+	}
+	p.page.Hidden = append(p.page.Hidden, connection.Hidden{Name: d.name + ", its end", Part: d.digest, Err: &lockstep.Error{Code: lockstep.CodeSourceTruncated, Detail: d.name +
+		": Its last line has no line end, and in the file that was read before it had one: it may have been cut off. Its last row waits, and so does whoever is not in it. End that line; the next file without it counts as whole if it is about as large as the last one that had it."}})
+}
+
+// cutRow reports whether a row may be a part of one only: the last one of a file that may have been cut off.
+func (p *pass) cutRow(t *text) bool { return !t.rows.ended && p.docs[0].doubt }
+
 // together makes one hidden part of those that may hide certain objects, and one of the others. Whoever has more bad rows than
 // anybody can read needs the first ones, and their number.
 func together(all []connection.Hidden) []connection.Hidden {
 	var known, others connection.Hidden
 	var merged []connection.Hidden
 	for _, h := range all {
+		if h.IDs == nil && h.Most == 0 { // anybody
+			merged = append(merged, h)
+			continue
+		}
 		to := &others
 		if h.IDs != nil {
 			to = &known
@@ -399,11 +414,16 @@ type mark struct {
 type markedFile struct {
 	digest string
 	inode  uint64
-	ended  bool // the last line had a line end
+	ended  bool  // the last line had a line end
+	doubt  bool  // it had none, although the file before had one
+	sound  int64 // document.sound
 }
 
-// endMark follows the inode in a mark when the last line had a line end.
-const endMark = "."
+// What follows the inode in a mark, and before the size of the newest file that was not cut off: the last line had a line end, or there was doubt.
+const (
+	endMark   = "."
+	doubtMark = "~"
+)
 
 const version = "csv1"
 
@@ -421,8 +441,11 @@ func (p *pass) mark() connection.Mark {
 	parts := []string{version, p.settings()}
 	for _, d := range p.docs {
 		inode := strconv.FormatUint(d.inode, 36)
-		if d.ended {
-			inode += endMark
+		switch {
+		case d.doubt:
+			inode += doubtMark + strconv.FormatInt(d.sound, 36)
+		case d.ended:
+			inode += endMark + strconv.FormatInt(d.size, 36)
 		}
 		parts = append(parts, d.digest, inode)
 	}
@@ -436,12 +459,21 @@ func parseMark(m connection.Mark) (k mark) {
 	}
 	k.settings = parts[1]
 	for i := 2; i < len(parts); i += 2 {
-		inode, ended := strings.CutSuffix(parts[i+1], endMark)
-		n, err := strconv.ParseUint(inode, 36, 64)
-		if err != nil {
+		file := markedFile{digest: parts[i]}
+		inode, size, ended := strings.Cut(parts[i+1], endMark)
+		if !ended {
+			inode, size, file.doubt = strings.Cut(inode, doubtMark)
+		}
+		file.ended = ended
+		var err, err2 error
+		file.inode, err = strconv.ParseUint(inode, 36, 64)
+		if size != "" { // earlier versions kept none
+			file.sound, err2 = strconv.ParseInt(size, 36, 64)
+		}
+		if cmp.Or(err, err2) != nil {
 			return mark{}
 		}
-		k.files = append(k.files, markedFile{parts[i], n, ended})
+		k.files = append(k.files, file)
 	}
 	return k
 }
@@ -449,8 +481,26 @@ func parseMark(m connection.Mark) (k mark) {
 // had reports whether the file existed.
 func (k mark) had(i int) bool { return i < len(k.files) && k.files[i].digest != absent }
 
-// ended reports whether the last line of the file had a line end.
-func (k mark) ended(i int) bool { return i < len(k.files) && k.files[i].ended }
+// doubts reports whether a file may have been cut off, and returns the size of the newest one that was not. The last line of a whole file may lose its line
+// end, because what writes it has changed; so may that of a copy that was broken off. The second such file in a row that is as large as a whole one, but for
+// a fiftieth, is no broken copy.
+func (k mark) doubts(i int, d document) (bool, int64) {
+	if i >= len(k.files) {
+		return false, d.size
+	}
+	f := k.files[i]
+	switch {
+	case d.ended || !f.ended && !f.doubt:
+		return false, d.size
+	case f.digest == d.digest: // it is the same file still
+		return f.doubt, f.sound
+	case f.doubt && f.sound > 0 && d.size >= f.sound-f.sound/50:
+		return false, d.size
+	case f.sound == 0:
+		return true, d.size
+	}
+	return true, f.sound
+}
 
 // inode returns that of the file that was read last, 0 when there was none.
 func (k mark) inode(i int) uint64 {
