@@ -16,6 +16,7 @@ import (
 
 func (s *Server) planRoutes(a huma.API) {
 	s.byHandRoutes(a)
+	s.accountRoutes(a)
 	s.draftRoutes(a)
 	route(s, a, http.MethodPost, "/jobs/{job}/plan", "plan", "Show what would be done, and keep it for apply when the job is in mode manual", s.plan)
 	route(s, a, http.MethodGet, "/jobs/{job}/plan", "get-plan", "Show the plan that waits for apply, as it was made", s.waitingPlan)

@@ -65,7 +65,7 @@ func (w *world) everywhere(b *browser) []looked {
 // noPages are the routes that answer with something else than a page, or lead to one.
 var noPages = []string{
 	"/favicon.ico", "/static/{hash}/{name...}", "/activity/log.csv", "/activity/log.jsonl", "/activity/audit.csv", "/activity/audit.jsonl", "/apps/{slug}/mappings/export", "/sources/{slug}/mappings/export",
-	"/apps/{slug}/plan.csv", "/apps/{slug}/plan.jsonl", "/apps/{slug}/held.csv", "/apps/{slug}/held.jsonl",
+	"/apps/{slug}/accounts.csv", "/apps/{slug}/accounts.jsonl", "/apps/{slug}/plan.csv", "/apps/{slug}/plan.jsonl", "/apps/{slug}/held.csv", "/apps/{slug}/held.jsonl",
 	"/sources/{slug}/plan.csv", "/sources/{slug}/plan.jsonl", "/sources/{slug}/held.csv", "/sources/{slug}/held.jsonl",
 	operate.ConsentPath, "/enter/sign-in", "/enter/signed-in", "/signin", "/again", // which there is only while a form waits
 }

@@ -131,6 +131,7 @@ func (w *world) pages(b *browser) []looked {
 	w.Helper()
 	b.post("/add/apps/webex", "name", "Webex of Globex", "slug", "globex").is(http.StatusSeeOther)
 	group := b.get("/groups").has("a", "Everybody").attr["href"]
+	w.strangers(b)
 	return []looked{
 		{Name: "kit", Path: "/kit"}, {Name: "kit-dialog", Path: "/kit", Click: "button[commandfor=kit-dialog]"},
 		{Name: "home", Path: "/"}, {Name: "apps", Path: "/apps"}, {Name: "sources", Path: "/sources"},
@@ -144,6 +145,7 @@ func (w *world) pages(b *browser) []looked {
 		{Name: "mappings", Path: "/apps/webex/mappings"}, {Name: "mapping", Path: "/apps/webex/mappings/edit?type=User&target=userName"},
 		{Name: "mappings-import", Path: "/apps/webex/mappings/import"}, {Name: "mapping-new", Path: "/apps/webex/mappings/edit?type=User"}, {Name: "scope", Path: "/apps/webex/scope"}, {Name: "attributes", Path: "/apps/webex/attributes?type=User"}, {Name: "chosen", Path: "/apps/webex/mappings?chosen=nickName"}, {Name: "link-by-hand", Path: "/apps/webex/link?who=user:" + string(w.user("ada@acme.example")) + "&q=ada@acme.example"}, {Name: "exclude", Path: "/apps/webex/try?who=user:" + string(w.user("ada@acme.example")), Click: "button[commandfor=exclude]"},
 		{Name: "settings-app", Path: "/apps/webex/settings"}, {Name: "delete", Path: "/apps/webex/settings", Click: "button[commandfor=delete-system]"},
+		{Name: "accounts", Path: "/apps/webex/accounts"}, {Name: "accounts-all", Path: "/apps/webex/accounts?show=all"}, {Name: "accounts-link", Path: "/apps/webex/accounts/link?id=x&q=ada"},
 		{Name: "drift", Path: "/apps/webex/drift"}, {Name: "try", Path: "/apps/webex/try"}, {Name: "try-in", Path: "/apps/webex/try?who=user:" + string(w.user("ada@acme.example"))}, {Name: "try-out", Path: "/apps/webex/try?who=user:" + string(w.user("eve@acme.example"))},
 		{Name: "person-add", Path: "/people/add"}, {Name: "person-change", Path: "/people/" + string(w.user("ada@acme.example")) + "/edit"},
 		{Name: "person-delete", Path: "/people/" + string(w.user("ada@acme.example")), Click: "button[commandfor=delete-person]"},

@@ -20,7 +20,7 @@ func TestEveryPage(t *testing.T) {
 	}
 	w.applied(b)
 	for _, path := range []string{
-		"/", "/apps", "/sources", "/apps/webex", "/sources/hr", "/apps/webex?show=failed&q=bob", "/apps/webex?q=nobody", "/apps/webex/people", "/apps/webex/people?show=out", "/apps/webex/drift",
+		"/", "/apps", "/sources", "/apps/webex", "/sources/hr", "/apps/webex?show=failed&q=bob", "/apps/webex?q=nobody", "/apps/webex/people", "/apps/webex/people?show=out", "/apps/webex/drift", "/apps/webex/accounts", "/apps/webex/accounts?show=all&q=a",
 		"/people", "/people?q=nobody@acme.example", "/people/" + string(w.user("ada@acme.example")), "/people/" + string(w.user("bob@old.example")),
 	} {
 		checkPage(t, b.get(path).is(http.StatusOK))

@@ -21,7 +21,7 @@ var systemTabs = []struct {
 	Path, Word string
 	Apps       bool // apps only
 }{
-	{"", "Overview", false}, {"/people", "People", false}, {"/assignments", "Users and groups", true}, {"/try", "On demand", true}, {"/connection", "Connection", false},
+	{"", "Overview", false}, {"/people", "People", false}, {"/accounts", "Accounts", true}, {"/assignments", "Users and groups", true}, {"/try", "On demand", true}, {"/connection", "Connection", false},
 	{"/mappings", "Mappings", false}, {"/scope", "Scope", false}, {"/drift", "Drift", true}, {"/settings", "Settings", false}, {"/versions", "Versions", false},
 }
 

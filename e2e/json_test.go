@@ -153,6 +153,8 @@ func TestJSON(t *testing.T) {
 		{"held reject --all -y", 1}, // there is nothing
 		{"undo -y none", 1},
 		{"drift list --read", 0}, // once what was written has been read: until then nobody can say
+		{"account list", 0},
+		{"account list --unowned --read", 0},
 		{"drift restore --all -y", 0},
 		{"audit list", 0},
 		{"audit export", 0},

@@ -14,12 +14,12 @@ import (
 // rights is the right that each use case needs. A use case that is not here needs one of the whole API; TestMatrix fails for it.
 var rights = map[token.Scope][]string{
 	operate.AppsRead: {
-		"Actions", "App", "Apps", "Assignments", "CompareVersions", "Consented", "Cycle", "Cycles", "Draft", "DraftImpact", "Drift", "Shared", "Explain", "ExplainRef", "FindAtTarget", "EachWaiting", "Job", "Links", "Log", "EachLine",
+		"Accounts", "EachAccount", "Actions", "App", "Apps", "Assignments", "CompareVersions", "Consented", "Cycle", "Cycles", "Draft", "DraftImpact", "Drift", "Shared", "Explain", "ExplainRef", "FindAtTarget", "EachWaiting", "Job", "Links", "Log", "EachLine",
 		"Funnel", "ListJobs", "Needs", "OnDemand", "Review", "State", "Tally", "Template", "Templates", "Told", "TryRules", "ScopeImpact", "Attributes", "Tried", "Versions", "Waiting", "WaitingPlan", "LookAtTenant",
 	},
 	operate.AppsWrite: {
 		"AddApp", "AddSource", "Apply", "ApplyTo", "LeaveOut", "PutBack", "ApplyDraft", "AskConsent", "FinishConsent", "DiscardDraft", "DraftAssign", "DraftPolicy", "DraftRules", "AskForDrift", "Assign", "ChangeJob", "DecideHeld", "DeleteApp", "DeleteSource", "Discard", "Exclude", "Include", "LinkTo", "LookForDrift",
-		"Plan", "Provision", "PutSourceFile", "ReadRules", "RebaseDraft", "RestoreDrift", "RollBack", "Run", "SetConnection", "SetPolicy", "SetRules", "SetTold", "TestConnection", "Undo", "Unlink", "Withdraw",
+		"Plan", "Provision", "PutSourceFile", "ReadAccounts", "ReadRules", "RebaseDraft", "RestoreDrift", "RollBack", "Run", "SetConnection", "SetPolicy", "SetRules", "SetTold", "TestConnection", "Undo", "Unlink", "Withdraw",
 	},
 	operate.PeopleRead: {"Claims", "CountPeople", "Extension", "Extensions", "FindGroups", "FindMembers", "FindUsers", "Group", "Groups", "GroupsOf", "Members", "PeopleWithin", "User", "UserByID", "UsersByID", "Users"},
 	operate.PeopleWrite: {

@@ -97,6 +97,19 @@ type Reads interface {
 	Request(ctx context.Context, id mirror.ID, r mirror.Request) (int64, error)
 	// Find returns the objects that have one of the values, as they were last seen.
 	Find(ctx context.Context, id mirror.ID, typ, attribute string, values ...string) ([]mirror.Found, error)
+	Seen
+}
+
+// Seen is what outside systems were seen to have.
+type Seen interface {
+	// Rows returns objects in their order, Numbered those with these numbers in any, and Count how many of each type are not gone.
+	Rows(ctx context.Context, id mirror.ID, q mirror.Query) ([]mirror.Row, error)
+	Numbered(ctx context.Context, id mirror.ID, numbers []int64) ([]mirror.Row, error)
+	Count(ctx context.Context, id mirror.ID) (map[string]int, error)
+	// Loose returns the numbers of the objects to which no link of the job leads, and Holding of those that have a text in a value by which they
+	// are looked up, or as their id: both in their order, and without those that are gone.
+	Loose(ctx context.Context, id mirror.ID, typ string) ([]int64, error)
+	Holding(ctx context.Context, id mirror.ID, typ, text string) ([]int64, error)
 }
 
 // Tenants keeps the tenants.

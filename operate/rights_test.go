@@ -294,6 +294,7 @@ var open = []string{"Again", "For", "SignedIn", "SignedOut"}
 
 // readers are methods that need the right to read only.
 var readers = []string{
+	"Accounts", "EachAccount",
 	"Actions", "Administrators", "App", "Apps", "Assignments", "Attempt", "Attempts", "Attributes", "AuditLog", "ByClaims", "CheckIdentityProvider", "Claims", "Client", "Clients", "CompareVersions", "Consented", "ConsoleSessions", "CountPeople", "Cycle", "Cycles", "Draft", "DraftImpact", "Drift", "Shared", "Endpoint",
 	"Examine", "Exchanges", "Explain", "ExplainRef", "Extension", "Extensions", "FindAtTarget", "FindGroups", "FindMembers", "FindUsers", "Funnel", "Group", "Groups", "GroupsOf", "EachWaiting", "Tried", "Waiting",
 	"IdentityProvider", "IdentityProviders", "Issuer", "Job", "KeepForm", "KeptForm", "LocalOwners", "LastTest", "Matches", "Needs", "Link", "Links", "ListJobs", "ListTenants", "ListTokens", "Members", "Notifications", "OnDemand", "PeopleWithin", "PersonSessions", "ProviderGuide", "ProviderKind",

@@ -24,6 +24,7 @@ var examples = map[string][]string{
 	"undo":            {"lockstep undo --app webex 01a2297a-af29-71fb-b219-a20246e80c46", "lockstep undo --cycle 01a2297a-b08d-7779-98ed-70c6c7d281be"},
 	"drift list":      {"lockstep drift list webex", "lockstep drift list webex --read"},
 	"drift restore":   {"lockstep drift restore --app webex --all", "lockstep drift restore --app webex ada@acme.example"},
+	"account list":    {"lockstep account list webex --unowned", "lockstep account list webex --unowned --csv"},
 	"log list":        {"lockstep log list webex --state failed,refused", "lockstep log list webex --search ada"},
 	"log show":        {"lockstep log show 01a2297a-af29-71fb-b219-a20246e80c46"},
 	"log export":      {"lockstep log export webex --csv"},

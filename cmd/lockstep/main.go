@@ -62,6 +62,7 @@ type commands struct {
 	Mapping    mappingCmd    `cmd:"" group:"config" help:"Attribute mappings."`
 	Scope      scopeCmd      `cmd:"" group:"config" help:"Scoping filters."`
 	Exclude    excludeCmd    `cmd:"" group:"config" help:"Persons and groups that somebody keeps out of an app."`
+	Account    accountCmd    `cmd:"" group:"config" help:"Whom an application has, and which accounts are nobody's."`
 	Link       linkCmd       `cmd:"" group:"config" help:"To which object of an app somebody belongs."`
 
 	IDP     signin.IDP     `cmd:"" name:"idp" group:"config" help:"Identity providers, where people sign in."`

@@ -23,7 +23,7 @@ import (
 var opened = map[string][]string{
 	"apps:read": {
 		"app list", "app show webex", "source list", "source show hr", "mapping list --app webex", "mapping export webex", "scope show --app webex", "assign list --app webex", "plan webex", "explain ada@acme.example --app webex",
-		"held list webex", "log list webex", "log tail webex --for 1ms", "log export webex", "log show --app webex ACTION", "drift list webex", "exclude list --app webex", "link find --app webex ada@acme.example", "app gallery", "app versions webex",
+		"held list webex", "log list webex", "log tail webex --for 1ms", "log export webex", "log show --app webex ACTION", "drift list webex", "account list webex", "exclude list --app webex", "link find --app webex ada@acme.example", "app gallery", "app versions webex",
 		"app draft show webex", "app draft diff webex", "app draft impact webex", "tenant list",
 	},
 	"apps:write": {

@@ -11,6 +11,8 @@ import (
 	"lockstep"
 	"lockstep/connection"
 	"lockstep/mirror"
+	"lockstep/plan"
+	"lockstep/provision"
 	"lockstep/scim"
 	"lockstep/store"
 )
@@ -23,6 +25,7 @@ func testMirror(t *testing.T, open Open) {
 		{"pages", mirrorPages},
 		{"own writes", mirrorWrites},
 		{"owners", mirrorOwners},
+		{"loose", mirrorLoose},
 		{"names", mirrorNames},
 		{"partial", mirrorPartial},
 		{"unseen", mirrorUnseen},
@@ -283,6 +286,48 @@ func mirrorOwners(o *outside) {
 	o.ok(err)
 	if rows[0].Owner != "2/b" {
 		o.Errorf("%+v", rows[0])
+	}
+}
+
+// mirrorLoose: who has no link of the job, and who has a part in a value that they are looked up by, are found in pages, and counted.
+func mirrorLoose(o *outside) {
+	o.begin()
+	o.take(mirror.Batch{}, human("a"), human("b"), human("c", "userName", "100%_Zoë@ACME.example"), human("d"), human("e"))
+	o.take(mirror.Batch{Gone: []string{"e"}})
+	s := o.claim(o.id.Connection)
+	s.commit(provision.Batch{Links: []plan.Link{
+		{Source: ref("1"), Target: "a"}, {Source: ref("2")}, {Source: ref("3"), Target: "d", Disabled: true}, {Source: connection.Ref{Type: "Group", ID: "4"}, Target: "b"},
+	}})
+	other := o.claim(o.job("other", nil).ID)
+	other.commit(provision.Batch{Links: []plan.Link{{Source: ref("1"), Target: "c"}}})
+	ids := func(numbers []int64, err error) (all []string) {
+		o.Helper()
+		o.ok(err)
+		rows, err := o.mirrors.Numbered(o.Context(), o.id, numbers)
+		o.ok(err)
+		slices.SortFunc(rows, func(a, b mirror.Row) int { return int(a.No - b.No) })
+		for _, r := range rows {
+			all = append(all, r.Object.ID)
+		}
+		return all
+	}
+	if d := cmp.Diff([]string{"b", "c"}, ids(o.mirrors.Loose(o.Context(), o.id, "User"))); d != "" {
+		o.Error(d)
+	}
+	for _, c := range []struct {
+		text string
+		want []string
+	}{
+		{"ACME.ex", []string{"a", "b", "c", "d"}}, {"0%_z", []string{"c"}}, {"zoë", []string{"c"}}, {"%", []string{"c"}}, {"_", []string{"c"}},
+		{"d@", []string{"d"}}, {"d", []string{"d"}}, {"e@", nil}, {"none", nil},
+	} {
+		if d := cmp.Diff(c.want, ids(o.mirrors.Holding(o.Context(), o.id, "User", c.text))); d != "" {
+			o.Errorf("%s: %s", c.text, d)
+		}
+	}
+	none := mirror.ID{Tenant: o.tenant, Connection: o.job("unread", nil).ID}
+	if n, err := o.mirrors.Loose(o.Context(), none, "User"); len(n) > 0 || err != nil {
+		o.Errorf("of a system that nobody has read: %d, %v", n, err)
 	}
 }
 
