@@ -166,6 +166,7 @@ const (
 	CodeTargetMalformed   Code = "target.malformed_answer"
 	CodeTargetTooLarge    Code = "target.answer_too_large"
 	CodeTargetRefused     Code = "target.refused"
+	CodeTargetRefusesAll  Code = "target.refuses_all"
 	CodeTargetConflict    Code = "target.conflict"
 	CodeTargetGone        Code = "target.gone"
 	CodeTargetDomain      Code = "target.domain_unverified"
@@ -370,6 +371,7 @@ var Catalogue = []Entry{
 	{CodeTargetMalformed, Heals, "The application's answer is not what the protocol says.", "Check that the address is the SCIM base; it is tried again."},
 	{CodeTargetTooLarge, NeedsYou, "The application's answer is larger than what is read at once, however little was asked for.", "Allow larger pages with the connection's setting max_page, or have the application honour count."},
 	{CodeTargetRefused, NeedsYou, "The application refused the change.", "The message has the application's own words."},
+	{CodeTargetRefusesAll, NeedsYou, "The application refuses one change after the other for the same reason.", "Nothing is lost: what was not sent waits, one change is tried every two minutes at most, and all go on when one goes through. The message has the application's own words; mend the mapping, the application's settings or the token's rights."},
 	{CodeTargetConflict, NeedsYou, "The application says that the object exists already, but does not show which.", "Look for it in the application and link or remove it."},
 	{CodeTargetGone, Heals, "The linked object no longer exists in the application.", "The link is dropped and the person is matched anew."},
 	{CodeTargetDomain, NeedsYou, "The person's e-mail domain is not verified in the application.", "Verify the domain or map another address."},

@@ -28,7 +28,7 @@ func (r *run) apply(ctx context.Context) error {
 			return err
 		}
 	}
-	a := &applier{run: r, items: map[connection.Ref]*becoming{}, idle: sync.NewCond(new(sync.Mutex))}
+	a := &applier{run: r, items: map[connection.Ref]*becoming{}, idle: sync.NewCond(new(sync.Mutex)), refusals: r.cycle.Refusals.Clone()}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	// What is open waits in the channel, so that the next rows are loaded while these are sent.
@@ -155,6 +155,9 @@ type applier struct {
 	paused time.Time                   // ends the slice: the target wants to be left alone until then
 	taken  map[connection.Ref]plan.End // objects of the target, by whom this slice has given them to
 	row    int                         // failures in a row for which the system is to blame
+
+	refusals rule.Refusals
+	probing  lockstep.ActionID // the row that is sent although there is doubt; the loader's, written when nothing is open
 }
 
 // tripAfter is how many calls may fail in a row for reasons of the system, not of the object, before the slice gives up.
@@ -195,6 +198,12 @@ func (a *applier) load(ctx context.Context, work chan<- []*item) (done bool, err
 			a.drain(ctx, 0)
 			stage = s
 			continue // what was open has an effect on the rows: read them again
+		}
+		if probed, err := a.probeOne(ctx, rows, work); err != nil || probed {
+			if begun = true; err != nil {
+				return false, err
+			}
+			continue
 		}
 		if here, err := a.createHere(ctx, &rows[0]); err != nil || here {
 			if begun = true; err != nil {
@@ -484,6 +493,9 @@ func (a *applier) record(ctx context.Context, items []*item) error {
 		close(it.made.done)
 		a.outcome(it, &b)
 	}
+	a.idle.L.Lock()
+	a.cycle.Refusals = a.refusals.Clone()
+	a.idle.L.Unlock()
 	if err := a.bequeath(ctx, items, &b); err != nil {
 		return err
 	}

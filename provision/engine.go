@@ -135,7 +135,7 @@ func (r *run) turn(ctx context.Context, start time.Time) (_ Turn, err error) {
 		}
 	}
 	r.cycle.Code, r.cycle.Detail = "", "" // what went wrong last counts only if it goes wrong again
-	if job.State == Quarantined {
+	if r.stopped = job.State == Quarantined; r.stopped {
 		r.job.State, r.job.Code, r.job.Detail = Active, "", ""
 	}
 	if job.Cycle == nil && job.Direction == Inbound {
@@ -237,6 +237,7 @@ type run struct {
 	until       time.Time // stop taking up work
 	sends       time.Time // no call begins later
 	released    bool      // the lease is over
+	stopped     bool      // the job was quarantined until this turn
 	source      connection.Source
 	target      connection.Target
 	from        connection.System
@@ -279,7 +280,7 @@ func (r *run) begin(ctx context.Context, now time.Time) (*Cycle, error) {
 	case !r.job.NextRun.IsZero() && !r.job.NextRun.After(now):
 		c.Trigger = "schedule"
 	}
-	return c, nil
+	return c, r.inherit(ctx, c)
 }
 
 // slice moves the cycle through its phases until the time is up, it has ended, or it waits.
@@ -387,6 +388,9 @@ func (r *run) failed(ctx context.Context, cause error) error {
 	if lockstep.Describe(code).Class != lockstep.Heals {
 		r.job.State = Quarantined
 		pause = max(pause, time.Minute)
+	}
+	if code == lockstep.CodeTargetRefusesAll {
+		pause = min(pause, probeEvery)
 	}
 	r.job.NotBefore = now.Add(pause)
 	if err := r.onlyFailed(ctx); err != nil {

@@ -84,6 +84,7 @@ var codesOfApplying = []foretold{
 	{code: lockstep.CodeTargetMalformed, tells: no, how: "Only the answer shows it."},
 	{code: lockstep.CodeTargetTooLarge, tells: no, how: "Only the answer shows it."},
 	{code: lockstep.CodeTargetID, tells: part, how: "Everybody new is looked for, and an object that is found without an id that can be kept is known (`provision.TestIDsThatCannotBeKept`). Which id it gives to whom it creates only its answer shows."},
+	{code: lockstep.CodeTargetRefusesAll, tells: no, how: "Only the answers to the others show it. Who is left out for it is planned again."},
 	{code: lockstep.CodeTargetContradicts, tells: no, how: "Only the answer shows it."},
 	{code: lockstep.CodeTargetNotListed, tells: no, how: "It says what became of a call whose answer was lost."},
 	{code: lockstep.CodeInternal, tells: no, how: "A fault of ours."},

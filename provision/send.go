@@ -29,6 +29,8 @@ func (a *applier) send(ctx context.Context, batch []*item) {
 	live := make([]*item, 0, len(batch))
 	for _, it := range batch {
 		switch {
+		case it.end == answered && a.doubted(it):
+			it.end = unsent
 		case it.end != answered || !a.complete(ctx, it):
 		case it.Kind == rule.Refer && len(it.carried) > plan.MemberLimit(a.to):
 			a.inPieces(ctx, it, plan.MemberLimit(a.to))
@@ -47,12 +49,14 @@ func (a *applier) send(ctx context.Context, batch []*item) {
 		again := live[:0]
 		for i, it := range live {
 			it.result = results[i]
-			switch {
-			case a.again(ctx, it, try):
+			if a.again(ctx, it, try) {
 				again = append(again, it)
-			case it.Kind == rule.Refer && it.end == answered && it.result.Err != nil:
+				continue
+			}
+			if it.Kind == rule.Refer && it.end == answered && it.result.Err != nil {
 				a.narrow(ctx, it)
 			}
+			a.heed(it)
 		}
 		live = again
 	}

@@ -134,6 +134,8 @@ type Cycle struct {
 	Began   time.Time
 	EndedAt time.Time
 	Decided plan.Decision // who applied or discarded its plan
+
+	Refusals rule.Refusals // what its application refuses
 }
 
 // Only reports whether the rows of one object alone are carried out, and the rest of the plan waits for review again.

@@ -141,11 +141,11 @@ func (w batch) write(b *provision.Batch) error {
 	return nil
 }
 
-const upsertCycle = `INSERT INTO cycle (job, id, kind, cause, phase, page, config, listed, total, counts, code, detail, began, ended, of_type, of_id)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+const upsertCycle = `INSERT INTO cycle (job, id, kind, cause, phase, page, config, listed, total, counts, code, detail, began, ended, of_type, of_id, refusals)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 	ON CONFLICT (job, id) DO UPDATE SET kind = excluded.kind, cause = excluded.cause, phase = excluded.phase, page = excluded.page,
 		config = excluded.config, listed = excluded.listed, total = excluded.total, counts = excluded.counts, code = excluded.code,
-		detail = excluded.detail, began = excluded.began, ended = excluded.ended, of_type = excluded.of_type, of_id = excluded.of_id`
+		detail = excluded.detail, began = excluded.began, ended = excluded.ended, of_type = excluded.of_type, of_id = excluded.of_id, refusals = excluded.refusals`
 
 // cycle writes the cycle and notes in the job whether it is open.
 func (w batch) cycle(c *provision.Cycle) error {
@@ -156,8 +156,16 @@ func (w batch) cycle(c *provision.Cycle) error {
 	if err != nil {
 		return err
 	}
+	refusals := ""
+	if len(c.Refusals.Alike) > 0 {
+		text, err := json.Marshal(c.Refusals)
+		if err != nil {
+			return err
+		}
+		refusals = string(text)
+	}
 	_, err = w.exec(upsertCycle, w.no, string(c.ID), string(c.Kind), c.Trigger, string(c.Phase), string(c.Page), c.Config, c.Listed,
-		int64(c.Total), string(counts), string(c.Code), c.Detail, millis(c.Began), millis(c.EndedAt), c.Of.Type, c.Of.ID)
+		int64(c.Total), string(counts), string(c.Code), c.Detail, millis(c.Began), millis(c.EndedAt), c.Of.Type, c.Of.ID, refusals)
 	if err != nil {
 		return err
 	}

@@ -256,17 +256,20 @@ func (db *DB) clock(args ...any) (string, []any) {
 	return "$" + strconv.Itoa(len(args)+1), append(args, millis(db.now()))
 }
 
-const cycleColumns = "id, kind, cause, phase, page, config, listed, total, counts, code, detail, began, ended, of_type, of_id, decided"
+const cycleColumns = "id, kind, cause, phase, page, config, listed, total, counts, code, detail, began, ended, of_type, of_id, decided, refusals"
 
 func scanCycle(s scanner) (c provision.Cycle, err error) {
-	var counts, decided string
+	var counts, decided, refusals string
 	var began, ended int64
-	err = s.Scan(&c.ID, &c.Kind, &c.Trigger, &c.Phase, &c.Page, &c.Config, &c.Listed, &c.Total, &counts, &c.Code, &c.Detail, &began, &ended, &c.Of.Type, &c.Of.ID, &decided)
+	err = s.Scan(&c.ID, &c.Kind, &c.Trigger, &c.Phase, &c.Page, &c.Config, &c.Listed, &c.Total, &counts, &c.Code, &c.Detail, &began, &ended, &c.Of.Type, &c.Of.ID, &decided, &refusals)
 	if err != nil {
 		return c, err
 	}
 	c.Began, c.EndedAt = instant(began), instant(ended)
 	if err := parse(decided, &c.Decided); err != nil {
+		return c, err
+	}
+	if err := parse(refusals, &c.Refusals); err != nil {
 		return c, err
 	}
 	return c, json.Unmarshal([]byte(counts), &c.Counts)

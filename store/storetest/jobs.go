@@ -124,6 +124,9 @@ func jobSlices(c company) {
 		ID: lockstep.NewID[lockstep.CycleID](), Job: j.ID, Kind: provision.Initial, Trigger: "change", Phase: provision.Reading, Page: "u/1/2",
 		Config: 7, Listed: true, Total: 9, Counts: provision.Counts{Read: 3, TargetRequests: 2}, Began: noon,
 	}
+	for range 20 {
+		cycle.Refusals.Refused(rule.Create, "User", "target.refused", "no site", "no site in Rome", 100)
+	}
 	first.commit(provision.Batch{Cycle: &cycle})
 	second := c.claim(j.ID)
 	if d := cmp.Diff(&cycle, second.job.Cycle); d != "" {
