@@ -116,21 +116,21 @@ func (s *Server) showAttributes(w http.ResponseWriter, r *http.Request, v visit)
 	}
 	for _, a := range list {
 		if view.Search == "" || strings.Contains(strings.ToLower(a.Path+" "+a.Doc), strings.ToLower(view.Search)) {
-			view.Rows = append(view.Rows, attributeRowOf(h.Href, view.Type, j.Rules.Objects[at].Attributes, a))
+			view.Rows = append(view.Rows, attributeRowOf(h.Href, view.Type, j.Rules.Objects[at], a))
 		}
 	}
 	return s.render(w, r, http.StatusOK, attributesPage(v.page, view))
 }
 
-func attributeRowOf(base, typ string, mapped []rule.Mapping, a operate.Attribute) attributeRow {
+func attributeRowOf(base, typ string, mapped rule.ObjectMapping, a operate.Attribute) attributeRow {
 	row := attributeRow{Attribute: a, Href: base + "/mappings/edit?" + url.Values{"type": {typ}, "for": {a.Path}}.Encode()}
-	i := slices.IndexFunc(mapped, func(m rule.Mapping) bool { return strings.EqualFold(m.Target, a.Path) })
+	i := mapped.Of(a.Path)
 	if i < 0 {
 		return row
 	}
-	row.From = "constant " + mapped[i].Default
-	if mapped[i].Source != nil {
-		row.From = words.MappingSource(*mapped[i].Source)
+	row.From = "constant " + mapped.Attributes[i].Default
+	if source := mapped.Attributes[i].Source; source != nil {
+		row.From = words.MappingSource(*source)
 	}
 	row.Href = base + "/mappings/edit?" + url.Values{"type": {typ}, "target": {a.Path}}.Encode()
 	return row
@@ -157,7 +157,7 @@ func (s *Server) chooseAttributes(w http.ResponseWriter, r *http.Request, _ visi
 const mostChosen = 60
 
 // chosenAttributes are the attributes that an address names and that are not mapped yet.
-func chosenAttributes(r *http.Request, base, typ string, mapped []rule.Mapping) []attributeRow {
+func chosenAttributes(r *http.Request, base, typ string, mapped rule.ObjectMapping) []attributeRow {
 	var all []attributeRow
 	for _, path := range r.URL.Query()["chosen"] {
 		if len(path) > 300 || len(all) == mostChosen {

@@ -103,7 +103,7 @@ func (s *Server) mappingsView(r *http.Request, v *visit) (view mappingsView, j p
 	}
 	m := j.Rules.Objects[at]
 	view.Actions, view.Version = actionsForm(m, j.Direction == provision.Inbound), e.version(j)
-	view.Chosen = chosenAttributes(r, h.Href, view.Type, m.Attributes)
+	view.Chosen = chosenAttributes(r, h.Href, view.Type, m)
 	view.Name = m.Name
 	for _, o := range j.Rules.Objects {
 		view.Types = append(view.Types, tab{Word: o.Name, Href: mappingsHref(h.Href, rule.TypeName(o.Source)), Here: o.Name == m.Name, N: len(o.Attributes)})
@@ -407,7 +407,7 @@ func (s *Server) mappingView(r *http.Request, v *visit) (view mappingView, j pro
 	}
 	a := rule.Mapping{Clear: true}
 	if view.Target != "" {
-		i := slices.IndexFunc(j.Rules.Objects[at].Attributes, func(a rule.Mapping) bool { return strings.EqualFold(a.Target, view.Target) })
+		i := j.Rules.Objects[at].Of(view.Target)
 		if i < 0 {
 			return view, j, &lockstep.Error{Code: lockstep.CodeNotFound, Detail: "There is no mapping to this attribute; it may have been removed."}
 		}
@@ -533,7 +533,10 @@ func (s *Server) saveMapping(w http.ResponseWriter, r *http.Request, v visit) er
 	rules := rule.Rules{Objects: slices.Clone(j.Rules.Objects)}
 	m := &rules.Objects[at]
 	m.Attributes = slices.Clone(m.Attributes)
-	i := slices.IndexFunc(m.Attributes, func(a rule.Mapping) bool { return view.Target != "" && strings.EqualFold(a.Target, view.Target) })
+	i := -1
+	if view.Target != "" {
+		i = m.Of(view.Target)
+	}
 	do := r.PostFormValue("do")
 	word := "mapped"
 	switch {

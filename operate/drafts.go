@@ -138,7 +138,7 @@ func (o *Operator) tryDraft(ctx context.Context, p Principal, name string, expec
 	if err := f(&j, &d); err != nil {
 		return Drafted{}, err
 	}
-	if err := o.checkRules(ctx, p, j, d.Configuration.Rules); err != nil {
+	if d.Configuration.Rules, err = o.checkRules(ctx, p, j, d.Configuration.Rules); err != nil {
 		return Drafted{}, err
 	}
 	shown, err := o.draft(ctx, p, j, d)
@@ -317,7 +317,7 @@ func (o *Operator) ApplyDraft(ctx context.Context, p Principal, name string, rev
 	if revision < 0 {
 		revision = d.Revision
 	}
-	if err := o.checkRules(ctx, p, j, d.Configuration.Rules); err != nil { // the application may be another one now
+	if _, err := o.checkRules(ctx, p, j, d.Configuration.Rules); err != nil { // the application may be another one now
 		return Applied{}, err
 	}
 	v, leftOut, err := o.Drafts.ApplyDraft(ctx, p.Actor, p.Tenant, j.ID, revision, note)

@@ -61,7 +61,7 @@ func (o *Operator) CreateGroup(ctx context.Context, p Principal, attributes scim
 	if err := p.may(PeopleWrite); err != nil {
 		return directory.Group{}, err
 	}
-	attributes, err := writable(attributes, "displayName", "members")
+	attributes, err := o.writable(ctx, p, directory.GroupKind, attributes, nil)
 	if err != nil {
 		return directory.Group{}, err
 	}
@@ -87,7 +87,7 @@ func (o *Operator) ChangeGroup(ctx context.Context, p Principal, name string, f 
 	if err := o.aboveGroup(ctx, p, g.ID); err != nil {
 		return directory.Group{}, err
 	}
-	if g.Attributes, err = writable(f(g.Attributes.Clone()), "displayName", "members"); err != nil {
+	if g.Attributes, err = o.writable(ctx, p, directory.GroupKind, f(g.Attributes.Clone()), g.Attributes); err != nil {
 		return directory.Group{}, err
 	}
 	return o.storeGroup(ctx, p, g)

@@ -209,7 +209,7 @@ func (o *Operator) SetRules(ctx context.Context, p Principal, name string, versi
 	}
 	job, err := o.Job(ctx, p, name)
 	if err == nil {
-		err = o.checkRules(ctx, p, job, r)
+		r, err = o.checkRules(ctx, p, job, r)
 	}
 	if err != nil {
 		return provision.Job{}, err
@@ -224,19 +224,19 @@ func (o *Operator) SetRules(ctx context.Context, p Principal, name string, versi
 }
 
 // checkRules finds out what is wrong with rules as far as that is known before they run: the directory's types, and those of the
-// application, if it says. The error is a RulesFaulty with everything.
-func (o *Operator) checkRules(ctx context.Context, p Principal, j provision.Job, r rule.Rules) error {
+// application, if it says. It returns them with the attributes named as they are there. The error is a RulesFaulty with everything.
+func (o *Operator) checkRules(ctx context.Context, p Principal, j provision.Job, r rule.Rules) (rule.Rules, error) {
 	if len(r.Objects) == 0 || len(r.Objects) > 20 {
-		return invalid("Rules have one to twenty object mappings.")
+		return r, invalid("Rules have one to twenty object mappings.")
 	}
 	known, err := o.systems(ctx, p, j)
 	if err != nil {
-		return err
+		return r, err
 	}
 	if faults := rule.Validate(r, known); len(faults) > 0 {
-		return &RulesFaulty{faults}
+		return r, &RulesFaulty{faults}
 	}
-	return nil
+	return rule.Spelled(r, known), nil
 }
 
 // systems is what is known of the systems that a job joins.

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"lockstep"
 	"lockstep/directory"
+	"lockstep/rule"
 	"lockstep/scim"
 	"lockstep/scim/filter"
 )
@@ -159,16 +161,31 @@ func (o *Operator) CreateUser(ctx context.Context, p Principal, attributes scim.
 	if err := p.may(PeopleWrite); err != nil {
 		return directory.User{}, err
 	}
-	attributes, err := writable(attributes, "userName", "groups")
+	attributes, err := o.writable(ctx, p, directory.UserKind, attributes, nil)
 	if err != nil {
 		return directory.User{}, err
 	}
 	return o.storeUser(ctx, p, directory.User{ID: lockstep.NewID[lockstep.UserID](), Attributes: attributes})
 }
 
-// writable checks and strips what a caller may not write (RFC 7643 §3.1, §2.2): the server's own attributes.
-func writable(a scim.Object, required, computed string) (scim.Object, error) {
-	a = a.Clone()
+// writable checks and strips what a caller may not write (RFC 7643 §3.1, §2.2): the server's own attributes. What stood there before
+// may stay.
+func (o *Operator) writable(ctx context.Context, p Principal, kind directory.Kind, a, before scim.Object) (scim.Object, error) {
+	var own *directory.Schemas
+	if o.Schemas != nil {
+		var err error
+		if own, err = o.Schemas(ctx, p.Tenant); err != nil {
+			return nil, err
+		}
+	}
+	required, computed := "userName", "groups"
+	if kind == directory.GroupKind {
+		required, computed = "displayName", "members"
+	}
+	a, err := spelled(own.Type(kind), a.Clone(), before)
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range []string{"id", "meta", "schemas", "password", computed} {
 		a.Delete(name)
 	}
@@ -181,6 +198,38 @@ func writable(a scim.Object, required, computed string) (scim.Object, error) {
 	if v := a.Get("active"); v != nil {
 		if _, ok := v.(bool); !ok {
 			return nil, invalid("The attribute active is neither true nor false.")
+		}
+	}
+	return a, nil
+}
+
+// spelled moves attributes of extensions that have their short names to where their schemas keep them: department is one of the
+// enterprise extension. No value takes it away. An attribute that there is not is refused with the one that was probably meant, unless it stood there before.
+func spelled(typ *scim.Type, a, before scim.Object) (scim.Object, error) {
+	for _, at := range a.Clone() {
+		if strings.Contains(at.Name, ":") || before.Has(at.Name) {
+			continue
+		}
+		path, known := typ.Canonical(filter.Path{Attr: at.Name})
+		switch {
+		case !known && !slices.Contains([]string{"id", "meta", "schemas", "password"}, at.Name):
+			var names []string
+			for p := range typ.Attributes() {
+				names = append(names, p.String())
+			}
+			detail := "There is no attribute " + strconv.Quote(clip(at.Name)) + "."
+			if near := rule.Nearest(at.Name, names); near != "" {
+				detail = strings.TrimSuffix(detail, ".") + "; did you mean " + filter.Readable(near) + "?"
+			}
+			return nil, invalidIn("attributes", detail)
+		case !known || path.URN == "":
+			continue
+		}
+		a.Delete(at.Name)
+		if at.Value == nil || at.Value == "" {
+			scim.Remove(&a, path)
+		} else if err := scim.Assign(&a, path, at.Value); err != nil {
+			return nil, invalidIn("attributes", "The attribute "+at.Name+" cannot have this value: "+err.Error()+".")
 		}
 	}
 	return a, nil
@@ -211,7 +260,7 @@ func (o *Operator) ChangeUser(ctx context.Context, p Principal, name string, ver
 		if version != 0 && version != u.Version {
 			return directory.User{}, &lockstep.Error{Code: lockstep.CodeVersion}
 		}
-		if u.Attributes, err = writable(f(u.Attributes.Clone()), "userName", "groups"); err != nil {
+		if u.Attributes, err = o.writable(ctx, p, directory.UserKind, f(u.Attributes.Clone()), u.Attributes); err != nil {
 			return directory.User{}, err
 		}
 		stored, err := o.storeUser(ctx, p, u)

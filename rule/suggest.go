@@ -14,7 +14,7 @@ func didYouMean(name string, names []string) string {
 }
 
 // Nearest returns which of the names an unknown one was meant to be, and "" when none is near: one that ends with it (familyName
-// for name.familyName), or one that few letters tell apart: one in a short name, a third and one more in others.
+// for name.familyName), or one, with or without the URN of its schema, that few letters tell apart: one in a short name, a third and one more in others.
 func Nearest(name string, names []string) string {
 	name = strings.ToLower(name)
 	best, nearest := "", 2
@@ -26,8 +26,10 @@ func Nearest(name string, names []string) string {
 		if strings.HasSuffix(lower, "."+name) || strings.HasSuffix(lower, ":"+name) {
 			return n
 		}
-		if d := distance(name, lower, nearest); d < nearest {
-			best, nearest = n, d
+		for _, written := range []string{lower, lower[strings.LastIndexByte(lower, ':')+1:]} { // an extension's attribute also without its URN
+			if d := distance(name, written, nearest); d < nearest {
+				best, nearest = n, d
+			}
 		}
 	}
 	return best

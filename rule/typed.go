@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+
+	"lockstep/scim"
+	"lockstep/scim/filter"
 )
 
 // ReadFilter reads clauses as people type them: attribute, operator, values divided by commas. The longest operator that fits counts, so that
@@ -119,7 +123,69 @@ func ClearsUsually(target string, hasDefault, matches bool) bool {
 	return !hasDefault && !matches && !slices.Contains([]string{"userName", "active", "manager", "members"}, name)
 }
 
-// Of is the place of the mapping to an attribute, -1 when there is none.
+// Of is the place of the mapping to an attribute, -1 when there is none. An attribute of an extension may be named without the URN of
+// its schema, as everywhere, unless two of that name are mapped, or one of the core schema has it.
 func (o *ObjectMapping) Of(target string) int {
-	return slices.IndexFunc(o.Attributes, func(a Mapping) bool { return strings.EqualFold(a.Target, target) })
+	if i := slices.IndexFunc(o.Attributes, func(a Mapping) bool { return strings.EqualFold(a.Target, target) }); i >= 0 {
+		return i
+	}
+	path, err := filter.ParsePath(target)
+	if err != nil || path.Attr == "" {
+		return -1
+	}
+	found := -1
+	for i, a := range o.Attributes {
+		mapped, err := filter.ParsePath(a.Target)
+		if err != nil || (mapped.URN == "") == (path.URN == "") || isCore(path) || isCore(mapped) {
+			continue
+		}
+		mapped.URN = path.URN
+		if !strings.EqualFold(mapped.String(), path.String()) {
+			continue
+		}
+		if found >= 0 {
+			return -1
+		}
+		found = i
+	}
+	return found
+}
+
+// isCore reports whether a path without a URN names an attribute of the core schemas, which no extension's attribute is.
+func isCore(path filter.Path) bool {
+	if path.URN != "" {
+		return strings.HasPrefix(strings.ToLower(path.URN), coreURN)
+	}
+	user, ok := userType().Canonical(path)
+	group, ok2 := groupType().Canonical(path)
+	return ok && user.URN == "" || ok2 && group.URN == ""
+}
+
+var (
+	userType  = sync.OnceValue(scim.UserType)
+	groupType = sync.OnceValue(scim.GroupType)
+)
+
+// Spelled returns the rules with the attributes that they write named as the target names them: an attribute of an extension with the
+// URN of its schema. What the target does not have stays as it is; Validate tells.
+func Spelled(r Rules, s Systems) Rules {
+	r.Objects = slices.Clone(r.Objects)
+	for i := range r.Objects {
+		o := &r.Objects[i]
+		target := s.Target[TypeName(o.Target)]
+		if target == nil {
+			continue
+		}
+		o.Attributes = slices.Clone(o.Attributes)
+		for j := range o.Attributes {
+			path, err := filter.ParsePath(o.Attributes[j].Target)
+			if err != nil || path.URN != "" || path.Attr == "" {
+				continue
+			}
+			if canonical, known := target.Canonical(path); known && canonical.URN != "" {
+				o.Attributes[j].Target = canonical.String()
+			}
+		}
+	}
+	return r
 }

@@ -2,9 +2,11 @@ package rule_test
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"lockstep/rule"
+	"lockstep/scim"
 )
 
 // TestReadFilter: clauses as people type them.
@@ -65,5 +67,41 @@ func TestClearsUsually(t *testing.T) {
 		if got := rule.ClearsUsually(c.target, c.hasDefault, c.matches); got != c.want {
 			t.Errorf("%+v: %v", c, got)
 		}
+	}
+}
+
+const enterprisePrefix = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:"
+
+// TestOfShortName: a mapping is found by the short name of an extension's attribute, and by its full one when it was kept under the short one.
+func TestOfShortName(t *testing.T) {
+	o := rule.ObjectMapping{Target: "User", Attributes: []rule.Mapping{
+		{Target: "userName"}, {Target: enterprisePrefix + "department"}, {Target: "costCenter"}, {Target: "urn:a:1.0:User:badge"}, {Target: "urn:b:1.0:User:badge"}, {Target: "urn:a:1.0:User:title"},
+	}}
+	for name, want := range map[string]int{
+		"USERNAME": 0, "department": 1, "Department": 1, enterprisePrefix + "department": 1, enterprisePrefix + "costCenter": 2, "costCenter": 2,
+		"badge": -1, "urn:b:1.0:User:badge": 4, "title": -1, "urn:b:1.0:User:userName": -1, "division": -1, "no path[": -1,
+	} {
+		if got := o.Of(name); got != want {
+			t.Errorf("%s is at %d, want %d", name, got, want)
+		}
+	}
+}
+
+// TestSpelled: what is kept has the URN of the extension, as the target's own documents do.
+func TestSpelled(t *testing.T) {
+	given := rule.Rules{Objects: []rule.ObjectMapping{{Target: "User", Attributes: []rule.Mapping{{Target: "title"}, {Target: "DEPARTMENT"}, {Target: "shoe"}, {Target: `emails[type eq "work"].value`}}}, {Target: "Robot", Attributes: []rule.Mapping{{Target: "department"}}}}}
+	got := rule.Spelled(given, rule.Systems{Target: map[string]*scim.Type{"User": scim.UserType()}})
+	var targets []string
+	for _, o := range got.Objects {
+		for _, a := range o.Attributes {
+			targets = append(targets, a.Target)
+		}
+	}
+	want := []string{"title", enterprisePrefix + "department", "shoe", `emails[type eq "work"].value`, "department"}
+	if !slices.Equal(targets, want) {
+		t.Errorf("%q, want %q", targets, want)
+	}
+	if given.Objects[0].Attributes[1].Target != "DEPARTMENT" {
+		t.Error("the rules that were given have changed")
 	}
 }

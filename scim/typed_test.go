@@ -33,3 +33,25 @@ func TestAssignText(t *testing.T) {
 		}
 	}
 }
+
+// TestAssignTextShortName: what the object has in an extension is changed and removed there by its short name.
+func TestAssignTextShortName(t *testing.T) {
+	for text, want := range map[string]string{
+		"department=Legal": `{"urn:a:User":{"department":"Legal","title":"x","badge":"1"},"urn:b:User":{"badge":"2"}}`,
+		"department=":      `{"urn:a:User":{"title":"x","badge":"1"},"urn:b:User":{"badge":"2"}}`,
+		"title=y":          `{"urn:a:User":{"department":"Sales","title":"x","badge":"1"},"urn:b:User":{"badge":"2"},"title":"y"}`,
+		"badge=":           `{"urn:a:User":{"department":"Sales","title":"x","badge":"1"},"urn:b:User":{"badge":"2"}}`,
+	} {
+		o, err := scim.DecodeObject([]byte(`{"urn:a:User":{"department":"Sales","title":"x","badge":"1"},"urn:b:User":{"badge":"2"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		path, value, _ := scim.CutAssignment(text)
+		if err := scim.AssignText(&o, path, value); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		if got, err := o.MarshalJSON(); err != nil || string(got) != want {
+			t.Errorf("%s: %s, %v", text, got, err)
+		}
+	}
+}
