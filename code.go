@@ -174,6 +174,9 @@ const (
 	CodeTargetNotListed   Code = "target.not_listed_yet"
 	CodeTargetHides       Code = "target.hides_values"
 	CodeTargetContradicts Code = "target.contradicts"
+	CodeTargetName        Code = "target.unknown_name"
+	CodeTargetSeats       Code = "target.no_seat"
+	CodeTargetAdmin       Code = "target.last_administrator"
 	CodeTargetID          Code = "target.unusable_id"
 	CodeAuthToken         Code = "auth.token_rejected"
 	CodeBlocked           Code = "network.address_blocked"
@@ -383,6 +386,9 @@ var Catalogue = []Entry{
 	{CodeBlocked, NeedsYou, "The address is not public, and the operator has not allowed its range.", "Look whether the name is right. If it is meant to be reached inside, start the server with --allow-network and the range, such as 10.0.0.0/8."},
 	{CodeUnencrypted, NeedsYou, "The address is public, and plain http:// would show token and people on the way.", "Use https://. For a connection that must go without TLS, set insecure=true."},
 	{CodeRehearsal, NeedsYou, "Nothing was sent: this was a try.", "Lockstep has made the request to show it, and kept it. Provision the person to send it."},
+	{CodeTargetName, NeedsYou, "The rules give a licence or role that the application does not have under that name.", "The message lists what it has: correct the mapping, or name the licence by its id. If two are called the same, the message says how to tell them apart."},
+	{CodeTargetSeats, NeedsYou, "No seat is free of a licence that the rules give.", "The account is there without it. Buy seats or take the licence from somebody: it is tried again by itself, and at once when you provision the person on demand."},
+	{CodeTargetAdmin, NeedsYou, "A full administrator would lose that role in whose name the connection signs in, or who is the last one.", "Nothing was taken away. Give the role to somebody else first, or have another administrator consent to the connection; if the message names a scope, tick it and consent anew."},
 	{CodeAuthToken, NeedsYou, "The application rejected the token.", "It may have expired: set a new one and test the connection."},
 	{CodeAuthForbidden, NeedsYou, "The token is not allowed to do this.", "Give it the rights that the application's page lists."},
 	{CodeAuthRole, NeedsYou, "Whoever signed in to Webex has not the role of a full administrator, or the token's scopes do not open SCIM 2.", "Get the token, or consent, as a full administrator of this organisation. If you are one, tick identity:people_rw (and identity:groups_rw) at the integration and consent anew, or get a token with Identity:SCIM."},

@@ -119,6 +119,7 @@ type System struct {
 	Nesting     bool                // groups may contain groups
 	Claims      bool                // it keeps who has an object, so linking one is said to it, too
 	Replaces    bool                // an update replaces the whole object, so operations come with what was Written of it
+	Shared      map[string][]string // by type: attributes with several values of which others give some, as paths; what was not written is not taken away
 	Exchange    bool                // operations of one Apply with the same Together are done together, so that unique values can be exchanged
 	References  []string            // attributes that are references: "manager", "members"
 	Lag         time.Duration       // how long a created object may be missing from lists; 0 is 30 s
@@ -203,18 +204,19 @@ type Rehearser interface {
 // Operation is one call to a target.
 type Operation struct {
 	Action   lockstep.ActionID
-	Kind     rule.Kind   // Create, Update, Disable, Delete, Release, Refer
-	Ref      Ref         // Type always; ID unless Create
-	Name     string      // of the object, for messages
-	Before   scim.Object // Update, Disable: what was last written; what is absent from it was never ours
-	After    scim.Object // Create, Update, Disable: what shall be there
-	Add      []Reference // Create, Update, Refer: references to add or set, in the target's ids
-	Remove   []Reference // Refer: references to remove
-	Brings   []string    // Update of an object that is matched: the references that the rules bring for its type, whether this one has any or not
-	Together int         // not 0: with the other operations of the call that have the same number, or not at all
-	Version  string      // of the object when it was last seen; sent as If-Match where the target knows it
-	Effect   *Effect     // Update, Disable, Release: what was foreseen. What would come to something else is refused with lockstep.CodePlanStale
-	Written  *Written    // Update, Disable, Refer at a target that Replaces: what the object has from us
+	Plan     lockstep.CycleID // what it is foreseen for: operations of one plan share what there is not enough of
+	Kind     rule.Kind        // Create, Update, Disable, Delete, Release, Refer
+	Ref      Ref              // Type always; ID unless Create
+	Name     string           // of the object, for messages
+	Before   scim.Object      // Update, Disable: what was last written; what is absent from it was never ours
+	After    scim.Object      // Create, Update, Disable: what shall be there
+	Add      []Reference      // Create, Update, Refer: references to add or set, in the target's ids
+	Remove   []Reference      // Refer: references to remove
+	Brings   []string         // Update of an object that is matched: the references that the rules bring for its type, whether this one has any or not
+	Together int              // not 0: with the other operations of the call that have the same number, or not at all
+	Version  string           // of the object when it was last seen; sent as If-Match where the target knows it
+	Effect   *Effect          // Update, Disable, Release: what was foreseen. What would come to something else is refused with lockstep.CodePlanStale
+	Written  *Written         // Update, Disable, Refer at a target that Replaces: what the object has from us
 }
 
 // Written is what we have last written of an object. A target that replaces whole objects loses whatever it is not sent again, and
@@ -249,6 +251,7 @@ type Result struct {
 	Err        error         // a *lockstep.Error
 	RetryAfter time.Duration // how long the target asked to wait; 0 when it did not
 	MaybeSent  bool          // the target may have done it although Err is set
+	Wrote      scim.Object   // with Err: what stands of After all the same; nil: nothing is known to. What is left is done again, alone
 	Same       bool          // there was nothing to do: the object was already as it was to be, or gone
 	Note       string        // why nothing, or something else, was done, as a sentence without a full stop
 	Requests   int           // HTTP requests that the call took

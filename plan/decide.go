@@ -22,8 +22,9 @@ func (p *Planner) decide(ctx context.Context, c *candidate) error {
 		c.unasked = why
 	}
 	if len(c.hits) == 1 && c.link.Target == "" {
-		before = c.program.Ours(c.hits[0].Values)
+		before = c.program.Found(c.hits[0].Values, nil)
 		p.mapValues(ctx, c, false, before) // what the target has counts: empty sources leave it
+		before = c.program.Found(c.hits[0].Values, c.out.Want)
 	}
 	s := p.situation(c, before)
 	if s.Renamed && c.Deleted { // others may have the name of somebody who is deleted

@@ -191,7 +191,7 @@ func (d *Divergence) Of(o connection.Object, had []rule.Grant, now time.Time, ra
 	case !in:
 		return Differs{Named: d.outside}
 	}
-	return Differs{Named: d.everybody || d.refers(o) || d.values(o, now, random)}
+	return Differs{Named: d.everybody || d.refers(o) || d.values(o, had, now, random)}
 }
 
 // refers reports whether the object refers to others by an attribute whose references only one side brings.
@@ -200,14 +200,16 @@ func (d *Divergence) refers(o connection.Object) bool {
 }
 
 // values reports whether the mappings that differ make something else of the object. A value that is random counts as something else.
-func (d *Divergence) values(o connection.Object, now time.Time, random io.Reader) bool {
+func (d *Divergence) values(o connection.Object, had []rule.Grant, now time.Time, random io.Reader) bool {
 	if d.old == nil || d.fresh == nil {
 		return false
 	}
 	in := rule.Input{
-		ID: o.ID, Values: o.Values, Enabled: o.Enabled, Deleted: o.Deleted, InScope: true, Creating: true, Now: now, Random: random,
+		ID: o.ID, Values: o.Values, Enabled: o.Enabled, Deleted: o.Deleted, InScope: true, Grants: o.Grants, Creating: true, Now: now, Random: random,
 		Unique: func(string, string) (bool, error) { return true, nil },
 	}
-	a, b := d.old.Map(in), d.fresh.Map(in)
+	b := d.fresh.Map(in)
+	in.Grants = had
+	a := d.old.Map(in)
 	return len(a.Problems) != len(b.Problems) || len(scim.Diff(a.Want, b.Want)) > 0
 }

@@ -30,7 +30,7 @@ func (p *Planner) foresee(ctx context.Context, cs []*candidate) error {
 			continue
 		}
 		row := p.action(c, d, c.before)
-		op := connection.Operation{Action: row.ID, Kind: row.Kind, Ref: row.Target.Ref, Name: row.Target.Name, Before: row.Before, After: row.After}
+		op := connection.Operation{Action: row.ID, Plan: p.Job.Cycle, Kind: row.Kind, Ref: row.Target.Ref, Name: row.Target.Name, Before: row.Before, After: row.After}
 		if d.Kind == rule.Skip || row.Kind == rule.Link {
 			op.Kind = rule.Update
 		}

@@ -149,7 +149,7 @@ func (p *Planner) answer(c *candidate) {
 // mapValues maps the object's values onto what the target has.
 func (p *Planner) mapValues(ctx context.Context, c *candidate, creating bool, written scim.Object) {
 	c.out = c.program.Map(rule.Input{
-		ID: c.ID, Values: c.Values, Enabled: c.Enabled, Deleted: c.Deleted, InScope: c.verdict.In, Gone: c.gone,
+		ID: c.ID, Values: c.Values, Enabled: c.Enabled, Deleted: c.Deleted, InScope: c.verdict.In, Grants: c.Grants, Gone: c.gone,
 		Unique: p.isUnique(ctx, c), Creating: creating, Written: written, Now: p.Now(), Random: p.Random,
 	})
 }

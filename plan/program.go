@@ -30,6 +30,7 @@ type Program struct {
 	references map[string]bool
 	paths      []filter.Path // of the target attributes that are ours, references left out
 	match      []matching    // by which objects are found, in order of priority
+	shared     []filter.Path // of these, what others have given is not ours
 	disables   bool          // the target can disable objects of this type, and the rules say so
 }
 
@@ -68,6 +69,13 @@ func CompileObject(m rule.ObjectMapping, from, to connection.System) (*Program, 
 	prog := &Program{Program: p, Type: typ, mapping: m, references: map[string]bool{}, disables: to.SoftDelete && p.Blocks()}
 	for _, name := range p.References() {
 		prog.references[name] = true
+	}
+	for _, name := range to.Shared[typ] {
+		path, err := filter.ParsePath(name)
+		if err != nil {
+			return nil, fmt.Errorf("attribute %q of %s: %w", name, to.Name, err)
+		}
+		prog.shared = append(prog.shared, path)
 	}
 	return prog, prog.own()
 }
@@ -126,7 +134,7 @@ func (p *Program) Ours(values scim.Object) scim.Object {
 	for _, path := range p.paths {
 		v := scim.First(values, path)
 		if path.Filter == nil && path.Sub == "" {
-			if list := scim.Values(values, path); len(list) > 1 {
+			if list := scim.Values(values, path); len(list) > 1 || len(list) == 1 && p.shares(path) {
 				v = scim.List(list)
 			}
 		}
@@ -138,6 +146,49 @@ func (p *Program) Ours(values scim.Object) scim.Object {
 		}
 	}
 	return o
+}
+
+// shares reports whether others give values of the attribute, too: it is a list, however many there are.
+func (p *Program) shares(path filter.Path) bool {
+	return slices.ContainsFunc(p.shared, func(s filter.Path) bool { return strings.EqualFold(s.String(), path.String()) })
+}
+
+// Found is what of an object that is there already counts as written, once it is linked: what the mapping feeds, and of attributes that others
+// give values of, too, those that it wants. Who has more keeps it.
+func (p *Program) Found(values, want scim.Object) scim.Object {
+	o := p.Ours(values)
+	if p == nil {
+		return o
+	}
+	for _, path := range p.shared {
+		var kept scim.List
+		has := scim.Values(o, path)
+		for _, v := range scim.Values(want, path) {
+			if slices.ContainsFunc(has, func(h any) bool { return sameText(h, v) }) {
+				kept = append(kept, v)
+			}
+		}
+		if len(has) == 0 {
+			continue
+		}
+		scim.Remove(&o, path)
+		if len(kept) > 0 {
+			_ = scim.Assign(&o, path, scim.CloneValue(kept)) // there was a list
+		}
+	}
+	return o
+}
+
+// sameText reports whether two values of a list are the same to people: their texts, or those of their sub-attribute value.
+func sameText(a, b any) bool {
+	text := func(v any) any {
+		if o, ok := v.(scim.Object); ok {
+			return o.Get("value")
+		}
+		return v
+	}
+	a, b = text(a), text(b)
+	return a != nil && b != nil && folded(a) == folded(b)
 }
 
 // Names returns the paths of the attributes that the mapping feeds, references left out.
@@ -199,7 +250,7 @@ func subject(o connection.Object, way Direction, policy Policy, now time.Time) r
 // Try maps the object as if it were to be created, and nobody had any value that an expression makes up.
 func (p *Program) Try(o connection.Object, in bool, now time.Time, random io.Reader) rule.Output {
 	return p.Map(rule.Input{
-		ID: o.ID, Values: o.Values, Enabled: o.Enabled, Deleted: o.Deleted, InScope: in, Creating: true, Now: now, Random: random,
+		ID: o.ID, Values: o.Values, Enabled: o.Enabled, Deleted: o.Deleted, InScope: in, Grants: o.Grants, Creating: true, Now: now, Random: random,
 		Unique: func(string, string) (bool, error) { return true, nil },
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"lockstep"
 	"lockstep/plan"
 	"lockstep/rule"
+	"lockstep/scim"
 )
 
 // outcome adds to the batch what became of an item: its row's transition, its link and its references.
@@ -74,18 +75,8 @@ func (a *applier) success(it *item, b *Batch) {
 		b.Written = append(b.Written, it.carried...)
 		return
 	case rule.Create:
-		switch l.Matched = matchedCreated; {
-		case it.found != nil && it.ours():
-			l.Matched = matchedFound
-		case it.found != nil:
-			l.Matched = matchedThere
-		}
 		a.cycle.Counts.Created++
 	case rule.Link:
-		l.Matched = a.programs[it.Source.Type].MatchedBy()
-		if a.byHand(it.Source.Ref) {
-			l.Matched = "by hand"
-		}
 		a.cycle.Counts.Linked++
 	case rule.Disable:
 		a.tally(it, &a.cycle.Counts.Disabled)
@@ -95,13 +86,31 @@ func (a *applier) success(it *item, b *Batch) {
 	case rule.Update:
 		a.tally(it, &a.cycle.Counts.Updated)
 	}
-	l.Source, l.Name, l.Target, l.Image = it.Source.Ref, it.Source.Name, cmp.Or(it.result.ID, row.Target.ID), row.After
+	a.stands(it, &l, row.After)
+	b.Links = append(b.Links, l)
+	b.Written = append(b.Written, it.carried...)
+}
+
+// stands moves the link to the object as it is at the target now.
+func (a *applier) stands(it *item, l *plan.Link, image scim.Object) {
+	l.Source, l.Name, l.Target, l.Image = it.Source.Ref, it.Source.Name, cmp.Or(it.result.ID, it.Target.ID), image
 	if it.result.Version != "" {
 		l.Version = it.result.Version
 	}
-	l.Disabled = row.Kind == rule.Disable || l.Disabled && row.After.Get("active") == false
-	b.Links = append(b.Links, l)
-	b.Written = append(b.Written, it.carried...)
+	l.Disabled = it.Kind == rule.Disable || l.Disabled && image.Get("active") == false
+	switch {
+	case it.Kind == rule.Link && a.byHand(it.Source.Ref):
+		l.Matched = "by hand"
+	case it.Kind == rule.Link:
+		l.Matched = a.programs[it.Source.Type].MatchedBy()
+	case it.Kind != rule.Create:
+	case it.found == nil:
+		l.Matched = matchedCreated
+	case it.ours():
+		l.Matched = matchedFound
+	default:
+		l.Matched = matchedThere
+	}
 }
 
 // tally counts what was done; what there was nothing to do about counts as skipped.
@@ -152,7 +161,7 @@ func (a *applier) given(it *item) []string {
 	switch {
 	case it.Kind == rule.Delete && it.result.Err == nil, lockstep.CodeOf(it.result.Err) == lockstep.CodeTargetGone:
 		return slices.DeleteFunc([]string{has, it.link.Key}, func(k string) bool { return k == "" })
-	case it.Kind == rule.Update && it.result.Err == nil && it.end <= pointless:
+	case it.Kind == rule.Update && (it.result.Err == nil || it.result.Wrote != nil) && it.end <= pointless:
 		if from, _, renamed := plan.SplitNames(it.Refers); renamed {
 			return []string{from}
 		}
@@ -168,7 +177,10 @@ func (a *applier) failure(it *item, row *plan.Transition, now time.Time, b *Batc
 	l := it.link
 	l.Source, l.Name, l.Code, l.Detail = it.Source.Ref, it.Source.Name, code, row.Detail
 	l.Attempts++
-	if from, _, renamed := plan.SplitNames(it.Refers); renamed && it.Kind == rule.Update {
+	if it.result.Wrote != nil { // the object stands, but for a part
+		a.stands(it, &l, it.result.Wrote)
+		row.Target, b.Written = l.Target, append(b.Written, it.carried...)
+	} else if from, _, renamed := plan.SplitNames(it.Refers); renamed && it.Kind == rule.Update {
 		l.Key = from // which it has still
 	}
 	if it.Kind == rule.Link && (code == lockstep.CodeTargetHides || code == lockstep.CodeTargetContradicts) {
@@ -219,7 +231,7 @@ func (a *applier) vanished(it *item, l *plan.Link, now time.Time, b *Batch) {
 
 // links reports whether the item has joined its object to one of the target that it had not before.
 func (it *item) links() bool {
-	return (it.Kind == rule.Create || it.Kind == rule.Link) && it.end <= pointless && it.result.Err == nil && it.result.ID != ""
+	return (it.Kind == rule.Create || it.Kind == rule.Link) && it.end <= pointless && (it.result.Err == nil || it.result.Wrote != nil) && it.result.ID != ""
 }
 
 // text is the error in words; its code stands beside it in the row.

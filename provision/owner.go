@@ -64,7 +64,7 @@ func (a *applier) disbelieve(ctx context.Context, items []*item) error {
 	made := map[connection.Ref][]*item{} // by the source's type and the target's id
 	ids := map[string][]string{}
 	for _, it := range items {
-		if it.op.Kind == rule.Create && it.end == answered && it.result.Err == nil {
+		if it.Kind == rule.Create && it.found == nil && it.end == answered && (it.result.Err == nil || it.result.Wrote != nil) {
 			key := connection.Ref{Type: it.Source.Type, ID: it.result.ID}
 			made[key] = append(made[key], it)
 			ids[key.Type] = append(ids[key.Type], key.ID)

@@ -100,7 +100,7 @@ func (a *applier) complete(ctx context.Context, it *item) bool {
 // would have ridden along with the create is written afterwards.
 func (a *applier) adopt(it *item) bool {
 	it.op.Kind, it.op.Ref.ID, it.op.Version = rule.Update, it.found.ID, it.found.Version
-	it.op.Before, it.op.Brings = a.programs[it.Source.Type].Ours(it.found.Values), a.programs[it.Source.Type].References()
+	it.op.Before, it.op.Brings = a.programs[it.Source.Type].Found(it.found.Values, it.After), a.programs[it.Source.Type].References()
 	if a.to.Replaces {
 		it.op.Written = &connection.Written{Paths: a.programs[it.Source.Type].Names()}
 		if it.ours() {
@@ -164,18 +164,15 @@ func (a *applier) once(ctx context.Context, items []*item) ([]connection.Result,
 func (a *applier) again(ctx context.Context, it *item, try int) bool {
 	res := &it.result
 	if res.Err == nil {
-		if it.op.Kind == rule.Create {
-			if res.Err = usable(fmt.Sprintf("create %s in %s: it says that it did, and what it has created", it.Target.Name, a.to.Name), res.ID); res.Err != nil {
-				res.ID, it.unkept = "", true
-				return false
-			}
-			if !a.created(it) {
-				return false
-			}
+		if it.op.Kind == rule.Create && !a.kept(it) {
+			return false
 		}
 		if it.op.Ref.ID != "" {
 			res.ID = it.op.Ref.ID
 		}
+		return false
+	}
+	if res.Wrote != nil && !a.partly(it) {
 		return false
 	}
 	switch code := lockstep.CodeOf(res.Err); code {
@@ -203,6 +200,28 @@ func (a *applier) again(ctx context.Context, it *item, try int) bool {
 		}
 	}
 	return false
+}
+
+// kept reports whether the object of a create can be kept: it has an id, and is nobody else's.
+func (a *applier) kept(it *item) bool {
+	if err := usable(fmt.Sprintf("create %s in %s: it says that it did, and what it has created", it.Target.Name, a.to.Name), it.result.ID); err != nil {
+		it.result = connection.Result{Err: err}
+		it.unkept = true
+		return false
+	}
+	return a.created(it)
+}
+
+// partly goes on with what a call has left undone: what it has written is not written again.
+func (a *applier) partly(it *item) bool {
+	if it.op.Kind == rule.Create {
+		if !a.kept(it) {
+			return false
+		}
+		it.op.Kind, it.op.Ref.ID = rule.Update, it.result.ID
+	}
+	it.op.Before, it.op.Version, it.op.Add, it.op.Remove = it.result.Wrote, it.result.Version, nil, nil
+	return true
 }
 
 // narrow sends references that were refused together again in halves, until only those are left that the target will not have.

@@ -24,6 +24,7 @@ type Input struct {
 	Enabled bool
 	Deleted bool
 	InScope bool
+	Grants  []Grant // the computed attribute appRoleAssignments: the roles that it has in the app
 
 	// Gone is set for an object deleted for good at the source, of which there are no Values: only mappings that read nothing
 	// but computed attributes run, so that it can be disabled and stays otherwise as it was written.
@@ -64,7 +65,7 @@ type MatchValue struct {
 func (p *Program) Map(in Input) Output {
 	room := make(scim.List, 4)
 	e := evaluation{p: p, in: &in, read: room[:0:2], write: room[2:2:4]}
-	e.status = status{id: in.ID, deleted: in.Gone || in.Deleted || !in.Enabled || !in.InScope, disabled: !in.Enabled}
+	e.status = status{id: in.ID, deleted: in.Gone || in.Deleted || !in.Enabled || !in.InScope, disabled: !in.Enabled, grants: in.Grants}
 	e.out.Redacted = p.redacted
 	if in.Creating {
 		e.out.Want = make(scim.Object, 0, len(p.rows))
@@ -146,7 +147,9 @@ func (e *evaluation) value(r *row, fresh bool) (list scim.List, kept bool, err e
 		}
 		list = e.read[:0]
 		for _, s := range v {
-			list = append(list, s)
+			if s != "" || !r.multi { // among several an empty text is none
+				list = append(list, s)
+			}
 		}
 	}
 	room := e.write[:0]

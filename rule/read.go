@@ -2,6 +2,7 @@ package rule
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,18 +28,22 @@ const (
 	isSoftDeleted
 	accountEnabled // only where the source has no such attribute
 	objectID       // likewise
+	appRoles       // likewise: appRoleAssignments
 )
 
 // status is what computed attributes are made of.
 type status struct {
 	id                string
 	deleted, disabled bool // IsSoftDeleted; may not sign in
+	grants            []Grant
 }
 
 var computedNames = map[string]computed{
 	"issoftdeleted":  isSoftDeleted,
 	"accountenabled": accountEnabled,
 	"objectid":       objectID,
+
+	"approleassignments": appRoles,
 }
 
 const enterpriseURN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -122,6 +127,19 @@ func (r *reader) read(dst scim.List, o scim.Object, s status) scim.List {
 		return append(dst, !s.disabled)
 	case r.computed == objectID && s.id != "":
 		return append(dst, s.id)
+	case r.computed == appRoles:
+		return appendRoles(dst, s.grants)
+	}
+	return dst
+}
+
+// appendRoles appends the roles that an object has in the app, each once: those that keep it out are none.
+func appendRoles(dst scim.List, grants []Grant) scim.List {
+	before := len(dst)
+	for _, g := range grants {
+		if g.Role != "" && !g.Exclude && !slices.Contains(dst[before:], any(g.Role)) {
+			dst = append(dst, g.Role)
+		}
 	}
 	return dst
 }

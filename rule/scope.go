@@ -113,7 +113,7 @@ func (p *Program) filter(s Subject, v *Verdict) {
 		return
 	}
 	var failed nearest
-	state := status{id: s.ID, deleted: !s.Enabled, disabled: !s.Enabled}
+	state := status{id: s.ID, deleted: !s.Enabled, disabled: !s.Enabled, grants: s.Grants}
 	passed := false
 	for i := range p.groups {
 		g := &p.groups[i]

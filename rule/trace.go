@@ -13,7 +13,7 @@ type Clausing struct {
 // Scope: who has no assignment is out of scope whatever the clauses say.
 func (p *Program) Clauses(s Subject) []Clausing {
 	var all []Clausing
-	state := status{id: s.ID, deleted: s.Deleted || !s.Enabled, disabled: !s.Enabled}
+	state := status{id: s.ID, deleted: s.Deleted || !s.Enabled, disabled: !s.Enabled, grants: s.Grants}
 	for i := range p.groups {
 		g := &p.groups[i]
 		for j := range g.clauses {

@@ -90,7 +90,7 @@ func TestLicences(t *testing.T) {
 	if agent := into[restPerson](t, s.call(200, "GET", "/v1/people/"+personID(sampleAgent), "")); len(agent.Licenses) != 1 {
 		t.Errorf("nothing is assigned when not everything can be: %v", agent.Licenses)
 	}
-	if old := into[struct{ Items []licenceRow }](t, s.call(200, "GET", "/v1/licenses", "")); old.Items[5].Name != "Webex Calling - Professional" {
+	if old := into[struct{ Items []licenceRow }](t, s.call(200, "GET", "/v1/licenses", "")); old.Items[5].Name != "Single License - Webex Calling" {
 		t.Errorf("the name from before 2026: %s", old.Items[5].Name)
 	}
 }

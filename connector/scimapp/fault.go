@@ -25,6 +25,7 @@ type fault struct {
 	err        error  // what lies beneath
 	retryAfter time.Duration
 	maybeSent  bool
+	answer     scim.Object // of a status that is none of success, where it is a JSON object
 }
 
 // error makes an error of it: "create ada@example.com in Webex: it refused the value: …".
@@ -75,11 +76,11 @@ func kindOf(a *answer) string {
 
 // statusFault tells what an answer other than 2xx means.
 func (t *Target) statusFault(a *answer) *fault {
-	f := &fault{status: a.status}
 	body, err := scim.DecodeObject(a.body())
 	if err != nil {
 		body = nil
 	}
+	f := &fault{status: a.status, answer: body}
 	said := scim.ParseError(a.status, a.body())
 	mute := a.inside && !isError(body)
 	if mute { // who asks may not be who that server answers

@@ -125,7 +125,7 @@ func (t *Target) headers(ctx context.Context) (*signedHeader, error) {
 		read.Set("Authorization", "Bearer "+token)
 	}
 	change := read.Clone()
-	change.Set("Content-Type", mediaType)
+	change.Set("Content-Type", t.config.Media)
 	h := &signedHeader{token: token, read: read, change: change}
 	t.header.Store(h)
 	return h, nil

@@ -93,7 +93,14 @@ func chunks(changes []change, most int) func(yield func([]change) bool) {
 func (t *Target) changes(op *connection.Operation) ([]change, error) {
 	var out []change
 	if op.Kind != rule.Refer {
-		for _, d := range scim.Diff(op.Before, op.After) {
+		before, after := op.Before, op.After
+		for _, name := range t.config.Profile.ByValue {
+			out = append(out, byValue(filter.Path{Attr: name}, before, after)...)
+			before, after = before.Clone(), after.Clone()
+			before.Delete(name)
+			after.Delete(name)
+		}
+		for _, d := range scim.Diff(before, after) {
 			c, err := attributeChange(op, d)
 			if err != nil {
 				return nil, err
@@ -107,6 +114,26 @@ func (t *Target) changes(op *connection.Operation) ([]change, error) {
 		out = append(out, change{op: scim.OpReplace, path: filter.Path{Attr: "active"}, value: false, size: 1})
 	}
 	return append(out, t.references(op)...), nil
+}
+
+// byValue lists the changes of an attribute whose values are told apart by what they are.
+func byValue(whole filter.Path, before, after scim.Object) []change {
+	var out []change
+	was, is := asList(before.Get(whole.Attr)), asList(after.Get(whole.Attr))
+	lacks := func(list scim.List, v any) bool {
+		return !slices.ContainsFunc(list, func(o any) bool { return sameValue(o, v) })
+	}
+	for _, v := range was {
+		if o, ok := v.(scim.Object); ok && lacks(is, v) {
+			one := whole
+			one.Filter = filter.Compare{Path: filter.Path{Attr: "value"}, Op: filter.Eq, Value: o.Text("value")}
+			out = append(out, change{op: scim.OpRemove, path: one, size: 1})
+		}
+	}
+	if fresh := slices.DeleteFunc(slices.Clone(is), func(v any) bool { return !lacks(was, v) }); len(fresh) > 0 {
+		out = append(out, change{op: scim.OpAdd, path: whole, value: fresh, size: 1})
+	}
+	return out
 }
 
 // attributeChange writes one difference as an operation. A value of a multi-valued attribute that is to go is removed as a

@@ -45,6 +45,7 @@ type Config struct {
 	Timeout   time.Duration // how long an answer is waited for, of whoever makes HTTP; 0 is 30 s
 	HTTP      *http.Client  // nil is one that reaches public addresses only
 	UserAgent string        // "" is Lockstep
+	Media     string        // of bodies that are sent; "" is SCIM's
 	Profile   Profile
 	// Explain may know better what an answer of status 400 or more means. It returns "" when it does not. The body is nil when
 	// it is not a JSON object.
@@ -74,6 +75,7 @@ type Profile struct {
 	Connections int                   // at the same time; 0 is 10
 	Overwrite   bool                  // with Put: what it does not show may be lost when an object is replaced
 	RemoveList  bool                  // members are removed by a list of values, as Entra ID did, not by a filter
+	ByValue     []string              // core attributes whose values are told apart by what they are: one is added or removed, none becomes another
 }
 
 // Target is an application.
@@ -115,6 +117,7 @@ func New(c Config) (*Target, error) {
 	c.Name = or(c.Name, base.Hostname())
 	c.Key = or(c.Key, base.String())
 	c.UserAgent = or(c.UserAgent, "Lockstep")
+	c.Media = or(c.Media, mediaType)
 	c.MaxRetryAfter = or(c.MaxRetryAfter, time.Hour)
 	if c.Now == nil {
 		c.Now = time.Now

@@ -17,6 +17,9 @@ func Destination(settings map[string]string) string {
 		base = c.Endpoint
 	}
 	to := scimapp.Origin(base)
+	if rest := scimapp.Origin(c.restAddress()); rest != to {
+		to += " " + rest
+	}
 	if more := oauth.Destination(oauth.With(settings, Presets(settings))); more != "" {
 		to += " " + more
 	}

@@ -170,6 +170,14 @@ func CheckSettings(settings map[string]string) map[string]error {
 			if u, err := url.Parse(strings.TrimSpace(value)); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 				wrong[name] = invalid("This is no address; it looks like https://webexapis.com/identity/scim/YOUR-ORGANISATION-ID/v2")
 			}
+		case name == "rest":
+			if u, err := url.Parse(strings.TrimSpace(value)); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+				wrong[name] = invalid("This is no address; it looks like https://webexapis.com/v1")
+			}
+		case name == "manages":
+			if _, err := parseManages(value); err != nil {
+				wrong[name] = err
+			}
 		case name == "domains":
 			if _, err := parseDomains(value); err != nil {
 				wrong[name] = err

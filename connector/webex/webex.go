@@ -1,4 +1,4 @@
-// Package webex writes to a Webex organisation, as a provision.Target: users and groups over Webex's SCIM 2 API.
+// Package webex writes to a Webex organisation, as a provision.Target: users, groups and roles over Webex's SCIM 2 API, licences over its REST API.
 //
 // It is scimapp with what Webex documents: a page and a request name at most 500 members or objects, filters know or-chains
 // but not externalId, groups do not nest, active=false deactivates, a created user may be missing from lists for some
@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"lockstep"
@@ -31,6 +32,8 @@ type Config struct {
 	// Endpoint is the SCIM address to use instead of the one that Organization and Region give, such as
 	// https://webexapis.com/identity/scim/<organisation>/v2.
 	Endpoint string
+	REST     string                                // address of the REST API instead of the one beside it, such as https://webexapis.com/v1
+	Manages  []string                              // what else the rules manage: Licences, Roles
 	Domains  []string                              // those that Webex has verified, in lower case; none is not known (Foresee)
 	Name     string                                // for people; "" is Webex
 	Token    func(context.Context) (string, error) // bearer token with the scope identity:people_rw
@@ -41,7 +44,13 @@ type Config struct {
 	Now      func() time.Time                      // nil is time.Now
 }
 
-// ParseConfig reads a connection's settings: organization, region, endpoint, domains, timeout; and token_expires, which is for people. Those about access
+// What a connection may manage beside users and groups.
+const (
+	Licences = "licences"
+	Roles    = "roles"
+)
+
+// ParseConfig reads a connection's settings: organization, region, endpoint, rest, manages, domains, timeout; and token_expires, which is for people. Those about access
 // tokens are package oauth's.
 func ParseConfig(settings map[string]string) (Config, error) {
 	var c Config
@@ -56,6 +65,13 @@ func ParseConfig(settings map[string]string) (Config, error) {
 			c.Region = value
 		case "endpoint":
 			c.Endpoint = strings.TrimSpace(value)
+		case "rest":
+			c.REST = strings.TrimSpace(value)
+		case "manages":
+			var err error
+			if c.Manages, err = parseManages(value); err != nil {
+				return c, err
+			}
 		case "timeout":
 			var ok bool
 			if c.Timeout, ok = scimapp.ParseTimeout(value); !ok && strings.TrimSpace(value) != "" {
@@ -68,11 +84,28 @@ func ParseConfig(settings map[string]string) (Config, error) {
 			}
 		case "token_expires": // for people, who want to know in time
 		default:
-			return c, invalid("Webex has no setting %q; it has organization, region, endpoint, domains, timeout, and those for access tokens", name)
+			return c, invalid("Webex has no setting %q; it has organization, region, endpoint, rest, manages, domains, timeout, and those for access tokens", name)
 		}
 	}
 	_, err := oauth.Parse(settings)
 	return c, err
+}
+
+// parseManages reads the setting manages: licences, roles, or both.
+func parseManages(text string) (all []string, err error) {
+	for _, s := range strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return r == ',' || r == ';' || r == ' ' }) {
+		switch s {
+		case "licenses":
+			s = Licences
+		case Licences, Roles:
+		default:
+			return nil, invalid("the setting manages has licences, roles, or both; it cannot be %q", s)
+		}
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all, nil
 }
 
 func invalid(format string, args ...any) error {
@@ -104,11 +137,32 @@ func (c Config) endpoint() (string, error) {
 	return base + "/identity/scim/" + c.Organization + "/v2", nil
 }
 
+// restAddress is the address of the REST API: the one that is set, or that of the region, or beside the SCIM address.
+func (c Config) restAddress() string {
+	if c.REST != "" {
+		return c.REST
+	}
+	base, _ := host(c.Region)
+	if c.Endpoint != "" {
+		base = scimapp.Origin(c.Endpoint)
+	}
+	return base + "/v1"
+}
+
 // Target is a Webex organisation.
 type Target struct {
 	*scimapp.Target
+	rest         *scimapp.Target // the REST API: only Call is used of it
+	name         string
 	organization string
 	domains      []string
+	manages      []string
+	now          func() time.Time
+
+	licensed, mapsRoles atomic.Bool // somebody has asked for them
+	stock               shelf[licence]
+	known               shelf[role]
+	plans               plans
 }
 
 var _ connection.Target = (*Target)(nil)
@@ -137,7 +191,7 @@ func New(c Config) (*Target, error) {
 	if name == "" {
 		name = "Webex"
 	}
-	app, err := scimapp.New(scimapp.Config{
+	config := scimapp.Config{
 		BaseURL: endpoint, Name: name, Token: c.Token, Refused: c.Refused, Timeout: c.Timeout, HTTP: c.HTTP, Inside: c.Inside, Now: c.Now, Explain: explain, MaxRetryAfter: retryAfter,
 		Profile: scimapp.Profile{
 			Types: types,
@@ -146,13 +200,33 @@ func New(c Config) (*Target, error) {
 				"Group": {"displayName"},
 			},
 			FindBatch: orChain, PageSize: pageSize, MaxMembers: maxMembers, Connections: connections, Lag: lag,
-			Unique: map[string][]string{"User": {"userName"}, "Group": {"displayName"}},
+			Unique:  map[string][]string{"User": {"userName"}, "Group": {"displayName"}},
+			ByValue: []string{rolesAttribute},
 		},
-	})
+	}
+	app, err := scimapp.New(config)
 	if err != nil {
 		return nil, err
 	}
-	return &Target{Target: app, organization: c.Organization, domains: c.Domains}, nil
+	config.BaseURL, config.Media = c.restAddress(), "application/json"
+	rest, err := scimapp.New(config)
+	if err != nil {
+		return nil, err
+	}
+	t := &Target{Target: app, rest: rest, name: name, organization: c.Organization, domains: c.Domains, manages: c.Manages, now: c.Now}
+	if t.now == nil {
+		t.now = time.Now
+	}
+	t.licensed.Store(slices.Contains(c.Manages, Licences))
+	t.mapsRoles.Store(slices.Contains(c.Manages, Roles))
+	return t, nil
+}
+
+// Describe implements connection.Target.
+func (t *Target) Describe(ctx context.Context) (connection.System, error) {
+	s, err := t.Target.Describe(ctx)
+	s.Shared = map[string][]string{connection.UserType: {licencesPath.String(), rolesAttribute}}
+	return s, err
 }
 
 // workMail is how rules write the address of somebody's work. Webex searches addresses of any kind together (emails.value), and documents no filter by kind.
@@ -163,15 +237,17 @@ func (t *Target) Find(ctx context.Context, typ, attribute string, values ...stri
 	if strings.EqualFold(attribute, workMail) {
 		attribute = "emails.value"
 	}
-	return t.Target.Find(ctx, typ, attribute, values...)
+	found, err := t.Target.Find(ctx, typ, attribute, values...)
+	t.tell(ctx, found)
+	return found, err
 }
 
 // types compiles Webex's resource types.
 func types() (map[string]*scim.Type, error) {
 	user, err := scim.NewType(scim.ResourceType{
 		Name: "User", Endpoint: "/Users", Schema: scim.UserURN,
-		Extensions: []scim.Extension{{Schema: scim.EnterpriseUserURN}, {Schema: scim.CiscoUserURN}},
-	}, scim.UserSchema(), scim.EnterpriseUserSchema(), scim.CiscoUserSchema())
+		Extensions: []scim.Extension{{Schema: scim.EnterpriseUserURN}, {Schema: scim.CiscoUserURN}, {Schema: UserURN}},
+	}, scim.UserSchema(), scim.EnterpriseUserSchema(), scim.CiscoUserSchema(), userSchema())
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +264,50 @@ func types() (map[string]*scim.Type, error) {
 func (t *Target) Test(ctx context.Context, report func(connection.Check)) error {
 	return t.TestSteps(ctx, report,
 		scimapp.Step{Name: "organisation", Run: allowed(t.checkOrganization)},
-		scimapp.Step{Name: "search by userName", Run: allowed(t.Search)})
+		scimapp.Step{Name: "search by userName", Run: allowed(t.Search)},
+		scimapp.Step{Name: Licences, Run: t.used(Licences, t.countLicences)},
+		scimapp.Step{Name: Roles, Run: t.used(Roles, t.countRoles)})
+}
+
+// used makes a step about what this connection need not manage: what is wrong with it is told, and fails only what manages it.
+func (t *Target) used(what string, step func(context.Context) (string, error)) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		detail, err := step(ctx)
+		if err != nil && !slices.Contains(t.manages, what) {
+			return "not managed by this connection, and they could not be: " + lockstep.Said(err), nil
+		}
+		return detail, err
+	}
+}
+
+// countLicences tells how many seats are free.
+func (t *Target) countLicences(ctx context.Context) (string, error) {
+	all, r := t.licences(ctx, 0)
+	if r.Err != nil {
+		return "", r.Err
+	}
+	var stocks []string
+	for i := range all {
+		if n, limited := all[i].free(); limited {
+			stocks = append(stocks, fmt.Sprintf("%s %d of %d free", all[i].name, n, all[i].total))
+		} else {
+			stocks = append(stocks, all[i].name)
+		}
+	}
+	return fmt.Sprintf("%d: %s", len(all), some(stocks)), nil
+}
+
+// countRoles tells which roles there are.
+func (t *Target) countRoles(ctx context.Context) (string, error) {
+	all, r := t.roles(ctx)
+	if r.Err != nil {
+		return "", r.Err
+	}
+	names := make([]string, len(all))
+	for i := range all {
+		names[i] = all[i].name
+	}
+	return fmt.Sprintf("%d: %s", len(all), some(names)), nil
 }
 
 // allowed makes a step that only reads tell what it means that Webex does not allow it: the token is good, and opens nothing. Webex answers so both

@@ -270,7 +270,7 @@ func TestConnection(t *testing.T) {
 		})
 		return strings.Join(list, ", "), err
 	}
-	if got, err := names(p.Target); err != nil || got != "reach, authenticate, organisation, search by userName" {
+	if got, err := names(p.Target); err != nil || got != "reach, authenticate, organisation, search by userName, licences, roles" {
 		t.Errorf("%s, %v", got, err)
 	}
 	other := p.config

@@ -44,9 +44,9 @@ const (
 var products = map[Product][3]string{
 	FreeMessaging: {"MSF", "Basic Messaging", "Basic Messaging"}, FreeMeetings: {"MCF", "Free Meetings", "Free - Webex Meetings"},
 	FreeCalling: {"CSF", "Call on Webex", "Call on Webex"}, Messaging: {"MS", "Webex Messaging", "Messaging"},
-	Meetings: {"EE", "Webex Meetings", "Meeting - Webex Enterprise Edition"}, CallingPro: {"BC", "Webex Calling", "Webex Calling - Professional"},
+	Meetings: {"EE", "Webex Meetings", "Single License - Webex Meetings"}, CallingPro: {"BC", "Webex Calling", "Single License - Webex Calling"},
 	CallingStandard: {"BCSTD", "Webex Calling - Standard", "Webex Calling - Basic"}, Attendant: {"ATT", "Attendant Console", "Webex Attendant Console"},
-	CustomerAssist: {"CXE", "Customer Assist", "Customer Experience - Essentials"}, ScreenShare: {"SS", "Screen Share", "Screen Share"},
+	CustomerAssist: {"CXE", "Customer Assist", "Single License - CX Essentials"}, ScreenShare: {"SS", "Screen Share", "Screen Share"},
 	ContactPremium:    {"CJPPRM", "Contact Center Premium Agent", "Contact Center Premium Agent"},
 	ContactStandard:   {"CJPSTD", "Contact Center Standard Agent", "Contact Center Standard Agent"},
 	ContactSupervisor: {"CJPSUP", "Contact Center Supervisor", "Contact Center Supervisor"}, Messenger: {"WM", "Webex Messenger", "Webex Messenger"},
