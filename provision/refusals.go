@@ -28,7 +28,7 @@ func (a *applier) heed(it *item) {
 	}
 	a.idle.L.Lock()
 	defer a.idle.L.Unlock()
-	if it.result.Err == nil {
+	if it.result.Err == nil || it.result.Wrote != nil { // the object stands, if a part of it was refused
 		a.refusals.Passed(it.Kind, it.Source.Type)
 		return
 	}
