@@ -4,7 +4,9 @@ import (
 	"html"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,6 +65,29 @@ func testOwnPassword(t *testing.T) {
 	give(2 * time.Hour)
 	b.out("given anew", b.sends(p, "new", own))
 	w.is("none of their own", kept(own), false)
+
+	// Of several who choose at once one goes on, with what is kept then.
+	give(time.Hour)
+	const many = 6
+	var pages [many]page
+	var browsers [many]*browser
+	for i := range many {
+		browsers[i] = w.browser()
+		pages[i] = browsers[i].byPassword(ada)
+	}
+	var all sync.WaitGroup
+	for i := range many {
+		all.Go(func() { pages[i] = browsers[i].sends(pages[i], "new", own+strconv.Itoa(i)) })
+	}
+	all.Wait()
+	winners := 0
+	for i := range many {
+		if pages[i].to().Query().Has("code") {
+			winners++
+			w.is("what the winner chose", kept(own+strconv.Itoa(i)), true)
+		}
+	}
+	w.is("winners", winners, 1)
 
 	// A second factor is shown first.
 	give(time.Hour)
