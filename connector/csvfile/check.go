@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"time"
 
 	"lockstep"
@@ -90,9 +91,9 @@ func (p *pass) tell(t *text, rows int) string {
 		s += fmt.Sprintf("; of %d rows", rows)
 	}
 	if len(p.page.Hidden) == 0 {
-		return s + " each can be used"
+		return s + " each can be used. " + strings.Join(t.notes, " ")
 	}
-	return s + fmt.Sprintf(" %d cannot be used. The first one: %v", len(p.page.Hidden), p.page.Hidden[0].Err)
+	return s + fmt.Sprintf(" %d cannot be used. The first one: %v", len(p.page.Hidden), p.page.Hidden[0].Err) + " " + strings.Join(t.notes, " ")
 }
 
 // glance is study for the beginning of a file.

@@ -1,9 +1,12 @@
 package csvfile
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"lockstep"
 	"lockstep/connection"
 	"lockstep/scim"
 	"lockstep/scim/filter"
@@ -71,6 +74,54 @@ func TestMisspeltHeading(t *testing.T) {
 	_, _, last := readAll(t, f, connection.Read{Type: connection.UserType})
 	if notes := strings.Join(last.Notes, "\n"); !strings.Contains(notes, `"titel" (did you mean title?), "departmnt" (did you mean department?), "shoe size".`) {
 		t.Error(notes)
+	}
+}
+
+// A column that was read and is gone takes nobody's value away: the file is refused until somebody says that it is meant.
+func TestLostColumn(t *testing.T) {
+	paths := []string{"userName", "title", enterprise + "department"}
+	const whole = "id,userName,title,department,active,manager,shoe\n1,ada,Engineer,Sales,yes,,42\n2,bob,Clerk,Law,no,1,43\n"
+	for _, c := range []struct{ header, lost string }{
+		{"id,userName,titel,department,active,manager,shoe", `"title"`},
+		{"id,userName,title,dept,active,manager,shoe", `"department"`},
+		{"id,userName,title,department,aktiv,manager,shoe", `"active"`},
+		{"id,userName,title,department,active,boss,shoe", `"manager"`},
+		{"id,userName,Title," + enterprise + "department,ACTIVE,manager,size", ""},
+	} {
+		dir, f := reader(t, "people.csv", whole)
+		ask := connection.Read{Type: connection.UserType, Paths: paths}
+		_, _, last := readAll(t, f, ask)
+		ask.Since = last.Mark
+		all, err := pages(t, f, ask)
+		if err != nil || all[0].Reach != connection.Unchanged || all[0].Mark != last.Mark {
+			t.Fatalf("the same bytes: %+v, %v", all, err)
+		}
+		ask.Since = all[0].Mark
+		_, rows, _ := strings.Cut(whole, "\n")
+		write(t, dir, "new", c.header+"\n"+rows)
+		if err := os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, "people.csv")); err != nil {
+			t.Fatal(err)
+		}
+		_, err = pages(t, f, ask)
+		if c.lost == "" {
+			if err != nil {
+				t.Errorf("%s: %v", c.header, err)
+			}
+			continue
+		}
+		if lockstep.CodeOf(err) != lockstep.CodeSourceMalformed || !strings.Contains(lockstep.Said(err), "no longer has a column for "+c.lost) {
+			t.Errorf("%s: %v", c.header, err)
+		}
+		again := ask
+		again.Whole = true
+		if objects, _, _ := readAll(t, f, again); len(objects) != 2 {
+			t.Errorf("%s: it was meant: %v", c.header, objects)
+		}
+		other := ask
+		other.Since = ""
+		if objects, _, _ := readAll(t, f, other); len(objects) != 2 {
+			t.Errorf("%s: other columns are asked for: %v", c.header, objects)
+		}
 	}
 }
 

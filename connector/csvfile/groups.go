@@ -19,7 +19,7 @@ func (p *pass) groups(ctx context.Context) error {
 	}
 	typ := typeOf(connection.GroupType)
 	find := func(header []string) (layout, error) {
-		return p.find(header, typ, connection.Members, "", p.wanted)
+		return p.still(p.find(header, typ, connection.Members, "", p.wanted))
 	}
 	m := &memberships{pass: p, doc: p.docs[1], doubt: p.docs[1].doubt}
 	if err := p.ids(ctx, find, m.group); err != nil {

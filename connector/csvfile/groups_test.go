@@ -123,8 +123,8 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		`utf-8, delimiter ','; of 4 rows 1 cannot be used. The first one: people.csv, line 5: This row cannot be read: it has 1 cells, the header has 4. [source.bad_row]`,
-		`utf-8, delimiter ';'; of 1 rows each can be used`,
+		`utf-8, delimiter ','; of 4 rows 1 cannot be used. The first one: people.csv, line 5: This row cannot be read: it has 1 cells, the header has 4. [source.bad_row] The column "id" holds the id. These columns are attributes: userName, name.givenName.`,
+		`utf-8, delimiter ';'; of 1 rows each can be used. The column "id" holds the id. These columns are attributes: displayName.`,
 	}
 	for i, c := range checks {
 		if c.Detail != want[i] || !c.OK {

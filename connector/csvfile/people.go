@@ -15,7 +15,7 @@ import (
 func (p *pass) people(ctx context.Context) error {
 	typ := typeOf(connection.UserType)
 	find := func(header []string) (layout, error) {
-		return p.find(header, typ, connection.Manager, "active", p.wanted)
+		return p.still(p.find(header, typ, connection.Manager, "active", p.wanted))
 	}
 	if err := p.ids(ctx, find, nil); err != nil {
 		return err

@@ -112,6 +112,8 @@ type pass struct {
 	send    func(connection.ReadPage) error
 	files   []string
 	wanted  wanted
+	since   mark            // of the files that were read before
+	columns []string        // that are asked for and there
 	only    map[string]bool // ids of the objects that are wanted; nil is all
 
 	docs   []document
@@ -154,6 +156,7 @@ func (f *Reader) newPass(r connection.Read, send func(connection.ReadPage) error
 
 func (p *pass) run(ctx context.Context) error {
 	since := parseMark(p.request.Since)
+	p.since = since
 	asked := since.settings == "" || p.request.Whole
 	if !asked { // bytes that are the same have settled when they were read first
 		if err := p.study(ctx, since); err != nil {
@@ -221,6 +224,7 @@ func (p *pass) same(since mark) bool {
 }
 
 func (p *pass) unchanged() error {
+	p.columns = p.since.columns
 	page := connection.ReadPage{Asked: p.page.Asked, Anew: p.request.From != "", Last: true, Mark: p.mark(), Reach: connection.Unchanged}
 	return p.deliver(page)
 }
@@ -408,6 +412,7 @@ func (t *text) at(r record) string {
 // mark is what a Mark says.
 type mark struct {
 	settings string
+	columns  []string // that were asked for and there
 	files    []markedFile
 }
 
@@ -438,7 +443,7 @@ func (p *pass) settings() string {
 }
 
 func (p *pass) mark() connection.Mark {
-	parts := []string{version, p.settings()}
+	parts := []string{version, p.settings() + columnMark(p.columns)}
 	for _, d := range p.docs {
 		inode := strconv.FormatUint(d.inode, 36)
 		switch {
@@ -457,7 +462,7 @@ func parseMark(m connection.Mark) (k mark) {
 	if len(parts) < 4 || parts[0] != version || len(parts)%2 != 0 {
 		return mark{}
 	}
-	k.settings = parts[1]
+	k.settings, k.columns = cutColumns(parts[1])
 	for i := 2; i < len(parts); i += 2 {
 		file := markedFile{digest: parts[i]}
 		inode, size, ended := strings.Cut(parts[i+1], endMark)
