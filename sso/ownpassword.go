@@ -27,7 +27,7 @@ func (v *visit) temporary() bool {
 	return v.login.Identity != nil && !v.login.Identity.PasswordEnds.IsZero()
 }
 
-// ownPassword asks for a password of the person's own. They have shown everything else by now.
+// ownPassword asks for a password of the person's own. They have shown everything else that they have by now; what they have to set up comes after.
 func (v *visit) ownPassword(ctx context.Context) (answerer, error) {
 	if _, err := v.allowed(ctx, v.login.Chosen); err != nil {
 		return nil, err

@@ -89,21 +89,36 @@ func testOwnPassword(t *testing.T) {
 	}
 	w.is("winners", winners, 1)
 
-	// A second factor is shown first.
+	// A second factor that they have is shown first, and one that they have to set up comes after: nobody else who knows the password sets one up.
 	give(time.Hour)
 	w.setProvider("local", func(p *sso.Provider) { p.SecondFactor = sso.DemandRequired })
+	has := func() bool { return must(w.db.SSO().Factors(t.Context(), w.tenant, w.ada)).Any() }
+	x := w.browser() // of somebody else who knows the password, and goes away
+	p = x.byPassword(ada)
+	w.is("before one is set up", asked(p), true)
+	x.sends(p, "code", "000000")
+	w.is("nothing is set up", has(), false)
 	p = b.byPassword(ada)
-	w.is("not yet", asked(p), false)
+	w.is("asked first", asked(p), true)
+	p = b.sends(p, "new", own+"?")
+	w.is("not in yet", asked(p) || p.to().Query().Has("code"), false)
 	app := appOf(t, p.body)
 	p = b.sends(p, "code", app.code(w.now()))
 	w.is("codes", len(codesIn(p.body)), 10)
-	p = b.sends(p)
-	w.is("now", asked(p), true)
-	w.is("with both", w.in(b.sends(p, "new", own))["amr"], "[pwd otp mfa]")
+	w.is("with both", w.in(b.sends(p))["amr"], "[pwd otp mfa]")
+	w.is("set up", has(), true)
+	give(time.Hour)
+	w.later(time.Minute)
+	p = b.byPassword(ada)
+	w.is("one that is there is asked for first", asked(p), false)
+	p = b.sends(p, "code", app.code(w.now()))
+	w.is("then the password", asked(p), true)
+	w.is("with both again", w.in(b.sends(p, "new", own))["amr"], "[pwd otp mfa]")
+	w.later(time.Minute)
 
 	// Nobody comes round it by the account page.
 	give(time.Hour)
-	x := w.browser()
+	x = w.browser()
 	p = x.sends(x.at(""), "name", ada, "password", "sesame")
 	w.later(time.Minute)
 	p = x.sends(p, "code", app.code(w.now()))

@@ -71,6 +71,9 @@ func (v *visit) factor(ctx context.Context) (answerer, error) {
 	case !any && v.login.Reused != "" && v.now().Sub(far.AuthTime) > freshLife:
 		v.anew()
 		return nil, nil
+	case !any && v.temporary(): // whoever else knows it sets up nothing that outlives it
+		v.login.Step = StepPassword
+		return nil, nil
 	case !any:
 		v.login.Step = StepEnrol
 		return nil, nil
