@@ -529,7 +529,7 @@ var Catalogue = []Entry{
 	{CodeTooMany, Heals, "Too many wrong passwords.", "Wait a quarter of an hour, or come from another address. Nobody else is kept out by it."},
 	{CodeProveAgain, NeedsYou, "Show again who you are.", "What you are about to do is severe, and it is a while since you signed in. Sign in again; what you have filled in is kept."},
 	{CodeLastOwner, NeedsYou, "The last owner cannot be removed.", "Make somebody else an owner before: Settings, Administrators, or `lockstep admin add`."},
-	{CodeUnauthorized, NeedsYou, "The token is missing, wrong or expired.", "Create one with `lockstep token create`."},
+	{CodeUnauthorized, NeedsYou, "The token is missing, wrong or expired.", "Create one on the server's machine: `lockstep token create NAME --scope read`, and give it by --token-file or LOCKSTEP_TOKEN."},
 	{CodeStoreAway, NeedsYou, "The database cannot be reached, or lets nobody in.", "See that PostgreSQL runs and is reached from here, and that name, user and password in --store are right."},
 	{CodeStorePooled, NeedsYou, "PostgreSQL is reached through a pooler, which passes on nothing of what Lockstep asks of a connection.", "It works so. Set for the role what is named (ALTER ROLE … SET), and have the pooler open its connections anew: without it PostgreSQL may take several times as long."},
 	{CodeStoreUnsafe, NeedsYou, "The database may lose what it has acknowledged.", "Set it for the role, ALTER ROLE … SET synchronous_commit = on, and have the pooler open its connections anew, or let --store name PostgreSQL itself."},

@@ -184,10 +184,16 @@ func TestAccess(t *testing.T) {
 	_, err = reader.CreateUser(ctx, user("eve@acme.example"))
 	wantCode(t, err, lockstep.CodeAuthForbidden)
 
-	// A token of another tenant sees its own, whatever it asks for.
-	_, err = w.client(other.Text, "default").User(ctx, "ada@acme.example")
+	// A token of a tenant speaks of no other, and does nothing to its own when another was meant.
+	for _, tenant := range []string{"default", "nobody", "01a2297a-af29-71fb-b219-a20246e80c46"} {
+		_, err = w.client(other.Text, tenant).User(ctx, "ada@acme.example")
+		wantCode(t, err, lockstep.CodeAuthForbidden)
+		_, err = w.client(other.Text, tenant).CreateUser(ctx, user("eve@acme.example"))
+		wantCode(t, err, lockstep.CodeAuthForbidden)
+	}
+	_, err = w.client(other.Text, "other").User(ctx, "ada@acme.example")
 	wantCode(t, err, lockstep.CodeNotFound)
-	all, err := w.client(other.Text, "default").Tenants(ctx)
+	all, err := w.client(other.Text, "").Tenants(ctx)
 	if err != nil || len(all) != 1 || all[0].Slug != "other" {
 		t.Errorf("tenants of the token of other: %v, %v", all, err)
 	}

@@ -319,19 +319,26 @@ func (c *Command) Remove(question, done, name, sentence string, do func(client *
 // mostOnAPage is how many lines are asked for at once.
 const mostOnAPage = 1000
 
-// Pages reads pages until there are enough lines or no more.
-func Pages[T any](limit int, read func(after string, n int) (page []T, next string, err error)) ([]T, error) {
+// Pages reads pages until there are enough lines or no more, and says so when there are more. A limit of 0 is none.
+func Pages[T any](c *Command, limit int, read func(after string, n int) (page []T, next string, err error)) ([]T, error) {
 	var all []T
-	for after := ""; len(all) < limit; {
-		page, next, err := read(after, min(limit-len(all), mostOnAPage))
+	for after := ""; ; {
+		n := mostOnAPage
+		if limit > 0 {
+			n = min(limit-len(all), n)
+		}
+		page, next, err := read(after, n)
 		if err != nil {
 			return nil, err
 		}
 		if all, after = append(all, page...), next; next == "" {
-			break
+			return all, nil
+		}
+		if limit > 0 && len(all) >= limit {
+			c.Say("There are more than these %d. --limit says how many are listed; 0 is all of them.", len(all))
+			return all, nil
 		}
 	}
-	return all, nil
 }
 
 // Secret reads a secret: from a file, from standard input, or by a prompt that does not show it.

@@ -92,11 +92,12 @@ func TestTell(t *testing.T) {
 	}
 }
 
-// TestPages: a list is read in pages until there is enough of it, and not once more than that.
+// TestPages: a list is read in pages until there is enough of it, and not once more than that. Who asks is told when there are more.
 func TestPages(t *testing.T) {
-	for _, x := range []struct{ limit, have, want, asked int }{{10, 0, 0, 1}, {10, 10, 10, 1}, {2500, 9000, 2500, 3}, {2000, 9000, 2000, 2}, {5000, 1700, 1700, 2}, {0, 10, 0, 0}} {
+	for _, x := range []struct{ limit, have, want, asked int }{{10, 0, 0, 1}, {10, 10, 10, 1}, {2500, 9000, 2500, 3}, {2000, 9000, 2000, 2}, {5000, 1700, 1700, 2}, {0, 10, 10, 1}, {0, 2300, 2300, 3}} {
+		c, _, stderr := told(t, "json")
 		asked := 0
-		all, err := Pages(x.limit, func(after string, n int) ([]int, string, error) {
+		all, err := Pages(c, x.limit, func(after string, n int) ([]int, string, error) {
 			asked++
 			at := 0
 			if after != "" {
@@ -112,6 +113,9 @@ func TestPages(t *testing.T) {
 		})
 		if err != nil || len(all) != x.want || asked != x.asked {
 			t.Errorf("%d of %d: %d in %d pages, %v", x.limit, x.have, len(all), asked, err)
+		}
+		if more := strings.Contains(stderr.String(), "There are more than these"); more != (x.have > x.want) {
+			t.Errorf("%d of %d: says that there are more: %v", x.want, x.have, more)
 		}
 	}
 }

@@ -172,6 +172,11 @@ func (s *Server) homeRow(ctx context.Context, p operate.Principal, j provision.J
 		}
 		r.all = append(r.all, need{Name: r.Name, Says: says, Href: r.Href + "#plan-title", Held: true})
 	}
+	for _, f := range at.All {
+		if f.Value == operate.Behind && f.Exit == operate.ExitHeld {
+			r.all = append(r.all, need{Name: r.Name, Says: f.Says + " Plan it, to see what is to be done.", Href: r.Href, Held: true})
+		}
+	}
 	for _, c := range causes {
 		switch {
 		case c.Kind == notify.HeldBack:

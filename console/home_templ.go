@@ -757,7 +757,7 @@ func jobTable(title, text string, now time.Time, rows []homeRow) templ.Component
 					return templ_7745c5c3_Err
 				}
 				if r.Manual {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 54, "· plans wait for you")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 54, "· changes wait for a plan")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -77,6 +77,9 @@ func jobOf(j provision.Job, now time.Time) job {
 
 // badge shows a state: its word with a sign and a tone.
 func badge(v operate.State) state {
+	if v.Value == operate.Behind && v.Exit == operate.ExitHeld { // nothing begins by itself
+		return state{v.Word, "eye", warn}
+	}
 	switch v.Value {
 	case operate.Paused:
 		return state{v.Word, "pause", calm}

@@ -111,7 +111,7 @@ func systemHead(now time.Time, h head) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if h.Job.Manual {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<span class=\"part\">plans wait for you</span>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<span class=\"part\">changes wait for a plan</span>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -61,7 +61,7 @@ func TestJSON(t *testing.T) {
 		{"status", 0},
 		{"console", 0},
 		{"migrate status", 0},
-		{"token create robot", 0},
+		{"token create robot --scope read", 0},
 		{"token list", 0},
 		{"admin list", 0},
 		{"admin owner add eva --password-file token", 0},

@@ -155,7 +155,7 @@ func newProgramParty(t *testing.T, op *rptest.Provider) *programParty {
 	h.run("people", "add", rptest.Email, "--given", "Ada")
 	base := strings.TrimSuffix(e.base, "/scim/default/v2")
 	p := &programParty{
-		t: t, issuer: base + "/sso/default", client: &api.Client{Base: base, Token: strings.TrimSpace(h.run("token", "create", "modules"))},
+		t: t, issuer: base + "/sso/default", client: &api.Client{Base: base, Token: strings.TrimSpace(h.run("token", "create", "modules", "--scope", "admin"))},
 		refused: map[string]string{}, secrets: map[string]string{}, browsers: map[string]*partyBrowser{},
 	}
 	ctx := t.Context()

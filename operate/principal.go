@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"lockstep"
@@ -201,10 +203,11 @@ func machine() Principal {
 }
 
 // For returns the principal for a tenant, by slug or id. "" is the one of the principal, or the default tenant for one that may
-// speak of every tenant.
+// speak of every tenant. Whoever belongs to a tenant cannot speak of another (lockstep.CodeAuthForbidden), whether that exists or not: what was
+// meant for one customer must not be done to another.
 func (o *Operator) For(ctx context.Context, p Principal, tenant string) (Principal, error) {
 	if !p.Every {
-		return p, nil
+		return p, o.ownTenant(ctx, p, tenant)
 	}
 	if tenant == "" {
 		tenant = DefaultTenant
@@ -212,6 +215,18 @@ func (o *Operator) For(ctx context.Context, p Principal, tenant string) (Princip
 	t, err := o.tenant(ctx, tenant)
 	p.Tenant = t.ID
 	return p, err
+}
+
+// ownTenant refuses another tenant than the principal's own, by slug or id; "" is its own.
+func (o *Operator) ownTenant(ctx context.Context, p Principal, name string) error {
+	if name == "" || strings.EqualFold(name, string(p.Tenant)) {
+		return nil
+	}
+	own, err := o.Tenants.Tenant(ctx, p.Tenant)
+	if err != nil || own.Slug == name {
+		return err
+	}
+	return &lockstep.Error{Code: lockstep.CodeAuthForbidden, Detail: fmt.Sprintf("This token is of the tenant “%s”, and speaks of no other.", own.Slug)}
 }
 
 // tenant finds a tenant by slug or id.

@@ -435,7 +435,11 @@ func (a *applier) register(it *item) { a.items[it.Source.Ref] = it.made }
 
 // drain waits until at most n rows are open.
 func (a *applier) drain(ctx context.Context, n int) {
-	defer context.AfterFunc(ctx, a.idle.Broadcast)()
+	defer context.AfterFunc(ctx, func() { // locked: between the look at ctx and the wait, nobody would hear it
+		a.idle.L.Lock()
+		defer a.idle.L.Unlock()
+		a.idle.Broadcast()
+	})()
 	a.idle.L.Lock()
 	defer a.idle.L.Unlock()
 	for a.open > max(n, 0) && ctx.Err() == nil {

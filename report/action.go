@@ -25,6 +25,14 @@ type Logged struct {
 	api.Action
 }
 
+// Held lists what is held, of whichever apps and sources.
+func Held(all []Logged, err error) (View, error) {
+	return List(all, err, "Nothing is held.", "OF TIME WHAT WHO STATE WHY ID", func(l Logged) []string {
+		a := l.Action
+		return []string{l.App, clock(a), words.DeedOf(rule.Kind(a.Kind)).Will, nameOf(a), stateOf(a), whyOf(a), string(a.ID)}
+	})
+}
+
 // Action shows all that is known of a line of the log, and what can be done about it.
 func Action(app string, a api.Action, err error) (View, error) {
 	return Of(Logged{app, a}, err, func(p *Page) {

@@ -34,7 +34,7 @@ func (f *auditFilter) filter() (api.AuditFilter, error) {
 
 type auditListCmd struct {
 	auditFilter
-	Limit int `default:"50" help:"At most so many."`
+	Limit int `default:"50" help:"At most so many; 0 is all."`
 }
 
 // Run lists lines of the audit log.
@@ -47,7 +47,7 @@ func (a *auditListCmd) Run(c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	return c.Print(report.Audit(cli.Pages(a.Limit, func(after string, n int) ([]api.AuditLine, string, error) {
+	return c.Print(report.Audit(cli.Pages(c, a.Limit, func(after string, n int) ([]api.AuditLine, string, error) {
 		return client.Audit(c.Ctx, f, after, n)
 	})))
 }

@@ -17,12 +17,12 @@ type groupCmd struct {
 
 type groupListCmd struct {
 	Search string `arg:"" optional:"" help:"Part of a name."`
-	Limit  int    `default:"100" help:"At most so many."`
+	Limit  int    `default:"100" help:"At most so many; 0 is all."`
 }
 
 // Run lists groups.
 func (g *groupListCmd) Run(c *cli.Command, client *api.Client) error {
-	return c.Print(report.Groups(cli.Pages(g.Limit, func(after string, n int) ([]api.Group, string, error) {
+	return c.Print(report.Groups(cli.Pages(c, g.Limit, func(after string, n int) ([]api.Group, string, error) {
 		return client.Groups(c.Ctx, api.ListQuery{Search: g.Search, After: after, Limit: n})
 	})))
 }

@@ -44,7 +44,7 @@ func (f *logFilter) query() (api.LogQuery, error) {
 
 type logListCmd struct {
 	logFilter
-	Limit int `default:"50" help:"At most so many."`
+	Limit int `default:"50" help:"At most so many; 0 is all."`
 }
 
 // Run lists log lines.
@@ -59,7 +59,7 @@ func (l *logListCmd) Run(c *cli.Command, client *api.Client, job cli.Slug) error
 
 // actions reads lines until there are enough or no more.
 func actions(c *cli.Command, client *api.Client, job cli.Slug, q api.LogQuery, limit int) ([]api.Action, error) {
-	return cli.Pages(limit, func(after string, n int) ([]api.Action, string, error) {
+	return cli.Pages(c, limit, func(after string, n int) ([]api.Action, string, error) {
 		q.After, q.Limit = after, n
 		return client.Actions(c.Ctx, job, q)
 	})

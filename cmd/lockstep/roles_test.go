@@ -46,7 +46,7 @@ var opened = map[string][]string{
 		"client rotate recorder", "client rm recorder --yes", "session end --user USER", "people password ada@acme.example --password-file FILE",
 	},
 	"tokens:read":    {"token list", "token consents robot", "scim log", "scim show x", "scim report"},
-	"tokens:write":   {"token create other", "token set robot --profile okta", "token rotate robot", "token revoke robot"},
+	"tokens:write":   {"token create other --scope read", "token set robot --profile okta", "token rotate robot", "token revoke robot"},
 	"settings:read":  {"notify show"},
 	"settings:write": {"notify set --to it@acme.example", "notify test --to it@acme.example", "schema put SCHEMA", "schema delete urn:x:1.0:User", "tenant add other", "tenant rename default Other", "tenant manage default"},
 	"audit:read":     {"audit list", "audit export"},

@@ -23,11 +23,14 @@ type tokenCmd struct {
 	Consents tokenConsentsCmd `cmd:"" help:"List the consents on which a SCIM client lives, or end one."`
 }
 
+// tokenDays is how long a token is valid of which nothing else is said.
+const tokenDays = 365
+
 type tokenCreateCmd struct {
 	Name  string `arg:"" help:"What it is for."`
 	Kind  string `enum:"api,scim" default:"api" help:"What it opens: api, or scim for the tenant's SCIM endpoint at /scim/TENANT/v2."`
-	Scope string `default:"admin" help:"admin, read, or scopes such as api:read or scim:write."`
-	Days  int    `help:"How long it is valid; 0 is for ever."`
+	Scope string `help:"What it may do: read, admin for everything, or scopes such as api:read or people:write. Of kind scim it is to write when absent."`
+	Days  *int   `placeholder:"N" help:"How long it is valid: 365 days when absent, 0 is for ever. Whoever shows access tokens of others (--client, --issuer) is let in until it is revoked."`
 
 	Profile string `enum:",generic,entra,okta,strict,interop,ipsie" default:"" help:"Of kind scim: generic, entra, okta (members who do not exist are left out, a manager is free text), strict (departures from the RFCs are reported), interop or ipsie (what those profiles forbid is refused)."`
 
@@ -58,12 +61,22 @@ func (t *tokenCreateCmd) Run(c *cli.Command) error {
 	if err != nil {
 		return err
 	}
+	if t.Scope == "" && t.Kind == "api" {
+		return terminal.Usage("Say what the token may do: --scope read, --scope admin for everything, or scopes such as people:write.")
+	}
+	days := tokenDays
+	switch {
+	case t.Days != nil:
+		days = *t.Days
+	case oauth != nil:
+		days = 0
+	}
 	client, err := c.Found()
 	if err != nil {
 		return err
 	}
-	scopes := map[string]string{"api admin": "*:*", "api read": "*:read", "scim admin": "scim:write", "scim read": "scim:read"}[t.Kind+" "+t.Scope]
-	made, err := client.CreateToken(c.Ctx, api.NewToken{Name: t.Name, Kind: t.Kind, Scopes: report.Or(scopes, t.Scope), Days: t.Days, Profile: t.Profile, OAuth: oauth})
+	scopes := map[string]string{"api admin": "*:*", "api read": "*:read", "scim ": "scim:write", "scim admin": "scim:write", "scim read": "scim:read"}[t.Kind+" "+t.Scope]
+	made, err := client.CreateToken(c.Ctx, api.NewToken{Name: t.Name, Kind: t.Kind, Scopes: report.Or(scopes, t.Scope), Days: days, Profile: t.Profile, OAuth: oauth})
 	if err != nil {
 		return err
 	}
@@ -74,6 +87,9 @@ func (t *tokenCreateCmd) Run(c *cli.Command) error {
 		}
 		fmt.Fprintln(w, made.Text)
 		c.Say("The text is shown this once; keep it in a file that only you can read.")
+		if made.Expires != nil {
+			c.Say("It ends on %s; before that: lockstep token rotate %s", made.Expires.Format(time.DateOnly), made.Name)
+		}
 	})
 }
 

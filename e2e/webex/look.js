@@ -43,13 +43,25 @@ const narrow = () => {
   return found.slice(0, 3)
 }
 
+// clicked clicks, and waits for the page that it leads to, if it leads to one.
+async function clicked (what) {
+  let leaves = false
+  const request = r => { leaves ||= r.isNavigationRequest() && r.frame() === page.mainFrame() }
+  page.on('request', request)
+  const loaded = page.waitForNavigation({ waitUntil: 'load', timeout: 60000 }).catch(() => {})
+  await page.click(what)
+  await new Promise(done => setTimeout(done, 300))
+  page.off('request', request)
+  if (leaves) await loaded
+}
+
 for (const { name, path, click } of JSON.parse(PAGES)) {
   for (const [width, height] of [[1440, 900], [390, 844]]) {
     at = `${name} ${width}`
     await page.setViewport({ width, height })
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'light' }, { name: 'prefers-reduced-motion', value: 'reduce' }])
     await page.goto(BASE + path, { waitUntil: 'load' })
-    if (click) await page.click(click)
+    if (click) await clicked(click)
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
     if (wide > 0) {
       const which = await page.evaluate(() => [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.scroll, pre, .tabs')).slice(-2).map(e => `<${e.tagName.toLowerCase()} class="${e.className}">`).join(' '))
