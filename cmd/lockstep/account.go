@@ -14,7 +14,7 @@ type accountListCmd struct {
 	Unowned bool   `help:"Only accounts that nobody has."`
 	Search  string `help:"Only accounts with this part in a value by which they are matched, or with this id."`
 	Read    bool   `help:"Read the application once more first, and wait for it."`
-	Limit   int    `default:"100" help:"At most so many."`
+	Limit   int    `default:"100" help:"At most so many; 0 is all."`
 	CSV     bool   `name:"csv" help:"All of them, as a table for a spreadsheet."`
 }
 
@@ -28,9 +28,9 @@ func (a *accountListCmd) Run(c *cli.Command, client *api.Client, app cli.Slug) e
 	}
 	most := a.Limit
 	if a.CSV {
-		most = 1 << 30
+		most = 0 // all
 	}
-	all, err := cli.Pages(most, func(after string, n int) ([]api.Account, string, error) {
+	all, err := cli.Pages(c, most, func(after string, n int) ([]api.Account, string, error) {
 		f.After, f.Limit = after, n
 		page, err := list(c.Ctx, string(app), f)
 		if after == "" {
