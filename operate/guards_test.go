@@ -59,7 +59,7 @@ func TestRightsThatAreLeft(t *testing.T) {
 		t.Errorf("her token may do %v, and she may write people alone", p.Scopes)
 	}
 	stays, err := w.For(ctx, p, "other")
-	if err != nil || stays.Tenant != admin.Tenant {
+	if lockstep.CodeOf(err) != lockstep.CodeAuthForbidden || stays.Tenant != admin.Tenant {
 		t.Errorf("who may speak of one tenant speaks of %s, %v", stays.Tenant, err)
 	}
 	some := operate.Principal{Tenant: admin.Tenant, Scopes: token.Scopes{"tokens:write", "tokens:read"}} // by name, with no token
