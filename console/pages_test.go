@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"lockstep"
+	"lockstep/operate"
 )
 
 // TestEveryPage: what must hold on each page, whatever it shows.
@@ -209,6 +210,23 @@ func TestHome(t *testing.T) {
 	}
 	empty := lockstepTenant(w)
 	w.signedIn(empty).get("/").has("strong", "Nothing is kept in step yet.")
+}
+
+// TestHomeOfUnplanned: what has changed since the last plan of an app that plans only when asked waits for somebody, a leaver too.
+func TestHomeOfUnplanned(t *testing.T) {
+	w := newWorld(t, 0).filled()
+	b := w.signedIn(w.tenant)
+	w.applied(b)
+	const says = "The directory has changed since the last plan."
+	if a := b.get("/"); len(a.find("li", says)) > 0 {
+		t.Errorf("%q is said before anything has changed", says)
+	}
+	w.must(w.operator.DeleteUser(t.Context(), operate.Machine(w.tenant), "grace@acme.example", false))
+	a := b.get("/")
+	if row := a.has("li", says); !strings.Contains(row.text, "Cisco Webex") {
+		t.Errorf("what needs somebody says %q", row.text)
+	}
+	a.hasNot("p", "Nothing waits for you.")
 }
 
 func TestStoppedJobSaysWhy(t *testing.T) {
