@@ -62,7 +62,7 @@ func (t *tokenCreateCmd) Run(c *cli.Command) error {
 		return err
 	}
 	if t.Scope == "" && t.Kind == "api" {
-		return terminal.Usage("Say what the token may do: --scope read, --scope admin for everything, or scopes such as people:write.")
+		return terminal.Usage("Say what the token may do: --scope read, --scope admin for everything, or scopes such as people:write. For a client that pushes people in: --kind scim.")
 	}
 	days := tokenDays
 	switch {
