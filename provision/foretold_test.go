@@ -108,7 +108,7 @@ var notOfApplying = map[lockstep.Code]string{
 // applies are the files of which carrying out a row is made, but for what is common to all of the program.
 var applies = []string{
 	"../connection/*.go", "../connection/oauth/*.go", "../connector/scimapp/*.go", "../connector/webex/*.go", "../connector/directory/target.go", "../connector/directory/shared.go",
-	"../directory/*.go", "../store/*.go", "apply.go", "send.go", "outcome.go", "uncertain.go", "here.go", "owner.go", "written.go", "stale.go", "match.go",
+	"../directory/*.go", "../store/*.go", "apply.go", "send.go", "outcome.go", "uncertain.go", "here.go", "owner.go", "written.go", "stale.go", "match.go", "refusals.go",
 }
 
 // TestEveryCodeIsForetoldOrNot: each code that the packages name which carry out rows has its place in the table: a new one needs one, too.

@@ -46,7 +46,7 @@ func newPeer(t *testing.T, o webexorg.OrgConfig) *peer {
 	}
 	c := Config{
 		Organization: org.ID(), Endpoint: server.URL + "/identity/scim/" + org.ID() + "/v2",
-		HTTP:  web.NewClient(web.ClientConfig{Dialer: &web.Dialer{Allow: web.Loopback()}, Timeout: time.Second}),
+		HTTP:  web.NewClient(web.ClientConfig{Dialer: &web.Dialer{Allow: web.Loopback()}, Timeout: 10 * time.Second}),
 		Token: func(context.Context) (string, error) { return token, nil },
 	}
 	target, err := New(c)
