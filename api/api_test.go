@@ -421,6 +421,30 @@ func TestPaging(t *testing.T) {
 	}
 }
 
+// People are listed by their state.
+func TestPeopleByState(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	for _, name := range []string{"ada@acme.example", "bob@acme.example", "eve@acme.example"} {
+		_, err := w.admin.CreateUser(ctx, user(name))
+		w.must(err)
+	}
+	_, err := w.admin.SetActive(ctx, "bob@acme.example", false)
+	w.must(err)
+	w.must(w.admin.DeleteUser(ctx, "eve@acme.example", false))
+	for state, want := range map[string]string{"active": "ada", "disabled": "bob", "deleted": "eve"} {
+		for _, search := range []string{"", want[:2], "acme"} {
+			page, err := w.admin.Users(ctx, api.ListQuery{State: state, Search: search})
+			if err != nil || len(page.Users) != 1 || !strings.HasPrefix(page.Users[0].UserName, want) {
+				t.Errorf("%s %q: %v, %v", state, search, page.Users, err)
+			}
+		}
+	}
+	if _, err := w.admin.Users(ctx, api.ListQuery{State: "strange"}); err == nil {
+		t.Error("a state that does not exist is taken")
+	}
+}
+
 func TestGroupsAndAssignments(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()

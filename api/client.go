@@ -205,6 +205,7 @@ type ListQuery struct {
 	After   string
 	Limit   int
 	Deleted bool
+	State   string // of people: active, disabled or deleted
 }
 
 func (q ListQuery) values() url.Values {
@@ -214,6 +215,7 @@ func (q ListQuery) values() url.Values {
 	if q.Limit > 0 {
 		v.Set("limit", strconv.Itoa(q.Limit))
 	}
+	add(v, "state", q.State)
 	if q.Deleted {
 		v.Set("deleted", "true")
 	}

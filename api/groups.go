@@ -27,7 +27,7 @@ type GroupPath struct {
 	Group string `path:"group" maxLength:"320" doc:"Id, display name or external id."`
 }
 
-func (s *Server) listGroups(ctx context.Context, p operate.Principal, in *search) (list[Group], error) {
+func (s *Server) listGroups(ctx context.Context, p operate.Principal, in *Listing) (list[Group], error) {
 	found, next, err := s.Operator.Groups(ctx, p, in.domain())
 	return mapped(found, next, groupOf), err
 }

@@ -24,20 +24,28 @@ func (s *Server) userRoutes(a huma.API) {
 	route(s, a, http.MethodPost, "/users/{user}/restore", "restore-user", "End a soft delete", s.restoreUser)
 }
 
-// search is the common part of requests that list.
-type search struct {
+// Listing is the common part of requests that list.
+type Listing struct {
 	Search  string `query:"search" maxLength:"200" doc:"Part of a name, address or external id, in any case. Of people: at least three letters; fewer are the beginning of the user name."`
 	After   string `query:"after" maxLength:"1000" doc:"The next of the page before."`
 	Limit   int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	Deleted bool   `query:"deleted" doc:"Soft-deleted ones, too."`
 }
 
-func (in *search) domain() operate.Search {
+func (in *Listing) domain() operate.Search {
 	return operate.Search{Text: in.Search, After: in.After, Limit: in.Limit, Deleted: in.Deleted}
 }
 
-func (s *Server) listUsers(ctx context.Context, p operate.Principal, in *search) (list[User], error) {
-	page, err := s.Operator.Users(ctx, p, in.domain())
+// userSearch selects people.
+type userSearch struct {
+	Listing
+	State string `query:"state" enum:"active,disabled,deleted" doc:"Only people in this state."`
+}
+
+func (s *Server) listUsers(ctx context.Context, p operate.Principal, in *userSearch) (list[User], error) {
+	q := in.domain()
+	q.State = directory.UserState(in.State)
+	page, err := s.Operator.Users(ctx, p, q)
 	out := mapped(page.Users, page.Next, userOf)
 	out.Notice = page.Notice
 	return out, err

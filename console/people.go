@@ -18,6 +18,7 @@ import (
 // peopleView is a page of the directory's people.
 type peopleView struct {
 	Search string
+	State  directory.UserState
 	Total  int // people of the directory; 0 is not known
 	People []personRow
 	Next   string // address of the next page; "" at the end
@@ -27,7 +28,42 @@ type peopleView struct {
 
 type personRow struct {
 	Name, UserName, Title, Department, Href string
-	Active                                  bool
+	Active, Deleted                         bool
+}
+
+// peopleStates are the choices of people by state, in the order of the page.
+var peopleStates = []struct {
+	State directory.UserState
+	Word  string
+}{{"", "Everybody"}, {directory.ActiveUsers, "Active"}, {directory.DisabledUsers, "Disabled"}, {directory.DeletedUsers, "Deleted"}}
+
+// href is the address of the first page with another state, or of one after it.
+func (v peopleView) href(state directory.UserState, after string) string {
+	q := url.Values{}
+	for name, value := range map[string]string{"q": v.Search, "state": string(state), "after": after} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if len(q) == 0 {
+		return "/people"
+	}
+	return "/people?" + q.Encode()
+}
+
+// who says whom the page lacks, for a page without anybody.
+func (v peopleView) who() (title, text string) {
+	switch {
+	case v.Next != "":
+		return "Nobody so far.", "Many were looked at. The next page looks at more of them."
+	case v.Search != "":
+		return "Nobody is called that.", "Three letters or more are found anywhere in a name, an address or an external id; fewer only begin a user name."
+	case v.State == directory.DeletedUsers:
+		return "Nobody is deleted.", "Who is deleted stays here until it is for good, and can be restored on their page."
+	case v.State == directory.DisabledUsers:
+		return "Nobody is disabled.", "Who may not sign in is listed here."
+	}
+	return "Nobody is active.", "Everybody in the directory is disabled."
 }
 
 const peopleRows = 100
@@ -35,7 +71,7 @@ const peopleRows = 100
 // people lists the directory's people, or those in whose names or addresses a text is. A whole user name leads to the person.
 func (s *Server) people(w http.ResponseWriter, r *http.Request, v visit) error {
 	q := r.URL.Query()
-	view := peopleView{Search: strings.TrimSpace(q.Get("q")), Paged: q.Get("after") != ""}
+	view := peopleView{Search: strings.TrimSpace(q.Get("q")), State: directory.UserState(q.Get("state")), Paged: q.Get("after") != ""}
 	v.page.Title, v.page.Nav = "People", "/people"
 	after := q.Get("after")
 	if len(after) > 1000 || view.Search == "" && after != "" && !lockstep.ValidID(after) {
@@ -44,16 +80,12 @@ func (s *Server) people(w http.ResponseWriter, r *http.Request, v visit) error {
 	if len(view.Search) > 320 { // nobody has so long a name
 		return s.render(w, r, http.StatusOK, peoplePage(v.page, view))
 	}
-	page, err := s.Operator.Users(r.Context(), v.who, operate.Search{Text: view.Search, After: after, Limit: peopleRows})
+	page, err := s.Operator.Users(r.Context(), v.who, operate.Search{Text: view.Search, After: after, Limit: peopleRows, State: view.State})
 	if err != nil {
 		return err
 	}
 	if page.Next != "" {
-		more := url.Values{"after": {page.Next}}
-		if view.Search != "" {
-			more.Set("q", view.Search)
-		}
-		view.Next = "/people?" + more.Encode()
+		view.Next = view.href(view.State, page.Next)
 	}
 	if view.People, view.Notice = personRows(page.Users), page.Notice; view.Search != "" && after == "" && page.Next == "" && len(page.Users) == 1 && strings.EqualFold(page.Users[0].Attributes.Text("userName"), view.Search) {
 		return seeOther(w, r, view.People[0].Href)
@@ -68,7 +100,7 @@ func personRows(users []directory.User) []personRow {
 	rows := make([]personRow, len(users))
 	for i, u := range users {
 		rows[i] = personRow{
-			Name: displayName(u), UserName: u.Attributes.Text("userName"), Title: u.Attributes.Text("title"), Active: u.Active,
+			Name: displayName(u), UserName: u.Attributes.Text("userName"), Title: u.Attributes.Text("title"), Active: u.Active, Deleted: !u.Deleted.IsZero(),
 			Department: department(u), Href: "/people/" + url.PathEscape(string(u.ID)),
 		}
 	}

@@ -2,10 +2,12 @@ package console_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"lockstep"
+	"lockstep/operate"
 )
 
 func TestPerson(t *testing.T) {
@@ -37,6 +39,51 @@ func TestFindPerson(t *testing.T) {
 	b.get("/people?q=ADA@acme.example").to("/people/" + string(w.user("ada@acme.example")))
 	b.get("/people?q="+strings.Repeat("a", 400)).is(http.StatusOK).has("strong", "Nobody is called that")
 	b.get("/people?after=x").is(http.StatusBadRequest)
+}
+
+// Who is disabled or deleted is found by the state, with a search and without, and leads to the page on which a deletion is taken back.
+func TestPeopleByState(t *testing.T) {
+	w := newWorld(t, 130).filled()
+	b := w.signedIn(w.tenant)
+	ada, eve := w.user("ada@acme.example"), w.user("eve@acme.example")
+	if err := w.operator.SetActive(t.Context(), operate.Machine(w.tenant), "ada@acme.example", false); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.operator.DeleteUser(t.Context(), operate.Machine(w.tenant), "eve@acme.example", false); err != nil {
+		t.Fatal(err)
+	}
+	listed := func(path string) (ids []string) {
+		for path != "" {
+			a := b.get(path).is(http.StatusOK)
+			for _, e := range a.find("a", "") {
+				if id, ok := strings.CutPrefix(e.attr["href"], "/people/"); ok && e.inside("td") {
+					ids = append(ids, id)
+				}
+			}
+			path = ""
+			if next := a.find("a", "Next page"); len(next) > 0 {
+				path = next[0].attr["href"]
+			}
+		}
+		return ids
+	}
+	for path, want := range map[string]lockstep.UserID{
+		"/people?state=disabled": ada, "/people?state=deleted": eve, "/people?state=disabled&q=ad": ada, "/people?state=deleted&q=outside": eve,
+	} {
+		if got := listed(path); len(got) != 1 || got[0] != string(want) {
+			t.Errorf("%s lists %v, not %s", path, got, want)
+		}
+	}
+	everybody, active := listed("/people"), listed("/people?state=active")
+	if len(active) != len(everybody)-1 || len(active) < 130 || slices.Contains(active, string(ada)) || slices.Contains(everybody, string(eve)) {
+		t.Errorf("%d are active of %d", len(active), len(everybody))
+	}
+	page := b.get("/people?state=deleted")
+	page.link("/people?state=disabled")
+	page.has("span", "deleted")
+	b.get("/people/"+string(eve)).has("button", "Restore")
+	b.get("/people?state=disabled&q=outside").has("strong", "Nobody is called that")
+	b.get("/people?state=strange").is(http.StatusBadRequest)
 }
 
 func TestJobPeople(t *testing.T) {

@@ -298,6 +298,7 @@ const (
 
 // UserQuery selects users of a tenant. Exactly one of IDs, Key or paging by After is used; the zero query pages from the start.
 type UserQuery struct {
+	State     UserState         // only those, of a page of all; DeletedUsers whatever Deleted says
 	IDs       []lockstep.UserID // these, in any order; unknown ones are left out
 	Attribute string            // with Values: the users whose attribute has one of the values: userName, externalId, email (any of emails.value)
 	Values    []string          // compared without regard to case, except for externalId

@@ -16,6 +16,35 @@ type PeopleQuery struct {
 	After   string // PeopleFound.Next of the page before
 	Deleted bool   // soft-deleted ones, too
 	Limit   int
+	State   UserState // only those, for a text of GramLetters letters or more; DeletedUsers whatever Deleted says
+}
+
+// UserState is one of the states a list of users is narrowed to. "" is any.
+type UserState string
+
+// The states. A deleted user has no other one.
+const (
+	ActiveUsers   UserState = "active"
+	DisabledUsers UserState = "disabled"
+	DeletedUsers  UserState = "deleted"
+)
+
+// Known reports whether there is such a state.
+func (s UserState) Known() bool {
+	return s == "" || s == ActiveUsers || s == DisabledUsers || s == DeletedUsers
+}
+
+// Has reports whether a user is in the state.
+func (s UserState) Has(u User) bool {
+	switch s {
+	case ActiveUsers:
+		return u.Active && u.Deleted.IsZero()
+	case DisabledUsers:
+		return !u.Active && u.Deleted.IsZero()
+	case DeletedUsers:
+		return !u.Deleted.IsZero()
+	}
+	return true
 }
 
 // PeopleFound is a page of those who were found. It may have fewer than the limit, or nobody, and yet be followed by others.

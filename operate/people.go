@@ -1,12 +1,14 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"lockstep"
 	"lockstep/directory"
@@ -21,13 +23,15 @@ type Search struct {
 	After   string // id of the last one of the page before
 	Limit   int
 	Deleted bool // soft-deleted ones, too
+	// State narrows a list of people.
+	State directory.UserState
 }
 
 // scanned is how many objects one search looks at; the answer says where it stopped.
 const scanned = 20_000
 
 func (s Search) pageSize() int {
-	if s.Text == "" {
+	if s.Text == "" && s.State != directory.ActiveUsers {
 		return s.Limit
 	}
 	return 500
@@ -36,11 +40,12 @@ func (s Search) pageSize() int {
 // matches reports whether one of the texts has the text that is searched for; both are folded.
 func (s Search) matches(texts []string) bool {
 	text := filter.Fold(s.Text)
-	return text == "" || slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(t, text) })
+	return text == "" && s.State == "" || slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(t, text) })
 }
 
 // search pages through objects until there are enough; next is "" at the end.
 func search[T any](s Search, page func(after string, limit int) ([]T, error), id func(T) string, texts func(T) []string) (found []T, next string, err error) {
+	s.Limit = cmp.Or(s.Limit, 100) // a page of nobody would never end
 	for seen := 0; seen < scanned; {
 		all, err := page(s.After, s.pageSize())
 		if err != nil {
@@ -75,8 +80,12 @@ func (o *Operator) Users(ctx context.Context, p Principal, s Search) (page Peopl
 	if err := p.may(PeopleRead); err != nil {
 		return page, err
 	}
-	if s.Text != "" && o.People != nil {
-		f, err := o.People.People(ctx, p.Tenant, directory.PeopleQuery{Text: s.Text, After: s.After, Deleted: s.Deleted, Limit: s.Limit})
+	if !s.State.Known() {
+		return page, invalid("There is no such state of people: give active, disabled or deleted.")
+	}
+	// A beginning of a name has no index by state: those who are in the state are looked at.
+	if s.Text != "" && o.People != nil && (s.State == "" || utf8.RuneCountInString(filter.Fold(s.Text)) >= directory.GramLetters) {
+		f, err := o.People.People(ctx, p.Tenant, directory.PeopleQuery{Text: s.Text, After: s.After, Deleted: s.Deleted, Limit: s.Limit, State: s.State})
 		if err != nil {
 			return page, err
 		}
@@ -89,8 +98,13 @@ func (o *Operator) Users(ctx context.Context, p Principal, s Search) (page Peopl
 		return page, &lockstep.Error{Code: lockstep.CodeCursorExpired, Detail: "The page before was found in another way; search again from the start."}
 	}
 	page.Users, page.Next, err = search(s, func(after string, limit int) ([]directory.User, error) {
-		return o.Directory.Users(ctx, p.Tenant, directory.UserQuery{After: lockstep.UserID(after), Deleted: s.Deleted, Limit: limit})
-	}, func(u directory.User) string { return string(u.ID) }, func(u directory.User) []string { return directory.SearchTexts(u.Attributes) })
+		return o.Directory.Users(ctx, p.Tenant, directory.UserQuery{After: lockstep.UserID(after), Deleted: s.Deleted, Limit: limit, State: s.State})
+	}, func(u directory.User) string { return string(u.ID) }, func(u directory.User) []string {
+		if !s.State.Has(u) {
+			return nil
+		}
+		return directory.SearchTexts(u.Attributes)
+	})
 	return page, err
 }
 

@@ -310,7 +310,8 @@ func (s *peopleSearch) look(ctx context.Context, f *directory.PeopleFound, numbe
 		}
 		s.last = n.number
 		finds := func(text string) bool { return strings.Contains(text, s.q.Text) }
-		if (s.q.Deleted || n.Deleted.IsZero()) && slices.ContainsFunc(directory.SearchTexts(n.Attributes), finds) {
+		there := s.q.Deleted || s.q.State == directory.DeletedUsers || n.Deleted.IsZero()
+		if there && s.q.State.Has(n.User) && slices.ContainsFunc(directory.SearchTexts(n.Attributes), finds) {
 			f.Users = append(f.Users, n.User)
 		}
 	}

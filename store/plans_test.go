@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"lockstep/directory"
 	"lockstep/plan"
 )
 
@@ -62,6 +63,8 @@ func TestPlans(t *testing.T) {
 		{"SELECT " + userColumns + " FROM users WHERE tenant = $1 AND id IN (SELECT user_id FROM user_email WHERE tenant = $1 AND email IN (?,?))", "SEARCH user_email USING PRIMARY KEY (tenant=? AND email=?)"},
 		{"SELECT " + userColumns + " FROM users WHERE tenant = $1 AND user_name IN (?,?) AND deleted = 0", "SEARCH users USING INDEX users_user_name (tenant=? AND user_name=?)"},
 		{"SELECT " + userColumns + " FROM users WHERE tenant = $1 AND id > $2 AND deleted = 0 ORDER BY id LIMIT 10", "SEARCH users USING INDEX users_alive (tenant=? AND id>?)"},
+		{"SELECT " + userColumns + " FROM users WHERE tenant = $1 AND id > $2" + stateConditions[directory.DisabledUsers] + " ORDER BY id LIMIT 10", "SEARCH users USING INDEX users_inactive (tenant=? AND id>?)"},
+		{"SELECT " + userColumns + " FROM users WHERE tenant = $1 AND id > $2" + stateConditions[directory.DeletedUsers] + " ORDER BY id LIMIT 10", "SEARCH users USING INDEX users_gone (tenant=? AND id>?)"},
 		{memberSelect + nestedOnly + " ORDER BY group_id, id LIMIT 10", "member_nested"},
 		{linesSince + " LIMIT 501", "SEARCH action USING INDEX action_at (job=? AND <expr>>? AND <expr><?)"},
 		{readClaims + " AND c.id IN (@list)", "SEARCH c USING PRIMARY KEY (tenant=? AND kind=? AND id=?)"},

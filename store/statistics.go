@@ -21,6 +21,7 @@ var sqliteStatistics = []struct{ table, index, stat string }{
 	{"users", "users_manager", "900000 90000 8"},
 	{"users", "users_alive", "1000000 100000 1"},
 	{"users", "users_inactive", "50000 5000 1"},
+	{"users", "users_gone", "40000 4000 1"},
 	{"users", "users_modified", "1000000 100000 2 1"},
 	{"user_email", "user_email", "1000000 100000 1 1"},
 	{"user_value", "user_value", "6000000 600000 100000 20 1"},

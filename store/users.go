@@ -36,7 +36,7 @@ func (db *DB) Users(ctx context.Context, tenant lockstep.TenantID, q directory.U
 	s := selection[directory.User]{
 		text:   "SELECT " + userColumns + " FROM users WHERE tenant = $1 AND " + where,
 		tenant: tenant, values: values, deleted: q.Deleted, after: string(q.After), limit: q.Limit, scan: scanUser,
-		apart: strings.HasPrefix(where, "user_name "),
+		apart: strings.HasPrefix(where, "user_name "), state: q.State,
 	}
 	users, err := s.run(ctx, db)
 	if err != nil {
@@ -73,6 +73,13 @@ type selection[T any] struct {
 	limit   int
 	scan    func(scanner) (T, error)
 	apart   bool // those who are deleted have an index of their own
+	state   directory.UserState
+}
+
+// stateConditions select a page of users in one state. Those who are active are nearly all: a condition of SQL would have no index.
+var stateConditions = map[directory.UserState]string{
+	directory.DisabledUsers: " AND active = FALSE AND deleted = 0",
+	directory.DeletedUsers:  " AND deleted <> 0",
 }
 
 func (s *selection[T]) run(ctx context.Context, db *DB) ([]T, error) {
@@ -81,6 +88,9 @@ func (s *selection[T]) run(ctx context.Context, db *DB) ([]T, error) {
 		alive = ""
 	}
 	if strings.HasSuffix(s.text, "AND ") {
+		if condition, ok := stateConditions[s.state]; ok {
+			alive = condition
+		}
 		limit := s.limit
 		if limit == 0 {
 			limit = 500

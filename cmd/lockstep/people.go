@@ -27,13 +27,14 @@ type peopleListCmd struct {
 	Search  string `arg:"" optional:"" help:"Part of a name, address or external id, of at least three letters; fewer are the beginning of the user name."`
 	Limit   int    `default:"100" help:"At most so many; 0 is all."`
 	Deleted bool   `help:"Deleted ones, too."`
+	State   string `enum:",active,disabled,deleted" default:"" help:"Only those who are active, disabled or deleted."`
 }
 
 // Run lists people.
 func (p *peopleListCmd) Run(c *cli.Command, client *api.Client) error {
 	notice := ""
 	all, err := cli.Pages(c, p.Limit, func(after string, n int) ([]api.User, string, error) {
-		page, err := client.Users(c.Ctx, api.ListQuery{Search: p.Search, Deleted: p.Deleted, After: after, Limit: n})
+		page, err := client.Users(c.Ctx, api.ListQuery{Search: p.Search, Deleted: p.Deleted, State: p.State, After: after, Limit: n})
 		if page.Notice != notice {
 			notice = page.Notice
 			c.Say("%s", notice)

@@ -31,7 +31,7 @@ func testPeople(t *testing.T, open Open) {
 	all := map[lockstep.UserID]directory.User{}
 	var ids []lockstep.UserID
 	put := func(id lockstep.UserID) {
-		a := scim.Object{{Name: "userName", Value: text() + string(id)[20:]}}
+		a := scim.Object{{Name: "userName", Value: text() + string(id)[20:]}, {Name: "active", Value: random.IntN(3) > 0}}
 		if random.IntN(3) > 0 {
 			a.Set("displayName", text())
 			a.Set("externalId", text())
@@ -78,6 +78,7 @@ func testPeople(t *testing.T, open Open) {
 		}
 		deleted := random.IntN(2) == 0
 		c.peopleLikeAll(all, look, deleted, 1+random.IntN(20))
+		c.peopleByState(all, 1+random.IntN(20))
 	}
 	f, err := c.db.People(t.Context(), other, directory.PeopleQuery{Text: "acme"})
 	if err != nil || len(f.Users) > 0 || f.Next != "" || !f.Index.Ready {
@@ -99,10 +100,44 @@ func (c company) kept(id lockstep.UserID) directory.User {
 	return all[0]
 }
 
+// peopleByState pages through those in each state, and compares.
+func (c company) peopleByState(all map[lockstep.UserID]directory.User, limit int) {
+	c.Helper()
+	for _, state := range []directory.UserState{directory.DisabledUsers, directory.DeletedUsers} {
+		var wanted, got []string
+		for id, u := range all {
+			if state.Has(u) {
+				wanted = append(wanted, string(id))
+			}
+		}
+		slices.Sort(wanted)
+		for q := (directory.UserQuery{State: state, Limit: limit}); ; {
+			page, err := c.db.Users(c.Context(), c.tenant, q)
+			if err != nil {
+				c.Fatal(err)
+			}
+			for _, u := range page {
+				q.After = u.ID
+				got = append(got, string(u.ID))
+			}
+			if len(page) < limit {
+				break
+			}
+		}
+		if !slices.Equal(wanted, got) {
+			c.Errorf("who is %s: %s, not %s", state, got, wanted)
+		}
+	}
+}
+
 // peopleLikeAll searches, page by page, and compares.
 func (c company) peopleLikeAll(all map[lockstep.UserID]directory.User, look string, deleted bool, limit int) {
 	c.Helper()
 	want := filter.Fold(look)
+	state := directory.UserState("")
+	if len([]rune(want)) >= directory.GramLetters {
+		state = []directory.UserState{"", directory.ActiveUsers, directory.DisabledUsers, directory.DeletedUsers}[limit%4]
+	}
 	var wanted []string
 	for id, u := range all {
 		texts := directory.SearchTexts(u.Attributes)
@@ -111,12 +146,12 @@ func (c company) peopleLikeAll(all map[lockstep.UserID]directory.User, look stri
 			texts = texts[:1] // the user name
 			finds = func(text string) bool { return strings.HasPrefix(text, want) }
 		}
-		if (deleted || u.Deleted.IsZero()) && slices.ContainsFunc(texts, finds) {
+		if (deleted || state == directory.DeletedUsers || u.Deleted.IsZero()) && state.Has(u) && slices.ContainsFunc(texts, finds) {
 			wanted = append(wanted, string(id))
 		}
 	}
 	var got []string
-	q := directory.PeopleQuery{Text: look, Deleted: deleted, Limit: limit}
+	q := directory.PeopleQuery{Text: look, Deleted: deleted, Limit: limit, State: state}
 	for {
 		f, err := c.db.People(c.Context(), c.tenant, q)
 		if err != nil {
