@@ -22,9 +22,11 @@ type document struct {
 	inode   uint64
 	charset charset
 	size    int64
-	ended   bool  // the last line has a line end
-	doubt   bool  // it has none, and may have been cut off
-	sound   int64 // size of the newest file of which that was no question; 0 is not known
+	ended   bool   // the last line has a line end
+	ending  string // of its last lines, when that has none; "" says nothing
+	holds   bool   // the last lines of the file before stand in it, and have line ends
+	doubt   bool   // it has none, and may have been cut off
+	sound   int64  // size of the newest file of which that was no question; 0 is not known
 }
 
 // absent is the digest of a file that does not exist.
@@ -41,8 +43,8 @@ func partOf(b []byte) string {
 	return short(sum[:])
 }
 
-// study looks through a file: what its bytes are, and how they are to be read. Beat is called now and then.
-func (f *Reader) study(ctx context.Context, name string, beat func() error) (document, error) {
+// study looks through a file: what its bytes are, how they are to be read, and whether it has the lines that are sought. Beat is called now and then.
+func (f *Reader) study(ctx context.Context, name string, sought *seeker, beat func() error) (document, error) {
 	d := document{name: name, digest: absent}
 	file, info, err := f.openFile(name)
 	if err != nil {
@@ -53,9 +55,9 @@ func (f *Reader) study(ctx context.Context, name string, beat func() error) (doc
 	}
 	defer func() { _ = file.Close() }() // it was only read
 	d.inode = inode(info)
-	sum, seen := sha256.New(), &profile{}
+	sum, seen, end := sha256.New(), &profile{}, &ending{}
 	in := io.LimitReader(&guarded{ctx: ctx, in: file, beat: beat}, f.config.MaxBytes+1)
-	n, err := io.CopyBuffer(io.MultiWriter(sum, seen), struct{ io.Reader }{in}, make([]byte, chunkSize))
+	n, err := io.CopyBuffer(io.MultiWriter(sum, seen, end, sought), struct{ io.Reader }{in}, make([]byte, chunkSize))
 	switch {
 	case err != nil:
 		return d, f.unreadable(name, err)
@@ -69,7 +71,10 @@ func (f *Reader) study(ctx context.Context, name string, beat func() error) (doc
 	if d.charset.wide() && n%2 != 0 {
 		return d, cutOff(name, "It ends inside of a character: it was not written to its end.")
 	}
-	d.size, d.ended = n, n == 0 || seen.ended(d.charset)
+	d.size, d.ended, d.holds = n, n == 0 || seen.ended(d.charset), sought.found
+	if !d.ended {
+		d.ending = end.digest(sought.lines)
+	}
 	return d, nil
 }
 

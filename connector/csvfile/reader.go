@@ -186,7 +186,7 @@ func (p *pass) run(ctx context.Context) error {
 func (p *pass) study(ctx context.Context, since mark) error {
 	p.docs = p.docs[:0]
 	for i, name := range p.files {
-		d, err := p.Reader.study(ctx, name, p.beat)
+		d, err := p.Reader.study(ctx, name, since.sought(i), p.beat)
 		if err != nil {
 			return err
 		}
@@ -196,6 +196,9 @@ func (p *pass) study(ctx context.Context, since mark) error {
 		}
 		if !d.missing() {
 			d.doubt, d.sound = since.doubts(i, d)
+			if !d.large(d.sound) { // its last row may be any one, at whose end the copy was broken off
+				d.ending = ""
+			}
 		}
 		p.docs = append(p.docs, d)
 	}
@@ -367,8 +370,11 @@ func (p *pass) hideEnd(d document) {
 	if !d.doubt || p.only != nil {
 		return
 	}
-	p.page.Hidden = append(p.page.Hidden, connection.Hidden{Name: d.name + ", its end", Part: d.digest, Err: &lockstep.Error{Code: lockstep.CodeSourceTruncated, Detail: d.name +
-		": Its last line has no line end, and in the file that was read before it had one: it may have been cut off. Its last row waits, and so does whoever is not in it. End that line; the next file without it counts as whole if it is about as large as the last one that had it."}})
+	detail := ": Its last line has no line end, and in a file that was read before it had one: it may have been cut off. Its last row waits, and so does whoever is not in it, until that line is ended."
+	if d.sound > 0 {
+		detail += " The next file without it counts as whole if the last row of this one stands in it unchanged and both are about as large as the last one that ended its lines."
+	}
+	p.page.Hidden = append(p.page.Hidden, connection.Hidden{Name: d.name + ", its end", Part: d.digest, Err: &lockstep.Error{Code: lockstep.CodeSourceTruncated, Detail: d.name + detail}})
 }
 
 // cutRow reports whether a row may be a part of one only: the last one of a file that may have been cut off.
@@ -419,12 +425,14 @@ type mark struct {
 type markedFile struct {
 	digest string
 	inode  uint64
-	ended  bool  // the last line had a line end
-	doubt  bool  // it had none, although the file before had one
-	sound  int64 // document.sound
+	ended  bool   // the last line had a line end
+	doubt  bool   // it had none, although the file before had one
+	sound  int64  // document.sound
+	ending string // document.ending of one in doubt
 }
 
-// What follows the inode in a mark, and before the size of the newest file that was not cut off: the last line had a line end, or there was doubt.
+// What follows the inode in a mark, and before the size of the newest file that was not cut off: the last line had a line end, or there was doubt. Then what
+// its last lines are known by follows, after another such mark.
 const (
 	endMark   = "."
 	doubtMark = "~"
@@ -448,7 +456,7 @@ func (p *pass) mark() connection.Mark {
 		inode := strconv.FormatUint(d.inode, 36)
 		switch {
 		case d.doubt:
-			inode += doubtMark + strconv.FormatInt(d.sound, 36)
+			inode += doubtMark + strconv.FormatInt(d.sound, 36) + doubtMark + d.ending
 		case d.ended:
 			inode += endMark + strconv.FormatInt(d.size, 36)
 		}
@@ -468,6 +476,7 @@ func parseMark(m connection.Mark) (k mark) {
 		inode, size, ended := strings.Cut(parts[i+1], endMark)
 		if !ended {
 			inode, size, file.doubt = strings.Cut(inode, doubtMark)
+			size, file.ending, _ = strings.Cut(size, doubtMark)
 		}
 		file.ended = ended
 		var err, err2 error
@@ -487,8 +496,9 @@ func parseMark(m connection.Mark) (k mark) {
 func (k mark) had(i int) bool { return i < len(k.files) && k.files[i].digest != absent }
 
 // doubts reports whether a file may have been cut off, and returns the size of the newest one that was not. The last line of a whole file may lose its line
-// end, because what writes it has changed; so may that of a copy that was broken off. The second such file in a row that is as large as a whole one, but for
-// a fiftieth, is no broken copy.
+// end, because what writes it has changed; so may that of a copy that was broken off. The second such file in a row is no broken copy when both are as large as
+// a whole one, but for a fiftieth, and it has the last row of the first one as it was there, as a whole row or as its last one. Where nobody knows how large a whole
+// one is the doubt stays until a line end comes.
 func (k mark) doubts(i int, d document) (bool, int64) {
 	if i >= len(k.files) {
 		return false, d.size
@@ -499,12 +509,22 @@ func (k mark) doubts(i int, d document) (bool, int64) {
 		return false, d.size
 	case f.digest == d.digest: // it is the same file still
 		return f.doubt, f.sound
-	case f.doubt && f.sound > 0 && d.size >= f.sound-f.sound/50:
+	case f.ending != "" && (d.holds || d.ending == f.ending) && d.large(f.sound):
 		return false, d.size
-	case f.sound == 0:
-		return true, d.size
 	}
 	return true, f.sound
+}
+
+// large reports whether the file is about as large as one that was whole; of none that is known it is not.
+func (d document) large(sound int64) bool { return sound > 0 && d.size >= sound-sound/50 }
+
+// sought looks for the last row of a file that may have been cut off. Of memberships one may be the beginning of another: there it is with the row before it.
+func (k mark) sought(i int) *seeker {
+	s := &seeker{lines: min(i, 1) + 1}
+	if i < len(k.files) {
+		s.want = k.files[i].ending
+	}
+	return s
 }
 
 // inode returns that of the file that was read last, 0 when there was none.

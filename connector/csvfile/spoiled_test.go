@@ -148,10 +148,11 @@ func mayHideAnybody(all []connection.ReadPage) bool {
 }
 
 // TestLineEndThatGoes: an export that ends its last line no longer is read all the same. The first time, nobody is gone and the last row waits, since a
-// copy that was broken off looks like that; the next file of that size counts as whole, and a smaller one does not.
+// copy that was broken off looks like that; the next file of that size counts as whole if it has that last row, and another one does not.
 func TestLineEndThatGoes(t *testing.T) {
 	const many = 200
 	unended := func(n int) string { return strings.TrimSuffix(people(n), "\n") }
+	within := func(n int) string { return unended(n)[:len(unended(n))-1] }
 	dir, f := reader(t, "people.csv", people(many))
 	_, _, last := readAll(t, f, connection.Read{Type: connection.UserType})
 	for i, c := range []struct {
@@ -160,10 +161,16 @@ func TestLineEndThatGoes(t *testing.T) {
 		doubt bool
 	}{
 		{unended(many), many - 1, true},
-		{unended(many), many - 1, true},                    // the same file says nothing new
-		{unended(many / 2), many/2 - 1, true},              // a copy that was broken off at the end of a line
+		{unended(many), many - 1, true},    // the same file says nothing new
+		{within(many), many - 1, true},     // a copy that was broken off in the last cell
+		{within(many + 4), many + 3, true}, // and one of a file that has grown
+		{within(many + 9), many + 8, true},
+		{unended(many + 1), many, true},
+		{unended(many / 2), many/2 - 1, true},              // one that was broken off at the end of a line
 		{unended(many)[:len(unended(many/3))+20], 0, true}, // and within one: of its last row nothing is known
-		{unended(many + 1), many + 1, false},
+		{within(many + 4), many + 3, true},
+		{unended(many + 2), many + 1, true},
+		{unended(many + 3), many + 3, false},
 		{unended(many - 60), many - 60, false}, // from now on it never has one, and the guard decides
 		{people(many), many, false},
 		{unended(many - 1), many - 2, true},
@@ -184,5 +191,74 @@ func TestLineEndThatGoes(t *testing.T) {
 		if last = all[len(all)-1]; mayHideAnybody(all) != c.doubt || c.shown != 0 && n != c.shown {
 			t.Errorf("file %d: %d people, anybody may be hidden is %t", i, n, mayHideAnybody(all))
 		}
+	}
+}
+
+// TestEndThatStays: two files that end in the same row are whole; of memberships, a row that is the beginning of another is not taken for it.
+func TestEndThatStays(t *testing.T) {
+	const groups = "id,displayName\ng1,One\n"
+	all := "group,member\ng1,u1\n"
+	for i := 10; i < 100; i++ {
+		all += fmt.Sprintf("g1,u%d\n", i)
+	}
+	for name, encode := range map[string]func(string) string{
+		"utf-8": func(s string) string { return s }, "utf-16": utf16le,
+		"utf-16be": func(s string) string {
+			b := []byte(utf16le(s))
+			for i := 0; i < len(b); i += 2 {
+				b[i], b[i+1] = b[i+1], b[i]
+			}
+			return string(b)
+		},
+		"cr lf": func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") },
+	} {
+		for i, c := range []struct {
+			first, second string
+			doubt         bool
+		}{
+			{all[:len(all)-1], strings.Replace(all[:len(all)-1], "u50", "x50", 1), false},
+			{all[:len(all)-1], all + "g1,u100", false},
+			{all[:len(all)-2], all[:len(all)-1], true},                                         // u9 was u99
+			{all + "g1,u1", all + "g1,u123\ng1,u2", true},                                      // u1 was u123, and is there, too
+			{all[:len(all)-1], strings.Replace(all[:len(all)-1], "g1,u98\ng1", "g1", 1), true}, // the row before it has gone
+			{all[:len(all)/2], strings.Replace(all[:len(all)/2], "u20", "x20", 1), true},       // cut off at the same place
+		} {
+			dir, f := reader(t, "groups.csv", groups, "memberships.csv", encode(all))
+			_, _, last := readAll(t, f, connection.Read{Type: connection.GroupType})
+			for j, text := range []string{c.first, c.second} {
+				write(t, dir, "memberships.csv", encode(text))
+				shown, err := pages(t, f, connection.Read{Type: connection.GroupType, Since: last.Mark, Whole: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if last = shown[len(shown)-1]; mayHideAnybody(shown) != (j == 0 || c.doubt) {
+					t.Errorf("%s, case %d, file %d: anybody may be hidden is %t", name, i, j, mayHideAnybody(shown))
+				}
+			}
+		}
+	}
+}
+
+// TestSizeThatNobodyKnows: the marks of earlier versions hold no size. A copy that was broken off is no measure of a whole file then. A source whose files
+// end their lines no more goes on all the same: people are read, nobody is gone, and it is said how that ends.
+func TestSizeThatNobodyKnows(t *testing.T) {
+	const many = 100
+	dir, f := reader(t, "people.csv", people(many))
+	_, _, last := readAll(t, f, connection.Read{Type: connection.UserType})
+	last.Mark = connection.Mark(string(last.Mark)[:strings.LastIndex(string(last.Mark), endMark)+1])
+	if k := parseMark(last.Mark); len(k.files) != 1 || !k.files[0].ended || k.files[0].sound != 0 {
+		t.Fatalf("%q is no mark of an earlier version", last.Mark)
+	}
+	for _, n := range []int{many / 2, many / 2, many/2 + 1, many, many + 1, many + 2} {
+		write(t, dir, "people.csv", strings.TrimSuffix(people(n), "\n"))
+		objects, hidden, l := readAll(t, f, connection.Read{Type: connection.UserType, Since: last.Mark, Whole: true})
+		last = l
+		if len(objects) != n-1 || !strings.Contains(fmt.Sprint(hidden[len(hidden)-1].Err), "until that line is ended") || hidden[len(hidden)-1].Most != 0 || hidden[len(hidden)-1].IDs != nil {
+			t.Errorf("%d of %d people, %+v", len(objects), n, hidden)
+		}
+	}
+	write(t, dir, "people.csv", people(many))
+	if objects, hidden, _ := readAll(t, f, connection.Read{Type: connection.UserType, Since: last.Mark, Whole: true}); len(objects) != many || len(hidden) > 0 {
+		t.Errorf("%d people when the line is ended, %v", len(objects), hidden)
 	}
 }
