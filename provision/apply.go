@@ -112,6 +112,7 @@ type item struct {
 	lost    bool                // an attempt of this slice may have been done, although no answer says so
 	found   *connection.Object  // there already: adopted instead of created
 	result  connection.Result
+	stood   *connection.Result // what the last call that did a part has written: nothing afterwards is as if it had not been sent
 	end     ending
 	made    *becoming
 }

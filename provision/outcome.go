@@ -202,7 +202,7 @@ func (a *applier) failure(it *item, row *plan.Transition, now time.Time, b *Batc
 	case code == lockstep.CodeVersion: // it is written over whatever stands there then: what others have changed meanwhile is not ours
 		row.To, l.Version = plan.Failed, ""
 		l.Due = now.Add(plan.BackOff(l.Attempts))
-	case lockstep.Describe(code).Class == lockstep.Heals || code == lockstep.CodeInternal,
+	case lockstep.Describe(code).Class == lockstep.Heals || code == lockstep.CodeInternal, it.stood != nil && halts(code), // the rest, as soon as the system lets us
 		code == lockstep.CodeTargetConflict && it.op.Kind != rule.Create, code == lockstep.CodeMatchTaken: // the value may be about to be given up
 		row.To = plan.Failed
 		l.Due = now.Add(plan.BackOff(l.Attempts))

@@ -42,7 +42,7 @@ func (a *applier) send(ctx context.Context, batch []*item) {
 		results, err := a.once(ctx, live)
 		if err != nil {
 			for _, it := range live {
-				it.end = unsent
+				it.unsent()
 			}
 			return
 		}
@@ -175,13 +175,16 @@ func (a *applier) again(ctx context.Context, it *item, try int) bool {
 	if res.Wrote != nil && !a.partly(it) {
 		return false
 	}
-	switch code := lockstep.CodeOf(res.Err); code {
-	case lockstep.CodeTargetRateLimited:
-		return true // the budget waits as long as it must
-	case lockstep.CodeAuthToken, lockstep.CodeOAuthRefused, lockstep.CodeConsent, lockstep.CodeBlocked:
-		it.end = unsent
+	it.stands()
+	code := lockstep.CodeOf(res.Err)
+	if halts(code) {
+		it.unsent()
 		a.halt(res.Err)
 		return false
+	}
+	switch code {
+	case lockstep.CodeTargetRateLimited:
+		return true // the budget waits as long as it must
 	case lockstep.CodeTargetContradicts:
 		if it.op.Kind == rule.Create {
 			a.mayBeThere(it)
@@ -198,6 +201,15 @@ func (a *applier) again(ctx context.Context, it *item, try int) bool {
 		if it.op.Kind == rule.Delete || it.op.Kind == rule.Release {
 			res.Err, res.Same = nil, true // what was wished for
 		}
+	}
+	return false
+}
+
+// halts reports whether every further call would fail with the code, until somebody has mended it.
+func halts(code lockstep.Code) bool {
+	switch code {
+	case lockstep.CodeAuthToken, lockstep.CodeOAuthRefused, lockstep.CodeConsent, lockstep.CodeBlocked:
+		return true
 	}
 	return false
 }
@@ -221,7 +233,22 @@ func (a *applier) partly(it *item) bool {
 		it.op.Kind, it.op.Ref.ID = rule.Update, it.result.ID
 	}
 	it.op.Before, it.op.Version, it.op.Add, it.op.Remove = it.result.Wrote, it.result.Version, nil, nil
+	it.stood = &connection.Result{ID: cmp.Or(it.result.ID, it.op.Ref.ID), Version: it.result.Version, Wrote: it.result.Wrote}
 	return true
+}
+
+// stands adds to a failure what an earlier call of the slice has written: the object is there, and is linked.
+func (it *item) stands() {
+	if res := &it.result; it.stood != nil && res.Wrote == nil && lockstep.CodeOf(res.Err) != lockstep.CodeTargetGone {
+		res.ID, res.Version, res.Wrote = it.stood.ID, cmp.Or(res.Version, it.stood.Version), it.stood.Wrote
+	}
+}
+
+// unsent ends an item that is not sent any more in this slice: planned again, unless a part of it stands, which its last failure says.
+func (it *item) unsent() {
+	if it.stood == nil {
+		it.end = unsent
+	}
 }
 
 // narrow sends references that were refused together again in halves, until only those are left that the target will not have.
@@ -317,8 +344,7 @@ func (a *applier) systemFailed(ctx context.Context, it *item, try int) bool {
 	switch {
 	case tripped || ctx.Err() != nil:
 		a.halt(it.result.Err)
-		it.end = unsent
-		if it.result.MaybeSent {
+		if it.unsent(); it.end == unsent && it.result.MaybeSent {
 			it.end = uncertain
 		}
 		return false

@@ -250,3 +250,73 @@ func TestLicencesSurvive(t *testing.T) {
 		}
 	})
 }
+
+// halfway is Webex whose creates write the user alone and fail behind that; every later call fails, too, and says nothing of what stands.
+type halfway struct {
+	*webex.Target
+	fails connection.Result
+	on    bool
+}
+
+func (h *halfway) Apply(ctx context.Context, ops []connection.Operation) []connection.Result {
+	if !h.on {
+		return h.Target.Apply(ctx, ops)
+	}
+	all := make([]connection.Result, len(ops))
+	for i, op := range ops {
+		all[i] = h.fails
+		if op.Kind == rule.Create {
+			op.After = op.After.Clone()
+			op.After.Delete(webex.UserURN)
+			r := h.Target.Apply(ctx, []connection.Operation{op})[0]
+			all[i].ID, all[i].Version, all[i].Wrote = r.ID, r.Version, op.After
+		}
+		all[i].Requests = 1
+	}
+	return all
+}
+
+// TestWhatStandsIsLinked: whatever ends the turn behind a part that was written, the account is linked: who leaves is disabled, and who stays gets the rest.
+func TestWhatStandsIsLinked(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		people int
+		fails  connection.Result
+	}{
+		{"asked to wait for longer than the turn lasts", 1, connection.Result{Err: &lockstep.Error{Code: lockstep.CodeTargetRateLimited}, RetryAfter: 24 * time.Hour}},
+		{"the token ends", 1, connection.Result{Err: &lockstep.Error{Code: lockstep.CodeAuthToken}}},
+		{"fails again and again", 1, connection.Result{Err: &lockstep.Error{Code: lockstep.CodeTargetServerError}, MaybeSent: true}},
+		{"too many fail", 20, connection.Result{Err: &lockstep.Error{Code: lockstep.CodeTargetServerError}, MaybeSent: true}},
+		{"too many are not reached", 20, connection.Result{Err: &lockstep.Error{Code: lockstep.CodeTargetUnreachable}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := newOffice(t)
+			ids := map[string]lockstep.UserID{}
+			for i := range c.people {
+				name := fmt.Sprintf("n%d", i)
+				ids[name] = o.person(name)
+				o.is(ids[name], "agent")
+			}
+			h := &halfway{Target: o.engine.Connect.(connect).target.(*webex.Target), fails: c.fails, on: true}
+			o.engine.Connect = connect{world: o.world, target: h}
+			for range 5 {
+				if turn, err := o.engine.Slice(o.ctx, o.tenant, o.out); err != nil || !turn.More && !turn.Reading {
+					break
+				} else if turn.Reading {
+					o.awaitRead(o.out)
+				}
+			}
+			people, _ := o.org.People(state.PeopleQuery{Limit: 100})
+			if len(people) == 0 {
+				t.Fatal("nobody was created")
+			}
+			for _, p := range people {
+				links, err := o.db.Provision().Links(o.ctx, o.tenant, o.out, plan.LinkQuery{Type: "User", Targets: []string{p.ID}})
+				o.must(err)
+				if row := o.last(ids[p.Name]); len(links) != 1 || row.State != plan.Failed || row.Target.ID != p.ID {
+					t.Errorf("%s is there, %d are linked to them, and the row is %s: %s", p.Name, len(links), row.State, row.Detail)
+				}
+			}
+		})
+	}
+}
