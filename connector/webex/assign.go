@@ -130,7 +130,7 @@ func (t *Target) changeLicences(ctx context.Context, op *connection.Operation, u
 		return r, after
 	}
 	t.licensed.Store(true)
-	all, r := t.lookUp(ctx, give)
+	all, r := t.lookUp(ctx, append(slices.Clone(give), take...))
 	if r.Err != nil {
 		return r, before
 	}
@@ -160,7 +160,7 @@ type assignment struct {
 }
 
 // resolve finds out which licences are meant. One that has another name in the rules since is neither given nor taken away; one that the organisation has no
-// more need not be taken away.
+// more cannot be taken away, which is noted. A list without any licence says nothing.
 func (c *assignment) resolve(all []licence, before, after, give, take []string) []grant {
 	ids := func(texts []string) map[string]bool {
 		m := map[string]bool{}
@@ -176,9 +176,12 @@ func (c *assignment) resolve(all []licence, before, after, give, take []string) 
 	for _, s := range take {
 		l, err := meant(all, s)
 		switch {
-		case err != nil && len(called(all, s)) > 1:
+		case err != nil && (len(all) == 0 || len(called(all, s)) > 1):
 			c.fail(err, s, true)
-		case err != nil, wants[l.id]:
+		case err != nil:
+			c.notes = append(c.notes, fmt.Sprintf("Webex has no licence %q any more, which %s had: it could not be taken away by that name", s, c.op.Name))
+			c.settle(&grant{text: s, remove: true})
+		case wants[l.id]:
 			c.settle(&grant{text: s, remove: true})
 		default:
 			grants = append(grants, grant{l, s, true})
@@ -255,7 +258,7 @@ func (c *assignment) write(ctx context.Context, grants []grant) {
 				left = append(left, g)
 				reasons[g.id] = err
 			}
-			if len(c.failed) > n && lockstep.Describe(lockstep.CodeOf(c.failed[n].Err)).Class == lockstep.Heals {
+			if c.waits(n) {
 				return // the rest waits, too
 			}
 		}
@@ -294,15 +297,25 @@ func (c *assignment) send(ctx context.Context, grants []grant) (refused error) {
 		r.Err = unopened(r.Err, "licences", "spark-admin:people_write")
 		c.failed = append(c.failed, r)
 	default:
-		c.done(grants, a.Status, a.Body)
+		c.done(ctx, grants, a.Status, a.Body)
 	}
 	return nil
 }
 
-// done takes over what the answer says that the person has now (200: all of it; 206: a part).
-func (c *assignment) done(grants []grant, status int, body scim.Object) {
+// waits reports whether one of the failures from the n-th on says that there is no use in going on now.
+func (c *assignment) waits(n int) bool {
+	return slices.ContainsFunc(c.failed[n:], func(r connection.Result) bool {
+		return lockstep.Describe(lockstep.CodeOf(r.Err)).Class == lockstep.Heals
+	})
+}
+
+// done takes over what the answer says that the person has now (200: all of it; 206: a part). What was to be taken away and is not certain to be gone
+// is asked for once more, alone.
+func (c *assignment) done(ctx context.Context, grants []grant, status int, body scim.Object) {
 	var held []string
-	list, _ := body.Get("licenses").(scim.List)
+	var alone []grant
+	n := len(c.failed)
+	list, told := body.Get("licenses").(scim.List)
 	for _, v := range list {
 		if s, ok := v.(string); ok {
 			held = append(held, s)
@@ -313,18 +326,30 @@ func (c *assignment) done(grants []grant, status int, body scim.Object) {
 		g := &grants[i]
 		has := slices.ContainsFunc(held, func(id string) bool { return id == g.id || g.key != "" && alike(keyOf(id), g.key) })
 		switch {
-		case g.remove:
-			if shown && has {
-				c.notes = append(c.notes, c.op.Name+" keeps "+g.text+", which something else in Webex gives them")
-			}
+		case g.remove && !has && (told || status != http.StatusPartialContent):
 			c.settle(g)
 			c.seat(g.id, -1)
+		case g.remove && status != http.StatusPartialContent:
+			c.notes = append(c.notes, c.op.Name+" keeps "+g.text+", which something else in Webex gives them")
+			c.settle(g)
+		case g.remove && len(grants) > 1:
+			alone = append(alone, *g)
+		case g.remove:
+			c.fail(&lockstep.Error{Code: lockstep.CodeTargetRefused, Detail: "Webex has done a part only, and does not say why (206)"}, g.text, true)
 		case has, !shown:
 			c.settle(g)
 			c.seat(g.id, 1)
 		default:
 			n, _ := g.free()
 			c.fail(&lockstep.Error{Code: lockstep.CodeTargetSeats, Detail: fmt.Sprintf("no seat is free (%d of %d were, when it was last asked)", n, g.total)}, g.text, false)
+		}
+	}
+	for _, g := range alone {
+		if c.waits(n) {
+			return
+		}
+		if err := c.send(ctx, []grant{g}); err != nil {
+			c.fail(err, g.text, true)
 		}
 	}
 }

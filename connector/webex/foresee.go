@@ -147,16 +147,18 @@ func (t *Target) foreseeRoles(ctx context.Context, op *connection.Operation) (no
 	}
 	if slices.Contains(d.take, fullAdmin) {
 		plan, done := t.plans.of(op.Plan)
-		defer done()
-		others := len(plan.admins)
-		if plan.admins[op.Ref.ID] {
+		others, counted := len(plan.admins), plan.admins[op.Ref.ID]
+		if counted {
 			others--
 		}
-		_, err := t.keepsAdmin(ctx, op.Ref.ID, others)
-		if lockstep.CodeOf(err) == lockstep.CodeTargetAdmin && err != nil {
+		plan.admins[op.Ref.ID] = true // others are asked about meanwhile
+		done()
+		if _, err := t.keepsAdmin(ctx, op.Ref.ID, others); lockstep.CodeOf(err) == lockstep.CodeTargetAdmin && err != nil {
+			plan, done = t.plans.of(op.Plan)
+			delete(plan.admins, op.Ref.ID)
+			done()
 			return "", err
 		}
-		plan.admins[op.Ref.ID] = true
 	}
 	if op.Kind == rule.Create || len(d.give)+len(d.take) == 0 {
 		return "", nil

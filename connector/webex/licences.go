@@ -157,6 +157,7 @@ const (
 	stockAge   = time.Minute
 	freshAge   = 5 * time.Second // for a name that is not among them
 	refusalAge = 10 * time.Second
+	failureAge = 3 * time.Second // or as long as Webex asks for
 )
 
 // shelf keeps the newest answer to a list.
@@ -169,19 +170,28 @@ type shelf[T any] struct {
 }
 
 // get returns what was read within age, or reads it: one at a time, since everybody waits for the same.
-func (s *shelf[T]) get(now func() time.Time, age time.Duration, read func() ([]T, connection.Result)) ([]T, connection.Result) {
+// A failure is kept, too, so that all who plan, write and read ask a system in trouble once.
+func (s *shelf[T]) get(ctx context.Context, now func() time.Time, age time.Duration, read func() ([]T, connection.Result)) ([]T, connection.Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.why.Err != nil {
-		age = min(age, refusalAge)
+	switch {
+	case s.why.Err == nil:
+	case denied(s.why.Err):
+		age = refusalAge
+	case s.why.RetryAfter > 0:
+		age = s.why.RetryAfter
+	default:
+		age = failureAge
 	}
-	if s.have && now().Sub(s.at) < age {
+	if left := age - now().Sub(s.at); s.have && left > 0 {
 		why := s.why
-		why.Requests = 0
+		if why.Requests = 0; why.RetryAfter > 0 {
+			why.RetryAfter = left
+		}
 		return s.all, why
 	}
 	all, r := read()
-	s.all, s.why, s.at, s.have = all, r, now(), r.Err == nil || denied(r.Err)
+	s.all, s.why, s.at, s.have = all, r, now(), r.Err == nil || ctx.Err() == nil // who has given up says nothing of Webex
 	return all, r
 }
 
@@ -206,7 +216,7 @@ func denied(err error) bool {
 
 // licences lists what licences the organisation has. age is how old the answer may be.
 func (t *Target) licences(ctx context.Context, age time.Duration) ([]licence, connection.Result) {
-	return t.stock.get(t.now, age, func() ([]licence, connection.Result) {
+	return t.stock.get(ctx, t.now, age, func() ([]licence, connection.Result) {
 		a, r := t.rest.Call(ctx, http.MethodGet, "/licenses", nil, "list licences of")
 		if r.Err != nil {
 			r.Err = unopened(r.Err, "licences", "spark-admin:licenses_read")

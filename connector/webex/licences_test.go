@@ -517,3 +517,88 @@ func hostile(t *testing.T) (*peer, *canned) {
 	})
 	return p, c
 }
+
+// TestRemovalsThatAreNotDone: what Webex may not have taken away is asked for again, alone, and is not written down as gone.
+func TestRemovalsThatAreNotDone(t *testing.T) {
+	p, c := hostile(t)
+	before := has("ada@example.com", "Customer Assist", "Webex Meetings (a.webex.com)")
+	ada := p.must(t, create("User", before))
+	both := `{"licenses":["` + p.id("CXE_1") + `","` + p.id("EE_1_a.webex.com") + `"]}`
+	one := `{"licenses":["` + p.id("CXE_1") + `"]}`
+	const patch = "PATCH /v1/licenses/users"
+	gone := change(ada, before, user("ada@example.com"))
+	for _, test := range []struct {
+		says  []string
+		code  lockstep.Code
+		wrote string
+		note  string
+	}{
+		{[]string{"206 " + both, "206 " + both, "206 " + both}, lockstep.CodeTargetRefused, "Customer Assist,Webex Meetings (a.webex.com)", ""},
+		{[]string{"206 " + one, "206 " + one}, lockstep.CodeTargetRefused, "Customer Assist", ""},
+		{[]string{"206 {}", "206 {}", "206 {}"}, lockstep.CodeTargetRefused, "Customer Assist,Webex Meetings (a.webex.com)", ""},
+		{[]string{"206 " + both, "429 {}"}, lockstep.CodeTargetRateLimited, "Customer Assist,Webex Meetings (a.webex.com)", ""},
+		{[]string{"206 " + one, "200 " + one}, "", "", "keeps Customer Assist"},
+		{[]string{"206 " + one, `200 {"licenses":[]}`}, "", "", ""},
+	} {
+		c.saying(patch, test.says...)
+		r := p.apply(t, gone)
+		wantFault(t, r, test.code, test.wrote)
+		if !strings.Contains(r.Note, test.note) || test.note == "" && r.Note != "" {
+			t.Errorf("%q: the note is %q", test.says, r.Note)
+		}
+		if c.mu.Lock(); len(c.next) > 0 {
+			t.Errorf("%q was not asked for", c.next)
+		}
+		c.mu.Unlock()
+	}
+	c.saying("")
+	wantHolds(t, p, ada, "CXE_1 EE_1_a.webex.com MCF_1 MSF_1")
+
+	now := time.Now().Add(time.Hour)
+	p.now = func() time.Time { return now }
+	c.saying("GET /v1/licenses", `200 {"items":[]}`)
+	wantFault(t, p.apply(t, gone), lockstep.CodeTargetName, "Customer Assist,Webex Meetings (a.webex.com)")
+	now = now.Add(time.Hour)
+	if r := p.apply(t, change(ada, has("ada@example.com", "Forgotten"), user("ada@example.com"))); r.Err != nil || !strings.Contains(r.Note, `"Forgotten"`) {
+		t.Errorf("%v, %q", r.Err, r.Note)
+	}
+}
+
+// TestFailuresAreKept: a system that does not say which licences there are is asked once for as long as it wants, by whoever asks.
+func TestFailuresAreKept(t *testing.T) {
+	p, c := hostile(t)
+	now := time.Now()
+	p.now = func() time.Time { return now }
+	for _, says := range []struct {
+		answer string
+		wait   time.Duration
+	}{{"429 {}", 7 * time.Second}, {"403 {}", refusalAge}} {
+		c.saying("GET /v1/licenses", says.answer)
+		for i := range 9 {
+			op := create("User", has(fmt.Sprintf("n%d@example.com", i), "Customer Assist"))
+			if _, err := p.Foresee(t.Context(), []connection.Operation{op}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if said := c.said(); len(said) != 1 {
+			t.Errorf("%s: asked %d times", says.answer, len(said))
+		}
+		now = now.Add(says.wait - time.Second)
+		if all, r := p.licences(t.Context(), stockAge); r.Err == nil || len(all) > 0 || says.wait == 7*time.Second && r.RetryAfter != time.Second {
+			t.Errorf("%s: %v, %s", says.answer, r.Err, r.RetryAfter)
+		}
+		now = now.Add(time.Second)
+		if all, r := p.licences(t.Context(), stockAge); r.Err != nil || len(all) == 0 {
+			t.Errorf("%s: %v afterwards", says.answer, r.Err)
+		}
+		now = now.Add(time.Hour)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, r := p.licences(ended, stockAge); r.Err == nil {
+		t.Error("asked by nobody")
+	}
+	if _, r := p.licences(t.Context(), stockAge); r.Err != nil {
+		t.Errorf("somebody else's hurry is kept: %v", r.Err)
+	}
+}

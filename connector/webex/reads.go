@@ -84,7 +84,7 @@ func (t *Target) tell(ctx context.Context, all []connection.Object) {
 			roles, _ = t.roles(ctx)
 		}
 		for _, r := range roles {
-			if r.name != "" && slices.ContainsFunc(list, func(v any) bool { return valueOf(v) == r.id }) {
+			if r.name != "" && !slices.ContainsFunc(list, func(v any) bool { return alike(valueOf(v), r.name) }) && slices.ContainsFunc(list, func(v any) bool { return valueOf(v) == r.id }) {
 				list = append(list, scim.Object{{Name: "value", Value: r.name}})
 			}
 		}

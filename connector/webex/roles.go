@@ -28,7 +28,7 @@ type role struct {
 
 // roles lists what roles there are.
 func (t *Target) roles(ctx context.Context) ([]role, connection.Result) {
-	return t.known.get(t.now, stockAge, func() ([]role, connection.Result) {
+	return t.known.get(ctx, t.now, stockAge, func() ([]role, connection.Result) {
 		a, r := t.rest.Call(ctx, http.MethodGet, "/roles", nil, "list roles of")
 		if r.Err != nil {
 			r.Err = unopened(r.Err, "roles", "spark-admin:roles_read")
