@@ -3,6 +3,7 @@ package operate
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -149,9 +150,6 @@ func (o *Operator) Accounts(ctx context.Context, p Principal, name string, q Acc
 	if err != nil {
 		return out, err
 	}
-	if next != 0 {
-		out.Next = strconv.FormatInt(next, 10)
-	}
 	if out.Accounts, err = o.accounts(ctx, p, j, rows); err != nil {
 		return out, err
 	}
@@ -160,13 +158,16 @@ func (o *Operator) Accounts(ctx context.Context, p Principal, name string, q Acc
 		return out, err
 	}
 	out.Total = counts[connection.UserType]
-	loose := find.loose
-	if loose == nil {
-		if loose, err = o.Reads.Loose(ctx, find.id, connection.UserType); err != nil {
+	if find.unowned < 0 {
+		loose, err := o.Reads.Loose(ctx, find.id, connection.UserType)
+		if err != nil {
 			return out, err
 		}
+		find.unowned = len(loose)
 	}
-	out.Unowned = len(loose)
+	if out.Unowned = find.unowned; next != 0 {
+		out.Next = fmt.Sprintf("%d-%d", next, out.Unowned)
+	}
 	out.Shared, err = o.shared(ctx, p, j, nil)
 	return out, err
 }
@@ -178,19 +179,24 @@ type accountSearch struct {
 	after   int64
 	all     bool
 	numbers []int64 // those that are wanted, unless all are
-	loose   []int64 // those that nobody has, where that was asked; not nil then
+	loose   []int64 // those that nobody has, where that was asked
+	unowned int     // how many nobody has, as the first page counted them; -1 is not known
 }
 
 // findAccounts begins to go through the accounts that the query selects.
 func (o *Operator) findAccounts(ctx context.Context, j provision.Job, q AccountQuery) (accountSearch, error) {
 	text := strings.TrimSpace(q.Text)
-	s := accountSearch{seen: o.Reads, id: mirror.ID{Tenant: j.Tenant, Connection: j.ID}, all: text == "" && !q.Unowned}
+	s := accountSearch{seen: o.Reads, id: mirror.ID{Tenant: j.Tenant, Connection: j.ID}, all: text == "" && !q.Unowned, unowned: -1}
 	if len(text) > 320 {
 		return s, invalidIn("search", "Nobody has so long a name.")
 	}
 	if q.After != "" {
-		n, err := strconv.ParseInt(q.After, 10, 64)
-		if err != nil || n < 0 || n >= 1<<32 {
+		after, unowned, counted := strings.Cut(q.After, "-")
+		n, err := strconv.ParseInt(after, 10, 64)
+		if counted && err == nil {
+			s.unowned, err = strconv.Atoi(unowned)
+		}
+		if err != nil || n < 0 || n >= 1<<32 || counted && s.unowned < 0 {
 			return s, invalidIn("after", "That is not the next of a page.")
 		}
 		s.after = n
@@ -200,8 +206,7 @@ func (o *Operator) findAccounts(ctx context.Context, j provision.Job, q AccountQ
 		if err != nil {
 			return s, err
 		}
-		s.loose = append([]int64{}, loose...)
-		s.numbers = s.loose
+		s.loose, s.numbers, s.unowned = loose, loose, len(loose)
 	}
 	if text != "" {
 		holding, err := o.Reads.Holding(ctx, s.id, connection.UserType, text)

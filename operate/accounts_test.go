@@ -1,6 +1,7 @@
 package operate_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -59,6 +60,17 @@ func (w *world) read(j provision.Job, accounts ...string) {
 	_, err = m.Take(ctx, head.Lease, &mirror.Batch{Pass: p, Keep: keep, Doubt: w.at, Done: true})
 	w.must(err)
 	w.must(m.Release(ctx, head.Lease, mirror.Visit{Answered: head.Requests}))
+}
+
+// countedSeen counts how often the accounts that nobody has are looked for.
+type countedSeen struct {
+	operate.Reads
+	loose int
+}
+
+func (c *countedSeen) Loose(ctx context.Context, id mirror.ID, typ string) ([]int64, error) {
+	c.loose++
+	return c.Reads.Loose(ctx, id, typ)
 }
 
 // TestAccounts: whom an application has is listed, with to whom each account belongs and why it is nobody's.
@@ -130,8 +142,22 @@ func TestAccounts(t *testing.T) {
 				t.Errorf("%+v: %q, and as a file %q; want %q", c.q, got, each, c.want)
 			}
 		}
-		_, err = w.Accounts(ctx, admin, "crm", operate.AccountQuery{After: "x"})
-		w.want("no page", err, lockstep.CodeInvalid)
+		for _, after := range []string{"x", "1-", "1-x", "-1", "1--1", "4294967296-1"} {
+			_, err = w.Accounts(ctx, admin, "crm", operate.AccountQuery{After: after})
+			w.want("no page "+after, err, lockstep.CodeInvalid)
+		}
+		// Whose accounts are nobody's is counted once, however many pages follow.
+		counted := &countedSeen{Reads: w.Reads}
+		w.Reads = counted
+		pages := 0
+		for q := (operate.AccountQuery{Limit: 2}); pages == 0 || q.After != ""; pages++ {
+			all, err := w.Accounts(ctx, admin, "crm", q)
+			w.must(err)
+			q.After = all.Next
+		}
+		if pages != 5 || counted.loose != 1 {
+			t.Errorf("%d pages read who is nobody's %d times", pages, counted.loose)
+		}
 		// Whoever may not read people learns nothing of who is like an account.
 		p := admin
 		p.Scopes = token.Scopes{operate.AppsRead}
