@@ -32,6 +32,16 @@ func (t *Target) Rehearse(ctx context.Context, secrets map[string]bool, ops ...c
 }
 
 func (t *Target) apply(ctx context.Context, op *connection.Operation) connection.Result {
+	lost := slices.Contains(t.differRoles(ctx, op).take, fullAdmin)
+	if lost {
+		t.admins.Lock()
+		defer t.admins.Unlock()
+	}
+	if op.Ref.Type == connection.UserType && op.Ref.ID != "" && disables(op) && t.mapsRoles.Load() {
+		if me, _ := t.signsIn(ctx); slices.Contains(me, strings.ToLower(op.Ref.ID)) {
+			return connection.Result{Err: &lockstep.Error{Code: lockstep.CodeTargetAdmin, Detail: fmt.Sprintf("%s %s in %s: this connection signs in as them: it would lock itself out", op.Kind, op.Name, t.name)}, Requests: 1}
+		}
+	}
 	more := op.Before.Has(UserURN) || op.After.Has(UserURN) || op.Before.Has(rolesAttribute) || op.After.Has(rolesAttribute)
 	if !more || op.Ref.Type != connection.UserType || op.Kind == rule.Delete || op.Kind == rule.Refer {
 		return t.Target.Apply(ctx, []connection.Operation{*op})[0]

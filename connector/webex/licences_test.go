@@ -602,3 +602,28 @@ func TestFailuresAreKept(t *testing.T) {
 		t.Errorf("somebody else's hurry is kept: %v", r.Err)
 	}
 }
+
+// TestNoLockOut: nobody disables or deletes the person in whose name the connection signs in; where Webex does not say who that is, doors are closed.
+func TestNoLockOut(t *testing.T) {
+	p, c := hostile(t)
+	boss := p.must(t, create("User", has("boss@example.com")))
+	off := user("boss@example.com")
+	off.Set("active", false)
+	ops := []connection.Operation{
+		{Kind: rule.Delete, Ref: connection.Ref{Type: "User", ID: boss}, Name: "boss", Before: user("boss@example.com")},
+		{Kind: rule.Disable, Ref: connection.Ref{Type: "User", ID: boss}, Name: "boss", Before: user("boss@example.com"), After: off},
+	}
+	now := time.Now()
+	p.now = func() time.Time { return now }
+	c.saying("GET /v1/people/me", `200 {"id":"`+base64.RawURLEncoding.EncodeToString([]byte("ciscospark://us/PEOPLE/"+boss))+`"}`)
+	for _, op := range ops {
+		if r := p.apply(t, op); lockstep.CodeOf(r.Err) != lockstep.CodeTargetAdmin || !p.get(t, "User", boss).Enabled {
+			t.Errorf("%s: %v", op.Kind, r.Err)
+		}
+	}
+	now = now.Add(time.Hour)
+	c.saying("GET /v1/people/me", `503 {}`)
+	if r := p.apply(t, ops[1]); r.Err != nil || p.get(t, "User", boss).Enabled {
+		t.Errorf("a door stays open: %v", r.Err)
+	}
+}

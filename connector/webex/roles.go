@@ -166,6 +166,17 @@ func (t *Target) changeRoles(ctx context.Context, op, plain *connection.Operatio
 	return r
 }
 
+// signsIn is the id of the person in whose name this connection signs in; none where it is a program, or Webex does not say.
+func (t *Target) signsIn(ctx context.Context) ([]string, connection.Result) {
+	return t.me.get(ctx, t.now, stockAge, func() ([]string, connection.Result) {
+		a, r := t.rest.Call(ctx, http.MethodGet, "/people/me", nil, "read who signs in to")
+		if id := keyOf(a.Body.Text("id")); r.Err == nil && id != "" {
+			return []string{strings.ToLower(id)}, r
+		}
+		return nil, r
+	})
+}
+
 // keepsAdmin refuses to take the role of a full administrator from the person in whose name this connection signs in, and from the last who
 // has it. Others is how many more are about to lose it. What cannot be found out is refused, too.
 func (t *Target) keepsAdmin(ctx context.Context, user string, others int) (requests int, err error) {

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -162,6 +163,8 @@ type Target struct {
 	licensed, mapsRoles atomic.Bool // somebody has asked for them
 	stock               shelf[licence]
 	known               shelf[role]
+	me                  shelf[string] // who signs in
+	admins              sync.Mutex    // held while a full administrator may cease to be one
 	plans               plans
 }
 
