@@ -35,8 +35,11 @@ func TestCutFileLosesNobody(t *testing.T) {
 	there("cut off at the end of a line", 200, 1)
 	w.file("people.csv", whole[:half-4])
 	there("cut off in the last value", 200, 0)
-	w.file("people.csv", strings.TrimSuffix(strings.Replace(whole, "3,u003@acme.example,Clerk\n", "", 1), "\n")) // as large as before, but for one
-	there("the second export that does not end its last line", 199, 0)
+	less := strings.TrimSuffix(strings.Replace(whole, "3,u003@acme.example,Clerk\n", "", 1), "\n") // as large as before, but for one
+	w.file("people.csv", less)
+	there("the first one of that size that does not end its last line, after copies that were cut off", 200, 0)
+	w.file("people.csv", strings.Replace(less, "u007@acme.example,Clerk", "u007@acme.example,Boss", 1))
+	there("the second one, which ends in the same row", 199, 1)
 	w.file("people.csv", strings.TrimSuffix(whole, "\n"))
 	there("and a third one", 200, 0)
 }
