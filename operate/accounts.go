@@ -78,7 +78,7 @@ func (a Account) Says() string {
 	case AccountOther:
 		return p.Name + " is like it, and has another account: " + p.Link.Target + "."
 	case AccountOutside:
-		return p.Name + " is like it, and is left out: " + strings.TrimSuffix(cmp.Or(p.Link.Verdict.Reason.Sentence(), "not in scope"), ".") + "."
+		return p.Name + " is like it, and is left out: " + strings.TrimSuffix(strings.TrimPrefix(cmp.Or(p.Link.Verdict.Reason.Sentence(), "not in scope"), "left out: "), ".") + "."
 	case AccountFailing:
 		return p.Name + " is like it, and cannot be linked: " + words.Sentence(cmp.Or(p.Link.Detail, lockstep.Describe(p.Link.Code).Title))
 	}
