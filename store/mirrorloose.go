@@ -12,7 +12,7 @@ import (
 
 // Whom an application has and nobody of the directory does is found by comparing ids: those of the rows, a chunk at a time in the order of an index,
 // with the targets of links between the same two. An answer holds a chunk in one text: a row of an answer for each object would cost more than
-// to find it.
+// to find it. Who is gone is few, and found by the index of rows that are not simply there: "state > 0" is its condition.
 const (
 	looseChunk = 50_000
 	looseSign  = "\x1f" // between ids; one that has it is not found, and counts as nobody's

@@ -1,6 +1,7 @@
 package webex
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -60,7 +61,7 @@ func (t *Target) apply(ctx context.Context, op *connection.Operation) connection
 	if roles.Err != nil {
 		wrote = withRoles(wrote, op.Before)
 	}
-	l, has := t.changeLicences(ctx, op, or(r.ID, op.Ref.ID))
+	l, has := t.changeLicences(ctx, op, cmp.Or(r.ID, op.Ref.ID))
 	r.Requests += l.Requests
 	if r.Note == "" {
 		r.Note = l.Note
@@ -73,13 +74,6 @@ func (t *Target) apply(ctx context.Context, op *connection.Operation) connection
 		}
 	}
 	return r
-}
-
-func or(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // firstOfResults is the failure that says when to try again, else the first.
@@ -288,7 +282,7 @@ func (c *assignment) send(ctx context.Context, grants []grant) (refused error) {
 	if id := personID(c.user, grants[0].id); id != "" {
 		body.Set("personId", id)
 	} else {
-		body.Set("email", or(c.op.After.Text("userName"), c.op.Name))
+		body.Set("email", cmp.Or(c.op.After.Text("userName"), c.op.Name))
 	}
 	var list scim.List
 	for i := range grants {

@@ -98,7 +98,7 @@ func (t *Target) foreseeLicences(ctx context.Context, op *connection.Operation) 
 	}
 	plan, done := t.plans.of(op.Plan)
 	defer done()
-	who := or(op.Ref.ID, strings.ToLower(op.Name))
+	who := cmp.Or(op.Ref.ID, strings.ToLower(op.Name))
 	for _, s := range take {
 		if l, err := meant(all, s); err == nil {
 			set(plan.back, l.id)[who] = true

@@ -1,6 +1,7 @@
 package webex
 
 import (
+	"cmp"
 	"encoding/base64"
 	"net/url"
 	"slices"
@@ -137,7 +138,7 @@ func ParseRedirect(text string, now time.Time) (Token, error) {
 	}
 	switch {
 	case q.Get("error") != "":
-		return Token{}, invalid("Webex refused: %s", firstOf(q.Get("error_description"), q.Get("error")))
+		return Token{}, invalid("Webex refused: %s", cmp.Or(q.Get("error_description"), q.Get("error")))
 	case q.Get("access_token") == "" && q.Get("code") != "":
 		return Token{}, invalid("the address holds a code, no token: open the address for the token, with response_type=token")
 	case q.Get("access_token") == "":

@@ -6,6 +6,7 @@
 package webex
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -346,10 +347,10 @@ const errorURN = "urn:scim:schemas:extension:cisco:webexidentity:api:messages:2.
 // explain reads Webex's error bodies: SCIM errors with its extension, and those of its REST API.
 func explain(status int, body scim.Object) (lockstep.Code, string) {
 	more, _ := body.Get(errorURN).(scim.Object)
-	detail := firstOf(more.Text("details"), body.Text("detail"), body.Text("message"))
+	detail := cmp.Or(more.Text("details"), body.Text("detail"), body.Text("message"))
 	if list, ok := body.Get("errors").(scim.List); ok && len(list) > 0 {
 		if e, ok := list[0].(scim.Object); ok {
-			detail = firstOf(e.Text("description"), detail)
+			detail = cmp.Or(e.Text("description"), detail)
 		}
 	}
 	var code lockstep.Code
@@ -359,7 +360,7 @@ func explain(status int, body scim.Object) (lockstep.Code, string) {
 	if detail == "" {
 		return code, ""
 	}
-	for _, id := range []string{more.Text("errorCode"), firstOf(more.Text("trackingId"), body.Text("trackingId"))} {
+	for _, id := range []string{more.Text("errorCode"), cmp.Or(more.Text("trackingId"), body.Text("trackingId"))} {
 		if id != "" && !strings.Contains(detail, id) {
 			detail += ", " + id
 		}
@@ -374,15 +375,6 @@ func aboutDomain(s string) bool {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, prefix) })
 	}
 	return has("domain") && (has("verif") || has("unverif") || has("claim") || has("unclaim"))
-}
-
-func firstOf(list ...string) string {
-	for _, s := range list {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
 }
 
 //go:embed template.json
