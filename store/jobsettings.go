@@ -239,10 +239,11 @@ func (t *tx) deleteJob(tenant lockstep.TenantID, id lockstep.JobID) (string, err
 // changedMeanwhile stands in a head's not_before when its connection was changed while somebody read it: what that read fails for counts no more.
 const changedMeanwhile = -1
 
-// readAgain lets what could not be read be tried at once: what it failed for may have been mended.
+// readAgain lets what could not be read be tried at once: what it failed for may have been mended. The head is written also where there is
+// nothing to forget: on PostgreSQL whoever begins to read meanwhile waits for it, and goes by the connection as it is then.
 func (t *tx) readAgain(job int64) error {
 	_, err := t.exec(`UPDATE mirror_head SET not_before = CASE WHEN node <> '' THEN $2 ELSE 0 END, code = '', detail = ''
-		WHERE connection = $1 AND (code <> '' OR node <> '')`, job, int64(changedMeanwhile))
+		WHERE connection = $1`, job, int64(changedMeanwhile))
 	return err
 }
 
